@@ -1,0 +1,16 @@
+//! The ground floor: ids, units, random streams, plain pixels, curves and what a person is told.
+//!
+//! Nothing here knows of models, files of pictures or windows; every other floor may use it.
+
+pub mod paths;
+pub mod pixels;
+pub mod problem;
+pub mod progress;
+pub mod rng;
+pub mod series;
+pub mod units;
+
+pub use pixels::Picture;
+pub use problem::{Kind, Problem, Result, Severity};
+pub use progress::{Cancel, Progress};
+pub use units::{Channels, Family, Shape};

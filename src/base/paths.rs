@@ -1,0 +1,99 @@
+//! Where the studio keeps things. `LATENT_STUDIO_HOME` moves everything under one folder.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use super::{Problem, Result};
+
+/// The studio's folders.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Paths {
+    /// Settings and layout.
+    pub config: PathBuf,
+    /// Library, runs, imported models, kept pictures.
+    pub data: PathBuf,
+    /// What can be made again: prepared sets, thumbnails, verdicts on devices.
+    pub cache: PathBuf,
+}
+
+impl Paths {
+    /// The folders of this user, or those under `LATENT_STUDIO_HOME`.
+    pub fn of_user() -> Self {
+        if let Some(home) = std::env::var_os("LATENT_STUDIO_HOME").filter(|h| !h.is_empty()) {
+            return Self::under(Path::new(&home));
+        }
+        match directories::ProjectDirs::from("", "", "latent-studio") {
+            Some(dirs) => Self {
+                config: dirs.config_dir().into(),
+                data: dirs.data_dir().into(),
+                cache: dirs.cache_dir().into(),
+            },
+            None => Self::under(&std::env::temp_dir().join("latent-studio")),
+        }
+    }
+
+    /// Everything under one folder.
+    pub fn under(home: &Path) -> Self {
+        Self { config: home.join("config"), data: home.join("data"), cache: home.join("cache") }
+    }
+
+    /// The SQLite library.
+    pub fn library(&self) -> PathBuf {
+        self.data.join("library.sqlite")
+    }
+
+    /// Run folders that the window makes.
+    pub fn runs(&self) -> PathBuf {
+        self.data.join("runs")
+    }
+
+    /// Imported models.
+    pub fn models(&self) -> PathBuf {
+        self.data.join("models")
+    }
+
+    /// Pictures kept in the gallery.
+    pub fn gallery(&self) -> PathBuf {
+        self.data.join("gallery")
+    }
+
+    /// Prepared data sets.
+    pub fn prepared(&self) -> PathBuf {
+        self.cache.join("prepared")
+    }
+}
+
+/// Writes a file so that it is either wholly there or not at all: beside, flushed to disk, renamed.
+///
+/// # Errors
+/// The disk is full or the folder cannot be written; the old file is then untouched.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let fail = |e: &std::io::Error| Problem::io("This file could not be written", path, e);
+    std::fs::create_dir_all(folder).map_err(|e| fail(&e))?;
+    let mut beside = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder).map_err(|e| fail(&e))?;
+    beside.write_all(bytes).map_err(|e| fail(&e))?;
+    beside.as_file().sync_all().map_err(|e| fail(&e))?;
+    beside.persist(path).map_err(|e| fail(&e.error))?;
+    // The rename itself must reach the disk too; not every file system lets a folder be opened.
+    if let Ok(folder) = File::open(folder) {
+        let _ = folder.sync_all();
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_as_a_whole() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("deep/er/file");
+        write_atomically(&path, b"one").unwrap();
+        write_atomically(&path, b"two").unwrap();
+        assert_eq!(std::fs::read(&path).unwrap(), b"two");
+        assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+}

@@ -1,0 +1,137 @@
+//! What a client asks of the engine. Every command returns at once; answers come as [`super::Event`]s.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::export::options::ExportOptions;
+use crate::library::item::ItemFilter;
+use crate::models::info::ModelRef;
+use crate::recipe::picture::Latent;
+use crate::recipe::{DataRecipe, Recipe};
+
+/// Number of a job, chosen by the client, so that it can be cancelled and its events be told apart.
+pub type JobId = u64;
+
+/// A stream of pictures to one place on the screen: a newer request replaces an older one of the same slot.
+pub type SlotId = u64;
+
+/// What a person does to a run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "do")]
+pub enum Control {
+    /// Hold on after this step.
+    Pause,
+    /// Go on.
+    Go,
+    /// One step, then hold on.
+    Step,
+    /// Save a checkpoint and end.
+    Stop,
+    /// Save a checkpoint now.
+    Checkpoint,
+    /// Change a live setting.
+    Edit {
+        /// Path of the setting.
+        key: String,
+        /// Its new value.
+        value: serde_json::Value,
+    },
+}
+
+/// What to do with a latent before the generator sees it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GenerateRequest {
+    /// Where the answer is shown.
+    pub slot: SlotId,
+    /// Handed back with the answer.
+    pub ticket: u64,
+    /// The model.
+    pub model: ModelRef,
+    /// One picture each.
+    pub latents: Vec<Latent>,
+    /// Scales the latent (GAN: truncation; VAE: temperature). 1 leaves it.
+    pub truncation: f32,
+}
+
+/// What a client asks.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Command {
+    /// Look through a source of pictures. → `Job`, `Surveyed`.
+    Survey { job: JobId, source: String },
+    /// Small versions of pictures of a surveyed source. → `SourceThumbs`.
+    SourceThumbs { source: String, indices: Vec<u32>, size: u32 },
+    /// One picture before and after preparation, and some augmented versions. → `PreparationPreview`.
+    PreviewPreparation { data: DataRecipe, index: u32, augment: bool },
+    /// Make the prepared set. → `Job`, `DataReady`.
+    Prepare { job: JobId, data: DataRecipe },
+    /// Name pictures of a data set again that are known to the library. → `DataSets`.
+    ListData,
+
+    /// Begin a run (or queue it when one is on). → `RunAdded`, then `Run…`.
+    StartRun { recipe: Box<Recipe>, from: Option<ModelRef>, device: String },
+    /// Go on with a run folder; more kimg if given. → `RunState`.
+    ResumeRun { dir: PathBuf, kimg: Option<f64>, device: String },
+    /// Do something to a run.
+    ControlRun { dir: PathBuf, control: Control },
+    /// Take a waiting run out of the queue.
+    Unqueue { dir: PathBuf },
+    /// Read a run's curves, edits and list of previews from its folder. → `RunLoaded`.
+    LoadRun { dir: PathBuf },
+    /// Read one kept sample grid. → `RunPreview`.
+    LoadPreview { dir: PathBuf, images: u64 },
+    /// Runs that the library knows. → `Runs`.
+    ListRuns,
+    /// Delete a run with its folder, to the trash. → `Runs`.
+    TrashRun { dir: PathBuf },
+    /// Call a run something else. → `Runs`.
+    RenameRun { dir: PathBuf, name: String },
+
+    /// Shipped, imported and trained models. → `Models`.
+    ListModels,
+    /// Load a model for exploring. → `ModelOpened`.
+    OpenModel { model: ModelRef },
+    /// A contact sheet. → `ContactSheet`.
+    ContactSheet { model: ModelRef },
+    /// Copy a checkpoint file into the studio. → `Models`.
+    ImportModel { path: PathBuf },
+    /// Delete an imported model, to the trash. → `Models`.
+    TrashModel { model: ModelRef },
+    /// Write weights as safetensors. → `Job`, `Exported`.
+    ExportModel { job: JobId, model: ModelRef, out: PathBuf },
+
+    /// Make pictures. → `Generated`.
+    Generate(GenerateRequest),
+    /// Encode a picture file (VAE). → `Encoded`.
+    Encode { slot: SlotId, model: ModelRef, path: PathBuf },
+    /// Write pictures, a grid or a film. → `Job`, `Exported`.
+    Export { job: JobId, model: ModelRef, latents: Vec<Latent>, truncation: f32, made_by: String, options: ExportOptions },
+    /// Keep pictures in the gallery. → `ItemsChanged`.
+    Keep { model: ModelRef, latents: Vec<Latent>, truncation: f32, made_by: String, starred: bool },
+
+    /// Kept pictures. → `Items`.
+    ListItems { filter: ItemFilter },
+    /// Small versions of kept pictures. → `ItemThumbs`.
+    ItemThumbs { ids: Vec<i64> },
+    /// A kept picture at full size with its recipe. → `ItemDetail`.
+    ItemDetail { id: i64 },
+    /// Rate 0 to 5.
+    RateItems { ids: Vec<i64>, rating: u8 },
+    /// Star or unstar.
+    StarItems { ids: Vec<i64>, starred: bool },
+    /// Add or remove a tag.
+    TagItems { ids: Vec<i64>, tag: String, add: bool },
+    /// To the trash, or back.
+    TrashItems { ids: Vec<i64>, trashed: bool },
+    /// Remove what is in the trash for good.
+    EmptyTrash,
+    /// Copy kept picture files to a folder. → `Exported`.
+    ExportItems { job: JobId, ids: Vec<i64>, options: ExportOptions },
+
+    /// Find out what was dropped or pasted. → `Inspected`.
+    Inspect { path: PathBuf },
+    /// Probe the devices (cached unless `again`). → `Devices`.
+    ProbeDevices { again: bool },
+    /// End a job.
+    Cancel { job: JobId },
+}

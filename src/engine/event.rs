@@ -1,0 +1,126 @@
+//! What the engine tells its clients.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::command::{JobId, SlotId};
+use crate::base::series::Reading;
+use crate::base::{Picture, Problem};
+use crate::data::report::Survey;
+use crate::library::item::{DataSetInfo, Item, ItemFilter};
+use crate::models::info::{ModelInfo, ModelRef};
+use crate::recipe::Edit;
+use crate::recipe::picture::{Latent, PictureRecipe};
+use crate::train::report::{Preview, RunSummary};
+
+/// What a dropped or pasted path is.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inspected {
+    /// A source of pictures to train on.
+    Source { source: String },
+    /// A picture that the studio made, with its recipe, and the model if it is here.
+    Generated { path: PathBuf, recipe: Box<PictureRecipe>, model: Option<ModelRef> },
+    /// Some other picture.
+    Picture { path: PathBuf },
+    /// A model or checkpoint.
+    Model { model: ModelRef },
+    /// A run folder.
+    Run { dir: PathBuf },
+}
+
+/// A device and whether it can be trusted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceReport {
+    /// What to ask for it by: `cpu`, `vulkan:0`, `wgsl:0`, `metal:0`, `cuda:0`.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it computes right numbers.
+    pub usable: bool,
+    /// Why not, or a remark.
+    pub reason: String,
+    /// Whether it is a real GPU.
+    pub gpu: bool,
+    /// Measured speed, in billions of multiply-adds a second of a small convolution training step.
+    pub gmacs_per_s: Option<f64>,
+}
+
+/// What the engine tells.
+#[derive(Clone, Debug)]
+pub enum Event {
+    /// A job goes on. `total` 0: unknown.
+    Job { job: JobId, title: String, done: u64, total: u64 },
+    /// A job ended; its result, if any, came as another event.
+    JobEnded { job: JobId, problem: Option<Problem> },
+    /// Something a person should know.
+    Message(Problem),
+
+    /// A source was looked through.
+    Surveyed { job: JobId, survey: Arc<Survey> },
+    /// Small versions of pictures of a source.
+    SourceThumbs { source: String, thumbs: Vec<(u32, Picture)> },
+    /// One picture before and after preparation.
+    PreparationPreview { index: u32, before: Picture, after: Picture, augmented: Vec<Picture> },
+    /// A prepared set is in the cache.
+    DataReady { job: JobId, pictures: u64, bytes: u64 },
+    /// Data sets used before.
+    DataSets(Vec<DataSetInfo>),
+
+    /// A run exists now, or what lists show of it changed.
+    Run(Box<RunSummary>),
+    /// All runs, newest first.
+    Runs(Vec<RunSummary>),
+    /// Numbers of a run.
+    RunReadings { dir: PathBuf, readings: Vec<Reading> },
+    /// Everything kept of a run.
+    RunLoaded { dir: PathBuf, readings: Arc<Vec<Reading>>, edits: Vec<Edit>, previews: Vec<u64> },
+    /// A live edit took effect.
+    RunEdited { dir: PathBuf, edit: Edit },
+    /// Samples of a run; `live` if they are new rather than asked for.
+    RunPreview { dir: PathBuf, preview: Arc<Preview>, live: bool },
+    /// A run says something.
+    RunMessage { dir: PathBuf, problem: Problem },
+
+    /// All models, shipped ones first.
+    Models(Vec<ModelInfo>),
+    /// A model can be explored.
+    ModelOpened { model: ModelRef, info: Box<ModelInfo> },
+    /// A contact sheet.
+    ContactSheet { model: ModelRef, sheet: Picture },
+    /// Pictures, in the order of the request's latents.
+    Generated { slot: SlotId, ticket: u64, model: ModelRef, pictures: Vec<Picture>, seconds: f64 },
+    /// A picture's code in a VAE.
+    Encoded {
+        slot: SlotId,
+        model: ModelRef,
+        path: PathBuf,
+        /// The picture as the encoder saw it.
+        input: Picture,
+        /// The decoder's picture of its mean.
+        reconstruction: Picture,
+        /// The posterior's mean.
+        latent: Latent,
+        /// The posterior's standard deviation.
+        deviation: Vec<f32>,
+        /// Nearest codes among the training data, if the data are here: small pictures with distances.
+        neighbours: Vec<(Picture, f32)>,
+    },
+    /// Files were written.
+    Exported { job: JobId, files: Vec<PathBuf> },
+
+    /// Kept pictures for a filter.
+    Items { filter: ItemFilter, items: Arc<Vec<Item>> },
+    /// Something about kept pictures changed: ask again.
+    ItemsChanged,
+    /// Small versions of kept pictures.
+    ItemThumbs(Vec<(i64, Picture)>),
+    /// A kept picture at full size.
+    ItemDetail { item: Box<Item>, picture: Picture },
+
+    /// What a path is.
+    Inspected(Inspected),
+    /// Devices.
+    Devices(Vec<DeviceReport>),
+}

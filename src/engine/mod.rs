@@ -1,0 +1,27 @@
+//! The only door for clients: commands in, events out. Neither the window nor the command line touches burn.
+
+pub mod command;
+pub mod event;
+
+pub use crate::data::report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
+pub use crate::export::options::ExportOptions;
+pub use crate::library::item::{DataSetInfo, Item, ItemFilter, ItemSort};
+pub use crate::models::info::{ModelCard, ModelInfo, ModelRef};
+pub use crate::train::report::{CheckpointInfo, Preview, RunProgress, RunState, RunSummary};
+pub use command::{Command, Control, GenerateRequest, JobId, SlotId};
+pub use event::{DeviceReport, Event, Inspected};
+
+/// An engine that works behind the scenes. `send` and `poll` never wait.
+pub trait Engine {
+    /// Asks for something.
+    fn send(&self, command: Command);
+
+    /// What happened since the last call, in order.
+    fn poll(&self) -> Vec<Event>;
+
+    /// Has `wake` called whenever there is something to poll (throttled).
+    fn on_wake(&self, wake: Box<dyn Fn() + Send + Sync>);
+
+    /// Ends the engine's own threads. Runs in processes of their own go on unless told to stop before.
+    fn shut_down(&self);
+}

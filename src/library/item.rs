@@ -1,0 +1,76 @@
+//! What the library keeps, as lists show it.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::recipe::picture::PictureRecipe;
+
+/// A kept picture as the gallery shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Item {
+    /// Number in the library.
+    pub id: i64,
+    /// File.
+    pub path: PathBuf,
+    /// Pixels across and down.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Name of the model.
+    pub model: String,
+    /// Rating, 0 to 5.
+    pub rating: u8,
+    /// Star.
+    pub starred: bool,
+    /// Tags.
+    pub tags: Vec<String>,
+    /// Unix time it was kept.
+    pub created: i64,
+    /// How it was made.
+    pub recipe: Option<PictureRecipe>,
+}
+
+/// A data set that was used before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DataSetInfo {
+    /// Source as given.
+    pub source: String,
+    /// Usable pictures.
+    pub pictures: u64,
+    /// Unix time it was last used.
+    pub used: i64,
+}
+
+/// Which kept pictures, in which order.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub struct ItemFilter {
+    /// Words in model, tags or recipe.
+    pub text: String,
+    /// Only this model.
+    pub model: Option<String>,
+    /// At least this rating.
+    pub min_rating: u8,
+    /// Only starred ones.
+    pub starred: bool,
+    /// Only with this tag.
+    pub tag: Option<String>,
+    /// What is in the trash instead of what is not.
+    pub trashed: bool,
+    /// Order.
+    pub sort: ItemSort,
+}
+
+/// Order of kept pictures.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, strum::EnumIter)]
+pub enum ItemSort {
+    /// Newest first.
+    #[default]
+    Newest,
+    /// Oldest first.
+    Oldest,
+    /// Best rating first.
+    Rating,
+    /// By model, then newest.
+    Model,
+}

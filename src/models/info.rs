@@ -1,0 +1,67 @@
+//! A model as lists show it.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Channels, Family};
+use crate::recipe::Recipe;
+
+/// Name of a model: a run folder (`path`, `path@best`, `path@KIMG`), a checkpoint file, or a shipped model.
+pub type ModelRef = String;
+
+/// A model as lists show it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelInfo {
+    /// What to ask for it by.
+    pub model: ModelRef,
+    /// Name.
+    pub name: String,
+    /// Family.
+    pub family: Family,
+    /// Architecture id.
+    pub architecture: String,
+    /// Pixels a side.
+    pub resolution: u32,
+    /// Channels.
+    pub channels: Channels,
+    /// Latent dimensions.
+    pub latent: u32,
+    /// Comes with the studio.
+    pub shipped: bool,
+    /// Hash of the weights.
+    pub hash: String,
+    /// Thousands of pictures it was trained on.
+    pub kimg: f64,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// What it was trained on and by whom; shown on its card.
+    #[serde(default)]
+    pub card: Option<ModelCard>,
+    /// Its recipe.
+    pub recipe: Recipe,
+    /// The model it started from.
+    #[serde(default)]
+    pub parent: Option<String>,
+    /// VAE: mean KL of each latent dimension, in nats, as last measured.
+    #[serde(default)]
+    pub kl: Vec<f32>,
+}
+
+/// The card of a shipped or exported model.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ModelCard {
+    /// One sentence on what it makes.
+    pub summary: String,
+    /// The data.
+    pub data: String,
+    /// Licence of the data.
+    pub data_licence: String,
+    /// Licence of the weights.
+    pub licence: String,
+    /// Hours it was trained.
+    pub hours: f64,
+    /// Device it was trained on.
+    pub device: String,
+    /// Scores as measured, by name.
+    pub scores: Vec<(String, f64)>,
+}

@@ -1,0 +1,275 @@
+//! Every setting a person may change: its title, help, range. The window's form, `--set` and `recipe schema` read it.
+
+use serde::Serialize;
+
+use super::{Recipe, path};
+use crate::base::{Family, Problem, Result};
+
+/// What a setting holds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "lowercase", tag = "type")]
+pub enum Input {
+    /// A whole number.
+    Int { min: i64, max: i64, step: i64 },
+    /// A number; `log` for those that are changed by factors.
+    Float { min: f64, max: f64, log: bool },
+    /// A value that may change over the run: number or `{start, end, kimg, curve}`.
+    Schedule { min: f64, max: f64, log: bool },
+    /// Yes or no.
+    Bool,
+    /// One of these words.
+    Choice { options: &'static [&'static str] },
+    /// A colour `[r, g, b]`.
+    Colour,
+    /// Free text.
+    Text,
+    /// A list of words.
+    List,
+}
+
+/// Group of settings in the form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, strum::EnumIter)]
+pub enum Group {
+    /// Pictures.
+    Data,
+    /// Networks.
+    Model,
+    /// Loss and penalties.
+    Objective,
+    /// Optimiser.
+    Optimiser,
+    /// How long.
+    Schedule,
+    /// What is kept.
+    Output,
+}
+
+/// A setting.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Field {
+    /// Path in the recipe.
+    pub key: &'static str,
+    /// Name on the form.
+    pub title: &'static str,
+    /// One sentence that says what turning it up does.
+    pub help: &'static str,
+    /// Unit, or nothing.
+    pub unit: &'static str,
+    /// Group on the form.
+    pub group: Group,
+    /// What it holds.
+    pub input: Input,
+    /// Only for this family.
+    pub family: Option<Family>,
+    /// Shown on top, without asking for more.
+    pub common: bool,
+    /// May change while the run is on.
+    pub live: bool,
+}
+
+const fn field(key: &'static str, title: &'static str, group: Group, input: Input, help: &'static str) -> Field {
+    Field { key, title, help, unit: "", group, input, family: None, common: false, live: false }
+}
+
+impl Field {
+    const fn unit(mut self, unit: &'static str) -> Self {
+        self.unit = unit;
+        self
+    }
+    const fn of(mut self, family: Family) -> Self {
+        self.family = Some(family);
+        self
+    }
+    const fn common(mut self) -> Self {
+        self.common = true;
+        self
+    }
+    const fn live(mut self) -> Self {
+        self.live = true;
+        self
+    }
+}
+
+const fn int(min: i64, max: i64) -> Input {
+    Input::Int { min, max, step: 1 }
+}
+
+/// Every setting, in the order of the form.
+pub const FIELDS: &[Field] = &[
+    field("name", "Name", Group::Output, Input::Text, "What you call this run"),
+    field("data.source", "Pictures", Group::Data, Input::Text,
+        "A folder, a zip, an IDX or CIFAR file, or a built-in set such as emoji:smileys or shapes").common(),
+    field("data.resolution", "Resolution", Group::Data, Input::Int { min: 16, max: 256, step: 4 },
+        "Pixels a side; twice as many show more detail and take about four times as long").unit("px").common(),
+    field("data.channels", "Colours", Group::Data, Input::Choice { options: &["grey", "rgb", "rgba"] },
+        "Grey learns fastest; RGBA also learns transparency"),
+    field("data.fit", "Fit", Group::Data, Input::Choice { options: &["crop", "pad", "stretch"] },
+        "How a picture that is not square becomes square"),
+    field("data.background", "Background", Group::Data, Input::Colour,
+        "The colour behind transparency and beside padded pictures"),
+    field("data.mirror", "Mirror at random", Group::Data, Input::Bool,
+        "Shows each picture mirrored half of the time; leave it off where left and right matter, as in letters"),
+    field("data.drop_duplicates", "Leave out duplicates", Group::Data, Input::Bool,
+        "Takes pictures that are the same, or nearly, only once"),
+    field("data.limit", "At most", Group::Data, int(0, 100_000_000),
+        "Trains on this many pictures only, always the same ones; 0 takes all").unit("pictures"),
+    field("data.exclude", "Left out", Group::Data, Input::List, "Names of pictures that are not used"),
+    field("model.id", "Model", Group::Model, Input::Choice { options: &["res-gan", "dcgan", "conv-vae", "res-vae"] },
+        "Which networks are trained").common(),
+    field("model.latent", "Latent dimensions", Group::Model, int(1, 1024),
+        "Numbers that describe a picture; more hold more detail, fewer are easier to explore"),
+    field("model.width", "Width", Group::Model, int(8, 1024),
+        "Channels of the widest layers; twice as many can learn more and take about three times as long").unit("channels"),
+    field("model.narrow", "Narrowest", Group::Model, int(4, 512),
+        "Channels at the full picture size; more sharpen fine detail and cost the most time").unit("channels"),
+    field("model.blocks", "Blocks", Group::Model, int(1, 4),
+        "Residual blocks at each picture size; more are slower and can learn more"),
+    field("objective.adversarial", "Loss", Group::Objective,
+        Input::Choice { options: &["relativistic", "non-saturating", "hinge", "least-squares"] },
+        "The game that generator and critic play; relativistic keeps all kinds of pictures alive").of(Family::Gan),
+    field("objective.gamma", "Penalty γ", Group::Objective, Input::Schedule { min: 0.0, max: 1000.0, log: true },
+        "Calms the critic; too low is unstable, too high is blurry and slow").of(Family::Gan).common().live(),
+    field("objective.r1", "Penalty on real pictures (R1)", Group::Objective, Input::Bool,
+        "Keeps the critic flat around real pictures").of(Family::Gan),
+    field("objective.r2", "Penalty on generated pictures (R2)", Group::Objective, Input::Bool,
+        "Keeps the critic flat around generated pictures").of(Family::Gan),
+    field("objective.penalty_interval", "Penalty every", Group::Objective, int(1, 64),
+        "Takes the penalty less often, and as much stronger; higher is faster").unit("steps").of(Family::Gan),
+    field("objective.augment", "Augmentation", Group::Objective, Input::Schedule { min: 0.0, max: 1.0, log: false },
+        "Share of pictures shown altered to the critic (DiffAugment); higher stops it from learning a small set by heart")
+        .of(Family::Gan).live(),
+    field("objective.augment_colour", "Alter colours", Group::Objective, Input::Bool,
+        "Brightness, saturation and contrast").of(Family::Gan),
+    field("objective.augment_translation", "Shift", Group::Objective, Input::Bool,
+        "By up to an eighth of a side").of(Family::Gan),
+    field("objective.augment_cutout", "Cut out", Group::Objective, Input::Bool,
+        "A square of half a side").of(Family::Gan),
+    field("objective.likelihood", "Likelihood", Group::Objective, Input::Choice { options: &["bernoulli", "gaussian"] },
+        "What the decoder says of a pixel: Bernoulli suits drawings, Gaussian with learned variance suits photographs")
+        .of(Family::Vae),
+    field("objective.beta", "KL weight β", Group::Objective, Input::Schedule { min: 0.0, max: 100.0, log: true },
+        "Above 1 latents become simpler and more separate, pictures blurrier; below 1 the reverse")
+        .of(Family::Vae).common().live(),
+    field("objective.free_bits", "Free bits", Group::Objective, Input::Float { min: 0.0, max: 10.0, log: false },
+        "What each latent dimension may keep at no cost; higher keeps more dimensions in use").unit("nats").of(Family::Vae),
+    field("optim.batch", "Batch", Group::Optimiser, int(2, 4096),
+        "Pictures a step; more are steadier and need more memory").unit("pictures"),
+    field("optim.lr", "Learning rate", Group::Optimiser, Input::Schedule { min: 1e-7, max: 0.1, log: true },
+        "How far each step goes; higher learns faster until it becomes unstable").common().live(),
+    field("optim.beta1", "Adam β₁", Group::Optimiser, Input::Float { min: 0.0, max: 0.999, log: false },
+        "Memory of past gradients; higher is smoother and slower to turn"),
+    field("optim.beta2", "Adam β₂", Group::Optimiser, Input::Schedule { min: 0.0, max: 0.99999, log: false },
+        "Memory of past gradient sizes; higher is steadier and slower to adapt"),
+    field("optim.epsilon", "Adam ε", Group::Optimiser, Input::Float { min: 1e-12, max: 1e-1, log: true },
+        "Smallest gradient size that is divided by; higher damps tiny gradients"),
+    field("optim.ema_kimg", "Averaging half-life", Group::Optimiser, Input::Float { min: 0.0, max: 100_000.0, log: true },
+        "Averages the weights you see over this many pictures; longer is smoother and lags behind").unit("kimg"),
+    field("optim.ema_rampup", "Averaging ramp-up", Group::Optimiser, Input::Float { min: 0.0, max: 1.0, log: false },
+        "Shortens the half-life at the beginning to this share of the pictures seen"),
+    field("optim.clip_norm", "Gradient limit", Group::Optimiser, Input::Float { min: 0.0, max: 1e6, log: true },
+        "Largest norm of all gradients together; 0 for none"),
+    field("run.kimg", "Length", Group::Schedule, Input::Float { min: 0.0, max: 1e7, log: true },
+        "Thousands of pictures to see before it stops; you can always go on").unit("kimg").common().live(),
+    field("seed", "Seed", Group::Schedule, int(0, i64::MAX), "Same seed, same recipe, same CPU: the same run"),
+    field("run.checkpoint_kimg", "Checkpoint every", Group::Output, Input::Float { min: 0.001, max: 1e6, log: true },
+        "How often the whole state is saved").unit("kimg").live(),
+    field("run.keep", "Checkpoints kept", Group::Output, int(1, 1000), "How many are kept, besides the best").live(),
+    field("run.preview_kimg", "Samples every", Group::Output, Input::Float { min: 0.001, max: 1e6, log: true },
+        "How often the sample grid is renewed").unit("kimg").live(),
+    field("run.telemetry_steps", "Numbers every", Group::Output, int(1, 10_000),
+        "How often the curves get a point").unit("steps").live(),
+];
+
+/// The setting at a path.
+pub fn find(key: &str) -> Option<&'static Field> {
+    FIELDS.iter().find(|f| f.key == key)
+}
+
+/// The setting whose path is spelled most like this one.
+pub fn nearest(key: &str) -> Option<&'static str> {
+    fn distance(a: &str, b: &str) -> usize {
+        let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+        let mut row: Vec<usize> = (0..=b.len()).collect();
+        for (i, x) in a.iter().enumerate() {
+            let mut diagonal = row[0];
+            row[0] = i + 1;
+            for (j, y) in b.iter().enumerate() {
+                let change = diagonal + usize::from(x != y);
+                diagonal = row[j + 1];
+                row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+            }
+        }
+        row[b.len()]
+    }
+    // People leave the group away: compare with the last word too.
+    let score = |f: &Field| distance(key, f.key).min(distance(key, f.key.rsplit('.').next().unwrap_or(f.key)));
+    FIELDS.iter().map(|f| (score(f), f.key)).min().filter(|(d, _)| *d <= 4).map(|(_, k)| k)
+}
+
+/// Checks every setting of the table against its range.
+///
+/// # Errors
+/// The first one that is out of range.
+pub fn check(recipe: &Recipe) -> Result<()> {
+    for f in FIELDS {
+        let Some(value) = path::get(recipe, f.key) else { continue };
+        let refuse = |v: f64, min: f64, max: f64| {
+            Problem::usage(format!("{} is out of range", f.title))
+                .of(format!("{} = {v}", f.key))
+                .try_this(format!("Choose {min} to {max}"))
+        };
+        let within = |v: f64, min: f64, max: f64| {
+            if v.is_finite() && (min..=max).contains(&v) { Ok(()) } else { Err(refuse(v, min, max)) }
+        };
+        match f.input {
+            Input::Int { min, max, .. } => {
+                within(value.as_f64().unwrap_or(f64::NAN), min as f64, max as f64)?;
+            }
+            Input::Float { min, max, .. } => within(value.as_f64().unwrap_or(f64::NAN), min, max)?,
+            Input::Schedule { min, max, .. } => {
+                for end in ["start", "end"] {
+                    within(value[end].as_f64().unwrap_or(f64::NAN), min, max)?;
+                }
+                within(value["kimg"].as_f64().unwrap_or(f64::NAN), 0.0, 1e9)?;
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_leaf_of_a_recipe_is_on_the_form_and_back() {
+        fn leaves(prefix: &str, v: &serde_json::Value, out: &mut Vec<String>) {
+            match v {
+                serde_json::Value::Object(map) if !map.contains_key("curve") => {
+                    for (k, v) in map {
+                        leaves(&if prefix.is_empty() { k.clone() } else { format!("{prefix}.{k}") }, v, out);
+                    }
+                }
+                _ => out.push(prefix.into()),
+            }
+        }
+        let mut paths = Vec::new();
+        leaves("", &serde_json::to_value(Recipe::default()).unwrap(), &mut paths);
+        paths.retain(|p| p != "format");
+        for p in &paths {
+            assert!(find(p).is_some(), "{p} is not on the form");
+        }
+        for f in FIELDS {
+            assert!(paths.iter().any(|p| p == f.key), "{} is not in the recipe", f.key);
+            assert!(f.help.len() > 10 && !f.help.ends_with('.'), "{}", f.key);
+        }
+    }
+
+    #[test]
+    fn ranges_are_checked() {
+        let mut r = Recipe::default();
+        r.optim.lr = crate::recipe::Schedule::constant(7.0);
+        assert!(check(&r).unwrap_err().subject.unwrap().starts_with("optim.lr"));
+    }
+}

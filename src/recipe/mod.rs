@@ -1,0 +1,379 @@
+//! The language of the product: what a run is, as plain serde values.
+//!
+//! A run **is** its [`Recipe`] plus the log of live [`Edit`]s by step. Same recipe, same seed, same CPU: same run.
+//! The recipe is stored in the library, beside every checkpoint and inside every exported picture.
+
+pub mod form;
+pub mod path;
+pub mod picture;
+pub mod preset;
+pub mod schedule;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{Channels, Family, Problem, Result, Shape};
+pub use schedule::{Curve, Schedule};
+
+/// Version of the recipe format; older ones are migrated by [`Recipe::from_json`].
+pub const FORMAT: u32 = 1;
+
+/// Everything that makes a run what it is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recipe {
+    /// Version of this format.
+    pub format: u32,
+    /// What a person calls the run.
+    pub name: String,
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// Pictures.
+    pub data: DataRecipe,
+    /// Networks.
+    pub model: ModelRecipe,
+    /// Loss and penalties.
+    pub objective: ObjectiveRecipe,
+    /// Optimiser and averages.
+    pub optim: OptimRecipe,
+    /// How long, how often to look and to save.
+    pub run: RunRecipe,
+    /// The model this run started from, for fine-tuning.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent: Option<Parent>,
+}
+
+/// Which pictures, and how they are prepared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataRecipe {
+    /// A folder, a zip, an IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …
+    pub source: String,
+    /// Pixels a side, 16 to 256 in steps of 4.
+    pub resolution: u32,
+    /// Grey, RGB or RGBA.
+    pub channels: Channels,
+    /// How a picture that is not square becomes square.
+    pub fit: Fit,
+    /// Colour behind transparency and around padded pictures.
+    pub background: [u8; 3],
+    /// Whether pictures are mirrored at random while training.
+    pub mirror: bool,
+    /// Whether pictures that are the same, or nearly, are taken once only.
+    pub drop_duplicates: bool,
+    /// At most this many pictures (0: all), chosen by content hash.
+    pub limit: u32,
+    /// Names of pictures that are left out.
+    pub exclude: Vec<String>,
+}
+
+/// How a picture that is not square becomes square.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::EnumIter)]
+#[serde(rename_all = "lowercase")]
+pub enum Fit {
+    /// The largest square in the centre.
+    Crop,
+    /// All of it, with the background beside it.
+    Pad,
+    /// Pulled to a square.
+    Stretch,
+}
+
+/// Which networks, and how large.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelRecipe {
+    /// Row of `models::MODELS`.
+    pub id: String,
+    /// Numbers in a latent.
+    pub latent: u32,
+    /// Channels of the widest layers (at the smallest picture size).
+    pub width: u32,
+    /// Channels of the narrowest layers (at the full picture size).
+    pub narrow: u32,
+    /// Residual blocks at each size (residual networks only).
+    pub blocks: u32,
+}
+
+/// Loss of a GAN: which game the two networks play.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::EnumIter)]
+#[serde(rename_all = "kebab-case")]
+pub enum Adversarial {
+    /// Non-saturating (Goodfellow 2014).
+    NonSaturating,
+    /// Relativistic pairing (Jolicoeur-Martineau 2018; Huang 2025).
+    Relativistic,
+    /// Hinge (Lim & Ye 2017).
+    Hinge,
+    /// Least squares (Mao 2017).
+    LeastSquares,
+}
+
+/// What a VAE's decoder says of a pixel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::EnumIter)]
+#[serde(rename_all = "lowercase")]
+pub enum Likelihood {
+    /// Independent Bernoulli for each channel (cross-entropy).
+    Bernoulli,
+    /// Gaussian with one learned variance (Rybkin 2021, σ-VAE).
+    Gaussian,
+}
+
+/// Loss and penalties; a family reads its own part.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ObjectiveRecipe {
+    /// GAN: the loss.
+    pub adversarial: Adversarial,
+    /// GAN: weight γ of the zero-centred gradient penalties.
+    pub gamma: Schedule,
+    /// GAN: penalty on real pictures (R1).
+    pub r1: bool,
+    /// GAN: penalty on generated pictures (R2).
+    pub r2: bool,
+    /// GAN: penalties are taken every this many steps, times this many.
+    pub penalty_interval: u32,
+    /// GAN: probability of DiffAugment on real and generated pictures.
+    pub augment: Schedule,
+    /// GAN: DiffAugment's colour part (brightness, saturation, contrast).
+    pub augment_colour: bool,
+    /// GAN: DiffAugment's translation by up to 1/8.
+    pub augment_translation: bool,
+    /// GAN: DiffAugment's cutout of half a side.
+    pub augment_cutout: bool,
+    /// VAE: likelihood of a pixel.
+    pub likelihood: Likelihood,
+    /// VAE: weight β of the KL divergence.
+    pub beta: Schedule,
+    /// VAE: nats each latent dimension may keep for free.
+    pub free_bits: f64,
+}
+
+/// Optimiser and averages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimRecipe {
+    /// Pictures a step.
+    pub batch: u32,
+    /// Learning rate.
+    pub lr: Schedule,
+    /// Adam's β₁.
+    pub beta1: f64,
+    /// Adam's β₂.
+    pub beta2: Schedule,
+    /// Adam's ε.
+    pub epsilon: f64,
+    /// Half-life of the averaged (EMA) weights, in thousands of pictures; 0 keeps no average.
+    pub ema_kimg: f64,
+    /// The half-life is at most this share of the pictures seen so far.
+    pub ema_rampup: f64,
+    /// Largest global norm of the gradients; 0 for no limit.
+    pub clip_norm: f64,
+}
+
+/// How long, how often to look and to save.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunRecipe {
+    /// Where to stop, in thousands of pictures. Says nothing of the schedules, which have their own length.
+    pub kimg: f64,
+    /// A full checkpoint every this many thousand pictures.
+    pub checkpoint_kimg: f64,
+    /// How many checkpoints to keep, besides the best.
+    pub keep: u32,
+    /// Samples for the eye every this many thousand pictures.
+    pub preview_kimg: f64,
+    /// Numbers are read back every this many steps.
+    pub telemetry_steps: u32,
+}
+
+/// The model a run started from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Parent {
+    /// Its name or path, as given.
+    pub model: String,
+    /// Hash of its weights.
+    pub hash: String,
+}
+
+/// A change made while a run was on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Edit {
+    /// The first step it holds for.
+    pub step: u64,
+    /// Pictures seen by then.
+    pub images: u64,
+    /// Path of the setting, such as `optim.lr`.
+    pub key: String,
+    /// Its new value.
+    pub value: serde_json::Value,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            format: FORMAT,
+            name: String::new(),
+            seed: 1,
+            data: DataRecipe::default(),
+            model: ModelRecipe::default(),
+            objective: ObjectiveRecipe::default(),
+            optim: OptimRecipe::default(),
+            run: RunRecipe::default(),
+            parent: None,
+        }
+    }
+}
+
+impl Default for DataRecipe {
+    fn default() -> Self {
+        Self {
+            source: String::new(),
+            resolution: 32,
+            channels: Channels::Rgb,
+            fit: Fit::Crop,
+            background: [255; 3],
+            mirror: false,
+            drop_duplicates: false,
+            limit: 0,
+            exclude: Vec::new(),
+        }
+    }
+}
+
+impl Default for ModelRecipe {
+    fn default() -> Self {
+        Self { id: "res-gan".into(), latent: 64, width: 128, narrow: 32, blocks: 1 }
+    }
+}
+
+impl Default for ObjectiveRecipe {
+    fn default() -> Self {
+        Self {
+            adversarial: Adversarial::Relativistic,
+            gamma: Schedule::constant(1.0),
+            r1: true,
+            r2: true,
+            penalty_interval: 4,
+            augment: Schedule::constant(0.0),
+            augment_colour: true,
+            augment_translation: true,
+            augment_cutout: true,
+            likelihood: Likelihood::Bernoulli,
+            beta: Schedule::constant(1.0),
+            free_bits: 0.0,
+        }
+    }
+}
+
+impl Default for OptimRecipe {
+    fn default() -> Self {
+        Self {
+            batch: 32,
+            lr: Schedule::constant(4e-4),
+            beta1: 0.0,
+            beta2: Schedule::constant(0.95),
+            epsilon: 1e-8,
+            ema_kimg: 20.0,
+            ema_rampup: 0.05,
+            clip_norm: 0.0,
+        }
+    }
+}
+
+impl Default for RunRecipe {
+    fn default() -> Self {
+        Self { kimg: 100.0, checkpoint_kimg: 8.0, keep: 2, preview_kimg: 1.0, telemetry_steps: 8 }
+    }
+}
+
+impl Recipe {
+    /// Shape of the pictures.
+    pub fn shape(&self) -> Shape {
+        Shape { resolution: self.data.resolution, channels: self.data.channels }
+    }
+
+    /// Family of the model, by its id.
+    ///
+    /// # Errors
+    /// The id is not in the table of models.
+    pub fn family(&self) -> Result<Family> {
+        preset::family_of(&self.model.id).ok_or_else(|| {
+            Problem::usage("There is no model of this name")
+                .of(format!("model.id = {}", self.model.id))
+                .try_this(format!("Choose one of: {}", preset::MODEL_IDS.map(|m| m.0).join(", ")))
+        })
+    }
+
+    /// Reads a recipe, migrating older formats.
+    ///
+    /// # Errors
+    /// The text is no recipe, has an unknown field, or comes from a newer studio.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let bad = |e: serde_json::Error| {
+            Problem::usage("This is not a recipe").because(e).try_this("`latent-studio recipe schema` lists every setting")
+        };
+        let value: serde_json::Value = serde_json::from_str(text).map_err(bad)?;
+        let format = value.get("format").and_then(serde_json::Value::as_u64).unwrap_or(u64::from(FORMAT));
+        if format > u64::from(FORMAT) {
+            return Err(Problem::usage("This recipe was made by a newer Latent Studio")
+                .of(format!("format = {format}"))
+                .try_this("Update Latent Studio"));
+        }
+        let mut recipe: Self = serde_json::from_value(value).map_err(bad)?;
+        recipe.format = FORMAT;
+        Ok(recipe)
+    }
+
+    /// The recipe as indented JSON.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// Checks every setting against its range in [`form::FIELDS`], and those that depend on each other.
+    ///
+    /// # Errors
+    /// The first setting that is out of bounds, with what it may be.
+    pub fn validate(&self) -> Result<()> {
+        let family = self.family()?;
+        form::check(self)?;
+        if !Shape::is_allowed(self.data.resolution) {
+            return Err(Problem::usage("This resolution cannot be trained")
+                .of(format!("data.resolution = {}", self.data.resolution))
+                .try_this("Choose 16 to 256 in steps of 4"));
+        }
+        if family == Family::Gan && self.model.id == "dcgan" && (self.objective.r1 || self.objective.r2) {
+            return Err(Problem::usage("A critic with batch norm takes no gradient penalty: its samples depend on each other")
+                .of("objective.r1, objective.r2")
+                .try_this("Switch both off, or choose res-gan"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recipe_survives_json_and_fills_what_is_missing() {
+        let r = Recipe { name: "x".into(), ..Recipe::default() };
+        assert_eq!(Recipe::from_json(&r.to_json()).unwrap(), r);
+        let sparse = Recipe::from_json(r#"{"model":{"id":"dcgan"}}"#).unwrap();
+        assert_eq!(sparse.model.latent, 64);
+        assert!(Recipe::from_json(r#"{"modell":{}}"#).is_err());
+        assert!(Recipe::from_json(r#"{"format":99}"#).unwrap_err().what.contains("newer"));
+    }
+
+    #[test]
+    fn validation_names_the_setting() {
+        let mut r = Recipe::default();
+        r.validate().unwrap();
+        r.data.resolution = 30;
+        assert!(r.validate().unwrap_err().subject.unwrap().contains("data.resolution"));
+        r.data.resolution = 28;
+        r.model.id = "dcgan".into();
+        assert!(r.validate().unwrap_err().what.contains("batch norm"));
+        r.model.id = "nope".into();
+        assert!(r.validate().unwrap_err().remedy.unwrap().contains("res-gan"));
+    }
+}

@@ -1,0 +1,163 @@
+//! What a run tells of itself: state, progress, checkpoints, samples for the eye.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::series::Reading;
+use crate::base::{Picture, Problem};
+use crate::recipe::{Edit, Recipe};
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RunState {
+    /// Waits for another run to end.
+    Queued,
+    /// Reads and prepares pictures, builds the networks.
+    Preparing,
+    /// Trains.
+    Training,
+    /// Holds on.
+    Paused,
+    /// Ended where it was asked to, or by hand; can go on.
+    Finished,
+    /// Ended by an error or a crash; can go on from its last checkpoint.
+    Failed,
+    /// Its process is gone and said nothing; can go on from its last checkpoint.
+    Interrupted,
+}
+
+impl RunState {
+    /// Whether a process works on it now.
+    pub fn is_alive(self) -> bool {
+        matches!(self, Self::Preparing | Self::Training | Self::Paused)
+    }
+}
+
+/// How far a run is. Unknown numbers are absent.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub struct RunProgress {
+    /// Optimiser steps.
+    pub step: u64,
+    /// Pictures seen.
+    pub images: u64,
+    /// Pictures to see in all.
+    pub target: u64,
+    /// Pictures a second.
+    pub images_per_s: Option<f64>,
+    /// Seconds left.
+    pub eta_s: Option<f64>,
+    /// Bytes the process holds.
+    pub memory: Option<u64>,
+    /// Device it trains on.
+    pub device: String,
+    /// What it does while preparing, such as "Preparing pictures 120 of 900".
+    #[serde(default)]
+    pub stage: String,
+}
+
+/// A run as lists show it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunSummary {
+    /// Its folder; the run's identity.
+    pub dir: PathBuf,
+    /// Name.
+    pub name: String,
+    /// Its recipe, live edits included.
+    pub recipe: Recipe,
+    /// State.
+    pub state: RunState,
+    /// How far.
+    pub progress: RunProgress,
+    /// Unix time of its beginning.
+    pub created: i64,
+    /// What ended it, if it failed.
+    pub problem: Option<Problem>,
+    /// Bytes on disk.
+    pub bytes: u64,
+    /// Its complete checkpoints, oldest first.
+    pub checkpoints: Vec<CheckpointInfo>,
+}
+
+/// A complete checkpoint.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointInfo {
+    /// Pictures seen.
+    pub images: u64,
+    /// File or folder.
+    pub path: PathBuf,
+    /// Whether it has the best validation value so far.
+    pub best: bool,
+    /// Validation value (lower is better), if there is one.
+    pub score: Option<f64>,
+}
+
+/// The eye's view of a run at one moment. All pictures have the model's own size.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Preview {
+    /// Pictures seen.
+    pub images: u64,
+    /// Samples from fixed latents.
+    pub samples: Vec<Picture>,
+    /// Real pictures; for VAEs the held-out inputs.
+    pub reals: Vec<Picture>,
+    /// VAE: reconstructions of `reals`.
+    pub reconstructions: Vec<Picture>,
+    /// VAE: KL divergence of each latent dimension, in nats.
+    pub kl: Vec<f32>,
+}
+
+/// A line of a run's `telemetry.jsonl`, and what the run tells a client in the same process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "event")]
+pub enum RunEvent {
+    /// Training began or went on.
+    Started {
+        /// Device it trains on.
+        device: String,
+        /// Pictures it trains on, the held-out ones left out.
+        pictures: u64,
+        /// Steps so far.
+        step: u64,
+        /// Pictures seen so far.
+        images: u64,
+    },
+    /// Numbers, read back every few steps.
+    Reading(Reading),
+    /// How far it is; not kept in the file.
+    Progress(RunProgress),
+    /// Samples were written; see [`super::preview`].
+    Preview {
+        /// Pictures seen.
+        images: u64,
+    },
+    /// A checkpoint is complete.
+    Checkpoint(CheckpointInfo),
+    /// A live edit took effect.
+    Edited(Edit),
+    /// It went back to an earlier state: what was told of later ones no longer holds.
+    Rewound {
+        /// Pictures seen at that state.
+        images: u64,
+    },
+    /// Something a person should know.
+    Message(Problem),
+    /// It holds on, or goes on.
+    State {
+        /// The new state.
+        state: RunState,
+    },
+    /// It ended where it was asked to.
+    Finished {
+        /// Its last checkpoint.
+        path: PathBuf,
+        /// Pictures seen.
+        images: u64,
+    },
+    /// It ended by an error.
+    Failed {
+        /// What happened.
+        problem: Problem,
+    },
+}
