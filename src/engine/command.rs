@@ -9,35 +9,13 @@ use crate::library::item::ItemFilter;
 use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
 use crate::recipe::{DataRecipe, Recipe};
+use crate::train::folder::Control;
 
 /// Number of a job, chosen by the client, so that it can be cancelled and its events be told apart.
 pub type JobId = u64;
 
 /// A stream of pictures to one place on the screen: a newer request replaces an older one of the same slot.
 pub type SlotId = u64;
-
-/// What a person does to a run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", tag = "do")]
-pub enum Control {
-    /// Hold on after this step.
-    Pause,
-    /// Go on.
-    Go,
-    /// One step, then hold on.
-    Step,
-    /// Save a checkpoint and end.
-    Stop,
-    /// Save a checkpoint now.
-    Checkpoint,
-    /// Change a live setting.
-    Edit {
-        /// Path of the setting.
-        key: String,
-        /// Its new value.
-        value: serde_json::Value,
-    },
-}
 
 /// What to do with a latent before the generator sees it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -2,13 +2,15 @@
 
 pub mod command;
 pub mod event;
+pub mod fake;
 
 pub use crate::data::report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
 pub use crate::export::options::ExportOptions;
 pub use crate::library::item::{DataSetInfo, Item, ItemFilter, ItemSort};
 pub use crate::models::info::{ModelCard, ModelInfo, ModelRef};
+pub use crate::train::folder::Control;
 pub use crate::train::report::{CheckpointInfo, Preview, RunProgress, RunState, RunSummary};
-pub use command::{Command, Control, GenerateRequest, JobId, SlotId};
+pub use command::{Command, GenerateRequest, JobId, SlotId};
 pub use event::{DeviceReport, Event, Inspected};
 
 /// An engine that works behind the scenes. `send` and `poll` never wait.

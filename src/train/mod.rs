@@ -1,1 +1,3 @@
+pub mod folder;
+pub mod preview;
 pub mod report;

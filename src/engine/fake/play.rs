@@ -1,0 +1,338 @@
+//! What the scripted engine answers to each command.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Script, made};
+use crate::base::rng::Stream;
+use crate::base::{Family, Picture, Problem};
+use crate::engine::{
+    CheckpointInfo, Command, Control, Event, ExportOptions, Inspected, ItemFilter, ItemSort, JobId, ModelInfo, RunState,
+    RunSummary,
+};
+use crate::recipe::Edit;
+use crate::recipe::picture::Latent;
+
+/// The answers, in order.
+#[allow(clippy::too_many_lines)] // one arm a command: a table, read as one
+pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
+    match command {
+        Command::Survey { job, source } => survey(script, job, source),
+        Command::SourceThumbs { source, indices, size } => {
+            let thumbs = indices.iter().map(|&i| (i, made::source_picture(&source, i, size))).collect();
+            vec![Event::SourceThumbs { source, thumbs }]
+        }
+        Command::PreviewPreparation { data, index, augment } => {
+            let after = made::source_picture(&data.source, index, data.resolution);
+            let augmented = if augment {
+                (0..6).map(|i| made::source_picture(&data.source, index + 1000 * (i + 1), data.resolution)).collect()
+            } else {
+                Vec::new()
+            };
+            vec![Event::PreparationPreview {
+                index,
+                before: made::source_picture(&data.source, index, 96),
+                after,
+                augmented,
+            }]
+        }
+        Command::Prepare { job, data } => {
+            let (pictures, side) = (u64::from(script.pictures), u64::from(data.resolution));
+            let bytes = pictures * side * side * data.channels.count() as u64;
+            job_of(job, "Preparing pictures", pictures, vec![Event::DataReady { job, pictures, bytes }])
+        }
+        Command::ListData => vec![Event::DataSets(script.data_sets.clone())],
+
+        Command::StartRun { recipe, .. } => {
+            let name = if recipe.name.is_empty() { "run".into() } else { recipe.name.clone() };
+            let mut dir = Path::new("/runs").join(&name);
+            for n in 2.. {
+                if script.runs.iter().all(|r| r.dir != dir) {
+                    break;
+                }
+                dir = Path::new("/runs").join(format!("{name}-{n}"));
+            }
+            let busy = script.runs.iter().any(|r| r.state.is_alive());
+            let state = if busy { RunState::Queued } else { RunState::Training };
+            let run = made::run(dir, *recipe, state, 0);
+            script.runs.insert(0, run.clone());
+            vec![Event::Run(Box::new(run)), Event::Runs(script.runs.clone())]
+        }
+        Command::ResumeRun { dir, kimg, .. } => change(script, &dir, |run| {
+            if let Some(kimg) = kimg {
+                run.recipe.run.kimg += kimg;
+                run.progress.target = (run.recipe.run.kimg * 1000.0) as u64;
+            }
+            run.state = RunState::Training;
+            run.problem = None;
+        }),
+        Command::ControlRun { dir, control } => self::control(script, dir, control),
+        Command::Unqueue { dir } => {
+            script.runs.retain(|r| r.dir != dir || r.state != RunState::Queued);
+            vec![Event::Runs(script.runs.clone())]
+        }
+        Command::LoadRun { dir } => {
+            let Some(run) = script.runs.iter().find(|r| r.dir == dir) else { return missing(&dir) };
+            let images = run.progress.images;
+            let readings = Arc::new(made::curves(run.recipe.family().unwrap_or(Family::Gan), images, run.recipe.seed));
+            vec![Event::RunLoaded { dir, readings, edits: Vec::new(), previews: made::previews(images) }]
+        }
+        Command::LoadPreview { dir, images } => {
+            let Some(run) = script.runs.iter().find(|r| r.dir == dir) else { return missing(&dir) };
+            let preview = Arc::new(made::preview(run.recipe.family().unwrap_or(Family::Gan), images));
+            vec![Event::RunPreview { dir, preview, live: false }]
+        }
+        Command::ListRuns => vec![Event::Runs(script.runs.clone())],
+        Command::TrashRun { dir } => {
+            script.runs.retain(|r| r.dir != dir);
+            vec![Event::Runs(script.runs.clone())]
+        }
+        Command::RenameRun { dir, name } => {
+            script.runs.iter_mut().filter(|r| r.dir == dir).for_each(|r| r.name.clone_from(&name));
+            vec![Event::Runs(script.runs.clone())]
+        }
+
+        Command::ListModels => vec![Event::Models(script.models.clone())],
+        Command::OpenModel { model } => with_model(script, &model, |info| {
+            vec![Event::ModelOpened { model: model.clone(), info: Box::new(info.clone()) }]
+        }),
+        Command::ContactSheet { model } => with_model(script, &model, |info| {
+            let cells: Vec<_> =
+                (0..24).map(|seed| made::picture_of(info, &Latent::Seed { seed }, 1.0)).collect();
+            let sheet = Picture::grid(&cells, 6, 2, [0, 0, 0, 0]);
+            vec![Event::ContactSheet { model: model.clone(), sheet }]
+        }),
+        Command::ImportModel { path } => {
+            let mut info = made::models().swap_remove(0);
+            info.name = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+            info.model = path.display().to_string();
+            info.shipped = false;
+            info.card = None;
+            script.models.push(info);
+            vec![Event::Models(script.models.clone())]
+        }
+        Command::TrashModel { model } => {
+            script.models.retain(|m| m.model != model || m.shipped);
+            vec![Event::Models(script.models.clone())]
+        }
+        Command::ExportModel { job, out, .. } => {
+            job_of(job, "Writing weights", 1, vec![Event::Exported { job, files: vec![out] }])
+        }
+
+        Command::Generate(r) => with_model(script, &r.model.clone(), |info| {
+            let pictures = r.latents.iter().map(|l| made::picture_of(info, l, r.truncation)).collect();
+            let model = r.model.clone();
+            vec![Event::Generated { slot: r.slot, ticket: r.ticket, model, pictures, seconds: 0.01 }]
+        }),
+        Command::Encode { slot, model, path } => with_model(script, &model, |info| {
+            if info.family != Family::Vae {
+                return vec![Event::Message(
+                    Problem::usage("Only a VAE can encode pictures").of(&info.name).try_this("Choose a VAE"),
+                )];
+            }
+            let name = path.display().to_string();
+            let values = Stream::new(1, &name).normals(info.latent as usize);
+            let latent = Latent::Point { values };
+            vec![Event::Encoded {
+                slot,
+                model: model.clone(),
+                input: made::source_picture(&name, 0, info.resolution),
+                reconstruction: made::picture_of(info, &latent, 1.0),
+                deviation: vec![0.4; info.latent as usize],
+                neighbours: (0..6).map(|i| (made::source_picture(&name, i, info.resolution), i as f32 + 0.5)).collect(),
+                latent,
+                path: path.clone(),
+            }]
+        }),
+        Command::Export { job, latents, options, .. } => {
+            let files = out_files(&options, latents.len());
+            job_of(job, "Exporting", latents.len() as u64, vec![Event::Exported { job, files }])
+        }
+        Command::Keep { model, latents, starred, .. } => {
+            let Some(info) = script.models.iter().find(|m| m.model == model).cloned() else {
+                return missing(Path::new(&model));
+            };
+            for latent in latents {
+                let id = script.items.iter().map(|(i, _)| i.id).max().unwrap_or(0) + 1;
+                let mut item = made::item(id, &info, latent);
+                (item.rating, item.starred, item.tags) = (0, starred, Vec::new());
+                script.items.insert(0, (item, false));
+            }
+            vec![Event::ItemsChanged]
+        }
+
+        Command::ListItems { filter } => {
+            let items = Arc::new(filtered(script, &filter));
+            vec![Event::Items { filter, items }]
+        }
+        Command::ItemThumbs { ids } => {
+            let thumbs = ids.iter().filter_map(|id| item_picture(script, *id).map(|p| (*id, p))).collect();
+            vec![Event::ItemThumbs(thumbs)]
+        }
+        Command::ItemDetail { id } => match (script.items.iter().find(|(i, _)| i.id == id), item_picture(script, id)) {
+            (Some((item, _)), Some(picture)) => {
+                vec![Event::ItemDetail { item: Box::new(item.clone()), picture }]
+            }
+            _ => missing(Path::new("picture")),
+        },
+        Command::RateItems { ids, rating } => each_item(script, &ids, |i| i.0.rating = rating),
+        Command::StarItems { ids, starred } => each_item(script, &ids, |i| i.0.starred = starred),
+        Command::TagItems { ids, tag, add } => each_item(script, &ids, |i| {
+            i.0.tags.retain(|t| *t != tag);
+            if add {
+                i.0.tags.push(tag.clone());
+            }
+        }),
+        Command::TrashItems { ids, trashed } => each_item(script, &ids, |i| i.1 = trashed),
+        Command::EmptyTrash => {
+            script.items.retain(|(_, trashed)| !trashed);
+            vec![Event::ItemsChanged]
+        }
+        Command::ExportItems { job, ids, options } => {
+            let files = out_files(&options, ids.len());
+            job_of(job, "Exporting", ids.len() as u64, vec![Event::Exported { job, files }])
+        }
+
+        Command::Inspect { path } => vec![Event::Inspected(inspect(script, path))],
+        Command::ProbeDevices { .. } => vec![Event::Devices(script.devices.clone())],
+        Command::Cancel { job } => {
+            vec![Event::JobEnded { job, problem: Some(Problem::interrupted("Cancelled").info()) }]
+        }
+    }
+}
+
+fn job_of(job: JobId, title: &str, total: u64, result: Vec<Event>) -> Vec<Event> {
+    let title = title.to_string();
+    let mut events = vec![
+        Event::Job { job, title: title.clone(), done: 0, total },
+        Event::Job { job, title, done: total, total },
+    ];
+    events.extend(result);
+    events.push(Event::JobEnded { job, problem: None });
+    events
+}
+
+/// A source whose name has `missing` in it is not there; one with `empty` has no pictures.
+fn survey(script: &mut Script, job: JobId, source: String) -> Vec<Event> {
+    if source.contains("missing") {
+        let problem = Problem::data("There is nothing at this place").of(source).try_this("Check the path");
+        return vec![Event::JobEnded { job, problem: Some(problem) }];
+    }
+    let pictures = if source.contains("empty") { 0 } else { script.pictures };
+    let survey = Arc::new(made::survey(&source, pictures));
+    script.data_sets.retain(|d| d.source != source);
+    let info = crate::engine::DataSetInfo { source, pictures: u64::from(pictures), used: made::NOW };
+    script.data_sets.insert(0, info);
+    job_of(job, "Looking through the pictures", u64::from(pictures), vec![Event::Surveyed { job, survey }])
+}
+
+fn control(script: &mut Script, dir: PathBuf, control: Control) -> Vec<Event> {
+    if let Control::Edit { key, value } = control {
+        let Some(run) = script.runs.iter().find(|r| r.dir == dir) else { return missing(&dir) };
+        let edit = Edit { step: run.progress.step + 1, images: run.progress.images, key, value };
+        let mut events = change(script, &dir, |run| {
+            let _ = crate::recipe::path::set(&mut run.recipe, &edit.key, edit.value.clone());
+        });
+        events.insert(0, Event::RunEdited { dir, edit });
+        return events;
+    }
+    change(script, &dir, |run| match control {
+        Control::Pause => run.state = RunState::Paused,
+        Control::Go => run.state = RunState::Training,
+        Control::Step => {
+            run.progress.step += 1;
+            run.progress.images += u64::from(run.recipe.optim.batch);
+            run.state = RunState::Paused;
+        }
+        Control::Stop => run.state = RunState::Finished,
+        Control::Checkpoint => {
+            let images = run.progress.images;
+            let path = run.dir.join("checkpoints").join(images.to_string());
+            run.checkpoints.push(CheckpointInfo { images, path, best: false, score: None });
+        }
+        Control::Edit { .. } => {}
+    })
+}
+
+fn change(script: &mut Script, dir: &Path, change: impl FnOnce(&mut RunSummary)) -> Vec<Event> {
+    let Some(run) = script.runs.iter_mut().find(|r| r.dir == dir) else { return missing(dir) };
+    change(run);
+    vec![Event::Run(Box::new(run.clone()))]
+}
+
+fn missing(what: &Path) -> Vec<Event> {
+    vec![Event::Message(Problem::data("This is not here").of(what.display().to_string()))]
+}
+
+fn with_model(script: &Script, model: &str, then: impl FnOnce(&ModelInfo) -> Vec<Event>) -> Vec<Event> {
+    match script.models.iter().find(|m| m.model == model || m.name == model) {
+        Some(info) => then(info),
+        None => missing(Path::new(model)),
+    }
+}
+
+fn item_picture(script: &Script, id: i64) -> Option<Picture> {
+    let (item, _) = script.items.iter().find(|(i, _)| i.id == id)?;
+    let recipe = item.recipe.as_ref()?;
+    let info = script.models.iter().find(|m| m.name == recipe.model)?;
+    Some(made::picture_of(info, &recipe.latent, recipe.truncation))
+}
+
+fn each_item(
+    script: &mut Script,
+    ids: &[i64],
+    change: impl Fn(&mut (crate::engine::Item, bool)),
+) -> Vec<Event> {
+    script.items.iter_mut().filter(|(i, _)| ids.contains(&i.id)).for_each(change);
+    vec![Event::ItemsChanged]
+}
+
+fn filtered(script: &Script, filter: &ItemFilter) -> Vec<crate::engine::Item> {
+    let text = filter.text.to_lowercase();
+    let mut items: Vec<_> = script
+        .items
+        .iter()
+        .filter(|(i, trashed)| {
+            *trashed == filter.trashed
+                && i.rating >= filter.min_rating
+                && (!filter.starred || i.starred)
+                && filter.model.as_ref().is_none_or(|m| *m == i.model)
+                && filter.tag.as_ref().is_none_or(|t| i.tags.contains(t))
+                && (text.is_empty() || i.model.contains(&text) || i.tags.iter().any(|t| t.contains(&text)))
+        })
+        .map(|(i, _)| i.clone())
+        .collect();
+    match filter.sort {
+        ItemSort::Newest => items.sort_by_key(|i| -i.created),
+        ItemSort::Oldest => items.sort_by_key(|i| i.created),
+        ItemSort::Rating => items.sort_by_key(|i| (u8::MAX - i.rating, -i.created)),
+        ItemSort::Model => items.sort_by_key(|i| (i.model.clone(), -i.created)),
+    }
+    items
+}
+
+fn out_files(options: &ExportOptions, count: usize) -> Vec<PathBuf> {
+    match options.format.as_str() {
+        "png" => (0..count).map(|i| options.out.join(format!("{i}.png"))).collect(),
+        _ => vec![options.out.clone()],
+    }
+}
+
+/// By name alone: `generated…png` has a recipe, `run…` is a run, weights are models, pictures are pictures.
+fn inspect(script: &Script, path: PathBuf) -> Inspected {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    if script.runs.iter().any(|r| r.dir == path) {
+        return Inspected::Run { dir: path };
+    }
+    let picture = [".png", ".jpg", ".jpeg", ".webp", ".gif"].iter().any(|e| name.ends_with(e));
+    match script.models.first() {
+        Some(info) if picture && name.starts_with("generated") => Inspected::Generated {
+            recipe: Box::new(made::picture_recipe(info, Latent::Seed { seed: 7 }, 1.0, "sample")),
+            model: Some(info.model.clone()),
+            path,
+        },
+        _ if picture => Inspected::Picture { path },
+        _ if name.ends_with(".safetensors") => Inspected::Model { model: path.display().to_string() },
+        _ => Inspected::Source { source: path.display().to_string() },
+    }
+}
