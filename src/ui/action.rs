@@ -1,0 +1,187 @@
+//! What a view wants to happen. Views push actions; the shell applies them in one place after drawing.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::command::UiCommand;
+use super::settings::Settings;
+use super::views::ViewId;
+use crate::base::{Picture, Problem};
+use crate::engine::Command;
+use crate::models::info::ModelRef;
+use crate::recipe::Recipe;
+use crate::recipe::picture::{Latent, PictureRecipe};
+
+/// What a view wants to happen.
+#[derive(Clone, Debug)]
+pub enum Action {
+    /// Ask the engine.
+    Engine(Box<Command>),
+    /// Do what a menu entry does.
+    Ui(UiCommand),
+    /// Show a view.
+    Go(ViewId),
+    /// Show a view beside the present one.
+    Beside(ViewId),
+    /// Select a run everywhere.
+    SelectRun(Option<PathBuf>),
+    /// Select a model everywhere.
+    SelectModel(Option<ModelRef>),
+    /// Tell a person: a toast now, a line in the list for later.
+    Message(Problem),
+    /// Open a file dialog; the answer comes as [`Parcel::Picked`] to `pick.view`.
+    Pick(Pick),
+    /// Copy text.
+    CopyText(String),
+    /// Copy a picture.
+    CopyPicture(Arc<Picture>),
+    /// Hand something to a view, and show it.
+    Deliver(ViewId, Box<Parcel>),
+    /// Hand something to a view that stays where it is.
+    DeliverQuietly(ViewId, Box<Parcel>),
+    /// Find out what paths are (dropped, chosen or pasted) and bring them where they belong.
+    Open(Vec<PathBuf>),
+    /// Keep a state to come back to by Undo. Push it before the change, once for each drag.
+    Undo(UndoPoint),
+    /// Change the settings.
+    Settings(Box<Settings>),
+    /// End a job.
+    Cancel(u64),
+    /// Show a file or folder in the desktop's file manager.
+    Reveal(PathBuf),
+}
+
+impl Action {
+    /// Stand at a latent of a model in Explore.
+    pub fn explore(model: ModelRef, latent: Option<Latent>, truncation: f32) -> Self {
+        Self::Deliver(ViewId::Explore, Box::new(Parcel::Explore { model, latent, truncation }))
+    }
+
+    /// Look through a source in Data, ready to train on it.
+    pub fn train_on(source: String) -> Self {
+        Self::Deliver(ViewId::Data, Box::new(Parcel::Source(source)))
+    }
+
+    /// Set up a run in Train with this recipe, from a model if one is given.
+    pub fn set_up(recipe: Recipe, from: Option<ModelRef>) -> Self {
+        Self::Deliver(ViewId::Train, Box::new(Parcel::SetUp { recipe: Box::new(recipe), from }))
+    }
+}
+
+/// Something handed from one view, or from the desktop, to a view: see [`super::views::View::receive`].
+#[derive(Clone, Debug)]
+pub enum Parcel {
+    /// Stand here (Explore).
+    Explore {
+        /// The model.
+        model: ModelRef,
+        /// Where; `None` for anywhere.
+        latent: Option<Latent>,
+        /// Truncation or temperature.
+        truncation: f32,
+    },
+    /// Compare these two (Explore).
+    Compare {
+        /// The model.
+        model: ModelRef,
+        /// Both latents.
+        latents: [Latent; 2],
+    },
+    /// A picture that the studio made was dropped but its model is not here (Explore).
+    Generated {
+        /// The file.
+        path: PathBuf,
+        /// How it was made.
+        recipe: Box<PictureRecipe>,
+    },
+    /// A picture from elsewhere: encode it (Explore, with a VAE).
+    Picture(PathBuf),
+    /// A source of pictures (Data).
+    Source(String),
+    /// Set up a run (Train).
+    SetUp {
+        /// What to train.
+        recipe: Box<Recipe>,
+        /// The model to start from.
+        from: Option<ModelRef>,
+    },
+    /// Show a run (Train).
+    Run(PathBuf),
+    /// Show a model (Models).
+    Model(ModelRef),
+    /// Show a kept picture (Gallery).
+    Item(i64),
+    /// Answer of a file dialog; empty if it was dismissed.
+    Picked {
+        /// As asked.
+        purpose: &'static str,
+        /// What was chosen.
+        paths: Vec<PathBuf>,
+    },
+}
+
+/// A file dialog to open.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pick {
+    /// Who asked.
+    pub view: ViewId,
+    /// Handed back with the answer.
+    pub purpose: &'static str,
+    /// What sort of dialog.
+    pub kind: PickKind,
+    /// Its title.
+    pub title: String,
+    /// Name and endings (without a dot) of the files to show; none for all.
+    pub endings: Vec<(String, Vec<String>)>,
+}
+
+/// What sort of file dialog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PickKind {
+    /// One folder.
+    Folder,
+    /// One file.
+    File,
+    /// Several files.
+    Files,
+    /// A file to write, with a proposed name.
+    Save(String),
+}
+
+/// A state to come back to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UndoPoint {
+    /// Whose state.
+    pub view: ViewId,
+    /// What is about to be done, as the menu says it: "Undo change learning rate".
+    pub label: String,
+    /// The state before, in the words of [`super::views::View::snapshot`].
+    pub before: serde_json::Value,
+}
+
+/// What is dragged within the window (egui's drag-and-drop payload), from any picture to any slot that takes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dragged {
+    /// A picture to show under the pointer.
+    pub picture: Option<Arc<Picture>>,
+    /// What it is.
+    pub what: DraggedWhat,
+}
+
+/// What is dragged.
+#[derive(Clone, Debug, PartialEq)]
+pub enum DraggedWhat {
+    /// A point in a model's latent space.
+    Latent {
+        /// The model.
+        model: ModelRef,
+        /// Where.
+        latent: Latent,
+        /// Truncation or temperature.
+        truncation: f32,
+    },
+    /// A kept picture.
+    Item(i64),
+    /// A picture file.
+    File(PathBuf),
+}

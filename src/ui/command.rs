@@ -1,0 +1,232 @@
+//! Everything a menu, a key or the palette can ask for. Text, tooltip and keys stand here once.
+
+use egui::os::OperatingSystem;
+use egui::{Key, KeyboardShortcut, Modifiers};
+
+/// Which menu a command stands in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumIter)]
+pub enum Menu {
+    /// Files in and out.
+    File,
+    /// Undo, selection.
+    Edit,
+    /// Runs.
+    Run,
+    /// The window.
+    View,
+    /// Help.
+    Help,
+}
+
+impl Menu {
+    /// Its title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::File => "File",
+            Self::Edit => "Edit",
+            Self::Run => "Run",
+            Self::View => "View",
+            Self::Help => "Help",
+        }
+    }
+}
+
+/// A command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, strum::EnumIter)]
+pub enum UiCommand {
+    /// Choose files to look at, train on or explore.
+    OpenFiles,
+    /// Choose a folder of pictures.
+    OpenFolder,
+    /// Choose a checkpoint to copy into the studio.
+    ImportModel,
+    /// Export what is selected in the view.
+    Export,
+    /// Close the window.
+    Quit,
+
+    /// Take back the last change of a form or a latent.
+    Undo,
+    /// Do it again.
+    Redo,
+    /// Select everything in the view.
+    SelectAll,
+    /// Keep what is shown or selected in the gallery.
+    Keep,
+    /// Open the settings.
+    Preferences,
+
+    /// Start the run that is set up, or go on with the selected one.
+    Start,
+    /// Hold the run on, or let it go on.
+    Pause,
+    /// One step of a run that is held on.
+    Step,
+    /// Save a checkpoint now.
+    Checkpoint,
+    /// Save a checkpoint and end the run.
+    Stop,
+
+    /// Find any command, view, model, run or setting.
+    Palette,
+    /// Show or hide the inspector.
+    Inspector,
+    /// Show or hide the filmstrip.
+    Filmstrip,
+    /// Show another view beside this one.
+    SplitRight,
+    /// Show another view under this one.
+    SplitDown,
+    /// Close the pane.
+    ClosePane,
+    /// Go to the next pane.
+    NextPane,
+    /// The layout of the first start.
+    ResetLayout,
+    /// From dark to light and back.
+    Theme,
+    /// Everything larger.
+    ScaleUp,
+    /// Everything smaller.
+    ScaleDown,
+    /// Usual size.
+    ScaleReset,
+    /// The whole screen.
+    Fullscreen,
+
+    /// The keys of this view.
+    Keys,
+    /// Past messages.
+    Messages,
+    /// Copy what a bug report needs.
+    CopyDiagnostics,
+    /// Version, licences, thanks.
+    About,
+}
+
+impl UiCommand {
+    /// What menus and the palette call it.
+    pub fn text(self) -> &'static str {
+        self.texts().0
+    }
+
+    /// One sentence on what it does.
+    pub fn tooltip(self) -> &'static str {
+        self.texts().1
+    }
+
+    fn texts(self) -> (&'static str, &'static str) {
+        match self {
+            Self::OpenFiles => ("Open files…", "Open pictures, a zip, a model, a run, or a picture the studio made"),
+            Self::OpenFolder => ("Open folder…", "Look through a folder of pictures, or open a run folder"),
+            Self::ImportModel => ("Import model…", "Copy a checkpoint file into the studio"),
+            Self::Export => ("Export…", "Write what is selected as pictures, a grid or a film"),
+            Self::Quit => ("Quit", "Close the studio; runs can go on without it"),
+            Self::Undo => ("Undo", "Take back the last change of a form or a latent"),
+            Self::Redo => ("Redo", "Do again what was taken back"),
+            Self::SelectAll => ("Select all", "Select everything in this view"),
+            Self::Keep => ("Keep in gallery", "Keep what is shown or selected in the gallery"),
+            Self::Preferences => ("Settings", "Theme, scale, devices, export"),
+            Self::Start => ("Start or go on", "Start the run that is set up, or go on with the selected one"),
+            Self::Pause => ("Pause or go on", "Hold the run on after this step, or let it go on"),
+            Self::Step => ("Single step", "One optimiser step of a run that is paused"),
+            Self::Checkpoint => ("Save checkpoint now", "Save the whole state of the run"),
+            Self::Stop => ("Stop at a checkpoint", "Save a checkpoint and end the run; it can go on later"),
+            Self::Palette => ("Find anything…", "Find any command, view, model, run or setting by its name"),
+            Self::Inspector => ("Inspector", "Show or hide the settings of what is selected"),
+            Self::Filmstrip => ("Filmstrip", "Show or hide the strip under the view"),
+            Self::SplitRight => ("Split right", "Show a second pane beside this one"),
+            Self::SplitDown => ("Split down", "Show a second pane under this one"),
+            Self::ClosePane => ("Close pane", "Close the active pane; the last one stays"),
+            Self::NextPane => ("Next pane", "Go to the next pane"),
+            Self::ResetLayout => ("Reset layout", "Back to one large view with the inspector on the right"),
+            Self::Theme => ("Dark or light", "Change between the dark and the light theme"),
+            Self::ScaleUp => ("Larger", "Make everything in the window larger"),
+            Self::ScaleDown => ("Smaller", "Make everything in the window smaller"),
+            Self::ScaleReset => ("Usual size", "Draw everything at the usual size"),
+            Self::Fullscreen => ("Full screen", "Fill the whole screen, or go back to a window"),
+            Self::Keys => ("Keys of this view", "List the keys that work in this view and everywhere"),
+            Self::Messages => ("Past messages", "Show every message, with what to do about it"),
+            Self::CopyDiagnostics => ("Copy diagnostics", "Copy version, devices and recent messages for a bug report"),
+            Self::About => ("About Latent Studio", "Version, licences and thanks"),
+        }
+    }
+
+    /// Its menu.
+    pub fn menu(self) -> Menu {
+        match self {
+            Self::OpenFiles | Self::OpenFolder | Self::ImportModel | Self::Export | Self::Quit => Menu::File,
+            Self::Undo | Self::Redo | Self::SelectAll | Self::Keep | Self::Preferences => Menu::Edit,
+            Self::Start | Self::Pause | Self::Step | Self::Checkpoint | Self::Stop => Menu::Run,
+            Self::Keys | Self::Messages | Self::CopyDiagnostics | Self::About => Menu::Help,
+            _ => Menu::View,
+        }
+    }
+
+    /// Whether a line stands above it in its menu.
+    pub fn begins_group(self) -> bool {
+        matches!(
+            self,
+            Self::Export
+                | Self::Quit
+                | Self::SelectAll
+                | Self::Preferences
+                | Self::Pause
+                | Self::Stop
+                | Self::Palette
+                | Self::Inspector
+                | Self::SplitRight
+                | Self::Theme
+                | Self::Fullscreen
+                | Self::CopyDiagnostics
+                | Self::About
+        )
+    }
+
+    /// Its keys on an operating system, the one shown in menus first.
+    pub fn shortcuts(self, os: OperatingSystem) -> Vec<KeyboardShortcut> {
+        let mac = os == OperatingSystem::Mac;
+        let key = |modifiers, key| KeyboardShortcut::new(modifiers, key);
+        let cmd = |k| key(Modifiers::COMMAND, k);
+        let cmd_shift = |k| key(Modifiers::COMMAND | Modifiers::SHIFT, k);
+        match self {
+            Self::OpenFiles => vec![cmd(Key::O)],
+            Self::OpenFolder => vec![cmd_shift(Key::O)],
+            Self::Export => vec![cmd(Key::E)],
+            Self::Quit => vec![cmd(Key::Q)],
+            Self::Undo => vec![cmd(Key::Z)],
+            Self::Redo if mac => vec![cmd_shift(Key::Z)],
+            Self::Redo => vec![cmd_shift(Key::Z), cmd(Key::Y)],
+            Self::SelectAll => vec![cmd(Key::A)],
+            Self::Keep => vec![cmd(Key::D)],
+            Self::Preferences => vec![cmd(Key::Comma)],
+            Self::Start => vec![cmd(Key::Enter)],
+            Self::Pause => vec![cmd(Key::P)],
+            Self::Step => vec![cmd(Key::Period)],
+            Self::Checkpoint => vec![cmd(Key::S)],
+            Self::Palette => vec![cmd(Key::K), cmd_shift(Key::P)],
+            Self::Inspector => vec![cmd(Key::I)],
+            Self::Filmstrip => vec![cmd(Key::J)],
+            Self::SplitRight => vec![cmd(Key::Backslash)],
+            Self::SplitDown => vec![cmd_shift(Key::Backslash)],
+            Self::ClosePane => vec![cmd(Key::W)],
+            Self::NextPane => vec![key(Modifiers::CTRL, Key::Tab)],
+            Self::Theme => vec![cmd_shift(Key::L)],
+            Self::ScaleUp => vec![cmd(Key::Plus), cmd(Key::Equals)],
+            Self::ScaleDown => vec![cmd(Key::Minus)],
+            Self::ScaleReset => vec![cmd(Key::Num0)],
+            Self::Fullscreen if mac => {
+                vec![key(Modifiers::CTRL | Modifiers::COMMAND, Key::F), key(Modifiers::NONE, Key::F11)]
+            }
+            Self::Fullscreen => vec![key(Modifiers::NONE, Key::F11)],
+            Self::Keys => vec![key(Modifiers::NONE, Key::Questionmark), key(Modifiers::NONE, Key::F1)],
+            Self::Messages => vec![cmd_shift(Key::M)],
+            Self::ImportModel | Self::Stop | Self::ResetLayout | Self::CopyDiagnostics | Self::About => Vec::new(),
+        }
+    }
+
+    /// Whether it works while a text field has the focus (those that a text field needs itself do not).
+    pub fn works_while_typing(self) -> bool {
+        !matches!(self, Self::Undo | Self::Redo | Self::SelectAll | Self::Keys)
+    }
+}

@@ -1,0 +1,368 @@
+//! What the window knows. Filled in one place, [`Studio::apply`]; views only read it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::format::unix_now;
+use super::settings::Settings;
+use crate::base::series::{Reading, Series};
+use crate::base::{Picture, Problem, Severity};
+use crate::data::report::Survey;
+use crate::engine::{DataSetInfo, DeviceReport, Event, Item, ItemFilter, JobId};
+use crate::models::info::{ModelInfo, ModelRef};
+use crate::recipe::Edit;
+use crate::train::report::{Preview, RunState, RunSummary};
+
+/// How many past messages are kept.
+const MESSAGES: usize = 2000;
+/// How many ended jobs are kept.
+const ENDED_JOBS: usize = 32;
+
+/// What is known of one run beyond its summary.
+#[derive(Default, Debug)]
+pub struct RunLive {
+    /// Curves by name.
+    pub curves: BTreeMap<String, Series>,
+    /// Live edits, in order.
+    pub edits: Vec<Edit>,
+    /// Pictures seen at each kept sample grid, in order.
+    pub previews: Vec<u64>,
+    /// The newest sample grid.
+    pub preview: Option<Arc<Preview>>,
+    /// A sample grid that was asked for by its place in the run (`Command::LoadPreview`).
+    pub past: Option<Arc<Preview>>,
+    /// What the run said.
+    pub messages: Vec<Problem>,
+    /// Whether everything kept in its folder was read (`Event::RunLoaded`).
+    pub loaded: bool,
+    /// Grows whenever a curve, an edit or a preview changes.
+    pub revision: u64,
+}
+
+impl RunLive {
+    fn add(&mut self, reading: &Reading) {
+        for (name, value) in &reading.values {
+            let series = self.curves.entry(name.clone()).or_default();
+            if series.images.last().is_some_and(|&last| reading.images < last) {
+                // The run went back to an earlier state: what came after it no longer holds.
+                series.truncate_after(reading.images.saturating_sub(1));
+            }
+            series.push(reading.step, reading.images, reading.seconds, *value);
+        }
+    }
+
+    fn note_preview(&mut self, preview: &Arc<Preview>, live: bool) {
+        if let Err(place) = self.previews.binary_search(&preview.images) {
+            self.previews.insert(place, preview.images);
+        }
+        if live || self.preview.as_ref().is_none_or(|p| p.images <= preview.images) {
+            self.preview = Some(preview.clone());
+        }
+        if !live {
+            self.past = Some(preview.clone());
+        }
+    }
+}
+
+/// Long work that can be watched and ended.
+#[derive(Clone, Debug)]
+pub struct Job {
+    /// Its number.
+    pub id: JobId,
+    /// What it does.
+    pub title: String,
+    /// Units done.
+    pub done: u64,
+    /// Units in all; 0 while unknown.
+    pub total: u64,
+    /// When it was first heard of.
+    pub began: Instant,
+    /// Whether it is over.
+    pub ended: bool,
+    /// What went wrong.
+    pub problem: Option<Problem>,
+    /// Pictures and bytes of a prepared set.
+    pub prepared: Option<(u64, u64)>,
+    /// Files it wrote.
+    pub files: Vec<PathBuf>,
+}
+
+impl Job {
+    fn new(id: JobId) -> Self {
+        Self {
+            id,
+            title: String::new(),
+            done: 0,
+            total: 0,
+            began: Instant::now(),
+            ended: false,
+            problem: None,
+            prepared: None,
+            files: Vec::new(),
+        }
+    }
+
+    /// Share done, 0 to 1; `None` while unknown.
+    pub fn share(&self) -> Option<f32> {
+        (self.total > 0).then(|| (self.done as f64 / self.total as f64).min(1.0) as f32)
+    }
+
+    /// Units a second so far.
+    pub fn rate(&self) -> Option<f64> {
+        let seconds = self.began.elapsed().as_secs_f64();
+        (self.done > 0 && seconds > 0.2).then(|| self.done as f64 / seconds)
+    }
+
+    /// Seconds left, if it goes on like this.
+    pub fn seconds_left(&self) -> Option<f64> {
+        let rate = self.rate()?;
+        (self.total > self.done).then(|| (self.total - self.done) as f64 / rate)
+    }
+}
+
+/// A message with its time and where it came from.
+#[derive(Clone, Debug)]
+pub struct PastMessage {
+    /// Unix time.
+    pub time: i64,
+    /// The run it came from, if any.
+    pub run: Option<PathBuf>,
+    /// What was said.
+    pub problem: Problem,
+    /// Whether it was seen in the list.
+    pub seen: bool,
+}
+
+/// Kept pictures as last asked for.
+#[derive(Clone, Debug)]
+pub struct Items {
+    /// What was asked for.
+    pub filter: ItemFilter,
+    /// The answer.
+    pub items: Arc<Vec<Item>>,
+}
+
+/// What is selected everywhere at once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// The run that Train, the Run menu and the status line mean.
+    pub run: Option<PathBuf>,
+    /// The model that Explore means.
+    pub model: Option<ModelRef>,
+}
+
+/// What the window knows.
+#[derive(Default)]
+pub struct Studio {
+    /// All runs, newest first.
+    pub runs: Vec<RunSummary>,
+    /// Whether the list of runs has arrived.
+    pub runs_known: bool,
+    /// Curves, samples and messages of runs, by folder.
+    pub live: HashMap<PathBuf, RunLive>,
+    /// All models, shipped ones first.
+    pub models: Vec<ModelInfo>,
+    /// Whether the list of models has arrived.
+    pub models_known: bool,
+    /// Models that are loaded for exploring.
+    pub opened: HashMap<ModelRef, ModelInfo>,
+    /// Contact sheets by model, with a revision for the texture.
+    pub sheets: HashMap<ModelRef, Arc<Picture>>,
+    /// Surveys by source.
+    pub surveys: HashMap<String, Arc<Survey>>,
+    /// Data sets used before.
+    pub datasets: Vec<DataSetInfo>,
+    /// Kept pictures for the filter asked last.
+    pub items: Option<Items>,
+    /// Grows whenever kept pictures changed: ask again.
+    pub items_revision: u64,
+    /// Devices.
+    pub devices: Vec<DeviceReport>,
+    /// Jobs, running and lately ended.
+    pub jobs: BTreeMap<JobId, Job>,
+    /// Past messages, oldest first.
+    pub messages: Vec<PastMessage>,
+    /// Settings.
+    pub settings: Settings,
+    /// Selection.
+    pub selection: Selection,
+}
+
+impl Studio {
+    /// Takes in what the engine told.
+    pub fn apply(&mut self, event: &Event) {
+        match event {
+            Event::Job { job, title, done, total } => {
+                let entry = self.job(*job);
+                entry.title.clone_from(title);
+                (entry.done, entry.total) = (*done, *total);
+            }
+            Event::JobEnded { job, problem } => {
+                let entry = self.job(*job);
+                entry.ended = true;
+                entry.problem.clone_from(problem);
+                if let Some(problem) = problem {
+                    self.say(None, problem.clone());
+                }
+                self.forget_old_jobs();
+            }
+            Event::DataReady { job, pictures, bytes } => self.job(*job).prepared = Some((*pictures, *bytes)),
+            Event::Exported { job, files } => self.job(*job).files.clone_from(files),
+            Event::Message(problem) => self.say(None, problem.clone()),
+
+            Event::Surveyed { survey, .. } => {
+                self.surveys.insert(survey.source.clone(), survey.clone());
+            }
+            Event::DataSets(sets) => self.datasets.clone_from(sets),
+
+            Event::Run(run) => self.note_run(run),
+            Event::Runs(runs) => {
+                self.runs.clone_from(runs);
+                self.runs_known = true;
+                if self.selection.run.as_ref().is_some_and(|dir| self.run(dir).is_none()) {
+                    self.selection.run = None;
+                }
+            }
+            Event::RunReadings { dir, readings } => {
+                let live = self.live_mut(dir);
+                readings.iter().for_each(|r| live.add(r));
+            }
+            Event::RunLoaded { dir, readings, edits, previews } => {
+                let live = self.live_mut(dir);
+                live.curves.clear();
+                readings.iter().for_each(|r| live.add(r));
+                live.edits.clone_from(edits);
+                live.previews.clone_from(previews);
+                live.loaded = true;
+            }
+            Event::RunEdited { dir, edit } => self.live_mut(dir).edits.push(edit.clone()),
+            Event::RunPreview { dir, preview, live } => self.live_mut(dir).note_preview(preview, *live),
+            Event::RunMessage { dir, problem } => {
+                self.live_mut(dir).messages.push(problem.clone());
+                self.say(Some(dir.clone()), problem.clone());
+            }
+
+            Event::Models(models) => {
+                self.models.clone_from(models);
+                self.models_known = true;
+            }
+            Event::ModelOpened { model, info } => {
+                self.opened.insert(model.clone(), (**info).clone());
+            }
+            Event::ContactSheet { model, sheet } => {
+                self.sheets.insert(model.clone(), Arc::new(sheet.clone()));
+            }
+
+            Event::Items { filter, items } => {
+                self.items = Some(Items { filter: filter.clone(), items: items.clone() });
+            }
+            Event::ItemsChanged => self.items_revision += 1,
+            Event::Devices(devices) => self.devices.clone_from(devices),
+
+            // Pictures for one place on the screen: the view that asked keeps them.
+            Event::SourceThumbs { .. }
+            | Event::PreparationPreview { .. }
+            | Event::Generated { .. }
+            | Event::Encoded { .. }
+            | Event::ItemThumbs(_)
+            | Event::ItemDetail { .. }
+            | Event::Inspected(_) => {}
+        }
+    }
+
+    /// Keeps a message in the list.
+    pub fn say(&mut self, run: Option<PathBuf>, problem: Problem) {
+        if self.messages.len() >= MESSAGES {
+            self.messages.drain(..MESSAGES / 10);
+        }
+        self.messages.push(PastMessage { time: unix_now(), run, problem, seen: false });
+    }
+
+    fn note_run(&mut self, run: &RunSummary) {
+        match self.runs.iter_mut().find(|r| r.dir == run.dir) {
+            Some(known) => known.clone_from(run),
+            None => {
+                self.runs.insert(0, run.clone());
+                self.runs_known = true;
+            }
+        }
+        if self.selection.run.is_none() {
+            self.selection.run = Some(run.dir.clone());
+        }
+    }
+
+    fn live_mut(&mut self, dir: &Path) -> &mut RunLive {
+        let live = self.live.entry(dir.to_path_buf()).or_default();
+        live.revision += 1;
+        live
+    }
+
+    fn job(&mut self, id: JobId) -> &mut Job {
+        self.jobs.entry(id).or_insert_with(|| Job::new(id))
+    }
+
+    fn forget_old_jobs(&mut self) {
+        let ended: Vec<JobId> = self.jobs.values().filter(|j| j.ended).map(|j| j.id).collect();
+        for id in ended.iter().take(ended.len().saturating_sub(ENDED_JOBS)) {
+            self.jobs.remove(id);
+        }
+    }
+
+    /// A run by its folder.
+    pub fn run(&self, dir: &Path) -> Option<&RunSummary> {
+        self.runs.iter().find(|r| r.dir == dir)
+    }
+
+    /// The selected run.
+    pub fn selected_run(&self) -> Option<&RunSummary> {
+        self.selection.run.as_deref().and_then(|dir| self.run(dir))
+    }
+
+    /// The run the status line speaks of: one that is alive, the selected one first.
+    pub fn alive_run(&self) -> Option<&RunSummary> {
+        let alive = |r: &&RunSummary| r.state.is_alive();
+        self.selected_run().filter(|r| alive(r)).or_else(|| self.runs.iter().find(alive))
+    }
+
+    /// Runs that a process works on now or that wait for their turn.
+    pub fn busy_runs(&self) -> impl Iterator<Item = &RunSummary> {
+        self.runs.iter().filter(|r| r.state.is_alive() || r.state == RunState::Queued)
+    }
+
+    /// Place of a run in the fixed order of colours: the oldest is 0.
+    pub fn run_colour(&self, dir: &Path) -> usize {
+        self.runs.iter().rev().position(|r| r.dir == dir).unwrap_or(0)
+    }
+
+    /// A model by its name, opened or listed.
+    pub fn model(&self, model: &str) -> Option<&ModelInfo> {
+        self.opened.get(model).or_else(|| self.models.iter().find(|m| m.model == model))
+    }
+
+    /// The selected model, if it is known.
+    pub fn selected_model(&self) -> Option<&ModelInfo> {
+        self.selection.model.as_deref().and_then(|m| self.model(m))
+    }
+
+    /// Jobs that are not over.
+    pub fn running_jobs(&self) -> impl Iterator<Item = &Job> {
+        self.jobs.values().filter(|j| !j.ended)
+    }
+
+    /// Messages not yet seen that need a look: how many, and how loud the loudest is.
+    pub fn unseen(&self) -> (usize, Severity) {
+        let unseen = self.messages.iter().filter(|m| !m.seen && m.problem.severity > Severity::Info);
+        unseen.fold((0, Severity::Info), |(n, s), m| (n + 1, s.max(m.problem.severity)))
+    }
+
+    /// The device that a run without one would train on, and what to call it.
+    pub fn device(&self) -> Option<&DeviceReport> {
+        let wanted = self.devices.iter().find(|d| d.id == self.settings.device && d.usable);
+        wanted.or_else(|| {
+            let usable = self.devices.iter().filter(|d| d.usable);
+            usable.max_by(|a, b| a.gmacs_per_s.unwrap_or(0.0).total_cmp(&b.gmacs_per_s.unwrap_or(0.0)))
+        })
+    }
+}
