@@ -192,9 +192,7 @@ mod tests {
         let latents = vec![Latent::Seed { seed: 1 }, Latent::Seed { seed: 2 }, Latent::Seed { seed: 1 }];
         engine.send(Command::Generate(GenerateRequest { slot: 3, ticket: 9, model, latents, truncation: 1.0 }));
         let events = engine.poll();
-        let [Event::Generated { slot: 3, ticket: 9, pictures, .. }] = events.as_slice() else {
-            panic!("{events:?}")
-        };
+        let [Event::Generated { slot: 3, ticket: 9, pictures, .. }] = events.as_slice() else { panic!("{events:?}") };
         assert_ne!(pictures[0], pictures[1]);
         assert_eq!(pictures[0], pictures[2]);
     }
@@ -205,11 +203,9 @@ mod tests {
         let recipe = Box::new(made::recipe("res-gan", "cats"));
         engine.send(Command::StartRun { recipe, from: None, device: "cpu".into() });
         let dir = engine.script().runs[0].dir.clone();
-        for (control, state) in [
-            (Control::Pause, RunState::Paused),
-            (Control::Go, RunState::Training),
-            (Control::Stop, RunState::Finished),
-        ] {
+        for (control, state) in
+            [(Control::Pause, RunState::Paused), (Control::Go, RunState::Training), (Control::Stop, RunState::Finished)]
+        {
             engine.send(Command::ControlRun { dir: dir.clone(), control });
             assert_eq!(engine.script().runs[0].state, state);
         }

@@ -7,8 +7,8 @@ use super::{Script, made};
 use crate::base::rng::Stream;
 use crate::base::{Family, Picture, Problem};
 use crate::engine::{
-    CheckpointInfo, Command, Control, Event, ExportOptions, Inspected, ItemFilter, ItemSort, JobId, ModelInfo, RunState,
-    RunSummary,
+    CheckpointInfo, Command, Control, Event, ExportOptions, Inspected, ItemFilter, ItemSort, JobId, ModelInfo,
+    RunState, RunSummary,
 };
 use crate::recipe::Edit;
 use crate::recipe::picture::Latent;
@@ -97,8 +97,7 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             vec![Event::ModelOpened { model: model.clone(), info: Box::new(info.clone()) }]
         }),
         Command::ContactSheet { model } => with_model(script, &model, |info| {
-            let cells: Vec<_> =
-                (0..24).map(|seed| made::picture_of(info, &Latent::Seed { seed }, 1.0)).collect();
+            let cells: Vec<_> = (0..24).map(|seed| made::picture_of(info, &Latent::Seed { seed }, 1.0)).collect();
             let sheet = Picture::grid(&cells, 6, 2, [0, 0, 0, 0]);
             vec![Event::ContactSheet { model: model.clone(), sheet }]
         }),
@@ -203,10 +202,8 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
 
 fn job_of(job: JobId, title: &str, total: u64, result: Vec<Event>) -> Vec<Event> {
     let title = title.to_string();
-    let mut events = vec![
-        Event::Job { job, title: title.clone(), done: 0, total },
-        Event::Job { job, title, done: total, total },
-    ];
+    let mut events =
+        vec![Event::Job { job, title: title.clone(), done: 0, total }, Event::Job { job, title, done: total, total }];
     events.extend(result);
     events.push(Event::JobEnded { job, problem: None });
     events
@@ -278,11 +275,7 @@ fn item_picture(script: &Script, id: i64) -> Option<Picture> {
     Some(made::picture_of(info, &recipe.latent, recipe.truncation))
 }
 
-fn each_item(
-    script: &mut Script,
-    ids: &[i64],
-    change: impl Fn(&mut (crate::engine::Item, bool)),
-) -> Vec<Event> {
+fn each_item(script: &mut Script, ids: &[i64], change: impl Fn(&mut (crate::engine::Item, bool))) -> Vec<Event> {
     script.items.iter_mut().filter(|(i, _)| ids.contains(&i.id)).for_each(change);
     vec![Event::ItemsChanged]
 }
