@@ -16,9 +16,11 @@ use std::ops::Range;
 
 use egui::{
     Align2, Color32, CornerRadius, EventFilter, Id, Key, Modifiers, Pos2, Rect, Response, Role, Sense, Stroke,
-    StrokeKind, TextStyle, TextureId, Ui, Vec2, WidgetInfo, pos2, vec2,
+    StrokeKind, TextStyle, Ui, Vec2, WidgetInfo, pos2, vec2,
 };
 
+use crate::ui::textures::{self, Tex};
+use crate::ui::theme;
 pub use rows::Rows;
 pub use selection::Selection;
 
@@ -41,8 +43,8 @@ pub trait GridSource {
     /// Name, shown on hover and read by screen readers.
     fn name(&self, index: usize) -> Cow<'_, str>;
 
-    /// The small picture and its size in pixels, or nothing while it is on its way.
-    fn texture(&mut self, index: usize) -> Option<(TextureId, Vec2)>;
+    /// The small picture, or nothing while it is on its way.
+    fn texture(&mut self, index: usize) -> Option<Tex>;
 
     /// Called once a frame with the visible entries that have no picture yet, in order. Ask for them (once).
     fn request(&mut self, missing: &[usize]);
@@ -288,30 +290,30 @@ impl PictureGrid {
         response.widget_info(|| WidgetInfo::selected(Role::ListBoxOption, true, selected, source.name(index)));
         source.cell(index, &response);
 
-        let visuals = ui.visuals();
+        let t = theme::tokens(ui);
         let painter = ui.painter();
         let mark = source.mark(index).clone_owned();
         let tint = if mark.faded { Color32::WHITE.gamma_multiply(0.25) } else { Color32::WHITE };
         match source.texture(index) {
-            Some((texture, size)) => {
-                let fitted = fit(size, rect, self.arrangement);
-                painter.image(texture, fitted, Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0)), tint);
+            Some(tex) => {
+                let fitted = fit(tex.size, rect, self.arrangement);
+                if tex.transparent {
+                    textures::checkerboard(painter, fitted, t);
+                }
+                painter.image(tex.id(), fitted, Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0)), tint);
             }
             None => {
                 missing.push(index);
-                painter.rect_filled(rect, 2.0, visuals.faint_bg_color.gamma_multiply(0.8));
-                painter.rect_filled(rect, 2.0, visuals.widgets.noninteractive.bg_stroke.color.gamma_multiply(0.25));
+                painter.rect_filled(rect, CornerRadius::same(2), t.raised);
             }
         }
-        let accent = visuals.selection.stroke.color;
         if selected {
-            painter.rect_stroke(rect, CornerRadius::same(2), Stroke::new(2.0, accent), StrokeKind::Outside);
+            painter.rect_stroke(rect, CornerRadius::same(2), Stroke::new(2.0, t.accent), StrokeKind::Outside);
         } else if response.hovered() {
-            let weak = visuals.weak_text_color();
-            painter.rect_stroke(rect, CornerRadius::same(2), Stroke::new(1.0, weak), StrokeKind::Outside);
+            painter.rect_stroke(rect, CornerRadius::same(2), Stroke::new(1.0, t.weak), StrokeKind::Outside);
         }
         if focused && self.cursor == Some(index) {
-            painter.rect_stroke(rect.shrink(2.0), 2.0, Stroke::new(1.0, accent), StrokeKind::Inside);
+            painter.rect_stroke(rect.shrink(2.0), 2.0, Stroke::new(1.0, t.accent), StrokeKind::Inside);
         }
         for (text, align) in [(&mark.corner, Align2::RIGHT_TOP), (&mark.foot, Align2::LEFT_BOTTOM)] {
             if !text.is_empty() {
@@ -361,7 +363,7 @@ impl PictureGrid {
         let changed = selection != self.selection;
         self.selection = selection;
         if ground.dragged() {
-            let accent = ui.visuals().selection.stroke.color;
+            let accent = theme::tokens(ui).accent;
             let drawn = frame.translate(origin.to_vec2());
             ui.painter().rect_filled(drawn, 0.0, accent.gamma_multiply(0.12));
             ui.painter().rect_stroke(drawn, 0.0, Stroke::new(1.0, accent), StrokeKind::Inside);
@@ -449,17 +451,17 @@ fn fit(size: Vec2, rect: Rect, arrangement: Arrangement) -> Rect {
 }
 
 fn badge(ui: &Ui, rect: Rect, align: Align2, text: &str) {
-    let visuals = ui.visuals();
+    let t = theme::tokens(ui);
     let font = TextStyle::Small.resolve(ui.style());
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, visuals.strong_text_color());
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, t.text);
     let size = galley.size() + vec2(6.0, 2.0);
     let place = align.align_size_within_rect(size, rect.shrink(3.0));
-    ui.painter().rect_filled(place, 3.0, visuals.extreme_bg_color.gamma_multiply(0.8));
-    ui.painter().galley(place.min + vec2(3.0, 1.0), galley, visuals.strong_text_color());
+    ui.painter().rect_filled(place, f32::from(theme::size::RADIUS), t.canvas.gamma_multiply(0.8));
+    ui.painter().galley(place.min + vec2(3.0, 1.0), galley, t.text);
 }
 
 fn focus_ring(ui: &Ui) {
-    let stroke = Stroke::new(1.0, ui.visuals().selection.stroke.color);
+    let stroke = Stroke::new(1.0, theme::tokens(ui).accent);
     ui.painter().rect_stroke(ui.clip_rect().shrink(1.0), 2.0, stroke, StrokeKind::Inside);
 }
 

@@ -1,11 +1,11 @@
 use std::borrow::Cow;
 
 use egui::accesskit::Role;
-use egui::{Key, Modifiers, TextureId, Ui, Vec2, vec2};
+use egui::{Key, Modifiers, Ui, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::{NodeT, Queryable};
 
-use super::{GridResponse, GridSource, PictureGrid};
+use super::{GridResponse, GridSource, PictureGrid, Tex};
 
 #[derive(Default)]
 struct Numbers {
@@ -23,7 +23,7 @@ impl GridSource for Numbers {
     fn name(&self, index: usize) -> Cow<'_, str> {
         format!("number {index}").into()
     }
-    fn texture(&mut self, _index: usize) -> Option<(TextureId, Vec2)> {
+    fn texture(&mut self, _index: usize) -> Option<Tex> {
         None
     }
     fn request(&mut self, missing: &[usize]) {
