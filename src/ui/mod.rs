@@ -6,10 +6,14 @@
 pub mod action;
 pub mod command;
 pub mod format;
+pub mod keymap;
+pub mod picker;
 pub mod settings;
 pub mod state;
 pub mod textures;
 pub mod theme;
+pub mod toasts;
+pub mod undo;
 pub mod views;
 pub mod widgets;
 

@@ -1,0 +1,145 @@
+//! A place for pictures, folders, models and runs: drop them, choose them, or paste a path.
+//!
+//! All three, because Wayland delivers no drops to winit. What is dropped reaches [`View::on_drop`] or the shell;
+//! dialogs answer with [`Parcel::Picked`] whose purpose is [`PURPOSE`].
+//!
+//! [`View::on_drop`]: crate::ui::views::View::on_drop
+//! [`Parcel::Picked`]: crate::ui::action::Parcel::Picked
+
+use std::path::PathBuf;
+
+use egui::{CornerRadius, Frame, Key, Margin, RichText, Role, Stroke, TextEdit, Ui, WidgetInfo};
+use egui_material_icons::icons::{ICON_FILE_OPEN, ICON_FOLDER_OPEN, ICON_UPLOAD_FILE};
+
+use crate::ui::action::PickKind;
+use crate::ui::theme::{self, size};
+use crate::ui::views::{Cx, ViewId};
+
+/// Purpose of the dialogs a drop target opens.
+pub const PURPOSE: &str = "drop";
+
+/// What a drop target remembers from frame to frame.
+#[derive(Clone, Debug, Default)]
+pub struct DropState {
+    /// What is typed or pasted so far.
+    pub text: String,
+}
+
+/// Whether files are held over the window now.
+pub fn files_hover(ui: &Ui) -> bool {
+    ui.input(|i| !i.raw.hovered_files.is_empty())
+}
+
+/// Draws a drop target as wide as there is room. Returns a pasted path (or the name of a built-in source such as
+/// `emoji:smileys`) once Enter or the button confirms it.
+pub fn drop_target(
+    ui: &mut Ui,
+    cx: &mut Cx<'_>,
+    view: ViewId,
+    state: &mut DropState,
+    title: &str,
+    hint: &str,
+) -> Option<Vec<PathBuf>> {
+    let t = theme::tokens(ui);
+    let lit = files_hover(ui);
+    let frame = Frame::new()
+        .fill(if lit { t.selected } else { t.canvas })
+        .stroke(Stroke::new(1.0, if lit { t.accent } else { t.line }))
+        .corner_radius(CornerRadius::same(size::RADIUS_CARD))
+        .inner_margin(Margin::same(size::M as i8));
+    let shown = frame.show(ui, |ui| {
+        ui.set_min_width(ui.available_width());
+        ui.vertical_centered(|ui| {
+            ui.label(ICON_UPLOAD_FILE.rich_text().size(size::ICON_LARGE).color(if lit { t.accent } else { t.weak }));
+            ui.label(RichText::new(if lit { "Let go to open" } else { title }).size(size::STRONG));
+            ui.label(RichText::new(hint).size(size::SMALL).color(t.weak));
+        });
+        choose_buttons(ui, cx, view);
+        path_field(ui, state)
+    });
+    shown.inner.map(|path| vec![path])
+}
+
+/// The two buttons that open a dialog, side by side in the middle.
+pub fn choose_buttons(ui: &mut Ui, cx: &mut Cx<'_>, view: ViewId) {
+    ui.columns(2, |columns| {
+        columns[0].with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
+            if theme::button(ui, Some(ICON_FOLDER_OPEN), "Choose folder…").clicked() {
+                cx.pick(view, PURPOSE, PickKind::Folder, "Choose a folder of pictures", &[]);
+            }
+        });
+        if theme::button(&mut columns[1], Some(ICON_FILE_OPEN), "Choose files…").clicked() {
+            cx.pick(view, PURPOSE, PickKind::Files, "Choose pictures, an archive or a model", &[]);
+        }
+    });
+}
+
+/// One line that takes a path; returns it once Enter or the button confirms it.
+pub fn path_field(ui: &mut Ui, state: &mut DropState) -> Option<PathBuf> {
+    let mut go = false;
+    ui.horizontal(|ui| {
+        let room = (ui.available_width() - 64.0).max(80.0);
+        let field = TextEdit::singleline(&mut state.text)
+            .hint_text("or paste a path")
+            .desired_width(room)
+            .margin(Margin::symmetric(size::S as i8, 6));
+        let response = ui.add(field);
+        let (enabled, text) = (response.enabled(), state.text.clone());
+        response.widget_info(|| WidgetInfo {
+            label: Some("Path".into()),
+            ..WidgetInfo::text_edit(enabled, "", &text, "or paste a path")
+        });
+        go = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
+        ui.add_enabled_ui(!state.text.trim().is_empty(), |ui| {
+            let open = theme::button(ui, None, "Open");
+            theme::name(&open, Role::Button, "Open path");
+            go |= open.clicked();
+        });
+    });
+    let text = unquoted(&state.text);
+    (go && !text.is_empty()).then(|| {
+        state.text.clear();
+        PathBuf::from(text)
+    })
+}
+
+/// A path as shells and file managers put it on the clipboard: quotes and `file://` taken off.
+pub fn unquoted(text: &str) -> String {
+    let text = text.trim();
+    let bare = [('"', '"'), ('\'', '\'')]
+        .iter()
+        .find_map(|(a, b)| text.strip_prefix(*a).and_then(|t| t.strip_suffix(*b)))
+        .unwrap_or(text);
+    let Some(url) = bare.strip_prefix("file://") else { return bare.into() };
+    // Percent escapes, as file managers write them.
+    let mut out = Vec::with_capacity(url.len());
+    let bytes = url.as_bytes();
+    let mut i = 0;
+    while i < bytes.len() {
+        let escape = (bytes[i] == b'%').then(|| url.get(i + 1..i + 3)).flatten();
+        match escape.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                out.push(byte);
+                i += 3;
+            }
+            None => {
+                out.push(bytes[i]);
+                i += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pasted_paths_lose_their_wrapping() {
+        assert_eq!(unquoted("  '/a b/c.zip' "), "/a b/c.zip");
+        assert_eq!(unquoted("file:///a%20b/%C3%A4.png"), "/a b/ä.png");
+        assert_eq!(unquoted("emoji:smileys"), "emoji:smileys");
+        assert_eq!(unquoted("100%"), "100%");
+    }
+}
