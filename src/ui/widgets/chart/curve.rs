@@ -262,7 +262,7 @@ mod tests {
         let s = series(100_000);
         let mut curve = Curve::default();
         curve.update(&s, Look { range: Some((320.0, 323.2)), ..look() });
-        assert_eq!(curve.raw().len(), 103);
+        assert!((102..=103).contains(&curve.raw().len()));
     }
 
     #[test]

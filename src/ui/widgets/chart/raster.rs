@@ -29,12 +29,12 @@ pub fn picture_of(like: &Context, size: Vec2, scale: f32, mut content: impl FnMu
         if let Some(viewport) = input.viewports.get_mut(&input.viewport_id) {
             viewport.native_pixels_per_point = Some(scale);
         }
-        let output = context.run_ui(input, |ui| content(ui));
-        for (id, delta) in &output.textures_delta.set {
-            receive(&mut textures, *id, delta);
+        let mut output = context.run_ui(input, |ui| content(ui));
+        for (id, deltas) in &output.textures_delta.set {
+            deltas.iter().for_each(|delta| receive(&mut textures, *id, delta));
         }
+        output.textures_delta.clear();
         primitives = context.tessellate(output.shapes, output.pixels_per_point);
-        let _ = output.textures_delta;
     }
     let ground = like.global_style().visuals.panel_fill;
     let (width, height) = ((size.x * scale).round() as usize, (size.y * scale).round() as usize);
@@ -82,12 +82,18 @@ impl Canvas {
         let (left, right) = (clamp(clip.left() * scale, self.width), clamp(clip.right() * scale, self.width));
         let (top, bottom) = (clamp(clip.top() * scale, self.height), clamp(clip.bottom() * scale, self.height));
         for corners in mesh.indices.as_chunks::<3>().0 {
-            let [a, b, c] = corners.map(|i| &mesh.vertices[i as usize]);
+            let [a, mut b, mut c] = corners.map(|i| &mesh.vertices[i as usize]);
+            if cross(b.pos - a.pos, c.pos - a.pos) < 0.0 {
+                std::mem::swap(&mut b, &mut c);
+            }
             let [p, q, r] = [a.pos * scale, b.pos * scale, c.pos * scale];
             let area = cross(q - p, r - p);
-            if area == 0.0 {
+            if area <= 0.0 {
                 continue;
             }
+            // A pixel on a shared edge belongs to the triangle for which that edge is a top or a left one.
+            let own = |from: Pos2, to: Pos2| to.y < from.y || to.y == from.y && to.x > from.x;
+            let owned = [own(q, r), own(r, p), own(p, q)];
             let xs = (p.x.min(q.x).min(r.x), p.x.max(q.x).max(r.x));
             let ys = (p.y.min(q.y).min(r.y), p.y.max(q.y).max(r.y));
             for y in clamp(ys.0, self.height).max(top)..clamp(ys.1.ceil(), self.height).min(bottom) {
@@ -96,8 +102,8 @@ impl Canvas {
                     let u = cross(r - q, at - q) / area;
                     let v = cross(p - r, at - r) / area;
                     let w = 1.0 - u - v;
-                    // Shared edges belong to one triangle: the upper left rule, by a hair.
-                    if u < 0.0 || v <= 0.0 || w < 0.0 {
+                    let out = |(weight, own): (f32, bool)| weight < 0.0 || weight == 0.0 && !own;
+                    if [u, v, w].into_iter().zip(owned).any(out) {
                         continue;
                     }
                     let uv = a.uv.to_vec2() * u + b.uv.to_vec2() * v + c.uv.to_vec2() * w;
@@ -134,7 +140,7 @@ mod tests {
     #[test]
     fn fills_lines_and_text_reach_the_picture() {
         let like = Context::default();
-        let _ = like.run_ui(RawInput::default(), |_| {});
+        like.run_ui(RawInput::default(), |_| {}).textures_delta.clear();
         let picture = picture_of(&like, egui::vec2(120.0, 60.0), 2.0, |ui| {
             let painter = ui.painter();
             painter.rect_filled(Rect::from_min_size(Pos2::new(10.0, 10.0), egui::vec2(20.0, 20.0)), 0.0, Color32::RED);

@@ -210,7 +210,7 @@ impl PictureGrid {
             let ground = ui.interact(room, id, Sense::click_and_drag());
             ground.widget_info(|| WidgetInfo::labeled(Role::ListBox, true, name));
             ui.memory_mut(|m| {
-                let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
+                let filter = EventFilter { tab: false, horizontal_arrows: true, vertical_arrows: true, escape: true };
                 m.set_focus_lock_filter(id, filter);
             });
             self.rows.see(viewport.min.y, viewport.max.y);

@@ -237,7 +237,7 @@ mod tests {
             let visible = rows.visible();
             assert!(visible.len() < 120 && visible.start > 30_000, "{visible:?}");
             for i in [visible.start, visible.end - 1] {
-                assert!(rows.cell(i).bottom() >= top && rows.cell(i).top() <= top + 600.0);
+                assert!(rows.cell(i).bottom() + GAP >= top && rows.cell(i).top() <= top + 600.0);
             }
             assert!(rows.cell(visible.start - 1).bottom() < top && rows.cell(visible.end).top() > top + 600.0);
         }
