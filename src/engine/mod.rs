@@ -3,6 +3,9 @@
 pub mod command;
 pub mod event;
 pub mod fake;
+pub mod outbox;
+pub mod runs;
+pub mod worker;
 
 pub use crate::data::report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
 pub use crate::export::options::ExportOptions;
