@@ -1,8 +1,10 @@
 //! The only door for clients: commands in, events out. Neither the window nor the command line touches burn.
 
 pub mod command;
+pub mod devices;
 pub mod event;
 pub mod fake;
+pub mod inference;
 pub mod outbox;
 pub mod runs;
 pub mod worker;

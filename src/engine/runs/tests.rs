@@ -223,13 +223,24 @@ fn shell(script: &'static str) -> ProcessLaunch {
 fn a_run_that_is_killed_is_told_with_its_last_words_and_can_be_resumed() {
     let mut s = studio(shell("echo before >&2; echo the last word >&2; kill -9 $$"));
     s.start("doomed");
-    let problem = s.until("the message", |e| match e {
-        Event::RunMessage { problem, .. } => Some(problem.clone()),
-        _ => None,
-    });
+    // The summary and the message may come in either order.
+    let (mut message, mut summary) = (None, None);
+    while message.is_none() || summary.is_none() {
+        s.until("its end", |e| match e {
+            Event::RunMessage { problem, .. } => {
+                message = Some(problem.clone());
+                Some(())
+            }
+            Event::Run(run) if run.state == RunState::Interrupted => {
+                summary = Some((**run).clone());
+                Some(())
+            }
+            _ => None,
+        });
+    }
+    let (problem, run) = (message.unwrap(), summary.unwrap());
     let detail = problem.detail.unwrap();
     assert!(detail.contains("signal 9") && detail.contains("the last word"), "{detail}");
-    let run = s.until_state("doomed", RunState::Interrupted);
     assert!(run.problem.is_some() && can_resume(run.state));
     s.runs.finish();
     // The next start finds it as it was left, reason included.

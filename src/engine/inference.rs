@@ -1,0 +1,562 @@
+//! The thread that holds loaded models: the only one that makes pictures for exploring and export.
+//!
+//! What a person drags comes first, and of one slot only the newest request is made; work for exports and contact
+//! sheets is done in small pieces in between.
+
+use std::any::Any;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::bounded;
+use parking_lot::{Condvar, Mutex};
+
+use super::outbox::Outbox;
+use super::worker::panicked;
+use super::{Event, GenerateRequest, ModelInfo, SlotId};
+use crate::base::{Picture, Problem, Result};
+use crate::recipe::picture::Latent;
+
+/// Models kept in memory.
+const KEPT: usize = 4;
+
+/// A request that a newer one has replaced is given up after this long, unless the one before it was given up too.
+const GIVE_UP: Duration = Duration::from_millis(250);
+
+/// Of so many pieces of work one is for the background, if some waits there.
+const BACKGROUND_SHARE: u32 = 4;
+
+/// Work that may wait before others have to wait with it.
+const CAPACITY: usize = 256;
+
+/// What an encoder makes of a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Code {
+    /// The picture as the encoder saw it.
+    pub input: Picture,
+    /// The posterior's mean.
+    pub mean: Vec<f32>,
+    /// The posterior's standard deviation.
+    pub deviation: Vec<f32>,
+    /// The decoder's picture of the mean.
+    pub reconstruction: Picture,
+}
+
+/// A loaded model.
+pub trait Inference {
+    /// What it is.
+    fn info(&self) -> &ModelInfo;
+
+    /// Hands over one picture after the other, by its place among the latents, until told to end (`false`). A picture's
+    /// bytes do not depend on what else is asked for.
+    ///
+    /// # Errors
+    /// The model cannot be computed.
+    fn generate(&self, latents: &[Latent], truncation: f32, each: &mut dyn FnMut(usize, Picture) -> bool)
+    -> Result<()>;
+
+    /// A picture's code.
+    ///
+    /// # Errors
+    /// The model is no VAE, or cannot be computed.
+    fn encode(&self, picture: &Picture) -> Result<Code>;
+
+    /// Samples at a glance.
+    ///
+    /// # Errors
+    /// The model cannot be computed.
+    fn contact_sheet(&self) -> Result<Picture>;
+}
+
+/// Where models come from.
+pub trait Backend: Send + 'static {
+    /// Loads a model; called on the inference thread.
+    ///
+    /// # Errors
+    /// There is no such model, or it cannot be loaded.
+    fn open(&self, model: &str) -> Result<Box<dyn Inference>>;
+
+    /// Changes when the model's weights do (a run that trains on); nothing if there is no such model.
+    fn stamp(&self, model: &str) -> Option<String>;
+}
+
+struct Loaded {
+    model: String,
+    stamp: Option<String>,
+    inference: Box<dyn Inference>,
+}
+
+/// Loaded models, the one used last in front.
+pub struct Models {
+    backend: Box<dyn Backend>,
+    loaded: Vec<Loaded>,
+}
+
+impl Models {
+    /// A model, loaded if it is not.
+    ///
+    /// # Errors
+    /// There is no such model, or it cannot be loaded.
+    pub fn get(&mut self, model: &str) -> Result<&dyn Inference> {
+        if let Some(i) = self.loaded.iter().position(|l| l.model == model) {
+            self.loaded[..=i].rotate_right(1);
+        } else {
+            let stamp = self.backend.stamp(model);
+            let inference = self.backend.open(model)?;
+            self.loaded.truncate(KEPT - 1);
+            self.loaded.insert(0, Loaded { model: model.into(), stamp, inference });
+        }
+        Ok(&*self.loaded[0].inference)
+    }
+
+    /// A model as it is on disk now: a run that trained on is loaded again.
+    ///
+    /// # Errors
+    /// There is no such model, or it cannot be loaded.
+    pub fn newest(&mut self, model: &str) -> Result<&dyn Inference> {
+        let stamp = self.backend.stamp(model);
+        self.loaded.retain(|l| l.model != model || (l.stamp == stamp && stamp.is_some()));
+        self.get(model)
+    }
+
+    /// Lets go of a model, so that its file can be deleted.
+    pub fn forget(&mut self, model: &str) {
+        self.loaded.retain(|l| l.model != model);
+    }
+
+    /// Pictures of these latents, all of them.
+    ///
+    /// # Errors
+    /// There is no such model, or it cannot be computed.
+    pub fn pictures(&mut self, model: &str, latents: &[Latent], truncation: f32) -> Result<Vec<Picture>> {
+        let mut pictures = Vec::with_capacity(latents.len());
+        self.get(model)?.generate(latents, truncation, &mut |_, picture| {
+            pictures.push(picture);
+            true
+        })?;
+        Ok(pictures)
+    }
+}
+
+type Work = Box<dyn FnOnce(&mut Models) + Send>;
+
+#[derive(Default)]
+struct Pending {
+    live: Vec<GenerateRequest>,
+    soon: VecDeque<Work>,
+    later: VecDeque<Work>,
+    closed: bool,
+}
+
+#[derive(Default)]
+struct Shared {
+    pending: Mutex<Pending>,
+    news: Condvar,
+    room: Condvar,
+}
+
+/// How urgent work is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// A person waits for it.
+    Soon,
+    /// It is done in between.
+    Later,
+}
+
+/// Asks the inference thread; clones share it.
+#[derive(Clone)]
+pub struct InferenceHandle {
+    shared: Arc<Shared>,
+}
+
+/// The inference thread.
+pub struct InferenceWorker {
+    handle: InferenceHandle,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl InferenceWorker {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    /// The system gives no more threads.
+    pub fn start(outbox: Outbox, backend: Box<dyn Backend>) -> Result<Self> {
+        let shared = Arc::new(Shared::default());
+        let handle = InferenceHandle { shared: shared.clone() };
+        let thread = thread::Builder::new()
+            .name("inference".into())
+            .spawn(move || run(&shared, &outbox, backend))
+            .map_err(|e| Problem::failed("A worker could not be started").of("inference").because(e))?;
+        Ok(Self { handle, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// What others ask it by.
+    pub fn handle(&self) -> InferenceHandle {
+        self.handle.clone()
+    }
+
+    /// Ends the thread after what it is at; what waits is dropped.
+    pub fn finish(&self) {
+        {
+            let mut pending = self.handle.shared.pending.lock();
+            pending.closed = true;
+            pending.live.clear();
+            pending.soon.clear();
+            pending.later.clear();
+        }
+        self.handle.shared.news.notify_all();
+        self.handle.shared.room.notify_all();
+        if let Some(thread) = self.thread.lock().take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+impl InferenceHandle {
+    /// Makes pictures for a slot; replaces what was asked for it before. Never waits.
+    pub fn generate(&self, request: GenerateRequest) {
+        let mut pending = self.shared.pending.lock();
+        // The slot keeps its place, so that no slot starves another.
+        match pending.live.iter_mut().find(|r| r.slot == request.slot) {
+            Some(old) => *old = request,
+            None => pending.live.push(request),
+        }
+        self.shared.news.notify_one();
+    }
+
+    /// Does work with the models as soon as that thread is free. Never waits; without room the work is dropped, and
+    /// with it what it holds.
+    pub fn soon(&self, work: impl FnOnce(&mut Models) + Send + 'static) -> bool {
+        let mut pending = self.shared.pending.lock();
+        if pending.closed || pending.soon.len() >= CAPACITY {
+            return false;
+        }
+        pending.soon.push_back(Box::new(work));
+        self.shared.news.notify_one();
+        true
+    }
+
+    /// Has work done with the models and waits for its result. Not for the inference thread itself.
+    ///
+    /// # Errors
+    /// What the work fails with; or the studio is closing, or the work broke.
+    pub fn wait<T: Send + 'static>(
+        &self,
+        urgency: Urgency,
+        work: impl FnOnce(&mut Models) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let (send, receive) = bounded(1);
+        let work: Work = Box::new(move |models| {
+            let _ = send.send(work(models));
+        });
+        {
+            let mut pending = self.shared.pending.lock();
+            while pending.later.len() >= CAPACITY && !pending.closed {
+                self.shared.room.wait(&mut pending);
+            }
+            if pending.closed {
+                return Err(closing());
+            }
+            match urgency {
+                Urgency::Soon => pending.soon.push_back(work),
+                Urgency::Later => pending.later.push_back(work),
+            }
+            self.shared.news.notify_one();
+        }
+        receive.recv().unwrap_or_else(|_| Err(closing()))
+    }
+
+    fn is_replaced(&self, slot: SlotId) -> bool {
+        let pending = self.shared.pending.lock();
+        pending.closed || pending.live.iter().any(|r| r.slot == slot)
+    }
+}
+
+fn closing() -> Problem {
+    Problem::interrupted("The model could not be asked").because("the inference thread ended or began anew")
+}
+
+enum Next {
+    Live(GenerateRequest),
+    Work(Work),
+}
+
+fn next(shared: &Shared, served: &mut u32) -> Option<Next> {
+    let mut pending = shared.pending.lock();
+    loop {
+        if pending.closed {
+            return None;
+        }
+        let turn = *served >= BACKGROUND_SHARE - 1;
+        if turn && let Some(work) = pending.later.pop_front() {
+            *served = 0;
+            shared.room.notify_one();
+            return Some(Next::Work(work));
+        }
+        if !pending.live.is_empty() {
+            *served += 1;
+            return Some(Next::Live(pending.live.remove(0)));
+        }
+        if let Some(work) = pending.soon.pop_front() {
+            *served += 1;
+            return Some(Next::Work(work));
+        }
+        if let Some(work) = pending.later.pop_front() {
+            *served = 0;
+            shared.room.notify_one();
+            return Some(Next::Work(work));
+        }
+        shared.news.wait(&mut pending);
+    }
+}
+
+fn run(shared: &Arc<Shared>, outbox: &Outbox, backend: Box<dyn Backend>) {
+    let handle = InferenceHandle { shared: shared.clone() };
+    let mut models = Models { backend, loaded: Vec::new() };
+    let mut live = Live::default();
+    let mut served = 0;
+    while let Some(next) = next(shared, &mut served) {
+        let done = catch_unwind(AssertUnwindSafe(|| match next {
+            Next::Live(request) => live.make(request, &mut models, &handle, outbox),
+            Next::Work(work) => work(&mut models),
+        }));
+        if let Err(panic) = done {
+            // A model that broke half way is not trusted any more.
+            models.loaded.clear();
+            outbox.say(panicked("inference", &*panic as &(dyn Any + Send)));
+        }
+    }
+}
+
+/// What the thread remembers between live requests.
+#[derive(Default)]
+struct Live {
+    gave_up: Vec<SlotId>,
+    complained: Option<(SlotId, Problem)>,
+}
+
+impl Live {
+    fn make(&mut self, request: GenerateRequest, models: &mut Models, handle: &InferenceHandle, outbox: &Outbox) {
+        let start = Instant::now();
+        let slot = request.slot;
+        let patient = self.gave_up.contains(&slot);
+        let mut pictures = Vec::with_capacity(request.latents.len());
+        let mut ended = false;
+        let result = models.get(&request.model).and_then(|model| {
+            model.generate(&request.latents, request.truncation, &mut |_, picture| {
+                pictures.push(picture);
+                let last = pictures.len() == request.latents.len();
+                ended = !last && !patient && start.elapsed() > GIVE_UP && handle.is_replaced(slot);
+                !ended
+            })
+        });
+        self.gave_up.retain(|s| *s != slot);
+        match result {
+            Ok(()) if ended => self.gave_up.push(slot),
+            Ok(()) => {
+                self.complained = None;
+                outbox.tell(Event::Generated {
+                    slot,
+                    ticket: request.ticket,
+                    model: request.model,
+                    pictures,
+                    seconds: start.elapsed().as_secs_f64(),
+                });
+            }
+            Err(problem) => {
+                // A dragged slider asks thirty times a second; a person is told once.
+                let complaint = Some((slot, problem.clone()));
+                if self.complained != complaint {
+                    self.complained = complaint;
+                    outbox.say(problem);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+    use crate::base::Family;
+    use crate::engine::fake;
+
+    /// Made models that count how often they are loaded and take `slow` for each picture.
+    #[derive(Clone, Default)]
+    pub(crate) struct Made {
+        pub loads: Arc<AtomicU32>,
+        pub slow: Duration,
+        pub version: Arc<AtomicU32>,
+    }
+
+    struct MadeModel(ModelInfo, Duration);
+
+    impl Backend for Made {
+        fn open(&self, model: &str) -> Result<Box<dyn Inference>> {
+            self.loads.fetch_add(1, Ordering::SeqCst);
+            let mut info = fake::models()
+                .into_iter()
+                .find(|m| m.model == model)
+                .ok_or_else(|| Problem::data("There is no such model").of(model))?;
+            info.hash = format!("{}-{}", info.hash, self.version.load(Ordering::SeqCst));
+            Ok(Box::new(MadeModel(info, self.slow)))
+        }
+        fn stamp(&self, _model: &str) -> Option<String> {
+            Some(self.version.load(Ordering::SeqCst).to_string())
+        }
+    }
+
+    impl Inference for MadeModel {
+        fn info(&self) -> &ModelInfo {
+            &self.0
+        }
+        fn generate(
+            &self,
+            latents: &[Latent],
+            truncation: f32,
+            each: &mut dyn FnMut(usize, Picture) -> bool,
+        ) -> Result<()> {
+            for (i, latent) in latents.iter().enumerate() {
+                thread::sleep(self.1);
+                assert!(truncation < 99.0, "told to break");
+                let mut values = latent.values(self.0.latent as usize);
+                values.iter_mut().for_each(|v| *v *= truncation);
+                if !each(i, fake::gradient(&values, self.0.resolution, self.0.channels)) {
+                    break;
+                }
+            }
+            Ok(())
+        }
+        fn encode(&self, picture: &Picture) -> Result<Code> {
+            if self.0.family != Family::Vae {
+                return Err(Problem::usage("Only a VAE can encode pictures"));
+            }
+            let mean = picture.rgba.iter().take(self.0.latent as usize).map(|&v| f32::from(v) / 64.0).collect();
+            let deviation = vec![0.5; self.0.latent as usize];
+            Ok(Code { input: picture.clone(), mean, deviation, reconstruction: picture.clone() })
+        }
+        fn contact_sheet(&self) -> Result<Picture> {
+            Ok(Picture::filled(8, 8, [7; 4]))
+        }
+    }
+
+    fn request(slot: SlotId, ticket: u64, count: u64, model: &str) -> GenerateRequest {
+        let latents = (0..count).map(|seed| Latent::Seed { seed }).collect();
+        GenerateRequest { slot, ticket, model: model.into(), latents, truncation: 1.0 }
+    }
+
+    fn until(outbox: &Outbox, mut enough: impl FnMut(&[Event]) -> bool) -> Vec<Event> {
+        let start = Instant::now();
+        let mut seen = Vec::new();
+        while !enough(&seen) {
+            assert!(start.elapsed() < Duration::from_secs(20), "saw {seen:.300?}");
+            seen.extend(outbox.take());
+            thread::sleep(Duration::from_millis(2));
+        }
+        seen
+    }
+
+    fn tickets(events: &[Event]) -> Vec<u64> {
+        events
+            .iter()
+            .filter_map(|e| if let Event::Generated { ticket, .. } = e { Some(*ticket) } else { None })
+            .collect()
+    }
+
+    const MODEL: &str = "nouns-gan";
+
+    #[test]
+    fn the_newest_request_of_a_slot_wins_and_slow_ones_still_come_through() {
+        let outbox = Outbox::default();
+        let made = Made { slow: Duration::from_millis(20), ..Made::default() };
+        let worker = InferenceWorker::start(outbox.clone(), Box::new(made)).unwrap();
+        let handle = worker.handle();
+        // Twenty pictures take 400 ms; a new request comes every 40 ms, as if a slider were dragged.
+        for ticket in 0..25 {
+            handle.generate(request(1, ticket, 20, MODEL));
+            thread::sleep(Duration::from_millis(40));
+        }
+        let seen = until(&outbox, |e| tickets(e).contains(&24));
+        let got = tickets(&seen);
+        assert!(got.len() >= 2 && got.len() < 12, "some in between, not all: {got:?}");
+        assert!(got.is_sorted());
+        worker.finish();
+    }
+
+    #[test]
+    fn slots_do_not_replace_each_other_and_background_work_is_done_in_between() {
+        let outbox = Outbox::default();
+        let made = Made { slow: Duration::from_millis(2), ..Made::default() };
+        let worker = InferenceWorker::start(outbox.clone(), Box::new(made)).unwrap();
+        let handle = worker.handle();
+        let stop = Arc::new(Mutex::new(false));
+        let (dragging, stopped) = (worker.handle(), stop.clone());
+        let hand = thread::spawn(move || {
+            let mut ticket = 0;
+            while !*stopped.lock() {
+                for slot in 0..3 {
+                    dragging.generate(request(slot, ticket, 2, MODEL));
+                }
+                ticket += 1;
+                thread::sleep(Duration::from_millis(1));
+            }
+        });
+        let count = handle
+            .wait(Urgency::Later, |m| m.pictures("fashion-vae", &[Latent::Seed { seed: 1 }], 1.0).map(|p| p.len()))
+            .unwrap();
+        assert_eq!(count, 1);
+        let seen = until(&outbox, |e| {
+            (0..3).all(|s| e.iter().any(|e| matches!(e, Event::Generated { slot, .. } if *slot == s)))
+        });
+        *stop.lock() = true;
+        hand.join().unwrap();
+        assert!(!seen.is_empty());
+        worker.finish();
+        assert!(handle.wait(Urgency::Soon, |_| Ok(())).is_err(), "a closed worker says so");
+    }
+
+    #[test]
+    fn models_are_kept_loaded_and_loaded_anew_when_they_changed() {
+        let made = Made::default();
+        let mut models = Models { backend: Box::new(made.clone()), loaded: Vec::new() };
+        let first = models.newest(MODEL).unwrap().info().hash.clone();
+        models.get(MODEL).unwrap();
+        models.newest(MODEL).unwrap();
+        assert_eq!(made.loads.load(Ordering::SeqCst), 1);
+        made.version.store(1, Ordering::SeqCst);
+        assert_eq!(models.get(MODEL).unwrap().info().hash, first, "while one explores, the model stays");
+        assert_ne!(models.newest(MODEL).unwrap().info().hash, first);
+        for other in ["fashion-vae", "fashion-vae-2d", "shapes-beta-vae", "emoji-faces-gan"] {
+            models.get(other).unwrap();
+        }
+        assert_eq!(models.loaded.len(), KEPT);
+        models.get(MODEL).unwrap();
+        assert_eq!(made.loads.load(Ordering::SeqCst), 7, "the oldest one was let go");
+        assert!(models.get("nothing").is_err());
+    }
+
+    #[test]
+    fn a_panic_is_told_and_the_thread_goes_on() {
+        let outbox = Outbox::default();
+        let worker = InferenceWorker::start(outbox.clone(), Box::new(Made::default())).unwrap();
+        let handle = worker.handle();
+        let broken = GenerateRequest { truncation: 100.0, ..request(1, 1, 1, MODEL) };
+        handle.generate(broken);
+        until(&outbox, |e| {
+            e.iter().any(|e| matches!(e, Event::Message(p) if p.subject.as_deref() == Some("inference")))
+        });
+        for _ in 0..3 {
+            handle.generate(request(1, 2, 1, "nothing"));
+            thread::sleep(Duration::from_millis(30));
+        }
+        handle.generate(request(2, 3, 1, MODEL));
+        let seen = until(&outbox, |e| tickets(e).contains(&3));
+        assert_eq!(seen.iter().filter(|e| matches!(e, Event::Message(_))).count(), 1, "told once, not thirty times");
+        worker.finish();
+    }
+}
