@@ -1,0 +1,106 @@
+//! DCGAN: transposed convolutions up, strided convolutions down, batch norm between.
+//!
+//! After Radford, Metz & Chintala, "Unsupervised representation learning with deep convolutional GANs" (2015):
+//! normal weights of 0.02, leaky ReLU in the critic, ReLU in the generator, tanh at its end.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::tanh;
+
+use super::Plan;
+use crate::nn::conv::{Conv, Deconv};
+use crate::nn::init::Init;
+use crate::nn::linear::Linear;
+use crate::nn::norm::Norm;
+use crate::nn::{act, resample};
+
+const STD: f64 = 0.02;
+
+/// Generator: a linear map to `base × base`, then transposed convolutions up to the picture.
+#[derive(Module, Debug)]
+pub struct DcGenerator {
+    /// To `width · base²` numbers.
+    pub fc: Linear,
+    /// Before each transposed convolution.
+    pub norms: Vec<Norm>,
+    /// Each doubles the size; the last one makes colours.
+    pub deconvs: Vec<Deconv>,
+    #[module(skip)]
+    base: usize,
+    #[module(skip)]
+    resolution: usize,
+}
+
+impl DcGenerator {
+    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+        let mut channels = plan.channels(plan.doublings);
+        let norms =
+            channels.iter().enumerate().map(|(i, &c)| Norm::new(&init.child(format_args!("norms.{i}")), c, STD));
+        let norms = norms.collect();
+        let fc = Linear::new(&init.child("fc"), plan.latent, channels[0] * plan.base * plan.base, STD);
+        channels.push(plan.colours);
+        let deconvs = channels.windows(2).enumerate();
+        let deconvs = deconvs.map(|(i, c)| Deconv::double(&init.child(format_args!("deconvs.{i}")), c[0], c[1], STD));
+        Self { fc, norms, deconvs: deconvs.collect(), base: plan.base, resolution: plan.resolution }
+    }
+
+    /// `[b, z] → [b, c, r, r]`, in (-1, 1)
+    pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
+        let x = self.fc.forward(z);
+        let [b, n] = x.dims();
+        let mut x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
+        for (norm, deconv) in self.norms.iter().zip(&self.deconvs) {
+            x = deconv.forward(act::relu(norm.forward(x)));
+        }
+        tanh(resample::cropped(x, self.resolution))
+    }
+
+    pub(crate) fn latent(&self) -> usize {
+        self.fc.weight.dims()[0]
+    }
+}
+
+/// Critic: strided convolutions down to `base × base`, then a linear map to one number.
+#[derive(Module, Debug)]
+pub struct DcCritic {
+    /// Each halves the size.
+    pub convs: Vec<Conv>,
+    /// After each convolution but the first.
+    pub norms: Vec<Norm>,
+    /// The judgement.
+    pub fc: Linear,
+    #[module(skip)]
+    built: usize,
+}
+
+impl DcCritic {
+    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+        let mut channels = plan.channels(plan.doublings);
+        let last = channels[0] * plan.base * plan.base;
+        channels.push(plan.colours);
+        channels.reverse();
+        let convs = channels.windows(2).enumerate();
+        let convs = convs.map(|(i, c)| Conv::half(&init.child(format_args!("convs.{i}")), c[0], c[1], STD));
+        let norms = channels[2..].iter().enumerate();
+        let norms = norms.map(|(i, &c)| Norm::new(&init.child(format_args!("norms.{i}")), c, STD));
+        Self {
+            convs: convs.collect(),
+            norms: norms.collect(),
+            fc: Linear::new(&init.child("fc"), last, 1, STD),
+            built: plan.built,
+        }
+    }
+
+    /// `[b, c, r, r] → [b, 1]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        let mut x = resample::padded(x, self.built);
+        for (i, conv) in self.convs.iter().enumerate() {
+            x = conv.forward(x);
+            if i > 0 {
+                x = self.norms[i - 1].forward(x);
+            }
+            x = act::leaky(x);
+        }
+        self.fc.forward(crate::nn::per_picture(x))
+    }
+}

@@ -1,0 +1,354 @@
+//! Weights on disk: safetensors, written and read here so that a file's bytes are a function of its contents.
+//!
+//! Names are the paths of the fields, such as `blocks.0.a.weight`; numbers are little-endian `f32`; the header is
+//! padded with spaces to a multiple of 8, metadata are strings under `__metadata__`. Any safetensors reader opens
+//! them. Linear weights are `[in, out]`, the transpose of PyTorch's.
+
+use std::collections::BTreeMap;
+use std::path::Path as FilePath;
+
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
+use burn::tensor::{Tensor, TensorData};
+use serde_json::{Map, Value, json};
+
+use crate::base::paths::write_atomically;
+use crate::base::{Problem, Result};
+use crate::nn::walk::Path;
+
+/// A tensor on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostTensor {
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// Its numbers, the last dimension innermost.
+    pub values: Vec<f32>,
+}
+
+/// Named tensors and a few strings about them.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Weights {
+    /// By name.
+    pub tensors: BTreeMap<String, HostTensor>,
+    /// By key.
+    pub metadata: BTreeMap<String, String>,
+}
+
+/// What came of loading weights that need not fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fit {
+    /// Tensors of the network that were loaded.
+    pub loaded: Vec<String>,
+    /// Tensors of the network that keep their first values, with the reason.
+    pub fresh: Vec<String>,
+    /// Tensors of the file that found no place.
+    pub unused: Vec<String>,
+}
+
+impl Weights {
+    /// The weights and buffers of a network. Reads them back from its device.
+    pub fn of<M: Module>(module: &M) -> Self {
+        let mut weights = Self::default();
+        weights.put("", module);
+        weights
+    }
+
+    /// Adds a network's weights under names that begin with `prefix` (such as `critic.`).
+    pub fn put<M: Module>(&mut self, prefix: &str, module: &M) {
+        let mut collect = Collect { path: Path::default(), prefix: prefix.into(), into: self };
+        module.visit(&mut collect);
+    }
+
+    /// The tensors whose names begin with `prefix`, without it.
+    #[must_use]
+    pub fn under(&self, prefix: &str) -> Self {
+        let strip =
+            |(name, tensor): (&String, &HostTensor)| Some((name.strip_prefix(prefix)?.to_owned(), tensor.clone()));
+        Self { tensors: self.tensors.iter().filter_map(strip).collect(), metadata: self.metadata.clone() }
+    }
+
+    /// Adds a string.
+    #[must_use]
+    pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
+        self.metadata.insert(key.into(), value.into());
+        self
+    }
+
+    /// BLAKE3 of names, shapes and numbers; metadata do not count. 64 hexadecimal digits.
+    pub fn hash(&self) -> String {
+        let mut hasher = blake3::Hasher::new();
+        for (name, tensor) in &self.tensors {
+            hasher.update(&(name.len() as u64).to_le_bytes());
+            hasher.update(name.as_bytes());
+            hasher.update(&(tensor.shape.len() as u64).to_le_bytes());
+            for n in &tensor.shape {
+                hasher.update(&(*n as u64).to_le_bytes());
+            }
+            hasher.update(&bytes_of(&tensor.values));
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// The file's bytes.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let mut header = Map::new();
+        if !self.metadata.is_empty() {
+            header.insert("__metadata__".into(), json!(self.metadata));
+        }
+        let mut end = 0;
+        for (name, tensor) in &self.tensors {
+            let begin = end;
+            end += 4 * tensor.values.len();
+            header.insert(name.clone(), json!({ "dtype": "F32", "shape": tensor.shape, "data_offsets": [begin, end] }));
+        }
+        let mut text = Value::Object(header).to_string().into_bytes();
+        text.resize(text.len().next_multiple_of(8), b' ');
+        let mut bytes = Vec::with_capacity(8 + text.len() + end);
+        bytes.extend((text.len() as u64).to_le_bytes());
+        bytes.extend(text);
+        for tensor in self.tensors.values() {
+            bytes.extend(bytes_of(&tensor.values));
+        }
+        bytes
+    }
+
+    /// Reads a file's bytes: `F32` tensors, and `F16`, `BF16` and `F64` ones converted.
+    ///
+    /// # Errors
+    /// The bytes are no safetensors file, or it is cut short or holds another kind of number.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let bad = |why: &str| {
+            Problem::data("This file holds no weights")
+                .because(why)
+                .try_this("Choose a .safetensors file; this one may be damaged")
+        };
+        let length = bytes.first_chunk::<8>().ok_or_else(|| bad("it is shorter than a header"))?;
+        let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
+        let end =
+            length.checked_add(8).filter(|end| *end <= bytes.len()).ok_or_else(|| bad("its header is cut short"))?;
+        let header: Map<String, Value> =
+            serde_json::from_slice(&bytes[8..end]).map_err(|e| bad(&format!("its header is not JSON: {e}")))?;
+        let data = &bytes[end..];
+        let mut weights = Self::default();
+        for (name, entry) in header {
+            if name == "__metadata__" {
+                weights.metadata = serde_json::from_value(entry).map_err(|e| bad(&e.to_string()))?;
+                continue;
+            }
+            #[derive(serde::Deserialize)]
+            struct Entry {
+                dtype: String,
+                shape: Vec<usize>,
+                data_offsets: [usize; 2],
+            }
+            let entry: Entry = serde_json::from_value(entry).map_err(|e| bad(&format!("{name}: {e}")))?;
+            let [from, to] = entry.data_offsets;
+            let raw = data.get(from..to).ok_or_else(|| bad(&format!("{name} lies outside of the file")))?;
+            let values = decode(&entry.dtype, raw).ok_or_else(|| bad(&format!("{name} is of type {}", entry.dtype)))?;
+            let count = entry.shape.iter().try_fold(1usize, |a, n| a.checked_mul(*n));
+            if count != Some(values.len()) {
+                return Err(bad(&format!("{name} does not have the size of its shape")));
+            }
+            weights.tensors.insert(name, HostTensor { shape: entry.shape, values });
+        }
+        Ok(weights)
+    }
+
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// It cannot be read, or see [`Self::from_bytes`].
+    pub fn read(path: &FilePath) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
+        Self::from_bytes(&bytes).map_err(|p| p.of(path.display().to_string()))
+    }
+
+    /// Only the strings of a file, without reading its numbers.
+    ///
+    /// # Errors
+    /// It cannot be read, or is no safetensors file.
+    pub fn read_metadata(path: &FilePath) -> Result<BTreeMap<String, String>> {
+        use std::io::Read as _;
+        let fail = |e: std::io::Error| Problem::io("This file could not be read", path, &e);
+        let bad = || Problem::data("This file holds no weights").of(path.display().to_string());
+        let mut file = std::fs::File::open(path).map_err(fail)?;
+        let mut length = [0; 8];
+        file.read_exact(&mut length).map_err(|_| bad())?;
+        let length = u64::from_le_bytes(length);
+        // The format's own limit; a larger number means another kind of file.
+        if length > 100_000_000 {
+            return Err(bad());
+        }
+        let mut header = Vec::new();
+        file.take(length).read_to_end(&mut header).map_err(fail)?;
+        let mut header: Map<String, Value> = serde_json::from_slice(&header).map_err(|e| bad().because(e))?;
+        match header.remove("__metadata__") {
+            Some(metadata) => serde_json::from_value(metadata).map_err(|e| bad().because(e)),
+            None => Ok(BTreeMap::new()),
+        }
+    }
+
+    /// Writes a file, wholly or not at all.
+    ///
+    /// # Errors
+    /// The disk is full or the folder cannot be written.
+    pub fn write(&self, path: &FilePath) -> Result<()> {
+        write_atomically(path, &self.to_bytes())
+    }
+
+    /// The network with these weights. Devices, parameter ids and what is trained stay as they are.
+    ///
+    /// # Errors
+    /// A tensor of the network is missing or of another shape. Tensors that find no place do not matter.
+    pub fn load<M: Module>(&self, module: M) -> Result<M> {
+        let (module, fit) = self.load_fitting(module);
+        match fit.fresh.first() {
+            None => Ok(module),
+            Some(name) => Err(Problem::data("These weights belong to another network")
+                .because(name)
+                .try_this("Use the recipe that they were trained with")),
+        }
+    }
+
+    /// The network with those of these weights that fit by name and shape; the others keep their values.
+    ///
+    /// A tensor with one row or column more or less is left fresh as a whole.
+    pub fn load_fitting<M: Module>(&self, module: M) -> (M, Fit) {
+        let mut place = Place { path: Path::default(), from: self, fit: Fit::default() };
+        let module = module.map(&mut place);
+        let mut fit = place.fit;
+        fit.unused = self.tensors.keys().filter(|n| !fit.loaded.contains(n)).cloned().collect();
+        (module, fit)
+    }
+}
+
+/// Weights of a module as a safetensors file with these strings.
+pub fn to_safetensors<M: Module>(module: &M, metadata: &BTreeMap<String, String>) -> Vec<u8> {
+    Weights { metadata: metadata.clone(), ..Weights::of(module) }.to_bytes()
+}
+
+/// [`Weights::hash`] of a network.
+pub fn weights_hash<M: Module>(module: &M) -> String {
+    Weights::of(module).hash()
+}
+
+/// Trainable numbers of a network.
+pub fn trainable<M: Module>(module: &M) -> usize {
+    struct Count(Path, usize);
+    impl ModuleVisitor for Count {
+        fn enter_module(&mut self, name: &str, container: &str) {
+            self.0.enter(name, container);
+        }
+        fn exit_module(&mut self, _: &str, container: &str) {
+            self.0.exit(container);
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if !self.0.is_buffer() {
+                self.1 += param.shape().num_elements();
+            }
+        }
+    }
+    let mut count = Count(Path::default(), 0);
+    module.visit(&mut count);
+    count.1
+}
+
+fn bytes_of(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+fn decode(dtype: &str, raw: &[u8]) -> Option<Vec<f32>> {
+    let whole = |size: usize| raw.len().is_multiple_of(size).then_some(());
+    Some(match dtype {
+        "F32" => {
+            whole(4)?;
+            raw.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
+        }
+        "F64" => {
+            whole(8)?;
+            raw.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()
+        }
+        "BF16" => {
+            whole(2)?;
+            let widen = |b: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
+            raw.as_chunks::<2>().0.iter().map(widen).collect()
+        }
+        "F16" => {
+            whole(2)?;
+            raw.as_chunks::<2>().0.iter().map(|b| half_to_f32(u16::from_le_bytes(*b))).collect()
+        }
+        _ => return None,
+    })
+}
+
+fn half_to_f32(h: u16) -> f32 {
+    let sign = if h >> 15 == 1 { -1.0 } else { 1.0 };
+    let (exponent, fraction) = (i32::from(h >> 10 & 31), f32::from(h & 1023));
+    match exponent {
+        0 => sign * fraction * 2f32.powi(-24),
+        31 if fraction == 0.0 => sign * f32::INFINITY,
+        31 => f32::NAN,
+        e => sign * (1.0 + fraction / 1024.0) * 2f32.powi(e - 15),
+    }
+}
+
+struct Collect<'a> {
+    path: Path,
+    prefix: String,
+    into: &'a mut Weights,
+}
+
+impl ModuleVisitor for Collect<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let data = param.val().without_autodiff().into_data().convert::<f32>();
+        let shape = data.shape.to_vec();
+        // Converted to f32 just above.
+        let values = data.to_vec::<f32>().unwrap_or_default();
+        self.into.tensors.insert(format!("{}{}", self.prefix, self.path.name()), HostTensor { shape, values });
+    }
+}
+
+struct Place<'a> {
+    path: Path,
+    from: &'a Weights,
+    fit: Fit,
+}
+
+impl ModuleMapper for Place<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let name = self.path.name();
+        let shape = param.shape().to_vec();
+        match self.from.tensors.get(&name) {
+            Some(tensor) if tensor.shape == shape => {
+                self.fit.loaded.push(name);
+                let id = param.id;
+                let value =
+                    Tensor::from_data(TensorData::new(tensor.values.clone(), tensor.shape.clone()), &param.device());
+                param.transform_for_load(value, id)
+            }
+            Some(tensor) => {
+                self.fit.fresh.push(format!("{name}: {shape:?}, not {:?}", tensor.shape));
+                param
+            }
+            None => {
+                self.fit.fresh.push(format!("{name}: not in the file"));
+                param
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! A small R3GAN: residual blocks without normalisation, a learned basis below, a linear head above.
+//!
+//! After Huang, Gokaslan, Kuleshov & Tompkin, "The GAN is dead; long live the GAN!" (2024).
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+use super::Plan;
+use crate::nn::conv::Conv;
+use crate::nn::init::{Init, he, lecun};
+use crate::nn::linear::Linear;
+use crate::nn::residual::{Block, Slopes};
+use crate::nn::{act, resample};
+
+/// Generator: the latent weighs a learned grid of `base × base`, blocks at each size double it up to the picture.
+#[derive(Module, Debug)]
+pub struct ResGenerator {
+    /// The learned grid, `[1, width, base, base]`.
+    pub basis: Param<Tensor<4>>,
+    /// The weights of its channels.
+    pub fc: Linear,
+    /// Blocks, the smallest size first.
+    pub blocks: Vec<Block>,
+    /// To colours.
+    pub rgb: Conv,
+    #[module(skip)]
+    per_size: usize,
+    #[module(skip)]
+    resolution: usize,
+}
+
+impl ResGenerator {
+    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+        let channels = plan.channels(plan.doublings + 1);
+        let last = channels[channels.len() - 1];
+        Self {
+            basis: init.normal("basis", [1, channels[0], plan.base, plan.base], 1.0),
+            fc: Linear::new(&init.child("fc"), plan.latent, channels[0], lecun(plan.latent)),
+            blocks: stack(init, &channels, plan.blocks),
+            rgb: Conv::same(&init.child("rgb"), last, plan.colours, 3, he(9 * last)),
+            per_size: plan.blocks,
+            resolution: plan.resolution,
+        }
+    }
+
+    /// `[b, z] → [b, c, r, r]`
+    pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
+        let weights: Tensor<4> = self.fc.forward(z).unsqueeze_dims(&[2, 3]);
+        let x = up(&self.blocks, self.per_size, self.basis.val() * weights);
+        resample::cropped(self.rgb.forward(act::leaky(x)), self.resolution)
+    }
+
+    pub(crate) fn latent(&self) -> usize {
+        self.fc.weight.dims()[0]
+    }
+}
+
+/// Critic: blocks at each size halve the picture down to `base × base`, then one number for each channel, then one.
+#[derive(Module, Debug)]
+pub struct ResCritic {
+    /// From colours.
+    pub rgb: Conv,
+    /// Blocks, the full picture first.
+    pub blocks: Vec<Block>,
+    /// Sums up what is left of the picture, each channel by itself.
+    pub pool: Pool,
+    /// The judgement.
+    pub fc: Linear,
+    #[module(skip)]
+    per_size: usize,
+    #[module(skip)]
+    built: usize,
+}
+
+/// What [`ResCritic::tangent`] needs of a forward pass: the slopes of every activation.
+#[derive(Clone, Debug)]
+pub struct ResTrace {
+    blocks: Vec<Slopes>,
+    head: Tensor<2>,
+}
+
+impl ResCritic {
+    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+        let mut channels = plan.channels(plan.doublings + 1);
+        channels.reverse();
+        let last = channels[channels.len() - 1];
+        Self {
+            rgb: Conv::same(&init.child("rgb"), plan.colours, channels[0], 3, he(9 * plan.colours)),
+            blocks: stack(init, &channels, plan.blocks),
+            pool: Pool::new(&init.child("pool"), last, plan.base),
+            fc: Linear::new(&init.child("fc"), last, 1, lecun(last)),
+            per_size: plan.blocks,
+            built: plan.built,
+        }
+    }
+
+    /// `[b, c, r, r] → [b, 1]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        let x = down(&self.blocks, self.per_size, self.rgb.forward(resample::padded(x, self.built)));
+        self.fc.forward(act::leaky(self.pool.forward(x)))
+    }
+
+    /// [`Self::forward`], and the slopes of every activation.
+    pub fn trace(&self, x: Tensor<4>) -> (Tensor<2>, ResTrace) {
+        let mut x = self.rgb.forward(resample::padded(x, self.built));
+        let mut slopes = Vec::with_capacity(self.blocks.len());
+        for (i, block) in self.blocks.iter().enumerate() {
+            let (y, of_block) = block.trace(halved(x, i, self.per_size));
+            slopes.push(of_block);
+            x = y;
+        }
+        let (h, head) = act::leaky_with_slope(self.pool.forward(x));
+        (self.fc.forward(h), ResTrace { blocks: slopes, head })
+    }
+
+    /// Derivative along `u` where the activations have the traced slopes. `[b, c, r, r] → [b, 1]`
+    pub fn tangent(&self, u: Tensor<4>, trace: &ResTrace) -> Tensor<2> {
+        let mut u = self.rgb.tangent(resample::padded(u, self.built));
+        for (i, (block, slopes)) in self.blocks.iter().zip(&trace.blocks).enumerate() {
+            u = block.tangent(halved(u, i, self.per_size), slopes);
+        }
+        self.fc.tangent(self.pool.tangent(u) * trace.head.clone())
+    }
+}
+
+/// A weighted sum over the whole grid, each channel by itself: a depth-wise convolution as large as its input.
+#[derive(Module, Debug)]
+pub struct Pool {
+    /// `[c, 1, base, base]`.
+    pub weight: Param<Tensor<4>>,
+    /// `[c]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Pool {
+    fn new(init: &Init<'_>, channels: usize, base: usize) -> Self {
+        let weight = init.normal("weight", [channels, 1, base, base], lecun(base * base));
+        Self { weight, bias: init.filled([channels], 0.0) }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+        self.tangent(x) + self.bias.val().unsqueeze()
+    }
+
+    fn tangent(&self, x: Tensor<4>) -> Tensor<2> {
+        let [b, c, h, w] = x.dims();
+        let weighted = x * self.weight.val().swap_dims(0, 1);
+        weighted.reshape([b, c, h * w]).sum_dim(2).reshape([b, c])
+    }
+}
+
+/// `per_size` blocks at each size; the first of a size changes the number of channels.
+pub(super) fn stack(init: &Init<'_>, channels: &[usize], per_size: usize) -> Vec<Block> {
+    let depth = channels.len() * per_size;
+    let mut before = channels[0];
+    let mut blocks = Vec::with_capacity(depth);
+    for &channels in channels {
+        for _ in 0..per_size {
+            blocks.push(Block::new(&init.child(format_args!("blocks.{}", blocks.len())), before, channels, depth));
+            before = channels;
+        }
+    }
+    blocks
+}
+
+/// Through blocks, doubling between sizes.
+pub(super) fn up(blocks: &[Block], per_size: usize, mut x: Tensor<4>) -> Tensor<4> {
+    for (i, block) in blocks.iter().enumerate() {
+        if i > 0 && i % per_size == 0 {
+            x = resample::double(x);
+        }
+        x = block.forward(x);
+    }
+    x
+}
+
+/// Through blocks, halving between sizes.
+pub(super) fn down(blocks: &[Block], per_size: usize, mut x: Tensor<4>) -> Tensor<4> {
+    for (i, block) in blocks.iter().enumerate() {
+        x = block.forward(halved(x, i, per_size));
+    }
+    x
+}
+
+/// Half as large, before the first block of each size but the first.
+fn halved(x: Tensor<4>, block: usize, per_size: usize) -> Tensor<4> {
+    if block > 0 && block.is_multiple_of(per_size) { resample::half(x) } else { x }
+}

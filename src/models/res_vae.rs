@@ -1,0 +1,88 @@
+//! A residual VAE: the blocks of the residual GAN as encoder and decoder.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+use super::Plan;
+use super::res_gan::{down, stack, up};
+use crate::nn::conv::Conv;
+use crate::nn::init::{Init, he, lecun};
+use crate::nn::linear::Linear;
+use crate::nn::residual::Block;
+use crate::nn::{act, per_picture, resample};
+use crate::recipe::Likelihood;
+
+/// Encoder and decoder of residual blocks, with nearest-neighbour doubling and averaging between sizes.
+#[derive(Module, Debug)]
+pub struct ResVae {
+    /// From colours.
+    pub rgb_in: Conv,
+    /// Blocks, the full picture first.
+    pub encoder: Vec<Block>,
+    /// To mean and log variance.
+    pub head: Linear,
+    /// From latents to `width · base²` numbers.
+    pub fc: Linear,
+    /// Blocks, the smallest size first.
+    pub decoder: Vec<Block>,
+    /// To colours.
+    pub rgb_out: Conv,
+    /// Log standard deviation of pixels (Gaussian).
+    pub log_sigma: Param<Tensor<1>>,
+    #[module(skip)]
+    likelihood: Likelihood,
+    #[module(skip)]
+    per_size: usize,
+    #[module(skip)]
+    base: usize,
+    #[module(skip)]
+    built: usize,
+    #[module(skip)]
+    resolution: usize,
+}
+
+impl ResVae {
+    pub(crate) fn new(plan: &Plan, likelihood: Likelihood, init: &Init<'_>) -> Self {
+        let channels = plan.channels(plan.doublings + 1);
+        let reversed: Vec<usize> = channels.iter().rev().copied().collect();
+        let (first, last) = (channels[0], reversed[0]);
+        let flat = first * plan.base * plan.base;
+        Self {
+            rgb_in: Conv::same(&init.child("rgb_in"), plan.colours, last, 3, he(9 * plan.colours)),
+            encoder: stack(&init.child("encoder"), &reversed, plan.blocks),
+            // Small at first: latents begin close to their prior.
+            head: Linear::new(&init.child("head"), flat, 2 * plan.latent, 0.1 * lecun(flat)),
+            fc: Linear::new(&init.child("fc"), plan.latent, flat, lecun(plan.latent)),
+            decoder: stack(&init.child("decoder"), &channels, plan.blocks),
+            rgb_out: Conv::same(&init.child("rgb_out"), last, plan.colours, 3, 0.3 * he(9 * last)),
+            log_sigma: init.filled([1], -1.0),
+            likelihood,
+            per_size: plan.blocks,
+            base: plan.base,
+            built: plan.built,
+            resolution: plan.resolution,
+        }
+    }
+
+    /// `[b, c, r, r] → [b, 2z]`
+    pub fn encode(&self, x: Tensor<4>) -> Tensor<2> {
+        let x = down(&self.encoder, self.per_size, self.rgb_in.forward(resample::padded(x, self.built)));
+        self.head.forward(per_picture(act::leaky(x)))
+    }
+
+    /// `[b, z] → [b, c, r, r]`
+    pub fn decode(&self, z: Tensor<2>) -> Tensor<4> {
+        let x = self.fc.forward(z);
+        let [b, n] = x.dims();
+        let x = up(&self.decoder, self.per_size, x.reshape([b, n / (self.base * self.base), self.base, self.base]));
+        resample::cropped(self.rgb_out.forward(act::leaky(x)), self.resolution)
+    }
+
+    pub(crate) fn likelihood(&self) -> Likelihood {
+        self.likelihood
+    }
+
+    pub(crate) fn latent(&self) -> usize {
+        self.fc.weight.dims()[0]
+    }
+}

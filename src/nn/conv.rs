@@ -1,0 +1,86 @@
+//! The one door to convolution: every network goes through these, so that kernels can be swapped in one place.
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+use burn::tensor::module::{conv_transpose2d, conv2d};
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+
+use super::init::Init;
+
+/// A square convolution with zero padding.
+#[derive(Module, Debug)]
+pub struct Conv {
+    /// `[out, in, k, k]`.
+    pub weight: Param<Tensor<4>>,
+    /// `[out]`.
+    pub bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    stride: usize,
+    #[module(skip)]
+    padding: usize,
+}
+
+impl Conv {
+    /// A convolution that keeps the size: kernel `k` (odd), stride 1. Normal weights of `std`, zero bias.
+    pub fn same(init: &Init<'_>, inputs: usize, outputs: usize, k: usize, std: f64) -> Self {
+        Self::new(init, [inputs, outputs], k, 1, k / 2, std)
+    }
+
+    /// A convolution that halves the size: kernel 4, stride 2.
+    pub fn half(init: &Init<'_>, inputs: usize, outputs: usize, std: f64) -> Self {
+        Self::new(init, [inputs, outputs], 4, 2, 1, std)
+    }
+
+    fn new(init: &Init<'_>, [inputs, outputs]: [usize; 2], k: usize, stride: usize, padding: usize, std: f64) -> Self {
+        Self {
+            weight: init.normal("weight", [outputs, inputs, k, k], std),
+            bias: Some(init.filled([outputs], 0.0)),
+            stride,
+            padding,
+        }
+    }
+
+    /// The same without bias.
+    #[must_use]
+    pub fn without_bias(mut self) -> Self {
+        self.bias = None;
+        self
+    }
+
+    /// `[b, in, h, w] → [b, out, h/stride, w/stride]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        convolve(x, self.weight.val(), self.bias.as_ref().map(Param::val), self.stride, self.padding)
+    }
+
+    /// Without the bias: what a tangent goes through. Shapes as [`Self::forward`].
+    pub fn tangent(&self, u: Tensor<4>) -> Tensor<4> {
+        convolve(u, self.weight.val(), None, self.stride, self.padding)
+    }
+}
+
+/// A transposed convolution that doubles the size: kernel 4, stride 2.
+#[derive(Module, Debug)]
+pub struct Deconv {
+    /// `[in, out, 4, 4]`.
+    pub weight: Param<Tensor<4>>,
+    /// `[out]`.
+    pub bias: Param<Tensor<1>>,
+}
+
+impl Deconv {
+    /// Normal weights of `std`, zero bias.
+    pub fn double(init: &Init<'_>, inputs: usize, outputs: usize, std: f64) -> Self {
+        Self { weight: init.normal("weight", [inputs, outputs, 4, 4], std), bias: init.filled([outputs], 0.0) }
+    }
+
+    /// `[b, in, h, w] → [b, out, 2h, 2w]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let options = ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1);
+        conv_transpose2d(x, self.weight.val(), Some(self.bias.val()), options)
+    }
+}
+
+/// Convolution of `x [b, in, h, w]` with `weight [out, in, k, k]` and zero padding.
+pub fn convolve(x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, stride: usize, padding: usize) -> Tensor<4> {
+    conv2d(x, weight, bias, ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1))
+}

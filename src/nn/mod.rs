@@ -1,0 +1,37 @@
+//! Layers burn lacks, or that have to be ours: the same numbers on every device, and a tangent for exact penalties.
+//!
+//! - [`init`]: first weights from named ChaCha streams on the host, so they are the same on every device.
+//! - [`conv`]: the one door to convolution.
+//! - [`act`], [`resample`], [`norm`], [`linear`], [`residual`]: the rest of a network.
+//! - [`diff_augment`]: differentiable augmentation. [`ema`]: averaged weights.
+//! - [`walk`]: the names of parameters.
+
+pub mod act;
+pub mod conv;
+pub mod diff_augment;
+pub mod ema;
+pub mod init;
+pub mod linear;
+pub mod norm;
+pub mod resample;
+pub mod residual;
+pub mod walk;
+
+use burn::tensor::Tensor;
+
+/// Sum of all numbers, first over each picture, then over the batch.
+///
+/// A sum over millions of numbers at once is split among threads in no fixed order; one over a picture is not.
+///
+/// # Shapes
+/// `[b, …] → [1]`
+pub fn ordered_sum<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    per_picture(x).sum_dim(1).sum()
+}
+
+/// Every picture as one row. `[b, …] → [b, n]`
+pub fn per_picture<const D: usize>(x: Tensor<D>) -> Tensor<2> {
+    let shape = x.dims();
+    let n: usize = shape.iter().skip(1).product();
+    x.reshape([shape[0], n])
+}
