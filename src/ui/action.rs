@@ -111,6 +111,8 @@ pub enum Parcel {
     Model(ModelRef),
     /// Show a kept picture (Gallery).
     Item(i64),
+    /// Show a setting (Settings), by its key.
+    Setting(&'static str),
     /// Answer of a file dialog; empty if it was dismissed.
     Picked {
         /// As asked.

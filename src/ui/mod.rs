@@ -4,19 +4,31 @@
 //! place. Nothing here waits for a file, a query or a tensor.
 
 pub mod action;
+pub mod app;
+mod chrome;
 pub mod command;
+mod dialogs;
 pub mod format;
+mod keep;
 pub mod keymap;
+mod layout;
+pub mod open;
+mod palette;
 pub mod picker;
 pub mod settings;
 pub mod state;
+mod status;
+#[cfg(test)]
+mod tests;
 pub mod textures;
 pub mod theme;
-pub mod toasts;
-pub mod undo;
+mod toasts;
+mod undo;
 pub mod views;
 pub mod widgets;
 
 pub use action::{Action, Parcel};
+pub use app::{Options, StudioApp};
+pub use open::open;
 pub use state::Studio;
 pub use views::{Cx, View, ViewId};

@@ -188,6 +188,8 @@ pub struct Studio {
     pub settings: Settings,
     /// Selection.
     pub selection: Selection,
+    /// Where the studio keeps things, by what is there.
+    pub folders: Vec<(&'static str, PathBuf)>,
 }
 
 impl Studio {

@@ -1,0 +1,125 @@
+//! The one place where what views want comes true.
+
+use std::path::{Path, PathBuf};
+
+use egui::{ColorImage, Context};
+
+use super::StudioApp;
+use crate::base::Problem;
+use crate::engine::Command;
+use crate::ui::action::{Action, Parcel};
+use crate::ui::layout::Split;
+use crate::ui::views::ViewId;
+
+/// Actions may lead to actions, but not for ever.
+const ROUNDS: usize = 16;
+
+impl StudioApp {
+    /// Applies everything that was asked for.
+    pub(super) fn apply(&mut self, ctx: &Context) {
+        for _ in 0..ROUNDS {
+            let actions = std::mem::take(&mut self.shell.actions);
+            if actions.is_empty() {
+                return;
+            }
+            ctx.request_repaint();
+            for action in actions {
+                self.apply_one(ctx, action);
+            }
+        }
+    }
+
+    fn apply_one(&mut self, ctx: &Context, action: Action) {
+        match action {
+            Action::Engine(command) => {
+                if let Command::OpenModel { model } = &*command {
+                    self.shell.studio.selection.model = Some(model.clone());
+                }
+                self.shell.engine.send(*command);
+            }
+            Action::Ui(command) => self.command(ctx, command),
+            Action::Go(view) => self.shell.layout.show(view),
+            Action::Beside(view) => self.shell.layout.split(Split::Right, Some(view)),
+            Action::SelectRun(run) => self.shell.studio.selection.run = run,
+            Action::SelectModel(model) => self.shell.studio.selection.model = model,
+            Action::Message(problem) => self.tell(ctx, problem),
+            Action::Pick(pick) => {
+                let (answers, waker, asked) = (self.shell.answers.0.clone(), ctx.clone(), pick.clone());
+                let answer = move |paths: Vec<PathBuf>| {
+                    if answers.try_send((asked, paths)).is_ok() {
+                        waker.request_repaint();
+                    }
+                };
+                self.shell.picker.open(&pick, Box::new(answer));
+            }
+            Action::CopyText(text) => {
+                ctx.copy_text(text);
+                self.tell_quietly(ctx, "Copied");
+            }
+            Action::CopyPicture(picture) => {
+                let size = [picture.width as usize, picture.height as usize];
+                if picture.rgba.len() == size[0] * size[1] * 4 && !picture.rgba.is_empty() {
+                    ctx.copy_image(ColorImage::from_rgba_unmultiplied(size, &picture.rgba));
+                    self.tell_quietly(ctx, "Picture copied");
+                }
+            }
+            Action::Deliver(view, parcel) => self.deliver(ctx, view, &parcel, true),
+            Action::DeliverQuietly(view, parcel) => self.deliver(ctx, view, &parcel, false),
+            Action::Open(paths) => self.open(ctx, paths),
+            Action::Undo(point) => self.shell.undo.push(point),
+            Action::Settings(settings) => self.shell.studio.settings = *settings,
+            Action::Cancel(job) => self.shell.engine.send(Command::Cancel { job }),
+            Action::Reveal(path) => reveal(&path),
+        }
+    }
+
+    /// Hands something to a view, and shows it if `show`.
+    pub(super) fn deliver(&mut self, ctx: &Context, view: ViewId, parcel: &Parcel, show: bool) {
+        let time = ctx.input(|i| i.time);
+        match parcel {
+            Parcel::Explore { model, .. } | Parcel::Compare { model, .. } | Parcel::Model(model) => {
+                self.shell.studio.selection.model = Some(model.clone());
+            }
+            Parcel::Run(dir) => self.shell.studio.selection.run = Some(dir.clone()),
+            _ => {}
+        }
+        if show {
+            self.shell.layout.show(view);
+        }
+        self.views[view as usize].receive(parcel, &mut self.shell.cx(time, false));
+    }
+
+    /// A message that stays in the list, shown now.
+    pub(super) fn tell(&mut self, ctx: &Context, problem: Problem) {
+        let time = ctx.input(|i| i.time);
+        self.shell.studio.say(None, problem.clone());
+        self.shell.toasts.add(problem, time);
+    }
+
+    /// A word that something was done; not worth a line in the list.
+    fn tell_quietly(&mut self, ctx: &Context, what: &str) {
+        let time = ctx.input(|i| i.time);
+        self.shell.toasts.add(Problem::usage(what).info(), time);
+    }
+}
+
+/// Shows a file or folder in the desktop's file manager.
+fn reveal(path: &Path) {
+    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+    let program = if cfg!(target_os = "macos") {
+        "open"
+    } else if cfg!(target_os = "windows") {
+        "explorer"
+    } else {
+        "xdg-open"
+    };
+    let mut command = std::process::Command::new(program);
+    command.arg(folder).stdin(std::process::Stdio::null());
+    // Waited for aside, so that no dead process is left behind.
+    let waiting = std::thread::Builder::new().name("file-manager".into()).spawn(move || {
+        if let Err(error) = command.status() {
+            log::warn!("the file manager could not be opened: {error}");
+        }
+    });
+    drop(waiting);
+}

@@ -1,0 +1,128 @@
+//! Files dropped on the window, chosen or pasted: find out what they are and bring them where they belong.
+
+use std::path::PathBuf;
+
+use egui::{Align2, Area, Context, CornerRadius, Frame, Id, Margin, Order, RichText, Stroke};
+
+use super::StudioApp;
+use crate::base::{Family, Problem};
+use crate::engine::{Command, Inspected};
+use crate::ui::action::{Action, Parcel};
+use crate::ui::theme::{self, size};
+use crate::ui::views::ViewId;
+
+/// What was asked about and not answered yet.
+#[derive(Debug, Default)]
+pub(super) struct Drops {
+    /// Paths asked about together.
+    asked: usize,
+    /// Plain pictures among the answers.
+    pictures: Vec<PathBuf>,
+}
+
+impl StudioApp {
+    /// Asks what paths are; the answers come to [`StudioApp::route`].
+    pub(super) fn open(&mut self, ctx: &Context, paths: Vec<PathBuf>) {
+        if paths.is_empty() {
+            return;
+        }
+        ctx.request_repaint();
+        self.shell.drops = Drops { asked: paths.len(), pictures: Vec::new() };
+        for path in paths {
+            self.shell.engine.send(Command::Inspect { path });
+        }
+    }
+
+    /// Files dropped on the window: the view under the pointer may take them first.
+    pub(super) fn dropped(&mut self, ctx: &Context) {
+        let paths: Vec<PathBuf> = ctx.input(|i| i.raw.dropped_files.iter().map(|f| f.path().to_path_buf()).collect());
+        if paths.is_empty() {
+            return;
+        }
+        let time = ctx.input(|i| i.time);
+        let active = self.shell.layout.active();
+        if !self.views[active as usize].on_drop(&paths, &mut self.shell.cx(time, false)) {
+            self.open(ctx, paths);
+        }
+        self.apply(ctx);
+    }
+
+    /// Brings what a path turned out to be where it belongs.
+    pub(super) fn route(&mut self, what: Inspected) {
+        self.shell.drops.asked = self.shell.drops.asked.saturating_sub(1);
+        let actions = &mut self.shell.actions;
+        match what {
+            Inspected::Source { source } => actions.push(Action::train_on(source)),
+            Inspected::Generated { path, recipe, model } => match model {
+                Some(model) => actions.push(Action::explore(model, Some(recipe.latent.clone()), recipe.truncation)),
+                None => {
+                    let missing = Problem::data("The model that made this picture is not here")
+                        .of(recipe.model.clone())
+                        .try_this("Import the model, then drop the picture again")
+                        .warning();
+                    actions.push(Action::Message(missing));
+                    actions.push(Action::Deliver(ViewId::Explore, Box::new(Parcel::Generated { path, recipe })));
+                }
+            },
+            Inspected::Picture { path } => self.shell.drops.pictures.push(path),
+            Inspected::Model { model } => {
+                actions.push(Action::Deliver(ViewId::Models, Box::new(Parcel::Model(model))));
+            }
+            Inspected::Run { dir } => actions.push(Action::Deliver(ViewId::Train, Box::new(Parcel::Run(dir)))),
+        }
+        if self.shell.drops.asked == 0 {
+            self.pictures_arrived();
+        }
+    }
+
+    /// One picture goes to a VAE; several are something to train on.
+    fn pictures_arrived(&mut self) {
+        let pictures = std::mem::take(&mut self.shell.drops.pictures);
+        let actions = &mut self.shell.actions;
+        match pictures.as_slice() {
+            [] => {}
+            [one] => {
+                let vae = |m: &&crate::models::info::ModelInfo| m.family == Family::Vae;
+                let chosen = self.shell.studio.selected_model().filter(vae);
+                let model = chosen.or_else(|| self.shell.studio.models.iter().find(vae)).map(|m| m.model.clone());
+                match model {
+                    Some(model) => {
+                        actions.push(Action::SelectModel(Some(model)));
+                        actions.push(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(one.clone()))));
+                    }
+                    None => actions.push(Action::Message(
+                        Problem::usage("No VAE is here that could take this picture in")
+                            .of(one.display().to_string())
+                            .try_this("Train a VAE first, or drop the whole folder to train on it")
+                            .info(),
+                    )),
+                }
+            }
+            [first, ..] => {
+                // Pictures are dropped together from one folder; that folder is the source.
+                if let Some(folder) = first.parent() {
+                    actions.push(Action::train_on(folder.display().to_string()));
+                }
+            }
+        }
+    }
+
+    /// While files are held over the window, says what letting go does.
+    pub(super) fn drop_hint(&self, ctx: &Context) {
+        if ctx.input(|i| i.raw.hovered_files.is_empty()) {
+            return;
+        }
+        let t = theme::tokens_of(ctx);
+        let frame = Frame::new()
+            .fill(t.raised)
+            .stroke(Stroke::new(1.0, t.accent))
+            .corner_radius(CornerRadius::same(size::RADIUS_CARD))
+            .inner_margin(Margin::symmetric(size::L as i8, size::M as i8));
+        let what = "Let go to open: pictures, a folder, a zip, a model, a run, or a picture the studio made";
+        Area::new(Id::new("drop-hint"))
+            .order(Order::Tooltip)
+            .anchor(Align2::CENTER_BOTTOM, egui::vec2(0.0, -72.0))
+            .interactable(false)
+            .show(ctx, |ui| frame.show(ui, |ui| ui.label(RichText::new(what).color(t.text))));
+    }
+}

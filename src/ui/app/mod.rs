@@ -1,0 +1,458 @@
+//! The shell: drains the engine, draws bars and panes, applies what views want. By phase of the frame:
+//! [`logic`](StudioApp::logic) and drawing here, actions in `apply`, menu commands in `commands`, drops in `drops`.
+
+mod apply;
+mod commands;
+mod drops;
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, bounded};
+use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui};
+
+use super::action::{Action, Parcel, Pick};
+use super::dialogs::Dialog;
+use super::keep::{self, Keeper, Kept};
+use super::keymap::{self, Bound};
+use super::layout::Layout;
+use super::palette::Palette;
+use super::picker::{DesktopPicker, FilePicker};
+use super::state::Studio;
+use super::textures::Textures;
+use super::theme::{self, Mode, size};
+use super::toasts::{ToastClick, Toasts};
+use super::undo::UndoStacks;
+use super::views::{Cx, Ids, VIEWS, View, ViewId};
+use super::{chrome, dialogs, status};
+use crate::base::paths::Paths;
+use crate::engine::{Command, Engine, Event};
+
+/// How often the window's state is looked at, in seconds.
+const KEEP_EVERY: f64 = 2.0;
+/// Answers of file dialogs that may wait.
+const ANSWERS: usize = 16;
+
+/// How the window is opened.
+pub struct Options {
+    /// Opens file dialogs.
+    pub picker: Box<dyn FilePicker>,
+    /// Nothing that changes by itself is shown (tests, screenshots).
+    pub still: bool,
+    /// What was kept is read, and written again.
+    pub remember: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { picker: Box::new(DesktopPicker), still: false, remember: true }
+    }
+}
+
+/// The window.
+pub struct StudioApp {
+    pub(super) shell: Shell,
+    pub(super) views: Vec<Box<dyn View>>,
+}
+
+/// Everything of the window but the views, so that a view can be drawn while it reads the rest.
+pub(super) struct Shell {
+    pub(super) engine: Box<dyn Engine>,
+    pub(super) studio: Studio,
+    textures: Textures,
+    ids: Ids,
+    pub(super) actions: Vec<Action>,
+    pub(super) layout: Layout,
+    pub(super) palette: Palette,
+    toasts: Toasts,
+    pub(super) undo: UndoStacks,
+    keeper: Option<Keeper>,
+    pub(super) dialog: Dialog,
+    picker: Box<dyn FilePicker>,
+    answers: (Sender<(Pick, Vec<PathBuf>)>, Receiver<(Pick, Vec<PathBuf>)>),
+    pub(super) inspector: bool,
+    pub(super) filmstrip: bool,
+    inspector_width: f32,
+    drops: drops::Drops,
+    /// What the last frame was dressed in.
+    dressed: Option<(Mode, bool, f32)>,
+    /// Views of the last frame.
+    shown: Vec<ViewId>,
+    begun: bool,
+    pub(super) leaving: bool,
+    pub(super) still: bool,
+    keep_at: f64,
+    /// Milliseconds of processor time of the last frames.
+    pub(super) frame_ms: std::collections::VecDeque<f32>,
+}
+
+impl Shell {
+    fn cx(&mut self, time: f64, keys_free: bool) -> Cx<'_> {
+        Cx {
+            studio: &self.studio,
+            actions: &mut self.actions,
+            textures: &mut self.textures,
+            ids: &mut self.ids,
+            active: self.layout.active(),
+            keys_free,
+            time,
+            still: self.still,
+        }
+    }
+
+    /// Bytes this process holds, as measured last.
+    pub(super) fn memory(&self) -> u64 {
+        if self.still { 0 } else { self.keeper.as_ref().map_or(0, Keeper::memory) }
+    }
+}
+
+impl StudioApp {
+    /// A window over an engine. Draws nothing before the first frame; needs no particular renderer.
+    pub fn new(engine: Box<dyn Engine>, paths: Paths, options: Options) -> Self {
+        let kept = if options.remember { keep::load(&paths.config) } else { Kept::default() };
+        let mut views: Vec<Box<dyn View>> = VIEWS.iter().map(|v| (v.new)()).collect();
+        for view in &mut views {
+            if let Some(state) = kept.views.get(&view.id()) {
+                view.restore(state);
+            }
+        }
+        let mut studio = Studio { settings: kept.settings.clone(), ..Studio::default() };
+        studio.selection.run.clone_from(&kept.run);
+        studio.selection.model.clone_from(&kept.model);
+        studio.folders = vec![
+            ("Settings", paths.config.clone()),
+            ("Library, runs and models", paths.data.clone()),
+            ("Cache", paths.cache.clone()),
+        ];
+        let shell = Shell {
+            engine,
+            studio,
+            textures: Textures::default(),
+            ids: Ids::default(),
+            actions: Vec::new(),
+            layout: Layout::restored(&kept.layout, kept.active),
+            palette: Palette::default(),
+            toasts: Toasts::default(),
+            undo: UndoStacks::default(),
+            keeper: options.remember.then(|| Keeper::start(paths.config)),
+            dialog: Dialog::None,
+            picker: options.picker,
+            answers: bounded(ANSWERS),
+            inspector: kept.inspector,
+            filmstrip: kept.filmstrip,
+            inspector_width: kept.inspector_width.clamp(220.0, 520.0),
+            drops: drops::Drops::default(),
+            dressed: None,
+            shown: Vec::new(),
+            begun: false,
+            leaving: false,
+            still: options.still,
+            keep_at: 0.0,
+            frame_ms: std::collections::VecDeque::new(),
+        };
+        Self { shell, views }
+    }
+
+    /// What the window knows.
+    pub fn studio(&self) -> &Studio {
+        &self.shell.studio
+    }
+
+    /// The active view.
+    pub fn active(&self) -> ViewId {
+        self.shell.layout.active()
+    }
+
+    /// Asks for something to happen, as a view would.
+    pub fn act(&mut self, action: Action) {
+        self.shell.actions.push(action);
+    }
+
+    /// Milliseconds of processor time of the last frames, the oldest first.
+    pub fn frame_times(&self) -> impl Iterator<Item = f32> {
+        self.shell.frame_ms.iter().copied()
+    }
+
+    /// The part of a frame that draws nothing: events in, actions out.
+    pub fn logic(&mut self, ctx: &Context) {
+        self.dress(ctx);
+        if !self.shell.begun {
+            self.begin(ctx);
+        }
+        for event in self.shell.engine.poll() {
+            self.take(ctx, &event);
+        }
+        while let Ok((pick, paths)) = self.shell.answers.1.try_recv() {
+            self.answer(ctx, &pick, paths);
+        }
+        self.apply(ctx);
+        let alive = self.shell.studio.runs.iter().any(|r| r.state.is_alive());
+        let awake = alive && self.shell.studio.settings.keep_awake;
+        if let Some(keeper) = &mut self.shell.keeper {
+            keeper.stay_awake(awake);
+        }
+    }
+
+    /// Fonts, colours and scale, when they are not what the settings say.
+    fn dress(&mut self, ctx: &Context) {
+        let s = &self.shell.studio.settings;
+        let wanted = (s.theme, s.reduce_motion, s.scale);
+        if self.shell.dressed == Some(wanted) {
+            return;
+        }
+        if self.shell.dressed.is_none() {
+            theme::install_fonts(ctx);
+            ctx.options_mut(|o| o.zoom_with_keyboard = false);
+        }
+        theme::apply(ctx, s.theme, s.reduce_motion || self.shell.still);
+        if self.shell.dressed.map_or(s.scale != 1.0, |(_, _, scale)| scale != s.scale) {
+            ctx.set_zoom_factor(s.scale.clamp(0.75, 2.0));
+        }
+        self.shell.dressed = Some(wanted);
+    }
+
+    fn begin(&mut self, ctx: &Context) {
+        self.shell.begun = true;
+        let waker = ctx.clone();
+        self.shell.engine.on_wake(Box::new(move || waker.request_repaint()));
+        for command in
+            [Command::ListModels, Command::ListRuns, Command::ListData, Command::ProbeDevices { again: false }]
+        {
+            self.shell.engine.send(command);
+        }
+    }
+
+    /// Takes in one event: the state first, then every view.
+    fn take(&mut self, ctx: &Context, event: &Event) {
+        let time = ctx.input(|i| i.time);
+        self.shell.studio.apply(event);
+        match event {
+            Event::Message(problem)
+            | Event::RunMessage { problem, .. }
+            | Event::JobEnded { problem: Some(problem), .. } => {
+                self.shell.toasts.add(problem.clone(), time);
+            }
+            Event::Inspected(what) => self.route(what.clone()),
+            _ => {}
+        }
+        for view in &mut self.views {
+            view.on_event(event, &mut self.shell.cx(time, false));
+        }
+        self.apply(ctx);
+    }
+
+    /// Draws a frame.
+    pub fn draw(&mut self, ui: &mut Ui) {
+        let began = Instant::now();
+        let ctx = ui.ctx().clone();
+        if !ctx.fonts(|f| f.families().iter().any(|family| family.to_string() == egui_material_icons::FONT_FAMILY)) {
+            // Fonts that were just added are there from the next pass on.
+            ctx.request_discard("fonts");
+            ctx.request_repaint();
+            return;
+        }
+        self.keys(&ctx);
+        self.closing(&ctx);
+        self.dropped(&ctx);
+        let time = ctx.input(|i| i.time);
+        self.tell_shown(time);
+
+        let free = self.keys_free(&ctx);
+        chrome::menu_bar(ui, &mut self.shell);
+        status::bar(ui, &mut self.shell);
+        chrome::rail(ui, &mut self.shell);
+        self.inspector(ui, time, free);
+        self.filmstrip(ui, time, free);
+        self.panes(ui, time, free);
+
+        if let Some(action) = self.shell.palette.show(&ctx) {
+            self.shell.actions.push(action);
+        }
+        dialogs::show(&ctx, self);
+        if let Some(ToastClick::Log) = self.shell.toasts.show(&ctx, time) {
+            self.shell.actions.push(Action::Go(ViewId::Log));
+        }
+        self.drop_hint(&ctx);
+        self.apply(&ctx);
+        self.shell.textures.end_frame();
+        self.keep(&ctx, time);
+        let frames = &mut self.shell.frame_ms;
+        if frames.len() == 600 {
+            frames.pop_front();
+        }
+        frames.push_back(began.elapsed().as_secs_f32() * 1000.0);
+    }
+
+    fn keys_free(&self, ctx: &Context) -> bool {
+        !ctx.text_edit_focused()
+            && !self.shell.palette.is_open()
+            && self.shell.dialog == Dialog::None
+            && !egui::Popup::is_any_open(ctx)
+    }
+
+    fn keys(&mut self, ctx: &Context) {
+        if self.shell.dialog != Dialog::None {
+            return;
+        }
+        for bound in keymap::take(ctx) {
+            match bound {
+                Bound::Command(command) => self.shell.actions.push(Action::Ui(command)),
+                Bound::View(view) => self.shell.actions.push(Action::Go(view)),
+            }
+        }
+        self.apply(ctx);
+    }
+
+    /// Tells views that were hidden until now that they are shown.
+    fn tell_shown(&mut self, time: f64) {
+        let visible = self.shell.layout.visible();
+        for id in &visible {
+            if !self.shell.shown.contains(id) {
+                self.views[*id as usize].on_show(&mut self.shell.cx(time, false));
+            }
+        }
+        if visible.contains(&ViewId::Log) {
+            self.shell.studio.messages.iter_mut().for_each(|m| m.seen = true);
+        }
+        self.shell.shown = visible;
+    }
+
+    fn inspector(&mut self, ui: &mut Ui, time: f64, free: bool) {
+        let active = self.shell.layout.active();
+        let view = &mut self.views[active as usize];
+        if !self.shell.inspector || !view.has_inspector(&self.shell.studio) {
+            return;
+        }
+        let t = theme::tokens(ui);
+        let room = ui.available_width();
+        let shown = Panel::right("inspector")
+            .resizable(true)
+            .default_size(self.shell.inspector_width.min(room * 0.5))
+            .size_range(220.0..=(room * 0.5).clamp(220.0, 520.0))
+            .frame(Frame::new().fill(t.panel))
+            .show(ui, |ui| {
+                ScrollArea::vertical().id_salt(("inspector", active)).auto_shrink(false).show(ui, |ui| {
+                    Frame::new().inner_margin(Margin::same(size::M as i8)).show(ui, |ui| {
+                        ui.set_width(ui.available_width());
+                        view.inspector(ui, &mut self.shell.cx(time, free));
+                    });
+                });
+            });
+        self.shell.inspector_width = shown.response.rect.width();
+    }
+
+    fn filmstrip(&mut self, ui: &mut Ui, time: f64, free: bool) {
+        let view = &mut self.views[self.shell.layout.active() as usize];
+        if !self.shell.filmstrip || !view.has_filmstrip(&self.shell.studio) {
+            return;
+        }
+        let t = theme::tokens(ui);
+        Panel::bottom("filmstrip")
+            .exact_size(size::FILMSTRIP)
+            .frame(Frame::new().fill(t.panel).inner_margin(Margin::symmetric(size::M as i8, size::S as i8)))
+            .show(ui, |ui| view.filmstrip(ui, &mut self.shell.cx(time, free)));
+    }
+
+    fn panes(&mut self, ui: &mut Ui, time: f64, free: bool) {
+        let t = theme::tokens(ui);
+        let Self { shell, views } = self;
+        // The layout is taken out so that views may read everything else while it draws them.
+        let active = shell.layout.active();
+        let mut layout = std::mem::replace(&mut shell.layout, Layout::single(active));
+        CentralPanel::no_frame().frame(Frame::new().fill(t.canvas)).show(ui, |ui| {
+            layout.ui(ui, &mut |ui, id| views[id as usize].ui(ui, &mut shell.cx(time, free)));
+        });
+        shell.layout = layout;
+    }
+
+    /// What would be written down now.
+    fn kept(&self, ctx: &Context) -> Kept {
+        let shell = &self.shell;
+        let window = ctx.input(|i| i.viewport().inner_rect.filter(|_| i.viewport().maximized != Some(true)));
+        Kept {
+            settings: shell.studio.settings.clone(),
+            active: shell.layout.active(),
+            layout: shell.layout.kept(),
+            inspector: shell.inspector,
+            filmstrip: shell.filmstrip,
+            inspector_width: shell.inspector_width,
+            window: window.map(|r| [r.width(), r.height()]),
+            run: shell.studio.selection.run.clone(),
+            model: shell.studio.selection.model.clone(),
+            views: self.views.iter().map(|v| (v.id(), v.save())).filter(|(_, s)| !s.is_null()).collect(),
+            ..Kept::default()
+        }
+    }
+
+    fn keep(&mut self, ctx: &Context, time: f64) {
+        if self.shell.keeper.is_none() || time < self.shell.keep_at {
+            return;
+        }
+        self.shell.keep_at = time + KEEP_EVERY;
+        let kept = self.kept(ctx);
+        if let Some(keeper) = &mut self.shell.keeper {
+            keeper.keep(&kept);
+        }
+    }
+
+    /// Writes everything down and ends the engine's threads.
+    pub fn leave(&mut self, ctx: &Context) {
+        let kept = self.kept(ctx);
+        if let Some(mut keeper) = self.shell.keeper.take() {
+            keeper.keep(&kept);
+        }
+        self.shell.engine.shut_down();
+    }
+
+    fn answer(&mut self, ctx: &Context, pick: &Pick, paths: Vec<PathBuf>) {
+        match pick.purpose {
+            commands::OPEN => self.shell.actions.push(Action::Open(paths)),
+            commands::IMPORT => {
+                let imports = paths.into_iter().map(|path| Action::Engine(Box::new(Command::ImportModel { path })));
+                self.shell.actions.extend(imports);
+            }
+            purpose => self.deliver(ctx, pick.view, &Parcel::Picked { purpose, paths }, false),
+        }
+    }
+}
+
+/// eframe's view of the window; keeps the context for the last goodbye.
+pub struct Windowed {
+    app: StudioApp,
+    ctx: Context,
+}
+
+impl Windowed {
+    /// A window over an engine, for eframe.
+    pub fn new(ctx: &Context, app: StudioApp) -> Self {
+        Self { app, ctx: ctx.clone() }
+    }
+}
+
+impl eframe::App for Windowed {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        self.app.logic(ctx);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.app.draw(ui);
+    }
+
+    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
+        self.app.leave(&self.ctx);
+    }
+
+    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
+        visuals.panel_fill.to_normalized_gamma_f32()
+    }
+}
+
+impl eframe::App for StudioApp {
+    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
+        Self::logic(self, ctx);
+    }
+
+    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
+        self.draw(ui);
+    }
+}

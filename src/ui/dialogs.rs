@@ -1,0 +1,253 @@
+//! The few dialogs: keys of a view, about, and what happens to runs when the window closes.
+
+use egui::{Context, Grid, Id, Modal, RichText, ScrollArea, Ui, ViewportCommand};
+use strum::IntoEnumIterator;
+
+use super::action::Action;
+use super::app::{Shell, StudioApp};
+use super::command::UiCommand;
+use super::settings::OnClose;
+use super::theme::{self, size};
+use super::views::{VIEWS, View};
+use super::{format, keymap};
+use crate::engine::{Command, Control};
+
+/// Which dialog is open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Dialog {
+    /// None.
+    #[default]
+    None,
+    /// Keys of the active view.
+    Keys,
+    /// Version, licences, thanks.
+    About,
+    /// Runs are on and the window shall close.
+    Close,
+    /// Runs are saving a checkpoint before the window closes.
+    Stopping,
+}
+
+/// What the studio is built on and whom to thank: name, licence, address.
+const THANKS: [(&str, &str, &str); 7] = [
+    ("Twemoji pictures by Twitter, Inc and other contributors", "CC BY 4.0", "https://github.com/jdecked/twemoji"),
+    ("Material Symbols by Google", "Apache 2.0", "https://fonts.google.com/icons"),
+    ("Ubuntu font by Dalton Maag", "Ubuntu font licence", "https://design.ubuntu.com/font"),
+    ("Hack font by Source Foundry", "MIT and Bitstream Vera", "https://sourcefoundry.org/hack"),
+    ("egui by Emil Ernerfeldt and contributors", "MIT or Apache 2.0", "https://www.egui.rs"),
+    ("Burn by Tracel and contributors", "MIT or Apache 2.0", "https://burn.dev"),
+    ("OpenH264 by Cisco Systems", "BSD 2-Clause", "https://www.openh264.org"),
+];
+
+/// Draws the open dialog.
+pub(super) fn show(ctx: &Context, app: &mut StudioApp) {
+    match app.shell.dialog {
+        Dialog::None => {}
+        Dialog::Keys => keys(ctx, app),
+        Dialog::About => about(ctx, &mut app.shell),
+        Dialog::Close => close(ctx, &mut app.shell),
+        Dialog::Stopping => stopping(ctx, &mut app.shell),
+    }
+}
+
+fn keys(ctx: &Context, app: &mut StudioApp) {
+    let view = &app.views[app.active() as usize];
+    let shown = Modal::new(Id::new("keys")).show(ctx, |ui| {
+        ui.set_width(460.0);
+        theme::title(ui, &format!("Keys of {}", app.active().title()));
+        ScrollArea::vertical().max_height((ctx.content_rect().height() - 200.0).max(160.0)).show(ui, |ui| {
+            key_table(ui, view.as_ref());
+        });
+        ui.add_space(size::S);
+        theme::primary_button(ui, None, "Close").clicked()
+    });
+    if shown.inner || shown.should_close() {
+        app.shell.dialog = Dialog::None;
+    }
+}
+
+fn key_table(ui: &mut Ui, view: &dyn View) {
+    let own = view.keys();
+    let row = |ui: &mut Ui, keys: &str, does: &str| {
+        ui.label(RichText::new(keys).monospace());
+        ui.label(does);
+        ui.end_row();
+    };
+    if !own.is_empty() {
+        theme::section(ui, "In this view");
+        Grid::new("own keys").num_columns(2).min_col_width(140.0).show(ui, |ui| {
+            own.iter().for_each(|k| row(ui, k.keys, k.does));
+        });
+    }
+    theme::section(ui, "Everywhere");
+    Grid::new("keys everywhere").num_columns(2).min_col_width(140.0).show(ui, |ui| {
+        for view in &VIEWS {
+            let keys = ui.ctx().format_shortcut(&keymap::view_shortcut(view.id));
+            row(ui, &keys, &format!("Show {}", view.title));
+        }
+        for command in UiCommand::iter() {
+            let keys = keymap::written(ui.ctx(), command);
+            if !keys.is_empty() {
+                row(ui, &keys, command.text().trim_end_matches('…'));
+            }
+        }
+        row(ui, "Tab", "Go to the next control");
+    });
+}
+
+fn about(ctx: &Context, shell: &mut Shell) {
+    let shown = Modal::new(Id::new("about")).show(ctx, |ui| {
+        ui.set_width(460.0);
+        theme::title(ui, "Latent Studio");
+        theme::weak(ui, format!("Version {}", env!("CARGO_PKG_VERSION")));
+        ui.add(egui::Label::new("Trains GANs and VAEs on your own pictures and explores what they learned.").wrap());
+        ui.add(egui::Label::new("Licensed under MIT or Apache 2.0, as you like.").wrap());
+        theme::section(ui, "Built on");
+        for (what, licence, address) in THANKS {
+            ui.horizontal(|ui| {
+                ui.hyperlink_to(what, address).on_hover_text(address);
+                theme::weak(ui, licence);
+            });
+        }
+        ui.add_space(size::S);
+        theme::weak(
+            ui,
+            "Emoji pictures are used unchanged but for their size. Shipped models name their data on their cards.",
+        );
+        ui.add_space(size::S);
+        ui.horizontal(|ui| {
+            let close = theme::primary_button(ui, None, "Close").clicked();
+            if theme::button(ui, None, "Copy diagnostics").clicked() {
+                shell.actions.push(Action::Ui(UiCommand::CopyDiagnostics));
+            }
+            close
+        })
+        .inner
+    });
+    if shown.inner || shown.should_close() {
+        shell.dialog = Dialog::None;
+    }
+}
+
+/// What a bug report needs: no path of a person's pictures, no names.
+pub(super) fn diagnostics(shell: &Shell) -> String {
+    use std::fmt::Write;
+    let mut out = format!("Latent Studio {}\n", env!("CARGO_PKG_VERSION"));
+    let _ = writeln!(out, "{} {}", std::env::consts::OS, std::env::consts::ARCH);
+    let mut times: Vec<f32> = shell.frame_ms.iter().copied().collect();
+    times.sort_by(f32::total_cmp);
+    if let Some(p99) = times.get((times.len() * 99 / 100).min(times.len().saturating_sub(1))) {
+        let _ = writeln!(out, "frame p99 {p99:.1} ms over {} frames", times.len());
+    }
+    for d in &shell.studio.devices {
+        let state = if d.usable { "usable" } else { "not usable" };
+        let _ = writeln!(out, "device {} ({}) {state} {}", d.id, d.name, d.reason);
+    }
+    for run in shell.studio.busy_runs() {
+        let _ = writeln!(out, "run {} {:?} {}", run.recipe.model.id, run.state, format::kimg(run.progress.images));
+    }
+    for m in shell.studio.messages.iter().rev().take(20) {
+        let detail = m.problem.detail.as_deref().unwrap_or_default();
+        let _ = writeln!(out, "{:?} {} {detail}", m.problem.severity, m.problem.what);
+    }
+    out
+}
+
+fn close(ctx: &Context, shell: &mut Shell) {
+    let alive: Vec<String> = shell.studio.runs.iter().filter(|r| r.state.is_alive()).map(|r| r.name.clone()).collect();
+    let queued = shell.studio.busy_runs().count() - alive.len();
+    let mut answer = None;
+    let shown = Modal::new(Id::new("close")).show(ctx, |ui| {
+        ui.set_width(420.0);
+        theme::title(ui, "A run is still on");
+        let text = format!("{} can go on without the window; the next start finds it again.", alive.join(", "));
+        ui.add(egui::Label::new(text).wrap());
+        if queued > 0 {
+            let text =
+                format!("{} in the queue will wait for the next start.", format::plural(queued as u64, "run", "runs"));
+            ui.add(egui::Label::new(RichText::new(text).color(theme::tokens(ui).weak)).wrap());
+        }
+        ui.add_space(size::S);
+        ui.horizontal_wrapped(|ui| {
+            if theme::primary_button(ui, None, "Keep training in the background").clicked() {
+                answer = Some(OnClose::Background);
+            }
+            if theme::button(ui, None, "Stop at a checkpoint").clicked() {
+                answer = Some(OnClose::Stop);
+            }
+            if theme::quiet_button(ui, None, "Cancel").clicked() {
+                answer = Some(OnClose::Ask);
+            }
+        });
+    });
+    match answer {
+        Some(OnClose::Background) => shell.close_now(ctx),
+        Some(OnClose::Stop) => shell.stop_runs(),
+        Some(OnClose::Ask) => shell.dialog = Dialog::None,
+        None if shown.should_close() => shell.dialog = Dialog::None,
+        None => {}
+    }
+}
+
+fn stopping(ctx: &Context, shell: &mut Shell) {
+    if !shell.studio.runs.iter().any(|r| r.state.is_alive()) {
+        return shell.close_now(ctx);
+    }
+    let mut now = false;
+    let shown = Modal::new(Id::new("stopping")).show(ctx, |ui| {
+        ui.set_width(380.0);
+        theme::title(ui, "Saving a checkpoint…");
+        ui.add(egui::Label::new("The window closes once the run has saved its state.").wrap());
+        theme::progress(ui, None, ui.available_width(), "Saving");
+        ui.add_space(size::S);
+        ui.horizontal(|ui| {
+            now = theme::button(ui, None, "Close the window now").clicked();
+            theme::quiet_button(ui, None, "Keep the window open").clicked()
+        })
+        .inner
+    });
+    if now {
+        shell.close_now(ctx);
+    } else if shown.inner || shown.should_close() {
+        shell.dialog = Dialog::None;
+    }
+}
+
+impl Shell {
+    /// Asks every run to save a checkpoint and end, and waits for it.
+    fn stop_runs(&mut self) {
+        let alive: Vec<_> = self.studio.runs.iter().filter(|r| r.state.is_alive()).map(|r| r.dir.clone()).collect();
+        for dir in alive {
+            self.engine.send(Command::ControlRun { dir, control: Control::Stop });
+        }
+        self.dialog = Dialog::Stopping;
+    }
+
+    fn close_now(&mut self, ctx: &Context) {
+        self.leaving = true;
+        self.dialog = Dialog::None;
+        ctx.send_viewport_cmd(ViewportCommand::Close);
+    }
+}
+
+impl StudioApp {
+    /// Somebody wants the window closed: lets it, or asks what becomes of the runs.
+    pub(super) fn closing(&mut self, ctx: &Context) {
+        let shell = &mut self.shell;
+        let alive = shell.studio.runs.iter().any(|r| r.state.is_alive());
+        if !ctx.input(|i| i.viewport().close_requested()) || shell.leaving || !alive {
+            return;
+        }
+        match shell.studio.settings.on_close {
+            OnClose::Background => {}
+            OnClose::Ask => {
+                ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+                shell.dialog = Dialog::Close;
+            }
+            OnClose::Stop => {
+                ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+                shell.stop_runs();
+            }
+        }
+    }
+}

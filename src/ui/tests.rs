@@ -1,0 +1,362 @@
+//! The window against the scripted engine, by role and name.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use egui::{Key, Modifiers, Role, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use parking_lot::Mutex;
+use strum::IntoEnumIterator;
+
+use super::action::{Action, Pick};
+use super::app::{Options, StudioApp};
+use super::command::UiCommand;
+use super::picker::{Answer, FilePicker};
+use super::theme::{DARK, LIGHT, Tokens};
+use super::views::{VIEWS, ViewId};
+use crate::base::Problem;
+use crate::base::paths::Paths;
+use crate::engine::fake::ScriptedEngine;
+use crate::engine::{Command, Control, Event, RunState};
+
+/// A person who answers every file dialog with the same paths.
+#[derive(Clone, Default)]
+struct Person {
+    asked: Arc<Mutex<Vec<Pick>>>,
+    paths: Vec<PathBuf>,
+}
+
+impl FilePicker for Person {
+    fn open(&self, pick: &Pick, answer: Answer) {
+        self.asked.lock().push(pick.clone());
+        answer(self.paths.clone());
+    }
+}
+
+struct Window {
+    harness: Harness<'static, StudioApp>,
+    engine: Arc<ScriptedEngine>,
+    person: Person,
+    _home: tempfile::TempDir,
+}
+
+impl Window {
+    fn open(engine: ScriptedEngine) -> Self {
+        Self::sized(engine, vec2(1280.0, 800.0), Vec::new())
+    }
+
+    fn sized(engine: ScriptedEngine, size: egui::Vec2, paths: Vec<PathBuf>) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let engine = Arc::new(engine);
+        let person = Person { paths, ..Person::default() };
+        let (handle, picker) = (engine.clone(), Box::new(person.clone()));
+        let folders = Paths::under(home.path());
+        let mut harness = Harness::builder().with_size(size).with_max_steps(24).build_eframe(move |_| {
+            let options = Options { picker, still: true, remember: false };
+            StudioApp::new(Box::new(handle), folders, options)
+        });
+        harness.run();
+        Self { harness, engine, person, _home: home }
+    }
+
+    fn key(&mut self, modifiers: Modifiers, key: Key) {
+        self.harness.key_press_modifiers(modifiers, key);
+        self.harness.run();
+    }
+
+    fn click(&mut self, label: &str) {
+        self.harness.get_by_label(label).click();
+        self.harness.run();
+    }
+
+    fn push(&mut self, event: Event) {
+        self.engine.push(event);
+        self.harness.run();
+    }
+
+    fn active(&self) -> ViewId {
+        self.harness.state().active()
+    }
+}
+
+fn luminance(colour: egui::Color32) -> f64 {
+    let linear = |c: u8| {
+        let c = f64::from(c) / 255.0;
+        if c <= 0.04045 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+    };
+    0.2126 * linear(colour.r()) + 0.7152 * linear(colour.g()) + 0.0722 * linear(colour.b())
+}
+
+/// Contrast as WCAG 2 measures it.
+fn contrast(a: egui::Color32, b: egui::Color32) -> f64 {
+    let (a, b) = (luminance(a), luminance(b));
+    (a.max(b) + 0.05) / (a.min(b) + 0.05)
+}
+
+#[test]
+fn text_can_be_read_in_both_themes() {
+    for t in [&DARK, &LIGHT] {
+        let Tokens { canvas, panel, raised, .. } = *t;
+        for ground in [canvas, panel, raised, t.hover, t.selected] {
+            assert!(contrast(t.text, ground) >= 4.5, "text on {ground:?}");
+        }
+        for ground in [canvas, panel, raised] {
+            assert!(contrast(t.weak, ground) >= 4.5, "weak text on {ground:?}: {:.2}", contrast(t.weak, ground));
+        }
+        assert!(contrast(t.on_accent, t.accent) >= 4.5);
+        for (what, colour) in [("accent", t.accent), ("good", t.good), ("warn", t.warn), ("bad", t.bad)] {
+            // Icons, lines and words in these colours stand on panels and cards.
+            for ground in [panel, raised] {
+                assert!(contrast(colour, ground) >= 3.0, "{what} on {ground:?}: {:.2}", contrast(colour, ground));
+            }
+        }
+    }
+}
+
+#[test]
+fn every_view_opens_by_keyboard_and_by_the_rail() {
+    let mut window = Window::open(ScriptedEngine::new());
+    for view in VIEWS.iter().rev() {
+        window.key(Modifiers::COMMAND, view.key);
+        assert_eq!(window.active(), view.id);
+    }
+    for view in &VIEWS {
+        window.harness.get_by_role_and_label(Role::Tab, view.title).click();
+        window.harness.run();
+        assert_eq!(window.active(), view.id);
+    }
+}
+
+#[test]
+fn every_view_stands_in_a_studio_with_nothing_in_it_and_in_a_small_window() {
+    for engine in [ScriptedEngine::empty(), ScriptedEngine::fresh(), ScriptedEngine::new()] {
+        let mut window = Window::sized(engine, vec2(960.0, 600.0), Vec::new());
+        for view in &VIEWS {
+            window.key(Modifiers::COMMAND, view.key);
+            assert_eq!(window.active(), view.id);
+        }
+    }
+}
+
+#[test]
+fn the_palette_finds_and_runs() {
+    let mut window = Window::open(ScriptedEngine::new());
+    window.key(Modifiers::COMMAND, Key::K);
+    window.harness.get_by_label("Find anything").type_text("gallery");
+    window.harness.run();
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(window.active(), ViewId::Gallery);
+    assert!(window.harness.query_by_label("Gallery").is_some());
+
+    // A run, by its name.
+    let run = window.engine.script().runs[1].clone();
+    window.key(Modifiers::COMMAND, Key::K);
+    window.harness.get_by_label("Find anything").type_text(&format!("run {}", run.name));
+    window.harness.run();
+    window.key(Modifiers::NONE, Key::Enter);
+    assert_eq!(window.active(), ViewId::Train);
+    assert_eq!(window.harness.state().studio().selection.run.as_ref(), Some(&run.dir));
+
+    // Escape closes it and does nothing.
+    window.key(Modifiers::COMMAND, Key::K);
+    window.key(Modifiers::NONE, Key::Escape);
+    assert!(!window.harness.state().shell.palette.is_open());
+    assert_eq!(window.active(), ViewId::Train);
+}
+
+#[test]
+fn panes_split_and_close() {
+    let mut window = Window::open(ScriptedEngine::new());
+    window.key(Modifiers::COMMAND, Key::Num7);
+    window.key(Modifiers::COMMAND, Key::Backslash);
+    assert_eq!(window.harness.state().shell.layout.views().len(), 2);
+    window.harness.get_by_label("Close Log").click();
+    window.harness.run();
+    assert_eq!(window.harness.state().shell.layout.views().len(), 1);
+    assert_ne!(window.active(), ViewId::Log);
+}
+
+#[test]
+fn the_run_menu_speaks_to_the_run_that_is_on() {
+    let mut window = Window::open(ScriptedEngine::new());
+    let alive = window.engine.script().runs.iter().find(|r| r.state == RunState::Training).unwrap().dir.clone();
+    window.engine.take_commands();
+    let said = |window: &Window| {
+        let commands = window.engine.take_commands();
+        commands.into_iter().find_map(|c| match c {
+            Command::ControlRun { dir, control } => Some((dir, control)),
+            _ => None,
+        })
+    };
+    window.key(Modifiers::COMMAND, Key::P);
+    assert_eq!(said(&window), Some((alive.clone(), Control::Pause)));
+    window.key(Modifiers::COMMAND, Key::Period);
+    assert_eq!(said(&window), Some((alive.clone(), Control::Step)));
+    window.key(Modifiers::COMMAND, Key::S);
+    assert_eq!(said(&window), Some((alive.clone(), Control::Checkpoint)));
+    window.key(Modifiers::COMMAND, Key::P);
+    assert_eq!(said(&window), Some((alive, Control::Go)));
+}
+
+#[test]
+fn the_status_line_tells_of_the_run_and_leads_to_it() {
+    let mut window = Window::open(ScriptedEngine::new());
+    let run = window.engine.script().runs.iter().find(|r| r.state.is_alive()).cloned().unwrap();
+    let sentence = format!("Run {}", super::status::sentence(&run));
+    window.click(&sentence);
+    assert_eq!(window.active(), ViewId::Train);
+    assert_eq!(window.harness.state().studio().selection.run.as_ref(), Some(&run.dir));
+}
+
+#[test]
+fn a_problem_is_a_toast_then_a_line_in_the_log() {
+    let mut window = Window::open(ScriptedEngine::fresh());
+    let problem = Problem::failed("The disk is full").of("/runs").try_this("Free some space").because("ENOSPC");
+    window.push(Event::Message(problem.clone()));
+    assert!(window.harness.query_by_label("The disk is full").is_some());
+    window.click("Messages, 1 not seen");
+    assert_eq!(window.active(), ViewId::Log);
+    window.click("Dismiss message");
+    assert!(window.harness.query_by_label("Dismiss message").is_none());
+    window.harness.get_by_role_and_label(Role::ListItem, "The disk is full").click();
+    window.harness.run();
+    assert!(window.harness.query_by_label("Free some space").is_some());
+    assert_eq!(window.harness.state().studio().unseen().0, 0);
+    // Only errors, then a word that is nowhere.
+    window.click("Severity: Warnings");
+    assert!(window.harness.query_by_role_and_label(Role::ListItem, "The disk is full").is_some());
+}
+
+#[test]
+fn chosen_files_go_where_they_belong() {
+    let cases: [(&str, ViewId); 4] = [
+        ("/photos/cats", ViewId::Data),
+        ("/models/a.safetensors", ViewId::Models),
+        ("/photos/cat.png", ViewId::Explore),
+        ("/photos/generated-1.png", ViewId::Explore),
+    ];
+    for (path, view) in cases {
+        let mut window = Window::sized(ScriptedEngine::new(), vec2(1280.0, 800.0), vec![path.into()]);
+        window.key(Modifiers::COMMAND, Key::O);
+        assert_eq!(window.person.asked.lock().len(), 1);
+        assert_eq!(window.active(), view, "{path}");
+    }
+}
+
+#[test]
+fn a_path_can_be_pasted_on_home() {
+    let mut window = Window::open(ScriptedEngine::fresh());
+    window.harness.get_by_label("Path").focus();
+    window.harness.get_by_label("Path").type_text("'/photos/my cats'");
+    window.harness.run();
+    window.click("Open path");
+    let asked = Command::Inspect { path: "/photos/my cats".into() };
+    assert!(window.engine.commands().contains(&asked));
+    assert_eq!(window.active(), ViewId::Data);
+}
+
+#[test]
+fn home_shows_samples_at_once_and_leads_on() {
+    let mut window = Window::open(ScriptedEngine::fresh());
+    assert!(window.harness.query_by_label("Sample 1").is_some(), "no sample of a shipped model");
+    window.click("Sample 3");
+    assert_eq!(window.active(), ViewId::Explore);
+    window.key(Modifiers::COMMAND, Key::Num1);
+    window.click("Set up a first run");
+    assert_eq!(window.active(), ViewId::Train);
+}
+
+#[test]
+fn settings_change_at_once_and_go_back() {
+    let mut window = Window::open(ScriptedEngine::fresh());
+    window.key(Modifiers::COMMAND, Key::Comma);
+    window.click("Theme: Light");
+    assert!(!window.harness.ctx.global_style().visuals.dark_mode);
+    window.click("Reset Theme");
+    assert!(window.harness.ctx.global_style().visuals.dark_mode);
+    window.click("Pictures carry their recipe");
+    assert!(!window.harness.state().studio().settings.export.recipe);
+    window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    assert!(!window.harness.ctx.global_style().visuals.dark_mode);
+}
+
+#[test]
+fn the_keys_of_a_view_are_listed() {
+    let mut window = Window::open(ScriptedEngine::fresh());
+    for view in &VIEWS {
+        window.key(Modifiers::COMMAND, view.key);
+        window.key(Modifiers::NONE, Key::F1);
+        assert!(window.harness.query_by_label(&format!("Keys of {}", view.title)).is_some());
+        window.key(Modifiers::NONE, Key::Escape);
+        assert!(window.harness.query_by_label(&format!("Keys of {}", view.title)).is_none());
+    }
+}
+
+#[test]
+fn about_names_licences() {
+    let mut window = Window::open(ScriptedEngine::fresh());
+    window.harness.state_mut().act(Action::Ui(UiCommand::About));
+    window.harness.run();
+    assert!(window.harness.query_by_label_contains("Twemoji").is_some());
+    assert!(window.harness.query_by_label("CC BY 4.0").is_some());
+}
+
+#[test]
+fn every_command_can_be_asked_for_without_harm() {
+    let mut window = Window::open(ScriptedEngine::new());
+    for command in UiCommand::iter().filter(|c| *c != UiCommand::Quit) {
+        window.harness.state_mut().act(Action::Ui(command));
+        window.harness.run_steps(2);
+        window.harness.key_press(Key::Escape);
+        window.harness.run_steps(2);
+    }
+}
+
+#[test]
+fn closing_asks_what_becomes_of_the_run() {
+    let mut window = Window::open(ScriptedEngine::new());
+    let ask = |window: &mut Window| {
+        let viewports = &mut window.harness.input_mut().viewports;
+        let root = viewports.entry(egui::ViewportId::ROOT).or_default();
+        root.events.push(egui::ViewportEvent::Close);
+        window.harness.step();
+        window.harness.input_mut().viewports.entry(egui::ViewportId::ROOT).or_default().events.clear();
+        window.harness.run();
+    };
+    ask(&mut window);
+    window.click("Cancel");
+    assert!(window.harness.query_by_label("Stop at a checkpoint").is_none());
+    ask(&mut window);
+    window.engine.take_commands();
+    window.click("Stop at a checkpoint");
+    let stopped = |c: &Command| matches!(c, Command::ControlRun { control: Control::Stop, .. });
+    assert!(window.engine.take_commands().iter().any(stopped));
+    assert!(window.harness.state().shell.leaving, "the scripted run stops at once, so the window may close");
+}
+
+#[test]
+fn what_the_window_remembers_comes_back() {
+    let home = tempfile::tempdir().unwrap();
+    let open = || {
+        let folders = Paths::under(home.path());
+        let mut harness =
+            Harness::builder().with_size(vec2(1280.0, 800.0)).with_max_steps(24).build_eframe(move |_| {
+                let options = Options { picker: Box::new(Person::default()), still: true, remember: true };
+                StudioApp::new(Box::new(ScriptedEngine::new()), folders, options)
+            });
+        harness.run();
+        harness
+    };
+    let mut first = open();
+    first.key_press_modifiers(Modifiers::COMMAND, Key::Num7);
+    first.run();
+    first.key_press_modifiers(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
+    first.run();
+    let ctx = first.ctx.clone();
+    first.state_mut().leave(&ctx);
+    drop(first);
+    let second = open();
+    assert_eq!(second.state().active(), ViewId::Log);
+    assert!(!second.ctx.global_style().visuals.dark_mode);
+}

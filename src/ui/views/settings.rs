@@ -1,0 +1,378 @@
+//! Settings of the studio: a table of rows, each with help and a way back to its default.
+
+use egui::{Align, Grid, Layout, RichText, Role, Slider, TextEdit, Ui, WidgetInfo};
+use egui_material_icons::icons::{
+    ICON_CANCEL, ICON_CHECK_CIRCLE, ICON_FOLDER_OPEN, ICON_REFRESH, ICON_RESTART_ALT, ICON_SETTINGS_BACKUP_RESTORE,
+};
+
+use super::{Cx, View, ViewId};
+use crate::engine::{Command, DeviceReport};
+use crate::ui::action::{Action, Parcel};
+use crate::ui::format;
+use crate::ui::settings::{OnClose, Settings};
+use crate::ui::theme::{self, Mode, Tone, size};
+
+/// A group of rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::EnumIter)]
+pub enum Group {
+    /// How the window looks.
+    Appearance,
+    /// Runs.
+    Training,
+    /// How pictures leave.
+    Export,
+    /// Where things are.
+    Storage,
+}
+
+/// A setting as the page and the palette show it.
+pub struct Row {
+    /// Its key.
+    pub key: &'static str,
+    /// Its name.
+    pub title: &'static str,
+    /// One sentence of help.
+    pub help: &'static str,
+    group: Group,
+    draw: fn(&mut Ui, &mut Settings),
+    /// Whether two settings are alike in this row.
+    same: fn(&Settings, &Settings) -> bool,
+    /// Takes this row from the defaults.
+    reset: fn(&mut Settings, &Settings),
+}
+
+macro_rules! row {
+    ($key:literal, $title:literal, $group:ident, $field:ident $(. $sub:ident)*, $help:literal, $draw:expr) => {
+        Row {
+            key: $key,
+            title: $title,
+            help: $help,
+            group: Group::$group,
+            draw: $draw,
+            same: |a, b| a.$field$(.$sub)* == b.$field$(.$sub)*,
+            reset: |a, b| a.$field$(.$sub)* = b.$field$(.$sub)*.clone(),
+        }
+    };
+}
+
+/// Every setting. Devices and folders are drawn as lists of their own.
+pub static ROWS: [Row; 15] = [
+    row!("theme", "Theme", Appearance, theme, "Dark suits pictures, light suits bright rooms", |ui, s| {
+        let modes = [(Mode::System, Mode::System.title()), (Mode::Dark, "Dark"), (Mode::Light, "Light")];
+        theme::segmented(ui, "Theme", &mut s.theme, &modes);
+    }),
+    row!(
+        "scale",
+        "Size of everything",
+        Appearance,
+        scale,
+        "Larger is easier to read and shows less at once",
+        |ui, s| {
+            let options: Vec<(f32, &str)> =
+                vec![(0.75, "75 %"), (1.0, "100 %"), (1.25, "125 %"), (1.5, "150 %"), (2.0, "200 %")];
+            theme::segmented(ui, "Size", &mut s.scale, &options);
+        }
+    ),
+    row!(
+        "motion",
+        "Reduce motion",
+        Appearance,
+        reduce_motion,
+        "Panels and samples do not move by themselves",
+        |ui, s| switch(ui, "Reduce motion", &mut s.reduce_motion)
+    ),
+    row!(
+        "device",
+        "Train on",
+        Training,
+        device,
+        "Where new runs compute; the fastest usable device unless you choose one",
+        |_, _| {}
+    ),
+    row!(
+        "awake",
+        "Keep the computer awake",
+        Training,
+        keep_awake,
+        "The computer does not fall asleep while a run is on",
+        |ui, s| switch(ui, "Keep the computer awake", &mut s.keep_awake)
+    ),
+    row!("close", "When the window closes", Training, on_close, "What happens to a run that is on", |ui, s| {
+        let options = [(OnClose::Ask, "Ask"), (OnClose::Stop, "Stop the run"), (OnClose::Background, "Keep training")];
+        theme::segmented(ui, "When the window closes", &mut s.on_close, &options);
+    }),
+    row!(
+        "recipe",
+        "Pictures carry their recipe",
+        Export,
+        export.recipe,
+        "Exported files say that a trained model made them, and how; dropping one on the window brings its latent back",
+        |ui, s| switch(ui, "Pictures carry their recipe", &mut s.export.recipe)
+    ),
+    row!("format", "Format", Export, export.format, "What Export proposes first", |ui, s| {
+        let options: Vec<(String, &str)> =
+            [("png", "PNG"), ("grid", "Grid"), ("gif", "GIF"), ("apng", "APNG"), ("mp4", "MP4")]
+                .into_iter()
+                .map(|(id, text)| (id.to_owned(), text))
+                .collect();
+        theme::segmented(ui, "Format", &mut s.export.format, &options);
+    }),
+    row!(
+        "enlarge",
+        "Enlarge",
+        Export,
+        export.scale,
+        "Each pixel becomes this many a side; more makes larger files",
+        |ui, s| {
+            let slider = ui.add(Slider::new(&mut s.export.scale, 1..=16).suffix(" ×"));
+            theme_slider(&slider, "Enlarge", f64::from(s.export.scale));
+        }
+    ),
+    row!("filter", "Enlarge by", Export, export.filter, "Nearest keeps hard pixels, Lanczos is smooth", |ui, s| {
+        let options = [("nearest".to_owned(), "Nearest"), ("lanczos".to_owned(), "Lanczos")];
+        theme::segmented(ui, "Enlarge by", &mut s.export.filter, &options);
+    }),
+    row!("fps", "Frames a second", Export, export.fps, "More is smoother and makes larger films", |ui, s| {
+        let slider = ui.add(Slider::new(&mut s.export.fps, 5..=60));
+        theme_slider(&slider, "Frames a second", f64::from(s.export.fps));
+    }),
+    row!("columns", "Columns of a grid", Export, export.columns, "0 makes grids nearly square", |ui, s| {
+        let slider = ui.add(Slider::new(&mut s.export.columns, 0..=32));
+        theme_slider(&slider, "Columns of a grid", f64::from(s.export.columns));
+    }),
+    row!("pattern", "File names", Export, export.pattern, "{model}, {seed}, {n} and {date} are filled in", |ui, s| {
+        let field = ui.add(TextEdit::singleline(&mut s.export.pattern).desired_width(220.0));
+        let text = s.export.pattern.clone();
+        field.widget_info(|| WidgetInfo {
+            label: Some("File names".into()),
+            ..WidgetInfo::text_edit(true, "", &text, "")
+        });
+    }),
+    row!("out", "Export to", Export, export.out, "The folder that Export proposes", |_, _| {}),
+    row!(
+        "folders",
+        "Folders",
+        Storage,
+        sheet_columns,
+        "Where the studio keeps settings, runs, models and what can be made again",
+        |_, _| {}
+    ),
+];
+
+fn switch(ui: &mut Ui, label: &str, on: &mut bool) {
+    let response = ui.checkbox(on, "");
+    let state = *on;
+    response.widget_info(|| WidgetInfo::selected(Role::CheckBox, true, state, label));
+}
+
+fn theme_slider(response: &egui::Response, label: &str, value: f64) {
+    response.widget_info(|| WidgetInfo { label: Some(label.into()), ..WidgetInfo::slider(true, value, label) });
+}
+
+/// Purpose of the dialog that chooses the export folder.
+const EXPORT_FOLDER: &str = "export folder";
+
+/// The view.
+#[derive(Default)]
+pub struct SettingsView {
+    /// The row to scroll to and mark, and until when.
+    wanted: Option<(&'static str, f64)>,
+}
+
+impl SettingsView {
+    fn row(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, row: &Row, settings: &mut Settings) {
+        let t = theme::tokens(ui);
+        let marked = self.wanted.is_some_and(|(key, _)| key == row.key);
+        let title = ui.vertical(|ui| {
+            ui.set_width(320.0);
+            ui.spacing_mut().item_spacing.y = 2.0;
+            ui.label(RichText::new(row.title).color(if marked { t.accent } else { t.text }));
+            ui.add(egui::Label::new(RichText::new(row.help).size(size::SMALL).color(t.weak)).wrap());
+        });
+        if marked && let Some((_, until)) = &mut self.wanted {
+            if *until == 0.0 {
+                title.response.scroll_to_me(Some(Align::Center));
+                *until = cx.time + 3.0;
+            } else if cx.time > *until {
+                self.wanted = None;
+            }
+            ui.ctx().request_repaint_after_secs(0.5);
+        }
+        ui.vertical(|ui| match row.key {
+            "device" => devices(ui, cx, settings),
+            "folders" => folders(ui, cx),
+            "out" => out_folder(ui, cx, settings),
+            _ => (row.draw)(ui, settings),
+        });
+        let default = Settings::default();
+        if (row.same)(settings, &default) || row.key == "folders" {
+            ui.label("");
+        } else if theme::icon_button(ui, ICON_RESTART_ALT, &format!("Reset {}", row.title)).clicked() {
+            (row.reset)(settings, &default);
+        }
+        ui.end_row();
+    }
+}
+
+fn devices(ui: &mut Ui, cx: &mut Cx<'_>, settings: &mut Settings) {
+    if cx.studio.devices.is_empty() {
+        theme::skeleton(ui, egui::vec2(360.0, size::CONTROL));
+        theme::weak(ui, "Each device is tried out in a process of its own, so that a broken driver cannot hurt");
+        return;
+    }
+    let best = cx.studio.device().map_or("", |d| d.name.as_str());
+    let text = if best.is_empty() {
+        "The fastest usable device".into()
+    } else {
+        format!("The fastest usable device ({best})")
+    };
+    device_choice(ui, settings, "", &text, true);
+    for device in &cx.studio.devices {
+        device_row(ui, settings, device);
+    }
+    if theme::button(ui, Some(ICON_REFRESH), "Try devices again").clicked() {
+        cx.send(Command::ProbeDevices { again: true });
+    }
+}
+
+fn device_choice(ui: &mut Ui, settings: &mut Settings, id: &str, text: &str, usable: bool) {
+    ui.add_enabled_ui(usable, |ui| {
+        if ui.radio(settings.device == id, text).clicked() {
+            settings.device = id.into();
+        }
+    });
+}
+
+fn device_row(ui: &mut Ui, settings: &mut Settings, device: &DeviceReport) {
+    let t = theme::tokens(ui);
+    ui.horizontal(|ui| {
+        device_choice(ui, settings, &device.id, &device.name, device.usable);
+        theme::badge(ui, Tone::Quiet, &device.id);
+        let (icon, tone, what) = if device.usable {
+            (ICON_CHECK_CIRCLE, Tone::Good, "usable")
+        } else {
+            (ICON_CANCEL, Tone::Bad, "not usable")
+        };
+        theme::icon(ui, icon, size::ICON, tone.colour(t), what);
+        if let Some(speed) = device.gmacs_per_s {
+            theme::weak(ui, format!("{} GMAC/s", format::number(speed)));
+        }
+    });
+    if !device.reason.is_empty() {
+        ui.horizontal(|ui| {
+            ui.add_space(size::XL);
+            ui.scope(|ui| {
+                ui.set_max_width(420.0);
+                ui.add(egui::Label::new(RichText::new(&device.reason).size(size::SMALL).color(t.weak)).wrap());
+            });
+        });
+    }
+}
+
+fn folders(ui: &mut Ui, cx: &mut Cx<'_>) {
+    for (what, path) in &cx.studio.folders {
+        ui.horizontal(|ui| {
+            if theme::icon_button(ui, ICON_FOLDER_OPEN, &format!("Show folder of {}", what.to_lowercase())).clicked() {
+                cx.actions.push(Action::Reveal(path.clone()));
+            }
+            ui.vertical(|ui| {
+                ui.spacing_mut().item_spacing.y = 0.0;
+                ui.label(*what);
+                let text = path.display().to_string();
+                let label = egui::Label::new(RichText::new(&text).size(size::SMALL).color(theme::tokens(ui).weak));
+                ui.add(label.truncate().selectable(true)).on_hover_text(text);
+            });
+        });
+    }
+}
+
+fn out_folder(ui: &mut Ui, cx: &mut Cx<'_>, settings: &mut Settings) {
+    let out = &settings.export.out;
+    let text = if out.as_os_str().is_empty() { "Asked each time".into() } else { out.display().to_string() };
+    ui.horizontal(|ui| {
+        if theme::button(ui, Some(ICON_FOLDER_OPEN), "Choose…").clicked() {
+            cx.pick(ViewId::Settings, EXPORT_FOLDER, crate::ui::action::PickKind::Folder, "Export to", &[]);
+        }
+        theme::weak(ui, text);
+    });
+}
+
+impl View for SettingsView {
+    fn id(&self) -> ViewId {
+        ViewId::Settings
+    }
+
+    fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        use strum::IntoEnumIterator;
+        let mut settings = cx.studio.settings.clone();
+        theme::page(ui, "settings", |ui| {
+            ui.set_max_width(880.0);
+            ui.horizontal(|ui| {
+                theme::title(ui, "Settings");
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    ui.add_enabled_ui(settings != Settings::default(), |ui| {
+                        let all = theme::button(ui, Some(ICON_SETTINGS_BACKUP_RESTORE), "Reset all");
+                        if all.on_hover_text("Every setting on this page goes back to its default").clicked() {
+                            settings = Settings::default();
+                        }
+                    });
+                });
+            });
+            for group in Group::iter() {
+                ui.add_space(size::M);
+                theme::section(ui, &format!("{group:?}"));
+                theme::card(ui, |ui| {
+                    ui.set_min_width(ui.available_width());
+                    Grid::new(("settings", group as usize)).num_columns(3).spacing([size::XL, size::L]).show(
+                        ui,
+                        |ui| {
+                            for row in ROWS.iter().filter(|r| r.group == group) {
+                                self.row(ui, cx, row, &mut settings);
+                            }
+                        },
+                    );
+                });
+            }
+        });
+        if settings != cx.studio.settings {
+            cx.push(Action::Settings(Box::new(settings)));
+        }
+    }
+
+    fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
+        match parcel {
+            Parcel::Setting(key) => self.wanted = Some((key, 0.0)),
+            Parcel::Picked { purpose: EXPORT_FOLDER, paths } => {
+                if let Some(folder) = paths.first() {
+                    let mut settings = cx.studio.settings.clone();
+                    settings.export.out.clone_from(folder);
+                    cx.push(Action::Settings(Box::new(settings)));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_has_help_and_its_own_key() {
+        for (i, row) in ROWS.iter().enumerate() {
+            assert!(row.help.len() > 10 && !row.help.ends_with('.'), "{}", row.key);
+            assert!(ROWS[i + 1..].iter().all(|r| r.key != row.key), "{} twice", row.key);
+        }
+    }
+
+    #[test]
+    fn resetting_a_row_touches_that_row_only() {
+        let changed = Settings { scale: 2.0, reduce_motion: true, ..Settings::default() };
+        let row = ROWS.iter().find(|r| r.key == "scale").unwrap();
+        let mut s = changed.clone();
+        assert!(!(row.same)(&s, &Settings::default()));
+        (row.reset)(&mut s, &Settings::default());
+        assert_eq!(s, Settings { scale: 1.0, ..changed });
+    }
+}
