@@ -1,1 +1,42 @@
+//! Latent Studio: a desktop studio for training GANs and VAEs on one's own pictures and for exploring what they learned.
+//!
+//! # The house
+//! Each floor may use the floors below it, never above:
+//!
+//! ```text
+//! ui , cli                      two clients of one engine; neither touches burn
+//! engine                        the only door: commands in, events out
+//! library , export              what is kept (SQLite), what leaves (pictures, films, weights)
+//! train , eval , latent         loops, scores, journeys through latent space
+//! models , objectives           networks; losses and penalties
+//! nn , data                     layers burn lacks; pictures in, batches out
+//! recipe                        the language of the product: serde values, validation, presets
+//! base                          units, random streams, plain pixels, curves, problems
+//! ```
+//!
+//! `base` to `engine` compile without egui; the `gui` feature adds the window.
+//!
+//! # Where this differs from the usual
+//! - A run is a process of its own and talks through its folder (see [`train::folder`]) rather than over a pipe: it
+//!   outlives the window, and the next start finds it again by the same files that survive a crash.
+//! - The optimiser is our own Adam (see [`train::optim`]): burn's fixes β₂ when it is made and clips each tensor alone.
+//! - Penalties on gradients go by an exact dual pass (see [`objectives::penalty`]), since burn has no second-order
+//!   gradients.
+#![recursion_limit = "256"]
+#![warn(missing_docs)]
 
+pub mod base;
+pub mod cli;
+pub mod data;
+pub mod engine;
+pub mod eval;
+pub mod export;
+pub mod latent;
+pub mod library;
+pub mod models;
+pub mod nn;
+pub mod objectives;
+pub mod recipe;
+pub mod train;
+#[cfg(feature = "gui")]
+pub mod ui;

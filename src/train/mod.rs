@@ -1,3 +1,17 @@
+//! Training: one trainer a family, one loop for all, and everything a run keeps on disk.
+//!
+//! `gan.rs` and `vae.rs` read like the algorithm in its paper. `session` is the loop; `checkpoint` what it keeps;
+//! `folder` how a client in another process talks to it.
+
+pub mod checkpoint;
+pub mod device;
 pub mod folder;
+pub mod gan;
+pub mod meter;
+pub mod optim;
 pub mod preview;
 pub mod report;
+pub mod session;
+pub mod tensors;
+pub mod trainer;
+pub mod vae;

@@ -1,0 +1,99 @@
+//! `latent-studio data`.
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{print_json, print_line, watched};
+use crate::base::Result;
+use crate::base::paths::Paths;
+use crate::data;
+use crate::library::Library;
+
+/// Tasks of `data`.
+#[derive(Subcommand)]
+pub enum Data {
+    /// Count pictures, sizes, labels, broken files and duplicates
+    Survey {
+        /// A folder, zip, IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …
+        source: String,
+        /// As one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Sources that come with the studio, and those used before
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Data {
+    /// Runs the task.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        match self {
+            Self::Survey { source, json } => survey(&source, json),
+            Self::List { json } => list(paths, json),
+        }
+    }
+}
+
+fn survey(source: &str, json: bool) -> Result<()> {
+    let s = data::survey(source, &watched(json))?;
+    let extra: usize = s.duplicates.iter().map(|g| g.entries.len() - 1).sum();
+    if json {
+        let mut counts = vec![0u64; s.labels.len()];
+        for entry in &s.entries {
+            if let Some(count) = entry.label.and_then(|l| counts.get_mut(l as usize)) {
+                *count += 1;
+            }
+        }
+        let labels: Vec<_> = s.labels.iter().zip(counts).map(|(name, count)| json!({ "name": name, "count": count })).collect();
+        let sizes: Vec<_> =
+            s.sizes.iter().map(|(w, h, n)| json!({ "width": w, "height": h, "count": n })).collect();
+        let duplicates: Vec<_> = s
+            .duplicates
+            .iter()
+            .map(|g| {
+                let files: Vec<_> =
+                    g.entries.iter().filter_map(|&i| s.entries.get(i as usize)).map(|e| e.name.as_str()).collect();
+                json!({ "files": files, "exact": g.exact })
+            })
+            .collect();
+        return print_json(&json!({
+            "source": s.source, "kind": s.kind, "pictures": s.entries.len(), "broken": s.broken,
+            "duplicates": duplicates, "labels": labels, "sizes": sizes, "factors": s.factors,
+            "grey": s.grey, "transparent": s.transparent, "bytes": s.bytes,
+        }));
+    }
+    print_line(&format!("{} pictures in {} ({})", s.entries.len(), s.source, s.kind))?;
+    let sizes: Vec<String> = s.sizes.iter().take(6).map(|(w, h, n)| format!("{w}×{h} ({n})")).collect();
+    print_line(&format!("sizes        {}", sizes.join(", ")))?;
+    print_line(&format!("grey         {}", s.grey))?;
+    print_line(&format!("transparent  {}", s.transparent))?;
+    if !s.labels.is_empty() {
+        print_line(&format!("labels       {} ({})", s.labels.len(), s.labels.iter().take(8).cloned().collect::<Vec<_>>().join(", ")))?;
+    }
+    print_line(&format!("duplicates   {extra} in {} groups", s.duplicates.len()))?;
+    print_line(&format!("broken       {}", s.broken.len()))?;
+    for b in &s.broken {
+        print_line(&format!("  {}: {}", b.file, b.reason))?;
+    }
+    Ok(())
+}
+
+fn list(paths: &Paths, json: bool) -> Result<()> {
+    let (library, _) = Library::open_or_repair(&paths.library())?;
+    let used = library.datasets()?;
+    if json {
+        let built_in = ["emoji", "emoji:smileys", "emoji:faces", "shapes"];
+        return print_json(&json!({ "built_in": built_in, "used": used }));
+    }
+    print_line("emoji            Twemoji pictures")?;
+    print_line("emoji:smileys    a group or subgroup of them; emoji:faces for faces only")?;
+    print_line("shapes           drawn from known factors; shapes:N for N pictures")?;
+    for set in used {
+        print_line(&format!("{}    {} pictures", set.source, set.pictures))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,282 @@
+//! `models`, `devices`, `recipe`, `library`: what there is.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{print_json, print_line};
+use crate::base::paths::Paths;
+use crate::base::{Problem, Result};
+use crate::engine::DeviceReport;
+use crate::engine::devices::{Prober, preferred};
+use crate::latent::catalog;
+use crate::library::Library;
+use crate::library::item::ItemFilter;
+use crate::recipe::preset::{Facts, PRESETS};
+use crate::recipe::{Recipe, form};
+use crate::train::device;
+
+/// Arguments of `models`.
+#[derive(Args)]
+pub struct Models {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Write this model's weights as safetensors to --out
+    #[arg(long, value_name = "M", requires = "out")]
+    export: Option<String>,
+    /// File for --export
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Copy a model file into the studio
+    #[arg(long, value_name = "FILE")]
+    import: Option<PathBuf>,
+}
+
+impl Models {
+    /// Lists, exports or imports.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        if let (Some(model), Some(out)) = (&self.export, &self.out) {
+            catalog::export(model, out, paths)?;
+            return print_line(&out.display().to_string());
+        }
+        if let Some(file) = &self.import {
+            return print_line(&catalog::import(file, paths)?.model);
+        }
+        let models = catalog::list(paths);
+        if self.json {
+            return print_json(&models);
+        }
+        for m in &models {
+            let whence = if m.shipped { "shipped" } else { "yours" };
+            print_line(&format!(
+                "{:24} {:4} {:9} {:>4} px {:>9.1} kimg  {whence}  {}",
+                m.name,
+                m.family.id(),
+                m.architecture,
+                m.resolution,
+                m.kimg,
+                m.card.as_ref().map_or("", |c| c.summary.as_str()),
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+/// Arguments of `devices`.
+#[derive(Args)]
+pub struct Devices {
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+    /// Probe again instead of trusting what was found before
+    #[arg(long)]
+    again: bool,
+    /// Probe this device in this process, which may crash with its driver
+    #[arg(long, value_name = "ID", hide = true)]
+    probe: Option<String>,
+}
+
+/// Probes every candidate, each in a process of its own; verdicts are kept.
+pub fn probe(paths: &Paths, again: bool) -> Vec<DeviceReport> {
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("latent-studio"));
+    Prober::studio(program, paths).probe(&device::candidates(), again, &mut |_| {})
+}
+
+/// The verdict on a device, computed here.
+fn verdict(id: &str) -> DeviceReport {
+    let name = device::candidates().into_iter().find(|c| c.0 == id).map_or_else(|| id.to_string(), |c| c.1);
+    match device::probe_one(id) {
+        Ok(probe) => {
+            let right = probe.difference <= device::TOLERANCE;
+            let reason = if !right {
+                format!("Computes wrong numbers: off by {:.2e} where {:.0e} is allowed", probe.difference, device::TOLERANCE)
+            } else if probe.software {
+                "A software renderer: slower than the CPU itself".into()
+            } else if id == "cpu" {
+                String::new()
+            } else {
+                format!("Agrees with the CPU within {:.1e}", probe.difference)
+            };
+            DeviceReport {
+                id: id.into(),
+                name: if id == "cpu" { name } else { probe.name },
+                usable: right,
+                reason,
+                gpu: id != "cpu" && !probe.software,
+                gmacs_per_s: Some(probe.gmacs_per_s),
+            }
+        }
+        Err(problem) => DeviceReport { id: id.into(), name, usable: false, reason: problem.to_string(), gpu: false, gmacs_per_s: None },
+    }
+}
+
+impl Devices {
+    /// Lists them.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        if let Some(id) = &self.probe {
+            return print_json(&verdict(id));
+        }
+        let reports = probe(paths, self.again);
+        if self.json {
+            return print_json(&reports);
+        }
+        let best = preferred(&reports);
+        for r in &reports {
+            let mark = if r.id == best { "*" } else { " " };
+            let state = if r.usable { "usable" } else { "not usable" };
+            let speed = r.gmacs_per_s.map_or_else(String::new, |s| format!("{s:.1} GMAC/s"));
+            print_line(&format!("{mark} {:8} {:32} {state:10} {speed:>14}  {}", r.id, r.name, r.reason))?;
+        }
+        Ok(())
+    }
+}
+
+/// Tasks of `recipe`.
+#[derive(Subcommand)]
+pub enum RecipeTask {
+    /// Every setting with its range and help
+    Schema {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Presets with what to expect
+    Presets {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+        /// Pixels a side
+        #[arg(long, default_value_t = 32)]
+        resolution: u32,
+    },
+    /// Check a recipe file
+    Validate {
+        /// A recipe as JSON, such as recipe.json of a run
+        file: PathBuf,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl RecipeTask {
+    /// Runs the task.
+    pub fn run(self) -> Result<()> {
+        match self {
+            Self::Schema { json: true } => print_json(&form::FIELDS),
+            Self::Schema { json: false } => {
+                let defaults = Recipe::default();
+                for f in form::FIELDS {
+                    let default = crate::recipe::path::get(&defaults, f.key).unwrap_or_default();
+                    let live = if f.live { ", may change while training" } else { "" };
+                    print_line(&format!("{}  ({}{live})\n    {}; default {default}", f.key, f.title, f.help))?;
+                }
+                Ok(())
+            }
+            Self::Presets { json, resolution } => {
+                if !crate::base::Shape::is_allowed(resolution) {
+                    return Err(Problem::usage("This resolution cannot be trained")
+                        .of(format!("--resolution {resolution}"))
+                        .try_this("Choose 16 to 256 in steps of 4"));
+                }
+                let facts = Facts { pictures: 10_000, resolution };
+                if json {
+                    let rows: Vec<_> = PRESETS
+                        .iter()
+                        .map(|p| json!({
+                            "id": p.id, "title": p.title, "model": p.model, "family": p.family(), "what_for": p.what_for,
+                            "quality": p.quality, "gmacs_per_picture": p.gmacs_per_picture(resolution),
+                            "recipe": p.recipe(facts),
+                        }))
+                        .collect();
+                    return print_json(&rows);
+                }
+                for p in PRESETS {
+                    print_line(&format!("{:12} {:22} {:9} {}. {}", p.id, p.title, p.model, p.what_for, p.quality))?;
+                }
+                Ok(())
+            }
+            Self::Validate { file, json } => {
+                let text = std::fs::read_to_string(&file)
+                    .map_err(|e| Problem::io("This recipe could not be read", &file, &e))?;
+                let checked = Recipe::from_json(&text).and_then(|r| r.validate());
+                if json {
+                    print_json(&json!({ "valid": checked.is_ok(), "problem": checked.as_ref().err() }))?;
+                } else if checked.is_ok() {
+                    print_line("valid")?;
+                }
+                checked
+            }
+        }
+    }
+}
+
+/// Tasks of `library`.
+#[derive(Subcommand)]
+pub enum LibraryTask {
+    /// Kept pictures
+    List {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// One kept picture
+    Show {
+        /// Its number
+        id: i64,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Where things are kept
+    Path {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl LibraryTask {
+    /// Runs the task.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        let open = || -> Result<Library> {
+            let (library, problem) = Library::open_or_repair(&paths.library())?;
+            if let Some(problem) = problem {
+                super::say(&problem);
+            }
+            Ok(library)
+        };
+        match self {
+            Self::List { json } => {
+                let items = open()?.items(&ItemFilter::default())?;
+                if json {
+                    return print_json(&items);
+                }
+                for item in items {
+                    print_line(&format!("{:>6} {:24} {}★ {}", item.id, item.model, item.rating, item.path.display()))?;
+                }
+                Ok(())
+            }
+            Self::Show { id, json } => {
+                let item = open()?.item(id)?.ok_or_else(|| {
+                    Problem::usage("There is no kept picture of this number").of(id.to_string()).try_this("`latent-studio library list`")
+                })?;
+                if json {
+                    return print_json(&item);
+                }
+                let text = serde_json::to_string_pretty(&item).map_err(|e| Problem::failed("This cannot be told").because(e))?;
+                print_line(&text)
+            }
+            Self::Path { json } => {
+                if json {
+                    return print_json(&json!({
+                        "library": paths.library(), "data": paths.data, "config": paths.config, "cache": paths.cache,
+                    }));
+                }
+                print_line(&paths.library().display().to_string())
+            }
+        }
+    }
+}

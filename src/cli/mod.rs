@@ -1,0 +1,179 @@
+//! The command line: a client of the same floors as the window. Messages go to stderr, results to stdout.
+//!
+//! Exit 0 done, 2 usage, 3 bad data or file, 4 failed while running, 130 interrupted.
+
+mod data;
+mod lists;
+mod pictures;
+mod reproduce;
+mod train;
+
+use std::io::{IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::OnceLock;
+
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::base::paths::Paths;
+use crate::base::progress::Watched;
+use crate::base::{Cancel, Problem, Result, Severity};
+
+/// Train GANs and VAEs on your own pictures and explore what they learned.
+#[derive(Parser)]
+#[command(name = "latent-studio", version, about, after_help = "Without a command the window opens.")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Train a model on pictures, or go on with a run
+    Train(train::Train),
+    /// Make pictures from seeds
+    Sample(pictures::Sample),
+    /// Make a grid between the latents of two or four seeds
+    Interpolate(pictures::Interpolate),
+    /// Make a film that walks through the latents of seeds
+    Walk(pictures::Walk),
+    /// Put pictures through a VAE and back: inputs above, reconstructions below
+    Reconstruct(pictures::Reconstruct),
+    /// Look through sources of pictures
+    #[command(subcommand)]
+    Data(data::Data),
+    /// Show the recipe inside a picture
+    Inspect(reproduce::Inspect),
+    /// Make a picture again from the recipe inside, and say whether it is the same
+    Reproduce(reproduce::Reproduce),
+    /// List shipped, imported and trained models
+    Models(lists::Models),
+    /// List devices, and whether they compute right numbers
+    Devices(lists::Devices),
+    /// Show settings and presets, check a recipe
+    #[command(subcommand)]
+    Recipe(lists::RecipeTask),
+    /// Show what the library keeps
+    #[command(subcommand)]
+    Library(lists::LibraryTask),
+}
+
+/// Runs the program; the exit code says how it went.
+pub fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let paths = Paths::of_user();
+    let result = match arguments.command {
+        None => window(paths),
+        Some(Task::Train(task)) => task.run(&paths),
+        Some(Task::Sample(task)) => task.run(&paths),
+        Some(Task::Interpolate(task)) => task.run(&paths),
+        Some(Task::Walk(task)) => task.run(&paths),
+        Some(Task::Reconstruct(task)) => task.run(&paths),
+        Some(Task::Data(task)) => task.run(&paths),
+        Some(Task::Inspect(task)) => task.run(),
+        Some(Task::Reproduce(task)) => task.run(&paths),
+        Some(Task::Models(task)) => task.run(&paths),
+        Some(Task::Devices(task)) => task.run(&paths),
+        Some(Task::Recipe(task)) => task.run(),
+        Some(Task::Library(task)) => task.run(&paths),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => {
+            say(&problem);
+            ExitCode::from(problem.exit_code())
+        }
+    }
+}
+
+#[cfg(feature = "gui")]
+fn window(paths: Paths) -> Result<()> {
+    let engine = crate::engine::StudioEngine::start(paths.clone())?;
+    crate::ui::open(Box::new(engine), paths)
+}
+
+#[cfg(not(feature = "gui"))]
+fn window(_paths: Paths) -> Result<()> {
+    Err(Problem::usage("This build has no window").try_this("Give a command; --help lists them"))
+}
+
+/// Tells a person on stderr.
+fn say(problem: &Problem) {
+    let word = match problem.severity {
+        Severity::Info => "note",
+        Severity::Warning => "warning",
+        Severity::Error => "error",
+    };
+    let mut out = std::io::stderr().lock();
+    let _ = writeln!(out, "{word}: {}", problem.what);
+    for (name, text) in [("at", &problem.subject), ("why", &problem.detail), ("try", &problem.remedy)] {
+        if let Some(text) = text {
+            let _ = writeln!(out, "  {name}: {text}");
+        }
+    }
+}
+
+/// Prints a result on stdout as one line of JSON.
+fn print_json<T: Serialize>(value: &T) -> Result<()> {
+    let text = serde_json::to_string(value).map_err(|e| Problem::failed("This cannot be told as JSON").because(e))?;
+    print_line(&text)
+}
+
+/// Prints a line on stdout. A reader that has gone away ends the program quietly.
+fn print_line(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
+        std::process::exit(0);
+    }
+    Ok(())
+}
+
+/// A flag that Ctrl+C raises; the second Ctrl+C ends the program at once.
+fn interrupt() -> Cancel {
+    static FLAG: OnceLock<Cancel> = OnceLock::new();
+    FLAG.get_or_init(|| {
+        let flag = Cancel::new();
+        let raised = flag.clone();
+        // Without a handler Ctrl+C simply ends the program; nothing is lost but the work since the last checkpoint.
+        let _ = ctrlc::set_handler(move || {
+            if raised.is_cancelled() {
+                std::process::exit(130);
+            }
+            raised.cancel();
+        });
+        flag
+    })
+    .clone()
+}
+
+/// A bar on a terminal, nothing elsewhere.
+fn bar(quiet: bool) -> ProgressBar {
+    let bar = ProgressBar::new(0);
+    if quiet || !std::io::stderr().is_terminal() {
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+    }
+    if let Ok(style) = ProgressStyle::with_template("{msg:28} {wide_bar} {pos}/{len} {eta}") {
+        bar.set_style(style);
+    }
+    bar
+}
+
+/// Progress drawn as a bar, ended by Ctrl+C.
+fn watched(quiet: bool) -> Watched<impl Fn(&str, u64, u64) + Sync> {
+    let bar = bar(quiet);
+    Watched::new(interrupt(), move |stage: &str, done, total| {
+        bar.set_message(stage.to_string());
+        bar.set_length(total);
+        bar.set_position(done);
+    })
+}
+
+/// A device asked for: `auto` is the best that was found usable.
+fn device(asked: &str, paths: &Paths) -> String {
+    if asked != "auto" {
+        return asked.to_string();
+    }
+    let reports = lists::probe(paths, false);
+    crate::engine::devices::preferred(&reports).to_string()
+}

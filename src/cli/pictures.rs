@@ -1,0 +1,263 @@
+//! `sample`, `interpolate`, `walk`, `reconstruct`: pictures out of models.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{device, print_line, watched};
+use crate::base::paths::Paths;
+use crate::base::rng::latent_from_seed;
+use crate::base::{Picture, Problem, Progress, Result};
+use crate::data;
+use crate::export::{self, ExportOptions, Shot};
+use crate::latent::interpolate::{Mode, grid};
+use crate::latent::model::LoadedModel;
+use crate::latent::walk;
+use crate::recipe::picture::{Latent, PictureRecipe};
+
+/// What every command that makes pictures takes.
+#[derive(Args)]
+struct Common {
+    /// Run folder (`path`, `path@best`, `path@KIMG`), checkpoint file, or name of a shipped model
+    #[arg(long, value_name = "M")]
+    model: String,
+    /// Scales latents: below 1 more typical, above 1 more unusual
+    #[arg(long, default_value_t = 1.0)]
+    truncation: f32,
+    /// Whole factor to enlarge pictures by, 1 to 16
+    #[arg(long, default_value_t = 1)]
+    scale: u32,
+    /// How to enlarge: nearest or lanczos
+    #[arg(long, default_value = "nearest")]
+    filter: String,
+    /// Leave the recipe and the mark for generated pictures out of the files
+    #[arg(long)]
+    no_recipe: bool,
+    /// auto, cpu, vulkan, … (`latent-studio devices`)
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
+
+impl Common {
+    fn open(&self, paths: &Paths) -> Result<(LoadedModel, String)> {
+        let device = device(&self.device, paths);
+        Ok((LoadedModel::open(&self.model, paths, &device)?, device))
+    }
+
+    fn export(
+        &self,
+        model: &LoadedModel,
+        device: &str,
+        latents: &[Latent],
+        made_by: &str,
+        options: &ExportOptions,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let recipe = |latent: &Latent| PictureRecipe {
+            studio: env!("CARGO_PKG_VERSION").into(),
+            model: model.info().name.clone(),
+            model_hash: model.info().hash.clone(),
+            latent: latent.clone(),
+            truncation: self.truncation,
+            made_by: made_by.into(),
+            scale: options.scale,
+            filter: options.filter.clone(),
+            grid: None,
+            device: device.into(),
+        };
+        // A handful at a time: pictures of a long film need not all be in memory.
+        let mut shots = latents.chunks(16).flat_map(|group| match model.generate(group, self.truncation) {
+            Ok(pictures) => pictures
+                .into_iter()
+                .zip(group)
+                .map(|(picture, latent)| {
+                    Ok(Shot { picture, recipe: Some(recipe(latent)), model: model.info().name.clone() })
+                })
+                .collect(),
+            Err(problem) => vec![Err(problem)],
+        });
+        for file in export::export(options, &mut shots, latents.len() as u64, progress)? {
+            print_line(&file.display().to_string())?;
+        }
+        Ok(())
+    }
+
+    fn options(&self, format: &str, out: PathBuf) -> ExportOptions {
+        ExportOptions {
+            format: format.into(),
+            out,
+            scale: self.scale,
+            filter: self.filter.clone(),
+            recipe: !self.no_recipe,
+            ..ExportOptions::default()
+        }
+    }
+}
+
+/// Arguments of `sample`.
+#[derive(Args)]
+pub struct Sample {
+    #[command(flatten)]
+    common: Common,
+    /// How many
+    #[arg(long, default_value_t = 64)]
+    count: u64,
+    /// First seed; the next ones follow
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// One PNG with all pictures
+    #[arg(long, value_name = "FILE", conflicts_with = "out", required_unless_present = "out")]
+    grid: Option<PathBuf>,
+    /// A folder for a PNG each
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+impl Sample {
+    /// Makes the pictures.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        if self.count == 0 {
+            return Err(Problem::usage("There is nothing to make").of("--count 0"));
+        }
+        let (model, device) = self.common.open(paths)?;
+        let latents: Vec<Latent> = (0..self.count).map(|i| Latent::Seed { seed: self.seed.wrapping_add(i) }).collect();
+        let options = match (self.grid, self.out) {
+            (Some(file), _) => self.common.options("grid", file),
+            (None, Some(folder)) => {
+                std::fs::create_dir_all(&folder).map_err(|e| Problem::io("This folder could not be made", &folder, &e))?;
+                self.common.options("png", folder)
+            }
+            (None, None) => return Err(Problem::usage("Give --grid FILE or --out DIR")),
+        };
+        self.common.export(&model, &device, &latents, "sample", &options, &watched(false))
+    }
+}
+
+/// Arguments of `interpolate`.
+#[derive(Args)]
+pub struct Interpolate {
+    #[command(flatten)]
+    common: Common,
+    /// Seeds of the corners: two, or four (top left, top right, bottom left, bottom right)
+    #[arg(long, value_delimiter = ',', required = true)]
+    corners: Vec<u64>,
+    /// Columns and rows
+    #[arg(long, default_value = "9x9")]
+    size: String,
+    /// slerp or lerp
+    #[arg(long, default_value = "slerp")]
+    mode: String,
+    /// PNG to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+impl Interpolate {
+    /// Makes the grid.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        let bad = || Problem::usage("A size is columns x rows, such as 9x9, each from 1 to 64").of(self.size.clone());
+        let (columns, rows) = self.size.split_once(['x', 'X', '×']).ok_or_else(bad)?;
+        let count = |s: &str| s.trim().parse::<usize>().ok().filter(|n| (1..=64).contains(n)).ok_or_else(bad);
+        let (columns, rows) = (count(columns)?, count(rows)?);
+        if self.corners.len() != 2 && self.corners.len() != 4 {
+            return Err(Problem::usage("A grid has two or four corners").of(format!("--corners with {}", self.corners.len())));
+        }
+        let (model, device) = self.common.open(paths)?;
+        let corners: Vec<Vec<f32>> = self.corners.iter().map(|&s| latent_from_seed(s, model.latent())).collect();
+        let latents: Vec<Latent> = grid(&corners, columns, rows, mode(&self.mode)?)
+            .into_iter()
+            .map(|values| Latent::Point { values })
+            .collect();
+        let options = ExportOptions { columns: columns as u32, ..self.common.options("grid", self.out.clone()) };
+        self.common.export(&model, &device, &latents, "grid", &options, &watched(false))
+    }
+}
+
+fn mode(id: &str) -> Result<Mode> {
+    Mode::from_id(id).ok_or_else(|| Problem::usage("There is no such way between latents").of(id).try_this("Choose slerp or lerp"))
+}
+
+/// Arguments of `walk`.
+#[derive(Args)]
+pub struct Walk {
+    #[command(flatten)]
+    common: Common,
+    /// Seeds to walk through
+    #[arg(long, value_delimiter = ',', required = true)]
+    seeds: Vec<u64>,
+    /// Frames in all
+    #[arg(long, default_value_t = 120)]
+    frames: usize,
+    /// Frames a second
+    #[arg(long, default_value_t = 30)]
+    fps: u32,
+    /// Goes back to the first seed, so that the film runs on without a seam
+    #[arg(long = "loop")]
+    looped: bool,
+    /// slerp or lerp
+    #[arg(long, default_value = "slerp")]
+    mode: String,
+    /// File to write: .mp4, .gif, or .png (animated)
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+impl Walk {
+    /// Makes the film.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        if self.frames == 0 || self.frames > 100_000 {
+            return Err(Problem::usage("A film has 1 to 100,000 frames").of(format!("--frames {}", self.frames)));
+        }
+        let extension = self.out.extension().and_then(|e| e.to_str()).unwrap_or("").to_lowercase();
+        let format = match extension.as_str() {
+            "mp4" => "mp4",
+            "gif" => "gif",
+            "png" | "apng" => "apng",
+            _ => {
+                return Err(Problem::usage("A film is .mp4, .gif or .png").of(self.out.display().to_string()));
+            }
+        };
+        let (model, device) = self.common.open(paths)?;
+        let points: Vec<Vec<f32>> = self.seeds.iter().map(|&s| latent_from_seed(s, model.latent())).collect();
+        let latents: Vec<Latent> = walk::walk(&points, self.frames, self.looped, mode(&self.mode)?)
+            .into_iter()
+            .map(|values| Latent::Point { values })
+            .collect();
+        let options = ExportOptions { fps: self.fps, ..self.common.options(format, self.out.clone()) };
+        self.common.export(&model, &device, &latents, "walk", &options, &watched(false))
+    }
+}
+
+/// Arguments of `reconstruct`.
+#[derive(Args)]
+pub struct Reconstruct {
+    /// A VAE: run folder, checkpoint file, or name of a shipped model
+    #[arg(long, value_name = "M")]
+    model: String,
+    /// Picture files
+    #[arg(long, num_args = 1.., required = true, value_name = "FILE")]
+    input: Vec<PathBuf>,
+    /// PNG to write: inputs above, reconstructions below
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// auto, cpu, vulkan, … (`latent-studio devices`)
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
+
+impl Reconstruct {
+    /// Makes the sheet.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        let model = LoadedModel::open(&self.model, paths, &device(&self.device, paths))?;
+        let (mut above, mut below): (Vec<Picture>, Vec<Picture>) = (Vec::new(), Vec::new());
+        for file in &self.input {
+            let encoded = model.encode(&data::decode_file(file)?)?;
+            above.push(encoded.input);
+            below.push(encoded.reconstruction);
+        }
+        let columns = above.len();
+        above.append(&mut below);
+        export::write_grid(&self.out, &above, columns, 1, None)?;
+        print_line(&self.out.display().to_string())
+    }
+}

@@ -1,0 +1,173 @@
+//! `inspect` and `reproduce`: what a picture says of itself, and whether it is true.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{device, print_json, print_line};
+use crate::base::paths::Paths;
+use crate::base::{Picture, Problem, Result};
+use crate::data;
+use crate::export::{self, Filter};
+use crate::latent::catalog;
+use crate::latent::model::LoadedModel;
+use crate::recipe::picture::{Latent, PictureRecipe};
+
+/// Arguments of `inspect`.
+#[derive(Args)]
+pub struct Inspect {
+    /// A picture that the studio exported
+    file: PathBuf,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn recipe_of(file: &std::path::Path) -> Result<PictureRecipe> {
+    if !file.is_file() {
+        let missing = std::io::Error::from(std::io::ErrorKind::NotFound);
+        return Err(Problem::io("This picture could not be read", file, &missing));
+    }
+    export::read_recipe(file)?.ok_or_else(|| {
+        Problem::data("There is no recipe in this picture")
+            .of(file.display().to_string())
+            .try_this("Only pictures exported by Latent Studio carry one, and some programs remove it when they save")
+    })
+}
+
+impl Inspect {
+    /// Shows the recipe.
+    pub fn run(self) -> Result<()> {
+        let recipe = recipe_of(&self.file)?;
+        if self.json {
+            return print_json(&recipe);
+        }
+        let latent = match &recipe.latent {
+            Latent::Seed { seed } => format!("seed {seed}"),
+            Latent::Point { values } => format!("a point of {} numbers", values.len()),
+        };
+        print_line(&format!("model       {} ({})", recipe.model, &recipe.model_hash.get(..12).unwrap_or(&recipe.model_hash)))?;
+        print_line(&format!("latent      {latent}"))?;
+        print_line(&format!("truncation  {}", recipe.truncation))?;
+        print_line(&format!("made by     {} on {}", recipe.made_by, recipe.device))?;
+        print_line(&format!("size        ×{} {}", recipe.scale, recipe.filter))?;
+        if let Some(grid) = &recipe.grid {
+            print_line(&format!("grid        {} × {}", grid.columns, grid.rows))?;
+        }
+        print_line(&format!("studio      {}", recipe.studio))
+    }
+}
+
+/// Arguments of `reproduce`.
+#[derive(Args)]
+pub struct Reproduce {
+    /// A picture that the studio exported
+    file: PathBuf,
+    /// The model, if it has moved since
+    #[arg(long, value_name = "M")]
+    model: Option<String>,
+    /// Also write what was made
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Device; by default the one in the recipe
+    #[arg(long)]
+    device: Option<String>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Reproduce {
+    /// Makes the picture again and compares.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        let recipe = recipe_of(&self.file)?;
+        let name = match &self.model {
+            Some(model) => model.clone(),
+            None => find(&recipe, paths)?,
+        };
+        let asked = self.device.clone().unwrap_or_else(|| if recipe.device.is_empty() { "cpu".into() } else { recipe.device.clone() });
+        let model = LoadedModel::open(&name, paths, &device(&asked, paths))?;
+        let same_model = model.info().hash == recipe.model_hash;
+        let made = make(&model, &recipe)?;
+        let there = data::decode_file(&self.file)?;
+        let difference = compare(&there, &made);
+        if let Some(out) = &self.out {
+            export::write_png(out, &made, Some(&recipe))?;
+        }
+        if self.json {
+            return print_json(&json!({
+                "exact": difference.exact(), "pixels": difference.pixels, "different": difference.different,
+                "largest": difference.largest, "same_model": same_model, "model": name,
+            }));
+        }
+        if difference.exact() {
+            print_line(&format!("pixel-exact: {} pixels made again by {name}", difference.pixels))?;
+        } else if difference.pixels == 0 {
+            print_line("differs: the picture has another size than the recipe says")?;
+        } else {
+            print_line(&format!(
+                "differs: {} of {} pixels, by at most {} of 255",
+                difference.different, difference.pixels, difference.largest
+            ))?;
+        }
+        if !same_model {
+            print_line("note: the model is not the one in the recipe")?;
+        }
+        Ok(())
+    }
+}
+
+/// The model with the recipe's hash, else the one with its name.
+fn find(recipe: &PictureRecipe, paths: &Paths) -> Result<String> {
+    let all = catalog::list(paths);
+    if let Some(found) = all.iter().find(|m| m.hash == recipe.model_hash).or_else(|| all.iter().find(|m| m.name == recipe.model)) {
+        return Ok(found.model.clone());
+    }
+    Err(Problem::data("The model that made this picture is not here")
+        .of(format!("{} {}", recipe.model, recipe.model_hash))
+        .try_this("Give it with --model"))
+}
+
+/// The picture, or grid, that a recipe describes.
+pub fn make(model: &LoadedModel, recipe: &PictureRecipe) -> Result<Picture> {
+    let filter = Filter::from_id(&recipe.filter)?;
+    let factor = recipe.scale.clamp(1, export::LARGEST_SCALE);
+    let Some(grid) = &recipe.grid else {
+        let mut made = model.generate(std::slice::from_ref(&recipe.latent), recipe.truncation)?;
+        let picture = made.pop().ok_or_else(|| Problem::failed("The model made no picture"))?;
+        return Ok(export::scale(&picture, factor, filter));
+    };
+    let cells = model.generate(&grid.latents, recipe.truncation)?;
+    // As it was exported: laid out at the model's size, then enlarged as a whole.
+    let style = export::sheet::Style { columns: grid.columns as usize, gap: grid.gap, ..Default::default() };
+    Ok(export::scale(&export::sheet::lay(&cells, &style)?, factor, filter))
+}
+
+/// How far two pictures are apart.
+struct Difference {
+    pixels: u64,
+    different: u64,
+    largest: u8,
+}
+
+impl Difference {
+    fn exact(&self) -> bool {
+        self.pixels > 0 && self.different == 0
+    }
+}
+
+fn compare(a: &Picture, b: &Picture) -> Difference {
+    if (a.width, a.height) != (b.width, b.height) {
+        return Difference { pixels: 0, different: 0, largest: 255 };
+    }
+    let mut out = Difference { pixels: u64::from(a.width) * u64::from(a.height), different: 0, largest: 0 };
+    for (p, q) in a.rgba.chunks_exact(4).zip(b.rgba.chunks_exact(4)) {
+        if p != q {
+            out.different += 1;
+            let apart = p.iter().zip(q).map(|(x, y)| x.abs_diff(*y)).max().unwrap_or(0);
+            out.largest = out.largest.max(apart);
+        }
+    }
+    out
+}

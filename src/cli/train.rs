@@ -1,0 +1,356 @@
+//! `latent-studio train`.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use clap::Args;
+use indicatif::ProgressBar;
+use parking_lot::Mutex;
+use serde_json::{Map, Value, json};
+
+use super::{interrupt, print_json, say};
+use crate::base::paths::Paths;
+use crate::base::{Channels, Problem, Result, Severity};
+use crate::data;
+use crate::latent::catalog;
+use crate::models::io::Weights;
+use crate::recipe::preset::{self, Facts};
+use crate::recipe::{Parent, Recipe, path};
+use crate::train::folder::RunFolder;
+use crate::train::report::{RunEvent, RunProgress};
+use crate::train::session::{self, Options, Outcome};
+
+/// Arguments of `train`.
+#[derive(Args)]
+pub struct Train {
+    /// A folder, zip, IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …
+    #[arg(long, value_name = "SRC", required_unless_present = "resume")]
+    data: Option<String>,
+    /// Model to train: res-gan, dcgan, conv-vae, res-vae
+    #[arg(long, value_name = "ID")]
+    model: Option<String>,
+    /// Preset to start from (`latent-studio recipe presets`)
+    #[arg(long)]
+    preset: Option<String>,
+    /// Begin from an existing model: what fits is loaded, the rest is fresh
+    #[arg(long, value_name = "M")]
+    from: Option<String>,
+    /// Pixels a side, 16 to 256 in steps of 4
+    #[arg(long)]
+    resolution: Option<u32>,
+    /// Where to stop, in thousands of pictures seen
+    #[arg(long)]
+    kimg: Option<f64>,
+    /// Pictures a step
+    #[arg(long)]
+    batch: Option<u32>,
+    /// Seed of every random stream
+    #[arg(long)]
+    seed: Option<u64>,
+    /// A checkpoint every so many thousand pictures
+    #[arg(long, value_name = "C")]
+    checkpoint_kimg: Option<f64>,
+    /// Any setting of the recipe, such as optim.lr=0.0002 (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// auto, cpu, vulkan, … (`latent-studio devices`)
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// Folder of the new run
+    #[arg(long, value_name = "RUN_DIR", required_unless_present = "resume", conflicts_with = "resume")]
+    out: Option<PathBuf>,
+    /// Go on with this run
+    #[arg(long, value_name = "RUN_DIR",
+          conflicts_with_all = ["data", "model", "preset", "from", "resolution", "batch", "seed", "set", "checkpoint_kimg"])]
+    resume: Option<PathBuf>,
+    /// One JSON object a line on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+impl Train {
+    /// Trains.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        let out = Arc::new(Output::new(self.json));
+        let result = self.train(paths, &out);
+        if self.json
+            && let Err(problem) = &result
+            && problem.kind != crate::base::Kind::Interrupted
+        {
+            print_json(&json!({ "event": "failed", "problem": problem }))?;
+        }
+        result
+    }
+
+    fn train(&self, paths: &Paths, out: &Arc<Output>) -> Result<()> {
+        // A run must not make the window, or anything else, stutter.
+        lower_priority();
+        let folder = match &self.resume {
+            Some(dir) => {
+                let folder = RunFolder::open(dir)?;
+                if let Some(kimg) = self.kimg {
+                    let mut file = folder.file()?;
+                    file.kimg = Some(kimg);
+                    folder.write_file(&file)?;
+                }
+                folder
+            }
+            None => self.create(paths)?,
+        };
+        let file = folder.file()?;
+        let asked = if self.resume.is_some() && self.device == "auto" { file.device.as_str() } else { self.device.as_str() };
+        let device = super::device(asked, paths);
+        // A begun run needs its parent no more.
+        let from = match file.from.as_deref().filter(|_| folder.checkpoints().is_empty()) {
+            Some(model) => Some(weights_of(model, paths)?),
+            None => None,
+        };
+        let ticker = out.clone().tick();
+        let told = out.clone();
+        let mut sink = move |event: &RunEvent| told.tell(event);
+        let options =
+            Options { cache: paths.prepared(), device, from, sink: &mut sink, stop: interrupt() };
+        let outcome = session::run(&folder, options);
+        out.done.store(true, Ordering::Relaxed);
+        let _ = ticker.map(std::thread::JoinHandle::join);
+        match outcome? {
+            Outcome::Finished => Ok(()),
+            Outcome::Interrupted => Err(Problem::interrupted("Stopped; a checkpoint was saved")
+                .of(folder.dir().display().to_string())
+                .try_this(format!("Go on with: latent-studio train --resume {}", folder.dir().display()))),
+        }
+    }
+
+    fn create(&self, paths: &Paths) -> Result<RunFolder> {
+        let (Some(source), Some(dir)) = (&self.data, &self.out) else {
+            return Err(Problem::usage("A new run needs --data and --out"));
+        };
+        let opened = data::open(source)?;
+        let parent = match &self.from {
+            Some(model) => Some(catalog::resolve(model, paths)?.read()?.1),
+            None => None,
+        };
+        let resolution = self.resolution.or(parent.as_ref().map(|p| p.resolution)).unwrap_or(32);
+        let facts = Facts { pictures: opened.len() as u64, resolution };
+        let mut recipe = match (&self.preset, &self.model, &parent) {
+            (Some(id), ..) => preset::find(id)
+                .ok_or_else(|| {
+                    let known: Vec<&str> = preset::PRESETS.iter().map(|p| p.id).collect();
+                    Problem::usage("There is no preset of this name").of(id).try_this(format!("Choose one of: {}", known.join(", ")))
+                })?
+                .recipe(facts),
+            (None, None, Some(parent)) => parent.recipe.clone(),
+            (None, model, _) => {
+                let id = model.as_deref().unwrap_or("res-gan");
+                match preset::for_model(id) {
+                    Some(preset) => preset.recipe(facts),
+                    // The recipe names the mistake.
+                    None => Recipe { model: crate::recipe::ModelRecipe { id: id.into(), ..Default::default() }, ..Recipe::default() },
+                }
+            }
+        };
+        recipe.data.source.clone_from(source);
+        recipe.data.resolution = resolution;
+        if parent.is_none() {
+            recipe.data.channels = suggested_channels(opened.as_ref());
+        }
+        if let Some(id) = &self.model {
+            recipe.model.id.clone_from(id);
+        }
+        recipe.name = dir.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+        if let (Some(model), Some(parent)) = (&self.from, &parent) {
+            recipe.parent = Some(Parent { model: model.clone(), hash: parent.hash.clone() });
+        }
+        for (value, slot) in [(self.kimg, &mut recipe.run.kimg), (self.checkpoint_kimg, &mut recipe.run.checkpoint_kimg)] {
+            if let Some(value) = value {
+                *slot = value;
+            }
+        }
+        if let Some(batch) = self.batch {
+            recipe.optim.batch = batch;
+        }
+        if let Some(seed) = self.seed {
+            recipe.seed = seed;
+        }
+        for assignment in &self.set {
+            path::assign(&mut recipe, assignment)?;
+        }
+        recipe.validate()?;
+        // The device is resolved when training begins, so that a better one found later is used.
+        RunFolder::create(dir, &recipe, self.from.as_deref(), &self.device)
+    }
+}
+
+/// Weights of a model to begin from: full state if there is one, and the snapshot.
+pub fn weights_of(model: &str, paths: &Paths) -> Result<(Option<Weights>, Weights)> {
+    let source = catalog::resolve(model, paths)?;
+    Ok((source.read_full()?, source.read()?.0))
+}
+
+/// Grey if the first pictures are grey throughout, else RGB.
+fn suggested_channels(source: &dyn data::ImageSource) -> Channels {
+    let step = (source.len() / 24).max(1);
+    let mut seen = 0;
+    for i in (0..source.len()).step_by(step).take(24) {
+        let Ok(picture) = source.decode(i) else { continue };
+        seen += 1;
+        if picture.rgba.chunks_exact(4).any(|p| p[3] > 0 && (p[0] != p[1] || p[1] != p[2])) {
+            return Channels::Rgb;
+        }
+    }
+    if seen > 0 { Channels::Grey } else { Channels::Rgb }
+}
+
+fn lower_priority() {
+    #[cfg(unix)]
+    // SAFETY: plain system call on this process; a failure changes nothing.
+    unsafe {
+        libc::setpriority(libc::PRIO_PROCESS, 0, 10);
+    }
+    #[cfg(windows)]
+    // SAFETY: plain system call on this process; a failure changes nothing.
+    unsafe {
+        use windows_sys::Win32::System::Threading::{BELOW_NORMAL_PRIORITY_CLASS, GetCurrentProcess, SetPriorityClass};
+        SetPriorityClass(GetCurrentProcess(), BELOW_NORMAL_PRIORITY_CLASS);
+    }
+}
+
+/// What the command tells: JSON lines, or a bar and messages.
+struct Output {
+    json: bool,
+    bar: ProgressBar,
+    latest: Mutex<Latest>,
+    done: AtomicBool,
+}
+
+#[derive(Default)]
+struct Latest {
+    progress: RunProgress,
+    losses: Map<String, Value>,
+    training: bool,
+    changed: bool,
+}
+
+impl Output {
+    fn new(json: bool) -> Self {
+        let bar = super::bar(json);
+        Self { json, bar, latest: Mutex::new(Latest::default()), done: AtomicBool::new(false) }
+    }
+
+    /// Steps may take longer than a second; progress is told on time all the same.
+    fn tick(self: Arc<Self>) -> Option<std::thread::JoinHandle<()>> {
+        if !self.json {
+            return None;
+        }
+        std::thread::Builder::new()
+            .name("progress".into())
+            .spawn(move || {
+                while !self.done.load(Ordering::Relaxed) {
+                    self.progress();
+                    for _ in 0..8 {
+                        if self.done.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        std::thread::sleep(Duration::from_millis(100));
+                    }
+                }
+            })
+            .ok()
+    }
+
+    fn progress(&self) {
+        let mut latest = self.latest.lock();
+        if !latest.training {
+            return;
+        }
+        latest.changed = false;
+        let p = &latest.progress;
+        let line = json!({
+            "event": "progress",
+            "kimg": p.images as f64 / 1000.0,
+            "step": p.step,
+            "images_per_s": p.images_per_s,
+            "eta_s": p.eta_s,
+            "losses": latest.losses,
+        });
+        let _ = print_json(&line);
+    }
+
+    fn tell(&self, event: &RunEvent) {
+        match event {
+            RunEvent::Started { device, pictures, step, images } => {
+                self.latest.lock().training = true;
+                if self.json {
+                    let _ = print_json(&json!({
+                        "event": "started", "device": device, "pictures": pictures, "step": step,
+                        "kimg": *images as f64 / 1000.0,
+                    }));
+                } else {
+                    self.bar.println(format!("Training on {device} with {pictures} pictures"));
+                }
+            }
+            RunEvent::Reading(reading) => {
+                let mut latest = self.latest.lock();
+                latest.progress.step = reading.step;
+                latest.progress.images = reading.images;
+                for (name, value) in &reading.values {
+                    latest.losses.insert(name.clone(), json!(value));
+                }
+                latest.changed = true;
+            }
+            RunEvent::Progress(progress) => {
+                let mut latest = self.latest.lock();
+                latest.progress = progress.clone();
+                latest.changed = true;
+                if !self.json {
+                    self.draw(progress, &latest.losses);
+                }
+            }
+            RunEvent::Checkpoint(info) => {
+                if self.json {
+                    let _ = print_json(&json!({
+                        "event": "checkpoint", "path": info.path, "kimg": info.images as f64 / 1000.0,
+                        "score": info.score, "best": info.best,
+                    }));
+                } else {
+                    self.bar.println(format!("Checkpoint at {:.1} kimg: {}", info.images as f64 / 1000.0, info.path.display()));
+                }
+            }
+            RunEvent::Message(problem) => {
+                if self.json && problem.severity >= Severity::Warning {
+                    let _ = print_json(&json!({ "event": "warning", "problem": problem }));
+                } else {
+                    self.bar.suspend(|| say(problem));
+                }
+            }
+            RunEvent::Finished { path, images } => {
+                if self.json {
+                    self.progress();
+                    let _ = print_json(&json!({ "event": "finished", "path": path, "kimg": *images as f64 / 1000.0 }));
+                } else {
+                    self.bar.finish_and_clear();
+                    eprintln!("Finished at {:.1} kimg: {}", *images as f64 / 1000.0, path.display());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn draw(&self, progress: &RunProgress, losses: &Map<String, Value>) {
+        if !progress.stage.is_empty() {
+            self.bar.set_message(progress.stage.clone());
+            if !std::io::stderr().is_terminal() {
+                return;
+            }
+        } else {
+            let loss = ["critic", "loss"].iter().find_map(|k| losses.get(*k)?.as_f64());
+            let speed = progress.images_per_s.map_or_else(String::new, |s| format!(" {s:.0} img/s"));
+            self.bar.set_message(format!("loss {:.3}{speed}", loss.unwrap_or(f64::NAN)));
+        }
+        self.bar.set_length(progress.target);
+        self.bar.set_position(progress.images);
+    }
+}

@@ -1,0 +1,281 @@
+//! Finding models: runs, imported files, and those that come with the studio.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::model::{info_from, info_of};
+use crate::base::paths::Paths;
+use crate::base::{Problem, Result};
+use crate::models::info::ModelInfo;
+use crate::models::io::Weights;
+use crate::train::checkpoint::{METADATA, SNAPSHOT};
+use crate::train::folder::RunFolder;
+
+/// Models inside the binary itself, so that it starts with one wherever it is copied.
+const EMBEDDED: &[(&str, &[u8])] = &[];
+
+/// Where a model's weights are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A snapshot file; `full` is the folder with the whole training state, if there is one.
+    File {
+        /// The snapshot.
+        path: PathBuf,
+        /// Folder of the checkpoint.
+        full: Option<PathBuf>,
+    },
+    /// Inside the binary, by place in the table.
+    Embedded(usize),
+}
+
+impl Source {
+    /// Weights and what they say of themselves.
+    ///
+    /// # Errors
+    /// The file is missing, damaged, or not one of ours.
+    pub fn read(&self) -> Result<(Weights, ModelInfo)> {
+        match self {
+            Self::File { path, .. } => {
+                let weights = Weights::read(path)?;
+                let info = info_of(&weights).map_err(|p| p.of(path.display().to_string()))?;
+                Ok((weights, info))
+            }
+            Self::Embedded(i) => {
+                let weights = Weights::from_bytes(EMBEDDED[*i].1)?;
+                let info = info_of(&weights)?;
+                Ok((weights, info))
+            }
+        }
+    }
+
+    /// The whole training state, if it is there.
+    ///
+    /// # Errors
+    /// It is there and damaged.
+    pub fn read_full(&self) -> Result<Option<Weights>> {
+        match self {
+            Self::File { full: Some(folder), .. } => Weights::read(&folder.join("state.safetensors")).map(Some),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// Folders in which shipped models are looked for, the first to be trusted most.
+pub fn shipped_folders() -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    if let Some(folder) = std::env::var_os("LATENT_STUDIO_CHECKPOINTS") {
+        out.push(PathBuf::from(folder));
+    }
+    if let Some(exe) = std::env::current_exe().ok().and_then(|e| e.canonicalize().ok()) {
+        // Beside the binary; in an installation; two or three floors up in a build folder inside the source tree.
+        for up in exe.ancestors().skip(1).take(4) {
+            out.push(up.join("checkpoints"));
+            out.push(up.join("share/latent-studio/checkpoints"));
+        }
+    }
+    out.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("checkpoints"));
+    out
+}
+
+fn snapshot_files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let mut out: Vec<PathBuf> = entries
+        .filter_map(|e| e.ok().map(|e| e.path()))
+        .filter(|p| p.extension().is_some_and(|x| x == "safetensors"))
+        .collect();
+    out.sort();
+    out
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().map_or_else(String::new, |s| s.to_string_lossy().into_owned())
+}
+
+/// Shipped models by name: files first, then those inside the binary.
+fn shipped() -> BTreeMap<String, Source> {
+    let mut out = BTreeMap::new();
+    for (i, (name, _)) in EMBEDDED.iter().enumerate() {
+        out.insert((*name).to_string(), Source::Embedded(i));
+    }
+    for folder in shipped_folders().into_iter().rev() {
+        for path in snapshot_files(&folder) {
+            // Only what says that it is a model of ours.
+            if Weights::read_metadata(&path).is_ok_and(|m| m.contains_key(METADATA)) {
+                out.insert(stem(&path), Source::File { path, full: None });
+            }
+        }
+    }
+    out
+}
+
+/// Finds a model by its name.
+///
+/// # Errors
+/// There is none of this name.
+pub fn resolve(model: &str, paths: &Paths) -> Result<Source> {
+    // A folder or file may itself have an @ in its name.
+    let as_path = Path::new(model);
+    let (base, tag) = if as_path.exists() {
+        (model, None)
+    } else {
+        model.rsplit_once('@').map_or((model, None), |(base, tag)| (base, Some(tag)))
+    };
+    for folder in [PathBuf::from(base), paths.runs().join(base)] {
+        if RunFolder::is_run(&folder) {
+            return in_run(&RunFolder::open(&folder)?, tag);
+        }
+        // A checkpoint's own folder.
+        if folder.join(SNAPSHOT).is_file() {
+            return Ok(Source::File { path: folder.join(SNAPSHOT), full: Some(folder) });
+        }
+    }
+    let path = Path::new(base);
+    if path.is_file() {
+        let full = path.parent().filter(|p| p.join("state.safetensors").is_file()).map(Path::to_path_buf);
+        return Ok(Source::File { path: path.into(), full });
+    }
+    let imported = paths.models().join(format!("{base}.safetensors"));
+    if !base.contains(['/', '\\']) && imported.is_file() {
+        return Ok(Source::File { path: imported, full: None });
+    }
+    let shipped = shipped();
+    if let Some(source) = shipped.get(base) {
+        return Ok(source.clone());
+    }
+    let known: Vec<&str> = shipped.keys().map(String::as_str).collect();
+    Err(Problem::data("There is no model of this name").of(model).try_this(format!(
+        "Give a run folder, a .safetensors file, or a shipped model ({})",
+        if known.is_empty() { "none found".into() } else { known.join(", ") }
+    )))
+}
+
+fn in_run(folder: &RunFolder, tag: Option<&str>) -> Result<Source> {
+    let checkpoints = folder.checkpoints();
+    let none = |what: &str| {
+        Problem::data(what).of(folder.dir().display().to_string()).try_this("`latent-studio models` lists what is there")
+    };
+    let chosen = match tag {
+        None => checkpoints.last(),
+        Some("best") => checkpoints.iter().find(|c| c.best).or(checkpoints.last()),
+        Some("latest") => checkpoints.last(),
+        Some(kimg) => {
+            let kimg: f64 = kimg.trim_end_matches("kimg").parse().map_err(|_| {
+                Problem::usage("After @ comes best, latest or a number of kimg").of(format!("@{kimg}"))
+            })?;
+            let nearest = checkpoints.iter().min_by(|a, b| {
+                let far = |c: &crate::train::report::CheckpointInfo| (c.images as f64 / 1000.0 - kimg).abs();
+                far(a).total_cmp(&far(b))
+            });
+            if nearest.is_some_and(|c| (c.images as f64 / 1000.0 - kimg).abs() > 0.5_f64.max(kimg * 0.01)) {
+                let kept: Vec<String> = checkpoints.iter().map(|c| format!("{:.1}", c.images as f64 / 1000.0)).collect();
+                return Err(none("This run keeps no checkpoint at that place").try_this(format!("Kept are: {}", kept.join(", "))));
+            }
+            nearest
+        }
+    };
+    let chosen = chosen.ok_or_else(|| none("This run has no complete checkpoint yet"))?;
+    Ok(Source::File { path: chosen.path.join(SNAPSHOT), full: Some(chosen.path.clone()) })
+}
+
+fn info_at(source: &Source) -> Result<ModelInfo> {
+    match source {
+        Source::File { path, .. } => {
+            let metadata = Weights::read_metadata(path)?;
+            let mut info = info_from(metadata.get(METADATA)).map_err(|p| p.of(path.display().to_string()))?;
+            info.bytes = fs::metadata(path).map_or(0, |m| m.len());
+            Ok(info)
+        }
+        Source::Embedded(i) => {
+            let (_, mut info) = source.read()?;
+            info.bytes = EMBEDDED[*i].1.len() as u64;
+            Ok(info)
+        }
+    }
+}
+
+/// Every model: shipped ones first, then imported ones, then runs, newest first. What cannot be read is left out.
+pub fn list(paths: &Paths) -> Vec<ModelInfo> {
+    let mut out = Vec::new();
+    for (name, source) in shipped() {
+        if let Ok(info) = info_at(&source) {
+            out.push(ModelInfo { model: name.clone(), name, shipped: true, ..info });
+        }
+    }
+    for path in snapshot_files(&paths.models()) {
+        let name = stem(&path);
+        if out.iter().any(|m| m.model == name) {
+            continue;
+        }
+        if let Ok(info) = info_at(&Source::File { path, full: None }) {
+            out.push(ModelInfo { model: name.clone(), name, shipped: false, ..info });
+        }
+    }
+    let mut runs = Vec::new();
+    if let Ok(entries) = fs::read_dir(paths.runs()) {
+        for dir in entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| RunFolder::is_run(p)) {
+            runs.extend(run_model(&dir));
+        }
+    }
+    runs.sort_by_key(|(created, _)| std::cmp::Reverse(*created));
+    out.extend(runs.into_iter().map(|(_, info)| info));
+    out
+}
+
+/// The model that a run folder stands for, with the run's beginning, if it has a complete checkpoint.
+pub fn run_model(dir: &Path) -> Option<(i64, ModelInfo)> {
+    let folder = RunFolder::open(dir).ok()?;
+    let summary = folder.summary().ok()?;
+    let info = info_at(&in_run(&folder, None).ok()?).ok()?;
+    let model = dir.to_string_lossy().into_owned();
+    Some((summary.created, ModelInfo { model, name: summary.name, shipped: false, bytes: summary.bytes, ..info }))
+}
+
+/// Copies a snapshot into the studio.
+///
+/// # Errors
+/// The file is no snapshot of ours, or the disk is full.
+pub fn import(path: &Path, paths: &Paths) -> Result<ModelInfo> {
+    let (weights, info) = Source::File { path: path.into(), full: None }.read()?;
+    // A damaged file must be found now, not when it is first used.
+    if weights.hash() != info.hash {
+        return Err(Problem::data("The weights in this file are not those it was made with")
+            .of(path.display().to_string())
+            .try_this("Copy the file again"));
+    }
+    let wanted = match stem(path) {
+        s if s == stem(Path::new(SNAPSHOT)) && !info.name.is_empty() => crate::export::file_name("{model}", &info.name, None, 0, ""),
+        s => s,
+    };
+    let folder = paths.models();
+    let taken = |name: &str| folder.join(format!("{name}.safetensors")).exists() || shipped().contains_key(name);
+    let name = std::iter::once(wanted.clone())
+        .chain((2..).map(|i| format!("{wanted}-{i}")))
+        .find(|n| !taken(n))
+        .unwrap_or(wanted);
+    let target = folder.join(format!("{name}.safetensors"));
+    weights.write(&target)?;
+    Ok(ModelInfo { model: name.clone(), name, shipped: false, bytes: fs::metadata(&target).map_or(0, |m| m.len()), ..info })
+}
+
+/// Moves an imported model to the trash of the system.
+///
+/// # Errors
+/// It is shipped, or the system has no trash.
+pub fn trash(model: &str, paths: &Paths) -> Result<()> {
+    let path = paths.models().join(format!("{model}.safetensors"));
+    if !path.is_file() {
+        return Err(Problem::usage("Only imported models and runs can be deleted").of(model));
+    }
+    trash::delete(&path)
+        .map_err(|e| Problem::failed("This model could not be moved to the trash").of(path.display().to_string()).because(e))
+}
+
+/// Writes a model's snapshot to a file: safetensors, with what it is inside.
+///
+/// # Errors
+/// There is no such model, or the file cannot be written.
+pub fn export(model: &str, out: &Path, paths: &Paths) -> Result<()> {
+    let (weights, _) = resolve(model, paths)?.read()?;
+    weights.write(out)
+}

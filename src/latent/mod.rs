@@ -1,0 +1,7 @@
+//! Latent space: opening models, pictures from latents and back, ways between latents.
+
+pub mod catalog;
+pub mod interpolate;
+pub mod model;
+pub mod sample;
+pub mod walk;

@@ -1,0 +1,231 @@
+//! Devices: names, opening, and the check that one computes right numbers.
+//!
+//! `cpu` always works. A GPU is tried as `vulkan` (SPIR-V), `metal` or `dx12`, then `gl` (WGSL); `vulkan:1` is the second
+//! discrete GPU. [`probe_one`] may crash with its driver: it is meant to run in a child process.
+
+use std::time::Instant;
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor};
+
+use super::optim::{Adam, AdamSettings};
+use crate::base::rng::Stream;
+use crate::base::{Problem, Result};
+use crate::models::Critic;
+use crate::models::io::Weights;
+use crate::objectives::penalty;
+use crate::recipe::Recipe;
+
+/// Largest relative difference from the CPU that a device may show.
+pub const TOLERANCE: f64 = 2e-3;
+
+/// Ids of the devices that are worth probing on this platform, with a name; the CPU comes first.
+pub fn candidates() -> Vec<(String, String)> {
+    let mut out = vec![("cpu".to_string(), cpu_name())];
+    if cfg!(feature = "cuda") {
+        out.push(("cuda".into(), "NVIDIA GPU (CUDA)".into()));
+    }
+    if cfg!(feature = "wgpu") {
+        if cfg!(target_os = "macos") {
+            out.push(("metal".into(), "GPU (Metal)".into()));
+        } else {
+            out.push(("vulkan".into(), "GPU (Vulkan)".into()));
+            if cfg!(target_os = "windows") {
+                out.push(("dx12".into(), "GPU (DirectX 12)".into()));
+            }
+            out.push(("gl".into(), "GPU (OpenGL, WGSL)".into()));
+        }
+    }
+    out
+}
+
+fn cpu_name() -> String {
+    format!("CPU ({} threads)", rayon::current_num_threads())
+}
+
+/// Opens a device by its id, without autodiff.
+///
+/// # Errors
+/// There is no such device, or it does not start.
+pub fn open(id: &str) -> Result<Device> {
+    let (kind, index) = id.split_once(':').unwrap_or((id, ""));
+    let _index: Option<usize> = if index.is_empty() {
+        None
+    } else {
+        Some(index.parse().map_err(|_| Problem::usage("A device's number is not a number").of(id))?)
+    };
+    match kind {
+        "cpu" | "flex" => Ok(Device::flex()),
+        #[cfg(feature = "cuda")]
+        "cuda" => Ok(Device::cuda(_index.unwrap_or(0))),
+        #[cfg(feature = "wgpu")]
+        "vulkan" | "metal" | "dx12" | "gl" => open_wgpu(kind, _index, id),
+        _ => Err(Problem::usage("There is no device of this name")
+            .of(id)
+            .try_this(format!("Choose one of: auto, {}", candidates().iter().map(|c| c.0.as_str()).collect::<Vec<_>>().join(", ")))),
+    }
+}
+
+#[cfg(feature = "wgpu")]
+fn open_wgpu(kind: &str, index: Option<usize>, id: &str) -> Result<Device> {
+    use std::collections::HashMap;
+
+    use burn::tensor::DeviceKind;
+    use burn::tensor::wgpu::WgpuBackend;
+    use parking_lot::Mutex;
+
+    // The runtime of a device may be initialised once in a process.
+    static OPENED: Mutex<Option<HashMap<String, Device>>> = Mutex::new(None);
+    let mut opened = OPENED.lock();
+    let opened = opened.get_or_insert_with(HashMap::new);
+    if let Some(device) = opened.get(id) {
+        return Ok(device.clone());
+    }
+    let api = match kind {
+        "vulkan" => WgpuBackend::Vulkan,
+        "metal" => WgpuBackend::Metal,
+        "dx12" => WgpuBackend::Dx12,
+        _ => WgpuBackend::Gl,
+    };
+    let kind = index.map_or(DeviceKind::DefaultDevice, DeviceKind::DiscreteGpu);
+    let device = Device::wgpu_options().graphics_api(api).device_kind(kind).init().map_err(|e| {
+        Problem::failed("This device does not start").of(id).because(e).try_this("Use the CPU, or update the driver")
+    })?;
+    opened.insert(id.to_string(), device.clone());
+    Ok(device)
+}
+
+/// What the driver calls a device.
+pub fn name_of(id: &str, device: &Device) -> String {
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    if let Some(identity) = device.identity() {
+        return identity.name;
+    }
+    let _ = device;
+    candidates().into_iter().find(|c| c.0 == id).map_or_else(|| id.to_string(), |c| c.1)
+}
+
+/// What a probe measured.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Probe {
+    /// Name by the driver.
+    pub name: String,
+    /// A rasteriser on the CPU rather than a GPU.
+    pub software: bool,
+    /// Largest relative difference from the CPU over forward, gradients and a step of the optimiser.
+    pub difference: f64,
+    /// Billions of multiply-adds a second of a small training step.
+    pub gmacs_per_s: f64,
+}
+
+fn probe_recipe() -> Recipe {
+    let mut recipe = Recipe::default();
+    recipe.data.resolution = 16;
+    (recipe.model.width, recipe.model.narrow) = (32, 16);
+    recipe.seed = 7;
+    recipe
+}
+
+/// One step of a small critic with its penalty: output, gradient norm, weights after the step.
+fn step(device: &Device, critic: Critic, adam: &mut Adam, x: &[f32], n: usize) -> (Critic, Vec<f32>) {
+    let device = device.clone().autodiff();
+    let x = Tensor::<4>::from_data(burn::tensor::TensorData::new(x.to_vec(), [n, 3, 16, 16]), &device);
+    let out = critic.forward(x.clone());
+    let (value, surrogate) = penalty::zero_centred(&critic, x, 1.0);
+    let loss = out.clone().square().mean() + surrogate;
+    let grads = GradientsParams::from_grads(loss.backward(), &critic);
+    let settings = AdamSettings { lr: 1e-3, beta1: 0.0, beta2: 0.9, epsilon: 1e-3, clip_norm: 0.0 };
+    let (critic, norm) = adam.step(settings, critic, grads);
+    let mut numbers: Vec<f32> = out.inner().into_data().convert::<f32>().to_vec().unwrap_or_default();
+    numbers.push(value.inner().into_scalar::<f32>());
+    numbers.push(norm.into_scalar::<f32>());
+    (critic, numbers)
+}
+
+fn run(device: &Device) -> Result<(Vec<Vec<f32>>, f64)> {
+    let recipe = probe_recipe();
+    let n = 16;
+    let mut stream = Stream::new(3, "probe");
+    let mut critic = Critic::init(&recipe, &device.clone().autodiff())?;
+    let mut adam = Adam::new();
+    let mut groups = Vec::new();
+    for _ in 0..2 {
+        let x = stream.normals(n * 3 * 256);
+        let (next, numbers) = step(device, critic, &mut adam, &x, n);
+        critic = next;
+        groups.push(numbers);
+    }
+    groups.extend(Weights::of(&critic.valid()).tensors.into_values().map(|t| t.values));
+    // Warm by now; the time of a few more steps is the speed.
+    let began = Instant::now();
+    let (mut steps, x) = (0u32, stream.normals(n * 3 * 256));
+    while steps < 3 || (began.elapsed().as_secs_f64() < 0.4 && steps < 200) {
+        critic = step(device, critic, &mut adam, &x, n).0;
+        steps += 1;
+    }
+    // Multiply-adds of the critic's forward on 16 × 16: about 1.9 M a picture; a step is four of them.
+    let gmacs = 0.0019 * 4.0 * n as f64 * f64::from(steps) / began.elapsed().as_secs_f64();
+    Ok((groups, gmacs))
+}
+
+/// Opens a device, compares it with the CPU and measures its speed. May crash with the driver.
+///
+/// # Errors
+/// It does not start, or a tensor operation fails.
+pub fn probe_one(id: &str) -> Result<Probe> {
+    let device = open(id)?;
+    let name = name_of(id, &device);
+    let (mine, gmacs_per_s) = run(&device)?;
+    let difference = if id == "cpu" { 0.0 } else { difference(&run(&Device::flex())?.0, &mine) };
+    let lower = name.to_lowercase();
+    let software = ["llvmpipe", "swiftshader", "software", "lavapipe", "basic render"].iter().any(|s| lower.contains(s));
+    Ok(Probe { name, software, difference, gmacs_per_s })
+}
+
+/// Largest difference of two lists of groups, relative to each group's largest number.
+pub fn difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
+    if a.len() != b.len() {
+        return f64::INFINITY;
+    }
+    let mut worst = 0.0f64;
+    for (a, b) in a.iter().zip(b) {
+        if a.len() != b.len() {
+            return f64::INFINITY;
+        }
+        let scale = a.iter().fold(1e-6f64, |m, v| m.max(f64::from(v.abs())));
+        for (x, y) in a.iter().zip(b) {
+            let d = f64::from((x - y).abs()) / scale;
+            worst = if d.is_nan() { f64::INFINITY } else { worst.max(d) };
+        }
+    }
+    worst
+}
+
+/// Largest relative difference between two devices over `steps` steps from the same state.
+///
+/// # Errors
+/// A tensor operation fails.
+pub fn compare(a: &Device, b: &Device) -> Result<f64> {
+    Ok(difference(&run(a)?.0, &run(b)?.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_agrees_with_itself_and_others_are_named() {
+        assert_eq!(compare(&Device::flex(), &Device::flex()).unwrap(), 0.0);
+        assert!(open("toaster").unwrap_err().remedy.unwrap().contains("cpu"));
+        let probe = probe_one("cpu").unwrap();
+        assert!(probe.gmacs_per_s > 0.0 && !probe.software);
+    }
+
+    #[test]
+    fn differences_are_relative_and_not_a_number_is_infinite() {
+        assert_eq!(difference(&[vec![1.0, 2.0]], &[vec![1.0, 2.0]]), 0.0);
+        assert!((difference(&[vec![100.0]], &[vec![101.0]]) - 0.01).abs() < 1e-9);
+        assert!(difference(&[vec![1.0]], &[vec![f32::NAN]]).is_infinite());
+    }
+}

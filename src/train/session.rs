@@ -1,0 +1,610 @@
+//! The loop of a run, from a folder with a recipe to a finished model. The same loop serves the command line, tests and
+//! the child process of the window.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::checkpoint::{self, Machine, SavedState};
+use super::folder::{self, Control, RunFolder, Status};
+use super::preview;
+use super::report::{CheckpointInfo, Preview, RunEvent, RunProgress, RunState};
+use super::trainer::Trainer;
+use crate::base::progress::Watched;
+use crate::base::rng::latent_from_seed;
+use crate::base::series::Reading;
+use crate::base::{Cancel, Family, Picture, Problem, Result};
+use crate::data::{self, Prepared, Sampler};
+use crate::eval::sliced;
+use crate::models::info::ModelInfo;
+use crate::models::io::Weights;
+use crate::recipe::{Edit, Recipe, form, path};
+
+/// How often `status.json` is renewed and clients' wishes are read.
+const TICK: Duration = Duration::from_millis(150);
+/// How often a run may go back to its last good state.
+const RETRIES: u32 = 3;
+
+/// What a session needs besides its folder.
+pub struct Options<'a> {
+    /// Cache of prepared sets.
+    pub cache: PathBuf,
+    /// Device id, as in [`super::device::open`].
+    pub device: String,
+    /// Weights to begin from, for fine-tuning: full state if there is one, and the snapshot.
+    pub from: Option<(Option<Weights>, Weights)>,
+    /// Told everything that happens, in order.
+    pub sink: &'a mut dyn FnMut(&RunEvent),
+    /// Raised to save a checkpoint and end (Ctrl+C).
+    pub stop: Cancel,
+}
+
+/// How a session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It saw all its pictures, or was stopped by [`Control::Stop`].
+    Finished,
+    /// The stop flag was raised.
+    Interrupted,
+}
+
+/// Trains the run in `folder` until its target, from its last complete checkpoint if there is one.
+///
+/// # Errors
+/// Bad data, a device that fails, a full disk, or three losses of finite numbers. The folder says so too.
+pub fn run(folder: &RunFolder, options: Options<'_>) -> Result<Outcome> {
+    let _lock = folder.lock()?;
+    let log = folder.append_telemetry()?;
+    let mut session = Session {
+        folder,
+        log,
+        sink: options.sink,
+        state: RunState::Preparing,
+        progress: RunProgress { device: options.device.clone(), ..RunProgress::default() },
+        last_tick: None,
+    };
+    // Wishes sent to an earlier process are no longer meant.
+    folder.take_controls();
+    session.status(None);
+    let outcome = work(&mut session, &options.cache, &options.device, options.from, &options.stop);
+    match &outcome {
+        Ok(_) => {
+            session.state = RunState::Finished;
+            session.progress.eta_s = None;
+            session.status(None);
+        }
+        Err(problem) => {
+            session.state = RunState::Failed;
+            session.tell(&RunEvent::Failed { problem: problem.clone() });
+            session.status(Some(problem.clone()));
+        }
+    }
+    outcome
+}
+
+struct Session<'a> {
+    folder: &'a RunFolder,
+    log: File,
+    sink: &'a mut dyn FnMut(&RunEvent),
+    state: RunState,
+    progress: RunProgress,
+    last_tick: Option<Instant>,
+}
+
+impl Session<'_> {
+    /// Writes an event down and passes it on.
+    fn tell(&mut self, event: &RunEvent) {
+        // Progress is in `status.json`.
+        if !matches!(event, RunEvent::Progress(_)) && folder::append(&mut self.log, event).is_err() {
+            let full = Problem::failed("The run's telemetry cannot be written")
+                .of(self.folder.dir().display().to_string())
+                .try_this("Free some space on this disk; training goes on meanwhile")
+                .warning();
+            (self.sink)(&RunEvent::Message(full));
+        }
+        (self.sink)(event);
+    }
+
+    fn status(&mut self, problem: Option<Problem>) {
+        let status = Status { state: self.state, progress: self.progress.clone(), problem };
+        // A full disk must not end the run here: the next checkpoint says it aloud.
+        let _ = self.folder.write_status(&status);
+        let event = RunEvent::Progress(self.progress.clone());
+        (self.sink)(&event);
+    }
+
+    fn change_state(&mut self, state: RunState) {
+        if self.state != state {
+            self.state = state;
+            self.tell(&RunEvent::State { state });
+            self.status(None);
+        }
+    }
+
+    fn due(&mut self) -> bool {
+        let due = self.last_tick.is_none_or(|t| t.elapsed() >= TICK);
+        if due {
+            self.last_tick = Some(Instant::now());
+        }
+        due
+    }
+}
+
+/// The run as it goes on.
+struct Course {
+    recipe: Recipe,
+    trainer: Trainer,
+    saved: SavedState,
+    target: u64,
+}
+
+fn work(
+    session: &mut Session<'_>,
+    cache: &Path,
+    device_id: &str,
+    from: Option<(Option<Weights>, Weights)>,
+    stop: &Cancel,
+) -> Result<Outcome> {
+    let folder = session.folder;
+    let first = folder.recipe()?;
+    first.validate()?;
+    let prepared = prepare(session, &first, cache, stop)?;
+    session.progress.stage = "Starting the device".into();
+    session.status(None);
+    let device = super::device::open(device_id)?;
+    let info = model_info(folder, &first);
+    let sampler = Sampler::new(first.seed, &prepared, first.data.mirror);
+    let heldout = Heldout::of(&prepared);
+
+    let (newest, warnings) = checkpoint::newest(folder);
+    for warning in warnings {
+        session.tell(&RunEvent::Message(warning));
+    }
+    let file = folder.file()?;
+    let mut course = Course {
+        trainer: Trainer::new(&first, &device)?,
+        recipe: first,
+        saved: SavedState {
+            step: 0,
+            images: 0,
+            seconds: 0.0,
+            lr_factor: 1.0,
+            retries: 0,
+            trainer: super::trainer::TrainerState { streams: Vec::new(), decays: Vec::new() },
+            kl: Vec::new(),
+            machine: Machine::here(device_id),
+        },
+        target: 0,
+    };
+    let resumed = newest.is_some();
+    match newest {
+        Some(loaded) => {
+            course.trainer.restore(&loaded.weights, &loaded.saved.trainer)?;
+            let machine = Machine::here(device_id);
+            if loaded.saved.machine != machine {
+                session.tell(&RunEvent::Message(different_machine(&loaded.saved.machine, &machine)));
+            }
+            course.saved = SavedState { machine, ..loaded.saved };
+        }
+        None => {
+            if let Some((full, snapshot)) = from {
+                let fit = course.trainer.begin_from(full.as_ref(), &snapshot);
+                let note = Problem::usage(format!(
+                    "Began from {}: {} tensors loaded, {} fresh",
+                    file.from.as_deref().unwrap_or("another model"),
+                    fit.loaded.len(),
+                    fit.fresh.len()
+                ))
+                .info();
+                let note = if fit.fresh.is_empty() { note } else { note.because(format!("fresh: {}", fit.fresh.join(", "))) };
+                session.tell(&RunEvent::Message(note));
+            }
+        }
+    }
+    let started = RunEvent::Started {
+        device: device_id.into(),
+        pictures: prepared.train().len() as u64,
+        step: course.saved.step,
+        images: course.saved.images,
+    };
+    session.tell(&started);
+    // Edits that were made before the checkpoint hold; later ones were undone with what came after it.
+    let edits: Vec<Edit> = folder.edits().into_iter().filter(|e| e.images <= course.saved.images).collect();
+    course.recipe = path::edited(&course.recipe, &edits)?;
+    course.trainer.set_recipe(&course.recipe);
+    course.target = ((file.kimg.unwrap_or(course.recipe.run.kimg)) * 1000.0).round() as u64;
+    session.progress.stage.clear();
+    session.progress.target = course.target;
+    session.progress.step = course.saved.step;
+    session.progress.images = course.saved.images;
+    session.change_state(RunState::Training);
+    if !resumed {
+        show(session, &course, &prepared, &heldout)?;
+    }
+    train(session, &mut course, &prepared, &sampler, &heldout, &info, stop)
+}
+
+#[allow(clippy::too_many_arguments)]
+fn train(
+    session: &mut Session<'_>,
+    course: &mut Course,
+    prepared: &Prepared,
+    sampler: &Sampler,
+    heldout: &Heldout,
+    info: &ModelInfo,
+    stop: &Cancel,
+) -> Result<Outcome> {
+    let mut paused = false;
+    let mut single = false;
+    let mut finish = false;
+    let mut bytes = Vec::new();
+    let mut speed = Speed::new(course.saved.images);
+    let mut last_saved: Option<u64> = session.folder.checkpoints().last().map(|c| c.images);
+    loop {
+        if session.due() || paused {
+            for control in session.folder.take_controls() {
+                match control {
+                    Control::Pause => paused = true,
+                    Control::Go => paused = false,
+                    Control::Step => {
+                        paused = true;
+                        single = true;
+                    }
+                    Control::Stop => finish = true,
+                    Control::Checkpoint => save(session, course, prepared, heldout, info, &mut last_saved)?,
+                    Control::Edit { key, value } => edit(session, course, &key, value),
+                }
+            }
+            session.change_state(if paused && !single { RunState::Paused } else { RunState::Training });
+            session.progress.step = course.saved.step;
+            session.progress.images = course.saved.images;
+            session.progress.images_per_s = if paused { None } else { speed.images_per_s() };
+            let left = course.target.saturating_sub(course.saved.images) as f64;
+            session.progress.eta_s = session.progress.images_per_s.filter(|s| *s > 0.0).map(|s| left / s);
+            session.progress.memory = memory_stats::memory_stats().map(|m| m.physical_mem as u64);
+            session.progress.target = course.target;
+            session.status(None);
+        }
+        let interrupted = stop.is_cancelled();
+        let done = course.saved.images >= course.target;
+        if interrupted || finish || done {
+            // At the end the eye sees the last state too.
+            show(session, course, prepared, heldout)?;
+            save(session, course, prepared, heldout, info, &mut last_saved)?;
+            if interrupted && !finish && !done {
+                return Ok(Outcome::Interrupted);
+            }
+            let path = session.folder.checkpoints().last().map_or_else(PathBuf::new, |c| c.path.clone());
+            session.tell(&RunEvent::Finished { path, images: course.saved.images });
+            return Ok(Outcome::Finished);
+        }
+        if paused && !single {
+            speed = Speed::new(course.saved.images);
+            std::thread::sleep(TICK / 3);
+            continue;
+        }
+        single = false;
+
+        let began = Instant::now();
+        let before = course.saved.images;
+        let n = course.recipe.optim.batch as usize;
+        sampler.batch(before, n, &mut bytes);
+        course.trainer.step(&bytes, n, course.saved.step, before, course.saved.lr_factor);
+        course.saved.step += 1;
+        course.saved.images += n as u64;
+        let every = u64::from(course.recipe.run.telemetry_steps.max(1));
+        if course.saved.step.is_multiple_of(every) || course.saved.images >= course.target {
+            match course.trainer.read() {
+                Ok(mut values) => {
+                    course.saved.kl = course.trainer.kl();
+                    values.push(("lr".into(), course.recipe.optim.lr.at(before) * course.saved.lr_factor));
+                    if let Some(speed) = speed.images_per_s() {
+                        values.push(("images_per_s".into(), speed));
+                    }
+                    let reading = Reading {
+                        step: course.saved.step,
+                        images: course.saved.images,
+                        seconds: course.saved.seconds + began.elapsed().as_secs_f64(),
+                        values,
+                    };
+                    session.tell(&RunEvent::Reading(reading));
+                }
+                Err(bad) => {
+                    go_back(session, course, &bad)?;
+                    speed = Speed::new(course.saved.images);
+                    continue;
+                }
+            }
+        }
+        course.saved.seconds += began.elapsed().as_secs_f64();
+        speed.tick(course.saved.images);
+        if crossed(before, course.saved.images, course.recipe.run.preview_kimg) {
+            show(session, course, prepared, heldout)?;
+        }
+        if crossed(before, course.saved.images, course.recipe.run.checkpoint_kimg) {
+            save(session, course, prepared, heldout, info, &mut last_saved)?;
+        }
+    }
+}
+
+/// Whether a multiple of `kimg` thousand lies in `(before, after]`.
+fn crossed(before: u64, after: u64, kimg: f64) -> bool {
+    let every = (kimg * 1000.0).max(1.0);
+    (before as f64 / every).floor() < (after as f64 / every).floor()
+}
+
+fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, stop: &Cancel) -> Result<Prepared> {
+    // Told from worker threads; passed on from this one.
+    let (send, receive) = crossbeam_channel::bounded::<(String, u64, u64)>(64);
+    let watch = Watched::new(stop.clone(), move |stage: &str, done: u64, total: u64| {
+        let _ = send.try_send((stage.into(), done, total));
+    });
+    let data = recipe.data.clone();
+    let cache = cache.to_path_buf();
+    let prepared = std::thread::scope(|scope| {
+        let worker = std::thread::Builder::new()
+            .name("prepare".into())
+            .spawn_scoped(scope, move || data::prepare(&data, &cache, &watch))
+            .map_err(|e| Problem::failed("A thread could not be started").because(e))?;
+        for (stage, done, total) in receive {
+            if session.due() {
+                session.progress.stage =
+                    if total > 0 { format!("{stage} {done} of {total}") } else { stage };
+                session.status(None);
+            }
+        }
+        worker.join().unwrap_or_else(|_| Err(Problem::failed("Preparing the pictures failed unexpectedly")))
+    })?;
+    if !prepared.broken().is_empty() {
+        let names: Vec<String> = prepared.broken().iter().take(5).map(|b| format!("{}: {}", b.file, b.reason)).collect();
+        let note = Problem::data(format!("{} files could not be used and are left out", prepared.broken().len()))
+            .because(names.join("; "))
+            .warning();
+        session.tell(&RunEvent::Message(note));
+    }
+    Ok(prepared)
+}
+
+fn different_machine(old: &Machine, new: &Machine) -> Problem {
+    Problem::usage("This run goes on under other conditions, so its last digits may differ from an unbroken one")
+        .because(format!(
+            "was {} {} {} {} threads, is {} {} {} {} threads",
+            old.studio, old.device, old.vectors, old.threads, new.studio, new.device, new.vectors, new.threads
+        ))
+        .warning()
+}
+
+/// What lists and snapshots say of the model.
+fn model_info(folder: &RunFolder, recipe: &Recipe) -> ModelInfo {
+    let name = folder.dir().file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
+    ModelInfo {
+        model: String::new(),
+        name: if recipe.name.is_empty() { name } else { recipe.name.clone() },
+        family: recipe.family().unwrap_or(Family::Gan),
+        architecture: recipe.model.id.clone(),
+        resolution: recipe.data.resolution,
+        channels: recipe.data.channels,
+        latent: recipe.model.latent,
+        shipped: false,
+        hash: String::new(),
+        kimg: 0.0,
+        bytes: 0,
+        card: None,
+        recipe: recipe.clone(),
+        parent: recipe.parent.as_ref().map(|p| p.model.clone()),
+        kl: Vec::new(),
+    }
+}
+
+/// Held-out pictures as the eye and the validation see them.
+struct Heldout {
+    bytes: Vec<u8>,
+    count: usize,
+}
+
+impl Heldout {
+    fn of(prepared: &Prepared) -> Self {
+        let indices = &prepared.heldout()[..prepared.heldout().len().min(512)];
+        let bytes = indices.iter().flat_map(|&i| prepared.picture(i as usize).iter().copied()).collect();
+        Self { bytes, count: indices.len() }
+    }
+}
+
+/// How many samples the eye gets.
+fn sample_count(resolution: u32) -> usize {
+    match resolution {
+        0..=64 => 64,
+        65..=128 => 36,
+        _ => 16,
+    }
+}
+
+fn real_pictures(prepared: &Prepared, indices: &[u32], count: usize) -> (Vec<Vec<u8>>, Vec<Picture>) {
+    let shape = prepared.shape();
+    let bytes: Vec<Vec<u8>> = indices.iter().take(count).map(|&i| prepared.picture(i as usize).to_vec()).collect();
+    let pictures = bytes
+        .iter()
+        .map(|b| Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, b))
+        .collect();
+    (bytes, pictures)
+}
+
+/// Samples from fixed latents, kept on disk.
+fn show(session: &mut Session<'_>, course: &Course, prepared: &Prepared, heldout: &Heldout) -> Result<()> {
+    let count = sample_count(course.recipe.data.resolution);
+    let dim = course.recipe.model.latent as usize;
+    let latents: Vec<Vec<f32>> = (0..count as u64).map(|i| latent_from_seed(i, dim)).collect();
+    let vae = matches!(course.trainer, Trainer::Vae(_));
+    // Inputs that a VAE was not trained on say more.
+    let indices = if vae && heldout.count > 0 { prepared.heldout() } else { prepared.train() };
+    let (bytes, reals) = real_pictures(prepared, indices, if vae { count / 2 } else { count });
+    let preview = Preview {
+        images: course.saved.images,
+        samples: course.trainer.samples(&latents),
+        reals,
+        reconstructions: course.trainer.reconstructions(&bytes),
+        kl: course.trainer.kl(),
+    };
+    let mut values = course.trainer.inspect(&heldout.bytes, heldout.count);
+    values.retain(|v| v.1.is_finite());
+    let reading = Reading {
+        step: course.saved.step,
+        images: course.saved.images,
+        seconds: course.saved.seconds,
+        values,
+    };
+    session.tell(&RunEvent::Reading(reading));
+    match preview::save(&session.folder.previews_dir(), &preview) {
+        Ok(_) => session.tell(&RunEvent::Preview { images: preview.images }),
+        // Samples are for the eye: a full disk must not end the run because of them.
+        Err(problem) => session.tell(&RunEvent::Message(problem.warning())),
+    }
+    Ok(())
+}
+
+/// Lower is better: a VAE's validation loss, a GAN's sliced Wasserstein distance from real pictures.
+fn score(course: &Course, prepared: &Prepared, heldout: &Heldout) -> Option<f64> {
+    match &course.trainer {
+        Trainer::Vae(t) => t.validate(&heldout.bytes, heldout.count).map(|elbo| -elbo),
+        Trainer::Gan(_) => {
+            let indices = if heldout.count >= 64 { prepared.heldout() } else { prepared.train() };
+            let (_, reals) = real_pictures(prepared, indices, 256);
+            let dim = course.recipe.model.latent as usize;
+            let latents: Vec<Vec<f32>> = (0..reals.len() as u64).map(|i| latent_from_seed(1_000_000 + i, dim)).collect();
+            sliced::distance(&reals, &course.trainer.samples(&latents), 64).filter(|d| d.is_finite())
+        }
+    }
+}
+
+fn save(
+    session: &mut Session<'_>,
+    course: &mut Course,
+    prepared: &Prepared,
+    heldout: &Heldout,
+    info: &ModelInfo,
+    last_saved: &mut Option<u64>,
+) -> Result<()> {
+    if *last_saved == Some(course.saved.images) {
+        return Ok(());
+    }
+    // Numbers gathered since the last read may hide a loss that is no longer finite.
+    match course.trainer.read() {
+        Ok(_) => {}
+        Err(bad) => return go_back(session, course, &bad),
+    }
+    let value = score(course, prepared, heldout);
+    course.saved.trainer = course.trainer.state().1;
+    course.saved.kl = course.trainer.kl();
+    let info = ModelInfo { kl: course.saved.kl.clone(), recipe: course.recipe.clone(), ..info.clone() };
+    let saved = checkpoint::save(session.folder, &course.trainer, &course.saved, &info, &course.recipe, value)?;
+    *last_saved = Some(saved.images);
+    if let (Some(value), Trainer::Gan(_)) = (value, &course.trainer) {
+        session.tell(&RunEvent::Reading(Reading {
+            step: course.saved.step,
+            images: course.saved.images,
+            seconds: course.saved.seconds,
+            values: vec![("swd".into(), value)],
+        }));
+    }
+    session.tell(&RunEvent::Checkpoint(CheckpointInfo { path: saved.path.clone(), ..saved }));
+    Ok(())
+}
+
+/// Back to the last good state, with the random streams moved on and half the learning rate.
+fn go_back(session: &mut Session<'_>, course: &mut Course, bad: &[String]) -> Result<()> {
+    let retries = course.saved.retries + 1;
+    let what = format!("Training lost finite numbers in {} at step {}", bad.join(", "), course.saved.step);
+    if retries > RETRIES {
+        return Err(Problem::failed(format!("{what}, again after going back {RETRIES} times"))
+            .of("optim.lr")
+            .try_this("Lower the learning rate or raise the penalty γ, then resume from the last checkpoint"));
+    }
+    let lr_factor = course.saved.lr_factor * 0.5;
+    let (newest, _) = checkpoint::newest(session.folder);
+    match newest {
+        Some(loaded) => {
+            course.trainer.restore(&loaded.weights, &loaded.saved.trainer)?;
+            course.saved = SavedState { machine: course.saved.machine.clone(), ..loaded.saved };
+        }
+        None => {
+            let device = match &course.trainer {
+                Trainer::Gan(t) => t.device.clone().inner(),
+                Trainer::Vae(t) => t.device.clone().inner(),
+            };
+            course.trainer = Trainer::new(&course.recipe, &device)?;
+            (course.saved.step, course.saved.images, course.saved.seconds) = (0, 0, 0.0);
+        }
+    }
+    course.saved.retries = retries;
+    course.saved.lr_factor = lr_factor;
+    course.trainer.move_streams(retries);
+    let images = course.saved.images;
+    session.tell(&RunEvent::Rewound { images });
+    let note = Problem::failed(what)
+        .try_this(format!(
+            "Went back to {:.1} kimg with the learning rate at {:.0} % (try {retries} of {RETRIES})",
+            images as f64 / 1000.0,
+            lr_factor * 100.0
+        ))
+        .warning();
+    session.tell(&RunEvent::Message(note));
+    Ok(())
+}
+
+fn edit(session: &mut Session<'_>, course: &mut Course, key: &str, value: serde_json::Value) {
+    let refuse = |problem: Problem| RunEvent::Message(problem.warning());
+    let live = form::FIELDS.iter().any(|f| f.live && (key == f.key || key.starts_with(&format!("{}.", f.key))));
+    if !live {
+        let problem = Problem::usage("This setting cannot change while a run is on").of(key);
+        session.tell(&refuse(problem.try_this("Start a new run from this one's model instead")));
+        return;
+    }
+    let mut recipe = course.recipe.clone();
+    if let Err(problem) = path::set(&mut recipe, key, value.clone()).and_then(|()| recipe.validate()) {
+        session.tell(&refuse(problem));
+        return;
+    }
+    course.recipe = recipe;
+    course.trainer.set_recipe(&course.recipe);
+    if key == "run.kimg" {
+        course.target = (course.recipe.run.kimg * 1000.0).round() as u64;
+    }
+    let edit = Edit { step: course.saved.step, images: course.saved.images, key: key.into(), value };
+    session.tell(&RunEvent::Edited(edit));
+}
+
+/// Pictures a second over the last few seconds.
+struct Speed {
+    marks: std::collections::VecDeque<(Instant, u64)>,
+}
+
+impl Speed {
+    fn new(images: u64) -> Self {
+        Self { marks: [(Instant::now(), images)].into() }
+    }
+
+    fn tick(&mut self, images: u64) {
+        self.marks.push_back((Instant::now(), images));
+        while self.marks.len() > 3 && self.marks.front().is_some_and(|m| m.0.elapsed() > Duration::from_secs(8)) {
+            self.marks.pop_front();
+        }
+    }
+
+    fn images_per_s(&self) -> Option<f64> {
+        let (first, last) = (self.marks.front()?, self.marks.back()?);
+        let seconds = last.0.duration_since(first.0).as_secs_f64();
+        (seconds > 0.0 && last.1 > first.1).then(|| (last.1 - first.1) as f64 / seconds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn multiples_are_crossed_once() {
+        let marks: Vec<u64> = (0..10).filter(|i| crossed(i * 300, (i + 1) * 300, 1.0)).collect();
+        assert_eq!(marks, [3, 6, 9]);
+        assert!(crossed(0, 32, 0.001));
+    }
+}

@@ -1,0 +1,81 @@
+//! Between host bytes and tensors.
+
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::base::{Picture, Shape};
+
+/// `n` pictures as interleaved bytes (NHWC) to `[n, c, h, w]` in −1…1.
+pub fn pictures(bytes: &[u8], n: usize, shape: Shape, device: &Device) -> Tensor<4> {
+    let (side, c) = (shape.resolution as usize, shape.channels.count());
+    let plane = side * side;
+    let mut values = vec![0f32; n * c * plane];
+    for (picture, out) in bytes.chunks_exact(shape.bytes()).zip(values.chunks_exact_mut(c * plane)) {
+        for (i, pixel) in picture.chunks_exact(c).enumerate() {
+            for (k, &v) in pixel.iter().enumerate() {
+                out[k * plane + i] = f32::from(v) / 127.5 - 1.0;
+            }
+        }
+    }
+    Tensor::from_data(TensorData::new(values, [n, c, side, side]), device)
+}
+
+/// `[n, c, h, w]` in −1…1 to pictures, rounded to the nearest byte.
+pub fn to_pictures(x: Tensor<4>, shape: Shape) -> Vec<Picture> {
+    let [n, c, h, w] = x.dims();
+    let values: Vec<f32> = x.into_data().convert::<f32>().to_vec().unwrap_or_default();
+    let plane = h * w;
+    (0..n)
+        .filter(|i| values.len() >= (i + 1) * c * plane)
+        .map(|i| {
+            let source = &values[i * c * plane..(i + 1) * c * plane];
+            let mut bytes = vec![0u8; c * plane];
+            for (p, pixel) in bytes.chunks_exact_mut(c).enumerate() {
+                for (k, byte) in pixel.iter_mut().enumerate() {
+                    // `as` saturates, and makes NaN black.
+                    *byte = ((source[k * plane + p] + 1.0) * 127.5 + 0.5) as u8;
+                }
+            }
+            Picture::from_interleaved(w as u32, h as u32, shape.channels, &bytes)
+        })
+        .collect()
+}
+
+/// `rows · columns` numbers as a matrix.
+pub fn matrix(values: Vec<f32>, rows: usize, columns: usize, device: &Device) -> Tensor<2> {
+    Tensor::from_data(TensorData::new(values, [rows, columns]), device)
+}
+
+/// Root of the sum of squares of all weights.
+pub fn weight_norm<M: Module>(module: &M) -> f64 {
+    struct Norm(Option<Tensor<1>>);
+    impl ModuleVisitor for Norm {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let square = param.val().inner().square().sum();
+            self.0 = Some(match self.0.take() {
+                Some(sum) => sum + square,
+                None => square,
+            });
+        }
+    }
+    let mut norm = Norm(None);
+    module.visit(&mut norm);
+    norm.0.map_or(0.0, |t| f64::from(t.into_scalar::<f32>()).sqrt())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Channels;
+
+    #[test]
+    fn bytes_survive_the_way_through_a_tensor() {
+        for channels in [Channels::Grey, Channels::Rgb, Channels::Rgba] {
+            let shape = Shape { resolution: 16, channels };
+            let bytes: Vec<u8> = (0..2 * shape.bytes()).map(|i| (i * 7 % 256) as u8).collect();
+            let back = to_pictures(pictures(&bytes, 2, shape, &Device::flex()), shape);
+            assert_eq!(back.len(), 2);
+            assert_eq!(back[1].to_interleaved(channels), bytes[shape.bytes()..]);
+        }
+    }
+}

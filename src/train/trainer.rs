@@ -1,0 +1,245 @@
+//! One face for all families, and everything of a trainer that a checkpoint keeps.
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::gan::GanTrainer;
+use super::optim::{Adam, AdamState, parameter_sizes};
+use super::tensors;
+use super::vae::VaeTrainer;
+use crate::base::rng::{Stream, StreamState};
+use crate::base::{Family, Picture, Problem, Result};
+use crate::models::io::{Fit, HostTensor, Weights};
+use crate::recipe::Recipe;
+
+/// A trainer of some family.
+pub enum Trainer {
+    /// Generative adversarial network.
+    Gan(Box<GanTrainer>),
+    /// Variational auto-encoder.
+    Vae(Box<VaeTrainer>),
+}
+
+/// What of a trainer is not weights.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TrainerState {
+    /// Random streams by name.
+    pub streams: Vec<(String, StreamState)>,
+    /// Products of β₁ and β₂ of each optimiser, by name.
+    pub decays: Vec<(String, f64, f64)>,
+}
+
+impl Trainer {
+    /// Fresh networks for a recipe.
+    ///
+    /// # Errors
+    /// The recipe names no model.
+    pub fn new(recipe: &Recipe, device: &Device) -> Result<Self> {
+        Ok(match recipe.family()? {
+            Family::Gan => Self::Gan(Box::new(GanTrainer::new(recipe, device)?)),
+            Family::Vae => Self::Vae(Box::new(VaeTrainer::new(recipe, device)?)),
+        })
+    }
+
+    /// One step on `n` pictures as interleaved bytes.
+    pub fn step(&mut self, bytes: &[u8], n: usize, step: u64, images: u64, lr_factor: f64) {
+        match self {
+            Self::Gan(t) => {
+                let x = tensors::pictures(bytes, n, t.recipe.shape(), &t.device);
+                t.step(x, step, images, lr_factor);
+            }
+            Self::Vae(t) => {
+                let x = tensors::pictures(bytes, n, t.recipe.shape(), &t.device);
+                t.step(x, step, images, lr_factor);
+            }
+        }
+    }
+
+    /// Takes over live settings.
+    pub fn set_recipe(&mut self, recipe: &Recipe) {
+        match self {
+            Self::Gan(t) => t.recipe = recipe.clone(),
+            Self::Vae(t) => t.recipe = recipe.clone(),
+        }
+    }
+
+    /// Means of the numbers since the last read; `Err` names those that are not finite.
+    #[allow(clippy::type_complexity)]
+    pub fn read(&mut self) -> std::result::Result<Vec<(String, f64)>, Vec<String>> {
+        match self {
+            Self::Gan(t) => t.read(),
+            Self::Vae(t) => t.read(),
+        }
+    }
+
+    /// Numbers that are worth a look now and then: norms of weights, held-out pictures (interleaved bytes).
+    pub fn inspect(&self, heldout: &[u8], count: usize) -> Vec<(String, f64)> {
+        match self {
+            Self::Gan(t) => {
+                let n = count.min(64);
+                let shape = t.recipe.shape();
+                let x = (n > 0).then(|| tensors::pictures(&heldout[..n * shape.bytes()], n, shape, &t.device));
+                t.inspect(x)
+            }
+            Self::Vae(t) => {
+                let mut out = t.inspect();
+                if let Some(elbo) = t.validate(heldout, count.min(512)) {
+                    out.push(("valid_elbo".into(), elbo));
+                }
+                out
+            }
+        }
+    }
+
+    /// Pictures of the averaged weights.
+    pub fn samples(&self, latents: &[Vec<f32>]) -> Vec<Picture> {
+        match self {
+            Self::Gan(t) => t.samples(latents),
+            Self::Vae(t) => t.samples(latents),
+        }
+    }
+
+    /// VAE: pictures through encoder and decoder. GAN: none.
+    pub fn reconstructions(&self, pictures: &[Vec<u8>]) -> Vec<Picture> {
+        match self {
+            Self::Gan(_) => Vec::new(),
+            Self::Vae(t) => t.reconstructions(pictures),
+        }
+    }
+
+    /// VAE: KL divergence of each latent dimension, in nats. GAN: none.
+    pub fn kl(&self) -> Vec<f32> {
+        match self {
+            Self::Gan(_) => Vec::new(),
+            Self::Vae(t) => t.kl.clone(),
+        }
+    }
+
+    /// The averaged weights: what exploring and sharing use.
+    pub fn snapshot(&self) -> Weights {
+        match self {
+            Self::Gan(t) => Weights::of(&t.average),
+            Self::Vae(t) => Weights::of(&t.average),
+        }
+    }
+
+    /// Everything that going on needs.
+    pub fn state(&self) -> (Weights, TrainerState) {
+        let mut weights = Weights::default();
+        let mut decays = Vec::new();
+        let mut adam = |weights: &mut Weights, name: &str, adam: &Adam| {
+            let state = adam.state();
+            for (i, (m, v)) in state.moments.into_iter().enumerate() {
+                for (which, values) in [("m", m), ("v", v)] {
+                    let tensor = HostTensor { shape: vec![values.len()], values };
+                    weights.tensors.insert(format!("{name}.{which}.{i:04}"), tensor);
+                }
+            }
+            decays.push((name.to_string(), state.decay1, state.decay2));
+        };
+        let streams = match self {
+            Self::Gan(t) => {
+                weights.put("generator.", &t.generator);
+                weights.put("critic.", &t.critic);
+                weights.put("average.", &t.average);
+                adam(&mut weights, "adam_g", &t.adam_g);
+                adam(&mut weights, "adam_d", &t.adam_d);
+                vec![("latents".into(), t.latents.state()), ("augment".into(), t.augment.state())]
+            }
+            Self::Vae(t) => {
+                weights.put("vae.", &t.vae);
+                weights.put("average.", &t.average);
+                adam(&mut weights, "adam", &t.adam);
+                vec![("posterior".into(), t.noise.state())]
+            }
+        };
+        (weights, TrainerState { streams, decays })
+    }
+
+    /// Goes on from a kept state.
+    ///
+    /// # Errors
+    /// The state belongs to another model.
+    pub fn restore(&mut self, weights: &Weights, state: &TrainerState) -> Result<()> {
+        let stream = |name: &str| {
+            let found = state.streams.iter().find(|s| s.0 == name);
+            found
+                .map(|s| Stream::from_state(&s.1))
+                .ok_or_else(|| Problem::data("This checkpoint lacks a random stream").of(name))
+        };
+        let adam = |name: &str, sizes: Vec<usize>, device: &Device| -> Result<Adam> {
+            let (_, decay1, decay2) = state
+                .decays
+                .iter()
+                .find(|d| d.0 == name)
+                .ok_or_else(|| Problem::data("This checkpoint lacks an optimiser").of(name))?;
+            let moments = (0..)
+                .map_while(|i| {
+                    let get = |which| weights.tensors.get(&format!("{name}.{which}.{i:04}"));
+                    Some((get("m")?.values.clone(), get("v")?.values.clone()))
+                })
+                .collect();
+            let state = AdamState { moments, decay1: *decay1, decay2: *decay2 };
+            state.fits(&sizes)?;
+            Ok(Adam::from_state(&state, device))
+        };
+        match self {
+            Self::Gan(t) => {
+                t.generator = weights.under("generator.").load(t.generator.clone())?;
+                t.critic = weights.under("critic.").load(t.critic.clone())?;
+                t.average = weights.under("average.").load(t.average.clone())?;
+                t.adam_g = adam("adam_g", parameter_sizes(&t.generator), &t.device)?;
+                t.adam_d = adam("adam_d", parameter_sizes(&t.critic), &t.device)?;
+                t.latents = stream("latents")?;
+                t.augment = stream("augment")?;
+            }
+            Self::Vae(t) => {
+                t.vae = weights.under("vae.").load(t.vae.clone())?;
+                t.average = weights.under("average.").load(t.average.clone())?;
+                t.adam = adam("adam", parameter_sizes(&t.vae), &t.device)?;
+                t.noise = stream("posterior")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Begins with the weights of another model: what fits is loaded, the rest stays fresh. `full` is a training state
+    /// (with the critic), `snapshot` the averaged weights alone.
+    pub fn begin_from(&mut self, full: Option<&Weights>, snapshot: &Weights) -> Fit {
+        match self {
+            Self::Gan(t) => {
+                let (generator, mut fit) = snapshot.load_fitting(t.generator.clone());
+                t.generator = generator;
+                t.average = crate::nn::ema::shadow(&t.generator);
+                if let Some(full) = full {
+                    let (critic, critic_fit) = full.under("critic.").load_fitting(t.critic.clone());
+                    t.critic = critic;
+                    let named = |names: Vec<String>| names.into_iter().map(|n| format!("critic.{n}"));
+                    fit.loaded.extend(named(critic_fit.loaded));
+                    fit.fresh.extend(named(critic_fit.fresh));
+                } else {
+                    fit.fresh.push("critic: the model came without one".into());
+                }
+                fit
+            }
+            Self::Vae(t) => {
+                let (vae, fit) = snapshot.load_fitting(t.vae.clone());
+                t.vae = vae;
+                t.average = crate::nn::ema::shadow(&t.vae);
+                fit
+            }
+        }
+    }
+
+    /// Moves every random stream to a new place, named after this try.
+    pub fn move_streams(&mut self, attempt: u32) {
+        let fresh = |seed: u64, name: &str| Stream::new(seed, &format!("{name}/{attempt}"));
+        match self {
+            Self::Gan(t) => {
+                t.latents = fresh(t.recipe.seed, "latents");
+                t.augment = fresh(t.recipe.seed, "augment");
+            }
+            Self::Vae(t) => t.noise = fresh(t.recipe.seed, "posterior"),
+        }
+    }
+}
