@@ -244,7 +244,10 @@ pub fn import(path: &Path, paths: &Paths) -> Result<ModelInfo> {
             .try_this("Copy the file again"));
     }
     let wanted = match stem(path) {
-        s if s == stem(Path::new(SNAPSHOT)) && !info.name.is_empty() => crate::export::file_name("{model}", &info.name, None, 0, ""),
+        // Straight out of a checkpoint, every file has the same name.
+        s if s == stem(Path::new(SNAPSHOT)) && !info.name.is_empty() => {
+            info.name.chars().map(|c| if c.is_alphanumeric() || "-_ .".contains(c) { c } else { '-' }).collect()
+        }
         s => s,
     };
     let folder = paths.models();

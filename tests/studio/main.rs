@@ -1,1 +1,7 @@
-#[test] fn t(){}
+//! Integration tests, in one binary because each one links the whole studio.
+
+mod architecture;
+mod cli;
+mod common;
+mod crash;
+mod zoo;

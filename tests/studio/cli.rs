@@ -1,0 +1,149 @@
+//! The command line, end to end on real files.
+
+use std::path::Path;
+
+use crate::common::{Home, lines, pictures};
+
+const TINY: &[&str] = &["--set", "model.width=16", "--set", "model.narrow=8", "--set", "model.latent=5"];
+
+fn train(home: &Home, source: &str, model: &str, out: &str, kimg: &str) -> Vec<serde_json::Value> {
+    let mut arguments = vec![
+        "train", "--data", source, "--model", model, "--resolution", "16", "--kimg", kimg, "--batch", "8", "--seed", "3",
+        "--checkpoint-kimg", "0.04", "--device", "cpu", "--out", out, "--json",
+    ];
+    arguments.extend(TINY);
+    lines(&home.ok(&arguments))
+}
+
+fn event<'a>(events: &'a [serde_json::Value], name: &str) -> Vec<&'a serde_json::Value> {
+    events.iter().filter(|e| e["event"] == name).collect()
+}
+
+#[test]
+fn train_sample_and_reproduce() {
+    let home = Home::new();
+    let source = pictures(&home.path("pictures"), 40, 24);
+    let run = home.path("run");
+    let run = run.to_str().unwrap();
+    let events = train(&home, &source, "res-gan", run, "0.08");
+    assert_eq!(event(&events, "started").len(), 1);
+    let progress = event(&events, "progress");
+    assert!(!progress.is_empty());
+    let last = progress.last().unwrap();
+    assert_eq!(last["kimg"], 0.08);
+    for key in ["critic", "generator", "d_real", "sign_rate"] {
+        assert!(last["losses"][key].as_f64().is_some_and(f64::is_finite), "{key} in {last}");
+    }
+    assert_eq!(event(&events, "checkpoint").len(), 2);
+    let finished = event(&events, "finished");
+    assert!(Path::new(finished[0]["path"].as_str().unwrap()).join("model.safetensors").is_file());
+
+    // A grid, and single pictures that can be made again.
+    let grid = home.path("grid.png");
+    home.ok(&["sample", "--model", run, "--count", "6", "--seed", "1", "--grid", grid.to_str().unwrap()]);
+    let picture = image::open(&grid).unwrap();
+    assert_eq!((picture.width(), picture.height()), (3 * 17 + 1, 2 * 17 + 1));
+    let single = home.path("single");
+    home.ok(&["sample", "--model", run, "--count", "2", "--seed", "9", "--out", single.to_str().unwrap(), "--scale", "3"]);
+    let files: Vec<_> = std::fs::read_dir(&single).unwrap().map(|e| e.unwrap().path()).collect();
+    assert_eq!(files.len(), 2);
+    for file in files.iter().chain([&grid]) {
+        let file = file.to_str().unwrap();
+        let inspected = &lines(&home.ok(&["inspect", file, "--json"]))[0];
+        assert_eq!(inspected["model"], "run");
+        let again = &lines(&home.ok(&["reproduce", file, "--model", run, "--json"]))[0];
+        assert_eq!(again["exact"], true, "{again}");
+        assert_eq!(again["same_model"], true);
+    }
+
+    // Going on to a later end, and doing nothing where the end is reached.
+    let resumed = lines(&home.ok(&["train", "--resume", run, "--kimg", "0.12", "--json"]));
+    assert_eq!(event(&resumed, "started")[0]["kimg"], 0.08);
+    assert_eq!(event(&resumed, "finished")[0]["kimg"], 0.12);
+    let interpolated = home.path("between.png");
+    home.ok(&["interpolate", "--model", run, "--corners", "1,2,3,4", "--size", "4x3", "--out", interpolated.to_str().unwrap()]);
+    assert_eq!(image::open(&interpolated).unwrap().width(), 4 * 17 + 1);
+    for film in ["walk.gif", "walk.mp4", "walk.png"] {
+        let film = home.path(film);
+        home.ok(&["walk", "--model", run, "--seeds", "1,2", "--frames", "5", "--loop", "--out", film.to_str().unwrap()]);
+        assert!(film.metadata().unwrap().len() > 100);
+    }
+}
+
+#[test]
+fn a_vae_reconstructs_and_is_a_base_to_begin_from() {
+    let home = Home::new();
+    let source = pictures(&home.path("pictures"), 40, 24);
+    let run = home.path("vae");
+    let run = run.to_str().unwrap();
+    let events = train(&home, &source, "conv-vae", run, "0.08");
+    let last = *event(&events, "progress").last().unwrap();
+    assert!(last["losses"]["kl"].as_f64().is_some() && last["losses"]["reconstruction"].as_f64().is_some());
+    let sheet = home.path("sheet.png");
+    let one = format!("{source}/0000.png");
+    home.ok(&["reconstruct", "--model", run, "--input", &one, "--out", sheet.to_str().unwrap()]);
+    assert_eq!(image::open(&sheet).unwrap().height(), 2 * 17 + 1);
+
+    let child = home.path("child");
+    let mut arguments = vec![
+        "train", "--data", &source, "--from", run, "--kimg", "0.016", "--device", "cpu", "--out", child.to_str().unwrap(),
+        "--json",
+    ];
+    arguments.extend(["--set", "model.latent=7"]);
+    home.ok(&arguments);
+    let recipe = std::fs::read_to_string(child.join("recipe.json")).unwrap();
+    assert!(recipe.contains("\"parent\""), "{recipe}");
+    let log = std::fs::read_to_string(child.join("telemetry.jsonl")).unwrap();
+    assert!(log.contains("tensors loaded") && log.contains("fresh"), "{log}");
+}
+
+#[test]
+fn mistakes_have_their_exit_codes_and_say_what_to_do() {
+    let home = Home::new();
+    let empty = home.path("empty");
+    std::fs::create_dir_all(&empty).unwrap();
+    let run = home.path("run");
+    let (empty, run) = (empty.to_str().unwrap(), run.to_str().unwrap());
+    let cases: &[(&[&str], i32, &str)] = &[
+        (&["train", "--data", "shapes:50", "--model", "nope", "--out", run], 2, "res-gan"),
+        (&["train", "--data", "shapes:50", "--resolution", "30", "--out", run], 2, "steps of 4"),
+        (&["train", "--data", "shapes:50", "--set", "optim.lrr=1", "--out", run], 2, "optim.lr"),
+        (&["train", "--data", empty, "--out", run, "--device", "cpu"], 3, "empty"),
+        (&["train", "--data", "/nowhere/at/all", "--out", run], 3, "nowhere"),
+        (&["sample", "--model", "nowhere", "--grid", "x.png"], 3, "model"),
+        (&["inspect", "/nowhere.png"], 3, "nowhere"),
+        (&["train", "--data", "shapes:50", "--device", "toaster", "--out", run], 2, "cpu"),
+    ];
+    for (arguments, code, word) in cases {
+        let out = home.run(arguments);
+        let text = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(*code), "{arguments:?}: {text}");
+        assert!(text.to_lowercase().contains(word), "{arguments:?}: {text}");
+        let _ = std::fs::remove_dir_all(run);
+    }
+}
+
+#[test]
+fn lists_are_json() {
+    let home = Home::new();
+    let survey = &lines(&home.ok(&["data", "survey", "shapes:64", "--json"]))[0];
+    assert_eq!(survey["pictures"], 64);
+    for key in ["broken", "duplicates", "labels", "sizes"] {
+        assert!(survey[key].is_array(), "{key}");
+    }
+    let models = &lines(&home.ok(&["models", "--json"]))[0];
+    assert!(models.is_array());
+    let devices = &lines(&home.ok(&["devices", "--json"]))[0];
+    let cpu = devices.as_array().unwrap().iter().find(|d| d["id"] == "cpu").unwrap();
+    assert_eq!(cpu["usable"], true);
+    assert!(devices.as_array().unwrap().iter().all(|d| d["name"].is_string() && d["reason"].is_string()));
+    let schema = &lines(&home.ok(&["recipe", "schema", "--json"]))[0];
+    assert!(schema.as_array().unwrap().len() > 30);
+    let presets = &lines(&home.ok(&["recipe", "presets", "--json"]))[0];
+    let file = home.path("recipe.json");
+    std::fs::write(&file, presets[0]["recipe"].to_string()).unwrap();
+    let valid = &lines(&home.ok(&["recipe", "validate", file.to_str().unwrap(), "--json"]))[0];
+    assert_eq!(valid["valid"], true);
+    home.ok(&["library", "list", "--json"]);
+    home.ok(&["library", "path"]);
+}

@@ -1,0 +1,60 @@
+//! What several tests need: a home of their own, small pictures, the program itself.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use latent_studio::base::rng::Stream;
+
+/// A folder that is the studio's whole world for one test.
+pub struct Home {
+    pub dir: tempfile::TempDir,
+}
+
+impl Home {
+    pub fn new() -> Self {
+        Self { dir: tempfile::tempdir().unwrap() }
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// The program, in this world.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_latent-studio"));
+        command.env("LATENT_STUDIO_HOME", self.path("home")).args(arguments);
+        command
+    }
+
+    pub fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Runs and returns stdout, which must have succeeded.
+    pub fn ok(&self, arguments: &[&str]) -> String {
+        let out = self.run(arguments);
+        assert!(out.status.success(), "{arguments:?}: {}\n{}", out.status, String::from_utf8_lossy(&out.stderr));
+        String::from_utf8(out.stdout).unwrap()
+    }
+}
+
+/// Writes `n` small pictures of coloured squares, all different, and returns their folder.
+pub fn pictures(folder: &Path, n: u64, side: u32) -> String {
+    std::fs::create_dir_all(folder).unwrap();
+    for i in 0..n {
+        let mut s = Stream::new(i, "test pictures");
+        let (x, y) = (s.below(u64::from(side / 2)) as u32, s.below(u64::from(side / 2)) as u32);
+        let colour = [s.below(256) as u8, s.below(256) as u8, s.below(256) as u8];
+        let picture = image::RgbImage::from_fn(side, side, |u, v| {
+            let inside = (x..x + side / 2).contains(&u) && (y..y + side / 2).contains(&v);
+            image::Rgb(if inside { colour } else { [20, 30, (i % 200) as u8] })
+        });
+        picture.save(folder.join(format!("{i:04}.png"))).unwrap();
+    }
+    folder.to_str().unwrap().to_string()
+}
+
+/// JSON lines of a command's output.
+pub fn lines(text: &str) -> Vec<serde_json::Value> {
+    text.lines().map(|l| serde_json::from_str(l).unwrap_or_else(|e| panic!("{l}: {e}"))).collect()
+}

@@ -1,0 +1,297 @@
+//! The networks against PyTorch (`tests/fixtures/make_fixtures.py`), and what every row of the table must do.
+
+use std::path::PathBuf;
+
+use burn::module::Module;
+use burn::optim::GradientsParams;
+use burn::tensor::{Device, Tensor, TensorData};
+use latent_studio::base::rng::Stream;
+use latent_studio::base::{Channels, Family};
+use latent_studio::models::io::Weights;
+use latent_studio::models::{Critic, Generator, MODELS, Vae};
+use latent_studio::nn::diff_augment::{AugmentPlan, Change, apply};
+use latent_studio::objectives::{elbo, penalty};
+use latent_studio::recipe::{Likelihood, Recipe};
+
+fn fixtures() -> Weights {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/nets.safetensors");
+    Weights::read(&path).unwrap()
+}
+
+fn tensor<const D: usize>(of: &Weights, name: &str, device: &Device) -> Tensor<D> {
+    let t = of.tensors.get(name).unwrap_or_else(|| panic!("{name} is not in the fixtures"));
+    Tensor::from_data(TensorData::new(t.values.clone(), t.shape.clone()), device)
+}
+
+fn host<const D: usize>(t: Tensor<D>) -> Vec<f32> {
+    t.into_data().to_vec().unwrap()
+}
+
+/// Largest difference, relative to the largest number.
+fn off(got: &[f32], expected: &[f32]) -> f64 {
+    assert_eq!(got.len(), expected.len());
+    let largest = expected.iter().fold(0f64, |a, b| a.max(f64::from(b.abs()))).max(1e-9);
+    got.iter().zip(expected).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max) / largest
+}
+
+fn same<const D: usize>(got: Tensor<D>, of: &Weights, name: &str) {
+    let expected = &of.tensors[name];
+    assert_eq!(got.dims().to_vec(), expected.shape, "{name}");
+    let off = off(&host(got), &expected.values);
+    assert!(off < 2e-5, "{name} is off by {off}");
+}
+
+fn recipe(model: &str, resolution: u32, channels: Channels, width: u32, narrow: u32, latent: u32) -> Recipe {
+    let mut r = Recipe::default();
+    r.model.id = model.into();
+    (r.data.resolution, r.data.channels) = (resolution, channels);
+    (r.model.width, r.model.narrow, r.model.latent) = (width, narrow, latent);
+    r
+}
+
+/// The residual critic of the fixtures: 28 = 7·4, channels 6, 8, 8.
+fn critic(of: &Weights, device: &Device) -> Critic {
+    let critic = Critic::init(&recipe("res-gan", 28, Channels::Rgb, 8, 6, 4), device).unwrap();
+    of.under("critic.weights.").load(critic).unwrap()
+}
+
+#[test]
+fn the_residual_networks_are_those_of_pytorch() {
+    let (of, device) = (fixtures(), Device::flex());
+    same(critic(&of, &device).forward(tensor(&of, "critic.x", &device)), &of, "critic.d");
+    let padded = Critic::init(&recipe("res-gan", 36, Channels::Grey, 4, 4, 4), &device).unwrap();
+    let padded = of.under("padded.weights.").load(padded).unwrap();
+    same(padded.forward(tensor(&of, "padded.x", &device)), &of, "padded.d");
+    let generator = Generator::init(&recipe("res-gan", 36, Channels::Rgba, 6, 4, 5), &device).unwrap();
+    let generator = of.under("generator.weights.").load(generator).unwrap();
+    same(generator.forward(tensor(&of, "generator.z", &device)), &of, "generator.pictures");
+}
+
+#[test]
+fn dcgan_is_that_of_pytorch_in_training_and_inference() {
+    let (of, device) = (fixtures(), Device::flex().autodiff());
+    let r = recipe("dcgan", 16, Channels::Rgb, 8, 4, 5);
+    let generator = of.under("dc_generator.weights.").load(Generator::init(&r, &device).unwrap()).unwrap();
+    let critic = of.under("dc_critic.weights.").load(Critic::init(&r, &device).unwrap()).unwrap();
+    let inner = device.clone().inner();
+    let (z, x) = (tensor::<2>(&of, "dc.z", &inner), tensor::<4>(&of, "dc.x", &inner));
+    same(generator.valid().forward(z.clone()), &of, "dc.valid_pictures");
+    same(critic.valid().forward(x.clone()), &of, "dc.valid_d");
+    same(generator.forward(z.clone().autodiff()).inner(), &of, "dc.train_pictures");
+    same(critic.forward(x.autodiff()).inner(), &of, "dc.train_d");
+    // The running statistics are there at once: nothing is lost in a checkpoint.
+    let now = Weights::of(&generator);
+    for i in 0..2 {
+        let name = format!("norms.{i}.norm.running_mean");
+        assert!(off(&now.tensors[&name].values, &of.tensors[&format!("dc.after.{name}")].values) < 1e-5, "{name}");
+    }
+    let back = generator.clone().into_record();
+    let resumed = Generator::init(&r, &device).unwrap().load_record(back);
+    assert_eq!(host(resumed.valid().forward(z.clone())), host(generator.valid().forward(z)));
+}
+
+#[test]
+fn the_convolutional_vae_is_that_of_pytorch() {
+    let (of, device) = (fixtures(), Device::flex());
+    let vae = Vae::init(&recipe("conv-vae", 36, Channels::Grey, 8, 4, 3), &device).unwrap();
+    let vae = of.under("vae.weights.").load(vae).unwrap();
+    let (mean, log_variance) = vae.encode(tensor(&of, "vae.x", &device));
+    same(mean, &of, "vae.mean");
+    same(log_variance, &of, "vae.log_variance");
+    same(vae.decode(tensor(&of, "vae.z", &device)), &of, "vae.decoded");
+}
+
+/// The heart of it: parameter gradients of penalties against double backward.
+#[test]
+fn penalties_have_the_gradients_of_double_backward() {
+    let (of, device) = (fixtures(), Device::flex().autodiff());
+    let critic = critic(&of, &device);
+    let x: Tensor<4> = tensor(&of, "critic.x", &device.clone().inner());
+    for (name, (value, surrogate)) in [
+        ("zero_centred", penalty::zero_centred(&critic, x.clone(), 1.5)),
+        ("one_centred", penalty::one_centred(&critic, x.clone(), 10.0)),
+    ] {
+        same(value, &of, &format!("{name}.value"));
+        let grads = GradientsParams::from_grads(surrogate.backward(), &critic);
+        let expected = of.under(&format!("{name}.grads."));
+        let mut seen = Gradients { grads: &grads, path: Default::default(), found: Weights::default() };
+        critic.visit(&mut seen);
+        let (mut squares, mut errors) = (0f64, 0f64);
+        for (parameter, e) in &expected.tensors {
+            // A bias that only moves the value has no gradient, or a zero one.
+            let zeros = vec![0.0; e.values.len()];
+            let got = seen.found.tensors.get(parameter).map_or(&zeros, |t| &t.values);
+            for (g, e) in got.iter().zip(&e.values) {
+                squares += f64::from(e * e);
+                errors += f64::from((g - e).powi(2));
+            }
+        }
+        let relative = (errors / squares).sqrt();
+        assert!(squares > 0.0 && relative < 1e-5, "{name}: gradients are off by {relative}");
+    }
+    let u: Tensor<4> = tensor(&of, "critic.u", &device.clone().inner());
+    let (d, tangent) = critic.dual(x, u);
+    same(d.inner(), &of, "critic.d");
+    same(tangent.inner(), &of, "critic.tangent");
+}
+
+struct Gradients<'a> {
+    grads: &'a GradientsParams,
+    path: latent_studio::nn::walk::Path,
+    found: Weights,
+}
+
+impl burn::module::ModuleVisitor for Gradients<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+    fn visit_float<const D: usize>(&mut self, param: &burn::module::Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.get::<D>(param.id) {
+            let shape = grad.dims().to_vec();
+            let values = host(grad);
+            self.found.tensors.insert(self.path.name(), latent_studio::models::io::HostTensor { shape, values });
+        }
+    }
+}
+
+#[test]
+fn augmentation_is_that_of_its_reference() {
+    let (of, device) = (fixtures(), Device::flex());
+    let numbers = |name: &str| &of.tensors[name].values;
+    let (colour, shift, centre) = (numbers("augment.colour"), numbers("augment.shift"), numbers("augment.centre"));
+    let changes = (0..3).map(|i| {
+        let [r, s, c] = [colour[3 * i], colour[3 * i + 1], colour[3 * i + 2]];
+        // The reference gathers from (i + t): pictures move against t.
+        let band = |at: f32| ((at as i32 - 5).clamp(0, 20) as usize, (at as i32 + 5).clamp(0, 20) as usize);
+        let ((top, bottom), (left, right)) = (band(centre[2 * i]), band(centre[2 * i + 1]));
+        Change {
+            colour: Some([r - 0.5, s * 2.0, c + 0.5]),
+            shift: Some([-(shift[2 * i] as i32), -(shift[2 * i + 1] as i32)]),
+            cutout: Some([top, bottom, left, right]),
+        }
+    });
+    let plan = AugmentPlan { changes: changes.collect() };
+    same(apply(tensor(&of, "augment.x", &device), &plan), &of, "augment.y");
+}
+
+#[test]
+fn every_model_works_at_odd_sizes_in_every_colour() {
+    let device = Device::flex().autodiff();
+    for spec in MODELS {
+        for (resolution, channels) in [(16, Channels::Rgba), (28, Channels::Grey), (36, Channels::Rgb)] {
+            let mut r = recipe(spec.id, resolution, channels, 12, 6, 3);
+            r.model.blocks = 2;
+            let (side, c) = (resolution as usize, channels.count());
+            let x = Stream::new(2, "x").normals(2 * c * side * side);
+            let x: Tensor<4> = Tensor::from_data(TensorData::new(x, [2, c, side, side]), &device);
+            let z: Tensor<2> = Tensor::from_data(TensorData::new(Stream::new(3, "z").normals(6), [2, 3]), &device);
+            match spec.family {
+                Family::Gan => {
+                    let (generator, critic) = (Generator::init(&r, &device).unwrap(), Critic::init(&r, &device).unwrap());
+                    assert_eq!(generator.latent(), 3);
+                    let fake = generator.forward(z);
+                    assert_eq!(fake.dims(), [2, c, side, side]);
+                    let d = critic.forward(fake) - critic.forward(x);
+                    assert_eq!(d.dims(), [2, 1]);
+                    let grads = d.mean().backward();
+                    trained(&generator, &critic, grads, &spec.id);
+                    let parts = spec.parameters(&r);
+                    assert_eq!(parts.iter().map(|p| p.1).sum::<usize>(), spec.parameter_count(&r));
+                }
+                Family::Vae => {
+                    for likelihood in [Likelihood::Bernoulli, Likelihood::Gaussian] {
+                        r.objective.likelihood = likelihood;
+                        let vae = Vae::init(&r, &device).unwrap();
+                        let (mean, log_variance) = vae.encode(x.clone());
+                        assert_eq!((mean.dims(), log_variance.dims()), ([2, 3], [2, 3]));
+                        let kl = elbo::kl_per_dim(mean.clone(), log_variance.clone()).mean();
+                        let decoded = vae.decode(elbo::reparameterise(mean, log_variance, z.clone()));
+                        assert_eq!(decoded.dims(), [2, c, side, side]);
+                        let picture = host(vae.to_picture(decoded.clone()).inner());
+                        assert!(picture.iter().all(|v| (-1.0..=1.0).contains(v)));
+                        let target = (x.clone() * 0.1 + 0.5).clamp(0.0, 1.0);
+                        let loss = elbo::reconstruction(likelihood, decoded, target, vae.log_sigma()) + kl;
+                        assert!(loss.clone().into_scalar::<f32>().is_finite());
+                        let grads = GradientsParams::from_grads(loss.backward(), &vae);
+                        let expected = count(&vae) - usize::from(likelihood == Likelihood::Bernoulli);
+                        assert_eq!(grads.len(), expected, "{}", spec.id);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn trained(generator: &Generator, critic: &Critic, mut grads: burn::tensor::Gradients, id: &str) {
+    let of_generator = GradientsParams::from_module(&mut grads, generator);
+    assert_eq!(of_generator.len(), count(generator), "{id}: not every weight of the generator is trained");
+    let of_critic = GradientsParams::from_module(&mut grads, critic);
+    assert_eq!(of_critic.len(), count(critic), "{id}: not every weight of the critic is trained");
+}
+
+/// Trainable tensors of a network.
+fn count<M: Module>(module: &M) -> usize {
+    Weights::of(module).tensors.keys().filter(|n| !n.contains("running_")).count()
+}
+
+#[test]
+fn first_weights_depend_on_seed_and_name_only() {
+    let r = recipe("res-gan", 16, Channels::Rgb, 8, 8, 4);
+    let (a, b) = (Device::flex(), Device::flex().autodiff());
+    let hash = |seed: u64, device: &Device| Weights::of(&Generator::init(&Recipe { seed, ..r.clone() }, device).unwrap()).hash();
+    assert_eq!(hash(1, &a), hash(1, &b));
+    assert_ne!(hash(1, &a), hash(2, &a));
+    // Frozen: a change here would break every run that is resumed from its recipe alone.
+    assert_eq!(&hash(1, &a)[..16], FIRST_WEIGHTS);
+}
+
+const FIRST_WEIGHTS: &str = "";
+
+#[test]
+fn weights_survive_a_file_and_fit_where_they_can() {
+    let device = Device::flex();
+    let small = recipe("res-gan", 16, Channels::Rgb, 8, 8, 4);
+    let generator = Generator::init(&small, &device).unwrap();
+    let weights = Weights::of(&generator).with("latent_studio", "{\"name\":\"ä\"}");
+    let bytes = weights.to_bytes();
+    assert_eq!(bytes, weights.to_bytes());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    weights.write(&path).unwrap();
+    let back = Weights::read(&path).unwrap();
+    assert_eq!(back, weights);
+    assert_eq!(Weights::read_metadata(&path).unwrap(), weights.metadata);
+
+    let other = Recipe { seed: 7, ..small.clone() };
+    let loaded = back.load(Generator::init(&other, &device).unwrap()).unwrap();
+    assert_eq!(Weights::of(&loaded).hash(), weights.hash());
+
+    // Another latent size: only the layer that reads latents is fresh.
+    let mut wider = small.clone();
+    wider.model.latent = 6;
+    let fresh = Generator::init(&wider, &device).unwrap();
+    assert!(back.load(fresh.clone()).is_err());
+    let (fitted, fit) = back.load_fitting(fresh);
+    assert_eq!(fit.fresh.len(), 1, "{fit:?}");
+    assert!(fit.fresh[0].starts_with("fc.weight") && fit.unused == ["fc.weight"]);
+    assert_eq!(fit.loaded.len() + 1, weights.tensors.len());
+    assert_eq!(Weights::of(&fitted).tensors["rgb.weight"], weights.tensors["rgb.weight"]);
+
+    for end in [0, 5, 40, bytes.len() - 1] {
+        assert!(Weights::from_bytes(&bytes[..end]).is_err(), "cut at {end}");
+    }
+    assert!(Weights::from_bytes(&[0xff; 64]).is_err());
+}
+
+#[test]
+fn loading_into_a_network_in_training_keeps_it_in_training() {
+    let device = Device::flex().autodiff();
+    let r = recipe("res-gan", 16, Channels::Rgb, 8, 8, 4);
+    let from = Weights::of(&Generator::init(&Recipe { seed: 9, ..r.clone() }, &device).unwrap());
+    let net = from.load(Generator::init(&r, &device).unwrap()).unwrap();
+    let loss = net.forward(Tensor::ones([2, 4], &device)).mean();
+    assert_eq!(GradientsParams::from_grads(loss.backward(), &net).len(), count(&net));
+}

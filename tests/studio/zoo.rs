@@ -1,0 +1,192 @@
+//! The table of models, walked: each trains at odd resolutions, resumes to the last bit, and samples the same alone as in
+//! company.
+
+use latent_studio::base::{Cancel, Family};
+use latent_studio::latent::model::LoadedModel;
+use latent_studio::models::MODELS;
+use latent_studio::recipe::picture::Latent;
+use latent_studio::recipe::preset::{self, Facts};
+use latent_studio::recipe::{Recipe, Schedule};
+use latent_studio::train::checkpoint;
+use latent_studio::train::folder::{Control, RunFolder};
+use latent_studio::train::report::RunEvent;
+use latent_studio::train::session::{self, Options, Outcome};
+
+use crate::common::{Home, pictures};
+
+/// A recipe small enough for a test, with everything switched on that has a state.
+fn small(id: &str, source: &str, resolution: u32) -> Recipe {
+    let mut r = preset::for_model(id).unwrap().recipe(Facts { pictures: 300, resolution });
+    r.data.source = source.into();
+    r.data.mirror = true;
+    r.model.latent = 6;
+    (r.model.width, r.model.narrow) = (16, 8);
+    r.optim.batch = 4;
+    r.objective.penalty_interval = 2;
+    r.objective.augment = Schedule::constant(0.5);
+    r.optim.lr = Schedule::cosine(1e-3, 1e-4, 1.0);
+    r.run.checkpoint_kimg = 1000.0;
+    r.run.preview_kimg = 1000.0;
+    r.run.telemetry_steps = 2;
+    r
+}
+
+fn train(home: &Home, folder: &RunFolder, images: u64) -> Vec<RunEvent> {
+    let mut file = folder.file().unwrap();
+    file.kimg = Some(images as f64 / 1000.0);
+    folder.write_file(&file).unwrap();
+    let mut events = Vec::new();
+    let mut sink = |e: &RunEvent| events.push(e.clone());
+    let options = Options {
+        cache: home.path("cache"),
+        device: "cpu".into(),
+        from: None,
+        sink: &mut sink,
+        stop: Cancel::new(),
+    };
+    assert_eq!(session::run(folder, options).unwrap(), Outcome::Finished);
+    events
+}
+
+fn state(folder: &RunFolder, images: u64) -> (Vec<u8>, Vec<u8>) {
+    let path = folder.checkpoints().into_iter().find(|c| c.images == images).unwrap().path;
+    (std::fs::read(path.join("state.safetensors")).unwrap(), std::fs::read(path.join("model.safetensors")).unwrap())
+}
+
+#[test]
+fn every_model_trains_at_odd_sizes_and_resumes_to_the_last_bit() {
+    let home = Home::new();
+    let source = pictures(&home.path("pictures"), 30, 40);
+    for spec in MODELS {
+        for resolution in [20, 36] {
+            let recipe = small(spec.id, &source, resolution);
+            let make = |name: &str| {
+                RunFolder::create(&home.path(&format!("{}-{resolution}-{name}", spec.id)), &recipe, None, "cpu").unwrap()
+            };
+            let whole = make("whole");
+            train(&home, &whole, 24);
+            let parts = make("parts");
+            // Stops at an odd step: between two penalties, two readings and in the middle of an epoch.
+            train(&home, &parts, 12);
+            train(&home, &parts, 24);
+            let (a, b) = (state(&whole, 24), state(&parts, 24));
+            assert_eq!(a.0.len(), b.0.len());
+            assert!(a.0 == b.0, "{} at {resolution}: the resumed state differs", spec.id);
+            let one = checkpoint::load(&whole.checkpoints().last().unwrap().path).unwrap().saved;
+            let two = checkpoint::load(&parts.checkpoints().last().unwrap().path).unwrap().saved;
+            assert_eq!((one.step, one.images, one.trainer), (two.step, two.images, two.trainer));
+        }
+    }
+}
+
+#[test]
+fn a_picture_does_not_depend_on_its_company() {
+    let home = Home::new();
+    let source = pictures(&home.path("pictures"), 30, 40);
+    for spec in MODELS {
+        let folder = RunFolder::create(&home.path(spec.id), &small(spec.id, &source, 20), None, "cpu").unwrap();
+        train(&home, &folder, 8);
+        let path = folder.checkpoints().last().unwrap().path.join(checkpoint::SNAPSHOT);
+        let model = LoadedModel::open_file(&path, "cpu").unwrap();
+        let latents: Vec<Latent> = (1..=11).map(|seed| Latent::Seed { seed }).collect();
+        let together = model.generate(&latents, 0.8).unwrap();
+        for (latent, picture) in latents.iter().zip(&together) {
+            assert_eq!(&model.generate(std::slice::from_ref(latent), 0.8).unwrap()[0], picture);
+        }
+        assert_ne!(together[0], together[1]);
+        if spec.family == Family::Vae {
+            let encoded = model.encode(&together[0]).unwrap();
+            assert_eq!(encoded.mean.len(), 6);
+            assert!(encoded.deviation.iter().all(|d| *d > 0.0));
+        } else {
+            assert!(model.encode(&together[0]).is_err());
+        }
+    }
+}
+
+#[test]
+fn learning_lowers_the_loss() {
+    let home = Home::new();
+    let source = pictures(&home.path("pictures"), 60, 16);
+    let mut recipe = small("conv-vae", &source, 16);
+    recipe.objective.augment = Schedule::constant(0.0);
+    recipe.optim.batch = 16;
+    let folder = RunFolder::create(&home.path("run"), &recipe, None, "cpu").unwrap();
+    let events = train(&home, &folder, 16 * 60);
+    let losses: Vec<f64> = events
+        .iter()
+        .filter_map(|e| if let RunEvent::Reading(r) = e { Some(r) } else { None })
+        .filter_map(|r| r.values.iter().find(|v| v.0 == "reconstruction").map(|v| v.1))
+        .collect();
+    let (first, last) = (losses[0], losses[losses.len() - 1]);
+    assert!(last < first * 0.95, "{first} -> {last}");
+}
+
+#[test]
+fn live_edits_are_logged_take_effect_and_survive_a_resume() {
+    let home = Home::new();
+    let source = pictures(&home.path("pictures"), 20, 16);
+    let folder = RunFolder::create(&home.path("run"), &small("res-gan", &source, 16), None, "cpu").unwrap();
+    train(&home, &folder, 8);
+    // A wish sent while no process listens is not meant for the next one; send it once the run is on.
+    let asked = folder.clone();
+    let mut sent = false;
+    let mut events = Vec::new();
+    let mut sink = |e: &RunEvent| {
+        if matches!(e, RunEvent::Started { .. }) && !sent {
+            sent = true;
+            let edit = |key: &str, value: serde_json::Value| Control::Edit { key: key.into(), value };
+            asked.send_control(&edit("objective.gamma", 0.25.into())).unwrap();
+            asked.send_control(&edit("model.width", 64.into())).unwrap();
+            asked.send_control(&edit("optim.lr", (-1).into())).unwrap();
+        }
+        events.push(e.clone());
+    };
+    let mut file = folder.file().unwrap();
+    file.kimg = Some(0.024);
+    folder.write_file(&file).unwrap();
+    let options =
+        Options { cache: home.path("cache"), device: "cpu".into(), from: None, sink: &mut sink, stop: Cancel::new() };
+    session::run(&folder, options).unwrap();
+    let edits: Vec<_> = events.iter().filter(|e| matches!(e, RunEvent::Edited(_))).collect();
+    assert_eq!(edits.len(), 1, "only γ may change to this");
+    let refused = events.iter().filter(|e| matches!(e, RunEvent::Message(p) if p.remedy.is_some())).count();
+    assert!(refused >= 2);
+    assert_eq!(folder.summary().unwrap().recipe.objective.gamma.at(0), 0.25);
+    let info = LoadedModel::open_file(&folder.checkpoints().last().unwrap().path.join("model.safetensors"), "cpu");
+    assert_eq!(info.unwrap().info().recipe.objective.gamma.at(0), 0.25);
+}
+
+#[test]
+fn a_loss_that_explodes_goes_back_three_times_and_then_says_so() {
+    let home = Home::new();
+    let source = pictures(&home.path("pictures"), 20, 16);
+    let mut recipe = small("conv-vae", &source, 16);
+    recipe.optim.lr = Schedule::constant(0.1);
+    recipe.optim.epsilon = 1e-12;
+    recipe.optim.clip_norm = 0.0;
+    recipe.objective.beta = Schedule::constant(100.0);
+    let folder = RunFolder::create(&home.path("run"), &recipe, None, "cpu").unwrap();
+    train(&home, &folder, 8);
+    // Weights so large that the next loss is not finite.
+    let path = folder.checkpoints().last().unwrap().path.join("state.safetensors");
+    let mut weights = latent_studio::models::io::Weights::read(&path).unwrap();
+    for (name, tensor) in &mut weights.tensors {
+        if name.starts_with("vae.") {
+            tensor.values.iter_mut().for_each(|v| *v = 1e30);
+        }
+    }
+    weights.write(&path).unwrap();
+    let mut file = folder.file().unwrap();
+    file.kimg = Some(1.0);
+    folder.write_file(&file).unwrap();
+    let mut rewound = 0;
+    let mut sink = |e: &RunEvent| rewound += u32::from(matches!(e, RunEvent::Rewound { .. }));
+    let options =
+        Options { cache: home.path("cache"), device: "cpu".into(), from: None, sink: &mut sink, stop: Cancel::new() };
+    let problem = session::run(&folder, options).unwrap_err();
+    assert_eq!(rewound, 3);
+    assert!(problem.what.contains("finite") && problem.remedy.is_some(), "{problem}");
+    // No state with such numbers was saved.
+    assert_eq!(folder.checkpoints().len(), 1);
+}
