@@ -24,11 +24,9 @@ impl Paths {
             return Self::under(Path::new(&home));
         }
         match directories::ProjectDirs::from("", "", "latent-studio") {
-            Some(dirs) => Self {
-                config: dirs.config_dir().into(),
-                data: dirs.data_dir().into(),
-                cache: dirs.cache_dir().into(),
-            },
+            Some(dirs) => {
+                Self { config: dirs.config_dir().into(), data: dirs.data_dir().into(), cache: dirs.cache_dir().into() }
+            }
             None => Self::under(&std::env::temp_dir().join("latent-studio")),
         }
     }

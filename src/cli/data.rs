@@ -48,9 +48,9 @@ fn survey(source: &str, json: bool) -> Result<()> {
                 *count += 1;
             }
         }
-        let labels: Vec<_> = s.labels.iter().zip(counts).map(|(name, count)| json!({ "name": name, "count": count })).collect();
-        let sizes: Vec<_> =
-            s.sizes.iter().map(|(w, h, n)| json!({ "width": w, "height": h, "count": n })).collect();
+        let labels: Vec<_> =
+            s.labels.iter().zip(counts).map(|(name, count)| json!({ "name": name, "count": count })).collect();
+        let sizes: Vec<_> = s.sizes.iter().map(|(w, h, n)| json!({ "width": w, "height": h, "count": n })).collect();
         let duplicates: Vec<_> = s
             .duplicates
             .iter()
@@ -72,7 +72,11 @@ fn survey(source: &str, json: bool) -> Result<()> {
     print_line(&format!("grey         {}", s.grey))?;
     print_line(&format!("transparent  {}", s.transparent))?;
     if !s.labels.is_empty() {
-        print_line(&format!("labels       {} ({})", s.labels.len(), s.labels.iter().take(8).cloned().collect::<Vec<_>>().join(", ")))?;
+        print_line(&format!(
+            "labels       {} ({})",
+            s.labels.len(),
+            s.labels.iter().take(8).cloned().collect::<Vec<_>>().join(", ")
+        ))?;
     }
     print_line(&format!("duplicates   {extra} in {} groups", s.duplicates.len()))?;
     print_line(&format!("broken       {}", s.broken.len()))?;

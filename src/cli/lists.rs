@@ -91,7 +91,11 @@ fn verdict(id: &str) -> DeviceReport {
         Ok(probe) => {
             let right = probe.difference <= device::TOLERANCE;
             let reason = if !right {
-                format!("Computes wrong numbers: off by {:.2e} where {:.0e} is allowed", probe.difference, device::TOLERANCE)
+                format!(
+                    "Computes wrong numbers: off by {:.2e} where {:.0e} is allowed",
+                    probe.difference,
+                    device::TOLERANCE
+                )
             } else if probe.software {
                 "A software renderer: slower than the CPU itself".into()
             } else if id == "cpu" {
@@ -108,7 +112,14 @@ fn verdict(id: &str) -> DeviceReport {
                 gmacs_per_s: Some(probe.gmacs_per_s),
             }
         }
-        Err(problem) => DeviceReport { id: id.into(), name, usable: false, reason: problem.to_string(), gpu: false, gmacs_per_s: None },
+        Err(problem) => DeviceReport {
+            id: id.into(),
+            name,
+            usable: false,
+            reason: problem.to_string(),
+            gpu: false,
+            gmacs_per_s: None,
+        },
     }
 }
 
@@ -261,12 +272,15 @@ impl LibraryTask {
             }
             Self::Show { id, json } => {
                 let item = open()?.item(id)?.ok_or_else(|| {
-                    Problem::usage("There is no kept picture of this number").of(id.to_string()).try_this("`latent-studio library list`")
+                    Problem::usage("There is no kept picture of this number")
+                        .of(id.to_string())
+                        .try_this("`latent-studio library list`")
                 })?;
                 if json {
                     return print_json(&item);
                 }
-                let text = serde_json::to_string_pretty(&item).map_err(|e| Problem::failed("This cannot be told").because(e))?;
+                let text = serde_json::to_string_pretty(&item)
+                    .map_err(|e| Problem::failed("This cannot be told").because(e))?;
                 print_line(&text)
             }
             Self::Path { json } => {

@@ -124,7 +124,8 @@ impl Sample {
         let options = match (self.grid, self.out) {
             (Some(file), _) => self.common.options("grid", file),
             (None, Some(folder)) => {
-                std::fs::create_dir_all(&folder).map_err(|e| Problem::io("This folder could not be made", &folder, &e))?;
+                std::fs::create_dir_all(&folder)
+                    .map_err(|e| Problem::io("This folder could not be made", &folder, &e))?;
                 self.common.options("png", folder)
             }
             (None, None) => return Err(Problem::usage("Give --grid FILE or --out DIR")),
@@ -160,7 +161,9 @@ impl Interpolate {
         let count = |s: &str| s.trim().parse::<usize>().ok().filter(|n| (1..=64).contains(n)).ok_or_else(bad);
         let (columns, rows) = (count(columns)?, count(rows)?);
         if self.corners.len() != 2 && self.corners.len() != 4 {
-            return Err(Problem::usage("A grid has two or four corners").of(format!("--corners with {}", self.corners.len())));
+            return Err(
+                Problem::usage("A grid has two or four corners").of(format!("--corners with {}", self.corners.len()))
+            );
         }
         let (model, device) = self.common.open(paths)?;
         let corners: Vec<Vec<f32>> = self.corners.iter().map(|&s| latent_from_seed(s, model.latent())).collect();
@@ -174,7 +177,8 @@ impl Interpolate {
 }
 
 fn mode(id: &str) -> Result<Mode> {
-    Mode::from_id(id).ok_or_else(|| Problem::usage("There is no such way between latents").of(id).try_this("Choose slerp or lerp"))
+    Mode::from_id(id)
+        .ok_or_else(|| Problem::usage("There is no such way between latents").of(id).try_this("Choose slerp or lerp"))
 }
 
 /// Arguments of `walk`.

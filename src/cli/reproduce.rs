@@ -47,7 +47,11 @@ impl Inspect {
             Latent::Seed { seed } => format!("seed {seed}"),
             Latent::Point { values } => format!("a point of {} numbers", values.len()),
         };
-        print_line(&format!("model       {} ({})", recipe.model, &recipe.model_hash.get(..12).unwrap_or(&recipe.model_hash)))?;
+        print_line(&format!(
+            "model       {} ({})",
+            recipe.model,
+            &recipe.model_hash.get(..12).unwrap_or(&recipe.model_hash)
+        ))?;
         print_line(&format!("latent      {latent}"))?;
         print_line(&format!("truncation  {}", recipe.truncation))?;
         print_line(&format!("made by     {} on {}", recipe.made_by, recipe.device))?;
@@ -86,7 +90,10 @@ impl Reproduce {
             Some(model) => model.clone(),
             None => find(&recipe, paths)?,
         };
-        let asked = self.device.clone().unwrap_or_else(|| if recipe.device.is_empty() { "cpu".into() } else { recipe.device.clone() });
+        let asked = self
+            .device
+            .clone()
+            .unwrap_or_else(|| if recipe.device.is_empty() { "cpu".into() } else { recipe.device.clone() });
         let model = LoadedModel::open(&name, paths, &device(&asked, paths))?;
         let same_model = model.info().hash == recipe.model_hash;
         let made = make(&model, &recipe)?;
@@ -121,7 +128,9 @@ impl Reproduce {
 /// The model with the recipe's hash, else the one with its name.
 fn find(recipe: &PictureRecipe, paths: &Paths) -> Result<String> {
     let all = catalog::list(paths);
-    if let Some(found) = all.iter().find(|m| m.hash == recipe.model_hash).or_else(|| all.iter().find(|m| m.name == recipe.model)) {
+    if let Some(found) =
+        all.iter().find(|m| m.hash == recipe.model_hash).or_else(|| all.iter().find(|m| m.name == recipe.model))
+    {
         return Ok(found.model.clone());
     }
     Err(Problem::data("The model that made this picture is not here")

@@ -101,7 +101,8 @@ impl Train {
             None => self.create(paths)?,
         };
         let file = folder.file()?;
-        let asked = if self.resume.is_some() && self.device == "auto" { file.device.as_str() } else { self.device.as_str() };
+        let asked =
+            if self.resume.is_some() && self.device == "auto" { file.device.as_str() } else { self.device.as_str() };
         let device = super::device(asked, paths);
         // A begun run needs its parent no more.
         let from = match file.from.as_deref().filter(|_| folder.checkpoints().is_empty()) {
@@ -111,8 +112,7 @@ impl Train {
         let ticker = out.clone().tick();
         let told = out.clone();
         let mut sink = move |event: &RunEvent| told.tell(event);
-        let options =
-            Options { cache: paths.prepared(), device, from, sink: &mut sink, stop: interrupt() };
+        let options = Options { cache: paths.prepared(), device, from, sink: &mut sink, stop: interrupt() };
         let outcome = session::run(&folder, options);
         out.done.store(true, Ordering::Relaxed);
         let _ = ticker.map(std::thread::JoinHandle::join);
@@ -139,7 +139,9 @@ impl Train {
             (Some(id), ..) => preset::find(id)
                 .ok_or_else(|| {
                     let known: Vec<&str> = preset::PRESETS.iter().map(|p| p.id).collect();
-                    Problem::usage("There is no preset of this name").of(id).try_this(format!("Choose one of: {}", known.join(", ")))
+                    Problem::usage("There is no preset of this name")
+                        .of(id)
+                        .try_this(format!("Choose one of: {}", known.join(", ")))
                 })?
                 .recipe(facts),
             (None, None, Some(parent)) => parent.recipe.clone(),
@@ -148,7 +150,10 @@ impl Train {
                 match preset::for_model(id) {
                     Some(preset) => preset.recipe(facts),
                     // The recipe names the mistake.
-                    None => Recipe { model: crate::recipe::ModelRecipe { id: id.into(), ..Default::default() }, ..Recipe::default() },
+                    None => Recipe {
+                        model: crate::recipe::ModelRecipe { id: id.into(), ..Default::default() },
+                        ..Recipe::default()
+                    },
                 }
             }
         };
@@ -164,7 +169,9 @@ impl Train {
         if let (Some(model), Some(parent)) = (&self.from, &parent) {
             recipe.parent = Some(Parent { model: model.clone(), hash: parent.hash.clone() });
         }
-        for (value, slot) in [(self.kimg, &mut recipe.run.kimg), (self.checkpoint_kimg, &mut recipe.run.checkpoint_kimg)] {
+        for (value, slot) in
+            [(self.kimg, &mut recipe.run.kimg), (self.checkpoint_kimg, &mut recipe.run.checkpoint_kimg)]
+        {
             if let Some(value) = value {
                 *slot = value;
             }
@@ -316,7 +323,11 @@ impl Output {
                         "score": info.score, "best": info.best,
                     }));
                 } else {
-                    self.bar.println(format!("Checkpoint at {:.1} kimg: {}", info.images as f64 / 1000.0, info.path.display()));
+                    self.bar.println(format!(
+                        "Checkpoint at {:.1} kimg: {}",
+                        info.images as f64 / 1000.0,
+                        info.path.display()
+                    ));
                 }
             }
             RunEvent::Message(problem) => {

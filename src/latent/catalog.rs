@@ -153,23 +153,28 @@ pub fn resolve(model: &str, paths: &Paths) -> Result<Source> {
 fn in_run(folder: &RunFolder, tag: Option<&str>) -> Result<Source> {
     let checkpoints = folder.checkpoints();
     let none = |what: &str| {
-        Problem::data(what).of(folder.dir().display().to_string()).try_this("`latent-studio models` lists what is there")
+        Problem::data(what)
+            .of(folder.dir().display().to_string())
+            .try_this("`latent-studio models` lists what is there")
     };
     let chosen = match tag {
         None => checkpoints.last(),
         Some("best") => checkpoints.iter().find(|c| c.best).or(checkpoints.last()),
         Some("latest") => checkpoints.last(),
         Some(kimg) => {
-            let kimg: f64 = kimg.trim_end_matches("kimg").parse().map_err(|_| {
-                Problem::usage("After @ comes best, latest or a number of kimg").of(format!("@{kimg}"))
-            })?;
+            let kimg: f64 = kimg
+                .trim_end_matches("kimg")
+                .parse()
+                .map_err(|_| Problem::usage("After @ comes best, latest or a number of kimg").of(format!("@{kimg}")))?;
             let nearest = checkpoints.iter().min_by(|a, b| {
                 let far = |c: &crate::train::report::CheckpointInfo| (c.images as f64 / 1000.0 - kimg).abs();
                 far(a).total_cmp(&far(b))
             });
             if nearest.is_some_and(|c| (c.images as f64 / 1000.0 - kimg).abs() > 0.5_f64.max(kimg * 0.01)) {
-                let kept: Vec<String> = checkpoints.iter().map(|c| format!("{:.1}", c.images as f64 / 1000.0)).collect();
-                return Err(none("This run keeps no checkpoint at that place").try_this(format!("Kept are: {}", kept.join(", "))));
+                let kept: Vec<String> =
+                    checkpoints.iter().map(|c| format!("{:.1}", c.images as f64 / 1000.0)).collect();
+                return Err(none("This run keeps no checkpoint at that place")
+                    .try_this(format!("Kept are: {}", kept.join(", "))));
             }
             nearest
         }
@@ -258,7 +263,13 @@ pub fn import(path: &Path, paths: &Paths) -> Result<ModelInfo> {
         .unwrap_or(wanted);
     let target = folder.join(format!("{name}.safetensors"));
     weights.write(&target)?;
-    Ok(ModelInfo { model: name.clone(), name, shipped: false, bytes: fs::metadata(&target).map_or(0, |m| m.len()), ..info })
+    Ok(ModelInfo {
+        model: name.clone(),
+        name,
+        shipped: false,
+        bytes: fs::metadata(&target).map_or(0, |m| m.len()),
+        ..info
+    })
 }
 
 /// Moves an imported model to the trash of the system.
@@ -270,8 +281,9 @@ pub fn trash(model: &str, paths: &Paths) -> Result<()> {
     if !path.is_file() {
         return Err(Problem::usage("Only imported models and runs can be deleted").of(model));
     }
-    trash::delete(&path)
-        .map_err(|e| Problem::failed("This model could not be moved to the trash").of(path.display().to_string()).because(e))
+    trash::delete(&path).map_err(|e| {
+        Problem::failed("This model could not be moved to the trash").of(path.display().to_string()).because(e)
+    })
 }
 
 /// Writes a model's snapshot to a file: safetensors, with what it is inside.

@@ -310,7 +310,9 @@ impl Recipe {
     /// The text is no recipe, has an unknown field, or comes from a newer studio.
     pub fn from_json(text: &str) -> Result<Self> {
         let bad = |e: serde_json::Error| {
-            Problem::usage("This is not a recipe").because(e).try_this("`latent-studio recipe schema` lists every setting")
+            Problem::usage("This is not a recipe")
+                .because(e)
+                .try_this("`latent-studio recipe schema` lists every setting")
         };
         let value: serde_json::Value = serde_json::from_str(text).map_err(bad)?;
         let format = value.get("format").and_then(serde_json::Value::as_u64).unwrap_or(u64::from(FORMAT));
@@ -342,9 +344,11 @@ impl Recipe {
                 .try_this("Choose 16 to 256 in steps of 4"));
         }
         if family == Family::Gan && self.model.id == "dcgan" && (self.objective.r1 || self.objective.r2) {
-            return Err(Problem::usage("A critic with batch norm takes no gradient penalty: its samples depend on each other")
-                .of("objective.r1, objective.r2")
-                .try_this("Switch both off, or choose res-gan"));
+            return Err(Problem::usage(
+                "A critic with batch norm takes no gradient penalty: its samples depend on each other",
+            )
+            .of("objective.r1, objective.r2")
+            .try_this("Switch both off, or choose res-gan"));
         }
         Ok(())
     }

@@ -23,7 +23,8 @@ pub fn set(recipe: &mut Recipe, key: &str, value: Value) -> Result<()> {
             None => "`latent-studio recipe schema` lists every setting".into(),
         })
     };
-    let mut whole = serde_json::to_value(&*recipe).map_err(|e| Problem::failed("The recipe could not be read").because(e))?;
+    let mut whole =
+        serde_json::to_value(&*recipe).map_err(|e| Problem::failed("The recipe could not be read").because(e))?;
     // `parent` is kept by the studio, not set by hand.
     if key == "format" || key.starts_with("parent") {
         return Err(unknown());

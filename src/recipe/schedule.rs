@@ -83,9 +83,7 @@ impl<'de> Deserialize<'de> for Schedule {
         }
         Ok(match Either::deserialize(deserializer)? {
             Either::Number(v) => Self::constant(v),
-            Either::Full(f) => {
-                Self { start: f.start, end: f.end.unwrap_or(f.start), kimg: f.kimg, curve: f.curve }
-            }
+            Either::Full(f) => Self { start: f.start, end: f.end.unwrap_or(f.start), kimg: f.kimg, curve: f.curve },
         })
     }
 }

@@ -61,9 +61,10 @@ pub fn open(id: &str) -> Result<Device> {
         "cuda" => Ok(Device::cuda(_index.unwrap_or(0))),
         #[cfg(feature = "wgpu")]
         "vulkan" | "metal" | "dx12" | "gl" => open_wgpu(kind, _index, id),
-        _ => Err(Problem::usage("There is no device of this name")
-            .of(id)
-            .try_this(format!("Choose one of: auto, {}", candidates().iter().map(|c| c.0.as_str()).collect::<Vec<_>>().join(", ")))),
+        _ => Err(Problem::usage("There is no device of this name").of(id).try_this(format!(
+            "Choose one of: auto, {}",
+            candidates().iter().map(|c| c.0.as_str()).collect::<Vec<_>>().join(", ")
+        ))),
     }
 }
 
@@ -179,7 +180,8 @@ pub fn probe_one(id: &str) -> Result<Probe> {
     let (mine, gmacs_per_s) = run(&device)?;
     let difference = if id == "cpu" { 0.0 } else { difference(&run(&Device::flex())?.0, &mine) };
     let lower = name.to_lowercase();
-    let software = ["llvmpipe", "swiftshader", "software", "lavapipe", "basic render"].iter().any(|s| lower.contains(s));
+    let software =
+        ["llvmpipe", "swiftshader", "software", "lavapipe", "basic render"].iter().any(|s| lower.contains(s));
     Ok(Probe { name, software, difference, gmacs_per_s })
 }
 

@@ -101,13 +101,8 @@ impl RunFolder {
             let path = dir.join(sub);
             fs::create_dir_all(&path).map_err(|e| Problem::io("This folder could not be made", &path, &e))?;
         }
-        let file = RunFile {
-            created: unix_now(),
-            device: device.into(),
-            from: from.map(Into::into),
-            name: None,
-            kimg: None,
-        };
+        let file =
+            RunFile { created: unix_now(), device: device.into(), from: from.map(Into::into), name: None, kimg: None };
         this.write_file(&file)?;
         write_atomically(&this.recipe_path(), recipe.to_json().as_bytes())?;
         Ok(this)
@@ -170,8 +165,7 @@ impl RunFolder {
     /// The file is missing or damaged.
     pub fn recipe(&self) -> Result<Recipe> {
         let path = self.recipe_path();
-        let text =
-            fs::read_to_string(&path).map_err(|e| Problem::io("This recipe could not be read", &path, &e))?;
+        let text = fs::read_to_string(&path).map_err(|e| Problem::io("This recipe could not be read", &path, &e))?;
         Recipe::from_json(&text).map_err(|p| p.of(path.display().to_string()))
     }
 
@@ -233,8 +227,7 @@ impl RunFolder {
 
     /// Whether a process trains this run now.
     pub fn is_locked(&self) -> bool {
-        File::open(self.dir.join("lock"))
-            .is_ok_and(|f| matches!(f.try_lock_shared(), Err(TryLockError::WouldBlock)))
+        File::open(self.dir.join("lock")).is_ok_and(|f| matches!(f.try_lock_shared(), Err(TryLockError::WouldBlock)))
     }
 
     /// Asks something of the run; taken after the step it is at.
@@ -272,13 +265,8 @@ impl RunFolder {
     pub fn append_telemetry(&self) -> Result<File> {
         let path = self.telemetry_path();
         let fail = |e: &std::io::Error| Problem::io("The run's telemetry could not be opened", &path, e);
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .read(true)
-            .write(true)
-            .open(&path)
-            .map_err(|e| fail(&e))?;
+        let mut file =
+            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(|e| fail(&e))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes).map_err(|e| fail(&e))?;
         let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
@@ -438,8 +426,8 @@ fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
 }
 
 fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
-    let text =
-        serde_json::to_vec_pretty(value).map_err(|e| Problem::failed("This could not be written as JSON").because(e))?;
+    let text = serde_json::to_vec_pretty(value)
+        .map_err(|e| Problem::failed("This could not be written as JSON").because(e))?;
     write_atomically(path, &text)
 }
 
@@ -513,8 +501,11 @@ mod tests {
         append(&mut file, &RunEvent::Rewound { images: 20 }).unwrap();
         append(&mut file, &reading(25)).unwrap();
         assert_eq!(run.telemetry_from(offset).0.len(), 2);
-        let images: Vec<u64> =
-            run.history().iter().filter_map(|e| if let RunEvent::Reading(r) = e { Some(r.images) } else { None }).collect();
+        let images: Vec<u64> = run
+            .history()
+            .iter()
+            .filter_map(|e| if let RunEvent::Reading(r) = e { Some(r.images) } else { None })
+            .collect();
         assert_eq!(images, [10, 20, 25]);
     }
 

@@ -95,9 +95,7 @@ impl GanTrainer {
             let gamma = objective.gamma.at(images);
             // Both penalties in one pass over twice the pictures: a mean over 2n of 2γ is the sum of two means of γ.
             let (value, surrogate) = match (objective.r1, objective.r2) {
-                (true, true) => {
-                    penalty::zero_centred(&self.critic, Tensor::cat(vec![real_d, fake_d], 0), 2.0 * gamma)
-                }
+                (true, true) => penalty::zero_centred(&self.critic, Tensor::cat(vec![real_d, fake_d], 0), 2.0 * gamma),
                 (true, false) => penalty::zero_centred(&self.critic, real_d, gamma),
                 _ => penalty::zero_centred(&self.critic, fake_d, gamma),
             };

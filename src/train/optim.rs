@@ -97,7 +97,11 @@ impl AdamState {
     pub fn fits(&self, sizes: &[usize]) -> Result<()> {
         let mine: Vec<usize> = self.moments.iter().map(|(m, _)| m.len()).collect();
         // Before the first step there are no moments.
-        if mine.is_empty() || mine == sizes { Ok(()) } else { Err(Problem::data("The optimiser's state does not fit the model")) }
+        if mine.is_empty() || mine == sizes {
+            Ok(())
+        } else {
+            Err(Problem::data("The optimiser's state does not fit the model"))
+        }
     }
 }
 

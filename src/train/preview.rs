@@ -38,7 +38,8 @@ pub fn save(folder: &Path, preview: &Preview) -> Result<PathBuf> {
     let file = path(folder, preview.images);
     let cells: Vec<Picture> =
         preview.samples.iter().chain(&preview.reals).chain(&preview.reconstructions).cloned().collect();
-    let fail = |e: String| Problem::failed("The samples could not be written").of(file.display().to_string()).because(e);
+    let fail =
+        |e: String| Problem::failed("The samples could not be written").of(file.display().to_string()).because(e);
     let first = cells.first().ok_or_else(|| fail("there are none".into()))?;
     let layout = Layout {
         images: preview.images,
@@ -91,7 +92,10 @@ pub fn load(folder: &Path, images: u64) -> Result<Preview> {
     let (w, h) = (layout.width, layout.height);
     let columns = (COLUMNS as usize).min(total.max(1));
     let rows = total.div_ceil(columns) as u64;
-    if w == 0 || h == 0 || u64::from(w) * columns as u64 != u64::from(sheet.width) || u64::from(h) * rows != u64::from(sheet.height)
+    if w == 0
+        || h == 0
+        || u64::from(w) * columns as u64 != u64::from(sheet.width)
+        || u64::from(h) * rows != u64::from(sheet.height)
     {
         return Err(bad("its size does not fit its layout".into()));
     }

@@ -196,7 +196,8 @@ fn work(
                     fit.fresh.len()
                 ))
                 .info();
-                let note = if fit.fresh.is_empty() { note } else { note.because(format!("fresh: {}", fit.fresh.join(", "))) };
+                let note =
+                    if fit.fresh.is_empty() { note } else { note.because(format!("fresh: {}", fit.fresh.join(", "))) };
                 session.tell(&RunEvent::Message(note));
             }
         }
@@ -348,15 +349,15 @@ fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, stop: &Canc
             .map_err(|e| Problem::failed("A thread could not be started").because(e))?;
         for (stage, done, total) in receive {
             if session.due() {
-                session.progress.stage =
-                    if total > 0 { format!("{stage} {done} of {total}") } else { stage };
+                session.progress.stage = if total > 0 { format!("{stage} {done} of {total}") } else { stage };
                 session.status(None);
             }
         }
         worker.join().unwrap_or_else(|_| Err(Problem::failed("Preparing the pictures failed unexpectedly")))
     })?;
     if !prepared.broken().is_empty() {
-        let names: Vec<String> = prepared.broken().iter().take(5).map(|b| format!("{}: {}", b.file, b.reason)).collect();
+        let names: Vec<String> =
+            prepared.broken().iter().take(5).map(|b| format!("{}: {}", b.file, b.reason)).collect();
         let note = Problem::data(format!("{} files could not be used and are left out", prepared.broken().len()))
             .because(names.join("; "))
             .warning();
@@ -447,12 +448,8 @@ fn show(session: &mut Session<'_>, course: &Course, prepared: &Prepared, heldout
     };
     let mut values = course.trainer.inspect(&heldout.bytes, heldout.count);
     values.retain(|v| v.1.is_finite());
-    let reading = Reading {
-        step: course.saved.step,
-        images: course.saved.images,
-        seconds: course.saved.seconds,
-        values,
-    };
+    let reading =
+        Reading { step: course.saved.step, images: course.saved.images, seconds: course.saved.seconds, values };
     session.tell(&RunEvent::Reading(reading));
     match preview::save(&session.folder.previews_dir(), &preview) {
         Ok(_) => session.tell(&RunEvent::Preview { images: preview.images }),
@@ -470,7 +467,8 @@ fn score(course: &Course, prepared: &Prepared, heldout: &Heldout) -> Option<f64>
             let indices = if heldout.count >= 64 { prepared.heldout() } else { prepared.train() };
             let (_, reals) = real_pictures(prepared, indices, 256);
             let dim = course.recipe.model.latent as usize;
-            let latents: Vec<Vec<f32>> = (0..reals.len() as u64).map(|i| latent_from_seed(1_000_000 + i, dim)).collect();
+            let latents: Vec<Vec<f32>> =
+                (0..reals.len() as u64).map(|i| latent_from_seed(1_000_000 + i, dim)).collect();
             sliced::distance(&reals, &course.trainer.samples(&latents), 64).filter(|d| d.is_finite())
         }
     }

@@ -8,8 +8,26 @@ const TINY: &[&str] = &["--set", "model.width=16", "--set", "model.narrow=8", "-
 
 fn train(home: &Home, source: &str, model: &str, out: &str, kimg: &str) -> Vec<serde_json::Value> {
     let mut arguments = vec![
-        "train", "--data", source, "--model", model, "--resolution", "16", "--kimg", kimg, "--batch", "8", "--seed", "3",
-        "--checkpoint-kimg", "0.04", "--device", "cpu", "--out", out, "--json",
+        "train",
+        "--data",
+        source,
+        "--model",
+        model,
+        "--resolution",
+        "16",
+        "--kimg",
+        kimg,
+        "--batch",
+        "8",
+        "--seed",
+        "3",
+        "--checkpoint-kimg",
+        "0.04",
+        "--device",
+        "cpu",
+        "--out",
+        out,
+        "--json",
     ];
     arguments.extend(TINY);
     lines(&home.ok(&arguments))
@@ -44,7 +62,19 @@ fn train_sample_and_reproduce() {
     let picture = image::open(&grid).unwrap();
     assert_eq!((picture.width(), picture.height()), (3 * 17 + 1, 2 * 17 + 1));
     let single = home.path("single");
-    home.ok(&["sample", "--model", run, "--count", "2", "--seed", "9", "--out", single.to_str().unwrap(), "--scale", "3"]);
+    home.ok(&[
+        "sample",
+        "--model",
+        run,
+        "--count",
+        "2",
+        "--seed",
+        "9",
+        "--out",
+        single.to_str().unwrap(),
+        "--scale",
+        "3",
+    ]);
     let files: Vec<_> = std::fs::read_dir(&single).unwrap().map(|e| e.unwrap().path()).collect();
     assert_eq!(files.len(), 2);
     for file in files.iter().chain([&grid]) {
@@ -61,11 +91,32 @@ fn train_sample_and_reproduce() {
     assert_eq!(event(&resumed, "started")[0]["kimg"], 0.08);
     assert_eq!(event(&resumed, "finished")[0]["kimg"], 0.12);
     let interpolated = home.path("between.png");
-    home.ok(&["interpolate", "--model", run, "--corners", "1,2,3,4", "--size", "4x3", "--out", interpolated.to_str().unwrap()]);
+    home.ok(&[
+        "interpolate",
+        "--model",
+        run,
+        "--corners",
+        "1,2,3,4",
+        "--size",
+        "4x3",
+        "--out",
+        interpolated.to_str().unwrap(),
+    ]);
     assert_eq!(image::open(&interpolated).unwrap().width(), 4 * 17 + 1);
     for film in ["walk.gif", "walk.mp4", "walk.png"] {
         let film = home.path(film);
-        home.ok(&["walk", "--model", run, "--seeds", "1,2", "--frames", "5", "--loop", "--out", film.to_str().unwrap()]);
+        home.ok(&[
+            "walk",
+            "--model",
+            run,
+            "--seeds",
+            "1,2",
+            "--frames",
+            "5",
+            "--loop",
+            "--out",
+            film.to_str().unwrap(),
+        ]);
         assert!(film.metadata().unwrap().len() > 100);
     }
 }
@@ -86,7 +137,17 @@ fn a_vae_reconstructs_and_is_a_base_to_begin_from() {
 
     let child = home.path("child");
     let mut arguments = vec![
-        "train", "--data", &source, "--from", run, "--kimg", "0.016", "--device", "cpu", "--out", child.to_str().unwrap(),
+        "train",
+        "--data",
+        &source,
+        "--from",
+        run,
+        "--kimg",
+        "0.016",
+        "--device",
+        "cpu",
+        "--out",
+        child.to_str().unwrap(),
         "--json",
     ];
     arguments.extend(["--set", "model.latent=7"]);

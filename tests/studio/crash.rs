@@ -9,8 +9,27 @@ use crate::common::{Home, lines, pictures};
 
 fn arguments<'a>(source: &'a str, run: &'a str) -> Vec<&'a str> {
     vec![
-        "train", "--data", source, "--model", "res-gan", "--resolution", "16", "--kimg", "100", "--batch", "4",
-        "--checkpoint-kimg", "0.02", "--device", "cpu", "--set", "model.width=16", "--set", "model.narrow=8", "--out", run,
+        "train",
+        "--data",
+        source,
+        "--model",
+        "res-gan",
+        "--resolution",
+        "16",
+        "--kimg",
+        "100",
+        "--batch",
+        "4",
+        "--checkpoint-kimg",
+        "0.02",
+        "--device",
+        "cpu",
+        "--set",
+        "model.width=16",
+        "--set",
+        "model.narrow=8",
+        "--out",
+        run,
         "--json",
     ]
 }

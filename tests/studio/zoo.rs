@@ -37,13 +37,8 @@ fn train(home: &Home, folder: &RunFolder, images: u64) -> Vec<RunEvent> {
     folder.write_file(&file).unwrap();
     let mut events = Vec::new();
     let mut sink = |e: &RunEvent| events.push(e.clone());
-    let options = Options {
-        cache: home.path("cache"),
-        device: "cpu".into(),
-        from: None,
-        sink: &mut sink,
-        stop: Cancel::new(),
-    };
+    let options =
+        Options { cache: home.path("cache"), device: "cpu".into(), from: None, sink: &mut sink, stop: Cancel::new() };
     assert_eq!(session::run(folder, options).unwrap(), Outcome::Finished);
     events
 }
@@ -61,7 +56,8 @@ fn every_model_trains_at_odd_sizes_and_resumes_to_the_last_bit() {
         for resolution in [20, 36] {
             let recipe = small(spec.id, &source, resolution);
             let make = |name: &str| {
-                RunFolder::create(&home.path(&format!("{}-{resolution}-{name}", spec.id)), &recipe, None, "cpu").unwrap()
+                RunFolder::create(&home.path(&format!("{}-{resolution}-{name}", spec.id)), &recipe, None, "cpu")
+                    .unwrap()
             };
             let whole = make("whole");
             train(&home, &whole, 24);
