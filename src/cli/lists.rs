@@ -29,6 +29,12 @@ pub struct Models {
     /// File for --export
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Name inside the exported file
+    #[arg(long, requires = "export")]
+    name: Option<String>,
+    /// JSON file with the card of the exported model: summary, data, data_licence, licence, hours, device, scores
+    #[arg(long, value_name = "FILE", requires = "export")]
+    card: Option<PathBuf>,
     /// Copy a model file into the studio
     #[arg(long, value_name = "FILE")]
     import: Option<PathBuf>,
@@ -38,7 +44,15 @@ impl Models {
     /// Lists, exports or imports.
     pub fn run(self, paths: &Paths) -> Result<()> {
         if let (Some(model), Some(out)) = (&self.export, &self.out) {
-            catalog::export(model, out, paths)?;
+            let card = match &self.card {
+                Some(file) => {
+                    let text = std::fs::read_to_string(file).map_err(|e| Problem::io("This card could not be read", file, &e))?;
+                    let bad = |e| Problem::data("This card is not one").of(file.display().to_string()).because(e);
+                    Some(serde_json::from_str(&text).map_err(bad)?)
+                }
+                None => None,
+            };
+            catalog::export_as(model, out, self.name.as_deref(), card, paths)?;
             return print_line(&out.display().to_string());
         }
         if let Some(file) = &self.import {

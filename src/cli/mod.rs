@@ -89,8 +89,8 @@ pub fn main() -> ExitCode {
 
 #[cfg(feature = "gui")]
 fn window(paths: Paths) -> Result<()> {
-    let engine = crate::engine::StudioEngine::start(paths.clone())?;
-    crate::ui::open(Box::new(engine), paths)
+    let engine = crate::engine::studio::StudioEngine::start(crate::engine::studio::Options::of_user(paths.clone()))?;
+    crate::ui::open(Box::new(engine), &paths)
 }
 
 #[cfg(not(feature = "gui"))]

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::model::{info_from, info_of};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
-use crate::models::info::ModelInfo;
+use crate::models::info::{ModelCard, ModelInfo};
 use crate::models::io::Weights;
 use crate::train::checkpoint::{METADATA, SNAPSHOT};
 use crate::train::folder::RunFolder;
@@ -291,6 +291,25 @@ pub fn trash(model: &str, paths: &Paths) -> Result<()> {
 /// # Errors
 /// There is no such model, or the file cannot be written.
 pub fn export(model: &str, out: &Path, paths: &Paths) -> Result<()> {
-    let (weights, _) = resolve(model, paths)?.read()?;
+    export_as(model, out, None, None, paths)
+}
+
+/// As [`export`], under another name and with another card, if given.
+///
+/// # Errors
+/// As [`export`].
+pub fn export_as(model: &str, out: &Path, name: Option<&str>, card: Option<ModelCard>, paths: &Paths) -> Result<()> {
+    let (mut weights, mut info) = resolve(model, paths)?.read()?;
+    if let Some(name) = name {
+        info.name = name.into();
+        info.recipe.name = name.into();
+    }
+    if card.is_some() {
+        info.card = card;
+    }
+    // Where it lay on this computer is nobody else's business.
+    info.model = String::new();
+    let text = serde_json::to_string(&info).map_err(|e| Problem::failed("The model's card could not be written").because(e))?;
+    weights.metadata.insert(METADATA.into(), text);
     weights.write(out)
 }
