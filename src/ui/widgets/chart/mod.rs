@@ -116,7 +116,7 @@ pub struct Flag {
     pub step: u64,
     /// Pictures seen by then.
     pub images: u64,
-    /// What it was, for example "Learning rate 0.0004 → 0.0002".
+    /// What it was, for example "Learning rate 0.0004 to 0.0002".
     pub text: String,
 }
 

@@ -26,7 +26,7 @@ fn app(ui: &mut Ui, state: &mut State) {
     state.cursor.begin();
     ui.horizontal(|ui| state.settings.controls(ui));
     let lines = lines(&state.series);
-    let flags = [Flag { step: 200, images: 6400, text: "Learning rate 0.0004 → 0.0002".into() }];
+    let flags = [Flag { step: 200, images: 6400, text: "Learning rate 0.0004 to 0.0002".into() }];
     ui.allocate_ui(vec2(600.0, 220.0), |ui| {
         let export = state.chart.show(ui, "Losses", &lines, &flags, &state.settings, &mut state.cursor);
         state.export = export.or(state.export);
@@ -112,11 +112,12 @@ fn the_picture_shows_both_colours() {
 #[test]
 fn a_million_points_cost_little_once_drawn() {
     let mut harness = harness(1_000_000);
-    let begin = std::time::Instant::now();
+    let mut quickest = f64::INFINITY;
     for _ in 0..10 {
+        let begin = std::time::Instant::now();
         harness.step();
+        quickest = quickest.min(begin.elapsed().as_secs_f64());
     }
-    let frame = begin.elapsed().as_secs_f64() / 10.0;
-    // Unoptimised builds are many times slower than what ships.
-    assert!(frame < if cfg!(debug_assertions) { 0.25 } else { 0.02 }, "{frame} s a frame");
+    // The quickest, as other work on the machine must not fail this; unoptimised builds are many times slower.
+    assert!(quickest < if cfg!(debug_assertions) { 0.25 } else { 0.008 }, "{quickest} s a frame with two charts");
 }

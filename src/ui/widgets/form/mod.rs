@@ -47,6 +47,8 @@ pub struct FormOptions<'a> {
     pub hide: &'a [&'a str],
     /// What is wrong, shown at the setting it names.
     pub problem: Option<&'a Problem>,
+    /// All settings at once, without folding groups.
+    pub flat: bool,
 }
 
 /// A form's own state: what is being dragged or typed.
@@ -73,10 +75,10 @@ impl Form {
                 && applies(recipe, f.key)
         };
         let mut change = None;
-        for field in FIELDS.iter().filter(shown).filter(|f| f.common) {
+        for field in FIELDS.iter().filter(shown).filter(|f| f.common || options.flat) {
             self.field(ui, field, options, &mut change);
         }
-        for group in Group::iter() {
+        for group in Group::iter().filter(|_| !options.flat) {
             let fields: Vec<&Field> = FIELDS.iter().filter(shown).filter(|f| !f.common && f.group == group).collect();
             if fields.is_empty() {
                 continue;

@@ -25,6 +25,7 @@ fn app(ui: &mut Ui, state: &mut State) {
         groups: &[],
         hide: &["data.source"],
         problem: problem.as_ref(),
+        flat: false,
     };
     egui::ScrollArea::vertical().show(ui, |ui| {
         ui.set_width(256.0);

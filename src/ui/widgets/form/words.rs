@@ -73,7 +73,7 @@ pub fn value_text(field: &Field, value: &Value) -> String {
             if kimg <= 0.0 || start == end {
                 with_unit(short(start))
             } else {
-                format!("{} → {} over {} kimg", short(start), short(end), short(kimg))
+                format!("{} to {} over {} kimg", short(start), short(end), short(kimg))
             }
         }
         (_, Value::Number(n)) if field.key == "seed" => n.to_string(),
@@ -97,7 +97,7 @@ mod tests {
         assert_eq!(text("optim.lr", json!({"start": 4e-4, "end": 4e-4, "kimg": 0.0, "curve": "cosine"})), "4e-4");
         assert_eq!(
             text("objective.gamma", json!({"start": 2.0, "end": 0.2, "kimg": 50.0, "curve": "cosine"})),
-            "2 → 0.2 over 50 kimg"
+            "2 to 0.2 over 50 kimg"
         );
         assert_eq!(text("data.resolution", json!(32)), "32 px");
         assert_eq!(text("data.channels", json!("rgb")), "RGB");

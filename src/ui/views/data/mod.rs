@@ -1,0 +1,370 @@
+//! Data: sources on the left, their pictures in the middle, preparation on the right.
+
+mod inspect;
+mod pictures;
+mod sources;
+mod thumbs;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egui::{Frame, Key, Margin, Panel, Ui};
+use serde_json::{Value, json};
+
+use super::{Cx, KeyHelp, View, ViewId};
+use crate::base::Problem;
+use crate::data::report::Survey;
+use crate::engine::{Command, Event, JobId};
+use crate::recipe::preset::{Facts, PRESETS};
+use crate::recipe::{DataRecipe, Recipe};
+use crate::ui::action::{Action, Parcel};
+use crate::ui::command::UiCommand;
+use crate::ui::state::Studio;
+use crate::ui::theme;
+use crate::ui::widgets::drop_target::{DropState, PURPOSE};
+use crate::ui::widgets::form::Form;
+use crate::ui::widgets::picture_grid::PictureGrid;
+use pictures::Filter;
+pub(super) use sources::{BUILT_IN, built_in_title, short_name};
+pub(super) use thumbs::Thumbs;
+
+/// Width of the list of sources, in points.
+const SOURCES: f32 = 208.0;
+/// Height of a toolbar, in points.
+const TOOLBAR: f32 = 40.0;
+/// Narrower than this the list of sources stands above.
+const NARROW: f32 = 620.0;
+
+/// A toolbar on top of the view; what follows has the rest of the room.
+pub(super) fn bar<R>(ui: &mut Ui, id: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
+    let panel = Panel::top(id.to_owned()).exact_size(TOOLBAR).resizable(false).show_separator_line(false);
+    panel.frame(Frame::NONE).show(ui, |ui| theme::toolbar(ui, add)).inner
+}
+
+/// The view.
+pub struct DataView {
+    /// What is to be trained on: source and preparation.
+    recipe: Recipe,
+    job: Option<JobId>,
+    grid: PictureGrid,
+    thumbs: Thumbs,
+    filter: Filter,
+    label: Option<u32>,
+    /// Places in the survey that are shown, and what they were chosen for.
+    shown: Vec<u32>,
+    shown_for: Option<(String, Filter, Option<u32>, u64)>,
+    /// Places that are left out; the recipe keeps their names.
+    excluded: BTreeSet<u32>,
+    excluded_revision: u64,
+    preview: inspect::Preview,
+    form: Form,
+    drop: DropState,
+    ask_again: bool,
+}
+
+impl Default for DataView {
+    fn default() -> Self {
+        Self {
+            recipe: Recipe::default(),
+            job: None,
+            grid: PictureGrid::new(88.0),
+            thumbs: Thumbs::default(),
+            filter: Filter::All,
+            label: None,
+            shown: Vec::new(),
+            shown_for: None,
+            excluded: BTreeSet::new(),
+            excluded_revision: 0,
+            preview: inspect::Preview::default(),
+            form: Form::default(),
+            drop: DropState::default(),
+            ask_again: false,
+        }
+    }
+}
+
+impl DataView {
+    fn source(&self) -> Option<&str> {
+        Some(self.recipe.data.source.as_str()).filter(|s| !s.is_empty())
+    }
+
+    fn survey(&self, studio: &Studio) -> Option<Arc<Survey>> {
+        self.source().and_then(|s| studio.surveys.get(s)).cloned()
+    }
+
+    /// Turns to a source and looks through it, unless that was done before.
+    fn choose(&mut self, source: &str, cx: &mut Cx<'_>) {
+        let source = source.trim();
+        if source.is_empty() {
+            return;
+        }
+        if self.recipe.data.source != source {
+            self.recipe.data = DataRecipe { source: source.into(), ..DataRecipe::default() };
+            self.excluded.clear();
+            self.excluded_revision += 1;
+            (self.filter, self.label) = (Filter::All, None);
+            self.grid.selection.clear();
+            self.preview = inspect::Preview::default();
+            self.thumbs.turn_to(source);
+            if let Some(survey) = cx.studio.surveys.get(source) {
+                self.suit(&survey.clone());
+            }
+        }
+        self.survey_if_needed(cx, false);
+    }
+
+    fn survey_if_needed(&mut self, cx: &mut Cx<'_>, again: bool) {
+        let Some(source) = self.source().map(str::to_owned) else { return };
+        let running = self.job.and_then(|j| cx.studio.jobs.get(&j)).is_some_and(|j| !j.ended);
+        if (again || !cx.studio.surveys.contains_key(&source)) && !running {
+            let job = cx.new_job();
+            self.job = Some(job);
+            cx.send(Command::Survey { job, source });
+        }
+    }
+
+    /// Settings that suit what was found: grey stays grey, small stays small.
+    fn suit(&mut self, survey: &Survey) {
+        let data = &mut self.recipe.data;
+        let usable = survey.entries.len() as u64;
+        if usable > 0 && survey.grey == usable {
+            data.channels = crate::base::Channels::Grey;
+        }
+        // The most frequent size tells what it was made for; letters and clothes of 28 pixels stay at 28.
+        if let Some(&(w, h, _)) = survey.sizes.first() {
+            let side = w.min(h);
+            data.resolution = match side {
+                0..=16 => 16,
+                17..=40 => (side / 4 * 4).max(16),
+                41..=511 => 32,
+                _ => 64,
+            };
+        }
+        data.drop_duplicates = survey.duplicates.iter().any(|d| d.exact);
+    }
+
+    /// Pictures that would be trained on.
+    fn usable(&self, survey: &Survey) -> u64 {
+        let mut out = survey.entries.len() as u64 - self.excluded.len() as u64;
+        if self.recipe.data.drop_duplicates {
+            let spare = |d: &crate::data::report::DuplicateGroup| {
+                d.entries.iter().filter(|i| !self.excluded.contains(i)).count().saturating_sub(1) as u64
+            };
+            out = out.saturating_sub(survey.duplicates.iter().map(spare).sum());
+        }
+        match self.recipe.data.limit {
+            0 => out,
+            limit => out.min(u64::from(limit)),
+        }
+    }
+
+    /// Leaves pictures out, or takes them again.
+    fn exclude(&mut self, survey: &Survey, places: &[u32], out: bool, cx: &mut Cx<'_>) {
+        if places.is_empty() {
+            return;
+        }
+        let label = if out { "leave out pictures" } else { "take pictures again" };
+        cx.undo_point(ViewId::Data, label, self.snapshot());
+        for place in places {
+            if out {
+                self.excluded.insert(*place);
+            } else {
+                self.excluded.remove(place);
+            }
+        }
+        self.name_excluded(survey);
+    }
+
+    fn name_excluded(&mut self, survey: &Survey) {
+        let name = |i: &u32| survey.entries.get(*i as usize).map(|e| e.name.clone());
+        self.recipe.data.exclude = self.excluded.iter().filter_map(name).collect();
+        self.excluded_revision += 1;
+    }
+
+    /// Finds the places of names that a recipe leaves out.
+    fn place_excluded(&mut self, survey: &Survey) {
+        let names: BTreeSet<&str> = self.recipe.data.exclude.iter().map(String::as_str).collect();
+        let place =
+            |(i, e): (usize, &crate::data::report::SurveyEntry)| names.contains(e.name.as_str()).then_some(i as u32);
+        self.excluded = survey.entries.iter().enumerate().filter_map(place).collect();
+        self.excluded_revision += 1;
+    }
+
+    /// Goes to Train with these pictures and the recommended preset.
+    fn train(&mut self, survey: &Survey, cx: &mut Cx<'_>) {
+        let facts = Facts { pictures: self.usable(survey), resolution: self.recipe.data.resolution };
+        let mut recipe = PRESETS[0].recipe(facts);
+        recipe.data = self.recipe.data.clone();
+        recipe.name = short_name(&recipe.data.source);
+        cx.push(Action::set_up(recipe, None));
+    }
+
+    fn can_train(&self, survey: &Survey) -> Result<(), Problem> {
+        match self.usable(survey) {
+            0 => Err(Problem::data("There is no usable picture").try_this("Choose another source")),
+            1 => Err(Problem::data("One picture is too few to learn from").try_this("Add more pictures")),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl View for DataView {
+    fn id(&self) -> ViewId {
+        ViewId::Data
+    }
+
+    fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        if std::mem::take(&mut self.ask_again) {
+            self.survey_if_needed(cx, false);
+        }
+        self.thumbs.upload(ui.ctx(), cx.textures);
+        self.preview.upload(ui.ctx(), cx.textures);
+        if self.source().is_none() {
+            self.welcome(ui, cx);
+            return;
+        }
+        let survey = self.survey(cx.studio);
+        if let Some(survey) = &survey {
+            self.tools(ui, survey, cx);
+        }
+        let frame = Frame::new().fill(theme::tokens(ui).panel).inner_margin(Margin::same(theme::size::M as i8));
+        if ui.available_width() >= NARROW {
+            Panel::left("data sources").resizable(false).exact_size(SOURCES).frame(frame).show(ui, |ui| {
+                self.source_list(ui, cx);
+            });
+        }
+        match &survey {
+            Some(survey) => self.pictures(ui, survey, cx),
+            None => self.waiting(ui, cx),
+        }
+    }
+
+    fn has_inspector(&self, studio: &Studio) -> bool {
+        self.survey(studio).is_some()
+    }
+
+    fn inspector(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        if let Some(survey) = self.survey(cx.studio) {
+            self.inspect(ui, &survey, cx);
+        }
+    }
+
+    fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        self.thumbs.receive(event);
+        self.preview.receive(event);
+        if let Event::Surveyed { survey, .. } = event
+            && self.source() == Some(survey.source.as_str())
+        {
+            if self.recipe.data.exclude.is_empty() && self.shown_for.is_none() {
+                self.suit(survey);
+            }
+            self.place_excluded(survey);
+            self.shown_for = None;
+            cx.send(Command::ListData);
+        }
+    }
+
+    fn on_show(&mut self, cx: &mut Cx<'_>) {
+        cx.send(Command::ListData);
+        self.survey_if_needed(cx, false);
+    }
+
+    fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
+        match parcel {
+            Parcel::Source(source) => self.choose(source, cx),
+            Parcel::Picked { purpose, paths } if *purpose == PURPOSE && !paths.is_empty() => self.take(paths, cx),
+            _ => {}
+        }
+    }
+
+    fn on_drop(&mut self, paths: &[PathBuf], cx: &mut Cx<'_>) -> bool {
+        // What the studio made itself, models and runs, are told apart by the shell.
+        cx.push(Action::Open(paths.to_vec()));
+        true
+    }
+
+    fn on_command(&mut self, command: UiCommand, cx: &mut Cx<'_>) -> bool {
+        match command {
+            UiCommand::Start => {
+                let Some(survey) = self.survey(cx.studio) else { return false };
+                match self.can_train(&survey) {
+                    Ok(()) => self.train(&survey, cx),
+                    Err(problem) => cx.say(problem),
+                }
+                true
+            }
+            UiCommand::SelectAll => {
+                let keys = self.shown.iter().map(|&i| u64::from(i));
+                self.grid.selection.add(keys);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn keys(&self) -> Vec<KeyHelp> {
+        vec![
+            KeyHelp { keys: "X or Del", does: "Leave the selected pictures out, or take them again" },
+            KeyHelp { keys: "Arrows", does: "Go from picture to picture" },
+            KeyHelp { keys: "Shift, Ctrl", does: "Select a range, or one more" },
+            KeyHelp { keys: "Ctrl+Enter", does: "Train on these pictures" },
+        ]
+    }
+
+    fn save(&self) -> Value {
+        json!({ "data": self.recipe.data, "size": self.grid.size })
+    }
+
+    fn restore(&mut self, kept: &Value) {
+        if let Ok(data) = serde_json::from_value::<DataRecipe>(kept["data"].clone()) {
+            self.thumbs.turn_to(&data.source);
+            self.recipe.data = data;
+            self.ask_again = true;
+        }
+        if let Some(size) = kept["size"].as_f64() {
+            self.grid.size = (size as f32).clamp(32.0, 256.0);
+        }
+    }
+
+    fn snapshot(&self) -> Value {
+        json!({ "data": self.recipe.data })
+    }
+
+    fn go_back(&mut self, state: &Value, cx: &mut Cx<'_>) {
+        let Ok(data) = serde_json::from_value::<DataRecipe>(state["data"].clone()) else { return };
+        if data.source != self.recipe.data.source {
+            self.choose(&data.source.clone(), cx);
+        }
+        self.recipe.data = data;
+        if let Some(survey) = self.survey(cx.studio) {
+            self.place_excluded(&survey);
+        }
+    }
+}
+
+impl DataView {
+    /// Takes chosen files: one is the source itself; of several pictures their folder is.
+    fn take(&mut self, paths: &[PathBuf], cx: &mut Cx<'_>) {
+        let source = match paths {
+            [one] => one.clone(),
+            several => {
+                let folder = several[0].parent().unwrap_or(Path::new("/")).to_path_buf();
+                let text = "The folder of the chosen pictures is looked through";
+                let hint = "Leave out what you do not want with the X key";
+                cx.say(Problem::data(text).of(folder.display().to_string()).try_this(hint).info());
+                folder
+            }
+        };
+        self.choose(&source.display().to_string(), cx);
+    }
+
+    fn delete_key(ui: &Ui) -> bool {
+        ui.input(|i| i.key_pressed(Key::X) || i.key_pressed(Key::Delete) || i.key_pressed(Key::Backspace))
+    }
+}
+
+#[cfg(test)]
+pub(super) mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,397 @@
+//! The middle: the pictures, filtered by counters; broken files with reasons; duplicates in groups.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use egui::{Align, ComboBox, Layout, RichText, ScrollArea, Sense, Ui, vec2};
+use egui_material_icons::icons::{
+    ICON_BLOCK, ICON_CHECK_CIRCLE, ICON_CONTENT_COPY, ICON_MODEL_TRAINING, ICON_UNDO, ICON_WARNING,
+};
+
+use super::{DataView, Thumbs, bar, built_in_title, short_name};
+use crate::data::report::{DuplicateGroup, Survey};
+use crate::ui::action::Action;
+use crate::ui::format;
+use crate::ui::textures::{self, Tex, Textures};
+use crate::ui::theme::{self, Tone, size};
+use crate::ui::views::{Cx, ViewId};
+use crate::ui::widgets::picture_grid::{GridSource, Mark};
+
+/// Height of a group of duplicates, in points.
+const GROUP: f32 = 116.0;
+
+/// Which pictures are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Filter {
+    /// Every usable picture.
+    All,
+    /// Files that cannot be used, with reasons.
+    Broken,
+    /// Groups of the same picture.
+    Duplicates,
+    /// Left out by hand.
+    Excluded,
+}
+
+/// The grid's window on a survey.
+struct Pictures<'a> {
+    survey: &'a Survey,
+    shown: &'a [u32],
+    excluded: &'a BTreeSet<u32>,
+    thumbs: &'a mut Thumbs,
+    textures: &'a mut Textures,
+    size: u32,
+    command: Option<crate::engine::Command>,
+}
+
+impl GridSource for Pictures<'_> {
+    fn len(&self) -> usize {
+        self.shown.len()
+    }
+
+    fn key(&self, index: usize) -> u64 {
+        u64::from(self.shown[index])
+    }
+
+    fn name(&self, index: usize) -> Cow<'_, str> {
+        let entry = &self.survey.entries[self.shown[index] as usize];
+        match &entry.caption {
+            Some(caption) => format!("{} ({}×{}): {caption}", entry.name, entry.width, entry.height).into(),
+            None => format!("{} ({}×{})", entry.name, entry.width, entry.height).into(),
+        }
+    }
+
+    fn texture(&mut self, index: usize) -> Option<Tex> {
+        self.thumbs.get(self.textures, self.shown[index], self.size)
+    }
+
+    fn request(&mut self, missing: &[usize]) {
+        self.command = self.thumbs.ask(missing.iter().map(|&i| self.shown[i]), self.size);
+    }
+
+    fn mark(&self, index: usize) -> Mark<'_> {
+        let faded = self.excluded.contains(&self.shown[index]);
+        Mark { faded, corner: if faded { "left out".into() } else { "".into() }, ..Mark::default() }
+    }
+}
+
+impl DataView {
+    /// The bar above: what is shown, size of pictures, and the button that goes on to training.
+    pub(super) fn tools(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
+        let duplicates: usize = survey.duplicates.iter().map(|d| d.entries.len() - 1).sum();
+        let counters = [
+            (Filter::All, "All", survey.entries.len()),
+            (Filter::Broken, "Broken", survey.broken.len()),
+            (Filter::Duplicates, "Duplicates", duplicates),
+            (Filter::Excluded, "Left out", self.excluded.len()),
+        ];
+        let mut train = false;
+        bar(ui, "data tools", |ui| {
+            let room = ui.available_width();
+            let wide = room > 860.0;
+            if wide {
+                let source = &survey.source;
+                let title = built_in_title(source).map_or_else(|| short_name(source), Into::into);
+                let label = egui::Label::new(RichText::new(format::shortened(&title, 24)).size(size::STRONG));
+                ui.add(label).on_hover_text(format!("{} · {}", survey.kind, survey.source));
+                ui.add_space(size::S);
+            }
+            if room > 640.0 {
+                let texts: Vec<(Filter, String)> =
+                    counters.iter().map(|(f, t, n)| (*f, format!("{t} {}", format::count(*n as u64)))).collect();
+                let options: Vec<(Filter, &str)> = texts.iter().map(|(f, t)| (*f, t.as_str())).collect();
+                theme::segmented(ui, "Show", &mut self.filter, &options);
+            } else {
+                let text = |(_, t, n): &(Filter, &str, usize)| format!("{t} {}", format::count(*n as u64));
+                let now = counters.iter().find(|c| c.0 == self.filter).map(text).unwrap_or_default();
+                let combo = ComboBox::from_id_salt("data filter").selected_text(now).width(96.0).show_ui(ui, |ui| {
+                    for counter in &counters {
+                        ui.selectable_value(&mut self.filter, counter.0, text(counter));
+                    }
+                });
+                combo.response.accessible_name("Show");
+            }
+            if survey.labels.len() > 1 && matches!(self.filter, Filter::All | Filter::Excluded) {
+                self.label_choice(ui, survey);
+            }
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let able = self.can_train(survey);
+                ui.add_enabled_ui(able.is_ok(), |ui| {
+                    let usable = format::plural(self.usable(survey), "picture", "pictures");
+                    let button = theme::primary_button(ui, Some(ICON_MODEL_TRAINING), "Train on these…");
+                    let button = button.on_hover_text(format!("Set up a run with these {usable} (Ctrl+Enter)"));
+                    let button = match &able {
+                        Ok(()) => button,
+                        Err(problem) => button.on_disabled_hover_text(problem.to_string()),
+                    };
+                    train = button.clicked();
+                });
+                if matches!(self.filter, Filter::All | Filter::Excluded) && room > 520.0 {
+                    ui.spacing_mut().slider_width = 72.0;
+                    self.grid.size_slider(ui);
+                }
+            });
+        });
+        if train {
+            self.train(survey, cx);
+        }
+    }
+
+    fn label_choice(&mut self, ui: &mut Ui, survey: &Survey) {
+        let name = |l: Option<u32>| match l {
+            Some(l) => survey.labels.get(l as usize).map_or("", String::as_str),
+            None => "All labels",
+        };
+        let shown = format::shortened(name(self.label), 16);
+        let combo = ComboBox::from_id_salt("data label").selected_text(shown).width(104.0).show_ui(ui, |ui| {
+            ui.selectable_value(&mut self.label, None, "All labels");
+            for (i, label) in survey.labels.iter().enumerate() {
+                ui.selectable_value(&mut self.label, Some(i as u32), label);
+            }
+        });
+        combo.response.accessible_name("Label").on_hover_text("Show only pictures with this label");
+    }
+
+    /// What the filter shows.
+    pub(super) fn pictures(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
+        match self.filter {
+            Filter::Broken => broken(ui, survey, cx),
+            Filter::Duplicates => self.duplicates(ui, survey, cx),
+            Filter::All | Filter::Excluded => self.picture_grid(ui, survey, cx),
+        }
+    }
+
+    fn choose_shown(&mut self, survey: &Survey) {
+        let revision = if self.filter == Filter::Excluded { self.excluded_revision } else { 0 };
+        let wanted = Some((survey.source.clone(), self.filter, self.label, revision));
+        if self.shown_for == wanted {
+            return;
+        }
+        self.shown_for = wanted;
+        self.grid.revision += 1;
+        let fits = |(i, entry): (usize, &crate::data::report::SurveyEntry)| {
+            let label = self.label.is_none() || entry.label == self.label;
+            let out = self.filter == Filter::All || self.excluded.contains(&(i as u32));
+            (label && out).then_some(i as u32)
+        };
+        self.shown = survey.entries.iter().enumerate().filter_map(fits).collect();
+    }
+
+    fn picture_grid(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
+        self.choose_shown(survey);
+        if self.shown.is_empty() {
+            let (title, text) = if self.filter == Filter::Excluded {
+                ("Nothing is left out", "Select pictures and press X to train without them")
+            } else if survey.entries.is_empty() {
+                ("No usable picture in here", "Look at the broken ones for the reasons, or choose another source")
+            } else {
+                ("No picture has this label", "Choose another label")
+            };
+            let action = (self.filter == Filter::Excluded || self.label.is_some()).then_some("Show all pictures");
+            if theme::empty_state(ui, ICON_CHECK_CIRCLE, title, text, action).is_some_and(|r| r.clicked()) {
+                (self.filter, self.label) = (Filter::All, None);
+            }
+            return;
+        }
+        let selected = self.grid.selection.len();
+        if selected > 0 {
+            self.selection_bar(ui, survey, cx);
+        }
+        let size = Thumbs::size_for(self.grid.size * ui.ctx().pixels_per_point());
+        let mut leave: Option<bool> = None;
+        let out = egui::Frame::NONE
+            .inner_margin(egui::Margin { left: 12, right: 8, top: 12, bottom: 0 })
+            .show(ui, |ui| {
+                let mut pictures = Pictures {
+                    survey,
+                    shown: &self.shown,
+                    excluded: &self.excluded,
+                    thumbs: &mut self.thumbs,
+                    textures: cx.textures,
+                    size,
+                    command: None,
+                };
+                let out = self.grid.show(ui, "Pictures", &mut pictures, |ui, keys| {
+                    let count = format::plural(keys.len() as u64, "picture", "pictures");
+                    if ui.button(format!("Leave out {count}")).clicked() {
+                        leave = Some(true);
+                        ui.close();
+                    }
+                    if ui.button("Take again").clicked() {
+                        leave = Some(false);
+                        ui.close();
+                    }
+                });
+                if let Some(command) = pictures.command {
+                    cx.send(command);
+                }
+                out
+            })
+            .inner;
+        if cx.has_keys(ViewId::Data) && !self.grid.selection.is_empty() && Self::delete_key(ui) {
+            // All are out already: the key takes them again.
+            leave = Some(!self.grid.selection.iter().all(|k| self.excluded.contains(&(k as u32))));
+        }
+        if let Some(out) = leave {
+            let places: Vec<u32> = self.grid.selection.iter().map(|k| k as u32).collect();
+            self.exclude(survey, &places, out, cx);
+        }
+        let place = |i: usize| self.shown.get(i).copied();
+        let at = out.hovered.or(self.grid.cursor()).or(Some(0));
+        self.preview.want(at.and_then(place));
+    }
+
+    fn selection_bar(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
+        let places: Vec<u32> = self.grid.selection.iter().map(|k| k as u32).collect();
+        let t = theme::tokens(ui);
+        egui::Frame::NONE.fill(t.panel).inner_margin(egui::Margin::symmetric(12, 2)).show(ui, |ui| {
+            ui.horizontal(|ui| {
+                ui.label(format!("{} selected", format::count(places.len() as u64)));
+                if theme::quiet_button(ui, Some(ICON_BLOCK), "Leave out")
+                    .on_hover_text("Train without them (X)")
+                    .clicked()
+                {
+                    self.exclude(survey, &places, true, cx);
+                }
+                if places.iter().any(|p| self.excluded.contains(p))
+                    && theme::quiet_button(ui, Some(ICON_UNDO), "Take again").clicked()
+                {
+                    self.exclude(survey, &places, false, cx);
+                }
+            });
+        });
+    }
+
+    fn duplicates(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
+        if survey.duplicates.is_empty() {
+            theme::empty_state(ui, ICON_CHECK_CIRCLE, "No duplicates", "Every picture is in here once", None);
+            return;
+        }
+        egui::Frame::NONE.inner_margin(egui::Margin::same(12)).show(ui, |ui| {
+            let mut drop = self.recipe.data.drop_duplicates;
+            let text = "Leave out all duplicates: of each group only the first is trained on";
+            if ui.checkbox(&mut drop, text).changed() {
+                cx.undo_point(ViewId::Data, "leave out duplicates", super::View::snapshot(self));
+                self.recipe.data.drop_duplicates = drop;
+            }
+            ui.add_space(size::S);
+            let groups = survey.duplicates.len();
+            let mut change = None;
+            ScrollArea::vertical().id_salt("duplicates").auto_shrink(false).show_rows(
+                ui,
+                GROUP,
+                groups,
+                |ui, range| {
+                    for group in &survey.duplicates[range] {
+                        if let Some(out) = self.group(ui, survey, group, cx) {
+                            change = Some((group, out));
+                        }
+                    }
+                },
+            );
+            if let Some((group, out)) = change {
+                self.exclude(survey, &group.entries[1..], out, cx);
+            }
+        });
+    }
+
+    /// One group; true or false if the others than the first shall be left out or taken again.
+    fn group(&mut self, ui: &mut Ui, survey: &Survey, group: &DuplicateGroup, cx: &mut Cx<'_>) -> Option<bool> {
+        let t = theme::tokens(ui);
+        let mut change = None;
+        ui.allocate_ui(vec2(ui.available_width(), GROUP), |ui| {
+            ui.set_min_height(GROUP);
+            ui.horizontal(|ui| {
+                let kind = if group.exact { "The same picture" } else { "Nearly the same picture" };
+                ui.label(format!("{kind}, {} times", group.entries.len()));
+                let mut out = group.entries[1..].iter().all(|i| self.excluded.contains(i));
+                let all = self.recipe.data.drop_duplicates;
+                ui.add_enabled_ui(!all, |ui| {
+                    let toggle = ui.checkbox(&mut out, "Leave out all but the first");
+                    let name = survey.entries.get(group.entries[0] as usize).map_or("", |e| e.name.as_str());
+                    let toggle = toggle.accessible_name(format!("Leave out duplicates of {name}"));
+                    if toggle.on_disabled_hover_text("All duplicates are left out already").changed() {
+                        change = Some(out);
+                    }
+                });
+            });
+            let missing = |i: &u32| self.thumbs.get(cx.textures, *i, 128).is_none();
+            let missing: Vec<u32> = group.entries.iter().copied().filter(missing).collect();
+            if let Some(command) = self.thumbs.ask(missing, 128) {
+                cx.send(command);
+            }
+            ScrollArea::horizontal().id_salt(("group", group.entries[0])).show(ui, |ui| {
+                ui.horizontal(|ui| {
+                    ui.spacing_mut().item_spacing.x = size::XS;
+                    for (place, &i) in group.entries.iter().enumerate() {
+                        let Some(entry) = survey.entries.get(i as usize) else { continue };
+                        let (rect, response) = ui.allocate_exact_size(vec2(72.0, 72.0), Sense::hover());
+                        if let Some(tex) = self.thumbs.get(cx.textures, i, 128) {
+                            let fitted = egui::Rect::from_center_size(rect.center(), tex.fit(rect.size()));
+                            textures::paint(ui.painter(), fitted, &tex, t);
+                        } else {
+                            ui.painter().rect_filled(rect, f32::from(size::RADIUS), t.raised);
+                        }
+                        let out = self.excluded.contains(&i) || self.recipe.data.drop_duplicates && place > 0;
+                        if out {
+                            ui.painter().rect_filled(rect, 0.0, t.canvas.gamma_multiply(0.7));
+                        }
+                        theme::name(&response, egui::Role::Image, &entry.name);
+                        let text = format!("{} ({}×{})", entry.name, entry.width, entry.height);
+                        response.on_hover_text(if out { format!("{text}, left out") } else { text });
+                        if ui.rect_contains_pointer(rect) {
+                            self.preview.want(Some(i));
+                        }
+                    }
+                });
+            });
+        });
+        change
+    }
+}
+
+/// Files that cannot be used, each with its reason.
+fn broken(ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
+    if survey.broken.is_empty() {
+        theme::empty_state(ui, ICON_CHECK_CIRCLE, "Nothing is broken", "Every file in here can be used", None);
+        return;
+    }
+    let t = theme::tokens(ui);
+    egui::Frame::NONE.inner_margin(egui::Margin::same(12)).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            let count = format::plural(survey.broken.len() as u64, "file", "files");
+            theme::weak(ui, format!("{count} will be skipped; everything else can be used"));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if theme::quiet_button(ui, Some(ICON_CONTENT_COPY), "Copy list").clicked() {
+                    let lines: Vec<String> =
+                        survey.broken.iter().map(|b| format!("{}\t{}", b.file, b.reason)).collect();
+                    cx.push(Action::CopyText(lines.join("\n")));
+                }
+            });
+        });
+        ui.add_space(size::XS);
+        let row = 44.0;
+        ScrollArea::vertical().id_salt("broken").auto_shrink(false).show_rows(
+            ui,
+            row,
+            survey.broken.len(),
+            |ui, range| {
+                for file in &survey.broken[range] {
+                    ui.allocate_ui(vec2(ui.available_width(), row), |ui| {
+                        ui.set_min_height(row);
+                        ui.horizontal_centered(|ui| {
+                            theme::icon(ui, ICON_WARNING, size::ICON, Tone::Warn.colour(t), "");
+                            ui.vertical(|ui| {
+                                ui.spacing_mut().item_spacing.y = 0.0;
+                                ui.add_space(2.0);
+                                ui.add(egui::Label::new(&file.file).truncate());
+                                let reason = RichText::new(&file.reason).size(size::SMALL).color(t.weak);
+                                ui.add(egui::Label::new(reason).truncate());
+                            });
+                        });
+                    });
+                }
+            },
+        );
+    });
+}

@@ -1,0 +1,262 @@
+//! The left: where pictures come from. Also the first page, before any source is chosen.
+
+use egui::{RichText, ScrollArea, Ui};
+use egui_material_icons::icons::{
+    ICON_CATEGORY, ICON_FILE_OPEN, ICON_FOLDER, ICON_FOLDER_OPEN, ICON_MOOD, ICON_REFRESH,
+};
+
+use super::DataView;
+use crate::ui::action::{Action, PickKind};
+use crate::ui::format;
+use crate::ui::theme::{self, Icon, size};
+use crate::ui::views::{Cx, ViewId};
+use crate::ui::widgets::drop_target::{self, PURPOSE};
+
+/// Sources that are always there: name, title, what it is.
+pub const BUILT_IN: [(&str, &str, &str); 4] = [
+    ("emoji:faces", "Emoji faces", "Round faces of Twemoji; small and quick to learn"),
+    ("emoji:smileys", "Emoji smileys", "Smileys and emotion"),
+    ("emoji", "All emoji", "Everything in Twemoji, without skin tones"),
+    ("shapes", "Shapes", "Drawn from known factors: shape, colour, size, angle, place"),
+];
+
+/// Title of a built-in source.
+pub fn built_in_title(source: &str) -> Option<&'static str> {
+    BUILT_IN.iter().find(|b| b.0 == source).map(|b| b.1)
+}
+
+/// What to call a source: the last part of its path, without its ending.
+pub fn short_name(source: &str) -> String {
+    if let Some(title) = built_in_title(source) {
+        return title.to_lowercase();
+    }
+    let path = std::path::Path::new(source);
+    let name = if path.extension().is_some() { path.file_stem() } else { path.file_name() };
+    name.map_or_else(|| source.to_owned(), |n| n.to_string_lossy().into_owned())
+}
+
+fn icon_of(source: &str) -> Icon {
+    match source.split(':').next() {
+        Some("emoji") => ICON_MOOD,
+        Some("shapes") => ICON_CATEGORY,
+        _ => ICON_FOLDER,
+    }
+}
+
+impl DataView {
+    /// The list of sources, with what adds one below.
+    pub(super) fn source_list(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let mut chosen: Option<String> = None;
+        let footer = 116.0;
+        ScrollArea::vertical().id_salt("sources").max_height(ui.available_height() - footer).auto_shrink(false).show(
+            ui,
+            |ui| {
+                ui.spacing_mut().item_spacing.y = 2.0;
+                let recent: Vec<_> =
+                    cx.studio.datasets.iter().filter(|d| built_in_title(&d.source).is_none()).collect();
+                let here = self.source().map(str::to_owned);
+                let unlisted =
+                    here.iter().filter(|h| built_in_title(h).is_none() && recent.iter().all(|d| d.source != **h));
+                theme::section(ui, "Your pictures");
+                for source in unlisted {
+                    entry(ui, source, &short_name(source), "", true);
+                }
+                for set in &recent {
+                    let count = format::plural(set.pictures, "picture", "pictures");
+                    let on = here.as_deref() == Some(set.source.as_str());
+                    if entry(ui, &set.source, &short_name(&set.source), &count, on) {
+                        chosen = Some(set.source.clone());
+                    }
+                }
+                if recent.is_empty() && here.as_deref().is_none_or(|h| built_in_title(h).is_some()) {
+                    theme::weak(ui, "None yet");
+                }
+                ui.add_space(size::S);
+                theme::section(ui, "Built in");
+                for (source, title, _) in BUILT_IN {
+                    if entry(ui, source, title, "", here.as_deref() == Some(source)) {
+                        chosen = Some(source.into());
+                    }
+                }
+            },
+        );
+        ui.separator();
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = size::XS;
+            if theme::button(ui, Some(ICON_FOLDER_OPEN), "Folder…")
+                .on_hover_text("Choose a folder of pictures")
+                .clicked()
+            {
+                cx.pick(ViewId::Data, PURPOSE, PickKind::Folder, "Choose a folder of pictures", &[]);
+            }
+            let files = theme::button(ui, Some(ICON_FILE_OPEN), "Files…");
+            if files.on_hover_text("Choose pictures, a zip, an IDX or a CIFAR file").clicked() {
+                cx.pick(ViewId::Data, PURPOSE, PickKind::Files, "Choose pictures or an archive", &[]);
+            }
+        });
+        if let Some(path) = drop_target::path_field(ui, &mut self.drop) {
+            chosen = Some(path.display().to_string());
+        }
+        theme::weak(ui, "or drop them on the window");
+        if let Some(source) = chosen {
+            self.choose(&source, cx);
+        }
+    }
+
+    /// The first page: drop, choose or paste, or begin with a built-in set.
+    pub(super) fn welcome(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        theme::page(ui, "data welcome", |ui| {
+            let width = ui.available_width().min(720.0);
+            let side = ((ui.available_width() - width) / 2.0).max(0.0);
+            ui.horizontal_top(|ui| {
+                ui.add_space(side);
+                ui.vertical(|ui| {
+                    ui.set_width(width);
+                    theme::title(ui, "Pictures to learn from");
+                    ui.add_space(size::M);
+                    let hint = "A folder, a zip, pictures, an IDX or CIFAR file";
+                    let title = "Drop pictures here";
+                    if let Some(paths) = drop_target::drop_target(ui, cx, ViewId::Data, &mut self.drop, title, hint) {
+                        self.take(&paths, cx);
+                    }
+                    ui.add_space(size::L);
+                    let recent: Vec<_> = cx.studio.datasets.iter().take(4).cloned().collect();
+                    if !recent.is_empty() {
+                        theme::section(ui, "Used before");
+                        let rows: Vec<_> = recent
+                            .iter()
+                            .map(|d| {
+                                let count = format::plural(d.pictures, "picture", "pictures");
+                                let note = format!("{count} · {}", format::ago(d.used));
+                                let title = built_in_title(&d.source).map_or_else(|| short_name(&d.source), Into::into);
+                                (d.source.clone(), title, note)
+                            })
+                            .collect();
+                        self.doors(ui, &rows, cx);
+                        ui.add_space(size::L);
+                    }
+                    theme::section(ui, "Begin with a built-in set");
+                    let rows = BUILT_IN.map(|(s, t, w)| (s.to_owned(), t.to_owned(), w.to_owned()));
+                    self.doors(ui, &rows, cx);
+                });
+            });
+        });
+    }
+
+    /// Cards, two in a row.
+    fn doors(&mut self, ui: &mut Ui, rows: &[(String, String, String)], cx: &mut Cx<'_>) {
+        let t = theme::tokens(ui);
+        let mut chosen = None;
+        for pair in rows.chunks(2) {
+            ui.columns(2, |columns| {
+                for (ui, (source, title, note)) in columns.iter_mut().zip(pair) {
+                    let card = theme::clickable_card(ui, title, false, |ui| {
+                        ui.set_width(ui.available_width());
+                        ui.set_min_height(48.0);
+                        ui.horizontal(|ui| {
+                            theme::icon(ui, icon_of(source), size::ICON_LARGE, t.weak, "");
+                            ui.vertical(|ui| {
+                                ui.spacing_mut().item_spacing.y = 2.0;
+                                ui.label(RichText::new(title).strong());
+                                ui.add(egui::Label::new(RichText::new(note).size(size::SMALL).color(t.weak)).wrap());
+                            });
+                        });
+                    });
+                    if card.response.on_hover_text(source).clicked() {
+                        chosen = Some(source.clone());
+                    }
+                }
+            });
+            ui.add_space(size::XS);
+        }
+        if let Some(source) = chosen {
+            self.choose(&source, cx);
+        }
+    }
+
+    /// While a source is looked through, or after that failed.
+    pub(super) fn waiting(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let t = theme::tokens(ui);
+        let job = self.job.and_then(|j| cx.studio.jobs.get(&j));
+        let source = self.source().unwrap_or_default().to_owned();
+        let failed = job.is_some_and(|j| j.ended && j.problem.is_some());
+        let mut again = false;
+        ui.vertical_centered(|ui| {
+            ui.add_space((ui.available_height() * 0.28).clamp(size::XL, 240.0));
+            ui.set_max_width(420.0);
+            if failed {
+                if let Some(problem) = job.and_then(|j| j.problem.as_ref()) {
+                    theme::card(ui, |ui| {
+                        ui.set_width(ui.available_width());
+                        if theme::problem(ui, problem) {
+                            cx.actions.push(Action::CopyText(problem.to_string()));
+                        }
+                    });
+                }
+                ui.add_space(size::S);
+                again = theme::primary_button(ui, Some(ICON_REFRESH), "Look again").clicked();
+                return;
+            }
+            ui.label(RichText::new(format!("Looking through {}", short_name(&source))).size(size::STRONG));
+            ui.add_space(size::S);
+            let share = job.and_then(crate::ui::state::Job::share);
+            theme::progress(ui, share, 320.0, "Looking through the pictures");
+            ui.add_space(size::XS);
+            let mut words = Vec::new();
+            if let Some(job) = job {
+                words.push(match job.total {
+                    0 => format!("{} files", format::count(job.done)),
+                    total => format!("{} of {}", format::count(job.done), format::count(total)),
+                });
+                words.extend(job.rate().map(|r| format!("{} a second", format::number(r.round()))));
+                words.extend(job.seconds_left().map(|s| format!("{} left", format::duration(s))));
+            }
+            ui.label(RichText::new(words.join(" · ")).size(size::SMALL).color(t.weak));
+            ui.add_space(size::M);
+            if let Some(job) = job
+                && theme::button(ui, None, "Cancel").clicked()
+            {
+                cx.actions.push(Action::Cancel(job.id));
+            }
+        });
+        if again {
+            self.survey_if_needed(cx, true);
+        }
+    }
+}
+
+/// A line of the list; true when it is chosen.
+fn entry(ui: &mut Ui, source: &str, title: &str, note: &str, selected: bool) -> bool {
+    let t = theme::tokens(ui);
+    let mut text = theme::icon_text(Some(icon_of(source)), title, size::BODY, t.text);
+    if let egui::WidgetText::LayoutJob(job) = &mut text {
+        let job = std::sync::Arc::make_mut(job);
+        job.wrap = egui::text::TextWrapping::truncate_at_width(ui.available_width() - 20.0);
+    }
+    let button = egui::Button::selectable(selected, text)
+        .frame_when_inactive(selected)
+        .truncate()
+        .min_size(egui::vec2(ui.available_width(), size::CONTROL));
+    let response = ui.scope(|ui| {
+        ui.spacing_mut().button_padding.x = size::S;
+        ui.with_layout(egui::Layout::top_down_justified(egui::Align::Min), |ui| ui.add(button)).inner
+    });
+    let response = response.inner;
+    let enabled = response.enabled();
+    response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, enabled, selected, title));
+    let help = if note.is_empty() { source.to_owned() } else { format!("{source}\n{note}") };
+    response.on_hover_text(help).clicked() && !selected
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_have_short_names() {
+        assert_eq!(short_name("/pictures/cats"), "cats");
+        assert_eq!(short_name("/pictures/cats.zip"), "cats");
+        assert_eq!(short_name("emoji:faces"), "emoji faces");
+        assert_eq!(short_name("shapes:5000"), "shapes:5000");
+    }
+}

@@ -1,0 +1,205 @@
+use egui::accesskit::Role;
+use egui::{Key, Modifiers};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+
+use super::testing::{Stage, harness, shot};
+use super::*;
+use crate::engine::fake::ScriptedEngine;
+use crate::ui::theme::Mode;
+
+fn opened() -> Harness<'static, Stage<DataView>> {
+    let mut stage = Stage::new(DataView::default(), ScriptedEngine::new());
+    stage.receive(&Parcel::Source("/pictures/nouns".into()));
+    harness(stage, 1216.0, 740.0, Mode::Dark)
+}
+
+fn commands(harness: &Harness<'_, Stage<DataView>>) -> Vec<Command> {
+    harness.state().engine.commands()
+}
+
+#[test]
+fn without_a_source_the_first_page_offers_built_in_ones() {
+    let stage = Stage::new(DataView::default(), ScriptedEngine::fresh());
+    let mut harness = harness(stage, 1216.0, 740.0, Mode::Dark);
+    shot(&mut harness, "data-welcome");
+    harness.get_by_role_and_label(Role::Button, "Emoji faces").click();
+    harness.run_ok();
+    let asked =
+        commands(&harness).iter().any(|c| matches!(c, Command::Survey { source, .. } if source == "emoji:faces"));
+    assert!(asked);
+    assert!(harness.query_by_role_and_label(Role::ListBox, "Pictures").is_some());
+}
+
+#[test]
+fn a_pasted_path_is_looked_through() {
+    let stage = Stage::new(DataView::default(), ScriptedEngine::fresh());
+    let mut harness = harness(stage, 1216.0, 740.0, Mode::Dark);
+    harness.get_by_label("Path").click();
+    harness.run_ok();
+    harness.get_by_label("Path").type_text("/pictures/cats");
+    harness.run_ok();
+    harness.key_press(Key::Enter);
+    harness.run_ok();
+    let asked =
+        commands(&harness).iter().any(|c| matches!(c, Command::Survey { source, .. } if source == "/pictures/cats"));
+    assert!(asked);
+}
+
+#[test]
+fn the_counter_of_broken_files_lists_their_reasons() {
+    let mut harness = opened();
+    shot(&mut harness, "data");
+    harness.get_by_label("Show: Broken 3").click();
+    harness.run_ok();
+    assert!(harness.query_by_label("dog/half.jpg").is_some());
+    assert!(harness.query_by_label("The file ends in the middle of the picture").is_some());
+    shot(&mut harness, "data-broken");
+}
+
+#[test]
+fn a_key_leaves_pictures_out_and_the_counter_shows_them() {
+    let mut harness = opened();
+    harness.get_by_label_contains("picture-000002.png").click();
+    harness.run_ok();
+    harness.get_by_label_contains("picture-000004.png").click_modifiers(Modifiers::SHIFT);
+    harness.run_ok();
+    harness.key_press(Key::X);
+    harness.run_ok();
+    assert_eq!(harness.state().view.recipe.data.exclude.len(), 3);
+    assert!(harness.state().said.iter().any(|a| matches!(a, Action::Undo(u) if u.label == "leave out pictures")));
+    harness.get_by_label("Show: Left out 3").click();
+    harness.run_ok();
+    assert_eq!(harness.query_all_by_role(Role::ListBoxOption).count(), 3);
+    // The key takes them again.
+    harness.key_press(Key::X);
+    harness.run_ok();
+    assert!(harness.state().view.recipe.data.exclude.is_empty());
+}
+
+#[test]
+fn duplicates_stand_in_groups_and_can_be_left_out() {
+    let mut harness = opened();
+    harness.get_by_label("Show: Duplicates 3").click();
+    harness.run_ok();
+    assert!(harness.query_by_label("The same picture, 2 times").is_some());
+    shot(&mut harness, "data-duplicates");
+    // One exact group was found, so the switch began on.
+    let all = harness.get_by_label_contains("Leave out all duplicates");
+    all.click();
+    harness.run_ok();
+    assert!(!harness.state().view.recipe.data.drop_duplicates);
+    harness.get_by_label("Leave out duplicates of dog/picture-000005.png").click();
+    harness.run_ok();
+    assert_eq!(harness.state().view.excluded.iter().copied().collect::<Vec<_>>(), [9, 17]);
+}
+
+#[test]
+fn labels_filter() {
+    let mut harness = opened();
+    harness.get_by_role_and_label(Role::ComboBox, "Label").click();
+    harness.run_ok();
+    harness.get_by_role_and_label(Role::Button, "owl").click();
+    harness.run_ok();
+    assert_eq!(harness.state().view.shown.len(), 60);
+    assert!(harness.query_by_label_contains("cat/picture-000000.png").is_none());
+}
+
+#[test]
+fn the_preview_follows_the_pointer_and_the_settings() {
+    let mut harness = opened();
+    let place = harness.get_by_label_contains("picture-000006.png").rect().center();
+    harness.hover_at(place);
+    harness.run_ok();
+    harness.run_ok();
+    let last = |h: &Harness<'_, Stage<DataView>>| {
+        commands(h).into_iter().rev().find_map(|c| match c {
+            Command::PreviewPreparation { data, index, .. } => Some((index, data)),
+            _ => None,
+        })
+    };
+    assert_eq!(last(&harness).unwrap().0, 6);
+    let mirror = harness.query_all_by_label("Mirror at random").find(|n| n.rect().width() < 60.0).unwrap();
+    mirror.click();
+    harness.run_ok();
+    harness.run_ok();
+    assert!(harness.state().view.recipe.data.mirror);
+    assert!(last(&harness).unwrap().1.mirror);
+}
+
+#[test]
+fn going_on_to_train_carries_source_and_preparation() {
+    let mut harness = opened();
+    harness.get_by_role_and_label(Role::Button, "Train on these…").click();
+    harness.run_ok();
+    let parcel = harness.state().said.iter().find_map(|a| match a {
+        Action::Deliver(ViewId::Train, parcel) => Some(parcel.as_ref().clone()),
+        _ => None,
+    });
+    let Some(Parcel::SetUp { recipe, from: None }) = parcel else { panic!("{parcel:?}") };
+    assert_eq!(recipe.data, harness.state().view.recipe.data);
+    assert_eq!(recipe.name, "nouns");
+    recipe.validate().unwrap();
+}
+
+#[test]
+fn a_survey_that_fails_says_why_and_offers_to_look_again() {
+    let stage = Stage::new(DataView::default(), ScriptedEngine::fresh());
+    let mut harness = harness(stage, 1216.0, 740.0, Mode::Dark);
+    harness.state_mut().engine.hold_answers(true);
+    harness.state_mut().receive(&Parcel::Source("/nowhere".into()));
+    harness.run_ok();
+    let job = harness.state().view.job.unwrap();
+    let engine = &harness.state().engine;
+    engine.push(Event::Job { job, title: "Looking".into(), done: 40, total: 100 });
+    harness.run_ok();
+    shot(&mut harness, "data-surveying");
+    assert!(harness.query_by_label_contains("40 of 100").is_some());
+    let problem = Problem::data("There are no pictures here").of("/nowhere").try_this("Choose another folder");
+    harness.state().engine.push(Event::JobEnded { job, problem: Some(problem) });
+    harness.run_ok();
+    assert!(harness.query_by_label("Choose another folder").is_some());
+    harness.state_mut().engine.take_commands();
+    harness.get_by_label("Look again").click();
+    harness.run_ok();
+    assert!(matches!(commands(&harness).as_slice(), [.., Command::Survey { .. }]));
+}
+
+#[test]
+fn a_hundred_thousand_pictures_scroll_smoothly() {
+    let engine = ScriptedEngine::new();
+    engine.edit(|script| script.pictures = 100_000);
+    let mut stage = Stage::new(DataView::default(), engine);
+    stage.receive(&Parcel::Source("/pictures/many".into()));
+    let mut harness = harness(stage, 1216.0, 740.0, Mode::Dark);
+    let mut quickest = f64::INFINITY;
+    for _ in 0..20 {
+        harness.event(egui::Event::MouseWheel {
+            unit: egui::MouseWheelUnit::Point,
+            delta: egui::vec2(0.0, -400.0),
+            phase: egui::TouchPhase::Move,
+            source: egui::MouseWheelSource::Unknown,
+            modifiers: Modifiers::NONE,
+        });
+        harness.hover_at(egui::pos2(500.0, 400.0));
+        let begin = std::time::Instant::now();
+        harness.step();
+        quickest = quickest.min(begin.elapsed().as_secs_f64());
+    }
+    // The quickest, as other work on the machine must not fail this; unoptimised builds are many times slower.
+    assert!(quickest < if cfg!(debug_assertions) { 0.25 } else { 0.016 }, "{quickest} s a frame");
+    assert!(harness.query_all_by_role(Role::ListBoxOption).count() < 400);
+}
+
+#[test]
+fn it_reads_well_in_light_and_narrow() {
+    for (name, w, h, mode) in [("data-light", 1216.0, 740.0, Mode::Light), ("data-narrow", 500.0, 480.0, Mode::Dark)] {
+        let mut stage = Stage::new(DataView::default(), ScriptedEngine::new());
+        stage.receive(&Parcel::Source("/pictures/nouns".into()));
+        let mut harness = harness(stage, w, h, mode);
+        harness.run_ok();
+        shot(&mut harness, name);
+        let button = harness.get_by_role_and_label(Role::Button, "Train on these…").rect();
+        assert!(button.right() <= w && button.left() >= 0.0, "{button:?}");
+    }
+}
