@@ -308,9 +308,9 @@ impl ModuleVisitor for Collect<'_> {
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         let data = param.val().without_autodiff().into_data().convert::<f32>();
-        let shape = data.shape.to_vec();
+        let shape = data.shape().to_vec();
         // Converted to f32 just above.
-        let values = data.to_vec::<f32>().unwrap_or_default();
+        let values = data.try_into_vec::<f32>().unwrap_or_default();
         self.into.tensors.insert(format!("{}{}", self.prefix, self.path.name()), HostTensor { shape, values });
     }
 }

@@ -9,7 +9,7 @@ use super::Plan;
 use crate::nn::conv::Conv;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
-use crate::nn::residual::{Block, Slopes};
+use crate::nn::residual::{Activations, Block};
 use crate::nn::{act, resample};
 
 /// Generator: the latent weighs a learned grid of `base × base`, blocks at each size double it up to the picture.
@@ -47,7 +47,7 @@ impl ResGenerator {
     pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
         let weights: Tensor<4> = self.fc.forward(z).unsqueeze_dims(&[2, 3]);
         let x = up(&self.blocks, self.per_size, self.basis.val() * weights);
-        resample::cropped(self.rgb.forward(act::leaky(x)), self.resolution)
+        resample::cropped(self.rgb.after_leaky(x), self.resolution)
     }
 
     pub(crate) fn latent(&self) -> usize {
@@ -72,10 +72,10 @@ pub struct ResCritic {
     built: usize,
 }
 
-/// What [`ResCritic::tangent`] needs of a forward pass: the slopes of every activation.
+/// What [`ResCritic::tangent`] needs of a forward pass: where every activation was.
 #[derive(Clone, Debug)]
 pub struct ResTrace {
-    blocks: Vec<Slopes>,
+    blocks: Vec<Activations>,
     head: Tensor<2>,
 }
 
@@ -100,24 +100,24 @@ impl ResCritic {
         self.fc.forward(act::leaky(self.pool.forward(x)))
     }
 
-    /// [`Self::forward`], and the slopes of every activation.
+    /// [`Self::forward`], and where every activation was.
     pub fn trace(&self, x: Tensor<4>) -> (Tensor<2>, ResTrace) {
         let mut x = self.rgb.forward(resample::padded(x, self.built));
-        let mut slopes = Vec::with_capacity(self.blocks.len());
+        let mut blocks = Vec::with_capacity(self.blocks.len());
         for (i, block) in self.blocks.iter().enumerate() {
             let (y, of_block) = block.trace(halved(x, i, self.per_size));
-            slopes.push(of_block);
+            blocks.push(of_block);
             x = y;
         }
         let (h, head) = act::leaky_with_slope(self.pool.forward(x));
-        (self.fc.forward(h), ResTrace { blocks: slopes, head })
+        (self.fc.forward(h), ResTrace { blocks, head })
     }
 
-    /// Derivative along `u` where the activations have the traced slopes. `[b, c, r, r] → [b, 1]`
+    /// Derivative along `u` where the activations are as traced. `[b, c, r, r] → [b, 1]`
     pub fn tangent(&self, u: Tensor<4>, trace: &ResTrace) -> Tensor<2> {
         let mut u = self.rgb.tangent(resample::padded(u, self.built));
-        for (i, (block, slopes)) in self.blocks.iter().zip(&trace.blocks).enumerate() {
-            u = block.tangent(halved(u, i, self.per_size), slopes);
+        for (i, (block, at)) in self.blocks.iter().zip(&trace.blocks).enumerate() {
+            u = block.tangent(halved(u, i, self.per_size), at);
         }
         self.fc.tangent(self.pool.tangent(u) * trace.head.clone())
     }

@@ -75,7 +75,7 @@ impl ResVae {
         let x = self.fc.forward(z);
         let [b, n] = x.dims();
         let x = up(&self.decoder, self.per_size, x.reshape([b, n / (self.base * self.base), self.base, self.base]));
-        resample::cropped(self.rgb_out.forward(act::leaky(x)), self.resolution)
+        resample::cropped(self.rgb_out.after_leaky(x), self.resolution)
     }
 
     pub(crate) fn likelihood(&self) -> Likelihood {

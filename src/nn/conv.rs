@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
+use super::act;
 use super::init::Init;
 
 /// A square convolution with zero padding.
@@ -52,9 +53,20 @@ impl Conv {
         convolve(x, self.weight.val(), self.bias.as_ref().map(Param::val), self.stride, self.padding)
     }
 
+    /// A leaky ReLU, then [`Self::forward`].
+    pub fn after_leaky(&self, x: Tensor<4>) -> Tensor<4> {
+        self.forward(act::leaky(x))
+    }
+
     /// Without the bias: what a tangent goes through. Shapes as [`Self::forward`].
     pub fn tangent(&self, u: Tensor<4>) -> Tensor<4> {
         convolve(u, self.weight.val(), None, self.stride, self.padding)
+    }
+
+    /// The tangent of [`Self::after_leaky`] at `x`, a constant: `u` goes through the slope there, then through the
+    /// weights.
+    pub fn tangent_after_leaky(&self, u: Tensor<4>, x: &Tensor<4>) -> Tensor<4> {
+        self.tangent(u * act::slope(x.clone()))
     }
 }
 

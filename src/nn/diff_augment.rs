@@ -146,7 +146,7 @@ mod tests {
     }
 
     fn host(x: Tensor<4>) -> Vec<f32> {
-        x.into_data().to_vec().unwrap()
+        x.into_data().try_into_vec().unwrap()
     }
 
     #[test]

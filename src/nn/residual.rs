@@ -3,7 +3,6 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::act;
 use super::conv::Conv;
 use super::init::{Init, he, lecun};
 
@@ -18,9 +17,9 @@ pub struct Block {
     pub skip: Option<Conv>,
 }
 
-/// Slopes of the two activations of a [`Block`] at some input.
+/// What the two activations of a [`Block`] read at some input, without a graph.
 #[derive(Clone, Debug)]
-pub struct Slopes(Tensor<4>, Tensor<4>);
+pub struct Activations(Tensor<4>, Tensor<4>);
 
 impl Block {
     /// A block in a network of `depth` blocks (fix-up: Zhang, Dauphin & Ma 2019).
@@ -36,21 +35,21 @@ impl Block {
 
     /// `[b, in, h, w] → [b, out, h, w]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let inner = self.b.forward(act::leaky(self.a.forward(act::leaky(x.clone()))));
+        let inner = self.b.after_leaky(self.a.after_leaky(x.clone()));
         self.skip(x) + inner
     }
 
-    /// The same, and the slopes of its activations, which a tangent needs.
-    pub fn trace(&self, x: Tensor<4>) -> (Tensor<4>, Slopes) {
-        let (h, first) = act::leaky_with_slope(x.clone());
-        let (h, second) = act::leaky_with_slope(self.a.forward(h));
-        (self.skip(x) + self.b.forward(h), Slopes(first, second))
+    /// The same, and what its activations read, which a tangent needs.
+    pub fn trace(&self, x: Tensor<4>) -> (Tensor<4>, Activations) {
+        let h = self.a.after_leaky(x.clone());
+        let read = Activations(x.clone().without_autodiff(), h.clone().without_autodiff());
+        (self.skip(x) + self.b.after_leaky(h), read)
     }
 
-    /// Directional derivative along `u`, where the activations have these slopes.
-    pub fn tangent(&self, u: Tensor<4>, slopes: &Slopes) -> Tensor<4> {
-        let h = self.a.tangent(u.clone() * slopes.0.clone());
-        self.skip(u) + self.b.tangent(h * slopes.1.clone())
+    /// Directional derivative along `u`, where the activations read this.
+    pub fn tangent(&self, u: Tensor<4>, at: &Activations) -> Tensor<4> {
+        let h = self.a.tangent_after_leaky(u.clone(), &at.0);
+        self.skip(u) + self.b.tangent_after_leaky(h, &at.1)
     }
 
     fn skip(&self, x: Tensor<4>) -> Tensor<4> {

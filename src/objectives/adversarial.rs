@@ -79,7 +79,7 @@ mod tests {
                 assert!((got - value(&r, &g)).abs() < 1e-6, "{kind:?}: {got}");
                 let mut grads = loss.backward();
                 let grad = |t: Tensor<1>, grads: &mut _| {
-                    t.grad_remove(grads).map_or(vec![0.0; 3], |g| g.into_data().to_vec::<f32>().unwrap())
+                    t.grad_remove(grads).map_or(vec![0.0; 3], |g| g.into_data().try_into_vec::<f32>().unwrap())
                 };
                 let (gr, gf) = (grad(real, &mut grads), grad(fake, &mut grads));
                 for i in 0..3 {

@@ -123,7 +123,7 @@ mod tests {
         assert!((free_bits(kl.clone(), 0.0).sum().into_scalar::<f32>() - 3.2).abs() < 1e-6);
         let loss = free_bits(kl.clone(), 0.5).sum();
         assert!((loss.clone().into_scalar::<f32>() - 3.5).abs() < 1e-6);
-        let grad = kl.grad_remove(&mut loss.backward()).unwrap().into_data().to_vec::<f32>().unwrap();
+        let grad = kl.grad_remove(&mut loss.backward()).unwrap().into_data().try_into_vec::<f32>().unwrap();
         assert_eq!(grad, [0.0, 1.0]);
     }
 
@@ -135,7 +135,7 @@ mod tests {
             Tensor::from_floats([[0.0, 4.0f32.ln()]], &device),
             Tensor::from_floats([[0.5, -1.0]], &device),
         );
-        let z = z.into_data().to_vec::<f32>().unwrap();
+        let z = z.into_data().try_into_vec::<f32>().unwrap();
         assert!((z[0] - 1.5).abs() < 1e-6 && (z[1] + 4.0).abs() < 1e-6);
     }
 }
