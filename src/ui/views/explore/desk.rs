@@ -1,0 +1,259 @@
+//! What a person has laid out in Explore: all that Undo comes back to and that is kept from one start to the next.
+
+use serde::{Deserialize, Serialize};
+
+use crate::latent::interpolate::Mode;
+use crate::models::info::ModelRef;
+use crate::recipe::picture::Latent;
+use crate::ui::widgets::latent_slot::Anchor;
+
+/// The tabs on the canvas.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, strum::EnumIter)]
+#[serde(rename_all = "lowercase")]
+pub enum Tab {
+    /// Random samples.
+    #[default]
+    Sheet,
+    /// Interpolation grid.
+    Grid,
+    /// Plane of seeds.
+    Plane,
+    /// Single dimensions.
+    Traverse,
+    /// Films.
+    Walk,
+    /// Two latents.
+    Compare,
+    /// A picture from elsewhere.
+    Picture,
+}
+
+impl Tab {
+    /// Its title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Sheet => "Sheet",
+            Self::Grid => "Grid",
+            Self::Plane => "Plane",
+            Self::Traverse => "Traverse",
+            Self::Walk => "Walk",
+            Self::Compare => "Compare",
+            Self::Picture => "Picture",
+        }
+    }
+}
+
+/// Where one stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Stand {
+    /// The model.
+    pub model: Option<ModelRef>,
+    /// Where.
+    pub latent: Latent,
+    /// Truncation or temperature.
+    pub truncation: f32,
+}
+
+impl Default for Stand {
+    fn default() -> Self {
+        Self { model: None, latent: Latent::Seed { seed: 1 }, truncation: 1.0 }
+    }
+}
+
+/// The random sheet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SheetDesk {
+    /// Its first seed; the others follow.
+    pub first: u64,
+    /// Samples.
+    pub count: u32,
+}
+
+impl Default for SheetDesk {
+    fn default() -> Self {
+        Self { first: 1, count: 36 }
+    }
+}
+
+/// The interpolation grid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GridDesk {
+    /// Top left, top right, bottom left, bottom right.
+    pub corners: [Anchor; 4],
+    /// Cells across.
+    pub columns: u32,
+    /// Cells down.
+    pub rows: u32,
+    /// How to get from corner to corner.
+    pub mode: Mode,
+}
+
+impl Default for GridDesk {
+    fn default() -> Self {
+        Self { corners: [1.0, 2.0, 3.0, 4.0].map(Anchor::Seed), columns: 7, rows: 7, mode: Mode::Slerp }
+    }
+}
+
+/// The seed plane.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PlaneDesk {
+    /// Seed in the middle.
+    pub x: f64,
+    /// Row in the middle.
+    pub y: f64,
+    /// Points from one seed to the next.
+    pub zoom: f64,
+}
+
+impl Default for PlaneDesk {
+    fn default() -> Self {
+        Self { x: 1.0, y: 0.0, zoom: 220.0 }
+    }
+}
+
+/// The traversal rows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TraverseDesk {
+    /// Place of the first row in the order of dimensions.
+    pub first: u32,
+    /// Rows.
+    pub rows: u32,
+    /// Steps across, odd.
+    pub steps: u32,
+    /// From minus this to plus this.
+    pub reach: f32,
+}
+
+impl Default for TraverseDesk {
+    fn default() -> Self {
+        Self { first: 0, rows: 8, steps: 9, reach: 3.0 }
+    }
+}
+
+/// A film.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct WalkDesk {
+    /// Where it passes.
+    pub stops: Vec<Anchor>,
+    /// Frames from stop to stop.
+    pub stretch: u32,
+    /// Whether it runs back into its beginning.
+    pub looped: bool,
+    /// How to get from stop to stop.
+    pub mode: Mode,
+}
+
+impl Default for WalkDesk {
+    fn default() -> Self {
+        Self { stops: [1.0, 2.0, 3.0].map(Anchor::Seed).to_vec(), stretch: 45, looped: true, mode: Mode::Slerp }
+    }
+}
+
+impl WalkDesk {
+    /// Frames in all.
+    pub fn frames(&self) -> usize {
+        let stops = self.stops.len();
+        match (stops, self.looped) {
+            (0, _) => 0,
+            (1, _) => 1,
+            (n, true) => n * self.stretch as usize,
+            (n, false) => (n - 1) * self.stretch as usize + 1,
+        }
+    }
+}
+
+/// Two latents beside each other.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CompareDesk {
+    /// Both.
+    pub ends: [Anchor; 2],
+    /// Place between them, 0 to 1.
+    pub share: f32,
+    /// How to get from one to the other.
+    pub mode: Mode,
+}
+
+impl Default for CompareDesk {
+    fn default() -> Self {
+        Self { ends: [1.0, 2.0].map(Anchor::Seed), share: 0.5, mode: Mode::Slerp }
+    }
+}
+
+/// Everything laid out.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Desk {
+    /// Where one stands.
+    pub here: Stand,
+    /// Random sheet.
+    pub sheet: SheetDesk,
+    /// Interpolation grid.
+    pub grid: GridDesk,
+    /// Seed plane.
+    pub plane: PlaneDesk,
+    /// Traversal rows.
+    pub traverse: TraverseDesk,
+    /// Film.
+    pub walk: WalkDesk,
+    /// Two latents.
+    pub compare: CompareDesk,
+}
+
+impl Desk {
+    /// Puts numbers that a hand-edited file may hold back into their ranges.
+    pub fn mend(&mut self) {
+        self.here.truncation = finite(self.here.truncation, 1.0).clamp(0.0, 2.0);
+        self.sheet.count = self.sheet.count.clamp(1, 256);
+        self.grid.columns = self.grid.columns.clamp(2, 16);
+        self.grid.rows = self.grid.rows.clamp(1, 16);
+        self.plane.zoom = if self.plane.zoom.is_finite() { self.plane.zoom.clamp(60.0, 2000.0) } else { 220.0 };
+        if !self.plane.x.is_finite() || !self.plane.y.is_finite() {
+            (self.plane.x, self.plane.y) = (1.0, 0.0);
+        }
+        self.traverse.rows = self.traverse.rows.clamp(1, 32);
+        self.traverse.steps = (self.traverse.steps.clamp(3, 21)) | 1;
+        self.traverse.reach = finite(self.traverse.reach, 3.0).clamp(0.5, 8.0);
+        self.walk.stretch = self.walk.stretch.clamp(2, 600);
+        self.walk.stops.truncate(64);
+        self.compare.share = finite(self.compare.share, 0.5).clamp(0.0, 1.0);
+    }
+}
+
+fn finite(v: f32, otherwise: f32) -> f32 {
+    if v.is_finite() { v } else { otherwise }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_desk_goes_to_json_and_back_and_old_ones_are_filled_up() {
+        let mut desk = Desk::default();
+        desk.here.latent = Latent::Point { values: vec![0.1, -2.5] };
+        desk.walk.stops.push(Anchor::At(Latent::Seed { seed: u64::MAX }));
+        let json = serde_json::to_value(&desk).unwrap();
+        assert_eq!(serde_json::from_value::<Desk>(json).unwrap(), desk);
+        let old: Desk = serde_json::from_str(r#"{"sheet":{"count":100000},"compare":{"share":7}}"#).unwrap();
+        let mut mended = old;
+        mended.mend();
+        assert_eq!((mended.sheet.count, mended.compare.share), (256, 1.0));
+    }
+
+    #[test]
+    fn a_film_has_frames_for_every_stretch() {
+        let mut walk = WalkDesk { stretch: 10, ..WalkDesk::default() };
+        assert_eq!(walk.frames(), 30);
+        walk.looped = false;
+        assert_eq!(walk.frames(), 21);
+        walk.stops.truncate(1);
+        assert_eq!(walk.frames(), 1);
+    }
+}

@@ -1,0 +1,166 @@
+//! Where one stands, large, with everything that moves it: seed, truncation, one slider a dimension.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use egui::{DragValue, Sense, Slider, Ui, Vec2, vec2};
+use egui_material_icons::icons::{ICON_CASINO, ICON_CONTENT_COPY, ICON_IOS_SHARE, ICON_RESTART_ALT, ICON_STAR};
+
+use super::traverse::order;
+use super::{Cx, ExploreView, Out};
+use crate::base::Family;
+use crate::base::rng::Stream;
+use crate::models::info::ModelInfo;
+use crate::recipe::picture::Latent;
+use crate::ui::action::Action;
+use crate::ui::textures;
+use crate::ui::theme::{self, size};
+use crate::ui::widgets::latent_slot::{Dropped, drag_latent, latent_label, take_drop};
+
+/// Sliders shown before "more".
+const FIRST: usize = 8;
+/// KL below which a dimension says nothing, in nats.
+const ASLEEP: f32 = 0.01;
+
+/// A random place.
+pub fn dice() -> Latent {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
+    // Short enough to be read out and typed in.
+    Latent::Seed { seed: Stream::new(now, "dice").below(1_000_000) }
+}
+
+impl ExploreView {
+    pub(super) fn show_inspector(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) {
+        self.portrait(ui, cx, info, out);
+        self.seed_row(ui, out);
+        self.truncation(ui, info, out);
+        self.sliders(ui, info, out);
+    }
+
+    fn portrait(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) {
+        let width = ui.available_width();
+        let ctx = ui.ctx().clone();
+        let response = match self.present.tex(0, cx.textures, &ctx) {
+            Some(tex) => textures::picture(ui, &tex, Vec2::splat(width), Sense::click_and_drag(), "Where I stand"),
+            None => theme::skeleton(ui, Vec2::splat(width)),
+        };
+        let here = self.desk.here.clone();
+        drag_latent(&response, &info.model, &here.latent, here.truncation, self.present.pictures().first());
+        match take_drop(ui, &response, cx.studio, Some(info)) {
+            Some(Dropped::Latent(latent)) => out.stand = Some(latent),
+            Some(Dropped::File(path)) => self.picture.open(&path),
+            Some(Dropped::Foreign) => out.foreign = true,
+            None => {}
+        }
+        ui.horizontal(|ui| {
+            let kept = self.is_kept(&here);
+            let t = theme::tokens(ui);
+            let colour = if kept { t.accent } else { t.text };
+            let label = if kept { "Kept in the gallery" } else { "Keep in the gallery (.)" };
+            if theme::icon_button_toned(ui, ICON_STAR, label, colour, false).clicked() && !kept {
+                out.keep = vec![here.latent.clone()];
+            }
+            if theme::icon_button(ui, ICON_CONTENT_COPY, "Copy picture").clicked()
+                && let Some(picture) = self.present.pictures().first()
+            {
+                cx.push(Action::CopyPicture(picture.clone()));
+            }
+            if theme::icon_button(ui, ICON_IOS_SHARE, "Export this picture…").clicked() {
+                out.export = Some((vec![here.latent.clone()], "sample", 0, Some("png")));
+            }
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                let seconds = self.present.seconds();
+                if seconds > 0.0 && !cx.still {
+                    theme::weak(ui, format!("{:.0} ms", seconds * 1000.0)).on_hover_text("Time this picture took");
+                }
+                theme::weak(ui, format!("{0} × {0}", info.resolution));
+            });
+        });
+    }
+
+    fn seed_row(&mut self, ui: &mut Ui, out: &mut Out) {
+        ui.horizontal(|ui| {
+            match &mut self.desk.here.latent {
+                Latent::Seed { seed } => {
+                    let field = DragValue::new(seed).prefix("seed ").speed(0.2);
+                    if ui.add_sized(vec2(140.0, size::CONTROL), field).accessible_name("Seed").changed() {
+                        out.label = Some("change the seed");
+                    }
+                }
+                point @ Latent::Point { .. } => {
+                    let t = theme::tokens(ui);
+                    let text = egui::RichText::new(latent_label(point)).color(t.weak);
+                    ui.add_sized(vec2(140.0, size::CONTROL), egui::Label::new(text))
+                        .on_hover_text("A place between seeds, or moved by a slider");
+                }
+            }
+            if theme::icon_button(ui, ICON_CASINO, "Random seed (R)").clicked() {
+                out.stand = Some(dice());
+                out.label = Some("roll a random seed");
+            }
+        });
+    }
+
+    fn truncation(&mut self, ui: &mut Ui, info: &ModelInfo, out: &mut Out) {
+        let (name, help) = match info.family {
+            Family::Gan => ("Truncation", "Lower gives more usual and cleaner pictures, higher more varied ones"),
+            Family::Vae => ("Temperature", "Lower gives more usual pictures, higher more varied ones"),
+        };
+        ui.add_space(size::XS);
+        let value = &mut self.desk.here.truncation;
+        ui.horizontal(|ui| {
+            theme::weak(ui, name).on_hover_text(help);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if *value != 1.0
+                    && theme::icon_button(ui, ICON_RESTART_ALT, &format!("Reset {}", name.to_lowercase())).clicked()
+                {
+                    *value = 1.0;
+                    out.label = Some("reset truncation");
+                }
+            });
+        });
+        ui.spacing_mut().slider_width = (ui.available_width() - 64.0).max(60.0);
+        if ui.add(Slider::new(value, 0.0..=2.0).max_decimals(2)).accessible_name(name).on_hover_text(help).changed() {
+            out.label = Some(if info.family == Family::Gan { "change truncation" } else { "change temperature" });
+        }
+    }
+
+    fn sliders(&mut self, ui: &mut Ui, info: &ModelInfo, out: &mut Out) {
+        let dim = info.latent as usize;
+        theme::section(ui, "Dimensions");
+        let order = order(info);
+        let known = info.kl.len() == dim;
+        let awake = if known { info.kl.iter().filter(|k| **k > ASLEEP).count() } else { dim };
+        let shown = if self.all_sliders { dim } else { FIRST.min(dim) };
+        if known {
+            theme::weak(ui, format!("Sorted by KL; {awake} of {dim} in use"));
+        }
+        let mut values = self.desk.here.latent.values(dim);
+        let mut changed = false;
+        ui.spacing_mut().slider_width = (ui.available_width() - 40.0 - 64.0 - size::S).max(60.0);
+        for &d in &order[..shown] {
+            ui.horizontal(|ui| {
+                ui.scope(|ui| {
+                    ui.set_width(32.0);
+                    let label = theme::weak(ui, format!("z{d}"));
+                    let kl = info.kl.get(d).map_or_else(String::new, |k| format!(", KL {k:.3} nats"));
+                    label.on_hover_text(format!("Dimension {d}{kl}"));
+                });
+                let slider = Slider::new(&mut values[d], -3.0..=3.0)
+                    .clamping(egui::SliderClamping::Never)
+                    .trailing_fill(false)
+                    .fixed_decimals(2);
+                changed |= ui.add(slider).accessible_name(format!("Dimension {d}")).changed();
+            });
+        }
+        if changed {
+            self.desk.here.latent = Latent::Point { values };
+            out.label = Some("move a slider");
+        }
+        if dim > FIRST {
+            let text = if self.all_sliders { "Fewer".to_string() } else { format!("More: all {dim}") };
+            if theme::quiet_button(ui, None, &text).clicked() {
+                self.all_sliders = !self.all_sliders;
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! A picture from elsewhere, seen by a VAE: what it makes of it, how far off, and what is near.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egui::{Sense, Ui, Vec2};
+use egui_material_icons::icons::{ICON_HIDE_IMAGE, ICON_MY_LOCATION};
+
+use super::desk::Desk;
+use super::{Cx, Out, ViewId};
+use crate::base::{Family, Picture};
+use crate::engine::{Command, Event, SlotId};
+use crate::models::info::ModelInfo;
+use crate::recipe::picture::Latent;
+use crate::ui::textures::{self, key};
+use crate::ui::theme::{self, size};
+use crate::ui::widgets::drop_target::{DropState, drop_target};
+use crate::ui::widgets::latent_slot::drag_latent;
+
+/// What the encoder said of a picture.
+struct Seen {
+    path: PathBuf,
+    model: String,
+    latent: Latent,
+    deviation: f32,
+    pictures: [Arc<Picture>; 3],
+    error: f64,
+    neighbours: Vec<(Arc<Picture>, f32)>,
+    revision: u64,
+}
+
+/// The tab's own state.
+#[derive(Default)]
+pub struct PictureTab {
+    drop: DropState,
+    slot: Option<SlotId>,
+    path: Option<PathBuf>,
+    /// Path and model that were asked for last.
+    asked: Option<(PathBuf, String)>,
+    seen: Option<Seen>,
+    revision: u64,
+}
+
+impl PictureTab {
+    /// Looks at a picture file.
+    pub fn open(&mut self, path: &Path) {
+        self.path = Some(path.to_path_buf());
+        self.asked = None;
+    }
+
+    /// Takes the encoder's answer in.
+    pub fn on_event(&mut self, event: &Event) {
+        let Event::Encoded { slot, model, path, input, reconstruction, latent, deviation, neighbours } = event else {
+            return;
+        };
+        if Some(*slot) != self.slot {
+            return;
+        }
+        let (difference, error) = difference(input, reconstruction);
+        self.revision += 1;
+        self.seen = Some(Seen {
+            path: path.clone(),
+            model: model.clone(),
+            latent: latent.clone(),
+            deviation: deviation.iter().sum::<f32>() / deviation.len().max(1) as f32,
+            pictures: [input.clone(), reconstruction.clone(), difference].map(Arc::new),
+            error,
+            neighbours: neighbours.iter().map(|(p, d)| (Arc::new(p.clone()), *d)).collect(),
+            revision: self.revision,
+        });
+    }
+
+    /// Draws it.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        if info.family != Family::Vae {
+            let other = cx.studio.models.iter().find(|m| m.family == Family::Vae);
+            let text = format!("{} is a GAN: it makes pictures and cannot look at them. A VAE can.", info.name);
+            let action = other.map(|m| format!("Use {}", m.name));
+            let button = theme::empty_state(ui, ICON_HIDE_IMAGE, "This model has no encoder", &text, action.as_deref());
+            if button.is_some_and(|b| b.clicked()) {
+                out.model = other.map(|m| m.model.clone());
+            }
+            return;
+        }
+        if let Some(path) = self.path.clone() {
+            let wanted = (path, info.model.clone());
+            if self.asked.as_ref() != Some(&wanted) {
+                let slot = *self.slot.get_or_insert_with(|| cx.new_slot());
+                cx.send(Command::Encode { slot, model: info.model.clone(), path: wanted.0.clone() });
+                self.asked = Some(wanted);
+            }
+        }
+        theme::page(ui, "encode", |ui| {
+            if let Some(seen) = self.seen.as_ref().filter(|s| s.model == info.model) {
+                trio(ui, cx, info, seen, desk, out);
+                ui.add_space(size::L);
+            }
+            let title = "Drop a picture";
+            let hint = "See what this VAE makes of it, and stand at its latent";
+            if let Some(path) =
+                drop_target(ui, cx, ViewId::Explore, &mut self.drop, title, hint).and_then(|p| p.into_iter().next())
+            {
+                self.open(&path);
+            }
+        });
+    }
+}
+
+fn trio(ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, seen: &Seen, desk: &Desk, out: &mut Out) {
+    let name = seen.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let side = ((ui.available_width() - 2.0 * size::M) / 3.0).clamp(32.0, 280.0).floor();
+    let ctx = ui.ctx().clone();
+    ui.horizontal_top(|ui| {
+        ui.spacing_mut().item_spacing.x = size::M;
+        for (i, title) in ["As the model sees it", "Reconstruction", "Difference"].into_iter().enumerate() {
+            ui.vertical(|ui| {
+                let tex = cx.textures.get(&ctx, key(("encoded", i)), seen.revision, &seen.pictures[i]);
+                let sense = if i == 1 { Sense::click_and_drag() } else { Sense::hover() };
+                let response = textures::picture(ui, &tex, Vec2::splat(side), sense, title);
+                if i == 1 {
+                    drag_latent(&response, &info.model, &seen.latent, desk.here.truncation, Some(&seen.pictures[1]));
+                    if response.clicked() {
+                        out.stand = Some(seen.latent.clone());
+                    }
+                }
+                theme::weak(ui, title);
+            });
+        }
+    });
+    ui.add_space(size::S);
+    ui.horizontal_wrapped(|ui| {
+        if theme::primary_button(ui, Some(ICON_MY_LOCATION), "Stand at its latent").clicked() {
+            out.stand = Some(seen.latent.clone());
+        }
+        theme::weak(
+            ui,
+            format!("{name}  ·  mean difference {:.1} %  ·  mean σ {:.2}", seen.error * 100.0, seen.deviation),
+        );
+    });
+    if !seen.neighbours.is_empty() {
+        theme::section(ui, "Nearest in the training data");
+        ui.horizontal_wrapped(|ui| {
+            for (i, (picture, distance)) in seen.neighbours.iter().enumerate() {
+                ui.vertical(|ui| {
+                    let tex = cx.textures.get(&ctx, key(("neighbour", i)), seen.revision, picture);
+                    let label = format!("Neighbour {}", i + 1);
+                    textures::picture(ui, &tex, Vec2::splat(72.0), Sense::hover(), &label);
+                    theme::weak(ui, format!("{distance:.2}"));
+                });
+            }
+        });
+    }
+}
+
+/// Absolute difference of two pictures, brightened to be seen, and its mean as a share of the whole range.
+fn difference(a: &Picture, b: &Picture) -> (Picture, f64) {
+    let mut out = Picture::filled(a.width, a.height, [0, 0, 0, 255]);
+    let mut sum = 0u64;
+    for ((o, x), y) in out.rgba.chunks_exact_mut(4).zip(a.rgba.chunks_exact(4)).zip(b.rgba.chunks_exact(4)) {
+        for c in 0..3 {
+            let d = x[c].abs_diff(y[c]);
+            sum += u64::from(d);
+            o[c] = d.saturating_mul(3);
+        }
+    }
+    let numbers = (out.rgba.len() / 4 * 3).max(1) as f64;
+    (out, sum as f64 / numbers / 255.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_difference_is_zero_for_the_same_and_one_for_opposites() {
+        let (black, white) = (Picture::filled(3, 2, [0, 0, 0, 255]), Picture::filled(3, 2, [255; 4]));
+        assert_eq!(difference(&black, &black).1, 0.0);
+        let (picture, error) = difference(&black, &white);
+        assert_eq!(error, 1.0);
+        assert_eq!(picture.pixel(1, 1), [255; 4]);
+    }
+}

@@ -1,0 +1,341 @@
+use egui::accesskit::Role;
+use egui::{Key, Modifiers, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+
+use super::*;
+use crate::engine::fake::ScriptedEngine;
+use crate::engine::{Engine, GenerateRequest};
+use crate::ui::textures::Textures;
+use crate::ui::views::Ids;
+use crate::ui::widgets::latent_slot::Anchor;
+
+/// What a feed is tried with: actions are kept, nothing answers.
+#[derive(Default)]
+pub struct Bench {
+    studio: Studio,
+    textures: Textures,
+    ids: Ids,
+    actions: Vec<Action>,
+}
+
+impl Bench {
+    pub fn with<R>(&mut self, time: f64, f: impl FnOnce(&mut Cx<'_>) -> R) -> R {
+        f(&mut Cx {
+            studio: &self.studio,
+            actions: &mut self.actions,
+            textures: &mut self.textures,
+            ids: &mut self.ids,
+            active: ViewId::Explore,
+            keys_free: true,
+            time,
+            still: true,
+        })
+    }
+
+    /// The requests since the last call.
+    pub fn generated(&mut self) -> Vec<GenerateRequest> {
+        let request = |a| match a {
+            Action::Engine(command) => match *command {
+                Command::Generate(request) => Some(request),
+                _ => None,
+            },
+            _ => None,
+        };
+        self.actions.drain(..).filter_map(request).collect()
+    }
+}
+
+/// A view with the scripted engine and a shell that applies what matters here: commands, deliveries, undo.
+pub struct Stage<V> {
+    pub view: V,
+    pub id: ViewId,
+    pub studio: Studio,
+    pub engine: ScriptedEngine,
+    textures: Textures,
+    ids: Ids,
+    pub actions: Vec<Action>,
+    pub undo: Vec<(String, serde_json::Value)>,
+    pub redo: Vec<serde_json::Value>,
+    pub time: f64,
+}
+
+impl<V: View> Stage<V> {
+    pub fn new(view: V) -> Self {
+        Self::with(view, ScriptedEngine::new())
+    }
+
+    pub fn with(view: V, engine: ScriptedEngine) -> Self {
+        let id = view.id();
+        let mut stage = Self {
+            view,
+            id,
+            studio: Studio::default(),
+            engine,
+            textures: Textures::default(),
+            ids: Ids::default(),
+            actions: Vec::new(),
+            undo: Vec::new(),
+            redo: Vec::new(),
+            time: 0.0,
+        };
+        for command in [Command::ListModels, Command::ListRuns] {
+            stage.engine.send(command);
+        }
+        stage.drain();
+        stage.call(|view, cx| view.on_show(cx));
+        stage.drain();
+        stage
+    }
+
+    pub fn call<R>(&mut self, f: impl FnOnce(&mut V, &mut Cx<'_>) -> R) -> R {
+        let result = f(
+            &mut self.view,
+            &mut Cx {
+                studio: &self.studio,
+                actions: &mut self.actions,
+                textures: &mut self.textures,
+                ids: &mut self.ids,
+                active: self.id,
+                keys_free: true,
+                time: self.time,
+                still: true,
+            },
+        );
+        self.act();
+        result
+    }
+
+    fn act(&mut self) {
+        for action in std::mem::take(&mut self.actions) {
+            match action {
+                Action::Engine(command) => self.engine.send(*command),
+                Action::Undo(point) => {
+                    self.undo.push((point.label, point.before));
+                    self.redo.clear();
+                }
+                Action::SelectModel(model) => self.studio.selection.model = model,
+                other => self.actions.push(other),
+            }
+        }
+    }
+
+    pub fn drain(&mut self) {
+        for event in self.engine.poll() {
+            self.studio.apply(&event);
+            self.call(|view, cx| view.on_event(&event, cx));
+        }
+    }
+
+    pub fn take_back(&mut self) {
+        if let Some((_, before)) = self.undo.pop() {
+            self.redo.push(self.view.snapshot());
+            self.call(|view, cx| view.go_back(&before, cx));
+        }
+    }
+
+    pub fn show(&mut self, ui: &mut egui::Ui) {
+        self.drain();
+        self.time = ui.input(|i| i.time);
+        theme::apply(ui.ctx(), theme::Mode::Dark, true);
+        let t = theme::tokens(ui);
+        let inspector = egui::Panel::right("inspector").exact_size(280.0).resizable(false);
+        if self.view.has_inspector(&self.studio) {
+            inspector.frame(egui::Frame::new().fill(t.panel).inner_margin(12.0)).show(ui, |ui| {
+                egui::ScrollArea::vertical().show(ui, |ui| self.call(|view, cx| view.inspector(ui, cx)));
+            });
+        }
+        if self.view.has_filmstrip(&self.studio) {
+            let strip = egui::Panel::bottom("strip").exact_size(96.0).resizable(false);
+            strip.frame(egui::Frame::new().fill(t.panel).inner_margin(8.0)).show(ui, |ui| {
+                self.call(|view, cx| view.filmstrip(ui, cx));
+            });
+        }
+        egui::CentralPanel::no_frame().frame(egui::Frame::new().fill(t.canvas)).show(ui, |ui| {
+            self.call(|view, cx| view.ui(ui, cx));
+        });
+        self.drain();
+        self.textures.end_frame();
+    }
+}
+
+/// A harness around a stage, in the size of a small window.
+pub fn harness<V: View + 'static>(stage: Stage<V>) -> Harness<'static, Stage<V>> {
+    let mut harness = Harness::builder()
+        .with_size(vec2(1200.0, 760.0))
+        .with_max_steps(16)
+        .with_context_setup(theme::install_fonts)
+        .build_ui_state(|ui, stage: &mut Stage<V>| stage.show(ui), stage);
+    harness.run_steps(6);
+    harness
+}
+
+fn explore() -> Harness<'static, Stage<ExploreView>> {
+    harness(Stage::new(ExploreView::default()))
+}
+
+fn desk<'a>(h: &'a Harness<'static, Stage<ExploreView>>) -> &'a Desk {
+    &h.state().view.desk
+}
+
+fn requests(h: &Harness<'static, Stage<ExploreView>>) -> Vec<GenerateRequest> {
+    let generate = |c| if let Command::Generate(r) = c { Some(r) } else { None };
+    h.state().engine.take_commands().into_iter().filter_map(generate).collect()
+}
+
+fn tab(h: &mut Harness<'static, Stage<ExploreView>>, tab: Tab) {
+    h.get_by_role_and_label(Role::RadioButton, &format!("Tab: {}", tab.title())).click();
+    h.run_steps(6);
+}
+
+#[test]
+fn rolling_again_asks_for_new_seeds_and_undo_brings_the_old_ones_back() {
+    let mut h = explore();
+    requests(&h);
+    let before = desk(&h).sheet.first;
+    h.get_by_role_and_label(Role::Button, "Roll again").click();
+    h.run_steps(4);
+    let asked = requests(&h);
+    let sheet = asked.iter().find(|r| r.latents.len() == 36).expect("a sheet is asked for");
+    assert_eq!(sheet.latents[0], Latent::Seed { seed: before + 36 });
+    assert!(h.query_by_label(&format!("Seed {}", before + 36)).is_some());
+    h.state_mut().take_back();
+    h.run_steps(4);
+    assert_eq!(desk(&h).sheet.first, before);
+    assert!(h.query_by_label(&format!("Seed {before}")).is_some());
+}
+
+#[test]
+fn clicking_a_sample_stands_there_and_the_trail_leads_back() {
+    let mut h = explore();
+    h.get_by_label("Seed 5").click();
+    h.run_steps(4);
+    assert_eq!(desk(&h).here.latent, Latent::Seed { seed: 5 });
+    assert_eq!(h.state().undo.last().unwrap().0, "stand elsewhere");
+    h.get_by_label("Seed 9").click();
+    h.run_steps(4);
+    h.key_press_modifiers(Modifiers::ALT, Key::ArrowLeft);
+    h.run_steps(4);
+    assert_eq!(desk(&h).here.latent, Latent::Seed { seed: 5 });
+    h.key_press_modifiers(Modifiers::ALT, Key::ArrowRight);
+    h.run_steps(4);
+    assert_eq!(desk(&h).here.latent, Latent::Seed { seed: 9 });
+}
+
+#[test]
+fn a_cell_of_the_grid_is_a_place_to_stand() {
+    let mut h = explore();
+    tab(&mut h, Tab::Grid);
+    requests(&h);
+    h.get_by_label("Row 4, column 4").click();
+    h.run_steps(4);
+    let middle = lattice::latents(&desk(&h).grid, h.state().studio.selected_model().map_or(0, |m| m.latent as usize));
+    let dim = h.state().view.info(&h.state().studio).unwrap().latent as usize;
+    let middle = if middle.is_empty() { middle } else { lattice::latents(&desk(&h).grid, dim) };
+    assert_eq!(desk(&h).here.latent, middle[24]);
+    assert!(requests(&h).iter().any(|r| r.latents == [middle[24].clone()]), "its picture is asked for");
+    h.state_mut().take_back();
+    assert_eq!(desk(&h).here.latent, Latent::Seed { seed: 1 });
+}
+
+#[test]
+fn dragging_a_corner_moves_the_grid_live_and_is_one_step() {
+    let mut h = explore();
+    tab(&mut h, Tab::Grid);
+    requests(&h);
+    let from = h.get_by_label("Top left corner").rect().center();
+    let steps = h.state().undo.len();
+    h.hover_at(from);
+    h.run_steps(2);
+    h.drag_at(from);
+    h.run_steps(1);
+    for i in 1..=6 {
+        h.hover_at(from + vec2(32.0 * i as f32, 0.0));
+        h.run_steps(1);
+    }
+    let live = requests(&h);
+    assert!(live.iter().filter(|r| r.latents.len() == 49).count() >= 3, "the grid follows while it is dragged");
+    h.drop_at(from + vec2(192.0, 0.0));
+    h.run_steps(4);
+    let Anchor::Seed(x) = desk(&h).grid.corners[0] else { panic!("a seed") };
+    assert!(x.fract() == 0.0 && x >= 2.0, "{x}");
+    assert_eq!(h.state().undo.len(), steps + 1);
+    h.state_mut().take_back();
+    assert_eq!(desk(&h).grid.corners[0], Anchor::Seed(1.0));
+}
+
+#[test]
+fn the_star_keeps_the_present_picture() {
+    let mut h = explore();
+    h.get_by_label("Seed 3").click();
+    h.run_steps(3);
+    h.state().engine.take_commands();
+    h.key_press(Key::Period);
+    h.run_steps(3);
+    let kept = h.state().engine.take_commands();
+    let kept = kept.iter().find_map(|c| match c {
+        Command::Keep { latents, starred, .. } => Some((latents.clone(), *starred)),
+        _ => None,
+    });
+    assert_eq!(kept, Some((vec![Latent::Seed { seed: 3 }], true)));
+    assert!(h.query_by_label("Kept in the gallery").is_some());
+}
+
+#[test]
+fn every_tab_opens_and_asks_for_its_pictures() {
+    let mut h = explore();
+    for tab_ in Tab::iter() {
+        requests(&h);
+        tab(&mut h, tab_);
+        let asked = !requests(&h).is_empty();
+        assert!(asked || matches!(tab_, Tab::Sheet | Tab::Picture), "{tab_:?}");
+    }
+}
+
+#[test]
+fn a_dropped_picture_goes_through_the_encoder_of_a_vae() {
+    let mut stage = Stage::new(ExploreView::default());
+    stage.call(|view, cx| view.receive(&Parcel::Picture("/x/cat.png".into()), cx));
+    let mut h = harness(stage);
+    let info = h.state().view.info(&h.state().studio).unwrap();
+    assert_eq!(info.family, Family::Vae);
+    assert!(h.query_by_label("Reconstruction").is_some());
+    h.get_by_role_and_label(Role::Button, "Stand at its latent").click();
+    h.run_steps(4);
+    assert!(matches!(&desk(&h).here.latent, Latent::Point { values } if values.len() == info.latent as usize));
+}
+
+#[test]
+fn the_grid_is_exported_with_its_columns() {
+    let mut h = explore();
+    tab(&mut h, Tab::Grid);
+    h.state_mut().call(|view, cx| assert!(view.on_command(UiCommand::Export, cx)));
+    h.run_steps(4);
+    h.get_by_label("Export path").focus();
+    h.run_steps(2);
+    h.get_by_label("Export path").type_text("/tmp/out.png");
+    h.run_steps(3);
+    h.get_by_role_and_label(Role::Button, "Export").click();
+    h.run_steps(4);
+    let sent = h.state().engine.take_commands().into_iter().find_map(|c| match c {
+        Command::Export { latents, options, made_by, .. } => Some((latents.len(), options, made_by)),
+        _ => None,
+    });
+    let (count, options, made_by) = sent.expect("an export is asked for");
+    assert_eq!((count, options.columns, made_by.as_str()), (49, 7, "grid"));
+    assert_eq!(options.out, PathBuf::from("/tmp/out.png"));
+    assert!(h.query_by_label("Show in folder").is_some());
+}
+
+#[test]
+fn what_is_laid_out_is_there_at_the_next_start() {
+    let mut view = ExploreView::default();
+    view.desk.sheet.first = 77;
+    view.tab = Tab::Walk;
+    let kept = view.save();
+    let mut next = ExploreView::default();
+    next.restore(&kept);
+    assert_eq!((next.desk.sheet.first, next.tab), (77, Tab::Walk));
+    next.restore(&serde_json::json!("nonsense"));
+    assert_eq!(next.desk.sheet.first, 77);
+}

@@ -1,0 +1,172 @@
+//! One dimension at a time: a row for each, from minus three to plus three, everything else as where one stands.
+
+use egui::{DragValue, Rect, RichText, Slider, Ui, Vec2, pos2, vec2};
+use egui_material_icons::icons::{ICON_KEYBOARD_ARROW_DOWN, ICON_KEYBOARD_ARROW_UP};
+
+use super::desk::{Desk, TraverseDesk};
+use super::feed::{Feed, Wish};
+use super::{Cx, Out};
+use crate::models::info::ModelInfo;
+use crate::recipe::picture::Latent;
+use crate::ui::theme::{self, size};
+use crate::ui::widgets::latent_slot::{Tile, drag_latent, tile};
+
+/// The tab's own state.
+#[derive(Default)]
+pub struct Traverse {
+    pub feed: Feed,
+}
+
+/// Dimensions in the order in which they matter: by KL where it is known (VAE), otherwise as they are numbered.
+pub fn order(info: &ModelInfo) -> Vec<usize> {
+    let mut dims: Vec<usize> = (0..info.latent as usize).collect();
+    if info.kl.len() == dims.len() {
+        dims.sort_by(|&a, &b| info.kl[b].total_cmp(&info.kl[a]));
+    }
+    dims
+}
+
+/// The dimensions of the rows on the screen.
+fn rows(desk: &TraverseDesk, info: &ModelInfo) -> Vec<usize> {
+    let order = order(info);
+    let rows = (desk.rows as usize).min(order.len());
+    let first = (desk.first as usize).min(order.len() - rows);
+    order[first..first + rows].to_vec()
+}
+
+/// The value of a column.
+fn value(desk: &TraverseDesk, column: usize) -> f32 {
+    let last = (desk.steps - 1).max(1) as f32;
+    desk.reach * (2.0 * column as f32 / last - 1.0)
+}
+
+/// The latents of all cells, row by row.
+pub fn latents(desk: &Desk, info: &ModelInfo) -> Vec<Latent> {
+    let base = desk.here.latent.values(info.latent as usize);
+    let mut cells = Vec::new();
+    for dim in rows(&desk.traverse, info) {
+        for column in 0..desk.traverse.steps as usize {
+            let mut values = base.clone();
+            values[dim] = value(&desk.traverse, column);
+            cells.push(Latent::Point { values });
+        }
+    }
+    cells
+}
+
+impl Traverse {
+    /// Draws it.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        if info.latent == 0 {
+            return;
+        }
+        theme::toolbar(ui, |ui| bar(ui, &mut desk.traverse, info, out));
+        let dims = rows(&desk.traverse, info);
+        let wish = Wish { model: info.model.clone(), latents: latents(desk, info), truncation: desk.here.truncation };
+        self.feed.want(wish.clone(), cx);
+
+        let steps = desk.traverse.steps as usize;
+        let room = ui.available_rect_before_wrap().shrink(size::M);
+        let (label, gap, head) = (72.0, 2.0, 20.0);
+        let side = ((room.width() - label) / steps as f32 - gap)
+            .min((room.height() - head) / dims.len() as f32 - gap)
+            .clamp(8.0, 160.0)
+            .floor();
+        let left = room.left() + label + ((room.width() - label - steps as f32 * (side + gap)) / 2.0).max(0.0);
+        let top = room.top() + head;
+        let t = theme::tokens(ui);
+        let ctx = ui.ctx().clone();
+        for column in 0..steps {
+            let text = format!("{:+.1}", value(&desk.traverse, column)).replace('-', "−");
+            let at = pos2(left + column as f32 * (side + gap) + side / 2.0, room.top() + 8.0);
+            let font = egui::FontId::proportional(size::SMALL);
+            ui.painter().text(at, egui::Align2::CENTER_CENTER, text, font, t.weak);
+        }
+        let base = desk.here.latent.values(info.latent as usize);
+        for (row, &dim) in dims.iter().enumerate() {
+            let y = top + row as f32 * (side + gap);
+            let place = Rect::from_min_size(pos2(left - label, y), vec2(label - 8.0, side));
+            let kl = info.kl.get(dim).map(|kl| format!("\n{kl:.2} nats"));
+            let text = RichText::new(format!("z{dim}{}", kl.unwrap_or_default())).size(size::SMALL).color(t.weak);
+            ui.put(place, egui::Label::new(text).halign(egui::Align::Max));
+            // The column one stands nearest to.
+            let own = (0..steps)
+                .min_by(|&a, &b| {
+                    let far = |c| (value(&desk.traverse, c) - base[dim]).abs();
+                    far(a).total_cmp(&far(b))
+                })
+                .unwrap_or(0);
+            for column in 0..steps {
+                let i = row * steps + column;
+                let rect = Rect::from_min_size(pos2(left + column as f32 * (side + gap), y), Vec2::splat(side));
+                let tex = self.feed.tex(i, cx.textures, &ctx);
+                let name = format!("Dimension {dim} at {:+.2}", value(&desk.traverse, column));
+                let look = Tile { tex: tex.as_ref(), name: &name, selected: column == own, focusable: false };
+                let id = ui.make_persistent_id(("traverse", row, column));
+                let response = tile(ui, id, rect, &look);
+                let picture = self.feed.pictures().get(i);
+                drag_latent(&response, &info.model, &wish.latents[i], desk.here.truncation, picture);
+                if response.clicked() {
+                    out.stand = Some(wish.latents[i].clone());
+                    out.label = Some("change a dimension");
+                }
+                response.on_hover_text_at_pointer(name);
+            }
+        }
+    }
+}
+
+fn bar(ui: &mut Ui, desk: &mut TraverseDesk, info: &ModelInfo, out: &mut Out) {
+    let count = info.latent.max(1);
+    desk.rows = desk.rows.clamp(1, count.min(32));
+    desk.first = desk.first.min(count - desk.rows);
+    let shown = format!("Dimensions {}–{} of {count}", desk.first + 1, desk.first + desk.rows);
+    for (icon, name, by) in
+        [(ICON_KEYBOARD_ARROW_UP, "Dimensions before", -1i64), (ICON_KEYBOARD_ARROW_DOWN, "Dimensions after", 1)]
+    {
+        let to = i64::from(desk.first) + by * i64::from(desk.rows);
+        let to = to.clamp(0, i64::from(count - desk.rows)) as u32;
+        if ui.add_enabled_ui(to != desk.first, |ui| theme::icon_button(ui, icon, name)).inner.clicked() {
+            desk.first = to;
+            out.label = Some("look at other dimensions");
+        }
+    }
+    theme::weak(ui, shown);
+    let rows = DragValue::new(&mut desk.rows).range(1..=count.min(32)).speed(0.05).suffix(" rows");
+    if ui.add(rows).accessible_name("Rows").changed() {
+        out.label = Some("change the rows");
+    }
+    let mut half = desk.steps / 2;
+    let steps =
+        DragValue::new(&mut half).range(1..=10).speed(0.05).custom_formatter(|v, _| format!("{} steps", 2.0 * v + 1.0));
+    if ui.add(steps).accessible_name("Steps").changed() {
+        desk.steps = 2 * half + 1;
+        out.label = Some("change the steps");
+    }
+    let reach = Slider::new(&mut desk.reach, 0.5..=6.0).max_decimals(1).prefix("± ");
+    if ui.add(reach).accessible_name("Reach").changed() {
+        out.label = Some("change the reach");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_go_from_minus_to_plus_with_all_else_unchanged() {
+        let mut info = crate::engine::fake::models().remove(0);
+        info.latent = 4;
+        info.kl = vec![0.1, 2.0, 0.5, 0.0];
+        let mut desk = Desk::default();
+        desk.here.latent = Latent::Point { values: vec![0.1, 0.2, 0.3, 0.4] };
+        desk.traverse = TraverseDesk { rows: 2, steps: 3, reach: 3.0, first: 0 };
+        assert_eq!(order(&info), [1, 2, 0, 3]);
+        let cells = latents(&desk, &info);
+        assert_eq!(cells.len(), 6);
+        assert_eq!(cells[0], Latent::Point { values: vec![0.1, -3.0, 0.3, 0.4] });
+        assert_eq!(cells[4], Latent::Point { values: vec![0.1, 0.2, 0.0, 0.4] });
+        desk.traverse.first = 100;
+        assert_eq!(rows(&desk.traverse, &info), [0, 3]);
+    }
+}

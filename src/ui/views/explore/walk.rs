@@ -1,0 +1,351 @@
+//! Films: key pictures in a row, played at 30 frames a second, as a loop if one likes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use egui::{DragValue, Rect, Sense, Slider, Ui, Vec2, pos2, vec2};
+use egui_material_icons::icons::{ICON_ADD, ICON_CASINO, ICON_CLOSE, ICON_MOVIE, ICON_PAUSE, ICON_PLAY_ARROW};
+
+use super::desk::{Desk, WalkDesk};
+use super::feed::{Feed, Wish};
+use super::lattice::mode_choice;
+use super::{Cx, Out, inspector};
+use crate::base::Picture;
+use crate::engine::Event;
+use crate::latent;
+use crate::models::info::ModelInfo;
+use crate::recipe::picture::Latent;
+use crate::ui::format;
+use crate::ui::textures::key;
+use crate::ui::theme::{self, size};
+use crate::ui::widgets::latent_slot::{Dropped, Tile, anchor_field, anchor_slot, take_drop, tile};
+
+/// Frames a second.
+const FPS: f64 = 30.0;
+/// Frames asked for at a time, so that the first ones are soon here.
+const BATCH: usize = 12;
+
+/// The frames of a film, as far as they are here.
+#[derive(Default)]
+struct Film {
+    of: Option<(WalkDesk, String, f32)>,
+    latents: Vec<Latent>,
+    frames: Vec<Option<Arc<Picture>>>,
+}
+
+/// The tab's own state.
+#[derive(Default)]
+pub struct Walk {
+    feed: Feed,
+    stops: Feed,
+    film: Film,
+    asked: Vec<usize>,
+    playing: bool,
+    /// Frame under the play head.
+    at: f64,
+    /// When it last moved.
+    moved: f64,
+    /// The last frame that was shown: it stays while a new film is on the way.
+    last: Option<(u64, Arc<Picture>)>,
+    shows: u64,
+}
+
+/// The latents of all frames; whole stops keep their seeds.
+pub fn latents(desk: &WalkDesk, dim: usize) -> Vec<Latent> {
+    let stops: Vec<Vec<f32>> = desk.stops.iter().map(|s| s.values(dim)).collect();
+    let film = latent::walk::walk(&stops, desk.frames(), desk.looped, desk.mode);
+    film.into_iter()
+        .enumerate()
+        .map(|(i, values)| match desk.stops.get(i / desk.stretch as usize) {
+            Some(stop) if i.is_multiple_of(desk.stretch as usize) => stop.latent(dim),
+            _ => Latent::Point { values },
+        })
+        .collect()
+}
+
+impl Walk {
+    /// Plays or holds.
+    pub fn toggle(&mut self) {
+        self.playing = !self.playing;
+    }
+
+    /// Takes frames and stops in.
+    pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        self.stops.on_event(event, cx);
+        if self.feed.on_event(event, cx) {
+            // Frames of a film that is no longer wanted are dropped by the list being empty.
+            for (place, picture) in self.asked.drain(..).zip(self.feed.pictures()) {
+                if let Some(frame) = self.film.frames.get_mut(place) {
+                    *frame = Some(picture.clone());
+                }
+            }
+        }
+    }
+
+    /// Draws it.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        self.bar(ui, &mut desk.walk, out);
+        self.plan(info, desk);
+        self.ask(info, desk.here.truncation, cx);
+        self.play(ui, cx);
+
+        let room = ui.available_rect_before_wrap().shrink(size::M);
+        let strip = (room.height() * 0.22).clamp(64.0, 112.0);
+        let lower = Rect::from_min_max(pos2(room.left(), room.bottom() - strip - 40.0), room.max);
+        let upper = Rect::from_min_max(room.min, pos2(room.right(), lower.top() - size::S));
+        self.screen(ui, cx, info, upper, out);
+        let mut child = ui.new_child(egui::UiBuilder::new().max_rect(lower).id_salt("walk"));
+        self.head(&mut child, out);
+        self.stops_row(&mut child, cx, info, desk, strip - 6.0, out);
+    }
+
+    fn bar(&mut self, ui: &mut Ui, desk: &mut WalkDesk, out: &mut Out) {
+        theme::toolbar(ui, |ui| {
+            let (icon, text) = if self.playing { (ICON_PAUSE, "Hold") } else { (ICON_PLAY_ARROW, "Play") };
+            if theme::primary_button(ui, Some(icon), text).on_hover_text("P").clicked() {
+                self.toggle();
+            }
+            if ui.checkbox(&mut desk.looped, "Loop").on_hover_text("The last stop leads back to the first").changed() {
+                out.label = Some("change the loop");
+            }
+            let mut seconds = f64::from(desk.stretch) / FPS;
+            let stretch =
+                DragValue::new(&mut seconds).range(0.1..=20.0).speed(0.02).max_decimals(1).suffix(" s a stretch");
+            if ui.add(stretch).accessible_name("Seconds from stop to stop").changed() {
+                desk.stretch = ((seconds * FPS).round() as u32).max(2);
+                out.label = Some("change the speed");
+            }
+            mode_choice(ui, &mut desk.mode, out);
+            if theme::quiet_button(ui, Some(ICON_MOVIE), "Export film…").clicked() {
+                out.export = Some((self.film.latents.clone(), "walk", 0, Some("mp4")));
+            }
+            if ui.available_width() > 120.0 {
+                theme::weak(
+                    ui,
+                    format!("{} frames, {}", format::count(desk.frames() as u64), seconds_text(desk.frames())),
+                );
+            }
+        });
+    }
+
+    fn plan(&mut self, info: &ModelInfo, desk: &Desk) {
+        let of = (desk.walk.clone(), info.model.clone(), desk.here.truncation);
+        if self.film.of.as_ref() == Some(&of) {
+            return;
+        }
+        let latents = latents(&desk.walk, info.latent as usize);
+        // Frames that the new film shares with the old one are kept: adding a stop does not make the others again.
+        let same = self.film.of.as_ref().is_some_and(|o| o.1 == of.1 && o.2 == of.2);
+        let mut frames = vec![None; latents.len()];
+        if same {
+            for (i, frame) in frames.iter_mut().enumerate() {
+                if self.film.latents.get(i) == latents.get(i) {
+                    *frame = self.film.frames.get(i).cloned().flatten();
+                }
+            }
+        }
+        self.asked.clear();
+        self.film = Film { of: Some(of), latents, frames };
+        self.at = self.at.min((self.film.frames.len().max(1) - 1) as f64);
+    }
+
+    /// Asks for the frames that come next.
+    fn ask(&mut self, info: &ModelInfo, truncation: f32, cx: &mut Cx<'_>) {
+        let count = self.film.frames.len();
+        if count == 0 || self.feed.is_busy() {
+            return;
+        }
+        let from = self.at as usize;
+        let missing: Vec<usize> =
+            (0..count).map(|i| (from + i) % count).filter(|&i| self.film.frames[i].is_none()).take(BATCH).collect();
+        if missing.is_empty() {
+            return;
+        }
+        let latents = missing.iter().map(|&i| self.film.latents[i].clone()).collect();
+        self.asked = missing;
+        self.feed.want(Wish { model: info.model.clone(), latents, truncation }, cx);
+    }
+
+    /// Moves the play head; it waits at a frame that is not here yet.
+    fn play(&mut self, ui: &Ui, cx: &Cx<'_>) {
+        let count = self.film.frames.len();
+        let passed = (cx.time - self.moved).clamp(0.0, 0.1) * FPS;
+        self.moved = cx.time;
+        if !self.playing || count < 2 || cx.still {
+            return;
+        }
+        let looped = self.film.of.as_ref().is_some_and(|o| o.0.looped);
+        let mut next = self.at + passed;
+        if next >= count as f64 {
+            if looped {
+                next %= count as f64;
+            } else {
+                next = (count - 1) as f64;
+                self.playing = false;
+                self.at = next;
+                return;
+            }
+        }
+        let way = (self.at as usize + 1..=self.at as usize + passed as usize + 1).map(|i| i % count);
+        let ready = way.take_while(|&i| self.film.frames[i].is_some()).count();
+        if ready > passed as usize || next as usize == self.at as usize {
+            self.at = next;
+        }
+        ui.ctx().request_repaint_after(Duration::from_secs_f64(1.0 / FPS));
+    }
+
+    fn screen(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, room: Rect, out: &mut Out) {
+        let at = self.at as usize;
+        if let Some(Some(frame)) = self.film.frames.get(at)
+            && self.last.as_ref().is_none_or(|(_, shown)| !Arc::ptr_eq(shown, frame))
+        {
+            self.shows += 1;
+            self.last = Some((self.shows, frame.clone()));
+        }
+        let side = room.width().min(room.height()).max(16.0);
+        // Whole multiples of the pixels look best; small screens take what there is.
+        let pixels = info.resolution.max(1) as f32;
+        let side = if side >= pixels { (side / pixels).floor() * pixels } else { side };
+        let rect = Rect::from_center_size(room.center(), Vec2::splat(side));
+        let ctx = ui.ctx().clone();
+        let tex = self.last.as_ref().map(|(revision, p)| cx.textures.get(&ctx, key("walk screen"), *revision, p));
+        let look = Tile { tex: tex.as_ref(), name: "Present frame", selected: false, focusable: true };
+        let id = ui.make_persistent_id("walk screen");
+        let response = tile(ui, id, rect, &look);
+        if response.on_hover_text("Click to stand at this frame").clicked() {
+            out.stand = self.film.latents.get(at).cloned();
+        }
+    }
+
+    /// The play head, with what is here drawn under it.
+    fn head(&mut self, ui: &mut Ui, out: &mut Out) {
+        let count = self.film.frames.len();
+        let t = theme::tokens(ui);
+        ui.spacing_mut().slider_width = (ui.available_width() - size::S).max(40.0);
+        let mut at = self.at as usize;
+        let response = ui.add_enabled(
+            count > 1,
+            Slider::new(&mut at, 0..=count.saturating_sub(1)).show_value(false).trailing_fill(true),
+        );
+        let response = response.accessible_name("Frame");
+        if response.changed() {
+            self.at = at as f64;
+            self.playing = false;
+        }
+        if response.drag_stopped() {
+            out.stand = self.film.latents.get(at).cloned();
+        }
+        let here = self.film.frames.iter().filter(|f| f.is_some()).count();
+        if here < count {
+            let share = here as f32 / count as f32;
+            let line = Rect::from_min_size(response.rect.left_bottom(), vec2(response.rect.width() * share, 2.0));
+            ui.painter().rect_filled(line, 1.0, t.disabled);
+        }
+    }
+
+    fn stops_row(
+        &mut self,
+        ui: &mut Ui,
+        cx: &mut Cx<'_>,
+        info: &ModelInfo,
+        desk: &mut Desk,
+        height: f32,
+        out: &mut Out,
+    ) {
+        let dim = info.latent as usize;
+        let wish = Wish {
+            model: info.model.clone(),
+            latents: desk.walk.stops.iter().map(|s| s.latent(dim)).collect(),
+            truncation: desk.here.truncation,
+        };
+        if !wish.latents.is_empty() {
+            self.stops.want(wish, cx);
+        }
+        let side = (height - size::CONTROL - 6.0).max(24.0);
+        let ctx = ui.ctx().clone();
+        let mut remove = None;
+        egui::ScrollArea::horizontal().id_salt("stops").auto_shrink([false, true]).show(ui, |ui| {
+            ui.horizontal_top(|ui| {
+                for i in 0..desk.walk.stops.len() {
+                    ui.vertical(|ui| {
+                        ui.spacing_mut().item_spacing.y = 4.0;
+                        let width = side.max(104.0);
+                        let (place, _) = ui.allocate_exact_size(vec2(width, side), Sense::hover());
+                        let rect = Rect::from_min_size(place.min, Vec2::splat(side));
+                        let tex = self.stops.tex(i, cx.textures, &ctx);
+                        let name = format!("Stop {}", i + 1);
+                        let look = Tile { tex: tex.as_ref(), name: &name, selected: false, focusable: true };
+                        let id = ui.make_persistent_id(("stop", i));
+                        let slot = anchor_slot(ui, id, rect, &look, &mut desk.walk.stops[i], cx.studio, Some(info));
+                        out.foreign |= slot.foreign;
+                        if slot.changed {
+                            out.label = Some("move a stop");
+                        }
+                        if slot.response.clicked() {
+                            out.stand = Some(desk.walk.stops[i].latent(dim));
+                        }
+                        slot.response.on_hover_text("Drag across for other seeds, or drop a picture here");
+                        ui.horizontal(|ui| {
+                            ui.spacing_mut().item_spacing.x = 2.0;
+                            if anchor_field(ui, &mut desk.walk.stops[i], &format!("Seed of stop {}", i + 1)) {
+                                out.label = Some("move a stop");
+                            }
+                            if theme::icon_button(ui, ICON_CLOSE, &format!("Remove stop {}", i + 1)).clicked() {
+                                remove = Some(i);
+                            }
+                        });
+                    });
+                }
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.y = 4.0;
+                    let add = theme::button(ui, Some(ICON_ADD), "Add where I stand");
+                    if add.clicked() {
+                        desk.walk.stops.push(desk.here.latent.clone().into());
+                        out.label = Some("add a stop");
+                    }
+                    match take_drop(ui, &add, cx.studio, Some(info)) {
+                        Some(Dropped::Latent(latent)) => {
+                            desk.walk.stops.push(latent.into());
+                            out.label = Some("add a stop");
+                        }
+                        Some(_) => out.foreign = true,
+                        None => {}
+                    }
+                    if theme::button(ui, Some(ICON_CASINO), "Add a random stop").clicked() {
+                        desk.walk.stops.push(inspector::dice().into());
+                        out.label = Some("add a stop");
+                    }
+                });
+            });
+        });
+        if let Some(i) = remove {
+            desk.walk.stops.remove(i);
+            out.label = Some("remove a stop");
+        }
+    }
+}
+
+fn seconds_text(frames: usize) -> String {
+    format!("{:.1} s", frames as f64 / FPS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ui::widgets::latent_slot::Anchor;
+
+    #[test]
+    fn stops_stay_seeds_within_the_film() {
+        let desk = WalkDesk { stretch: 10, looped: true, ..WalkDesk::default() };
+        let film = latents(&desk, 8);
+        assert_eq!(film.len(), 30);
+        for (frame, seed) in [(0, 1), (10, 2), (20, 3)] {
+            assert_eq!(film[frame], Latent::Seed { seed });
+        }
+        let open = WalkDesk { looped: false, stops: vec![Anchor::Seed(4.0), Anchor::Seed(5.0)], ..desk };
+        let film = latents(&open, 8);
+        assert_eq!(film.len(), 11);
+        assert_eq!(film[10], Latent::Seed { seed: 5 });
+        assert!(latents(&WalkDesk { stops: Vec::new(), ..open }, 8).is_empty());
+    }
+}
