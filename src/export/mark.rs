@@ -1,0 +1,147 @@
+//! What an exported file says of itself: its recipe, and the mark for pictures made by a trained model.
+//!
+//! | format | recipe | mark |
+//! |---|---|---|
+//! | PNG, APNG | `iTXt` chunk `latent-studio`, compressed JSON | `iTXt` chunk `XML:com.adobe.xmp` |
+//! | GIF | comment extension `latent-studio:` + JSON in ASCII | application extension `XMP DataXMP` |
+//! | MP4 | `uuid` box with JSON | `uuid` box of XMP |
+
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+
+use crate::base::{Problem, Result};
+use crate::recipe::picture::PictureRecipe;
+
+/// Keyword of the recipe's text chunk, and what the GIF comment begins with (with a colon).
+pub const KEY: &str = "latent-studio";
+/// Keyword of the XMP text chunk (XMP specification part 3, §1.1.5).
+pub const XMP_KEY: &str = "XML:com.adobe.xmp";
+/// IPTC's word for a picture made by a trained model.
+pub const SOURCE_TYPE: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
+/// Type of the MP4 box that holds XMP (XMP specification part 3, §1.2.8).
+pub const XMP_UUID: [u8; 16] =
+    [0xBE, 0x7A, 0xCF, 0xCB, 0x97, 0xA9, 0x42, 0xE8, 0x9C, 0x71, 0x99, 0x94, 0x91, 0xE3, 0xAF, 0xAC];
+/// Type of the MP4 box that holds the recipe.
+pub const RECIPE_UUID: [u8; 16] = *b"latent-studio/01";
+/// No recipe is longer than this many bytes; more is not read.
+pub const LONGEST: usize = 32 << 20;
+
+/// The recipe as JSON.
+///
+/// # Errors
+/// Never for recipes made by the studio; JSON has no word for numbers that are not finite.
+pub fn json(recipe: &PictureRecipe) -> Result<String> {
+    serde_json::to_string(recipe).map_err(|e| Problem::failed("This recipe could not be written").because(e))
+}
+
+/// The recipe in `text`.
+///
+/// # Errors
+/// It is damaged, or of a later version of the studio.
+pub fn parse(text: &str) -> Result<PictureRecipe> {
+    serde_json::from_str(text).map_err(|e| Problem::data("The recipe inside this file cannot be read").because(e))
+}
+
+/// The XMP packet that marks a file as made by a trained model.
+pub fn xmp(recipe: &PictureRecipe) -> String {
+    let mut tool = String::new();
+    for c in format!("Latent Studio {}", recipe.studio).chars().filter(|c| !c.is_control()) {
+        match c {
+            '&' => tool.push_str("&amp;"),
+            '<' => tool.push_str("&lt;"),
+            '"' => tool.push_str("&quot;"),
+            _ => tool.push(c),
+        }
+    }
+    format!(
+        "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n\
+         <x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\n \
+         <rdf:RDF xmlns:rdf=\"http://www.w3.org/1999/02/22-rdf-syntax-ns#\">\n  \
+         <rdf:Description rdf:about=\"\"\n    \
+         xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\"\n    \
+         xmlns:Iptc4xmpExt=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\"\n   \
+         xmp:CreatorTool=\"{tool}\"\n   \
+         Iptc4xmpExt:DigitalSourceType=\"{SOURCE_TYPE}\"/>\n \
+         </rdf:RDF>\n\
+         </x:xmpmeta>\n\
+         <?xpacket end=\"r\"?>"
+    )
+}
+
+/// Contents of the two `iTXt` chunks of a PNG: the recipe, compressed, and the mark, which must not be.
+///
+/// # Errors
+/// As [`json`].
+pub fn itxt(recipe: &PictureRecipe) -> Result<[Vec<u8>; 2]> {
+    let mut zlib = ZlibEncoder::new(Vec::new(), Compression::best());
+    let packed = zlib.write_all(json(recipe)?.as_bytes()).and_then(|()| zlib.finish());
+    let packed = packed.map_err(|e| Problem::failed("This recipe could not be packed").because(e))?;
+    // Keyword, 0, compressed?, method 0, no language, 0, no translated keyword, 0, text.
+    let mut chunk = [KEY.as_bytes(), &[0, 1, 0, 0, 0]].concat();
+    chunk.extend(packed);
+    let mut mark = [XMP_KEY.as_bytes(), &[0, 0, 0, 0, 0]].concat();
+    mark.extend(xmp(recipe).as_bytes());
+    Ok([chunk, mark])
+}
+
+/// The recipe as the text of a GIF comment, which is 7-bit ASCII by its specification.
+///
+/// # Errors
+/// As [`json`].
+pub fn comment(recipe: &PictureRecipe) -> Result<String> {
+    let mut out = format!("{KEY}:");
+    for c in json(recipe)?.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            // Outside of ASCII a character can only stand inside a JSON string, where this escape is its equal.
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                out.push_str(&format!("\\u{unit:04x}"));
+            }
+        }
+    }
+    Ok(out)
+}
+
+#[cfg(test)]
+pub mod tests {
+    use super::*;
+    use crate::recipe::picture::{GridRecipe, Latent};
+
+    /// A recipe with everything in it, names outside of ASCII and of XML included.
+    pub fn full() -> PictureRecipe {
+        let latents =
+            vec![Latent::Point { values: vec![0.1, -1.0e-7, 3.402_823_5e38] }, Latent::Seed { seed: u64::MAX }];
+        PictureRecipe {
+            studio: "0.1 <\"&>".into(),
+            model: "fäces 🙂".into(),
+            model_hash: "00ff".into(),
+            latent: latents[0].clone(),
+            truncation: 0.7,
+            made_by: "grid".into(),
+            scale: 4,
+            filter: "nearest".into(),
+            grid: Some(GridRecipe { columns: 2, rows: 1, gap: 1, latents }),
+            device: "flex".into(),
+        }
+    }
+
+    #[test]
+    fn recipes_survive_json_to_the_last_bit() {
+        assert_eq!(parse(&json(&full()).unwrap()).unwrap(), full());
+        let ascii = comment(&full()).unwrap();
+        assert!(ascii.is_ascii());
+        assert_eq!(parse(&ascii[KEY.len() + 1..]).unwrap(), full());
+        assert!(parse("{\"studio\":").is_err());
+    }
+
+    #[test]
+    fn the_mark_names_the_source_type_and_is_proper_xml() {
+        let text = xmp(&full());
+        assert!(text.contains(SOURCE_TYPE) && text.contains("Latent Studio 0.1 &lt;&quot;&amp;>"));
+        assert_eq!(text.matches('<').count(), text.matches('>').count() - 1, "one > is inside the tool's name");
+    }
+}

@@ -1,0 +1,200 @@
+//! Names of exported files. Nothing here ever replaces a file that is there.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::base::{Problem, Result};
+
+/// Longest name that is made, in bytes: file systems allow 255, and a suffix must fit.
+const LONGEST: usize = 180;
+
+/// A file name (without folder and extension) from a pattern.
+///
+/// `{model}`, `{seed}`, `{n}` (four digits) and `{date}` are replaced; where there is no seed, `{seed}` gives the
+/// number. What some system forbids in names becomes `-`; the result is never empty.
+pub fn file_name(pattern: &str, model: &str, seed: Option<u64>, n: usize, date: &str) -> String {
+    let seed = match seed {
+        Some(seed) => seed.to_string(),
+        None if pattern.contains("{n}") => String::new(),
+        None => format!("n{n:04}"),
+    };
+    let mut name = String::new();
+    let mut rest = pattern;
+    // One pass, so that braces inside a model's name stay as they are.
+    while let Some(start) = rest.find('{') {
+        name.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let words = [("{model}", model), ("{seed}", &seed), ("{n}", &format!("{n:04}")), ("{date}", date)];
+        match words.iter().find(|(word, _)| rest.starts_with(word)) {
+            Some((word, value)) => {
+                name.push_str(value);
+                rest = &rest[word.len()..];
+            }
+            None => {
+                name.push('{');
+                rest = &rest[1..];
+            }
+        }
+    }
+    name.push_str(rest);
+    sanitised(&name)
+}
+
+/// A name that every common file system takes.
+pub fn sanitised(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        let c = if c.is_control() || "/\\:*?\"<>|".contains(c) || c.is_whitespace() && c != ' ' { '-' } else { c };
+        // Runs of dashes come from empty places in the pattern.
+        if !(c == '-' && out.ends_with('-')) {
+            out.push(c);
+        }
+    }
+    // Windows drops dots and spaces at the end; a dot in front hides the file elsewhere.
+    let mut out = out.trim_matches(|c| matches!(c, '.' | ' ' | '-')).to_string();
+    if out.len() > LONGEST {
+        let cut = (0..=LONGEST).rev().find(|&i| out.is_char_boundary(i)).unwrap_or(0);
+        out.truncate(cut);
+    }
+    let first = out.split('.').next().unwrap_or("").to_ascii_uppercase();
+    let numbered =
+        |word: &str| first.len() == 4 && first.starts_with(word) && first.ends_with(|c: char| c.is_ascii_digit());
+    if matches!(first.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT") {
+        out.insert(0, '_');
+    }
+    if out.is_empty() { "picture".into() } else { out }
+}
+
+/// Today as `2026-03-31`, where the user is.
+pub fn today() -> String {
+    jiff::Zoned::now().strftime("%Y-%m-%d").to_string()
+}
+
+/// The `attempt`-th name to try: `stem.png`, `stem-2.png`, `stem-3.png`, …; no extension for folders.
+fn candidate(folder: &Path, stem: &str, extension: &str, attempt: u32) -> PathBuf {
+    let dot = if extension.is_empty() { "" } else { "." };
+    folder.join(if attempt <= 1 {
+        format!("{stem}{dot}{extension}")
+    } else {
+        format!("{stem}-{attempt}{dot}{extension}")
+    })
+}
+
+/// The first of `stem.ext`, `stem-2.ext`, … that nothing has. Someone else may take it at once; where that matters
+/// use [`write_new`].
+pub fn free_path(folder: &Path, stem: &str, extension: &str) -> PathBuf {
+    let mut attempt = 1;
+    loop {
+        let path = candidate(folder, stem, extension, attempt);
+        if path.symlink_metadata().is_err() {
+            return path;
+        }
+        attempt += 1;
+    }
+}
+
+/// An empty file that goes away unless it is kept, in a folder that is made if it is not there.
+///
+/// # Errors
+/// The folder cannot be made or written (named).
+pub fn beside(folder: &Path) -> Result<NamedTempFile> {
+    let fail = |e: std::io::Error| Problem::io("Files cannot be written to this folder", folder, &e);
+    std::fs::create_dir_all(folder).map_err(fail)?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".writing-");
+    // Temporary files are private; exported ones get what the user's mask leaves, as other new files do.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        builder.permissions(std::fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder).map_err(fail)
+}
+
+/// Writes a file under the first free name (see [`free_path`]), wholly or not at all, and says which it was.
+///
+/// # Errors
+/// The disk is full or the folder cannot be written (named).
+pub fn write_new(folder: &Path, stem: &str, extension: &str, bytes: &[u8]) -> Result<PathBuf> {
+    let fail = |e: std::io::Error| Problem::io("Files cannot be written to this folder", folder, &e);
+    let mut file = beside(folder)?;
+    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
+    keep_new(file, folder, stem, extension)
+}
+
+/// Gives a finished file the first free name (see [`free_path`]) without a moment in which another could be replaced.
+///
+/// # Errors
+/// The folder cannot be written (named).
+pub fn keep_new(mut file: NamedTempFile, folder: &Path, stem: &str, extension: &str) -> Result<PathBuf> {
+    let mut attempt = 1;
+    loop {
+        let path = candidate(folder, stem, extension, attempt);
+        match file.persist_noclobber(&path) {
+            Ok(_) => return Ok(path),
+            Err(e) if e.error.kind() == std::io::ErrorKind::AlreadyExists => file = e.file,
+            Err(e) => return Err(Problem::io("This file could not be written", &path, &e.error)),
+        }
+        attempt += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patterns_are_filled() {
+        let name = |pattern: &str, seed| file_name(pattern, "emoji-faces", seed, 7, "2026-03-31");
+        assert_eq!(name("{model}-{seed}", Some(42)), "emoji-faces-42");
+        assert_eq!(name("{date} {n} {model}", None), "2026-03-31 0007 emoji-faces");
+        assert_eq!(name("{model}-{seed}", None), "emoji-faces-n0007");
+        assert_eq!(name("{model}-{seed}-{n}", None), "emoji-faces-0007");
+        assert_eq!(name("{what}{", Some(1)), "{what}{");
+        assert_eq!(file_name("{model}", "{seed}", Some(5), 1, ""), "{seed}");
+    }
+
+    #[test]
+    fn names_are_safe_everywhere() {
+        assert_eq!(sanitised("a/b\\c:d*?\"<>|e\n"), "a-b-c-d-e");
+        assert_eq!(sanitised("../../etc/passwd"), "etc-passwd");
+        assert_eq!(sanitised("con.x"), "_con.x");
+        assert_eq!(sanitised("COM1"), "_COM1");
+        assert_eq!(sanitised("comb"), "comb");
+        assert_eq!(sanitised(" .. "), "picture");
+        let long = sanitised(&"ä".repeat(300));
+        assert!(long.len() <= LONGEST && long.chars().all(|c| c == 'ä'));
+    }
+
+    #[test]
+    fn nothing_is_ever_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = dir.path().join("new/deep");
+        let paths: Vec<_> = (0..3u8).map(|i| write_new(&at, "a", "png", &[i]).unwrap()).collect();
+        assert_eq!(paths, [at.join("a.png"), at.join("a-2.png"), at.join("a-3.png")]);
+        for (i, path) in paths.iter().enumerate() {
+            assert_eq!(std::fs::read(path).unwrap(), [i as u8]);
+        }
+        assert_eq!(free_path(&at, "a", "png"), at.join("a-4.png"));
+        assert_eq!(free_path(&at, "b", ""), at.join("b"));
+        assert_eq!(std::fs::read_dir(&at).unwrap().count(), 3, "no leftovers");
+    }
+
+    #[test]
+    fn many_writers_never_share_a_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut all: Vec<_> = std::thread::scope(|s| {
+            let threads: Vec<_> = (0..4)
+                .map(|_| {
+                    s.spawn(|| (0..20).map(|_| write_new(dir.path(), "x", "png", b"1").unwrap()).collect::<Vec<_>>())
+                })
+                .collect();
+            threads.into_iter().flat_map(|t| t.join().unwrap()).collect()
+        });
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), 80);
+    }
+}

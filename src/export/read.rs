@@ -1,0 +1,249 @@
+//! Finds the recipe inside a file that the studio made: PNG, APNG, GIF, MP4. Files may be damaged or hostile.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
+
+use flate2::read::ZlibDecoder;
+
+use super::mark::{self, KEY, LONGEST};
+use crate::base::{Problem, Result};
+use crate::recipe::picture::PictureRecipe;
+
+/// The recipe inside a file; none if the file holds none (or is no picture of the studio at all).
+///
+/// A file that is damaged elsewhere still gives its recipe. The kind of file is told by its first bytes.
+///
+/// # Errors
+/// The file cannot be read, or its recipe is damaged.
+pub fn read_recipe(path: &Path) -> Result<Option<PictureRecipe>> {
+    let fail = |e: io::Error| Problem::io("This file could not be read", path, &e);
+    let file = File::open(path).map_err(fail)?;
+    if file.metadata().map_err(fail)?.is_dir() {
+        return Err(Problem::data("This is a folder, not a picture").of(path.display().to_string()));
+    }
+    let mut file = BufReader::new(file);
+    let text = match find(&mut file) {
+        Ok(text) => text,
+        // Where a file ends too soon, what was found before counts: nothing.
+        Err(e) if matches!(e.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData) => None,
+        Err(e) => return Err(fail(e)),
+    };
+    text.map(|text| mark::parse(&text).map_err(|p| p.of(path.display().to_string()))).transpose()
+}
+
+/// The text of the recipe in a stream.
+fn find(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
+    let mut head = [0; 8];
+    file.read_exact(&mut head)?;
+    match &head {
+        b"\x89PNG\r\n\x1a\n" => png(file),
+        [b'G', b'I', b'F', b'8', ..] => gif(file),
+        [_, _, _, _, b'f', b't', b'y', b'p'] => mp4(file),
+        _ => Ok(None),
+    }
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|_| io::Error::from(io::ErrorKind::InvalidData))
+}
+
+/// `length` bytes; memory is only taken as they come, so that a lying length costs nothing.
+fn take(file: &mut impl Read, length: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    file.take(length as u64).read_to_end(&mut bytes)?;
+    if bytes.len() == length { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
+}
+
+/// Goes through all chunks: other programs may have moved the text behind the pixels.
+fn png(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
+    loop {
+        let mut head = [0; 8];
+        file.read_exact(&mut head)?;
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        match &head[4..] {
+            b"IEND" => return Ok(None),
+            b"iTXt" if length <= LONGEST => {
+                let chunk = take(file, length)?;
+                if let Some(found) = itxt(&chunk)? {
+                    return Ok(Some(found));
+                }
+                file.seek(SeekFrom::Current(4))?;
+            }
+            _ => {
+                file.seek(SeekFrom::Current(length as i64 + 4))?;
+            }
+        }
+    }
+}
+
+/// The text of an `iTXt` chunk if it is ours.
+fn itxt(chunk: &[u8]) -> io::Result<Option<String>> {
+    let Some(rest) = chunk.strip_prefix(KEY.as_bytes()).and_then(|r| r.strip_prefix(&[0])) else { return Ok(None) };
+    let [compressed, _method, rest @ ..] = rest else { return Err(io::ErrorKind::InvalidData.into()) };
+    // Skips the language and the translated keyword, each ended by a zero.
+    let mut parts = rest.splitn(3, |&b| b == 0);
+    let body = parts.nth(2).ok_or(io::ErrorKind::InvalidData)?;
+    if *compressed == 0 {
+        return text(body.to_vec()).map(Some);
+    }
+    let mut out = Vec::new();
+    let unpacked = ZlibDecoder::new(body).take(LONGEST as u64 + 1).read_to_end(&mut out);
+    unpacked.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    if out.len() > LONGEST { Err(io::ErrorKind::InvalidData.into()) } else { text(out).map(Some) }
+}
+
+fn byte(file: &mut impl Read) -> io::Result<u8> {
+    let mut one = [0];
+    file.read_exact(&mut one).map(|()| one[0])
+}
+
+/// The data of GIF sub-blocks up to `limit` bytes; the rest is passed over.
+fn sub_blocks(file: &mut impl Read, limit: usize) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    loop {
+        let length = byte(file)? as usize;
+        if length == 0 {
+            return Ok(bytes);
+        }
+        let block = take(file, length)?;
+        if bytes.len() + length <= limit {
+            bytes.extend(block);
+        }
+    }
+}
+
+fn gif(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
+    // Six bytes of signature and two of width are read.
+    let screen = take(file, 5)?;
+    let table = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 * (2i64 << (flags & 7)) };
+    file.seek(SeekFrom::Current(table(screen[2])))?;
+    loop {
+        match byte(file)? {
+            0x21 => {
+                let label = byte(file)?;
+                let data = sub_blocks(file, if label == 0xFE { LONGEST } else { 0 })?;
+                if let Some(ours) = data.strip_prefix(KEY.as_bytes()).and_then(|d| d.strip_prefix(b":")) {
+                    return text(ours.to_vec()).map(Some);
+                }
+            }
+            0x2C => {
+                let place = take(file, 9)?;
+                // The colour table, and one byte of code size.
+                file.seek(SeekFrom::Current(table(place[8]) + 1))?;
+                sub_blocks(file, 0)?;
+            }
+            _ => return Ok(None),
+        }
+    }
+}
+
+/// Goes through the boxes at the top of the file.
+fn mp4(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
+    let end = file.seek(SeekFrom::End(0))?;
+    let mut at = 0u64;
+    while at <= end.saturating_sub(8) {
+        file.seek(SeekFrom::Start(at))?;
+        let head = take(file, 8)?;
+        let short = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
+        let (size, header) = match short {
+            0 => (end - at, 8),
+            1 => (u64::from_be_bytes(take(file, 8)?.try_into().map_err(|_| io::ErrorKind::InvalidData)?), 16),
+            n => (u64::from(n), 8),
+        };
+        if size < header {
+            return Ok(None);
+        }
+        if &head[4..8] == b"uuid"
+            && size >= header + 16
+            && size - header <= LONGEST as u64
+            && take(file, 16)? == mark::RECIPE_UUID
+        {
+            return text(take(file, (size - header - 16) as usize)?).map(Some);
+        }
+        at = at.checked_add(size).ok_or(io::ErrorKind::InvalidData)?;
+    }
+    Ok(None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mark::tests::full;
+    use super::super::png::png_bytes;
+    use super::*;
+    use crate::base::Picture;
+
+    fn read(bytes: &[u8]) -> Result<Option<PictureRecipe>> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        std::fs::write(&path, bytes).unwrap();
+        read_recipe(&path)
+    }
+
+    fn picture() -> Vec<u8> {
+        png_bytes(&Picture::filled(9, 9, [1, 2, 3, 4]), Some(&full())).unwrap()
+    }
+
+    #[test]
+    fn a_picture_gives_its_recipe_back() {
+        assert_eq!(read(&picture()).unwrap(), Some(full()));
+        let bare = png_bytes(&Picture::filled(9, 9, [1, 2, 3, 4]), None).unwrap();
+        assert_eq!(read(&bare).unwrap(), None);
+    }
+
+    #[test]
+    fn the_text_may_have_been_moved_or_unpacked_by_another_program() {
+        let bytes = picture();
+        // Behind the pixels, uncompressed, with a language and a translated keyword.
+        let bare = png_bytes(&Picture::filled(9, 9, [1, 2, 3, 4]), None).unwrap();
+        let json = mark::json(&full()).unwrap();
+        let body = [b"latent-studio\0\0\0en\0Studio\0".as_slice(), json.as_bytes()].concat();
+        let end = bare.len() - 12;
+        let chunk = [&(body.len() as u32).to_be_bytes()[..], b"iTXt", &body, &[0; 4]].concat();
+        assert_eq!(read(&[&bare[..end], &chunk, &bare[end..]].concat()).unwrap(), Some(full()));
+        // Pixels gone, recipe left.
+        let pixels = bytes.windows(4).position(|w| w == b"IDAT").unwrap();
+        assert_eq!(read(&bytes[..pixels]).unwrap(), Some(full()));
+    }
+
+    #[test]
+    fn no_damage_makes_it_panic() {
+        let bytes = picture();
+        for cut in 0..bytes.len() {
+            let _ = read(&bytes[..cut]);
+        }
+        for i in 0..bytes.len() {
+            for value in [0, 0x7F, 0xFF] {
+                let mut bad = bytes.clone();
+                bad[i] = value;
+                let _ = read(&bad);
+            }
+        }
+        for head in [b"GIF89a".as_slice(), b"\0\0\0\x08ftyp", b"\0\0\0\x01ftyp", b"\0\0\0\0ftyp"] {
+            for tail in [vec![], vec![0; 40], vec![0xFF; 40], vec![0x21; 40]] {
+                assert_eq!(read(&[head, &tail].concat()).ok().flatten(), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_bomb_is_not_unpacked() {
+        use std::io::Write;
+        let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+        zlib.write_all(&vec![b' '; LONGEST + 10]).unwrap();
+        let body = [b"latent-studio\0\x01\0\0\0".as_slice(), &zlib.finish().unwrap()].concat();
+        assert!(itxt(&body).is_err());
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(read_recipe(&dir.path().join("none.png")).unwrap_err().subject.unwrap().contains("none.png"));
+        assert!(read_recipe(dir.path()).is_err());
+        assert_eq!(read(b"").unwrap(), None);
+        let broken = [b"latent-studio\0\0\0\0\0".as_slice(), b"{\"studio\":3}"].concat();
+        let chunk =
+            [b"\x89PNG\r\n\x1a\n".as_slice(), &(broken.len() as u32).to_be_bytes(), b"iTXt", &broken, &[0; 4]].concat();
+        assert_eq!(read(&chunk).unwrap_err().kind, crate::base::Kind::Data);
+    }
+}

@@ -1,0 +1,351 @@
+//! Runs a row of the table of exporters.
+
+use std::path::{Path, PathBuf};
+
+use super::film::film;
+use super::names::{file_name, free_path, today, write_new};
+use super::options::ExportOptions;
+use super::png::{check, png_bytes, write_png};
+use super::scale::{Filter, scale};
+use super::sheet::{self, Style};
+use super::{Exporter, Makes, exporter, factor};
+use crate::base::{Picture, Problem, Progress, Result};
+use crate::recipe::picture::{GridRecipe, Latent, PictureRecipe};
+
+/// A picture on its way out, at the size the model made it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shot {
+    /// Its pixels.
+    pub picture: Picture,
+    /// How it was made, if that is known.
+    pub recipe: Option<PictureRecipe>,
+    /// Name of its model, for the file name.
+    pub model: String,
+}
+
+impl Shot {
+    fn seed(&self) -> Option<u64> {
+        match self.recipe.as_ref()?.latent {
+            Latent::Seed { seed } => Some(seed),
+            Latent::Point { .. } => None,
+        }
+    }
+}
+
+/// Pixels between the cells of an exported grid, before enlarging.
+pub const GRID_GAP: u32 = 1;
+
+/// Writes pictures as `options` say, and says which files it wrote. Pictures are taken one after the other; `total` is
+/// only for the progress. A raised cancel flag or an error ends it, and no partial file is left.
+///
+/// `options.out` is a folder (then names come of `options.pattern` and nothing in it is replaced) or a file (which is
+/// replaced; several single pictures get numbered names beside it).
+///
+/// # Errors
+/// Options are out of range, there are no pictures, or the disk is full or cannot be written (the path is named).
+pub fn export(
+    options: &ExportOptions,
+    shots: &mut dyn Iterator<Item = Result<Shot>>,
+    total: u64,
+    progress: &dyn Progress,
+) -> Result<Vec<PathBuf>> {
+    let row = exporter(&options.format)?;
+    let job =
+        Job { row, options, factor: factor(options)?, filter: Filter::from_id(&options.filter)?, progress, total };
+    if options.out.as_os_str().is_empty() {
+        return Err(Problem::usage("There is no file or folder to write to").try_this("Choose where to write"));
+    }
+    match row.makes {
+        Makes::Pictures => job.pictures(shots),
+        Makes::Sheet => job.sheet(shots),
+        Makes::Film => job.film(shots),
+    }
+}
+
+struct Job<'a> {
+    row: &'static Exporter,
+    options: &'a ExportOptions,
+    factor: u32,
+    filter: Filter,
+    progress: &'a dyn Progress,
+    total: u64,
+}
+
+impl Job<'_> {
+    /// Told before each picture.
+    fn step(&self, done: u64) -> Result<()> {
+        self.progress.report("Exporting", done, self.total);
+        self.progress.cancel().check()
+    }
+
+    /// The recipe as it stands in the file.
+    fn recipe(&self, recipe: &Option<PictureRecipe>) -> Option<PictureRecipe> {
+        let recipe = recipe.clone().filter(|_| self.options.recipe)?;
+        Some(PictureRecipe { scale: self.factor, filter: self.filter.id().into(), ..recipe })
+    }
+
+    /// Whether `out` is meant as a file: it ends as files of this format do, and is no folder.
+    fn is_file(&self) -> bool {
+        let out = &self.options.out;
+        let extension = out.extension().and_then(|e| e.to_str()).unwrap_or("");
+        !out.is_dir() && (extension.eq_ignore_ascii_case(self.row.extension))
+    }
+
+    fn name(&self, shot: &Shot, n: usize) -> String {
+        file_name(&self.options.pattern, &shot.model, shot.seed(), n, &today())
+    }
+
+    /// The one file of a sheet or film.
+    fn target(&self, first: &Shot) -> PathBuf {
+        if self.is_file() {
+            return self.options.out.clone();
+        }
+        free_path(&self.options.out, &self.name(first, 1), self.row.extension)
+    }
+
+    fn pictures(&self, shots: &mut dyn Iterator<Item = Result<Shot>>) -> Result<Vec<PathBuf>> {
+        let mut files = Vec::new();
+        let mut shots = shots.peekable();
+        while let Some(shot) = shots.next() {
+            let shot = shot?;
+            self.step(files.len() as u64)?;
+            check(&shot.picture)?;
+            let picture = scale(&shot.picture, self.factor, self.filter);
+            let recipe = self.recipe(&shot.recipe);
+            let n = files.len() + 1;
+            let out = &self.options.out;
+            if !self.is_file() {
+                let bytes = png_bytes(&picture, recipe.as_ref())?;
+                files.push(write_new(out, &self.name(&shot, n), self.row.extension, &bytes)?);
+            } else if n == 1 && shots.peek().is_none() {
+                write_png(out, &picture, recipe.as_ref())?;
+                files.push(out.clone());
+            } else {
+                let stem = out.file_stem().unwrap_or_default().to_string_lossy();
+                let folder = super::film::folder_of(out);
+                let bytes = png_bytes(&picture, recipe.as_ref())?;
+                files.push(write_new(folder, &format!("{stem}-{n:04}"), self.row.extension, &bytes)?);
+            }
+        }
+        if files.is_empty() { Err(none()) } else { Ok(files) }
+    }
+
+    fn sheet(&self, shots: &mut dyn Iterator<Item = Result<Shot>>) -> Result<Vec<PathBuf>> {
+        let mut all = Vec::new();
+        for shot in shots {
+            self.step(all.len() as u64)?;
+            all.push(shot?);
+        }
+        let Some(first) = all.first().cloned() else { return Err(none()) };
+        let (columns, rows) = sheet::shape(all.len(), self.options.columns as usize);
+        let latents: Vec<_> = all.iter().filter_map(|s| s.recipe.as_ref().map(|r| r.latent.clone())).collect();
+        let mut recipe = self.recipe(&first.recipe);
+        // Cells of several models cannot be told by one recipe; the first one's stays.
+        if let Some(recipe) = &mut recipe
+            && latents.len() == all.len()
+            && all.iter().all(|s| s.recipe.as_ref().is_some_and(|r| r.model_hash == recipe.model_hash))
+        {
+            recipe.made_by = "grid".into();
+            recipe.grid = Some(GridRecipe { columns: columns as u32, rows: rows as u32, gap: GRID_GAP, latents });
+        }
+        let path = self.target(&first);
+        let cells: Vec<_> = all.into_iter().map(|s| s.picture).collect();
+        let style = Style { columns, gap: GRID_GAP, ..Style::default() };
+        let plain = sheet::lay(&cells, &style)?;
+        let (w, h) = (u64::from(plain.width), u64::from(plain.height));
+        super::png::check_size(w * u64::from(self.factor), h * u64::from(self.factor))?;
+        write_png(&path, &scale(&plain, self.factor, self.filter), recipe.as_ref())?;
+        Ok(vec![path])
+    }
+
+    fn film(&self, shots: &mut dyn Iterator<Item = Result<Shot>>) -> Result<Vec<PathBuf>> {
+        let first = shots.next().ok_or_else(none)??;
+        self.step(0)?;
+        let path = self.target(&first);
+        let Picture { width, height, .. } = first.picture;
+        let mut film = film(&path, width, height, self.options.fps, self.options, first.recipe.as_ref())?;
+        film.frame(&first.picture)?;
+        for (i, shot) in shots.enumerate() {
+            self.step(i as u64 + 1)?;
+            film.frame(&shot?.picture)?;
+        }
+        self.progress.report("Finishing the file", self.total, self.total);
+        Ok(vec![film.finish()?])
+    }
+}
+
+fn none() -> Problem {
+    Problem::usage("There is no picture to export")
+}
+
+/// The exporter meant by a file's name: `mp4`, `gif`, and for `png` a grid of several pictures.
+pub fn by_extension(path: &Path) -> Option<&'static Exporter> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    let order = ["grid", "mp4", "gif"];
+    order.iter().filter_map(|id| exporter(id).ok()).find(|e| e.extension == extension)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::EXPORTERS;
+    use super::super::mark::tests::full;
+    use super::super::png::decode;
+    use super::super::read::read_recipe;
+    use super::*;
+    use crate::base::progress::{Cancel, Quiet, Watched};
+
+    fn shots(count: u64, side: u32) -> Vec<Shot> {
+        (0..count)
+            .map(|seed| {
+                let recipe = PictureRecipe { latent: Latent::Seed { seed }, grid: None, ..full() };
+                let picture = super::super::mp4::tests::art(seed as u32, side);
+                Shot { picture, recipe: Some(recipe), model: "faces/1".into() }
+            })
+            .collect()
+    }
+
+    fn run(options: &ExportOptions, shots: &[Shot]) -> Result<Vec<PathBuf>> {
+        export(options, &mut shots.iter().cloned().map(Ok), shots.len() as u64, &Quiet::default())
+    }
+
+    /// Pictures of a written file, read with other people's code.
+    fn read_back(id: &str, path: &Path) -> Vec<Picture> {
+        use image::AnimationDecoder;
+        let open = || std::io::BufReader::new(std::fs::File::open(path).unwrap());
+        let collect = |frames: image::Frames<'_>| -> Vec<Picture> {
+            let all = frames.collect_frames().unwrap();
+            let picture = |b: &image::RgbaImage| Picture { width: b.width(), height: b.height(), rgba: b.to_vec() };
+            all.iter().map(|f| picture(f.buffer())).collect()
+        };
+        match id {
+            "gif" => collect(image::codecs::gif::GifDecoder::new(open()).unwrap().into_frames()),
+            "apng" => collect(image::codecs::png::PngDecoder::new(open()).unwrap().apng().unwrap().into_frames()),
+            "mp4" => super::super::mp4::tests::read(&std::fs::read(path).unwrap()),
+            "frames" => {
+                let mut files: Vec<_> = std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path()).collect();
+                files.sort();
+                files.iter().map(|f| decode(&std::fs::read(f).unwrap()).unwrap()).collect()
+            }
+            _ => vec![decode(&std::fs::read(path).unwrap()).unwrap()],
+        }
+    }
+
+    #[test]
+    fn every_exporter_is_read_back() {
+        for row in EXPORTERS {
+            for scale in [1, 3] {
+                let dir = tempfile::tempdir().unwrap();
+                let options = ExportOptions {
+                    format: row.id.into(),
+                    out: dir.path().join("out"),
+                    scale,
+                    fps: 20,
+                    ..ExportOptions::default()
+                };
+                let sent = shots(6, 28);
+                let files = run(&options, &sent).unwrap();
+                let read: Vec<_> = files.iter().flat_map(|f| read_back(row.id, f)).collect();
+                let big: Vec<_> = sent.iter().map(|s| s.picture.enlarged(scale)).collect();
+                if row.makes == Makes::Sheet {
+                    let cells: Vec<_> = sent.iter().map(|s| s.picture.clone()).collect();
+                    assert_eq!(read, [Picture::grid(&cells, 3, GRID_GAP, [0; 4]).enlarged(scale)]);
+                } else {
+                    assert_eq!(read.len(), 6, "{}", row.id);
+                    for (a, b) in big.iter().zip(&read) {
+                        let db = super::super::mp4::tests::psnr(a, b);
+                        // Film at its own size halves the colour's resolution, which is hard on pixel art.
+                        let least = if row.id == "mp4" { [0.0, 14.0, 0.0, 20.0][scale as usize] } else { 99.0 };
+                        assert!(db >= least, "{} ×{scale}: {db} dB", row.id);
+                    }
+                }
+                let inside = if row.extension.is_empty() { files[0].join("00001.png") } else { files[0].clone() };
+                let recipe = read_recipe(&inside).unwrap().unwrap();
+                assert_eq!((recipe.scale, recipe.latent), (scale, Latent::Seed { seed: 0 }), "{}", row.id);
+                assert_eq!(recipe.grid.is_some(), row.makes == Makes::Sheet);
+                // Again with the recipe switched off: other files, nothing inside.
+                let files = run(&ExportOptions { recipe: false, ..options }, &sent).unwrap();
+                let inside = if row.extension.is_empty() { files[0].join("00001.png") } else { files[0].clone() };
+                assert_eq!(read_recipe(&inside).unwrap(), None, "{}", row.id);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_replaced_in_a_folder_and_a_named_file_is() {
+        let dir = tempfile::tempdir().unwrap();
+        for row in EXPORTERS {
+            let out = dir.path().join(row.id);
+            let options = ExportOptions { format: row.id.into(), out: out.clone(), ..ExportOptions::default() };
+            let once = run(&options, &shots(1, 16)).unwrap();
+            let twice = run(&options, &shots(1, 16)).unwrap();
+            assert_ne!(once, twice, "{}", row.id);
+            if row.extension.is_empty() {
+                continue;
+            }
+            assert_eq!(once, [out.join(format!("faces-1-0.{}", row.extension))]);
+            let file = dir.path().join(format!("x-{}.{}", row.id, row.extension));
+            let options = ExportOptions { out: file.clone(), ..options };
+            assert_eq!(run(&options, &shots(1, 16)).unwrap(), [file.clone()]);
+            assert_eq!(run(&options, &shots(1, 20)).unwrap(), [file.clone()]);
+            assert_eq!(read_back(row.id, &file)[0].width / 10, 2, "{}", row.id);
+        }
+        let options = ExportOptions { out: dir.path().join("many.png"), ..ExportOptions::default() };
+        let names: Vec<_> = run(&options, &shots(2, 16)).unwrap();
+        assert_eq!(names, [dir.path().join("many-0001.png"), dir.path().join("many-0002.png")]);
+    }
+
+    #[test]
+    fn cancelling_leaves_nothing_partial() {
+        for row in EXPORTERS.iter().filter(|e| e.makes != Makes::Pictures) {
+            let dir = tempfile::tempdir().unwrap();
+            let out = dir.path().join("film").with_extension(row.extension);
+            let options = ExportOptions { format: row.id.into(), out, ..ExportOptions::default() };
+            let cancel = Cancel::new();
+            let flag = cancel.clone();
+            let watch = Watched::new(cancel, move |_: &str, done, _| {
+                if done == 3 {
+                    flag.cancel();
+                }
+            });
+            let all = shots(6, 16);
+            let problem = export(&options, &mut all.into_iter().map(Ok), 6, &watch).unwrap_err();
+            assert_eq!(problem.exit_code(), 130);
+            assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{}", row.id);
+        }
+    }
+
+    #[test]
+    fn bad_options_say_what_to_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let good = ExportOptions { out: dir.path().into(), ..ExportOptions::default() };
+        let file = dir.path().join("file");
+        std::fs::write(&file, "x").unwrap();
+        for bad in [
+            ExportOptions { format: "avi".into(), ..good.clone() },
+            ExportOptions { scale: 0, ..good.clone() },
+            ExportOptions { scale: 17, ..good.clone() },
+            ExportOptions { filter: "box".into(), ..good.clone() },
+            ExportOptions { out: PathBuf::new(), ..good.clone() },
+            ExportOptions { format: "gif".into(), fps: 0, ..good.clone() },
+        ] {
+            assert!(run(&bad, &shots(1, 16)).unwrap_err().remedy.is_some(), "{bad:?}");
+        }
+        for row in EXPORTERS {
+            let options = ExportOptions { format: row.id.into(), out: file.join("sub"), ..good.clone() };
+            let problem = run(&options, &shots(1, 16)).unwrap_err();
+            assert!(problem.subject.unwrap().contains("file"), "{}", row.id);
+            assert!(run(&ExportOptions { format: row.id.into(), ..good.clone() }, &[]).is_err());
+        }
+        let mixed = [shots(1, 16), shots(1, 20)].concat();
+        assert!(run(&ExportOptions { format: "gif".into(), ..good }, &mixed).is_err());
+    }
+
+    #[test]
+    fn names_tell_the_format() {
+        let id = |name: &str| by_extension(Path::new(name)).map(|e| e.id);
+        assert_eq!(
+            (id("a.MP4"), id("a.gif"), id("a.png"), id("a.txt")),
+            (Some("mp4"), Some("gif"), Some("grid"), None)
+        );
+    }
+}

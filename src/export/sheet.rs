@@ -1,0 +1,124 @@
+//! Contact sheets: many pictures on one.
+
+use super::png::check_size;
+use crate::base::{Picture, Problem, Result};
+
+/// How a sheet looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Style {
+    /// Cells across; 0 for nearly square.
+    pub columns: usize,
+    /// Pixels around and between cells.
+    pub gap: u32,
+    /// Colour between cells and behind transparency; with alpha 0 transparent cells stay so.
+    pub background: [u8; 4],
+}
+
+impl Default for Style {
+    fn default() -> Self {
+        Self { columns: 0, gap: 0, background: [0; 4] }
+    }
+}
+
+/// Columns of a nearly square sheet of `count` cells: never fewer than rows.
+pub fn square(count: usize) -> usize {
+    let mut columns = count.isqrt().max(1);
+    while columns * columns < count {
+        columns += 1;
+    }
+    columns
+}
+
+/// Columns and rows of `count` cells; `columns` 0 is nearly square, and there are never more columns than cells.
+pub fn shape(count: usize, columns: usize) -> (usize, usize) {
+    let columns = if columns == 0 { square(count) } else { columns }.clamp(1, count.max(1));
+    (columns, count.div_ceil(columns))
+}
+
+/// Lays pictures out row by row. Every cell has the size of the largest picture; smaller ones are centred in it.
+///
+/// # Errors
+/// There are no pictures, or the sheet would be too large.
+pub fn lay(pictures: &[Picture], style: &Style) -> Result<Picture> {
+    let widest = pictures.iter().map(|p| p.width).max().unwrap_or(0);
+    let tallest = pictures.iter().map(|p| p.height).max().unwrap_or(0);
+    if widest == 0 || tallest == 0 {
+        return Err(Problem::usage("A sheet needs at least one picture"));
+    }
+    let (columns, rows) = shape(pictures.len(), style.columns);
+    let length =
+        |cells: usize, cell: u32| cells as u64 * (u64::from(cell) + u64::from(style.gap)) + u64::from(style.gap);
+    check_size(length(columns, widest), length(rows, tallest))?;
+    let (across, down) = (widest + style.gap, tallest + style.gap);
+    let mut sheet =
+        Picture::filled(columns as u32 * across + style.gap, rows as u32 * down + style.gap, style.background);
+    for (i, picture) in pictures.iter().enumerate() {
+        let (row, column) = ((i / columns) as u32, (i % columns) as u32);
+        let x = style.gap + column * across + (widest - picture.width) / 2;
+        let y = style.gap + row * down + (tallest - picture.height) / 2;
+        if style.background[3] == 255 {
+            let [r, g, b, _] = style.background;
+            sheet.paste(&over(picture, [r, g, b]), x, y);
+        } else {
+            sheet.paste(picture, x, y);
+        }
+    }
+    Ok(sheet)
+}
+
+/// `p` on a colour; the result is opaque.
+pub fn over(p: &Picture, colour: [u8; 3]) -> Picture {
+    let mut out = p.clone();
+    for px in out.rgba.chunks_exact_mut(4).filter(|px| px[3] != 255) {
+        let alpha = u32::from(px[3]);
+        for (v, back) in px.iter_mut().zip(colour) {
+            *v = ((u32::from(*v) * alpha + u32::from(back) * (255 - alpha) + 127) / 255) as u8;
+        }
+        px[3] = 255;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_cells_lie_as_in_a_plain_grid() {
+        let cells: Vec<_> = (1..=7u8).map(|v| Picture::filled(3, 2, [v, v, v, 128])).collect();
+        for (columns, gap) in [(1, 0), (3, 1), (7, 4), (50, 2)] {
+            let sheet = lay(&cells, &Style { columns, gap, background: [9, 9, 9, 0] }).unwrap();
+            assert_eq!(sheet, Picture::grid(&cells, columns, gap, [9, 9, 9, 0]));
+        }
+    }
+
+    #[test]
+    fn small_cells_are_centred_and_transparency_shows_the_background() {
+        let cells = [Picture::filled(4, 4, [255, 0, 0, 255]), Picture::filled(2, 2, [0, 0, 0, 0])];
+        let sheet = lay(&cells, &Style { columns: 2, gap: 1, background: [10, 20, 30, 255] }).unwrap();
+        assert_eq!((sheet.width, sheet.height), (11, 6));
+        assert_eq!(sheet.pixel(1, 1), [255, 0, 0, 255]);
+        for (x, y) in [(5, 1), (6, 1), (7, 2), (10, 5)] {
+            assert_eq!(sheet.pixel(x, y), [10, 20, 30, 255]);
+        }
+    }
+
+    #[test]
+    fn sheets_are_nearly_square() {
+        for n in 1..=200 {
+            let (columns, rows) = shape(n, 0);
+            assert!(columns * rows >= n && columns >= rows && columns - rows <= 1, "{n}: {columns}×{rows}");
+        }
+        assert_eq!(shape(5, 9), (5, 1));
+        assert!(lay(&[], &Style::default()).is_err());
+        let huge = vec![Picture::filled(1, 1, [0; 4]); 3];
+        assert!(lay(&huge, &Style { columns: 1, gap: 1 << 30, background: [0; 4] }).is_err());
+    }
+
+    #[test]
+    fn compositing_rounds_to_the_nearest() {
+        let p = Picture { width: 3, height: 1, rgba: vec![0, 100, 200, 0, 0, 100, 200, 128, 0, 100, 200, 255] };
+        let on_white = over(&p, [255; 3]);
+        assert_eq!(on_white.rgba, [255, 255, 255, 255, 127, 177, 227, 255, 0, 100, 200, 255]);
+    }
+}
