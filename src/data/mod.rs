@@ -1,1 +1,45 @@
+//! Pictures in: sources, decoding, survey, preparation and batches.
+//!
+//! A data set is named by a short text, the *source*: a path (folder, zip, picture, IDX or CIFAR file) or a
+//! built-in set (`emoji`, `emoji:faces`, `shapes`, `shapes:5000`). [`open`] finds the row of [`SOURCES`] that knows it.
+//!
+//! ```text
+//! open ─► ImageSource ─► survey   what is in it: sizes, labels, broken files, duplicates
+//!                    └─► prepare  decode threads ─► square pixels ─► one memory-mapped file (Prepared)
+//!                                                                     └─► Sampler ─► batches, by seed and position
+//! ```
+//!
+//! Nothing a file holds may panic or end the work: what cannot be used is listed with its reason and left out.
+
+pub mod augment;
+mod batch;
+mod cache;
+mod captions;
+mod cifar;
+mod decode;
+mod emoji;
+mod file_at;
+mod fit;
+mod folder;
+mod idx;
+mod listing;
+mod prepare;
 pub mod report;
+mod shapes;
+mod similar;
+mod source;
+mod survey;
+mod work;
+mod zip;
+
+#[cfg(test)]
+mod bad_input;
+
+pub use batch::Sampler;
+pub use cache::Prepared;
+pub use decode::{decode_bytes, decode_file};
+pub use fit::{prepare_picture, thumbnail};
+pub use prepare::{prepare, prepared_bytes, prepared_path};
+pub use report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
+pub use source::{ImageSource, SOURCES, SourceKind, open};
+pub use survey::{positions, survey};

@@ -1,0 +1,347 @@
+//! A folder of pictures, or a few pictures by name.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use walkdir::WalkDir;
+
+use super::captions::{self, MAX_TABLE, Table};
+use super::decode::{decode_bytes, io_reason, read};
+use super::listing::{Looks, Notes, annotate, by_content, looks};
+use super::report::BrokenFile;
+use super::source::{ImageSource, path_of};
+use crate::base::{Picture, Problem, Result};
+
+/// A folder, walked once when it is opened.
+struct Folder {
+    files: Vec<Item>,
+    tables: Vec<Item>,
+    notes: Notes,
+    broken: Vec<BrokenFile>,
+}
+
+/// A file of the folder.
+struct Item {
+    path: PathBuf,
+    name: String,
+    size: u64,
+    /// Nanoseconds since 1970.
+    modified: u128,
+}
+
+/// Whether every line of the text is a folder or a picture.
+pub(super) fn sniff(spec: &str) -> bool {
+    lines(spec).all(|line| {
+        let path = path_of(line);
+        path.is_dir() || (path.is_file() && is_picture_file(&path))
+    })
+}
+
+/// A single file is taken by what it holds, or by its name, so that a broken picture is told as such.
+fn is_picture_file(path: &Path) -> bool {
+    looks(&path.to_string_lossy().replace('\\', "/").rsplit('/').next().unwrap_or_default().to_lowercase())
+        == Looks::Picture
+        || head(path).is_ok_and(|head| by_content(Looks::Company, &head) == Ok(true))
+}
+
+/// Opens a folder, or pictures one a line.
+pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
+    let roots: Vec<PathBuf> = lines(spec).map(path_of).collect();
+    let mut walk = Walk::default();
+    for root in &roots {
+        let kept_name = (roots.len() > 1).then(|| root.file_name().map(printable)).flatten();
+        if root.is_dir() {
+            std::fs::read_dir(root).map_err(|e| Problem::io("This folder cannot be read", root, &e))?;
+            walk.folder(root, kept_name.as_deref().unwrap_or(""));
+        } else {
+            let name = root.file_name().map(printable).unwrap_or_default();
+            walk.file(root.clone(), name);
+        }
+    }
+    let Walk { mut files, mut tables, mut broken, .. } = walk;
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    tables.sort_by(|a, b| a.name.cmp(&b.name));
+    let mut read_tables: Vec<Table> = Vec::new();
+    for item in &tables {
+        match read_table(item) {
+            Ok(table) => read_tables.extend(table),
+            Err(reason) => broken.push(BrokenFile { file: item.name.clone(), reason }),
+        }
+    }
+    let names: Vec<String> = files.iter().map(|f| f.name.clone()).collect();
+    let notes = annotate(&names, &read_tables, &mut broken);
+    broken.sort_by(|a, b| a.file.cmp(&b.file));
+    Ok(Box::new(Folder { files, tables, notes, broken }))
+}
+
+fn lines(spec: &str) -> impl Iterator<Item = &str> {
+    spec.lines().map(str::trim).filter(|line| !line.is_empty())
+}
+
+/// A name that can be printed: bytes that are no UTF-8 appear as `\xNN`.
+fn printable(name: &std::ffi::OsStr) -> String {
+    let mut out = String::new();
+    for chunk in name.as_encoded_bytes().utf8_chunks() {
+        out.push_str(chunk.valid());
+        chunk.invalid().iter().for_each(|b| out.push_str(&format!("\\x{b:02X}")));
+    }
+    out
+}
+
+fn head(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(64);
+    File::open(path)?.take(64).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+fn read_table(item: &Item) -> Result<Option<Table>, String> {
+    if item.size > MAX_TABLE {
+        return Err("This table is too large".into());
+    }
+    captions::parse(&item.name, &read(&item.path)?)
+}
+
+#[derive(Default)]
+struct Walk {
+    files: Vec<Item>,
+    tables: Vec<Item>,
+    broken: Vec<BrokenFile>,
+    taken: HashSet<String>,
+}
+
+impl Walk {
+    fn folder(&mut self, root: &Path, prefix: &str) {
+        let name_of = |path: &Path| {
+            let parts = path.strip_prefix(root).unwrap_or(path).iter().map(printable);
+            let parts: Vec<String> =
+                Some(prefix.to_owned()).filter(|p| !p.is_empty()).into_iter().chain(parts).collect();
+            parts.join("/")
+        };
+        for entry in WalkDir::new(root).follow_links(true).sort_by_file_name() {
+            match entry {
+                Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) => {
+                    let name = name_of(entry.path());
+                    self.file(entry.into_path(), name);
+                }
+                Err(e) => {
+                    let file = e.path().map_or_else(|| root.display().to_string(), name_of);
+                    if looks(&file) == Looks::Hidden {
+                        continue;
+                    }
+                    let reason = match (e.loop_ancestor(), e.io_error()) {
+                        (Some(up), _) => format!("A symbolic link that leads back to {}", up.display()),
+                        (None, Some(io)) if io.kind() == std::io::ErrorKind::NotFound => {
+                            "A symbolic link that leads nowhere".into()
+                        }
+                        (None, Some(io)) => io_reason(io),
+                        (None, None) => e.to_string(),
+                    };
+                    self.broken.push(BrokenFile { file, reason });
+                }
+            }
+        }
+    }
+
+    fn file(&mut self, path: PathBuf, name: String) {
+        let looks = looks(&name);
+        if looks == Looks::Hidden {
+            return;
+        }
+        let meta = match std::fs::metadata(&path) {
+            Ok(meta) => meta,
+            Err(e) => return self.broken.push(BrokenFile { file: name, reason: io_reason(&e) }),
+        };
+        if !meta.is_file() {
+            let reason = "Not a regular file, but a pipe, a socket or a device".into();
+            return self.broken.push(BrokenFile { file: name, reason });
+        }
+        let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
+        let item = |name| Item { path: path.clone(), name, size: meta.len(), modified };
+        match looks {
+            Looks::Picture => self.take(item(name)),
+            Looks::Table => self.tables.push(item(name)),
+            _ => match head(&path).map_err(|e| io_reason(&e)).and_then(|head| by_content(looks, &head)) {
+                Ok(true) => self.take(item(name)),
+                Ok(false) => {}
+                Err(reason) => self.broken.push(BrokenFile { file: name, reason }),
+            },
+        }
+    }
+
+    /// Takes a picture; of two with the same name (several folders were given) the second gets a number.
+    fn take(&mut self, mut item: Item) {
+        let mut n = 2;
+        while !self.taken.insert(item.name.clone()) {
+            let base = item
+                .name
+                .rsplit_once(" #")
+                .filter(|(_, k)| k.parse::<u32>().is_ok())
+                .map_or(item.name.as_str(), |(b, _)| b);
+            item.name = format!("{base} #{n}");
+            n += 1;
+        }
+        self.files.push(item);
+    }
+}
+
+impl ImageSource for Folder {
+    fn kind(&self) -> &'static str {
+        "Folder"
+    }
+
+    fn len(&self) -> usize {
+        self.files.len()
+    }
+
+    fn name(&self, i: usize) -> String {
+        self.files[i].name.clone()
+    }
+
+    fn label(&self, i: usize) -> Option<u32> {
+        self.notes.label(i)
+    }
+
+    fn caption(&self, i: usize) -> Option<String> {
+        self.notes.caption(i)
+    }
+
+    fn factors(&self, i: usize) -> Vec<f64> {
+        self.notes.factors(i)
+    }
+
+    fn labels(&self) -> &[String] {
+        &self.notes.labels
+    }
+
+    fn factor_names(&self) -> &[String] {
+        &self.notes.factor_names
+    }
+
+    fn listed_broken(&self) -> &[BrokenFile] {
+        &self.broken
+    }
+
+    fn decode(&self, i: usize) -> Result<Picture> {
+        let item = &self.files[i];
+        let bytes = read(&item.path).map_err(|reason| Problem::data(reason).of(&item.name))?;
+        decode_bytes(&bytes, &item.name)
+    }
+
+    fn bytes(&self) -> u64 {
+        self.files.iter().map(|f| f.size).sum()
+    }
+
+    fn fingerprint(&self) -> Result<String> {
+        let mut hasher = blake3::Hasher::new();
+        for item in self.files.iter().chain(&self.tables) {
+            hasher.update(&(item.name.len() as u64).to_le_bytes());
+            hasher.update(item.name.as_bytes());
+            hasher.update(&item.size.to_le_bytes());
+            hasher.update(&item.modified.to_le_bytes());
+        }
+        Ok(hasher.finalize().to_hex().to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use image::RgbImage;
+
+    fn save(path: &Path, v: u8) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        RgbImage::from_pixel(8, 8, image::Rgb([v, 0, 0])).save_with_format(path, image::ImageFormat::Png).unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_walked_in_order_with_labels_and_captions() {
+        let dir = tempfile::tempdir().unwrap();
+        save(&dir.path().join("b/2.png"), 2);
+        save(&dir.path().join("a/1.png"), 1);
+        save(&dir.path().join("a/deep/0.png"), 0);
+        save(&dir.path().join("a/notes.txt"), 9);
+        std::fs::write(dir.path().join("README.md"), "hello").unwrap();
+        std::fs::write(dir.path().join("film.mp4"), b"\0\0\0\x18ftypisom").unwrap();
+        std::fs::write(dir.path().join("captions.tsv"), "file\tcaption\na/1.png\tone\n").unwrap();
+        let source = crate::data::open(dir.path().to_str().unwrap()).unwrap();
+        let names: Vec<_> = (0..source.len()).map(|i| source.name(i)).collect();
+        assert_eq!(names, ["a/1.png", "a/deep/0.png", "a/notes.txt", "b/2.png"], "a picture is known by its content");
+        assert_eq!(source.labels(), ["a", "b"]);
+        assert_eq!(source.label(3), Some(1));
+        assert_eq!(source.caption(0).as_deref(), Some("one"));
+        assert_eq!(source.decode(3).unwrap().pixel(0, 0), [2, 0, 0, 255]);
+        assert_eq!(source.listed_broken().len(), 1);
+        assert!(source.listed_broken()[0].reason.contains("video"));
+    }
+
+    #[test]
+    fn the_fingerprint_follows_the_files() {
+        let dir = tempfile::tempdir().unwrap();
+        save(&dir.path().join("1.png"), 1);
+        let spec = dir.path().to_str().unwrap();
+        let print = || open(spec).unwrap().fingerprint().unwrap();
+        let first = print();
+        assert_eq!(first, print());
+        save(&dir.path().join("2.png"), 1);
+        assert_ne!(first, print());
+    }
+
+    #[test]
+    fn pictures_can_be_given_one_a_line() {
+        let dir = tempfile::tempdir().unwrap();
+        save(&dir.path().join("x/1.png"), 1);
+        save(&dir.path().join("y/1.png"), 2);
+        let spec = format!("{}\n{}\n", dir.path().join("x/1.png").display(), dir.path().join("y/1.png").display());
+        let source = crate::data::open(&spec).unwrap();
+        assert_eq!(source.len(), 2);
+        assert_ne!(source.name(0), source.name(1));
+        let one = crate::data::open(dir.path().join("x/1.png").to_str().unwrap()).unwrap();
+        assert_eq!((one.len(), one.name(0).as_str()), (1, "1.png"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_that_loop_or_lead_nowhere_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        save(&dir.path().join("a/1.png"), 1);
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("a/again")).unwrap();
+        std::os::unix::fs::symlink("/nowhere/x.png", dir.path().join("gone.png")).unwrap();
+        let source = open(dir.path().to_str().unwrap()).unwrap();
+        assert_eq!(source.len(), 1);
+        let broken = source.listed_broken();
+        assert_eq!(broken.len(), 2, "{broken:?}");
+        assert!(broken[0].file == "a/again" && broken[0].reason.contains("leads back"));
+        assert!(broken[1].file == "gone.png" && broken[1].reason.contains("nowhere"));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn names_that_are_not_utf8_are_used_and_printable() {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = tempfile::tempdir().unwrap();
+        save(&dir.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9.png")), 7);
+        let source = open(dir.path().to_str().unwrap()).unwrap();
+        assert_eq!(source.name(0), "caf\\xE9.png");
+        assert_eq!(source.decode(0).unwrap().pixel(1, 1)[0], 7);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn files_without_permission_are_told() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret.png");
+        save(&path, 1);
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+        if File::open(&path).is_ok() {
+            eprintln!("skipped: this user may read everything");
+            return;
+        }
+        let source = open(dir.path().to_str().unwrap()).unwrap();
+        assert!(source.decode(0).unwrap_err().what.contains("permission"));
+    }
+}

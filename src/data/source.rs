@@ -1,0 +1,216 @@
+//! Where pictures come from: the trait every source implements, and the table of sources.
+
+use std::path::{Path, PathBuf};
+
+use super::report::BrokenFile;
+use super::{cifar, emoji, folder, idx, shapes, zip};
+use crate::base::{Picture, Problem, Result};
+
+/// Pictures by place, with what is known of them. Places are stable as long as [`ImageSource::fingerprint`] is.
+pub trait ImageSource: Send + Sync {
+    /// What it is, for a person, such as "Folder".
+    fn kind(&self) -> &'static str;
+
+    /// How many pictures are listed; some of them may turn out unusable when decoded.
+    fn len(&self) -> usize;
+
+    /// Whether nothing is listed.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Name of a picture within the source; no two are the same.
+    fn name(&self, i: usize) -> String;
+
+    /// Its label, a place in [`ImageSource::labels`].
+    fn label(&self, _i: usize) -> Option<u32> {
+        None
+    }
+
+    /// Its caption.
+    fn caption(&self, _i: usize) -> Option<String> {
+        None
+    }
+
+    /// Its factors, one for each of [`ImageSource::factor_names`]; NaN where unknown. Text is coded by its place among
+    /// the sorted values of its column.
+    fn factors(&self, _i: usize) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Names of labels.
+    fn labels(&self) -> &[String] {
+        &[]
+    }
+
+    /// Names of factors.
+    fn factor_names(&self) -> &[String] {
+        &[]
+    }
+
+    /// What is known to be unusable without decoding: unreadable folders, links that lead nowhere, damaged entries.
+    fn listed_broken(&self) -> &[BrokenFile] {
+        &[]
+    }
+
+    /// The picture in full size, upright, without its metadata.
+    ///
+    /// # Errors
+    /// The file cannot be read or is no usable picture; [`Problem::what`] is the reason.
+    fn decode(&self, i: usize) -> Result<Picture>;
+
+    /// Bytes of the source.
+    fn bytes(&self) -> u64;
+
+    /// Changes when the pictures do; cheap (names, sizes and times, or the content of built-in data).
+    ///
+    /// # Errors
+    /// The source has vanished.
+    fn fingerprint(&self) -> Result<String>;
+}
+
+/// A row of [`SOURCES`].
+pub struct SourceKind {
+    /// Short name.
+    pub id: &'static str,
+    /// What a person calls it.
+    pub title: &'static str,
+    /// How to name such a source.
+    pub help: &'static str,
+    /// Whether a source of this text is of this kind. Looks at no more than a few bytes.
+    pub sniff: fn(&str) -> bool,
+    /// Opens it.
+    pub open: fn(&str) -> Result<Box<dyn ImageSource>>,
+}
+
+/// Every kind of source. The first row that knows a text opens it.
+pub static SOURCES: &[SourceKind] = &[
+    SourceKind {
+        id: "emoji",
+        title: "Emoji (Twemoji)",
+        help: "emoji, emoji:faces, emoji:smileys, emoji:animals+food, emoji:people+tones",
+        sniff: emoji::sniff,
+        open: emoji::open,
+    },
+    SourceKind {
+        id: "shapes",
+        title: "Shapes with known factors",
+        help: "shapes, shapes:5000",
+        sniff: shapes::sniff,
+        open: shapes::open,
+    },
+    SourceKind {
+        id: "idx",
+        title: "IDX (MNIST family)",
+        help: "The file of images, plain or .gz, or the folder it lies in; labels are found beside it",
+        sniff: idx::sniff,
+        open: idx::open,
+    },
+    SourceKind {
+        id: "cifar",
+        title: "CIFAR-10 or CIFAR-100",
+        help: "A .bin file of the binary version, or the folder of all of them",
+        sniff: cifar::sniff,
+        open: cifar::open,
+    },
+    SourceKind { id: "zip", title: "Zip", help: "A zip of pictures", sniff: zip::sniff, open: zip::open },
+    SourceKind {
+        id: "folder",
+        title: "Folder",
+        help: "A folder of pictures, or pictures one a line; first-level folders are labels; captions.tsv, \
+               metadata.csv or metadata.jsonl are read",
+        sniff: folder::sniff,
+        open: folder::open,
+    },
+];
+
+/// Opens a source by its text: a path, or the name of a built-in set.
+///
+/// # Errors
+/// Nothing is there, it cannot be read, or it is of no known kind.
+pub fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
+    let spec = spec.trim();
+    if spec.is_empty() {
+        return Err(Problem::usage("No pictures were chosen").try_this("Give a folder, a zip, or `emoji`, `shapes`"));
+    }
+    if let Some(kind) = SOURCES.iter().find(|kind| (kind.sniff)(spec)) {
+        return (kind.open)(spec);
+    }
+    let path = path_of(spec);
+    match std::fs::metadata(&path) {
+        Err(e) => Err(Problem::io("There are no pictures here", &path, &e)),
+        Ok(_) => Err(Problem::data("This file holds no pictures that can be read")
+            .of(path.display().to_string())
+            .try_this("Give a folder, a zip, a picture, an IDX or a CIFAR file")),
+    }
+}
+
+/// The path a text names: quotes and `file://` are taken off, `~` is the home folder.
+pub(super) fn path_of(spec: &str) -> PathBuf {
+    let spec = spec.trim();
+    let bare =
+        [('"', '"'), ('\'', '\'')].iter().find_map(|&(a, b)| spec.strip_prefix(a)?.strip_suffix(b)).unwrap_or(spec);
+    if let Some(rest) = bare.strip_prefix("file://") {
+        return PathBuf::from(percent_decoded(rest));
+    }
+    if let Some(rest) = bare.strip_prefix("~/")
+        && let Some(dirs) = directories::BaseDirs::new()
+        && !Path::new(bare).exists()
+    {
+        return dirs.home_dir().join(rest);
+    }
+    PathBuf::from(bare)
+}
+
+fn percent_decoded(text: &str) -> String {
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut i = 0;
+    while i < bytes.len() {
+        let code = (bytes[i] == b'%')
+            .then(|| text.get(i + 1..i + 3).and_then(|hex| u8::from_str_radix(hex, 16).ok()))
+            .flatten();
+        match code {
+            Some(byte) => {
+                out.push(byte);
+                i += 3;
+            }
+            None => {
+                out.push(bytes[i]);
+                i += 1;
+            }
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_row_is_found_by_its_own_name_or_a_file() {
+        let mut ids: Vec<_> = SOURCES.iter().map(|s| s.id).collect();
+        ids.dedup();
+        assert_eq!(ids.len(), SOURCES.len());
+        assert_eq!(open("emoji").unwrap().kind(), "Emoji");
+        assert_eq!(open(" shapes:7 ").unwrap().len(), 7);
+    }
+
+    #[test]
+    fn what_is_not_there_is_said_plainly() {
+        let p = open("/nowhere/at/all").err().unwrap();
+        assert_eq!(p.exit_code(), 3);
+        assert!(p.to_string().contains("/nowhere/at/all"));
+        assert_eq!(open("").err().unwrap().exit_code(), 2);
+        assert_eq!(open("emoji:nonsense").err().unwrap().exit_code(), 2);
+    }
+
+    #[test]
+    fn paths_lose_their_wrapping() {
+        assert_eq!(path_of("\"/a b/c\""), PathBuf::from("/a b/c"));
+        assert_eq!(path_of("file:///a%20b/%C3%A4"), PathBuf::from("/a b/ä"));
+        assert_eq!(path_of("100%"), PathBuf::from("100%"));
+        assert!(path_of("~/x").is_absolute());
+    }
+}

@@ -1,0 +1,142 @@
+//! A look through a source before anything is made of it.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use super::report::{BrokenFile, Survey, SurveyEntry};
+use super::similar::{Look, groups};
+use super::source::{ImageSource, open};
+use super::work::{Ticker, pool};
+use crate::base::{Picture, Progress, Result};
+
+/// What is kept of a picture while surveying.
+struct Seen {
+    width: u32,
+    height: u32,
+    grey: bool,
+    transparent: bool,
+    look: Look,
+}
+
+impl Seen {
+    fn of(picture: &Picture) -> Self {
+        Self {
+            width: picture.width,
+            height: picture.height,
+            grey: picture.rgba.chunks_exact(4).all(|p| p[3] == 0 || (p[0] == p[1] && p[1] == p[2])),
+            transparent: picture.rgba.chunks_exact(4).any(|p| p[3] < 255),
+            look: Look::of(picture),
+        }
+    }
+}
+
+/// Looks through a source: counts, sizes, labels, colour, broken files with reasons, duplicates. All cores decode.
+///
+/// # Errors
+/// The source cannot be opened, or the work was cancelled. Broken files are no error, and neither is a source in which
+/// nothing is usable: it has no entries.
+pub fn survey(spec: &str, progress: &dyn Progress) -> Result<Survey> {
+    progress.report("Opening", 0, 0);
+    let source = open(spec)?;
+    let source = source.as_ref();
+    let ticker = Ticker::new(progress, "Looking at pictures", source.len() as u64);
+    let seen: Vec<Result<Result<Seen, BrokenFile>>> = pool()?.install(|| {
+        (0..source.len())
+            .into_par_iter()
+            .map(|i| {
+                ticker.check()?;
+                let seen = source.decode(i).map(|picture| Seen::of(&picture));
+                ticker.tick();
+                Ok(seen.map_err(|p| BrokenFile { file: source.name(i), reason: p.what }))
+            })
+            .collect()
+    });
+    let mut survey = Survey {
+        source: spec.into(),
+        kind: source.kind().into(),
+        broken: source.listed_broken().to_vec(),
+        labels: source.labels().to_vec(),
+        factors: source.factor_names().to_vec(),
+        bytes: source.bytes(),
+        ..Survey::default()
+    };
+    let mut looks = Vec::with_capacity(seen.len());
+    let mut sizes: HashMap<(u32, u32), u64> = HashMap::new();
+    for (i, seen) in seen.into_iter().enumerate() {
+        match seen? {
+            Err(broken) => survey.broken.push(broken),
+            Ok(seen) => {
+                *sizes.entry((seen.width, seen.height)).or_default() += 1;
+                survey.grey += u64::from(seen.grey);
+                survey.transparent += u64::from(seen.transparent);
+                survey.entries.push(SurveyEntry {
+                    name: source.name(i),
+                    width: seen.width,
+                    height: seen.height,
+                    label: source.label(i),
+                    caption: source.caption(i),
+                });
+                looks.push(seen.look);
+            }
+        }
+    }
+    survey.sizes = sizes.into_iter().map(|((w, h), n)| (w, h, n)).collect();
+    survey.sizes.sort_by_key(|&(w, h, n)| (std::cmp::Reverse(n), w, h));
+    progress.report("Comparing pictures", 0, 0);
+    progress.cancel().check()?;
+    survey.duplicates = groups(&looks);
+    Ok(survey)
+}
+
+/// For each entry of a survey its place in the source, or nothing if it is no longer there.
+pub fn positions(survey: &Survey, source: &dyn ImageSource) -> Vec<Option<u32>> {
+    let place: HashMap<String, u32> = (0..source.len()).map(|i| (source.name(i), i as u32)).collect();
+    survey.entries.iter().map(|e| place.get(&e.name).copied()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Cancel;
+    use crate::base::progress::{Quiet, Watched};
+
+    #[test]
+    fn a_survey_says_what_is_there() {
+        let dir = tempfile::tempdir().unwrap();
+        let save = |name: &str, w: u32, colour: [u8; 4]| {
+            let mut image = image::RgbaImage::from_pixel(w, 16, image::Rgba(colour));
+            image.put_pixel(2, 3, image::Rgba([9, 9, 9, 255]));
+            std::fs::create_dir_all(dir.path().join(name).parent().unwrap()).unwrap();
+            image.save(dir.path().join(name)).unwrap();
+        };
+        save("a/1.png", 16, [50, 50, 50, 255]);
+        save("a/2.png", 16, [50, 50, 50, 255]);
+        save("b/3.png", 24, [250, 0, 0, 255]);
+        save("b/4.png", 16, [0, 0, 200, 90]);
+        std::fs::write(dir.path().join("b/5.png"), b"nothing like a picture").unwrap();
+        let s = survey(dir.path().to_str().unwrap(), &Quiet::default()).unwrap();
+        assert_eq!((s.entries.len(), s.grey, s.transparent), (4, 2, 1));
+        assert_eq!(s.sizes, [(16, 16, 3), (24, 16, 1)]);
+        assert_eq!(s.labels, ["a", "b"]);
+        assert_eq!(s.broken.len(), 1);
+        assert!(s.broken[0].file == "b/5.png" && s.broken[0].reason.contains("text"));
+        assert_eq!(s.duplicates.len(), 1);
+        assert!(s.duplicates[0].exact && s.duplicates[0].entries == [0, 1]);
+        let source = open(dir.path().to_str().unwrap()).unwrap();
+        assert_eq!(positions(&s, source.as_ref()), [0, 1, 2, 3].map(Some));
+    }
+
+    #[test]
+    fn it_can_be_cancelled() {
+        let cancel = Cancel::new();
+        let flag = cancel.clone();
+        let progress = Watched::new(cancel, move |_, done, _| {
+            if done > 0 {
+                flag.cancel();
+            }
+        });
+        let p = survey("shapes:100000", &progress).unwrap_err();
+        assert_eq!(p.exit_code(), 130);
+    }
+}
