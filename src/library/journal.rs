@@ -1,0 +1,237 @@
+//! Changes to kept pictures, each noted so that it can be taken back, also after the studio was closed.
+
+use rusqlite::{OptionalExtension, Transaction, params};
+use serde::{Deserialize, Serialize};
+
+use super::items::index;
+use super::{Library, sql};
+use crate::base::{Problem, Result};
+
+/// How many changes can be taken back.
+const KEPT: i64 = 200;
+
+/// What was done, with what it takes to undo it. Only pictures that it really changed are named.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "did")]
+pub enum Change {
+    /// Pictures were kept; undone, they are in the trash.
+    Keep { ids: Vec<i64> },
+    /// Ratings before, and the one after.
+    Rate { before: Vec<(i64, u8)>, rating: u8 },
+    /// Starred or unstarred.
+    Star { ids: Vec<i64>, starred: bool },
+    /// A tag was added or removed.
+    Tag { ids: Vec<i64>, tag: String, add: bool },
+    /// To the trash, or back.
+    Trash { ids: Vec<i64>, trashed: bool },
+}
+
+impl Change {
+    fn count(&self) -> usize {
+        match self {
+            Self::Rate { before, .. } => before.len(),
+            Self::Keep { ids } | Self::Star { ids, .. } | Self::Tag { ids, .. } | Self::Trash { ids, .. } => ids.len(),
+        }
+    }
+
+    /// What menus call it.
+    pub fn name(&self) -> String {
+        let n = self.count();
+        let pictures = if n == 1 { "a picture".to_string() } else { format!("{n} pictures") };
+        match self {
+            Self::Keep { .. } => format!("Keep {pictures}"),
+            Self::Rate { rating, .. } => format!("Rate {pictures} {rating}"),
+            Self::Star { starred: true, .. } => format!("Star {pictures}"),
+            Self::Star { starred: false, .. } => format!("Unstar {pictures}"),
+            Self::Tag { tag, add: true, .. } => format!("Tag {pictures} “{tag}”"),
+            Self::Tag { tag, add: false, .. } => format!("Remove tag “{tag}” from {pictures}"),
+            Self::Trash { trashed: true, .. } => format!("Move {pictures} to the trash"),
+            Self::Trash { trashed: false, .. } => format!("Take {pictures} out of the trash"),
+        }
+    }
+
+    /// Does it (again).
+    fn apply(&self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        match self {
+            Self::Keep { ids } => trash(tx, ids, false),
+            Self::Rate { before, rating } => rate(tx, before.iter().map(|&(id, _)| (id, *rating))),
+            Self::Star { ids, starred } => star(tx, ids, *starred),
+            Self::Tag { ids, tag: name, add } => tag(tx, ids, name, *add),
+            Self::Trash { ids, trashed } => trash(tx, ids, *trashed),
+        }
+    }
+
+    /// Takes it back.
+    fn revert(&self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
+        match self {
+            Self::Keep { ids } => trash(tx, ids, true),
+            Self::Rate { before, .. } => rate(tx, before.iter().copied()),
+            Self::Star { ids, starred } => star(tx, ids, !starred),
+            Self::Tag { ids, tag: name, add } => tag(tx, ids, name, !add),
+            Self::Trash { ids, trashed } => trash(tx, ids, !trashed),
+        }
+    }
+}
+
+fn rate(tx: &Transaction<'_>, ratings: impl Iterator<Item = (i64, u8)>) -> rusqlite::Result<()> {
+    let mut set = tx.prepare_cached("UPDATE items SET rating = ?2 WHERE id = ?1")?;
+    ratings.map(|(id, rating)| set.execute(params![id, rating])).try_for_each(|done| done.map(|_| ()))
+}
+
+fn star(tx: &Transaction<'_>, ids: &[i64], starred: bool) -> rusqlite::Result<()> {
+    let mut set = tx.prepare_cached("UPDATE items SET starred = ?2 WHERE id = ?1")?;
+    ids.iter().try_for_each(|id| set.execute(params![id, starred]).map(|_| ()))
+}
+
+fn trash(tx: &Transaction<'_>, ids: &[i64], trashed: bool) -> rusqlite::Result<()> {
+    let mut set = tx.prepare_cached("UPDATE items SET trashed = ?2 WHERE id = ?1")?;
+    ids.iter().try_for_each(|id| set.execute(params![id, trashed]).map(|_| ()))
+}
+
+fn tag(tx: &Transaction<'_>, ids: &[i64], name: &str, add: bool) -> rusqlite::Result<()> {
+    // A picture that is gone since gets no tag.
+    let text = if add {
+        "INSERT OR IGNORE INTO item_tags (item, tag) SELECT id, ?2 FROM items WHERE id = ?1"
+    } else {
+        "DELETE FROM item_tags WHERE item = ?1 AND tag = ?2"
+    };
+    let mut set = tx.prepare_cached(text)?;
+    for id in ids {
+        set.execute(params![id, name])?;
+        index(tx, *id)?;
+    }
+    Ok(())
+}
+
+/// Notes a change that was made. What was undone before cannot be done again afterwards.
+pub(super) fn note(tx: &Transaction<'_>, change: &Change) -> rusqlite::Result<()> {
+    if change.count() == 0 {
+        return Ok(());
+    }
+    tx.execute("DELETE FROM journal WHERE undone", [])?;
+    // A change is plain data with text keys, which JSON always takes.
+    let json = serde_json::to_string(change).unwrap_or_default();
+    tx.prepare_cached("INSERT INTO journal (name, change, at) VALUES (?, ?, ?)")?.execute(params![
+        change.name(),
+        json,
+        sql::now()
+    ])?;
+    tx.execute("DELETE FROM journal WHERE id <= (SELECT max(id) FROM journal) - ?", [KEPT])?;
+    Ok(())
+}
+
+impl Library {
+    /// Makes a change to those of `ids` for which `differs` holds, and notes it.
+    fn change<T>(
+        &self,
+        ids: &[i64],
+        differs: &str,
+        value: impl rusqlite::ToSql,
+        old: impl Fn(i64, u8) -> T,
+        change: impl FnOnce(Vec<T>) -> Change,
+    ) -> Result<()> {
+        self.write(|tx| {
+            let mut query = tx.prepare_cached(&format!("SELECT rating FROM items WHERE id = ?1 AND {differs}"))?;
+            let mut changed = Vec::new();
+            for &id in ids {
+                let rating: Option<u8> = query.query_row(params![id, value], |row| row.get(0)).optional()?;
+                changed.extend(rating.map(|rating| old(id, rating)));
+            }
+            let change = change(changed);
+            change.apply(tx)?;
+            note(tx, &change)
+        })
+    }
+
+    /// Rates pictures, 0 to 5.
+    ///
+    /// # Errors
+    /// The rating is higher, or the library cannot be written.
+    pub fn rate(&self, ids: &[i64], rating: u8) -> Result<()> {
+        if rating > 5 {
+            return Err(Problem::usage("A rating goes from 0 to 5").of(rating.to_string()));
+        }
+        let pair = |id, before| (id, before);
+        self.change(ids, "rating <> ?2", rating, pair, |before| Change::Rate { before, rating })
+    }
+
+    /// Stars pictures, or not.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn star(&self, ids: &[i64], starred: bool) -> Result<()> {
+        self.change(ids, "starred <> ?2", starred, |id, _| id, |ids| Change::Star { ids, starred })
+    }
+
+    /// Adds a tag to pictures, or removes it. White space around and inside it is tidied.
+    ///
+    /// # Errors
+    /// The tag is empty, or the library cannot be written.
+    pub fn tag(&self, ids: &[i64], tag: &str, add: bool) -> Result<()> {
+        let tag: String = tag.chars().filter(|c| !c.is_control() || c.is_whitespace()).collect();
+        let tag = tag.split_whitespace().collect::<Vec<_>>().join(" ");
+        if tag.is_empty() {
+            return Err(Problem::usage("A tag needs a name"));
+        }
+        let has = "EXISTS (SELECT 1 FROM item_tags WHERE item = items.id AND tag = ?2)";
+        let differs = if add { format!("NOT {has}") } else { has.to_string() };
+        let name = tag.clone();
+        self.change(ids, &differs, name, |id, _| id, |ids| Change::Tag { ids, tag, add })
+    }
+
+    /// Moves pictures to the library's trash, or out of it.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn trash(&self, ids: &[i64], trashed: bool) -> Result<()> {
+        self.change(ids, "trashed <> ?2", trashed, |id, _| id, |ids| Change::Trash { ids, trashed })
+    }
+
+    /// What [`Library::undo`] and [`Library::redo`] would take back and do again.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn undoable(&self) -> Result<(Option<String>, Option<String>)> {
+        self.read(|db| {
+            let one = |text: &str| db.query_row(text, [], |row| row.get(0)).optional();
+            Ok((
+                one("SELECT name FROM journal WHERE NOT undone ORDER BY id DESC LIMIT 1")?,
+                one("SELECT name FROM journal WHERE undone ORDER BY id LIMIT 1")?,
+            ))
+        })
+    }
+
+    /// Takes the last change back; says which it was, or nothing if there is none.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn undo(&self) -> Result<Option<String>> {
+        self.walk("SELECT id, name, change FROM journal WHERE NOT undone ORDER BY id DESC LIMIT 1", true)
+    }
+
+    /// Does again what was undone last; says which it was, or nothing if there is none.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn redo(&self) -> Result<Option<String>> {
+        self.walk("SELECT id, name, change FROM journal WHERE undone ORDER BY id LIMIT 1", false)
+    }
+
+    fn walk(&self, which: &str, back: bool) -> Result<Option<String>> {
+        self.write(|tx| {
+            let found: Option<(i64, String, String)> =
+                tx.query_row(which, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+            let Some((id, name, json)) = found else { return Ok(None) };
+            // A change that a later version noted is passed over.
+            if let Ok(change) = serde_json::from_str::<Change>(&json) {
+                if back {
+                    change.revert(tx)?;
+                } else {
+                    change.apply(tx)?;
+                }
+            }
+            tx.execute("UPDATE journal SET undone = ?2 WHERE id = ?1", params![id, back])?;
+            Ok(Some(name))
+        })
+    }
+}

@@ -1,0 +1,166 @@
+//! Tables, and how older libraries become newer ones.
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+
+/// Version of the tables: how many migrations there are.
+pub const VERSION: u32 = MIGRATIONS.len() as u32;
+
+/// Each step takes a library one version further. Steps that were released never change; new ones are added.
+const MIGRATIONS: &[&str] = &[FIRST];
+
+const FIRST: &str = "
+-- Times are seconds since 1970; paths are text, or bytes where they are not Unicode.
+CREATE TABLE datasets (
+    source   TEXT PRIMARY KEY,
+    pictures INTEGER NOT NULL,
+    hash     TEXT,
+    used     INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE runs (
+    id      INTEGER PRIMARY KEY,
+    dir     ANY NOT NULL UNIQUE,
+    name    TEXT NOT NULL,
+    recipe  TEXT NOT NULL,
+    state   TEXT NOT NULL,
+    images  INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    parent  TEXT
+) STRICT;
+
+CREATE TABLE checkpoints (
+    run    INTEGER NOT NULL REFERENCES runs (id) ON DELETE CASCADE,
+    images INTEGER NOT NULL,
+    path   ANY NOT NULL,
+    best   INTEGER NOT NULL,
+    score  REAL,
+    PRIMARY KEY (run, images)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE models (
+    hash  TEXT PRIMARY KEY,
+    name  TEXT NOT NULL,
+    info  TEXT NOT NULL,
+    added INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Numbers are not used twice: the journal speaks of pictures by number.
+CREATE TABLE items (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    path       ANY NOT NULL UNIQUE,
+    width      INTEGER NOT NULL,
+    height     INTEGER NOT NULL,
+    model      TEXT NOT NULL,
+    model_hash TEXT NOT NULL,
+    rating     INTEGER NOT NULL DEFAULT 0,
+    starred    INTEGER NOT NULL DEFAULT 0,
+    trashed    INTEGER NOT NULL DEFAULT 0,
+    created    INTEGER NOT NULL,
+    -- JSON; the numbers of a latent stand in the next column, as little-endian f32.
+    recipe     TEXT,
+    latent     BLOB
+) STRICT;
+CREATE INDEX items_newest ON items (trashed, created DESC, id DESC);
+CREATE INDEX items_rating ON items (trashed, rating DESC, created DESC, id DESC);
+CREATE INDEX items_model ON items (trashed, model, created DESC, id DESC);
+CREATE INDEX items_star ON items (trashed, starred, created DESC, id DESC) WHERE starred;
+
+CREATE TABLE thumbs (
+    item INTEGER PRIMARY KEY REFERENCES items (id) ON DELETE CASCADE,
+    png  BLOB NOT NULL
+) STRICT;
+
+CREATE TABLE item_tags (
+    item INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+    tag  TEXT NOT NULL,
+    PRIMARY KEY (item, tag)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX item_tags_tag ON item_tags (tag, item);
+
+-- Words to search for; the texts themselves stay where they are.
+CREATE VIRTUAL TABLE items_text USING fts5 (
+    model, tags, recipe,
+    content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
+);
+
+CREATE TABLE lineage (
+    child    TEXT NOT NULL,
+    parent   TEXT NOT NULL,
+    relation TEXT NOT NULL,
+    created  INTEGER NOT NULL,
+    PRIMARY KEY (child, parent, relation)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX lineage_parent ON lineage (parent, child);
+
+CREATE TABLE journal (
+    id     INTEGER PRIMARY KEY,
+    name   TEXT NOT NULL,
+    change TEXT NOT NULL,
+    undone INTEGER NOT NULL DEFAULT 0,
+    at     INTEGER NOT NULL
+) STRICT;
+";
+
+/// Version of the tables in a library.
+pub fn version(db: &Connection) -> rusqlite::Result<u32> {
+    db.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Brings the tables up to date, wholly or not at all. A library of a later version is left as it is.
+pub fn migrate(db: &Connection) -> rusqlite::Result<()> {
+    if version(db)? >= VERSION {
+        return Ok(());
+    }
+    let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
+    // Another process may have done it while this one waited.
+    let from = version(&tx)? as usize;
+    for step in MIGRATIONS.iter().skip(from) {
+        tx.execute_batch(step)?;
+    }
+    if from < MIGRATIONS.len() {
+        tx.pragma_update(None, "user_version", VERSION)?;
+    }
+    tx.commit()
+}
+
+/// Looks whether every table is there, and at a small library whole. `None`: nothing is wrong.
+pub fn examine(db: &Connection, bytes: u64) -> rusqlite::Result<Option<String>> {
+    for table in ["datasets", "runs", "checkpoints", "models", "items", "thumbs", "item_tags", "lineage", "journal"] {
+        db.prepare(&format!("SELECT * FROM {table} LIMIT 1"))?.query([])?.next()?;
+    }
+    db.prepare("SELECT rowid FROM items_text LIMIT 1")?.query([])?.next()?;
+    if bytes > EXAMINED {
+        return Ok(None);
+    }
+    let found: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    Ok((found != "ok").then_some(found))
+}
+
+/// Libraries up to this many bytes are read through at each start (about 50 ms).
+const EXAMINED: u64 = 16 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_file_becomes_a_library_once() {
+        let db = Connection::open_in_memory().unwrap();
+        migrate(&db).unwrap();
+        migrate(&db).unwrap();
+        assert_eq!(version(&db).unwrap(), VERSION);
+        assert_eq!(examine(&db, 0).unwrap(), None);
+        db.execute_batch("DROP TABLE lineage").unwrap();
+        assert!(examine(&db, 0).is_err());
+    }
+
+    #[test]
+    fn a_step_that_fails_leaves_no_trace() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch("CREATE TABLE journal (x)").unwrap();
+        assert!(migrate(&db).is_err());
+        assert_eq!(version(&db).unwrap(), 0);
+        let tables: i64 = db.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0)).unwrap();
+        assert_eq!(tables, 1);
+    }
+}
