@@ -2,7 +2,7 @@
 
 use egui::text::{LayoutJob, TextFormat};
 use egui::{
-    Align, Button, Color32, CornerRadius, FontFamily, FontId, Frame, InnerResponse, Layout, Margin, Response, RichText,
+    Align, Button, Color32, CornerRadius, FontFamily, FontId, Frame, InnerResponse, Margin, Response, RichText,
     Role, Sense, Stroke, Ui, WidgetInfo, WidgetText, vec2,
 };
 pub use egui_material_icons::MaterialIcon as Icon;
@@ -273,7 +273,8 @@ pub fn toolbar<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> R {
     let shown = Frame::new().fill(t.panel).inner_margin(Margin::symmetric(size::M as i8, 6)).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
         ui.set_min_height(size::CONTROL);
-        ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
+        // One row high, whatever room there is below.
+        ui.horizontal(|ui| {
             ui.set_min_height(size::CONTROL);
             add(ui)
         })
