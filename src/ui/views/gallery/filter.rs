@@ -1,0 +1,101 @@
+//! The bar above the pictures: what is shown, in which order, how large.
+
+use egui::{ComboBox, TextEdit, Ui, vec2};
+use egui_material_icons::icons::{ICON_CLOSE, ICON_DELETE, ICON_SEARCH, ICON_STAR};
+
+use super::{Cx, Deed, GalleryView};
+use crate::engine::ItemSort;
+use crate::ui::format;
+use crate::ui::theme::{self, size};
+
+impl GalleryView {
+    pub(super) fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) -> Option<Deed> {
+        let narrow = ui.available_width() < 820.0;
+        let mut deed = None;
+        theme::toolbar(ui, |ui| {
+            self.search(ui, cx);
+            if !narrow {
+                self.choices(ui);
+            }
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                ui.spacing_mut().slider_width = 80.0;
+                self.grid.size_slider(ui);
+                self.sort(ui);
+            });
+        });
+        if narrow {
+            theme::toolbar(ui, |ui| self.choices(ui));
+        }
+        if self.filter.trashed {
+            theme::toolbar(ui, |ui| {
+                let count = Self::items(cx.studio).len() as u64;
+                theme::weak(ui, format!("{} in the trash", format::plural(count, "picture", "pictures")));
+                if count > 0 && theme::danger_button(ui, Some(ICON_DELETE), "Empty the trash…").clicked() {
+                    deed = Some(Deed::EmptyTrash);
+                }
+            });
+        }
+        deed
+    }
+
+    fn search(&mut self, ui: &mut Ui, cx: &Cx<'_>) {
+        ui.label(ICON_SEARCH.rich_text().size(size::ICON).color(theme::tokens(ui).weak));
+        let field = TextEdit::singleline(&mut self.filter.text).hint_text("Model, tag or recipe").desired_width(150.0);
+        if ui.add(field).accessible_name("Search").changed() {
+            self.typed = cx.time;
+            ui.ctx().request_repaint_after(std::time::Duration::from_millis(300));
+        }
+        if !self.filter.text.is_empty() && theme::icon_button(ui, ICON_CLOSE, "Clear the search").clicked() {
+            self.filter.text.clear();
+        }
+    }
+
+    fn choices(&mut self, ui: &mut Ui) {
+        choice(ui, "Model", "All models", &mut self.filter.model, &self.models);
+        if !self.tags.is_empty() {
+            choice(ui, "Tag", "All tags", &mut self.filter.tag, &self.tags);
+        }
+        let title = |n: u8| match n {
+            0 => "Any rating".to_string(),
+            5 => "Rated 5".into(),
+            n => format!("Rated {n} or more"),
+        };
+        let text = title(self.filter.min_rating);
+        let combo = ComboBox::from_id_salt("rating").selected_text(text).width(110.0).show_ui(ui, |ui| {
+            for n in 0..=5u8 {
+                ui.selectable_value(&mut self.filter.min_rating, n, title(n));
+            }
+        });
+        combo.response.accessible_name("Rating");
+        theme::icon_toggle(ui, ICON_STAR, "Only with a star", &mut self.filter.starred);
+        theme::icon_toggle(ui, ICON_DELETE, "Show the trash", &mut self.filter.trashed);
+    }
+
+    fn sort(&mut self, ui: &mut Ui) {
+        let title = |s: ItemSort| match s {
+            ItemSort::Newest => "Newest",
+            ItemSort::Oldest => "Oldest",
+            ItemSort::Rating => "Best rated",
+            ItemSort::Model => "By model",
+        };
+        let combo =
+            ComboBox::from_id_salt("sort").selected_text(title(self.filter.sort)).width(88.0).show_ui(ui, |ui| {
+                for sort in [ItemSort::Newest, ItemSort::Oldest, ItemSort::Rating, ItemSort::Model] {
+                    ui.selectable_value(&mut self.filter.sort, sort, title(sort));
+                }
+            });
+        combo.response.accessible_name("Order");
+    }
+}
+
+fn choice(ui: &mut Ui, name: &str, all: &str, value: &mut Option<String>, options: &[String]) {
+    let text = value.clone().unwrap_or_else(|| all.into());
+    let combo = ComboBox::from_id_salt(name).selected_text(text).width(104.0).truncate().show_ui(ui, |ui| {
+        ui.set_min_size(vec2(160.0, 0.0));
+        ui.selectable_value(value, None, all);
+        for option in options {
+            ui.selectable_value(value, Some(option.clone()), option);
+        }
+    });
+    combo.response.accessible_name(name);
+}

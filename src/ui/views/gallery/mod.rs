@@ -1,0 +1,458 @@
+//! Every picture that was kept: filter, rate, tag, look closely, go back to where it was made.
+
+mod detail;
+mod filter;
+mod journal;
+mod preview;
+mod source;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use egui::{Key, Modifiers, Ui};
+use egui_material_icons::icons::ICON_PHOTO_LIBRARY;
+
+use super::{Cx, KeyHelp, View, ViewId};
+use crate::base::Picture;
+use crate::engine::{Command, Event, Item, ItemFilter};
+use crate::ui::action::{Action, Parcel};
+use crate::ui::command::UiCommand;
+use crate::ui::format;
+use crate::ui::state::Studio;
+use crate::ui::theme::{self, size};
+use crate::ui::widgets::export_dialog::{ExportDialog, Subject};
+use crate::ui::widgets::picture_grid::PictureGrid;
+use journal::Journal;
+use source::{Source, Thumbs};
+
+/// Seconds without a key after which a text filter is applied.
+const PAUSE: f64 = 0.25;
+
+/// What is laid over the grid.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Overlay {
+    /// One picture, large.
+    One(i64),
+    /// Two beside each other.
+    Two(i64, i64),
+}
+
+/// What a part of the view wants to be done to kept pictures.
+enum Deed {
+    Rate(u8),
+    Star(bool),
+    Tag(String, bool),
+    Trash(bool),
+    Export,
+    StandHere,
+    Compare,
+    Copy,
+    Preview,
+    EmptyTrash,
+}
+
+/// The view.
+pub struct GalleryView {
+    grid: PictureGrid,
+    filter: ItemFilter,
+    /// The filter that was asked for last, with the library's revision then.
+    asked: Option<(ItemFilter, u64)>,
+    typed: f64,
+    thumbs: Thumbs,
+    /// Pictures at full size, newest last.
+    large: Vec<(i64, Arc<Picture>)>,
+    asked_large: Option<i64>,
+    /// Tags and models seen so far, for the filter.
+    tags: Vec<String>,
+    models: Vec<String>,
+    new_tag: String,
+    overlay: Option<Overlay>,
+    journal: Journal,
+    export: ExportDialog,
+    confirm_empty: bool,
+    /// A picture to go to once it is listed.
+    go_to: Option<i64>,
+}
+
+impl Default for GalleryView {
+    fn default() -> Self {
+        Self {
+            grid: PictureGrid::new(128.0).justified(),
+            filter: ItemFilter::default(),
+            asked: None,
+            typed: 0.0,
+            thumbs: Thumbs::default(),
+            large: Vec::new(),
+            asked_large: None,
+            tags: Vec::new(),
+            models: Vec::new(),
+            new_tag: String::new(),
+            overlay: None,
+            journal: Journal::default(),
+            export: ExportDialog::default(),
+            confirm_empty: false,
+            go_to: None,
+        }
+    }
+}
+
+impl GalleryView {
+    /// The pictures of the filter, as last listed.
+    fn items(studio: &Studio) -> Arc<Vec<Item>> {
+        studio.items.as_ref().map(|i| i.items.clone()).unwrap_or_default()
+    }
+
+    /// The selected ones, in the order of the grid.
+    fn selected<'a>(&self, items: &'a [Item]) -> Vec<&'a Item> {
+        items.iter().filter(|i| self.grid.selection.contains(i.id as u64)).collect()
+    }
+
+    /// Lists again if the filter or the library changed.
+    fn list(&mut self, cx: &mut Cx<'_>) {
+        let wanted = (self.filter.clone(), cx.studio.items_revision);
+        let typing = self.asked.as_ref().is_some_and(|a| a.0.text != self.filter.text) && cx.time - self.typed < PAUSE;
+        if self.asked.as_ref() != Some(&wanted) && !typing {
+            cx.send(Command::ListItems { filter: self.filter.clone() });
+            self.asked = Some(wanted);
+        }
+    }
+
+    /// The picture at full size, asked for if it is not here.
+    fn large(&mut self, id: i64, cx: &mut Cx<'_>) -> Option<Arc<Picture>> {
+        let here = self.large.iter().find(|(i, _)| *i == id).map(|(_, p)| p.clone());
+        if here.is_none() && self.asked_large != Some(id) {
+            self.asked_large = Some(id);
+            cx.send(Command::ItemDetail { id });
+        }
+        here
+    }
+
+    fn act(&mut self, deed: Deed, cx: &mut Cx<'_>) {
+        let items = Self::items(cx.studio);
+        let chosen = self.selected(&items);
+        if let Deed::EmptyTrash = deed {
+            self.confirm_empty = true;
+            return;
+        }
+        let Some(first) = chosen.first().copied() else { return };
+        let many = |what: &str| format!("{what} {}", format::plural(chosen.len() as u64, "picture", "pictures"));
+        let ids: Vec<i64> = chosen.iter().map(|i| i.id).collect();
+        let (label, (there, back)) = match deed {
+            Deed::Rate(rating) => (many("rate"), journal::rate(&chosen, rating)),
+            Deed::Star(on) => (many(if on { "star" } else { "unstar" }), journal::star(&chosen, on)),
+            Deed::Tag(tag, add) => (many(if add { "tag" } else { "untag" }), journal::tag(&chosen, &tag, add)),
+            Deed::Trash(on) => (many(if on { "move to the trash" } else { "restore" }), journal::trash(ids, on)),
+            Deed::Export => {
+                let settings = &cx.studio.settings.export;
+                self.export.begin(Subject::Items(ids), &first.model, first.width.max(first.height), None, settings);
+                return;
+            }
+            Deed::StandHere => {
+                self.stand(first, cx);
+                return;
+            }
+            Deed::Compare => {
+                if let [a, b, ..] = ids[..] {
+                    self.overlay = Some(Overlay::Two(a, b));
+                }
+                return;
+            }
+            Deed::Copy => {
+                if let Some(picture) = self.large(first.id, cx).or_else(|| self.thumbs.get(first.id).cloned()) {
+                    cx.push(Action::CopyPicture(picture));
+                }
+                return;
+            }
+            Deed::Preview => {
+                self.overlay = Some(Overlay::One(first.id));
+                return;
+            }
+            Deed::EmptyTrash => return,
+        };
+        if there.is_empty() {
+            return;
+        }
+        cx.undo_point(ViewId::Gallery, label, self.snapshot());
+        there.iter().cloned().for_each(|c| cx.send(c));
+        self.journal.note(there, back);
+    }
+
+    /// Goes to Explore, to where a picture was made.
+    fn stand(&self, item: &Item, cx: &mut Cx<'_>) {
+        let Some(recipe) = &item.recipe else { return };
+        match model_of(cx.studio, item) {
+            Some(model) => cx.push(Action::explore(model, Some(recipe.latent.clone()), recipe.truncation)),
+            None => {
+                let (path, recipe) = (item.path.clone(), Box::new(recipe.clone()));
+                cx.push(Action::Deliver(ViewId::Explore, Box::new(Parcel::Generated { path, recipe })));
+            }
+        }
+    }
+
+    fn read_keys(&mut self, ui: &Ui, cx: &mut Cx<'_>) -> Option<Deed> {
+        if !cx.has_keys(ViewId::Gallery) || self.export.is_open() || self.confirm_empty {
+            return None;
+        }
+        let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
+        let digits = [Key::Num0, Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5];
+        if let Some(rating) = digits.into_iter().position(pressed) {
+            return Some(Deed::Rate(rating as u8));
+        }
+        if pressed(Key::Period) {
+            let items = Self::items(cx.studio);
+            let all = self.selected(&items).iter().all(|i| i.starred);
+            return Some(Deed::Star(!all));
+        }
+        if pressed(Key::Delete) || pressed(Key::Backspace) {
+            return Some(Deed::Trash(!self.filter.trashed));
+        }
+        pressed(Key::C).then_some(Deed::Compare)
+    }
+
+    fn pictures(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) -> Option<Deed> {
+        let items = Self::items(cx.studio);
+        let listed = cx.studio.items.is_some();
+        if items.is_empty() {
+            self.nothing(ui, cx, listed);
+            return None;
+        }
+        if let Some(place) = self.go_to.and_then(|id| items.iter().position(|i| i.id == id)) {
+            self.grid.selection.only(items[place].id as u64);
+            self.grid.go_to(place);
+            self.go_to = None;
+        }
+        let ctx = ui.ctx().clone();
+        let mut deed = None;
+        let trash = self.filter.trashed;
+        egui::Frame::new().inner_margin(egui::Margin::same(size::S as i8)).show(ui, |ui| {
+            let mut source = Source {
+                items: &items,
+                thumbs: &mut self.thumbs,
+                textures: &mut *cx.textures,
+                ctx: &ctx,
+                wanted: Vec::new(),
+            };
+            let response = self.grid.show(ui, "Kept pictures", &mut source, |ui, keys| {
+                deed = detail::menu(ui, keys.len(), trash);
+            });
+            let wanted = source.wanted;
+            if !wanted.is_empty() {
+                cx.send(Command::ItemThumbs { ids: wanted });
+            }
+            if let Some(item) = response.previewed.or(response.opened).and_then(|i| items.get(i)) {
+                self.overlay = Some(Overlay::One(item.id));
+            }
+        });
+        deed
+    }
+
+    fn nothing(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, listed: bool) {
+        if !listed {
+            return;
+        }
+        let filtered = ItemFilter { sort: self.filter.sort, ..ItemFilter::default() } != self.filter;
+        if filtered {
+            let text = "Nothing kept fits this filter";
+            let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, "Nothing here", text, Some("Show everything"));
+            if button.is_some_and(|b| b.clicked()) {
+                self.filter = ItemFilter { sort: self.filter.sort, ..ItemFilter::default() };
+            }
+        } else {
+            let text = "Pictures that you star in Explore are kept here, with everything needed to make them again";
+            let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, "Nothing kept yet", text, Some("Explore a model"));
+            if button.is_some_and(|b| b.clicked()) {
+                cx.go(ViewId::Explore);
+            }
+        }
+    }
+
+    fn ask_empty(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        if !self.confirm_empty {
+            return;
+        }
+        let count = Self::items(cx.studio).len() as u64;
+        let modal = egui::Modal::new(egui::Id::unique("empty trash")).show(ui.ctx(), |ui| {
+            ui.set_width(360.0);
+            theme::title(ui, "Empty the trash?");
+            ui.label(format!(
+                "{} and the files behind them will be gone for good. This cannot be undone.",
+                format::plural(count, "picture", "pictures")
+            ));
+            ui.add_space(size::S);
+            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                if theme::danger_button(ui, None, "Empty the trash").clicked() {
+                    cx.send(Command::EmptyTrash);
+                    self.journal = Journal::default();
+                    self.confirm_empty = false;
+                }
+                if theme::button(ui, None, "Keep them").clicked() {
+                    self.confirm_empty = false;
+                }
+            });
+        });
+        if modal.should_close() {
+            self.confirm_empty = false;
+        }
+    }
+
+    fn note_words(&mut self, items: &[Item]) {
+        for item in items {
+            if !self.models.contains(&item.model) {
+                self.models.push(item.model.clone());
+            }
+            for tag in &item.tags {
+                if !self.tags.contains(tag) {
+                    self.tags.push(tag.clone());
+                }
+            }
+        }
+        self.models.sort();
+        self.tags.sort();
+    }
+}
+
+/// The model that made a picture, if it is here.
+fn model_of(studio: &Studio, item: &Item) -> Option<String> {
+    let recipe = item.recipe.as_ref()?;
+    let by_hash = studio.models.iter().find(|m| m.hash == recipe.model_hash && !m.hash.is_empty());
+    let found = by_hash.or_else(|| studio.models.iter().find(|m| m.name == recipe.model || m.model == recipe.model));
+    found.map(|m| m.model.clone())
+}
+
+impl View for GalleryView {
+    fn id(&self) -> ViewId {
+        ViewId::Gallery
+    }
+
+    fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        self.list(cx);
+        let mut deed = self.read_keys(ui, cx);
+        deed = self.bar(ui, cx).or(deed);
+        if self.overlay.is_some() {
+            deed = self.show_overlay(ui, cx).or(deed);
+        } else {
+            deed = self.pictures(ui, cx).or(deed);
+        }
+        if let Some(deed) = deed {
+            self.act(deed, cx);
+        }
+        self.ask_empty(ui, cx);
+        self.export.show(ui, cx, ViewId::Gallery);
+        self.list(cx);
+    }
+
+    fn has_inspector(&self, studio: &Studio) -> bool {
+        studio.items.as_ref().is_some_and(|i| !i.items.is_empty())
+    }
+
+    fn inspector(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        if let Some(deed) = self.show_detail(ui, cx) {
+            self.act(deed, cx);
+        }
+    }
+
+    fn on_event(&mut self, event: &Event, _cx: &mut Cx<'_>) {
+        match event {
+            Event::Items { filter, items } => {
+                self.note_words(items);
+                if *filter == self.filter {
+                    self.grid.revision += 1;
+                    let mut ids: Vec<u64> = items.iter().map(|i| i.id as u64).collect();
+                    ids.sort_unstable();
+                    self.grid.selection.retain(|k| ids.binary_search(&k).is_ok());
+                    // What is shown large may have gone to the trash.
+                    let gone = |id: &i64| ids.binary_search(&(*id as u64)).is_err();
+                    self.overlay.take_if(|o| match o {
+                        Overlay::One(id) => gone(id),
+                        Overlay::Two(a, b) => gone(a) || gone(b),
+                    });
+                }
+            }
+            Event::ItemThumbs(thumbs) => self.thumbs.add(thumbs),
+            Event::ItemDetail { item, picture } => {
+                if self.asked_large == Some(item.id) {
+                    self.asked_large = None;
+                }
+                self.large.retain(|(id, _)| *id != item.id);
+                self.large.push((item.id, Arc::new(picture.clone())));
+                if self.large.len() > 16 {
+                    self.large.remove(0);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_show(&mut self, cx: &mut Cx<'_>) {
+        self.list(cx);
+    }
+
+    fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
+        match parcel {
+            Parcel::Item(id) => {
+                self.filter = ItemFilter { sort: self.filter.sort, ..ItemFilter::default() };
+                self.go_to = Some(*id);
+                self.list(cx);
+            }
+            Parcel::Picked { purpose, paths } => {
+                self.export.picked(purpose, paths);
+            }
+            _ => {}
+        }
+    }
+
+    fn on_command(&mut self, command: UiCommand, cx: &mut Cx<'_>) -> bool {
+        match command {
+            UiCommand::Export => {
+                if self.grid.selection.is_empty() {
+                    let items = Self::items(cx.studio);
+                    self.grid.selection.add(items.iter().map(|i| i.id as u64));
+                }
+                self.act(Deed::Export, cx);
+                true
+            }
+            UiCommand::SelectAll => {
+                let items = Self::items(cx.studio);
+                self.grid.selection.add(items.iter().map(|i| i.id as u64));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn keys(&self) -> Vec<KeyHelp> {
+        [
+            ("Space", "Look at the picture, large; arrows go on, Esc closes"),
+            ("1–5, 0", "Rate, or take the rating away"),
+            (".", "Star or unstar"),
+            ("Del", "Move to the trash, or back from it"),
+            ("C", "Compare two"),
+        ]
+        .map(|(keys, does)| KeyHelp { keys, does })
+        .to_vec()
+    }
+
+    fn save(&self) -> serde_json::Value {
+        serde_json::json!({ "size": self.grid.size, "sort": self.filter.sort })
+    }
+
+    fn restore(&mut self, kept: &serde_json::Value) {
+        if let Some(size) = kept["size"].as_f64() {
+            self.grid.size = (size as f32).clamp(32.0, 256.0);
+        }
+        if let Ok(sort) = serde_json::from_value(kept["sort"].clone()) {
+            self.filter.sort = sort;
+        }
+    }
+
+    fn snapshot(&self) -> serde_json::Value {
+        self.journal.at().into()
+    }
+
+    fn go_back(&mut self, state: &serde_json::Value, cx: &mut Cx<'_>) {
+        if let Some(at) = state.as_u64() {
+            self.journal.go(at as usize).into_iter().for_each(|c| cx.send(c));
+        }
+    }
+}

@@ -1,0 +1,128 @@
+use egui::Key;
+use egui::accesskit::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+
+use super::*;
+use crate::engine::fake::ScriptedEngine;
+use crate::ui::views::explore::tests::{Stage, harness};
+
+fn gallery() -> Harness<'static, Stage<GalleryView>> {
+    harness(Stage::new(GalleryView::default()))
+}
+
+fn commands(h: &Harness<'static, Stage<GalleryView>>) -> Vec<Command> {
+    h.state().engine.take_commands()
+}
+
+fn first(h: &Harness<'static, Stage<GalleryView>>) -> Item {
+    GalleryView::items(&h.state().studio)[0].clone()
+}
+
+fn choose_first(h: &mut Harness<'static, Stage<GalleryView>>) -> Item {
+    let item = first(h);
+    let name = source::name(&item);
+    h.get_all_by_role_and_label(Role::ListBoxOption, &name).next().unwrap().click();
+    h.run_steps(4);
+    item
+}
+
+#[test]
+fn a_key_rates_and_undo_takes_it_back() {
+    let mut h = gallery();
+    let item = choose_first(&mut h);
+    commands(&h);
+    let rating = if item.rating == 4 { 3 } else { 4 };
+    h.key_press(if rating == 4 { Key::Num4 } else { Key::Num3 });
+    h.run_steps(4);
+    assert!(commands(&h).contains(&Command::RateItems { ids: vec![item.id], rating }));
+    assert_eq!(first(&h).rating, rating, "the list was asked for again");
+    h.state_mut().take_back();
+    h.run_steps(4);
+    assert!(commands(&h).contains(&Command::RateItems { ids: vec![item.id], rating: item.rating }));
+}
+
+#[test]
+fn delete_moves_to_the_trash_and_undo_brings_it_back() {
+    let mut h = gallery();
+    let before = GalleryView::items(&h.state().studio).len();
+    let item = choose_first(&mut h);
+    h.key_press(Key::Delete);
+    h.run_steps(5);
+    assert_eq!(GalleryView::items(&h.state().studio).len(), before - 1);
+    assert_eq!(h.state().undo.last().unwrap().0, "move to the trash 1 picture");
+    h.state_mut().take_back();
+    h.run_steps(5);
+    assert!(GalleryView::items(&h.state().studio).iter().any(|i| i.id == item.id));
+}
+
+#[test]
+fn space_looks_closely_and_arrows_go_on() {
+    let mut h = gallery();
+    choose_first(&mut h);
+    h.key_press(Key::Space);
+    h.run_steps(4);
+    assert!(h.query_by_label("1 of 48").is_some());
+    h.key_press(Key::ArrowRight);
+    h.run_steps(4);
+    assert!(h.query_by_label("2 of 48").is_some());
+    h.key_press(Key::Escape);
+    h.run_steps(4);
+    assert!(h.query_by_label("2 of 48").is_none());
+}
+
+#[test]
+fn standing_here_goes_to_explore_at_the_latent() {
+    let mut h = gallery();
+    let item = choose_first(&mut h);
+    let recipe = item.recipe.expect("made pictures have a recipe");
+    h.get_by_role_and_label(Role::Button, "Stand here").click();
+    h.run_steps(3);
+    let delivered = h.state().actions.iter().find_map(|a| match a {
+        Action::Deliver(ViewId::Explore, parcel) => Some((**parcel).clone()),
+        _ => None,
+    });
+    let Some(Parcel::Explore { latent, truncation, .. }) = delivered else { panic!("{delivered:?}") };
+    assert_eq!((latent, truncation), (Some(recipe.latent), recipe.truncation));
+}
+
+#[test]
+fn filters_reach_the_library() {
+    let mut h = gallery();
+    commands(&h);
+    h.get_by_label("Only with a star").click();
+    h.run_steps(4);
+    let asked = commands(&h);
+    assert!(asked.iter().any(|c| matches!(c, Command::ListItems { filter } if filter.starred)), "{asked:?}");
+    assert!(GalleryView::items(&h.state().studio).iter().all(|i| i.starred));
+}
+
+#[test]
+fn an_empty_gallery_says_how_to_fill_it() {
+    let mut h = harness(Stage::with(GalleryView::default(), ScriptedEngine::fresh()));
+    h.get_by_role_and_label(Role::Button, "Explore a model").click();
+    h.run_steps(3);
+    assert!(h.state().actions.iter().any(|a| matches!(a, Action::Go(ViewId::Explore))));
+}
+
+#[test]
+fn a_tag_is_added_to_what_is_selected() {
+    let mut h = gallery();
+    let item = choose_first(&mut h);
+    commands(&h);
+    h.get_by_label("Add a tag").focus();
+    h.run_steps(2);
+    h.get_by_label("Add a tag").type_text("blue");
+    h.run_steps(2);
+    h.key_press(Key::Enter);
+    h.run_steps(4);
+    assert!(commands(&h).contains(&Command::TagItems { ids: vec![item.id], tag: "blue".into(), add: true }));
+}
+
+#[test]
+fn recipes_read_like_sentences() {
+    let item = crate::engine::fake::items(1).remove(0);
+    let text = detail::recipe_text(item.recipe.as_ref().unwrap());
+    assert!(text.iter().any(|(n, v)| *n == "Latent" && (v.starts_with("seed") || v.starts_with("point"))));
+    assert!(text.iter().all(|(_, v)| !v.is_empty()), "{text:?}");
+}

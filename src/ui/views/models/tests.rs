@@ -1,0 +1,120 @@
+use egui::Key;
+use egui::accesskit::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+
+use super::*;
+use crate::ui::views::explore::tests::{Stage, harness};
+
+fn models() -> Harness<'static, Stage<ModelsView>> {
+    harness(Stage::new(ModelsView::default()))
+}
+
+fn open(h: &mut Harness<'static, Stage<ModelsView>>, model: &ModelInfo) {
+    let parcel = Parcel::Model(model.model.clone());
+    h.state_mut().call(|view, cx| view.receive(&parcel, cx));
+    h.run_steps(4);
+}
+
+fn delivered(h: &Harness<'static, Stage<ModelsView>>, to: ViewId) -> Option<Parcel> {
+    h.state().actions.iter().find_map(|a| match a {
+        Action::Deliver(view, parcel) if *view == to => Some((**parcel).clone()),
+        _ => None,
+    })
+}
+
+#[test]
+fn contact_sheets_are_asked_for_once() {
+    let mut h = models();
+    h.run_steps(5);
+    let sheets: Vec<_> = h
+        .state()
+        .engine
+        .take_commands()
+        .into_iter()
+        .filter_map(|c| if let Command::ContactSheet { model } = c { Some(model) } else { None })
+        .collect();
+    let mut unique = sheets.clone();
+    unique.sort();
+    unique.dedup();
+    assert!(!sheets.is_empty() && unique.len() == sheets.len(), "{sheets:?}");
+}
+
+#[test]
+fn a_card_leads_to_explore() {
+    let mut h = models();
+    let first = h.state().studio.models[0].clone();
+    h.get_by_role_and_label(Role::Button, &first.name).click();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, "Explore").click();
+    h.run_steps(4);
+    let Some(Parcel::Explore { model, .. }) = delivered(&h, ViewId::Explore) else { panic!() };
+    assert_eq!(model, first.model);
+}
+
+#[test]
+fn the_difference_of_two_recipes_names_the_settings() {
+    let mut h = models();
+    let (mut a, mut b) = (h.state().studio.models[0].clone(), h.state().studio.models[1].clone());
+    b.recipe = a.recipe.clone();
+    a.recipe.optim.batch = 32;
+    b.recipe.optim.batch = 48;
+    h.state_mut().studio.models[0] = a.clone();
+    h.state_mut().studio.models[1] = b.clone();
+    open(&mut h, &a);
+    h.state_mut().call(|view, cx| view.act(Deed::Compare(b.model.clone()), cx));
+    h.run_steps(4);
+    for text in ["1 setting differ", "Batch", "32 pictures", "48 pictures"] {
+        assert!(h.query_by_label(text).is_some(), "{text}");
+    }
+    assert!(h.query_by_label("Learning rate").is_none());
+}
+
+#[test]
+fn fine_tuning_hands_the_recipe_and_the_parent_to_train() {
+    let mut h = models();
+    let first = h.state().studio.models[0].clone();
+    open(&mut h, &first);
+    h.get_by_role_and_label(Role::Button, "Fine-tune…").click();
+    h.run_steps(4);
+    let Some(Parcel::SetUp { recipe, from }) = delivered(&h, ViewId::Train) else { panic!() };
+    assert_eq!(from, Some(first.model));
+    assert_eq!(recipe.data, first.recipe.data);
+}
+
+#[test]
+fn shipped_models_cannot_be_deleted_and_others_say_what_is_lost() {
+    let mut h = models();
+    let shipped = h.state().studio.models.iter().find(|m| m.shipped).unwrap().clone();
+    open(&mut h, &shipped);
+    assert!(h.query_by_label("Delete… (Del)").is_none());
+    let Some(mine) = h.state().studio.models.iter().find(|m| !m.shipped).cloned() else { return };
+    open(&mut h, &mine);
+    h.key_press(Key::Delete);
+    h.run_steps(4);
+    assert!(h.query_by_label(&format!("Delete {}?", mine.name)).is_some());
+    h.state().engine.take_commands();
+    h.get_by_role_and_label(Role::Button, "Delete").click();
+    h.run_steps(4);
+    let sent = h.state().engine.take_commands();
+    assert!(sent.iter().any(|c| matches!(c, Command::TrashRun { .. } | Command::TrashModel { .. })), "{sent:?}");
+}
+
+#[test]
+fn weights_are_written_where_the_dialog_says() {
+    let mut h = models();
+    let first = h.state().studio.models[0].clone();
+    h.state_mut().call(|view, cx| view.act(Deed::Export(first.model.clone()), cx));
+    assert!(h.state().actions.iter().any(|a| matches!(a, Action::Pick(p) if p.purpose == PURPOSE_WEIGHTS)));
+    h.state().engine.take_commands();
+    let parcel = Parcel::Picked { purpose: PURPOSE_WEIGHTS, paths: vec!["/tmp/mine".into()] };
+    h.state_mut().call(|view, cx| view.receive(&parcel, cx));
+    let sent = h.state().engine.take_commands();
+    assert!(
+        matches!(&sent[..], [Command::ExportModel { model, out, .. }]
+            if *model == first.model && out.as_path() == std::path::Path::new("/tmp/mine.safetensors")),
+        "{sent:?}"
+    );
+    h.run_steps(3);
+    assert!(h.query_by_label("Show in folder").is_some());
+}
