@@ -36,6 +36,9 @@ use crate::base::{Family, Problem, Result, Shape};
 use crate::nn::init::Init;
 use crate::recipe::Recipe;
 
+/// Networks of a model by name, with how many trainable numbers each has.
+pub type Parts = Vec<(&'static str, usize)>;
+
 /// A row of the table of models.
 #[derive(Clone, Copy, Debug)]
 pub struct ModelSpec {
@@ -47,7 +50,7 @@ pub struct ModelSpec {
     pub family: Family,
     /// What it is, in a sentence or two.
     pub description: &'static str,
-    parts: fn(&Recipe, &Device) -> Result<Vec<(&'static str, usize)>>,
+    parts: fn(&Recipe, &Device) -> Result<Parts>,
 }
 
 /// Every model.
@@ -93,7 +96,7 @@ pub fn find(id: &str) -> Option<&'static ModelSpec> {
 impl ModelSpec {
     /// Trainable numbers in each network, such as `[("generator", 750_000), ("critic", 600_000)]`; none where the
     /// recipe is for another family.
-    pub fn parameters(&self, recipe: &Recipe) -> Vec<(&'static str, usize)> {
+    pub fn parameters(&self, recipe: &Recipe) -> Parts {
         // Blank networks on the CPU: exact, and a few milliseconds even for large ones.
         (self.parts)(recipe, &Device::flex()).unwrap_or_default()
     }
@@ -109,14 +112,14 @@ pub fn parameter_count(recipe: &Recipe) -> usize {
     find(&recipe.model.id).map_or(0, |m| m.parameter_count(recipe))
 }
 
-fn gan_parts(recipe: &Recipe, device: &Device) -> Result<Vec<(&'static str, usize)>> {
+fn gan_parts(recipe: &Recipe, device: &Device) -> Result<Parts> {
     Ok(vec![
         ("generator", io::trainable(&Generator::blank(recipe, device)?)),
         ("critic", io::trainable(&Critic::build(recipe, &Init::blank("critic", device))?)),
     ])
 }
 
-fn vae_parts(recipe: &Recipe, device: &Device) -> Result<Vec<(&'static str, usize)>> {
+fn vae_parts(recipe: &Recipe, device: &Device) -> Result<Parts> {
     Ok(vec![("vae", io::trainable(&Vae::blank(recipe, device)?))])
 }
 
@@ -172,6 +175,7 @@ impl Plan {
 
 /// The network of a GAN that makes pictures.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
 pub enum Generator {
     /// Residual.
     ResGan(ResGenerator),
@@ -226,6 +230,7 @@ impl Generator {
 
 /// The network of a GAN that tells real pictures from generated ones.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
 pub enum Critic {
     /// Residual.
     ResGan(ResCritic),
@@ -233,14 +238,9 @@ pub enum Critic {
     Dcgan(DcCritic),
 }
 
-/// What a tangent needs of the forward pass at the same pictures: see [`Critic::trace`].
-#[derive(Clone, Debug)]
-pub enum Trace {
-    /// Of the residual critic.
-    ResGan(ResTrace),
-    /// The classic critic has batch norm: its samples depend on each other, and it takes no penalty.
-    None,
-}
+/// What a tangent needs of the forward pass at the same pictures: see [`Critic::trace`]. Nothing of the classic critic:
+/// its samples depend on each other by batch norm, and it takes no penalty.
+pub type Trace = Option<ResTrace>;
 
 impl Critic {
     /// A fresh critic with the first weights of `recipe.seed`, the same on every device.
@@ -273,9 +273,9 @@ impl Critic {
         match self {
             Self::ResGan(net) => {
                 let (d, trace) = net.trace(x);
-                (d, Trace::ResGan(trace))
+                (d, Some(trace))
             }
-            Self::Dcgan(net) => (net.forward(x), Trace::None),
+            Self::Dcgan(net) => (net.forward(x), None),
         }
     }
 
@@ -285,7 +285,7 @@ impl Critic {
     /// The traced slopes are constants: with leaky ReLUs that is exact almost everywhere.
     pub fn tangent(&self, u: Tensor<4>, trace: &Trace) -> Tensor<2> {
         match (self, trace) {
-            (Self::ResGan(net), Trace::ResGan(trace)) => net.tangent(u, trace),
+            (Self::ResGan(net), Some(trace)) => net.tangent(u, trace),
             // No penalty is ever taken of such a critic (`takes_penalty`, `Recipe::validate`).
             _ => Tensor::zeros([u.dims()[0], 1], &u.device()),
         }

@@ -17,6 +17,7 @@ const LEAST_LOG_SIGMA: f64 = -6.0;
 
 /// A variational auto-encoder.
 #[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
 pub enum Vae {
     /// Strided convolutions.
     Conv(ConvVae),

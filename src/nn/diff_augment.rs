@@ -51,7 +51,7 @@ impl AugmentPlan {
             };
             let ((top, bottom), (left, right)) = (band(v), band(u));
             Change {
-                colour: (a && recipe.augment_colour).then(|| [light - 0.5, saturation * 2.0, contrast + 0.5]),
+                colour: (a && recipe.augment_colour).then_some([light - 0.5, saturation * 2.0, contrast + 0.5]),
                 shift: (b && recipe.augment_translation)
                     .then(|| [y, x].map(|u| whole(u, -reach, 2 * reach + 1) as i32)),
                 cutout: (c && recipe.augment_cutout).then_some([top, bottom, left, right]),

@@ -198,7 +198,7 @@ fn every_model_works_at_odd_sizes_in_every_colour() {
                     let d = critic.forward(fake) - critic.forward(x);
                     assert_eq!(d.dims(), [2, 1]);
                     let grads = d.mean().backward();
-                    trained(&generator, &critic, grads, &spec.id);
+                    trained(&generator, &critic, grads, spec.id);
                     let parts = spec.parameters(&r);
                     assert_eq!(parts.iter().map(|p| p.1).sum::<usize>(), spec.parameter_count(&r));
                 }
