@@ -50,7 +50,13 @@ mod tests {
         a.push(1, 32, 0.5, 1.25);
         a.push(2, 64, 1.0, -2.0);
         b.push(2, 64, 1.0, 7.0);
-        let line = |id, name: &'static str, series| Line { id, name: name.into(), colour: egui::Color32::RED, series };
+        let line = |id, name: &'static str, series| Line {
+            id,
+            name: name.into(),
+            colour: egui::Color32::RED,
+            dash: 0,
+            series,
+        };
         let text = csv(&[line(1, "critic, real", &a), line(2, "kl", &b)]);
         let want = "step,images,seconds,\"critic, real\",kl\r\n1,32,0.5,1.25,\r\n2,64,1,-2,7\r\n";
         assert_eq!(text, want);

@@ -19,6 +19,7 @@ use egui_plot::{AxisHints, Plot, PlotBounds, PlotPoints, PlotTransform};
 use serde::{Deserialize, Serialize};
 
 use crate::base::series::{Axis, Series};
+use crate::ui::theme;
 use curve::{Curve, Look};
 pub use export::csv;
 pub use raster::picture_of;
@@ -50,30 +51,26 @@ impl Default for ChartSettings {
 }
 
 impl ChartSettings {
-    /// The tools above charts: smoothing, what is drawn across, log scales, outliers.
+    /// The tools above charts: smoothing, what is drawn across, and a menu for scales and outliers.
     pub fn controls(&mut self, ui: &mut Ui) {
         ui.label(RichText::new("Smoothing").small().weak());
-        ui.spacing_mut().slider_width = 88.0;
+        ui.spacing_mut().slider_width = 80.0;
         ui.add(Slider::new(&mut self.smoothing, 0.0..=0.99).fixed_decimals(2).show_value(false))
             .accessible_name("Smoothing")
             .on_hover_text(format!("Smoothing {:.2}: a moving average; the raw line stays behind it", self.smoothing));
-        let axis_name = |a| match a {
-            Axis::Kimg => "kimg",
-            Axis::Step => "Step",
-            Axis::Time => "Time",
-        };
-        for axis in [Axis::Kimg, Axis::Step, Axis::Time] {
-            let help = match axis {
-                Axis::Kimg => "Across: thousands of pictures seen",
-                Axis::Step => "Across: optimiser steps",
-                Axis::Time => "Across: time of training",
-            };
-            ui.selectable_value(&mut self.axis, axis, axis_name(axis)).on_hover_text(help);
-        }
-        ui.toggle_value(&mut self.log_x, "Log x").on_hover_text("Draw across by powers of ten");
-        ui.toggle_value(&mut self.log_y, "Log y").on_hover_text("Draw upwards by powers of ten");
-        ui.toggle_value(&mut self.ignore_outliers, "No outliers")
-            .on_hover_text("Choose the range without the largest and smallest 2 %");
+        theme::segmented(
+            ui,
+            "Across",
+            &mut self.axis,
+            &[(Axis::Kimg, "kimg"), (Axis::Step, "Step"), (Axis::Time, "Time")],
+        );
+        let menu = ui.menu_button("Axes", |ui| {
+            ui.checkbox(&mut self.log_x, "Log x").on_hover_text("Draw across by powers of ten");
+            ui.checkbox(&mut self.log_y, "Log y").on_hover_text("Draw upwards by powers of ten");
+            ui.checkbox(&mut self.ignore_outliers, "Ignore outliers")
+                .on_hover_text("Choose the range without the largest and smallest 2 %");
+        });
+        menu.response.on_hover_text("Logarithmic axes, outliers");
     }
 
     fn scales(&self) -> (Scale, Scale) {
@@ -105,6 +102,8 @@ pub struct Line<'a> {
     pub name: Cow<'a, str>,
     /// Colour, from the theme's series.
     pub colour: Color32,
+    /// Drawn solid (0), dashed (1) or dotted (2 and more): tells curves of one run apart where runs have the colours.
+    pub dash: u8,
     /// Values.
     pub series: &'a Series,
 }
@@ -144,17 +143,20 @@ impl Chart {
         self.hidden.contains(name)
     }
 
-    /// Draws title, legend and plot in the room there is (at least 80 points high).
+    /// Draws title, legend and plot in the room there is (at least 80 points high). `head`, if given, draws what
+    /// stands in place of the title, such as a choice of charts.
+    #[allow(clippy::too_many_arguments)]
     pub fn show(
         &mut self,
         ui: &mut Ui,
         title: &str,
+        head: Option<&mut dyn FnMut(&mut Ui)>,
         lines: &[Line<'_>],
         flags: &[Flag],
         settings: &ChartSettings,
         cursor: &mut LinkedCursor,
     ) -> Option<ChartExport> {
-        let export = self.header(ui, title, lines);
+        let export = self.header(ui, title, head, lines);
         let height = ui.available_height().max(80.0);
         self.plot(ui, title, height, lines, flags, settings, cursor);
         export
@@ -173,18 +175,29 @@ impl Chart {
         chart.made_for = Some(*settings);
         raster::picture_of(ctx, vec2(960.0, 540.0), 2.0, |ui| {
             egui::Frame::NONE.inner_margin(16.0).show(ui, |ui| {
-                chart.header(ui, title, lines);
+                chart.header(ui, title, None, lines);
                 let height = ui.available_height();
                 chart.plot(ui, title, height, lines, flags, settings, &mut LinkedCursor::default());
             });
         })
     }
 
-    fn header(&mut self, ui: &mut Ui, title: &str, lines: &[Line<'_>]) -> Option<ChartExport> {
+    fn header(
+        &mut self,
+        ui: &mut Ui,
+        title: &str,
+        head: Option<&mut dyn FnMut(&mut Ui)>,
+        lines: &[Line<'_>],
+    ) -> Option<ChartExport> {
         let mut export = None;
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 4.0;
-            ui.label(RichText::new(title).strong());
+            match head {
+                Some(head) => head(ui),
+                None => {
+                    ui.label(RichText::new(title).strong());
+                }
+            }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.menu_button("…", |ui| {
                     if ui.button("Save as CSV…").clicked() {
@@ -315,7 +328,13 @@ impl Chart {
                         );
                     }
                     let points = PlotPoints::Borrowed(if smooth { curve.smooth() } else { curve.raw() });
-                    let main = egui_plot::Line::new(line.name.as_ref(), points).id((line.id, 1)).color(line.colour);
+                    let style = match line.dash {
+                        0 => egui_plot::LineStyle::Solid,
+                        1 => egui_plot::LineStyle::dashed_dense(),
+                        _ => egui_plot::LineStyle::dotted_dense(),
+                    };
+                    let main = egui_plot::Line::new(line.name.as_ref(), points).id((line.id, 1)).style(style);
+                    let main = main.color(line.colour);
                     plot.line(main.width(1.75).allow_hover(false));
                 }
             });

@@ -1,0 +1,118 @@
+//! What a run will take: minutes on a device, space on the disk. Rough, and said so.
+
+use crate::base::{Family, Shape};
+use crate::engine::DeviceReport;
+use crate::recipe::Recipe;
+use crate::recipe::preset::{PRESETS, Preset, for_model};
+use crate::ui::format;
+
+/// Seconds that a preset takes on a device for `kimg` thousand pictures; unknown if the device was not measured.
+pub fn seconds(preset: &Preset, resolution: u32, kimg: f64, device: Option<&DeviceReport>) -> Option<f64> {
+    let speed = device?.gmacs_per_s.filter(|s| *s > 0.0)?;
+    Some(kimg * 1000.0 * preset.gmacs_per_picture(resolution) / speed)
+}
+
+/// The preset whose network is most like a recipe's.
+pub fn nearest_preset(recipe: &Recipe) -> Option<&'static Preset> {
+    let size = |r: &Recipe| f64::from(r.model.width) * f64::from(r.model.narrow) * f64::from(r.model.blocks);
+    let wanted = size(recipe).max(1.0).ln();
+    let facts = crate::recipe::preset::Facts { pictures: 0, resolution: recipe.data.resolution };
+    let distance = |p: &Preset| (size(&p.recipe(facts)).max(1.0).ln() - wanted).abs();
+    PRESETS
+        .iter()
+        .filter(|p| p.model == recipe.model.id)
+        .min_by(|a, b| distance(a).total_cmp(&distance(b)))
+        .or_else(|| for_model(&recipe.model.id))
+}
+
+/// "about 4 min", or a dash where nothing is known.
+pub fn about(seconds: Option<f64>) -> String {
+    match seconds {
+        None => "time unknown".into(),
+        Some(s) if s < 60.0 => "about 1 min".into(),
+        Some(s) => format!("about {}", format::duration(rounded(s))),
+    }
+}
+
+/// To whole minutes below an hour, to five minutes below a day, then to hours.
+fn rounded(seconds: f64) -> f64 {
+    let step = match seconds {
+        s if s < 3600.0 => 60.0,
+        s if s < 86_400.0 => 300.0,
+        _ => 3600.0,
+    };
+    (seconds / step).round().max(1.0) * step
+}
+
+/// Weights of both networks, in all (rough: two 3×3 convolutions for each block at each size).
+fn weights(recipe: &Recipe) -> f64 {
+    let (_, base, levels) = Shape::built(recipe.data.resolution);
+    let (wide, narrow) = (f64::from(recipe.model.width), f64::from(recipe.model.narrow));
+    let mut channels = wide;
+    let mut sum = f64::from(recipe.model.latent) * wide * f64::from(base * base);
+    for _ in 0..=levels {
+        sum += channels * channels * 9.0 * 2.0 * f64::from(recipe.model.blocks.max(1));
+        channels = (channels / 2.0).max(narrow);
+    }
+    2.0 * sum
+}
+
+/// Bytes that a run keeps: checkpoints with both optimisers, the snapshots to share, samples for the eye.
+pub fn run_bytes(recipe: &Recipe) -> u64 {
+    // Weights, their average, and two moments of Adam, in four bytes each.
+    let checkpoint = weights(recipe) * 4.0 * 4.0;
+    let kept = f64::from(recipe.run.keep) + 2.0;
+    let grids = (recipe.run.kimg / recipe.run.preview_kimg.max(0.001)).min(2000.0);
+    let pictures = if recipe.family().is_ok_and(|f| f == Family::Vae) { 128.0 } else { 96.0 };
+    // PNG takes about half of what the pixels do.
+    let grid = pictures * recipe.shape().bytes() as f64 * 0.5;
+    (checkpoint * kept + grids * grid) as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::preset::{Facts, find};
+
+    fn device(speed: Option<f64>) -> DeviceReport {
+        DeviceReport {
+            id: "cpu".into(),
+            name: "CPU".into(),
+            usable: true,
+            reason: String::new(),
+            gpu: false,
+            gmacs_per_s: speed,
+        }
+    }
+
+    #[test]
+    fn twice_the_speed_takes_half_the_time() {
+        let preset = find("gan-tiny").unwrap();
+        let slow = seconds(preset, 32, preset.kimg, Some(&device(Some(10.0)))).unwrap();
+        let fast = seconds(preset, 32, preset.kimg, Some(&device(Some(20.0)))).unwrap();
+        assert!((slow / fast - 2.0).abs() < 1e-9);
+        assert!(seconds(preset, 32, preset.kimg, Some(&device(None))).is_none());
+        assert_eq!(about(Some(250.0)), "about 4 min");
+        assert_eq!(about(Some(5.0)), "about 1 min");
+    }
+
+    #[test]
+    fn a_recipe_finds_its_own_preset() {
+        for preset in PRESETS {
+            let recipe = preset.recipe(Facts { pictures: 900, resolution: 32 });
+            assert_eq!(nearest_preset(&recipe).unwrap().model, preset.model);
+        }
+        let quality = find("gan-quality").unwrap().recipe(Facts { pictures: 900, resolution: 32 });
+        assert_eq!(nearest_preset(&quality).unwrap().id, "gan-quality");
+    }
+
+    #[test]
+    fn larger_networks_and_more_checkpoints_need_more_space() {
+        let small = find("gan-tiny").unwrap().recipe(Facts { pictures: 900, resolution: 32 });
+        let large = find("gan-quality").unwrap().recipe(Facts { pictures: 900, resolution: 32 });
+        assert!(run_bytes(&large) > 2 * run_bytes(&small));
+        let mut more = small.clone();
+        more.run.keep += 10;
+        assert!(run_bytes(&more) > run_bytes(&small));
+    }
+}

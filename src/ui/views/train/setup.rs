@@ -1,0 +1,346 @@
+//! Setting up a run: pictures, a preset, where it runs. Two clicks from the data to a run.
+
+use egui::{Align, ComboBox, Layout, RichText, Sense, Ui, vec2};
+use egui_material_icons::icons::{ICON_ARROW_BACK, ICON_PLAY_ARROW, ICON_TUNE};
+
+use super::super::data::{BUILT_IN, bar, built_in_title, short_name};
+use super::{TrainView, estimate};
+use crate::base::Family;
+use crate::engine::DeviceReport;
+use crate::recipe::path;
+use crate::recipe::preset::{PRESETS, Preset, for_model};
+use crate::ui::action::Action;
+use crate::ui::format;
+use crate::ui::textures;
+use crate::ui::theme::{self, Tone, size};
+use crate::ui::views::{Cx, View, ViewId};
+use crate::ui::widgets::drop_target;
+use crate::ui::widgets::form::FormOptions;
+
+/// Smallest width of a preset's card, in points.
+const CARD: f32 = 236.0;
+
+impl TrainView {
+    /// The page.
+    pub(super) fn setup(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let mut start = false;
+        bar(ui, "train tools", |ui| {
+            if !cx.studio.runs.is_empty() {
+                let back = theme::icon_button(ui, ICON_ARROW_BACK, "Back to the runs");
+                if back.clicked() {
+                    self.setting_up = false;
+                    if cx.studio.selection.run.is_none() {
+                        let first = cx.studio.runs.first().map(|r| r.dir.clone());
+                        cx.push(Action::SelectRun(first));
+                    }
+                }
+            }
+            ui.label(RichText::new("New run").size(size::STRONG));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let obstacle = self.obstacle();
+                ui.add_enabled_ui(obstacle.is_none(), |ui| {
+                    let button = theme::primary_button(ui, Some(ICON_PLAY_ARROW), "Start training");
+                    let button = button.on_hover_text("Start this run (Ctrl+Enter); it waits if another one is on");
+                    let why = obstacle.as_ref().map(ToString::to_string).unwrap_or_default();
+                    start = button.on_disabled_hover_text(why).clicked();
+                });
+                let preset = estimate::nearest_preset(&self.recipe).unwrap_or(self.preset);
+                let device = self.device(cx);
+                let time = estimate::seconds(preset, self.recipe.data.resolution, self.recipe.run.kimg, device);
+                theme::weak(ui, estimate::about(time)).on_hover_text("Rough, from the measured speed of the device");
+                if let Some(busy) = cx.studio.alive_run()
+                    && ui.available_width() > 220.0
+                {
+                    theme::weak(ui, format!("waits until {} ends ·", format::shortened(&busy.name, 16)));
+                }
+            });
+        });
+        if start {
+            self.start(cx);
+            return;
+        }
+        theme::page(ui, "train setup", |ui| {
+            self.source_card(ui, cx);
+            ui.add_space(size::M);
+            if !self.recipe.data.source.is_empty() {
+                self.presets(ui, cx);
+                ui.add_space(size::M);
+                self.place(ui, cx);
+            }
+        });
+    }
+
+    /// The device the run would start on.
+    fn device<'a>(&self, cx: &Cx<'a>) -> Option<&'a DeviceReport> {
+        let id = self.device_id(cx.studio);
+        cx.studio.devices.iter().find(|d| d.id == id)
+    }
+
+    fn source_card(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let source = self.recipe.data.source.clone();
+        if source.is_empty() {
+            theme::section(ui, "Pictures to learn from");
+            let hint = "A folder, a zip, pictures, an IDX or CIFAR file";
+            let dropped = drop_target::drop_target(ui, cx, ViewId::Train, &mut self.drop, "Drop pictures here", hint);
+            if let Some(path) = dropped.as_ref().and_then(|paths| paths.first()) {
+                self.choose_source(&path.display().to_string(), cx);
+            }
+            ui.add_space(size::S);
+            let recent = cx.studio.datasets.iter().map(|d| d.source.clone()).filter(|s| built_in_title(s).is_none());
+            let known: Vec<String> = recent.take(4).chain(BUILT_IN.iter().map(|b| b.0.to_owned())).collect();
+            ui.horizontal_wrapped(|ui| {
+                theme::weak(ui, "or begin with");
+                for source in known {
+                    let title = built_in_title(&source).map_or_else(|| short_name(&source), Into::into);
+                    if theme::button(ui, None, &title).on_hover_text(&source).clicked() {
+                        self.choose_source(&source, cx);
+                    }
+                }
+            });
+            return;
+        }
+        let t = theme::tokens(ui);
+        theme::card(ui, |ui| {
+            ui.set_width(ui.available_width());
+            ui.horizontal(|ui| {
+                self.strip(ui, cx);
+                ui.vertical(|ui| {
+                    ui.spacing_mut().item_spacing.y = 2.0;
+                    ui.add_space(4.0);
+                    let title = built_in_title(&source).map_or_else(|| short_name(&source), Into::into);
+                    ui.add(egui::Label::new(RichText::new(title).size(size::STRONG)).truncate()).on_hover_text(&source);
+                    let facts = self.facts(cx.studio);
+                    let count = match facts.pictures {
+                        0 => self.looking(cx),
+                        n => format::plural(n, "picture", "pictures"),
+                    };
+                    let colours = crate::ui::widgets::form::option_title("data.channels", channels(&self.recipe));
+                    let text = format!("{count} · {r}×{r} · {colours}", r = facts.resolution);
+                    ui.label(RichText::new(text).size(size::SMALL).color(t.weak));
+                });
+                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                    let button = theme::button(ui, Some(ICON_TUNE), "Look at the pictures…");
+                    if button.on_hover_text("Correct, leave out and prepare in Data").clicked() {
+                        cx.push(Action::train_on(source.clone()));
+                    }
+                });
+            });
+        });
+    }
+
+    fn looking(&self, cx: &Cx<'_>) -> String {
+        match self.survey_job.and_then(|j| cx.studio.jobs.get(&j)) {
+            Some(job) if job.problem.is_some() => "could not be read".into(),
+            Some(job) if !job.ended && job.done > 0 => format!("looking through {}…", format::count(job.done)),
+            _ => "looking through them…".into(),
+        }
+    }
+
+    /// The first few pictures of the source.
+    fn strip(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let t = theme::tokens(ui);
+        let count = ((ui.available_width() - 420.0) / 52.0).clamp(1.0, 8.0) as u32;
+        let known = cx.studio.surveys.get(&self.recipe.data.source).map_or(0, |s| s.entries.len() as u32);
+        let missing: Vec<u32> =
+            (0..count.min(known)).filter(|&i| self.thumbs.get(cx.textures, i, 64).is_none()).collect();
+        if let Some(command) = self.thumbs.ask(missing, 64) {
+            cx.send(command);
+        }
+        ui.spacing_mut().item_spacing.x = size::XS;
+        for i in 0..count {
+            let (rect, _) = ui.allocate_exact_size(vec2(48.0, 48.0), Sense::hover());
+            match self.thumbs.get(cx.textures, i, 64).filter(|_| i < known) {
+                Some(tex) => {
+                    let fitted = egui::Rect::from_center_size(rect.center(), tex.fit(rect.size()));
+                    textures::paint(ui.painter(), fitted, &tex, t);
+                }
+                None => {
+                    ui.painter().rect_filled(rect, f32::from(size::RADIUS), t.canvas);
+                }
+            }
+        }
+        ui.add_space(size::S);
+    }
+
+    fn presets(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        theme::section(ui, "What to train");
+        let columns = (((ui.available_width() + size::M) / (CARD + size::M)) as usize).clamp(1, 4);
+        let device = self.device(cx);
+        let untouched = self.recipe == self.base;
+        let mut chosen = None;
+        ui.spacing_mut().item_spacing = vec2(size::M, size::M);
+        for row in PRESETS.chunks(columns) {
+            ui.columns(columns, |cells| {
+                for (ui, preset) in cells.iter_mut().zip(row) {
+                    let selected = preset.id == self.preset.id;
+                    let kimg =
+                        if selected { self.recipe.run.kimg } else { preset.recipe(self.facts(cx.studio)).run.kimg };
+                    let resolution = self.recipe.data.resolution;
+                    let time = estimate::about(estimate::seconds(preset, resolution, kimg, device));
+                    let edited = selected && !untouched;
+                    if preset_card(ui, preset, selected, edited, &time, kimg) {
+                        chosen = Some(preset);
+                    }
+                }
+            });
+        }
+        if let Some(preset) = chosen
+            && (preset.id != self.preset.id || !untouched)
+        {
+            cx.undo_point(ViewId::Train, format!("choose {}", preset.title), self.snapshot());
+            self.apply_preset(preset, cx.studio);
+        }
+    }
+
+    /// Where it runs, what it starts from, what space it needs.
+    fn place(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let t = theme::tokens(ui);
+        theme::section(ui, "Where and from what");
+        egui::Grid::new("train place").num_columns(2).spacing([size::L, size::S]).min_col_width(110.0).show(ui, |ui| {
+            ui.label(RichText::new("Device").color(t.weak));
+            self.device_choice(ui, cx);
+            ui.end_row();
+            ui.label(RichText::new("Start from").color(t.weak));
+            self.parent_choice(ui, cx);
+            ui.end_row();
+            ui.label(RichText::new("Disk space").color(t.weak));
+            let prepared = self.facts(cx.studio).pictures * self.recipe.shape().bytes() as u64;
+            let run = estimate::run_bytes(&self.recipe);
+            let text = format!("about {} for the run, {} prepared", format::bytes(run), format::bytes(prepared));
+            ui.label(text).on_hover_text(
+                "Checkpoints with the whole state, samples for the eye; the prepared set is shared by all runs",
+            );
+            ui.end_row();
+        });
+    }
+
+    fn device_choice(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let now = self.device_id(cx.studio);
+        let name =
+            |id: &str| cx.studio.devices.iter().find(|d| d.id == id).map_or_else(|| id.to_owned(), |d| d.name.clone());
+        let mut chosen = None;
+        let combo = ComboBox::from_id_salt("train device").selected_text(name(&now)).width(280.0).show_ui(ui, |ui| {
+            for device in &cx.studio.devices {
+                ui.add_enabled_ui(device.usable, |ui| {
+                    let label = ui.selectable_label(device.id == now, &device.name);
+                    if label.on_disabled_hover_text(&device.reason).clicked() {
+                        chosen = Some(device.id.clone());
+                    }
+                });
+            }
+        });
+        combo.response.accessible_name("Device").on_hover_text("Unusable ones say why when you point at them");
+        if chosen.is_some() {
+            self.device = chosen;
+        }
+    }
+
+    fn parent_choice(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let fresh = "Fresh weights";
+        let family = self.recipe.family().unwrap_or(Family::Gan);
+        let title = |model: &str| cx.studio.model(model).map_or_else(|| model.to_owned(), |m| m.name.clone());
+        let now = self.from.as_deref().map_or_else(|| fresh.to_owned(), title);
+        let mut chosen: Option<Option<String>> = None;
+        ui.horizontal(|ui| {
+            let combo = ComboBox::from_id_salt("train parent").selected_text(now).width(280.0).show_ui(ui, |ui| {
+                if ui.selectable_label(self.from.is_none(), fresh).clicked() {
+                    chosen = Some(None);
+                }
+                for model in cx.studio.models.iter().filter(|m| m.family == family) {
+                    let on = self.from.as_deref() == Some(model.model.as_str());
+                    let text = format!("{} · {r}×{r} · {}", model.name, model.architecture, r = model.resolution);
+                    if ui.selectable_label(on, text).clicked() {
+                        chosen = Some(Some(model.model.clone()));
+                    }
+                }
+            });
+            combo
+                .response
+                .accessible_name("Start from")
+                .on_hover_text("Fine-tuning: what fits is loaded, the rest is fresh");
+        });
+        if let Some(model) = chosen {
+            cx.undo_point(ViewId::Train, "choose what to start from", self.snapshot());
+            // The same networks fit best: take over their shape, keep the rest of the recipe.
+            if let Some(info) = model.as_deref().and_then(|m| cx.studio.model(m)) {
+                if self.recipe.model.id != info.recipe.model.id
+                    && let Some(preset) = for_model(&info.recipe.model.id)
+                {
+                    self.apply_preset(preset, cx.studio);
+                }
+                self.recipe.model = info.recipe.model.clone();
+                self.recipe.data.resolution = info.resolution;
+                self.recipe.data.channels = info.channels;
+            }
+            self.from = model;
+        }
+    }
+
+    /// The inspector: every setting of the recipe.
+    pub(super) fn setup_settings(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        theme::section(ui, "Recipe");
+        let problem = self.recipe.validate().err();
+        let options = FormOptions {
+            defaults: &self.base,
+            family: self.recipe.family().unwrap_or(Family::Gan),
+            running: false,
+            groups: &[],
+            hide: &["data.source"],
+            problem: problem.as_ref(),
+            flat: false,
+        };
+        let Some(change) = self.form.show(ui, &self.recipe, &options) else { return };
+        if change.began {
+            cx.undo_point(ViewId::Train, format!("change {}", change.title.to_lowercase()), self.snapshot());
+        }
+        let untouched = self.recipe == self.base;
+        if let Err(problem) = path::set(&mut self.recipe, change.key, change.value) {
+            cx.say(problem);
+            return;
+        }
+        match change.key {
+            // Other networks need other numbers throughout.
+            "model.id" => {
+                if let Some(preset) = for_model(&self.recipe.model.id) {
+                    self.apply_preset(preset, cx.studio);
+                }
+            }
+            // Presets are fitted to the resolution, unless somebody changed theirs.
+            "data.resolution" if untouched && change.done => self.apply_preset(self.preset, cx.studio),
+            _ => {}
+        }
+    }
+}
+
+fn channels(recipe: &crate::recipe::Recipe) -> &'static str {
+    match recipe.data.channels {
+        crate::base::Channels::Grey => "grey",
+        crate::base::Channels::Rgb => "rgb",
+        crate::base::Channels::Rgba => "rgba",
+    }
+}
+
+/// A card; true when it is chosen.
+fn preset_card(ui: &mut Ui, preset: &Preset, selected: bool, edited: bool, time: &str, kimg: f64) -> bool {
+    let t = theme::tokens(ui);
+    let card = theme::clickable_card(ui, preset.title, selected, |ui| {
+        ui.set_width(ui.available_width());
+        ui.set_min_height(112.0);
+        ui.spacing_mut().item_spacing = vec2(size::S, size::XS);
+        ui.horizontal(|ui| {
+            ui.label(RichText::new(preset.title).size(size::STRONG));
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                if edited {
+                    theme::badge(ui, Tone::Accent, "changed");
+                }
+            });
+        });
+        ui.add(egui::Label::new(preset.what_for).wrap());
+        ui.add(egui::Label::new(RichText::new(preset.quality).size(size::SMALL).color(t.weak)).wrap());
+        ui.with_layout(Layout::bottom_up(Align::Min), |ui| {
+            let text = format!("{time} · {} kimg", format::number(kimg));
+            ui.label(RichText::new(text).size(size::SMALL).color(t.accent));
+        });
+    });
+    card.response.clicked()
+}

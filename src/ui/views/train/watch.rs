@@ -1,0 +1,275 @@
+//! Watching a run: curves on the left, samples on the right, what can be done with it above.
+
+use egui::{Align, ComboBox, DragValue, Frame, Layout, Margin, RichText, Ui, UiBuilder, vec2};
+use egui_material_icons::icons::{
+    ICON_ADD, ICON_EXPLORE, ICON_PAUSE, ICON_PLAY_ARROW, ICON_SAVE, ICON_SKIP_NEXT, ICON_STOP,
+};
+
+use super::super::data::bar;
+use super::TrainView;
+use crate::engine::{Command, Control, RunState, RunSummary};
+use crate::ui::action::Action;
+use crate::ui::command::UiCommand;
+use crate::ui::format;
+use crate::ui::theme::{self, Icon, Tone, size};
+use crate::ui::views::Cx;
+
+/// Narrower than this either curves or samples are shown.
+const NARROW: f32 = 680.0;
+
+/// A state in a word, with its tone.
+pub(super) fn state_word(state: RunState) -> (&'static str, Tone) {
+    match state {
+        RunState::Queued => ("waiting", Tone::Quiet),
+        RunState::Preparing => ("preparing", Tone::Accent),
+        RunState::Training => ("training", Tone::Accent),
+        RunState::Paused => ("paused", Tone::Warn),
+        RunState::Finished => ("finished", Tone::Good),
+        RunState::Failed => ("failed", Tone::Bad),
+        RunState::Interrupted => ("interrupted", Tone::Bad),
+    }
+}
+
+impl TrainView {
+    /// The page.
+    pub(super) fn watch(&mut self, ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
+        self.load(&run.dir, cx);
+        bar(ui, "train tools", |ui| {
+            let wide = ui.available_width() > 860.0;
+            self.run_choice(ui, run, cx);
+            let (word, tone) = state_word(run.state);
+            theme::badge(ui, tone, word);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                ui.spacing_mut().item_spacing.x = size::XS;
+                if theme::button(ui, Some(ICON_ADD), "New run").on_hover_text("Set up another run").clicked() {
+                    self.setting_up = true;
+                    self.look(cx);
+                }
+                explore(ui, run, cx);
+                ui.add_space(size::S);
+                controls(ui, run, wide, cx);
+            });
+        });
+        Frame::NONE.inner_margin(Margin::same(size::M as i8)).show(ui, |ui| {
+            self.banner(ui, run, cx);
+            self.panels(ui, run, cx);
+        });
+    }
+
+    fn run_choice(&mut self, ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
+        let t = theme::tokens(ui);
+        let mut chosen = None;
+        let shown = RichText::new(format::shortened(&run.name, 24));
+        let combo = ComboBox::from_id_salt("train run").selected_text(shown).width(160.0).show_ui(ui, |ui| {
+            for other in &cx.studio.runs {
+                let (word, _) = state_word(other.state);
+                let text = format!(
+                    "{} · {word} · {}",
+                    format::shortened(&other.name, 28),
+                    format::kimg(other.progress.images)
+                );
+                let colour = t.series(cx.studio.run_colour(&other.dir));
+                ui.horizontal(|ui| {
+                    let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), egui::Sense::hover());
+                    ui.painter().circle_filled(dot.center(), 4.0, colour);
+                    if ui.selectable_label(other.dir == run.dir, text).clicked() {
+                        chosen = Some(other.dir.clone());
+                    }
+                });
+            }
+        });
+        combo.response.accessible_name("Run").on_hover_text(run.dir.display().to_string());
+        if let Some(dir) = chosen {
+            self.select(&dir, cx);
+        }
+    }
+
+    /// What ended a run, or what it waits for, with the button that goes on.
+    fn banner(&mut self, ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
+        let t = theme::tokens(ui);
+        let frame = |tone: Tone| {
+            Frame::new()
+                .fill(tone.colour(t).gamma_multiply(0.08))
+                .stroke(egui::Stroke::new(1.0, tone.colour(t).gamma_multiply(0.4)))
+                .corner_radius(egui::CornerRadius::same(size::RADIUS_CARD))
+                .inner_margin(Margin::same(size::M as i8))
+        };
+        let mut resume: Option<Option<f64>> = None;
+        match run.state {
+            RunState::Failed | RunState::Interrupted => {
+                let shown = frame(Tone::Bad).show(ui, |ui| {
+                    ui.set_width(ui.available_width());
+                    ui.horizontal_top(|ui| {
+                        ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
+                            let button = theme::primary_button(ui, Some(ICON_PLAY_ARROW), "Resume");
+                            let from = run.checkpoints.last().map_or_else(
+                                || "There is no checkpoint: it begins anew".to_owned(),
+                                |c| format!("Goes on from the checkpoint at {} (Ctrl+Enter)", format::kimg(c.images)),
+                            );
+                            if button.on_hover_text(from).clicked() {
+                                resume = Some(None);
+                            }
+                            ui.with_layout(Layout::top_down(Align::Min), |ui| match &run.problem {
+                                Some(problem) => {
+                                    if theme::problem(ui, problem) {
+                                        cx.actions.push(Action::CopyText(problem.to_string()));
+                                    }
+                                }
+                                None => {
+                                    ui.label("The run ended without a word");
+                                }
+                            });
+                        });
+                    });
+                });
+                shown.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Alert, true, "What ended the run"));
+                ui.add_space(size::S);
+            }
+            RunState::Finished => {
+                ui.horizontal(|ui| {
+                    let short = run.progress.images < run.progress.target;
+                    let seen = format::kimg(run.progress.images);
+                    let text = if short {
+                        format!("Stopped at {seen} of {}", format::kimg(run.progress.target))
+                    } else {
+                        format!("Reached {seen}")
+                    };
+                    ui.label(RichText::new(text).color(t.weak));
+                    ui.add_space(size::S);
+                    if short && theme::button(ui, Some(ICON_PLAY_ARROW), "Go on").clicked() {
+                        resume = Some(None);
+                    }
+                    let more = theme::button(ui, None, "Go on for");
+                    if more.on_hover_text("Goes on from the last checkpoint, this much further").clicked() {
+                        resume = Some(Some(self.further));
+                    }
+                    let drag = DragValue::new(&mut self.further).range(0.1..=1e6).speed(1.0).suffix(" kimg");
+                    ui.add(drag).accessible_name("How much further");
+                });
+                ui.add_space(size::S);
+            }
+            RunState::Queued => {
+                ui.horizontal(|ui| {
+                    let busy = cx.studio.alive_run().map_or("another run", |r| r.name.as_str());
+                    ui.label(RichText::new(format!("Waits until {busy} ends")).color(t.weak));
+                    if theme::button(ui, None, "Take out of the queue").clicked() {
+                        cx.send(Command::Unqueue { dir: run.dir.clone() });
+                    }
+                });
+                ui.add_space(size::S);
+            }
+            RunState::Preparing => {
+                ui.horizontal(|ui| {
+                    ui.spinner();
+                    let stage = &run.progress.stage;
+                    let text = if stage.is_empty() {
+                        "Preparing pictures and kernels; the first steps are the slowest"
+                    } else {
+                        stage
+                    };
+                    ui.label(RichText::new(text).color(t.weak));
+                });
+                ui.add_space(size::S);
+            }
+            RunState::Training | RunState::Paused => {}
+        }
+        if let Some(further) = resume {
+            self.resume(run, further, cx);
+        }
+    }
+
+    fn panels(&mut self, ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
+        let room = ui.available_rect_before_wrap();
+        let live = cx.studio.live.get(&run.dir);
+        if room.width() < NARROW {
+            let options = [(true, "Samples"), (false, "Curves")];
+            theme::segmented(ui, "Look at", &mut self.show_samples, &options);
+            if self.show_samples {
+                self.samples.show(ui, run, live, cx);
+            } else {
+                self.curve_panel(ui, run, cx);
+            }
+            return;
+        }
+        let gap = size::L;
+        let left = room.with_max_x(room.left() + ((room.width() - gap) * 0.5).floor());
+        let right = room.with_min_x(left.right() + gap);
+        ui.scope_builder(UiBuilder::new().max_rect(left), |ui| self.curve_panel(ui, run, cx));
+        ui.scope_builder(UiBuilder::new().max_rect(right), |ui| self.samples.show(ui, run, live, cx));
+    }
+
+    fn curve_panel(&mut self, ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
+        let overlay: Vec<_> = self.curves.overlay.iter().cloned().collect();
+        for dir in overlay {
+            self.load(&dir, cx);
+        }
+        if let Some((path, content)) = self.curves.show(ui, run, cx) {
+            self.writer.write(path, content, ui.ctx().clone());
+        }
+    }
+}
+
+fn explore(ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
+    ui.add_enabled_ui(!run.checkpoints.is_empty(), |ui| {
+        let button = theme::button(ui, Some(ICON_EXPLORE), "Explore this model");
+        let button = button.on_hover_text("Walk through what the latest checkpoint learned");
+        if button.on_disabled_hover_text("Once the first checkpoint is saved").clicked() {
+            cx.push(Action::explore(run.dir.display().to_string(), None, 1.0));
+        }
+    });
+}
+
+/// Pause, step, checkpoint, stop; drawn from the right.
+fn controls(ui: &mut Ui, run: &RunSummary, wide: bool, cx: &mut Cx<'_>) {
+    if !run.state.is_alive() {
+        return;
+    }
+    let mut button = |ui: &mut Ui, icon: Icon, name: &str, command: UiCommand, control: Control, enabled: bool| {
+        let os = ui.ctx().os();
+        let keys = command.shortcuts(os).first().map(|k| ui.ctx().format_shortcut(k));
+        let help = match keys {
+            Some(keys) => format!("{} ({keys})", command.tooltip()),
+            None => command.tooltip().to_owned(),
+        };
+        let response = ui
+            .add_enabled_ui(enabled, |ui| {
+                if wide && control != Control::Step {
+                    theme::button(ui, Some(icon), name)
+                } else {
+                    plain(ui, icon, name)
+                }
+            })
+            .inner;
+        if response.on_hover_text(help).clicked() {
+            TrainView::control(&run.dir, control, cx);
+        }
+    };
+    button(ui, ICON_STOP, "Stop", UiCommand::Stop, Control::Stop, true);
+    button(
+        ui,
+        ICON_SAVE,
+        "Checkpoint now",
+        UiCommand::Checkpoint,
+        Control::Checkpoint,
+        run.state != RunState::Preparing,
+    );
+    let paused = run.state == RunState::Paused;
+    button(ui, ICON_SKIP_NEXT, "Step", UiCommand::Step, Control::Step, paused);
+    if paused {
+        button(ui, ICON_PLAY_ARROW, "Go on", UiCommand::Pause, Control::Go, true);
+    } else {
+        button(ui, ICON_PAUSE, "Pause", UiCommand::Pause, Control::Pause, run.state == RunState::Training);
+    }
+}
+
+/// An icon whose tooltip says more than its name.
+fn plain(ui: &mut Ui, icon: Icon, name: &str) -> egui::Response {
+    let t = theme::tokens(ui);
+    let colour = if ui.is_enabled() { t.text } else { t.disabled };
+    let button = egui::Button::new(theme::icon_text(Some(icon), "", size::STRONG, colour))
+        .frame_when_inactive(false)
+        .min_size(vec2(size::CONTROL, size::CONTROL));
+    let response = ui.add(button);
+    theme::name(&response, egui::Role::Button, name);
+    response
+}
