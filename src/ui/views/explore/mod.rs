@@ -14,7 +14,7 @@ mod plane;
 mod sheet;
 mod strip;
 #[cfg(test)]
-pub(super) mod tests;
+pub(in crate::ui) mod tests;
 mod trail;
 mod traverse;
 mod walk;
@@ -66,6 +66,8 @@ struct Gesture {
     label: &'static str,
     time: f64,
     held: bool,
+    /// The pass in which the pointer was let go; what changes in it still belongs to the drag.
+    released: u64,
 }
 
 /// The view.
@@ -167,21 +169,23 @@ impl ExploreView {
             out.label = Some("change model");
         }
         let held = ui.input(|i| i.pointer.any_down());
+        let pass = ui.ctx().cumulative_pass_nr();
+        if let Some(gesture) = self.gesture.as_mut().filter(|g| g.held && !held) {
+            (gesture.held, gesture.released) = (false, pass);
+        }
         if self.desk != before {
             let label = out.label.unwrap_or("change Explore");
             let typing =
                 ui.input(|i| i.events.iter().any(|e| matches!(e, egui::Event::Key { .. } | egui::Event::Text(_))));
-            let going_on = self
-                .gesture
-                .as_ref()
-                .is_some_and(|g| g.held || g.label == label && typing && cx.time - g.time < TYPING);
+            let going_on = self.gesture.as_ref().is_some_and(|g| {
+                g.held || g.released == pass || g.label == label && typing && cx.time - g.time < TYPING
+            });
             if !going_on {
                 let state = serde_json::to_value(&before).unwrap_or_default();
                 cx.undo_point(ViewId::Explore, label, state);
             }
-            self.gesture = Some(Gesture { label, time: cx.time, held });
-        } else if !held && let Some(gesture) = &mut self.gesture {
-            gesture.held = false;
+            let released = if held { 0 } else { self.gesture.as_ref().map_or(0, |g| g.released) };
+            self.gesture = Some(Gesture { label, time: cx.time, held, released });
         }
         if !held && self.desk.here.model.is_some() {
             self.trail.visit(&self.desk.here);

@@ -177,7 +177,7 @@ impl GridSource for Source<'_> {
         let star = self.kept.iter().any(|k| {
             k.latent == *latent && k.truncation == self.truncation && k.model.as_ref() == Some(&self.info.model)
         });
-        Mark { corner: if star { "★".into() } else { Cow::Borrowed("") }, ..Mark::default() }
+        Mark { corner: if star { ICON_STAR.codepoint.into() } else { Cow::Borrowed("") }, ..Mark::default() }
     }
 
     fn cell(&self, index: usize, response: &Response) {

@@ -58,6 +58,8 @@ pub struct Stage<V> {
     pub undo: Vec<(String, serde_json::Value)>,
     pub redo: Vec<serde_json::Value>,
     pub time: f64,
+    /// Whether it is drawn in the light theme.
+    pub light: bool,
 }
 
 impl<V: View> Stage<V> {
@@ -78,6 +80,7 @@ impl<V: View> Stage<V> {
             undo: Vec::new(),
             redo: Vec::new(),
             time: 0.0,
+            light: false,
         };
         for command in [Command::ListModels, Command::ListRuns] {
             stage.engine.send(command);
@@ -137,7 +140,8 @@ impl<V: View> Stage<V> {
     pub fn show(&mut self, ui: &mut egui::Ui) {
         self.drain();
         self.time = ui.input(|i| i.time);
-        theme::apply(ui.ctx(), theme::Mode::Dark, true);
+        let mode = if self.light { theme::Mode::Light } else { theme::Mode::Dark };
+        theme::apply(ui.ctx(), mode, true);
         let t = theme::tokens(ui);
         let inspector = egui::Panel::right("inspector").exact_size(280.0).resizable(false);
         if self.view.has_inspector(&self.studio) {
@@ -168,6 +172,13 @@ pub fn harness<V: View + 'static>(stage: Stage<V>) -> Harness<'static, Stage<V>>
         .build_ui_state(|ui, stage: &mut Stage<V>| stage.show(ui), stage);
     harness.run_steps(6);
     harness
+}
+
+impl ExploreView {
+    /// Shows a tab.
+    pub fn set_tab(&mut self, tab: Tab) {
+        self.tab = tab;
+    }
 }
 
 fn explore() -> Harness<'static, Stage<ExploreView>> {
@@ -229,9 +240,8 @@ fn a_cell_of_the_grid_is_a_place_to_stand() {
     requests(&h);
     h.get_by_label("Row 4, column 4").click();
     h.run_steps(4);
-    let middle = lattice::latents(&desk(&h).grid, h.state().studio.selected_model().map_or(0, |m| m.latent as usize));
     let dim = h.state().view.info(&h.state().studio).unwrap().latent as usize;
-    let middle = if middle.is_empty() { middle } else { lattice::latents(&desk(&h).grid, dim) };
+    let middle = lattice::latents(&desk(&h).grid, dim);
     assert_eq!(desk(&h).here.latent, middle[24]);
     assert!(requests(&h).iter().any(|r| r.latents == [middle[24].clone()]), "its picture is asked for");
     h.state_mut().take_back();
@@ -243,7 +253,7 @@ fn dragging_a_corner_moves_the_grid_live_and_is_one_step() {
     let mut h = explore();
     tab(&mut h, Tab::Grid);
     requests(&h);
-    let from = h.get_by_label("Top left corner").rect().center();
+    let from = h.get_by_role_and_label(Role::Button, "Top left corner").rect().center();
     let steps = h.state().undo.len();
     h.hover_at(from);
     h.run_steps(2);
@@ -299,7 +309,7 @@ fn a_dropped_picture_goes_through_the_encoder_of_a_vae() {
     let mut h = harness(stage);
     let info = h.state().view.info(&h.state().studio).unwrap();
     assert_eq!(info.family, Family::Vae);
-    assert!(h.query_by_label("Reconstruction").is_some());
+    assert!(h.query_by_role_and_label(Role::Button, "Reconstruction").is_some());
     h.get_by_role_and_label(Role::Button, "Stand at its latent").click();
     h.run_steps(4);
     assert!(matches!(&desk(&h).here.latent, Latent::Point { values } if values.len() == info.latent as usize));

@@ -15,7 +15,7 @@ pub fn show(ui: &mut Ui, a: &ModelInfo, b: &ModelInfo) -> bool {
     let mut close = false;
     let rows = diff(&a.recipe, &b.recipe);
     ui.horizontal(|ui| {
-        theme::section(ui, &format!("{} differ", format::plural(rows.len() as u64, "setting", "settings")));
+        theme::section(ui, &format::plural(rows.len() as u64, "setting differs", "settings differ"));
         close = theme::quiet_button(ui, None, "Close comparison").clicked();
     });
     if rows.is_empty() {

@@ -6,6 +6,13 @@ use egui_kittest::kittest::Queryable;
 use super::*;
 use crate::ui::views::explore::tests::{Stage, harness};
 
+impl ModelsView {
+    /// Compares with another model.
+    pub fn against_for_test(&mut self, model: ModelRef) {
+        self.against = Some(model);
+    }
+}
+
 fn models() -> Harness<'static, Stage<ModelsView>> {
     harness(Stage::new(ModelsView::default()))
 }
@@ -64,7 +71,7 @@ fn the_difference_of_two_recipes_names_the_settings() {
     open(&mut h, &a);
     h.state_mut().call(|view, cx| view.act(Deed::Compare(b.model.clone()), cx));
     h.run_steps(4);
-    for text in ["1 setting differ", "Batch", "32 pictures", "48 pictures"] {
+    for text in ["1 setting differs", "Batch", "32 pictures", "48 pictures"] {
         assert!(h.query_by_label(text).is_some(), "{text}");
     }
     assert!(h.query_by_label("Learning rate").is_none());
