@@ -83,7 +83,14 @@ pub enum Command {
     /// Encode a picture file (VAE). → `Encoded`.
     Encode { slot: SlotId, model: ModelRef, path: PathBuf },
     /// Write pictures, a grid or a film. → `Job`, `Exported`.
-    Export { job: JobId, model: ModelRef, latents: Vec<Latent>, truncation: f32, made_by: String, options: ExportOptions },
+    Export {
+        job: JobId,
+        model: ModelRef,
+        latents: Vec<Latent>,
+        truncation: f32,
+        made_by: String,
+        options: ExportOptions,
+    },
     /// Keep pictures in the gallery. → `ItemsChanged`.
     Keep { model: ModelRef, latents: Vec<Latent>, truncation: f32, made_by: String, starred: bool },
 

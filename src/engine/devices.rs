@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::DeviceReport;
-use super::runs::launch::ending;
+use super::runs::launch::{ending, set_apart};
 use crate::base::paths::{Paths, write_atomically};
 
 /// A probe that takes longer hangs. Kernels are compiled at the first use, which takes its time.
@@ -29,6 +29,8 @@ pub struct Prober {
     pub patience: Duration,
     /// File that keeps the verdicts.
     pub cache: PathBuf,
+    /// Changes when drivers do.
+    pub drivers: String,
 }
 
 /// A verdict, with what it was about.
@@ -47,7 +49,17 @@ impl Prober {
             arguments: vec!["devices".into(), "--probe".into()],
             patience: PATIENCE,
             cache: paths.cache.join("devices.json"),
+            drivers: drivers(),
         }
+    }
+
+    /// What is known without probing; nothing if any candidate has no verdict that still holds.
+    pub fn known(&self, candidates: &[(String, String)]) -> Option<Vec<DeviceReport>> {
+        let kept = self.kept();
+        let verdict = |(id, name): &(String, String)| {
+            kept.get(id).filter(|v| v.about == self.about(name)).map(|v| v.report.clone())
+        };
+        candidates.iter().map(verdict).collect()
     }
 
     /// A report for each candidate `(id, name)`, from the kept verdicts where nothing changed, unless `again`.
@@ -62,7 +74,7 @@ impl Prober {
         let mut kept = self.kept();
         let mut reports: Vec<DeviceReport> = Vec::new();
         for (id, name) in candidates {
-            let about = format!("{} {} | {name}", env!("CARGO_PKG_VERSION"), self.build());
+            let about = self.about(name);
             let known = kept.get(id).filter(|v| v.about == about && !again).map(|v| v.report.clone());
             let report = known.unwrap_or_else(|| {
                 let report = self.probe_one(id, name);
@@ -81,6 +93,10 @@ impl Prober {
 
     fn kept(&self) -> BTreeMap<String, Verdict> {
         std::fs::read(&self.cache).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default()
+    }
+
+    fn about(&self, name: &str) -> String {
+        format!("{} {} | {name} | {}", env!("CARGO_PKG_VERSION"), self.build(), self.drivers)
     }
 
     /// Tells one build of the program from another of the same version.
@@ -106,14 +122,10 @@ impl Prober {
     }
 
     fn ask(&self, id: &str) -> Result<DeviceReport, String> {
-        let mut child = Command::new(&self.program)
-            .args(&self.arguments)
-            .arg(id)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|e| format!("It could not be probed: {e}"))?;
+        let mut command = Command::new(&self.program);
+        command.args(&self.arguments).arg(id).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        set_apart(&mut command);
+        let mut child = command.spawn().map_err(|e| format!("It could not be probed: {e}"))?;
         // Read while it works: a full pipe would make it wait for ever.
         let out = child.stdout.take().map(read_all);
         let err = child.stderr.take().map(read_all);
@@ -173,14 +185,46 @@ pub fn preferred(reports: &[DeviceReport]) -> &str {
         .map_or("cpu", |r| r.id.as_str())
 }
 
-/// Whether a file of verdicts exists, so that asking for devices answers at once.
-pub fn is_known(paths: &Paths) -> bool {
-    Path::new(&paths.cache.join("devices.json")).is_file()
+/// A text that changes when a driver is installed or updated, from places that are quick to look at.
+///
+/// Asking the drivers themselves would mean loading them, and a bad one must not be loaded here.
+pub fn drivers() -> String {
+    const PLACES: [&str; 8] = [
+        "/usr/share/vulkan/icd.d",
+        "/etc/vulkan/icd.d",
+        "/usr/lib/x86_64-linux-gnu/dri",
+        "/usr/lib/aarch64-linux-gnu/dri",
+        "/usr/lib/dri",
+        "/usr/lib64/dri",
+        "/System/Library/CoreServices/SystemVersion.plist",
+        r"C:\Windows\System32\DriverStore\FileRepository",
+    ];
+    let mut hash = blake3::Hasher::new();
+    for text in ["/proc/driver/nvidia/version", "/proc/sys/kernel/osrelease"] {
+        hash.update(&std::fs::read(text).unwrap_or_default());
+    }
+    for place in PLACES.map(Path::new) {
+        let mut files: Vec<PathBuf> =
+            std::fs::read_dir(place).into_iter().flatten().filter_map(|e| e.ok().map(|e| e.path())).collect();
+        files.sort();
+        files.push(place.into());
+        for file in files {
+            let Ok(meta) = std::fs::metadata(&file) else { continue };
+            hash.update(format!("{} {} {:?};", file.display(), meta.len(), meta.modified().ok()).as_bytes());
+        }
+    }
+    hash.finalize().to_hex().as_str()[..16].to_string()
 }
 
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_mark_of_the_drivers_is_stable() {
+        assert_eq!(drivers(), drivers());
+        assert_eq!(drivers().len(), 16);
+    }
 
     fn prober(dir: &Path, script: &str) -> Prober {
         Prober {
@@ -188,6 +232,7 @@ mod tests {
             arguments: vec!["-c".into(), script.into(), "sh".into()],
             patience: Duration::from_millis(600),
             cache: dir.join("devices.json"),
+            drivers: "d1".into(),
         }
     }
 
@@ -222,6 +267,9 @@ esac"#;
         assert_eq!(probes(), 6);
         assert_eq!(prober.probe(&candidates, false, &mut |_| ()), reports);
         assert_eq!(probes(), 6, "nothing changed, nothing was probed");
+        assert_eq!(prober.known(&candidates), Some(reports.clone()));
+        let updated = Prober { drivers: "d2".into(), ..self::prober(dir.path(), "") };
+        assert_eq!(updated.known(&candidates), None, "a driver was updated");
         let mut newer = candidates.clone();
         newer[1].1 = "gpu:0 driver 2".into();
         prober.probe(&newer, false, &mut |_| ());

@@ -6,6 +6,7 @@
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -70,8 +71,8 @@ pub trait Inference {
     fn contact_sheet(&self) -> Result<Picture>;
 }
 
-/// Where models come from.
-pub trait Backend: Send + 'static {
+/// Where models come from, and on what they are computed.
+pub trait Backend: Send + Sync + 'static {
     /// Loads a model; called on the inference thread.
     ///
     /// # Errors
@@ -80,6 +81,27 @@ pub trait Backend: Send + 'static {
 
     /// Changes when the model's weights do (a run that trains on); nothing if there is no such model.
     fn stamp(&self, model: &str) -> Option<String>;
+
+    /// Shipped, imported and trained models, shipped ones first; `runs` are folders to look at besides the studio's own.
+    fn list(&self, runs: &[PathBuf]) -> Vec<ModelInfo>;
+
+    /// Copies a checkpoint file into the studio.
+    ///
+    /// # Errors
+    /// It is no model of this studio, or the disk is full.
+    fn import(&self, path: &Path) -> Result<ModelInfo>;
+
+    /// Writes a model's weights as safetensors.
+    ///
+    /// # Errors
+    /// There is no such model, or the file cannot be written.
+    fn export(&self, model: &str, out: &Path) -> Result<()>;
+
+    /// Ids and names of devices worth probing, the CPU first.
+    fn candidates(&self) -> Vec<(String, String)>;
+
+    /// What models are computed on, as recipes of pictures name it.
+    fn device(&self) -> String;
 }
 
 struct Loaded {
@@ -90,7 +112,7 @@ struct Loaded {
 
 /// Loaded models, the one used last in front.
 pub struct Models {
-    backend: Box<dyn Backend>,
+    backend: Arc<dyn Backend>,
     loaded: Vec<Loaded>,
 }
 
@@ -183,7 +205,7 @@ impl InferenceWorker {
     ///
     /// # Errors
     /// The system gives no more threads.
-    pub fn start(outbox: Outbox, backend: Box<dyn Backend>) -> Result<Self> {
+    pub fn start(outbox: Outbox, backend: Arc<dyn Backend>) -> Result<Self> {
         let shared = Arc::new(Shared::default());
         let handle = InferenceHandle { shared: shared.clone() };
         let thread = thread::Builder::new()
@@ -313,7 +335,7 @@ fn next(shared: &Shared, served: &mut u32) -> Option<Next> {
     }
 }
 
-fn run(shared: &Arc<Shared>, outbox: &Outbox, backend: Box<dyn Backend>) {
+fn run(shared: &Arc<Shared>, outbox: &Outbox, backend: Arc<dyn Backend>) {
     let handle = InferenceHandle { shared: shared.clone() };
     let mut models = Models { backend, loaded: Vec::new() };
     let mut live = Live::default();
@@ -379,184 +401,4 @@ impl Live {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    use super::*;
-    use crate::base::Family;
-    use crate::engine::fake;
-
-    /// Made models that count how often they are loaded and take `slow` for each picture.
-    #[derive(Clone, Default)]
-    pub(crate) struct Made {
-        pub loads: Arc<AtomicU32>,
-        pub slow: Duration,
-        pub version: Arc<AtomicU32>,
-    }
-
-    struct MadeModel(ModelInfo, Duration);
-
-    impl Backend for Made {
-        fn open(&self, model: &str) -> Result<Box<dyn Inference>> {
-            self.loads.fetch_add(1, Ordering::SeqCst);
-            let mut info = fake::models()
-                .into_iter()
-                .find(|m| m.model == model)
-                .ok_or_else(|| Problem::data("There is no such model").of(model))?;
-            info.hash = format!("{}-{}", info.hash, self.version.load(Ordering::SeqCst));
-            Ok(Box::new(MadeModel(info, self.slow)))
-        }
-        fn stamp(&self, _model: &str) -> Option<String> {
-            Some(self.version.load(Ordering::SeqCst).to_string())
-        }
-    }
-
-    impl Inference for MadeModel {
-        fn info(&self) -> &ModelInfo {
-            &self.0
-        }
-        fn generate(
-            &self,
-            latents: &[Latent],
-            truncation: f32,
-            each: &mut dyn FnMut(usize, Picture) -> bool,
-        ) -> Result<()> {
-            for (i, latent) in latents.iter().enumerate() {
-                thread::sleep(self.1);
-                assert!(truncation < 99.0, "told to break");
-                let mut values = latent.values(self.0.latent as usize);
-                values.iter_mut().for_each(|v| *v *= truncation);
-                if !each(i, fake::gradient(&values, self.0.resolution, self.0.channels)) {
-                    break;
-                }
-            }
-            Ok(())
-        }
-        fn encode(&self, picture: &Picture) -> Result<Code> {
-            if self.0.family != Family::Vae {
-                return Err(Problem::usage("Only a VAE can encode pictures"));
-            }
-            let mean = picture.rgba.iter().take(self.0.latent as usize).map(|&v| f32::from(v) / 64.0).collect();
-            let deviation = vec![0.5; self.0.latent as usize];
-            Ok(Code { input: picture.clone(), mean, deviation, reconstruction: picture.clone() })
-        }
-        fn contact_sheet(&self) -> Result<Picture> {
-            Ok(Picture::filled(8, 8, [7; 4]))
-        }
-    }
-
-    fn request(slot: SlotId, ticket: u64, count: u64, model: &str) -> GenerateRequest {
-        let latents = (0..count).map(|seed| Latent::Seed { seed }).collect();
-        GenerateRequest { slot, ticket, model: model.into(), latents, truncation: 1.0 }
-    }
-
-    fn until(outbox: &Outbox, mut enough: impl FnMut(&[Event]) -> bool) -> Vec<Event> {
-        let start = Instant::now();
-        let mut seen = Vec::new();
-        while !enough(&seen) {
-            assert!(start.elapsed() < Duration::from_secs(20), "saw {seen:.300?}");
-            seen.extend(outbox.take());
-            thread::sleep(Duration::from_millis(2));
-        }
-        seen
-    }
-
-    fn tickets(events: &[Event]) -> Vec<u64> {
-        events
-            .iter()
-            .filter_map(|e| if let Event::Generated { ticket, .. } = e { Some(*ticket) } else { None })
-            .collect()
-    }
-
-    const MODEL: &str = "nouns-gan";
-
-    #[test]
-    fn the_newest_request_of_a_slot_wins_and_slow_ones_still_come_through() {
-        let outbox = Outbox::default();
-        let made = Made { slow: Duration::from_millis(20), ..Made::default() };
-        let worker = InferenceWorker::start(outbox.clone(), Box::new(made)).unwrap();
-        let handle = worker.handle();
-        // Twenty pictures take 400 ms; a new request comes every 40 ms, as if a slider were dragged.
-        for ticket in 0..25 {
-            handle.generate(request(1, ticket, 20, MODEL));
-            thread::sleep(Duration::from_millis(40));
-        }
-        let seen = until(&outbox, |e| tickets(e).contains(&24));
-        let got = tickets(&seen);
-        assert!(got.len() >= 2 && got.len() < 12, "some in between, not all: {got:?}");
-        assert!(got.is_sorted());
-        worker.finish();
-    }
-
-    #[test]
-    fn slots_do_not_replace_each_other_and_background_work_is_done_in_between() {
-        let outbox = Outbox::default();
-        let made = Made { slow: Duration::from_millis(2), ..Made::default() };
-        let worker = InferenceWorker::start(outbox.clone(), Box::new(made)).unwrap();
-        let handle = worker.handle();
-        let stop = Arc::new(Mutex::new(false));
-        let (dragging, stopped) = (worker.handle(), stop.clone());
-        let hand = thread::spawn(move || {
-            let mut ticket = 0;
-            while !*stopped.lock() {
-                for slot in 0..3 {
-                    dragging.generate(request(slot, ticket, 2, MODEL));
-                }
-                ticket += 1;
-                thread::sleep(Duration::from_millis(1));
-            }
-        });
-        let count = handle
-            .wait(Urgency::Later, |m| m.pictures("fashion-vae", &[Latent::Seed { seed: 1 }], 1.0).map(|p| p.len()))
-            .unwrap();
-        assert_eq!(count, 1);
-        let seen = until(&outbox, |e| {
-            (0..3).all(|s| e.iter().any(|e| matches!(e, Event::Generated { slot, .. } if *slot == s)))
-        });
-        *stop.lock() = true;
-        hand.join().unwrap();
-        assert!(!seen.is_empty());
-        worker.finish();
-        assert!(handle.wait(Urgency::Soon, |_| Ok(())).is_err(), "a closed worker says so");
-    }
-
-    #[test]
-    fn models_are_kept_loaded_and_loaded_anew_when_they_changed() {
-        let made = Made::default();
-        let mut models = Models { backend: Box::new(made.clone()), loaded: Vec::new() };
-        let first = models.newest(MODEL).unwrap().info().hash.clone();
-        models.get(MODEL).unwrap();
-        models.newest(MODEL).unwrap();
-        assert_eq!(made.loads.load(Ordering::SeqCst), 1);
-        made.version.store(1, Ordering::SeqCst);
-        assert_eq!(models.get(MODEL).unwrap().info().hash, first, "while one explores, the model stays");
-        assert_ne!(models.newest(MODEL).unwrap().info().hash, first);
-        for other in ["fashion-vae", "fashion-vae-2d", "shapes-beta-vae", "emoji-faces-gan"] {
-            models.get(other).unwrap();
-        }
-        assert_eq!(models.loaded.len(), KEPT);
-        models.get(MODEL).unwrap();
-        assert_eq!(made.loads.load(Ordering::SeqCst), 7, "the oldest one was let go");
-        assert!(models.get("nothing").is_err());
-    }
-
-    #[test]
-    fn a_panic_is_told_and_the_thread_goes_on() {
-        let outbox = Outbox::default();
-        let worker = InferenceWorker::start(outbox.clone(), Box::new(Made::default())).unwrap();
-        let handle = worker.handle();
-        let broken = GenerateRequest { truncation: 100.0, ..request(1, 1, 1, MODEL) };
-        handle.generate(broken);
-        until(&outbox, |e| {
-            e.iter().any(|e| matches!(e, Event::Message(p) if p.subject.as_deref() == Some("inference")))
-        });
-        for _ in 0..3 {
-            handle.generate(request(1, 2, 1, "nothing"));
-            thread::sleep(Duration::from_millis(30));
-        }
-        handle.generate(request(2, 3, 1, MODEL));
-        let seen = until(&outbox, |e| tickets(e).contains(&3));
-        assert_eq!(seen.iter().filter(|e| matches!(e, Event::Message(_))).count(), 1, "told once, not thirty times");
-        worker.finish();
-    }
-}
+pub(crate) mod tests;

@@ -1,12 +1,17 @@
 //! The only door for clients: commands in, events out. Neither the window nor the command line touches burn.
 
+pub mod backend;
 pub mod command;
 pub mod devices;
+pub mod discard;
 pub mod event;
 pub mod fake;
 pub mod inference;
+pub mod inspect;
+pub mod jobs;
 pub mod outbox;
 pub mod runs;
+pub mod studio;
 pub mod worker;
 
 pub use crate::data::report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};

@@ -27,8 +27,9 @@ struct Task<S> {
 /// A panic is told as a [`Problem`]; the state is then made anew and the lane goes on.
 pub struct Lane<S: 'static> {
     name: &'static str,
-    queue: Sender<Task<S>>,
+    queue: Mutex<Option<Sender<Task<S>>>>,
     outbox: Outbox,
+    jobs: Jobs,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -45,39 +46,47 @@ impl<S: 'static> Lane<S> {
         make: impl Fn() -> S + Send + 'static,
     ) -> Result<Self> {
         let (queue, tasks) = bounded(capacity);
-        let told = outbox.clone();
+        let (told, flags) = (outbox.clone(), jobs.clone());
         let thread = thread::Builder::new()
             .name(name.into())
-            .spawn(move || run(name, &tasks, &told, &jobs, &make))
+            .spawn(move || run(name, &tasks, &told, &flags, &make))
             .map_err(|e| Problem::failed("A worker could not be started").of(name).because(e))?;
-        Ok(Self { name, queue, outbox, thread: Mutex::new(Some(thread)) })
+        Ok(Self { name, queue: Mutex::new(Some(queue)), outbox, jobs, thread: Mutex::new(Some(thread)) })
     }
 
     /// Puts work at the end of the queue. Never waits: when the queue is full a person is told.
     pub fn push(&self, job: Option<JobId>, work: impl FnOnce(&mut S) -> Result<()> + Send + 'static) {
-        let refused = match self.queue.try_send(Task { job, work: Box::new(work) }) {
+        let closing = || Problem::failed("The studio is closing").of(self.name);
+        let task = Task { job, work: Box::new(work) };
+        if let Some(job) = job {
+            // From now on it can be cancelled.
+            self.jobs.cancel_of(job);
+        }
+        let sent = match self.queue.lock().as_ref() {
+            Some(queue) => queue.try_send(task),
+            None => Err(TrySendError::Disconnected(task)),
+        };
+        let refused = match sent {
             Ok(()) => return,
             Err(TrySendError::Full(task)) => (
                 task.job,
                 Problem::failed("The studio is too busy for this").try_this("Try again in a moment").of(self.name),
             ),
-            Err(TrySendError::Disconnected(task)) => (task.job, Problem::failed("The studio is closing").of(self.name)),
+            Err(TrySendError::Disconnected(task)) => (task.job, closing()),
         };
+        if let Some(job) = refused.0 {
+            self.jobs.end(job);
+        }
         self.outbox.tell_now(match refused {
             (Some(job), problem) => Event::JobEnded { job, problem: Some(problem) },
             (None, problem) => Event::Message(problem),
         });
     }
 
-    /// How much work waits.
-    pub fn waiting(&self) -> usize {
-        self.queue.len()
-    }
-
-    /// Takes no more work and waits until what it is at has ended.
-    pub fn finish(self) {
+    /// Takes no more work and waits until what waits is done.
+    pub fn finish(&self) {
         let thread = self.thread.lock().take();
-        drop(self.queue);
+        drop(self.queue.lock().take());
         if let Some(thread) = thread {
             let _ = thread.join();
         }
@@ -87,9 +96,6 @@ impl<S: 'static> Lane<S> {
 fn run<S>(name: &str, tasks: &Receiver<Task<S>>, outbox: &Outbox, jobs: &Jobs, make: &impl Fn() -> S) {
     let mut state = make();
     while let Ok(Task { job, work }) = tasks.recv() {
-        if outbox.is_closed() {
-            return;
-        }
         let cancelled = job.is_some_and(|j| jobs.cancel_of(j).is_cancelled());
         let result = if cancelled {
             Err(Problem::interrupted("Cancelled"))

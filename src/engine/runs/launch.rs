@@ -104,7 +104,7 @@ impl Launch for ProcessLaunch {
 /// Gives a process a session of its own, so that neither Ctrl+C in the window's terminal nor the terminal's closing
 /// reaches it, and a lower priority than the window.
 #[cfg(unix)]
-fn set_apart(command: &mut Command) {
+pub(crate) fn set_apart(command: &mut Command) {
     use std::os::unix::process::CommandExt;
     // SAFETY: between fork and exec only async-signal-safe calls are made: `setsid` and `setpriority` are plain
     // system calls, and neither allocates nor locks.
@@ -118,7 +118,7 @@ fn set_apart(command: &mut Command) {
 }
 
 #[cfg(windows)]
-fn set_apart(command: &mut Command) {
+pub(crate) fn set_apart(command: &mut Command) {
     use std::os::windows::process::CommandExt;
     const BELOW_NORMAL_PRIORITY_CLASS: u32 = 0x4000;
     const CREATE_NEW_PROCESS_GROUP: u32 = 0x200;
@@ -127,7 +127,7 @@ fn set_apart(command: &mut Command) {
 }
 
 #[cfg(not(any(unix, windows)))]
-fn set_apart(_command: &mut Command) {}
+pub(crate) fn set_apart(_command: &mut Command) {}
 
 struct Process(Child);
 

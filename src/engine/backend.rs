@@ -1,0 +1,92 @@
+//! The real models: what the studio's floors below make of a name.
+
+use std::path::{Path, PathBuf};
+
+use super::inference::{Backend, Code, Inference};
+use crate::base::paths::Paths;
+use crate::base::{Picture, Result};
+use crate::latent::catalog::{self, Source};
+use crate::latent::model::LoadedModel;
+use crate::models::info::ModelInfo;
+use crate::recipe::picture::Latent;
+use crate::train::device;
+
+/// Models found in the studio's folders and computed on a device.
+pub struct RealBackend {
+    paths: Paths,
+    device: String,
+}
+
+impl RealBackend {
+    /// Models of these folders on this device.
+    pub fn new(paths: Paths, device: impl Into<String>) -> Self {
+        Self { paths, device: device.into() }
+    }
+}
+
+impl Backend for RealBackend {
+    fn open(&self, model: &str) -> Result<Box<dyn Inference>> {
+        Ok(Box::new(LoadedModel::open(model, &self.paths, &self.device)?))
+    }
+
+    fn stamp(&self, model: &str) -> Option<String> {
+        match catalog::resolve(model, &self.paths).ok()? {
+            Source::File { path, .. } => {
+                let meta = std::fs::metadata(&path).ok()?;
+                Some(format!("{} {} {:?}", path.display(), meta.len(), meta.modified().ok()))
+            }
+            Source::Embedded(i) => Some(format!("inside {i}")),
+        }
+    }
+
+    fn list(&self, runs: &[PathBuf]) -> Vec<ModelInfo> {
+        let mut models = catalog::list(&self.paths);
+        for dir in runs {
+            let name = dir.to_string_lossy();
+            if models.iter().all(|m| m.model != name) {
+                models.extend(catalog::run_model(dir).map(|(_, info)| info));
+            }
+        }
+        models
+    }
+
+    fn import(&self, path: &Path) -> Result<ModelInfo> {
+        catalog::import(path, &self.paths)
+    }
+
+    fn export(&self, model: &str, out: &Path) -> Result<()> {
+        catalog::export(model, out, &self.paths)
+    }
+
+    fn candidates(&self) -> Vec<(String, String)> {
+        device::candidates()
+    }
+
+    fn device(&self) -> String {
+        if self.device == "cpu" { "flex".into() } else { self.device.clone() }
+    }
+}
+
+impl Inference for LoadedModel {
+    fn info(&self) -> &ModelInfo {
+        Self::info(self)
+    }
+
+    fn generate(
+        &self,
+        latents: &[Latent],
+        truncation: f32,
+        each: &mut dyn FnMut(usize, Picture) -> bool,
+    ) -> Result<()> {
+        self.generate_with(latents, truncation, each)
+    }
+
+    fn encode(&self, picture: &Picture) -> Result<Code> {
+        let code = Self::encode(self, picture)?;
+        Ok(Code { input: code.input, mean: code.mean, deviation: code.deviation, reconstruction: code.reconstruction })
+    }
+
+    fn contact_sheet(&self) -> Result<Picture> {
+        Self::contact_sheet(self)
+    }
+}

@@ -1,0 +1,210 @@
+//! Surveys, small versions of pictures, preparation.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+use super::Context;
+use crate::base::rng::Stream;
+use crate::base::{Picture, Problem, Result};
+use crate::data::augment::AUGMENTATIONS;
+use crate::data::{self, ImageSource};
+use crate::engine::{Event, JobId, Survey};
+use crate::recipe::DataRecipe;
+
+/// Sources kept open.
+const OPEN: usize = 4;
+
+/// Bytes of small pictures kept in memory.
+const KEPT_BYTES: usize = 64 << 20;
+
+/// Small pictures told at once.
+const CHUNK: usize = 16;
+
+/// Largest side of the picture before preparation, as the preview shows it.
+const PREVIEW_SIDE: u32 = 512;
+
+/// Augmented versions in a preview.
+const AUGMENTED: usize = 6;
+
+/// Looks through a source and keeps what was found.
+///
+/// # Errors
+/// The source cannot be opened, or it was cancelled.
+pub fn survey(cx: &Context, job: JobId, source: &str) -> Result<Arc<Survey>> {
+    let survey = Arc::new(data::survey(source, &cx.progress(job))?);
+    cx.keep_survey(survey.clone());
+    cx.tell(Event::Surveyed { job, survey: survey.clone() });
+    Ok(survey)
+}
+
+/// Makes the prepared set.
+///
+/// # Errors
+/// The source cannot be opened, has too few pictures, the disk is full, or it was cancelled.
+pub fn prepare(cx: &Context, job: JobId, recipe: &DataRecipe) -> Result<u64> {
+    let prepared = data::prepare(recipe, &cx.paths.prepared(), &cx.progress(job))?;
+    let pictures = prepared.len() as u64;
+    let bytes = pictures * prepared.shape().bytes() as u64;
+    cx.tell(Event::DataReady { job, pictures, bytes });
+    Ok(pictures)
+}
+
+/// A source that is open, with the places of what its survey lists.
+struct Opened {
+    spec: String,
+    survey: Option<Arc<Survey>>,
+    source: Box<dyn ImageSource>,
+    /// Place of each entry of the survey; nothing where it is gone. Without a survey every picture is an entry.
+    places: Option<Vec<Option<u32>>>,
+}
+
+impl Opened {
+    fn open(spec: &str, survey: Option<Arc<Survey>>) -> Result<Self> {
+        let source = data::open(spec)?;
+        let places = survey.as_ref().map(|survey| {
+            let by_name: HashMap<String, u32> = (0..source.len()).map(|i| (source.name(i), i as u32)).collect();
+            survey.entries.iter().map(|e| by_name.get(&e.name).copied()).collect()
+        });
+        Ok(Self { spec: spec.into(), survey, source, places })
+    }
+
+    fn decode(&self, index: u32) -> Result<Picture> {
+        let place = match &self.places {
+            Some(places) => places.get(index as usize).copied().flatten(),
+            None => Some(index),
+        };
+        match place {
+            Some(place) if (place as usize) < self.source.len() => self.source.decode(place as usize),
+            _ => Err(Problem::data("This picture is not there any more")
+                .of(&self.spec)
+                .try_this("Look at the data again")),
+        }
+    }
+}
+
+/// Small pictures by source, place and size, the ones used last kept.
+#[derive(Default)]
+struct Kept {
+    pictures: HashMap<(String, u32, u32), Picture>,
+    order: VecDeque<(String, u32, u32)>,
+    bytes: usize,
+}
+
+impl Kept {
+    fn put(&mut self, key: (String, u32, u32), picture: Picture) {
+        self.bytes += picture.rgba.len();
+        if let Some(old) = self.pictures.insert(key.clone(), picture) {
+            self.bytes -= old.rgba.len();
+        } else {
+            self.order.push_back(key);
+        }
+        while self.bytes > KEPT_BYTES {
+            let Some(oldest) = self.order.pop_front() else { return };
+            if let Some(old) = self.pictures.remove(&oldest) {
+                self.bytes -= old.rgba.len();
+            }
+        }
+    }
+
+    fn forget(&mut self, source: &str) {
+        self.order.retain(|k| k.0 != source);
+        let before = &mut self.bytes;
+        self.pictures.retain(|k, p| {
+            let stays = k.0 != source;
+            if !stays {
+                *before -= p.rgba.len();
+            }
+            stays
+        });
+    }
+}
+
+/// What the lane of small pictures remembers.
+#[derive(Default)]
+pub struct Desk {
+    opened: Vec<Opened>,
+    kept: Kept,
+}
+
+impl Desk {
+    /// The source, opened anew when there is a newer survey of it.
+    fn source(&mut self, cx: &Context, spec: &str) -> Result<&Opened> {
+        let survey = cx.survey(spec);
+        let same = |o: &Opened| match (&o.survey, &survey) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            (None, None) => true,
+            _ => false,
+        };
+        match self.opened.iter().position(|o| o.spec == spec) {
+            Some(i) if same(&self.opened[i]) => self.opened[..=i].rotate_right(1),
+            found => {
+                if let Some(i) = found {
+                    self.opened.remove(i);
+                    self.kept.forget(spec);
+                }
+                self.opened.insert(0, Opened::open(spec, survey)?);
+                self.opened.truncate(OPEN);
+            }
+        }
+        Ok(&self.opened[0])
+    }
+
+    /// Tells small versions of pictures, a few at a time; those that cannot be decoded are told as empty pictures, so
+    /// that nobody waits for them.
+    ///
+    /// # Errors
+    /// The source cannot be opened.
+    pub fn thumbs(&mut self, cx: &Context, source: &str, indices: &[u32], size: u32) -> Result<()> {
+        let size = size.clamp(8, 1024);
+        self.source(cx, source)?;
+        for chunk in indices.chunks(CHUNK) {
+            if cx.outbox.is_closed() {
+                return Ok(());
+            }
+            let mut thumbs = Vec::with_capacity(chunk.len());
+            for &index in chunk {
+                let key = (source.to_string(), index, size);
+                let thumb = match self.kept.pictures.get(&key) {
+                    Some(kept) => kept.clone(),
+                    None => {
+                        let thumb = self.opened[0].decode(index).map(|p| data::thumbnail(&p, size)).unwrap_or_default();
+                        self.kept.put(key, thumb.clone());
+                        thumb
+                    }
+                };
+                thumbs.push((index, thumb));
+            }
+            cx.tell(Event::SourceThumbs { source: source.to_string(), thumbs });
+        }
+        Ok(())
+    }
+
+    /// Tells one picture before and after preparation.
+    ///
+    /// # Errors
+    /// The source or the picture cannot be opened.
+    pub fn preview(&mut self, cx: &Context, recipe: &DataRecipe, index: u32, augment: bool) -> Result<()> {
+        let before = self.source(cx, &recipe.source)?.decode(index)?;
+        let after = data::prepare_picture(&before, recipe);
+        let augmented = if augment { augmented(&after, recipe, index) } else { Vec::new() };
+        let before = if before.width.max(before.height) > PREVIEW_SIDE {
+            data::thumbnail(&before, PREVIEW_SIDE)
+        } else {
+            before
+        };
+        cx.tell(Event::PreparationPreview { index, before, after, augmented });
+        Ok(())
+    }
+}
+
+/// Augmented versions of a prepared picture, always the same ones for the same picture: each augmentation by itself,
+/// then all of them together. Mirroring is among them where the recipe mirrors.
+fn augmented(picture: &Picture, recipe: &DataRecipe, index: u32) -> Vec<Picture> {
+    let rows: Vec<_> = AUGMENTATIONS.iter().filter(|a| recipe.mirror || a.id != "mirror").collect();
+    let mut stream = Stream::new(u64::from(index), "augmentation preview");
+    let mut out: Vec<Picture> = rows.iter().map(|a| (a.apply)(picture, &mut stream)).collect();
+    while out.len() < AUGMENTED {
+        out.push(rows.iter().fold(picture.clone(), |p, a| (a.apply)(&p, &mut stream)));
+    }
+    out
+}

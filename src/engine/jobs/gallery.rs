@@ -1,0 +1,216 @@
+//! The library's own thread: kept pictures, data sets, runs. Files first, then rows, so that no row is without its file.
+
+use std::path::{Path, PathBuf};
+
+use super::export::{Shots, Wanted};
+use super::{Context, read_picture};
+use crate::base::paths::Paths;
+use crate::base::{Cancel, Picture, Problem, Result};
+use crate::engine::discard::discard;
+use crate::engine::{DataSetInfo, Event, Item, ItemFilter, RunSummary};
+use crate::export::{Shot, file_name, png_bytes, today, write_new};
+use crate::library::{Library, NewItem};
+use crate::recipe::picture::Latent;
+
+/// Side of the small versions of kept pictures.
+const THUMB: u32 = 192;
+
+/// The library, or why there is none.
+pub struct Gallery {
+    library: Result<Library>,
+}
+
+/// A picture whose file is written.
+pub struct Kept {
+    path: PathBuf,
+    shot: Shot,
+}
+
+/// Makes pictures and writes their files into the gallery's folder.
+///
+/// # Errors
+/// The model cannot be computed, or the disk is full.
+pub fn make(cx: &Context, wanted: &Wanted) -> Result<Vec<Kept>> {
+    let mut kept = Vec::with_capacity(wanted.latents.len());
+    for (i, shot) in Shots::new(cx, wanted, Cancel::new()).enumerate() {
+        let shot = shot?;
+        let seed = match shot.recipe.as_ref().map(|r| &r.latent) {
+            Some(Latent::Seed { seed }) => Some(*seed),
+            _ => None,
+        };
+        let pattern = if seed.is_some() { "{model}-{seed}" } else { "{model}-{date}-{n}" };
+        let stem = file_name(pattern, &shot.model, seed, i + 1, &today());
+        let bytes = png_bytes(&shot.picture, shot.recipe.as_ref())?;
+        let path = write_new(&cx.paths.gallery(), &stem, "png", &bytes)?;
+        kept.push(Kept { path, shot });
+    }
+    Ok(kept)
+}
+
+impl Gallery {
+    /// Opens the library; a damaged one is repaired, and a person is told.
+    pub fn open(cx: &Context) -> Self {
+        let library = Library::open_or_repair(&cx.paths.library());
+        let library = library.map(|(library, problem)| {
+            if let Some(problem) = problem {
+                cx.outbox.say(problem);
+                // Pictures that the damaged file knew are still in the folder, with their recipes.
+                let _ = library.adopt(&cx.paths.gallery());
+            }
+            library
+        });
+        if let Err(problem) = &library {
+            cx.outbox.say(problem.clone());
+        }
+        Self { library }
+    }
+
+    fn library(&mut self) -> Result<&mut Library> {
+        self.library.as_mut().map_err(|p| p.clone())
+    }
+
+    /// Notes pictures whose files are written.
+    ///
+    /// # Errors
+    /// The library cannot be written; the files stay.
+    pub fn add(&mut self, cx: &Context, kept: Vec<Kept>, starred: bool) -> Result<()> {
+        let new: Vec<NewItem> = kept
+            .into_iter()
+            .map(|Kept { path, shot }| NewItem {
+                path,
+                picture: shot.picture,
+                model: shot.model,
+                recipe: shot.recipe,
+                starred,
+            })
+            .collect();
+        self.library()?.add_items(&new)?;
+        cx.tell(Event::ItemsChanged);
+        Ok(())
+    }
+
+    /// Kept pictures for a filter.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn items(&mut self, filter: &ItemFilter) -> Result<Vec<Item>> {
+        self.library()?.items(filter)
+    }
+
+    /// Kept pictures by number, those that are gone left out.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn some(&mut self, ids: &[i64]) -> Result<Vec<Item>> {
+        let library = self.library()?;
+        let mut items = Vec::with_capacity(ids.len());
+        for id in ids {
+            items.extend(library.item(*id)?);
+        }
+        Ok(items)
+    }
+
+    /// Small versions of kept pictures.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn thumbs(&mut self, ids: &[i64]) -> Result<Vec<(i64, Picture)>> {
+        self.library()?.thumbs(ids)
+    }
+
+    /// A kept picture at full size.
+    ///
+    /// # Errors
+    /// It is not in the library, or its file is gone.
+    pub fn detail(&mut self, id: i64) -> Result<(Item, Picture)> {
+        let gone = || Problem::data("This picture is not in the library any more");
+        let item = self.library()?.item(id)?.ok_or_else(gone)?;
+        let picture = read_picture(&item.path)?;
+        Ok((item, picture))
+    }
+
+    /// Rates kept pictures.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn rate(&mut self, ids: &[i64], rating: u8) -> Result<()> {
+        self.library()?.rate(ids, rating.min(5))
+    }
+
+    /// Stars kept pictures, or not.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn star(&mut self, ids: &[i64], starred: bool) -> Result<()> {
+        self.library()?.star(ids, starred)
+    }
+
+    /// Adds a tag to kept pictures, or removes it.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn tag(&mut self, ids: &[i64], tag: &str, add: bool) -> Result<()> {
+        self.library()?.tag(ids, tag.trim(), add)
+    }
+
+    /// Puts kept pictures into the library's trash, or takes them out.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn trash(&mut self, ids: &[i64], trashed: bool) -> Result<()> {
+        self.library()?.trash(ids, trashed)
+    }
+
+    /// Takes what is in the library's trash out of it for good; files in the gallery's own folder go to the trash of
+    /// the system.
+    ///
+    /// # Errors
+    /// The library cannot be written, or a file cannot be moved.
+    pub fn empty_trash(&mut self, paths: &Paths) -> Result<()> {
+        let files = self.library()?.empty_trash()?;
+        let ours = files.iter().filter(|f| f.starts_with(paths.gallery()) && f.is_file());
+        // One file that cannot be moved does not keep the others.
+        let failed = ours.filter_map(|f| discard(f, paths).err()).last();
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Notes that a data set was used.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn note_data(&mut self, source: &str, pictures: u64) -> Result<()> {
+        self.library()?.note_dataset(source, pictures)
+    }
+
+    /// Data sets used before, the newest first.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn data_sets(&mut self) -> Result<Vec<DataSetInfo>> {
+        self.library()?.datasets()
+    }
+
+    /// Folders of runs noted earlier.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn run_folders(&mut self) -> Result<Vec<PathBuf>> {
+        Ok(self.library()?.runs()?.into_iter().map(|run| run.dir).collect())
+    }
+
+    /// Notes a run as it stands, with its checkpoints.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn note_run(&mut self, run: &RunSummary) -> Result<()> {
+        self.library()?.put_run(run)
+    }
+
+    /// Takes a run out of the library.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn forget_run(&mut self, dir: &Path) -> Result<()> {
+        self.library()?.forget_run(dir)
+    }
+}

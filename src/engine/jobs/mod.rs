@@ -1,0 +1,142 @@
+//! What is done for a command, each on the lane it belongs to.
+
+pub mod data;
+pub mod export;
+pub mod gallery;
+pub mod models;
+pub mod neighbours;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+
+use super::inference::{Backend, InferenceHandle};
+use super::outbox::Outbox;
+use super::worker::{JobProgress, Jobs};
+use super::{Event, JobId, ModelInfo, Survey};
+use crate::base::paths::Paths;
+use crate::base::{Picture, Result};
+use crate::recipe::picture::{Latent, PictureRecipe};
+
+/// Surveys kept in memory.
+const SURVEYS: usize = 4;
+
+/// What every job may need; clones share it.
+#[derive(Clone)]
+pub struct Context {
+    /// The studio's folders.
+    pub paths: Paths,
+    /// Where events go.
+    pub outbox: Outbox,
+    /// Flags to cancel by.
+    pub jobs: Jobs,
+    /// The inference thread.
+    pub inference: InferenceHandle,
+    /// Where models come from.
+    pub backend: Arc<dyn Backend>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared {
+    surveys: Mutex<Vec<Arc<Survey>>>,
+    models: Mutex<Vec<ModelInfo>>,
+    runs: Mutex<Vec<PathBuf>>,
+}
+
+impl Context {
+    /// A context of a studio that just started.
+    pub fn new(
+        paths: Paths,
+        outbox: Outbox,
+        jobs: Jobs,
+        inference: InferenceHandle,
+        backend: Arc<dyn Backend>,
+    ) -> Self {
+        Self { paths, outbox, jobs, inference, backend, shared: Arc::default() }
+    }
+
+    /// Progress of a job, as events.
+    pub fn progress(&self, job: JobId) -> JobProgress {
+        JobProgress::new(job, self.outbox.clone(), &self.jobs)
+    }
+
+    /// Tells the client.
+    pub fn tell(&self, event: Event) {
+        self.outbox.tell(event);
+    }
+
+    /// The newest survey of a source.
+    pub fn survey(&self, source: &str) -> Option<Arc<Survey>> {
+        self.shared.surveys.lock().iter().find(|s| s.source == source).cloned()
+    }
+
+    fn keep_survey(&self, survey: Arc<Survey>) {
+        let mut surveys = self.shared.surveys.lock();
+        surveys.retain(|s| s.source != survey.source);
+        surveys.insert(0, survey);
+        surveys.truncate(SURVEYS);
+    }
+
+    /// The models as they were listed last, or are now if they never were.
+    pub fn models(&self) -> Vec<ModelInfo> {
+        let known = self.shared.models.lock().clone();
+        if known.is_empty() { self.list_models() } else { known }
+    }
+
+    /// Notes where a run is, besides those in the studio's own folder.
+    pub fn note_run(&self, dir: &Path) {
+        let mut runs = self.shared.runs.lock();
+        if !dir.starts_with(self.paths.runs()) && !runs.iter().any(|r| r == dir) {
+            runs.push(dir.into());
+        }
+    }
+
+    /// The models as they are now.
+    pub fn list_models(&self) -> Vec<ModelInfo> {
+        let runs = self.shared.runs.lock().clone();
+        let models = self.backend.list(&runs);
+        self.shared.models.lock().clone_from(&models);
+        models
+    }
+
+    /// What lists say of a model, or what it says of itself.
+    fn described(&self, info: ModelInfo) -> ModelInfo {
+        let known = self.shared.models.lock().iter().find(|m| m.model == info.model).cloned();
+        match known {
+            Some(known) => ModelInfo { name: known.name, shipped: known.shipped, bytes: known.bytes, ..info },
+            None => info,
+        }
+    }
+}
+
+/// How a picture of a model was made.
+pub fn picture_recipe(
+    info: &ModelInfo,
+    latent: &Latent,
+    truncation: f32,
+    made_by: &str,
+    device: String,
+) -> PictureRecipe {
+    PictureRecipe {
+        studio: env!("CARGO_PKG_VERSION").into(),
+        model: info.name.clone(),
+        model_hash: info.hash.clone(),
+        latent: latent.clone(),
+        truncation,
+        made_by: made_by.into(),
+        scale: 1,
+        filter: "nearest".into(),
+        grid: None,
+        device,
+    }
+}
+
+/// A PNG file as a picture.
+///
+/// # Errors
+/// It is gone or damaged.
+pub fn read_picture(path: &Path) -> Result<Picture> {
+    crate::data::decode_file(path)
+}

@@ -1,0 +1,404 @@
+//! The engine behind the window: every command goes to the lane it belongs to, every answer comes as an event.
+//!
+//! ```text
+//! send ─┬─ inference   one thread, owns the loaded models; newest request of a slot first
+//!       ├─ runs        one thread: processes, queue, files of runs
+//!       ├─ library     one thread: SQLite, in order
+//!       └─ lanes       survey · prepare · export · keep · thumbs · files · sheets · encode · devices
+//! poll ◄── outbox ◄── all of them
+//! ```
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::bounded;
+use parking_lot::Mutex;
+
+use super::devices::Prober;
+use super::inference::{Backend, InferenceWorker};
+use super::jobs::export::Wanted;
+use super::jobs::gallery::Gallery;
+use super::jobs::{Context, data, export, gallery, models, neighbours};
+use super::outbox::Outbox;
+use super::runs::launch::{Launch, ProcessLaunch};
+use super::runs::{Ask, RunBook, Runs, Setup};
+use super::worker::{Jobs, Lane};
+use super::{Command, DeviceReport, Engine, Event, RunSummary, SlotId, discard, inspect};
+use crate::base::paths::Paths;
+use crate::base::{Problem, Result};
+
+/// Time before devices are probed for the first time, so that the window's first second is not spent on it.
+const PROBE_AFTER: Duration = Duration::from_secs(4);
+
+/// How a studio is set up.
+pub struct Options {
+    /// Its folders.
+    pub paths: Paths,
+    /// The studio's own binary, for runs and probes.
+    pub program: PathBuf,
+    /// How runs are started.
+    pub launch: Box<dyn Launch>,
+    /// Where models come from.
+    pub backend: Arc<dyn Backend>,
+    /// Whether the computer is kept awake while a run is on.
+    pub keep_awake: bool,
+}
+
+impl Options {
+    /// The studio of this user: runs are processes of this binary, models are computed on the CPU.
+    pub fn of_user(paths: Paths) -> Self {
+        let program = std::env::current_exe().unwrap_or_else(|_| "latent-studio".into());
+        Self {
+            launch: Box::new(ProcessLaunch::studio(program.clone())),
+            backend: Arc::new(super::backend::RealBackend::new(paths.clone(), "cpu")),
+            program,
+            paths,
+            keep_awake: true,
+        }
+    }
+}
+
+struct Lanes {
+    library: Arc<Lane<Gallery>>,
+    survey: Lane<()>,
+    prepare: Lane<()>,
+    export: Lane<()>,
+    keep: Lane<()>,
+    thumbs: Lane<data::Desk>,
+    files: Lane<()>,
+    sheets: Lane<()>,
+    encode: Lane<neighbours::Atlas>,
+    devices: Lane<()>,
+}
+
+struct ThumbAsk {
+    source: String,
+    indices: Vec<u32>,
+    size: u32,
+}
+
+/// The real [`Engine`].
+pub struct StudioEngine {
+    cx: Context,
+    lanes: Lanes,
+    inference: InferenceWorker,
+    runs: Runs,
+    /// Small pictures asked for, the newest last: it is made first, for it is what is on the screen.
+    thumb_asks: Arc<Mutex<Vec<ThumbAsk>>>,
+    /// Number of the newest picture to encode for each slot.
+    encodes: Arc<Mutex<HashMap<SlotId, u64>>>,
+    prober: Arc<Prober>,
+}
+
+impl StudioEngine {
+    /// Starts all threads and finds what is there.
+    ///
+    /// # Errors
+    /// The system gives no more threads.
+    pub fn start(options: Options) -> Result<Self> {
+        let Options { paths, program, launch, backend, keep_awake } = options;
+        let threads = |e: std::io::Error| Problem::failed("A worker could not be started").because(e);
+        let outbox = Outbox::new().map_err(threads)?;
+        let jobs = Jobs::default();
+        let inference = InferenceWorker::start(outbox.clone(), backend.clone())?;
+        let cx = Context::new(paths.clone(), outbox.clone(), jobs.clone(), inference.handle(), backend);
+        let simple = |name| Lane::start(name, 256, outbox.clone(), jobs.clone(), || ());
+        let at = cx.clone();
+        let library = Arc::new(Lane::start("library", 4096, outbox.clone(), jobs.clone(), move || Gallery::open(&at))?);
+        let lanes = Lanes {
+            survey: simple("survey")?,
+            prepare: simple("prepare")?,
+            export: simple("export")?,
+            keep: simple("keep")?,
+            files: simple("files")?,
+            sheets: simple("sheets")?,
+            devices: simple("devices")?,
+            thumbs: Lane::start("thumbs", 4096, outbox.clone(), jobs.clone(), data::Desk::default)?,
+            encode: Lane::start("encode", 64, outbox.clone(), jobs.clone(), neighbours::Atlas::default)?,
+            library: library.clone(),
+        };
+        let book = Box::new(LibraryBook { cx: cx.clone(), library });
+        let setup = Setup { paths: paths.clone(), launch, book, keep_awake };
+        let runs = Runs::start(setup, outbox)?;
+        Ok(Self {
+            prober: Arc::new(Prober::studio(program, &paths)),
+            thumb_asks: Arc::default(),
+            encodes: Arc::default(),
+            cx,
+            lanes,
+            inference,
+            runs,
+        })
+    }
+
+    /// The studio of this user.
+    ///
+    /// # Errors
+    /// The system gives no more threads.
+    pub fn open(paths: Paths) -> Result<Self> {
+        Self::start(Options::of_user(paths))
+    }
+
+    fn thumbs(&self, source: String, indices: Vec<u32>, size: u32) {
+        self.thumb_asks.lock().push(ThumbAsk { source, indices, size });
+        let (cx, asks) = (self.cx.clone(), self.thumb_asks.clone());
+        self.lanes.thumbs.push(None, move |desk| {
+            let Some(ask) = asks.lock().pop() else { return Ok(()) };
+            desk.thumbs(&cx, &ask.source, &ask.indices, ask.size)
+        });
+    }
+
+    fn encode(&self, slot: SlotId, model: String, path: PathBuf) {
+        let mine = {
+            let mut encodes = self.encodes.lock();
+            let newest = encodes.entry(slot).or_default();
+            *newest += 1;
+            *newest
+        };
+        let (cx, encodes) = (self.cx.clone(), self.encodes.clone());
+        self.lanes.encode.push(None, move |atlas| {
+            let stale = || cx.outbox.is_closed() || encodes.lock().get(&slot) != Some(&mine);
+            if stale() { Ok(()) } else { atlas.encode(&cx, slot, &model, &path, &stale) }
+        });
+    }
+
+    fn probe(&self, again: bool) {
+        let (cx, prober) = (self.cx.clone(), self.prober.clone());
+        self.lanes.devices.push(None, move |()| {
+            let candidates = cx.backend.candidates();
+            if !again && let Some(known) = prober.known(&candidates) {
+                cx.tell(Event::Devices(known));
+                return Ok(());
+            }
+            // The CPU always works: say so before the rest is known.
+            let cpu = |(id, name): &(String, String)| DeviceReport {
+                id: id.clone(),
+                name: name.clone(),
+                usable: true,
+                reason: String::new(),
+                gpu: false,
+                gmacs_per_s: None,
+            };
+            cx.tell(Event::Devices(candidates.iter().filter(|c| c.0 == "cpu").map(cpu).collect()));
+            if !again {
+                std::thread::sleep(PROBE_AFTER);
+            }
+            if !cx.outbox.is_closed() {
+                let reports = prober.probe(&candidates, again, &mut |so_far| cx.tell(Event::Devices(so_far.to_vec())));
+                cx.tell(Event::Devices(reports));
+            }
+            Ok(())
+        });
+    }
+
+    fn keep(&self, wanted: Wanted, starred: bool) {
+        let (cx, library) = (self.cx.clone(), self.lanes.library.clone());
+        self.lanes.keep.push(None, move |()| {
+            let kept = gallery::make(&cx, &wanted)?;
+            let inside = cx.clone();
+            library.push(None, move |gallery| gallery.add(&inside, kept, starred));
+            Ok(())
+        });
+    }
+
+    /// Something for the library, after which lists have to be asked for again.
+    fn change(&self, change: impl FnOnce(&mut Gallery) -> Result<()> + Send + 'static) {
+        let cx = self.cx.clone();
+        self.lanes.library.push(None, move |gallery| {
+            change(gallery)?;
+            cx.tell(Event::ItemsChanged);
+            Ok(())
+        });
+    }
+
+    fn export_items(&self, job: super::JobId, ids: Vec<i64>, options: super::ExportOptions) {
+        let (cx, library) = (self.cx.clone(), self.lanes.library.clone());
+        self.lanes.export.push(Some(job), move |()| {
+            let items = ask(&library, move |gallery| gallery.some(&ids))?;
+            let files = export::items(&cx, job, &items, &options)?;
+            cx.tell(Event::Exported { job, files });
+            Ok(())
+        });
+    }
+}
+
+/// Has the library asked something and waits for the answer. Not for the library's own thread.
+fn ask<T: Send + 'static>(
+    library: &Lane<Gallery>,
+    question: impl FnOnce(&mut Gallery) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (send, receive) = bounded(1);
+    library.push(None, move |gallery| {
+        let _ = send.send(question(gallery));
+        Ok(())
+    });
+    receive.recv().unwrap_or_else(|_| Err(Problem::failed("The library did not answer").try_this("Try once more")))
+}
+
+impl Engine for StudioEngine {
+    #[allow(clippy::too_many_lines)] // one arm a command: a table, read as one
+    fn send(&self, command: Command) {
+        let cx = self.cx.clone();
+        let lanes = &self.lanes;
+        match command {
+            Command::Survey { job, source } => {
+                let library = lanes.library.clone();
+                lanes.survey.push(Some(job), move |()| {
+                    let survey = data::survey(&cx, job, &source)?;
+                    library.push(None, move |gallery| gallery.note_data(&survey.source, survey.entries.len() as u64));
+                    Ok(())
+                });
+            }
+            Command::SourceThumbs { source, indices, size } => self.thumbs(source, indices, size),
+            Command::PreviewPreparation { data, index, augment } => {
+                lanes.thumbs.push(None, move |desk| desk.preview(&cx, &data, index, augment));
+            }
+            Command::Prepare { job, data } => {
+                let library = lanes.library.clone();
+                lanes.prepare.push(Some(job), move |()| {
+                    let pictures = data::prepare(&cx, job, &data)?;
+                    library.push(None, move |gallery| gallery.note_data(&data.source, pictures));
+                    Ok(())
+                });
+            }
+            Command::ListData => lanes.library.push(None, move |gallery| {
+                cx.tell(Event::DataSets(gallery.data_sets()?));
+                Ok(())
+            }),
+
+            Command::StartRun { recipe, from, device } => self.runs.ask(Ask::Start { recipe, from, device }),
+            Command::ResumeRun { dir, kimg, device } => self.runs.ask(Ask::Resume { dir, kimg, device }),
+            Command::ControlRun { dir, control } => self.runs.ask(Ask::Control { dir, control }),
+            Command::Unqueue { dir } => self.runs.ask(Ask::Unqueue { dir }),
+            Command::LoadRun { dir } => self.runs.ask(Ask::Load { dir }),
+            Command::LoadPreview { dir, images } => self.runs.ask(Ask::Preview { dir, images }),
+            Command::ListRuns => self.runs.ask(Ask::List),
+            Command::TrashRun { dir } => self.runs.ask(Ask::Trash { dir }),
+            Command::RenameRun { dir, name } => self.runs.ask(Ask::Rename { dir, name }),
+
+            Command::ListModels => lanes.files.push(None, move |()| {
+                models::list(&cx);
+                Ok(())
+            }),
+            Command::OpenModel { model } => models::open(&cx, model),
+            Command::ContactSheet { model } => lanes.sheets.push(None, move |()| models::contact_sheet(&cx, &model)),
+            Command::ImportModel { path } => lanes.files.push(None, move |()| {
+                models::import(&cx, &path)?;
+                models::list(&cx);
+                Ok(())
+            }),
+            Command::TrashModel { model } => lanes.files.push(None, move |()| {
+                models::trash(&cx, &model)?;
+                models::list(&cx);
+                Ok(())
+            }),
+            Command::ExportModel { job, model, out } => {
+                lanes.export.push(Some(job), move |()| models::export(&cx, job, &model, &out));
+            }
+
+            Command::Generate(request) => cx.inference.generate(request),
+            Command::Encode { slot, model, path } => self.encode(slot, model, path),
+            Command::Export { job, model, latents, truncation, made_by, options } => {
+                let wanted = Wanted { model, latents, truncation, made_by };
+                lanes.export.push(Some(job), move |()| export::pictures(&cx, job, &wanted, &options));
+            }
+            Command::Keep { model, latents, truncation, made_by, starred } => {
+                self.keep(Wanted { model, latents, truncation, made_by }, starred);
+            }
+
+            Command::ListItems { filter } => lanes.library.push(None, move |gallery| {
+                let items = Arc::new(gallery.items(&filter)?);
+                cx.tell(Event::Items { filter, items });
+                Ok(())
+            }),
+            Command::ItemThumbs { ids } => lanes.library.push(None, move |gallery| {
+                cx.tell(Event::ItemThumbs(gallery.thumbs(&ids)?));
+                Ok(())
+            }),
+            Command::ItemDetail { id } => lanes.library.push(None, move |gallery| {
+                let (item, picture) = gallery.detail(id)?;
+                cx.tell(Event::ItemDetail { item: Box::new(item), picture });
+                Ok(())
+            }),
+            Command::RateItems { ids, rating } => self.change(move |gallery| gallery.rate(&ids, rating)),
+            Command::StarItems { ids, starred } => self.change(move |gallery| gallery.star(&ids, starred)),
+            Command::TagItems { ids, tag, add } => self.change(move |gallery| gallery.tag(&ids, &tag, add)),
+            Command::TrashItems { ids, trashed } => self.change(move |gallery| gallery.trash(&ids, trashed)),
+            Command::EmptyTrash => self.change(move |gallery| {
+                gallery.empty_trash(&cx.paths)?;
+                discard::empty(&cx.paths)
+            }),
+            Command::ExportItems { job, ids, options } => self.export_items(job, ids, options),
+
+            Command::Inspect { path } => lanes.files.push(None, move |()| {
+                cx.tell(Event::Inspected(inspect::inspect(&path, &cx.models())?));
+                Ok(())
+            }),
+            Command::ProbeDevices { again } => self.probe(again),
+            Command::Cancel { job } => cx.jobs.cancel(job),
+        }
+    }
+
+    fn poll(&self) -> Vec<Event> {
+        self.cx.outbox.take()
+    }
+
+    fn on_wake(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        self.cx.outbox.on_wake(wake);
+    }
+
+    fn shut_down(&self) {
+        self.cx.jobs.cancel_all();
+        // What waits for room in the outbox goes on; what a person asked to keep is still kept.
+        self.cx.outbox.close();
+        let lanes = &self.lanes;
+        lanes.keep.finish();
+        self.runs.finish();
+        lanes.library.finish();
+        self.inference.finish();
+        for lane in [&lanes.survey, &lanes.prepare, &lanes.export, &lanes.files, &lanes.sheets] {
+            lane.finish();
+        }
+        lanes.thumbs.finish();
+        lanes.encode.finish();
+        // A probe may take its whole time; nothing is lost with it.
+    }
+}
+
+impl Drop for StudioEngine {
+    fn drop(&mut self) {
+        self.shut_down();
+    }
+}
+
+/// Runs as the library notes them.
+struct LibraryBook {
+    cx: Context,
+    library: Arc<Lane<Gallery>>,
+}
+
+impl RunBook for LibraryBook {
+    fn known(&self) -> Vec<PathBuf> {
+        ask(&self.library, |gallery| gallery.run_folders()).unwrap_or_default()
+    }
+
+    fn note(&self, run: &RunSummary) {
+        self.cx.note_run(&run.dir);
+        let run = run.clone();
+        self.library.push(None, move |gallery| gallery.note_run(&run));
+    }
+
+    fn forget(&self, dir: &Path) {
+        let dir = dir.to_path_buf();
+        self.library.push(None, move |gallery| gallery.forget_run(&dir));
+    }
+
+    fn discard(&self, dir: &Path) -> Result<()> {
+        discard::discard(dir, &self.cx.paths)
+    }
+}
+
+#[cfg(test)]
+mod tests;
