@@ -52,7 +52,7 @@ pub(super) fn show(ctx: &Context, app: &mut StudioApp) {
 
 fn keys(ctx: &Context, app: &mut StudioApp) {
     let view = &app.views[app.active() as usize];
-    let shown = Modal::new(Id::new("keys")).show(ctx, |ui| {
+    let shown = Modal::new(Id::unique("keys")).show(ctx, |ui| {
         ui.set_width(460.0);
         theme::title(ui, &format!("Keys of {}", app.active().title()));
         ScrollArea::vertical().max_height((ctx.content_rect().height() - 200.0).max(160.0)).show(ui, |ui| {
@@ -96,7 +96,7 @@ fn key_table(ui: &mut Ui, view: &dyn View) {
 }
 
 fn about(ctx: &Context, shell: &mut Shell) {
-    let shown = Modal::new(Id::new("about")).show(ctx, |ui| {
+    let shown = Modal::new(Id::unique("about")).show(ctx, |ui| {
         ui.set_width(460.0);
         theme::title(ui, "Latent Studio");
         theme::weak(ui, format!("Version {}", env!("CARGO_PKG_VERSION")));
@@ -157,7 +157,7 @@ fn close(ctx: &Context, shell: &mut Shell) {
     let alive: Vec<String> = shell.studio.runs.iter().filter(|r| r.state.is_alive()).map(|r| r.name.clone()).collect();
     let queued = shell.studio.busy_runs().count() - alive.len();
     let mut answer = None;
-    let shown = Modal::new(Id::new("close")).show(ctx, |ui| {
+    let shown = Modal::new(Id::unique("close")).show(ctx, |ui| {
         ui.set_width(420.0);
         theme::title(ui, "A run is still on");
         let text = format!("{} can go on without the window; the next start finds it again.", alive.join(", "));
@@ -194,7 +194,7 @@ fn stopping(ctx: &Context, shell: &mut Shell) {
         return shell.close_now(ctx);
     }
     let mut now = false;
-    let shown = Modal::new(Id::new("stopping")).show(ctx, |ui| {
+    let shown = Modal::new(Id::unique("stopping")).show(ctx, |ui| {
         ui.set_width(380.0);
         theme::title(ui, "Saving a checkpoint…");
         ui.add(egui::Label::new("The window closes once the run has saved its state.").wrap());

@@ -33,7 +33,8 @@ pub fn bindings(os: OperatingSystem) -> Vec<(KeyboardShortcut, Bound)> {
 
 /// Takes the pressed keys out of the input. While somebody types, keys that a text field needs are left to it.
 pub fn take(ctx: &Context) -> Vec<Bound> {
-    let typing = ctx.text_edit_focused();
+    // Asked before: the context is locked while its input is changed.
+    let (typing, os) = (ctx.text_edit_focused(), ctx.os());
     let allowed = |bound: Bound| match bound {
         Bound::Command(c) => !typing || c.works_while_typing(),
         Bound::View(_) => true,
@@ -43,7 +44,7 @@ pub fn take(ctx: &Context) -> Vec<Bound> {
         if !input.events.iter().any(|e| matches!(e, egui::Event::Key { pressed: true, .. })) {
             return Vec::new();
         }
-        bindings(ctx.os()).into_iter().filter(|(s, b)| allowed(*b) && input.consume_shortcut(s)).map(|(_, b)| b).collect()
+        bindings(os).into_iter().filter(|(s, b)| allowed(*b) && input.consume_shortcut(s)).map(|(_, b)| b).collect()
     })
 }
 

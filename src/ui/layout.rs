@@ -29,7 +29,7 @@ pub enum Split {
 fn one_pane(view: ViewId) -> Tree<ViewId> {
     let mut tiles = Tiles::default();
     let root = tiles.insert_pane(view);
-    Tree::new(Id::new("panes"), root, tiles)
+    Tree::new(Id::unique("panes"), root, tiles)
 }
 
 impl Layout {
@@ -70,7 +70,7 @@ impl Layout {
             .iter()
             .filter_map(|(id, tile)| if let Tile::Pane(view) = tile { Some((*id, *view)) } else { None })
             .collect();
-        found.sort_unstable();
+        found.sort_unstable_by_key(|(id, _)| id.0);
         found.into_iter().map(|(_, v)| v).collect()
     }
 
@@ -273,7 +273,7 @@ impl Behavior<ViewId> for Panes<'_> {
         false
     }
 
-    fn on_tab_button(&mut self, tiles: &Tiles<ViewId>, tile: TileId, button: egui::Response) -> egui::Response {
+    fn on_tab_button(&mut self, tiles: &mut Tiles<ViewId>, tile: TileId, button: egui::Response) -> egui::Response {
         if let Some(view) = tiles.get_pane(&tile).copied() {
             if button.clicked() {
                 self.pressed = Some(view);

@@ -64,7 +64,7 @@ impl Toasts {
         let mut y = -(size::STATUS + size::M);
         let mut closed = Vec::new();
         for toast in self.toasts.iter_mut().rev() {
-            let shown = Area::new(Id::new(("toast", toast.number)))
+            let shown = Area::new(Id::unique(("toast", toast.number)))
                 .order(Order::Foreground)
                 .anchor(Align2::RIGHT_BOTTOM, vec2(-size::M, y))
                 .interactable(true)

@@ -254,7 +254,7 @@ pub fn clickable_card<R>(ui: &mut Ui, label: &str, selected: bool, add: impl FnO
         .begin(ui);
     let inner = add(&mut frame.content_ui);
     let rect = frame.content_ui.min_rect() + frame.frame.inner_margin;
-    let response = ui.interact(rect, ui.id().with(("card", label)), Sense::click());
+    let response = ui.interact(rect, ui.scope_id().with(("card", label)), Sense::click());
     if response.hovered() || response.has_focus() {
         frame.frame.stroke = Stroke::new(1.0, if response.has_focus() { t.accent } else { t.disabled });
         if !selected {

@@ -51,12 +51,8 @@ impl HomeView {
                     .map(|m| (m.model.clone(), m.name.clone())),
             );
         }
-        let mut actions = Vec::new();
-        let picture = |ui: &mut Ui| {
-            if let Some(action) = walk.show(ui, cx, model.as_ref().map(|m| m.0.as_str())) {
-                actions.push(action);
-            }
-        };
+        let (mut actions, mut stand) = (Vec::new(), None);
+        let picture = |ui: &mut Ui| stand = walk.show(ui, cx, model.as_ref().map(|m| m.0.as_str()));
         door(ui, "Explore a model", &text, picture, |ui| {
             ui.add_enabled_ui(model.is_some(), |ui| {
                 if theme::primary_button(ui, Some(ICON_EXPLORE), "Explore").clicked()
@@ -77,6 +73,7 @@ impl HomeView {
                 theme::name(&menu.response, egui::Role::Button, "Another model");
             }
         });
+        cx.actions.extend(stand);
         cx.actions.append(&mut actions);
     }
 

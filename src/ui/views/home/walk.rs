@@ -129,7 +129,7 @@ impl Walk {
             };
             let tex = cx.textures.get(ui.ctx(), textures::key(("home walk", i)), self.revision, picture);
             textures::paint(ui.painter(), cell, &tex, t);
-            let response = ui.interact(cell, ui.id().with(("walk", i)), Sense::click());
+            let response = ui.interact(cell, ui.scope_id().with(("walk", i)), Sense::click());
             theme::name(&response, egui::Role::Button, &format!("Sample {}", i + 1));
             textures::focus_ring(ui, &response);
             if response.on_hover_cursor(egui::CursorIcon::PointingHand).clicked() {
