@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use egui::{ComboBox, Id, Modal, RichText, TextEdit, Ui};
+use egui::{ComboBox, Frame, Id, Modal, RichText, TextEdit, Ui};
 use egui_material_icons::icons::{ICON_CHECK_CIRCLE, ICON_FOLDER_OPEN, ICON_IOS_SHARE};
 
 use crate::engine::{Command, ExportOptions, JobId};
@@ -108,7 +108,8 @@ impl ExportDialog {
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, view: ViewId) {
         let Some(open) = &mut self.open else { return };
         let mut close = false;
-        let modal = Modal::new(Id::unique(("export", view))).show(ui.ctx(), |ui| {
+        let frame = Frame::popup(ui.style()).inner_margin(size::L);
+        let modal = Modal::new(Id::unique(("export", view))).frame(frame).show(ui.ctx(), |ui| {
             ui.set_width(420.0);
             theme::title(ui, &format!("Export {}", format::plural(open.subject.count() as u64, "picture", "pictures")));
             close = match open.stage {

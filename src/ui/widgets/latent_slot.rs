@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::{
-    Color32, CornerRadius, DragAndDrop, DragValue, Id, Pos2, Rect, Response, Role, Sense, Stroke, StrokeKind, Ui,
-    WidgetInfo,
+    Color32, Context, CornerRadius, DragAndDrop, DragValue, Id, LayerId, Order, Pos2, Rect, Response, Role, Sense,
+    Stroke, StrokeKind, Ui, WidgetInfo,
 };
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::action::{Dragged, DraggedWhat};
 use crate::ui::state::Studio;
-use crate::ui::textures::{self, Tex};
+use crate::ui::textures::{self, Tex, Textures};
 use crate::ui::theme::{self, size};
 
 /// Points of a drag across that go from one seed to the next.
@@ -128,6 +128,25 @@ pub fn drag_latent(response: &Response, model: &str, latent: &Latent, truncation
         let what = DraggedWhat::Latent { model: model.into(), latent: latent.clone(), truncation };
         DragAndDrop::set_payload(&response.ctx, Dragged { picture: picture.cloned(), what });
     }
+}
+
+/// Draws what is dragged under the pointer; once a frame, whichever view is first.
+pub fn ghost(ctx: &Context, textures: &mut Textures) {
+    let Some(dragged) = DragAndDrop::payload::<Dragged>(ctx) else { return };
+    let (Some(picture), Some(at)) = (&dragged.picture, ctx.input(|i| i.pointer.latest_pos())) else { return };
+    let id = Id::unique("what is dragged");
+    let pass = ctx.cumulative_pass_nr();
+    let drawn = ctx.data_mut(|d| std::mem::replace(d.get_temp_mut_or(id, 0u64), pass) == pass);
+    if drawn {
+        return;
+    }
+    // The picture's place in memory names it: it lives as long as it is dragged.
+    let tex = textures.get(ctx, textures::key("dragged"), Arc::as_ptr(picture) as u64, picture);
+    let rect = Rect::from_min_size(at + egui::vec2(12.0, 12.0), tex.fit(egui::Vec2::splat(64.0)));
+    let painter = ctx.layer_painter(LayerId::new(Order::Tooltip, id));
+    let t = theme::tokens_of(ctx);
+    textures::paint(&painter, rect, &tex, t);
+    painter.rect_stroke(rect, CornerRadius::same(2), Stroke::new(1.0, t.accent), StrokeKind::Outside);
 }
 
 /// What was dropped on a slot.
@@ -255,7 +274,9 @@ pub fn anchor_field(ui: &mut Ui, anchor: &mut Anchor, name: &str) -> bool {
     if let Some(point) = point {
         field = field.custom_formatter(move |_, _| point.clone());
     } else {
-        field = field.prefix("seed ");
+        // Seeds are whole, except under a drag.
+        let text = |v: f64| if v.fract() == 0.0 { format!("{v:.0}") } else { format!("{v:.2}") };
+        field = field.prefix("seed ").custom_formatter(move |v, _| text(v));
     }
     let response = ui.add(field).accessible_name(name);
     let changed = response.changed();

@@ -128,12 +128,13 @@ impl Lattice {
             self.corner(ui, cx, info, desk, corner, cell_rect(at), wish.latents[at].clone(), at, out);
         }
         // The fields of the corners, above and below.
-        for (corner, at) in corners.into_iter().enumerate().filter(|(_, at)| *at < columns * rows) {
-            let cell = cell_rect(at);
+        for (corner, _) in corners.into_iter().enumerate().filter(|(_, at)| *at < columns * rows) {
             let (right, below) = (corner % 2 == 1, corner >= 2);
             let y = if below { frame.bottom() + 6.0 } else { frame.top() - 6.0 - size::CONTROL };
-            let x = if right { (cell.right() - 116.0).max(frame.left() + 120.0) } else { cell.left() };
-            let place = Rect::from_min_size(pos2(x, y), vec2(116.0, size::CONTROL));
+            // On a small grid both fields still stand beside each other.
+            let half = (frame.width() / 2.0 - size::XS).max(88.0);
+            let x = if right { frame.center().x + size::XS } else { frame.center().x - size::XS - half };
+            let place = Rect::from_min_size(pos2(x, y), vec2(half, size::CONTROL));
             let layout = if right {
                 egui::Layout::right_to_left(egui::Align::Center)
             } else {

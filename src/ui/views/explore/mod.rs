@@ -36,7 +36,7 @@ use crate::ui::command::UiCommand;
 use crate::ui::state::Studio;
 use crate::ui::theme;
 use crate::ui::widgets::export_dialog::{ExportDialog, Subject};
-use crate::ui::widgets::latent_slot::latent_label;
+use crate::ui::widgets::latent_slot::{ghost, latent_label};
 pub use desk::{Desk, Stand, Tab};
 use feed::{Feed, Wish};
 use trail::Trail;
@@ -264,23 +264,19 @@ impl ExploreView {
                 }
             }
             self.model_choice(ui, cx, out);
-            if wide {
-                self.tabs(ui);
-            }
+            self.tabs(ui, wide);
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if theme::icon_button(ui, ICON_IOS_SHARE, "Export… (Ctrl+E)").clicked() {
                     self.export_tab(cx, out);
                 }
             });
         });
-        if !wide {
-            theme::toolbar(ui, |ui| self.tabs(ui));
-        }
+        close_up(ui);
     }
 
-    fn tabs(&mut self, ui: &mut Ui) {
+    fn tabs(&mut self, ui: &mut Ui, wide: bool) {
         let options: Vec<(Tab, &str)> = Tab::iter().map(|t| (t, t.title())).collect();
-        if ui.available_width() > 450.0 {
+        if wide {
             theme::segmented(ui, "Tab", &mut self.tab, &options);
         } else {
             let combo = ComboBox::from_id_salt("tab").selected_text(self.tab.title()).show_ui(ui, |ui| {
@@ -288,7 +284,7 @@ impl ExploreView {
                     ui.selectable_value(&mut self.tab, tab, title);
                 }
             });
-            combo.response.accessible_name("Tab");
+            combo.response.accessible_name("Tab").on_hover_text("What the canvas shows");
         }
     }
 
@@ -379,6 +375,7 @@ impl ExploreView {
             }
             close = theme::quiet_button(ui, None, "Dismiss").clicked();
         });
+        close_up(ui);
         // Once its model is here, one stands at the picture's latent.
         let model = cx.studio.models.iter().find(|m| m.hash == recipe.model_hash).map(|m| m.model.clone());
         if let Some(model) = model {
@@ -410,6 +407,7 @@ impl View for ExploreView {
             view.canvas(ui, cx, &info, out);
         });
         self.export.show(ui, cx, ViewId::Explore);
+        ghost(ui.ctx(), cx.textures);
     }
 
     fn has_inspector(&self, studio: &Studio) -> bool {
@@ -569,6 +567,11 @@ impl View for ExploreView {
             self.gesture = None;
         }
     }
+}
+
+/// Puts the next bar right under the last one.
+fn close_up(ui: &mut Ui) {
+    ui.add_space(-ui.spacing().item_spacing.y);
 }
 
 /// While no model is known: what comes, or what to do.

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egui::{Sense, Ui, Vec2};
-use egui_material_icons::icons::{ICON_HIDE_IMAGE, ICON_MY_LOCATION};
+use egui_material_icons::icons::{ICON_FILE_OPEN, ICON_HIDE_IMAGE, ICON_MY_LOCATION};
 
 use super::desk::Desk;
 use super::{Cx, Out, ViewId};
@@ -12,9 +12,10 @@ use crate::base::{Family, Picture};
 use crate::engine::{Command, Event, SlotId};
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
+use crate::ui::action::PickKind;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
-use crate::ui::widgets::drop_target::{DropState, drop_target};
+use crate::ui::widgets::drop_target::{DropState, PURPOSE, drop_target, path_field};
 use crate::ui::widgets::latent_slot::drag_latent;
 
 /// What the encoder said of a picture.
@@ -90,10 +91,21 @@ impl PictureTab {
                 self.asked = Some(wanted);
             }
         }
+        let there = self.seen.as_ref().is_some_and(|s| s.model == info.model);
+        if there {
+            theme::toolbar(ui, |ui| {
+                if theme::button(ui, Some(ICON_FILE_OPEN), "Choose picture…").clicked() {
+                    cx.pick(ViewId::Explore, PURPOSE, PickKind::File, "Choose a picture", &[]);
+                }
+                if let Some(path) = path_field(ui, &mut self.drop) {
+                    self.open(&path);
+                }
+            });
+        }
         theme::page(ui, "encode", |ui| {
             if let Some(seen) = self.seen.as_ref().filter(|s| s.model == info.model) {
                 trio(ui, cx, info, seen, desk, out);
-                ui.add_space(size::L);
+                return;
             }
             let title = "Drop a picture";
             let hint = "See what this VAE makes of it, and stand at its latent";

@@ -97,7 +97,12 @@ impl Sheet {
                 keep = ui.button("Keep in gallery").clicked();
                 export = ui.button("Export…").clicked();
             });
-            let stand = response.opened.or(response.chosen).or(response.previewed);
+            // Enter and Space mean the cell they stand on; it stays selected.
+            let by_key = response.opened.or(response.previewed);
+            if let Some(Latent::Seed { seed }) = by_key.and_then(|i| shown.get(i)) {
+                self.grid.selection.only(*seed);
+            }
+            let stand = by_key.or(response.chosen);
             if let Some(latent) = stand.and_then(|i| shown.get(i)) {
                 out.stand = Some(latent.clone());
             }

@@ -349,3 +349,66 @@ fn what_is_laid_out_is_there_at_the_next_start() {
     next.restore(&serde_json::json!("nonsense"));
     assert_eq!(next.desk.sheet.first, 77);
 }
+
+#[test]
+fn a_picture_is_dragged_onto_a_corner() {
+    let mut h = explore();
+    tab(&mut h, Tab::Grid);
+    let from = h.get_by_role_and_label(Role::Button, "Row 4, column 4").rect().center();
+    let to = h.get_by_role_and_label(Role::Button, "Bottom right corner").rect().center();
+    let dim = h.state().view.info(&h.state().studio).unwrap().latent as usize;
+    let middle = lattice::latents(&desk(&h).grid, dim)[24].clone();
+    h.hover_at(from);
+    h.run_steps(2);
+    h.drag_at(from);
+    h.run_steps(1);
+    for t in [0.2, 0.5, 1.0] {
+        h.hover_at(from + (to - from) * t);
+        h.run_steps(1);
+    }
+    h.drop_at(to);
+    h.run_steps(3);
+    assert_eq!(desk(&h).grid.corners[3], Anchor::At(middle));
+    h.state_mut().take_back();
+    assert_eq!(desk(&h).grid.corners[3], Anchor::Seed(4.0));
+}
+
+#[test]
+fn sliders_and_truncation_move_the_latent_and_can_be_undone() {
+    let mut h = explore();
+    requests(&h);
+    h.get_by_role_and_label(Role::Slider, "Truncation").focus();
+    h.run_steps(2);
+    h.key_press(Key::ArrowLeft);
+    h.run_steps(4);
+    let truncation = desk(&h).here.truncation;
+    assert!(truncation < 1.0);
+    assert!(requests(&h).iter().any(|r| r.truncation == truncation && r.latents.len() == 1));
+    assert_eq!(h.state().undo.last().unwrap().0, "change truncation");
+    h.state_mut().take_back();
+    h.run_steps(2);
+    assert_eq!(desk(&h).here.truncation, 1.0);
+    h.get_by_role_and_label(Role::Slider, "Dimension 2").focus();
+    h.run_steps(2);
+    h.key_press(Key::ArrowRight);
+    h.run_steps(4);
+    let dim = h.state().view.info(&h.state().studio).unwrap().latent as usize;
+    let (before, after) = (Latent::Seed { seed: 1 }.values(dim), desk(&h).here.latent.values(dim));
+    let moved: Vec<usize> = (0..dim).filter(|&d| before[d] != after[d]).collect();
+    assert_eq!(moved, [2], "only this dimension moves");
+}
+
+#[test]
+fn a_walk_plays_only_frames_that_are_there() {
+    let mut h = explore();
+    tab(&mut h, Tab::Walk);
+    h.run_steps(16);
+    let walk = requests(&h);
+    assert!(walk.iter().any(|r| r.latents.len() == 12), "frames come in batches");
+    h.get_by_role_and_label(Role::Button, "Add a random stop").click();
+    h.run_steps(4);
+    assert_eq!(desk(&h).walk.stops.len(), 4);
+    h.get_by_role_and_label(Role::Button, "Remove stop 1").click();
+    h.run_steps(4);
+    assert_eq!(desk(&h).walk.stops[0], Anchor::Seed(2.0));
+}

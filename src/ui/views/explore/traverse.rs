@@ -1,6 +1,6 @@
 //! One dimension at a time: a row for each, from minus three to plus three, everything else as where one stands.
 
-use egui::{DragValue, Rect, RichText, Slider, Ui, Vec2, pos2, vec2};
+use egui::{DragValue, Rect, RichText, Ui, Vec2, pos2, vec2};
 use egui_material_icons::icons::{ICON_KEYBOARD_ARROW_DOWN, ICON_KEYBOARD_ARROW_UP};
 
 use super::desk::{Desk, TraverseDesk};
@@ -76,8 +76,11 @@ impl Traverse {
         let top = room.top() + head;
         let t = theme::tokens(ui);
         let ctx = ui.ctx().clone();
-        for column in 0..steps {
-            let text = format!("{:+.1}", value(&desk.traverse, column)).replace('-', "−");
+        // Every so many columns, so that numbers have room; the middle one always.
+        let stride = (38.0 / (side + gap)).ceil().max(1.0) as usize;
+        for column in (0..steps).filter(|c| c.abs_diff(steps / 2).is_multiple_of(stride)) {
+            let v = value(&desk.traverse, column);
+            let text = if v == 0.0 { "0".into() } else { format!("{v:+.1}").replace('-', "−") };
             let at = pos2(left + column as f32 * (side + gap) + side / 2.0, room.top() + 8.0);
             let font = egui::FontId::proportional(size::SMALL);
             ui.painter().text(at, egui::Align2::CENTER_CENTER, text, font, t.weak);
@@ -143,7 +146,7 @@ fn bar(ui: &mut Ui, desk: &mut TraverseDesk, info: &ModelInfo, out: &mut Out) {
         desk.steps = 2 * half + 1;
         out.label = Some("change the steps");
     }
-    let reach = Slider::new(&mut desk.reach, 0.5..=6.0).max_decimals(1).prefix("± ");
+    let reach = DragValue::new(&mut desk.reach).range(0.5..=6.0).speed(0.02).fixed_decimals(1).prefix("± ");
     if ui.add(reach).accessible_name("Reach").changed() {
         out.label = Some("change the reach");
     }

@@ -90,7 +90,7 @@ impl Walk {
         self.play(ui, cx);
 
         let room = ui.available_rect_before_wrap().shrink(size::M);
-        let strip = (room.height() * 0.22).clamp(64.0, 112.0);
+        let strip = (room.height() * 0.28).clamp(88.0, 116.0);
         let lower = Rect::from_min_max(pos2(room.left(), room.bottom() - strip - 40.0), room.max);
         let upper = Rect::from_min_max(room.min, pos2(room.right(), lower.top() - size::S));
         self.screen(ui, cx, info, upper, out);
@@ -265,6 +265,7 @@ impl Walk {
         let ctx = ui.ctx().clone();
         let mut remove = None;
         egui::ScrollArea::horizontal().id_salt("stops").auto_shrink([false, true]).show(ui, |ui| {
+            ui.style_mut().wrap_mode = Some(egui::TextWrapMode::Extend);
             ui.horizontal_top(|ui| {
                 for i in 0..desk.walk.stops.len() {
                     ui.vertical(|ui| {

@@ -37,6 +37,8 @@ impl GalleryView {
             && let Some(recipe) = &first.recipe
         {
             theme::section(ui, "Recipe");
+            ui.spacing_mut().interact_size.y = size::L;
+            ui.spacing_mut().item_spacing.y = size::XS;
             for (name, value) in recipe_text(recipe) {
                 ui.horizontal_wrapped(|ui| {
                     theme::weak(ui, name);

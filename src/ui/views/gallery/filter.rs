@@ -23,8 +23,10 @@ impl GalleryView {
                 self.sort(ui);
             });
         });
+        ui.add_space(-ui.spacing().item_spacing.y);
         if narrow {
             theme::toolbar(ui, |ui| self.choices(ui));
+            ui.add_space(-ui.spacing().item_spacing.y);
         }
         if self.filter.trashed {
             theme::toolbar(ui, |ui| {
@@ -34,6 +36,7 @@ impl GalleryView {
                     deed = Some(Deed::EmptyTrash);
                 }
             });
+            ui.add_space(-ui.spacing().item_spacing.y);
         }
         deed
     }

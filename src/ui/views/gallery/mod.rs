@@ -22,6 +22,7 @@ use crate::ui::format;
 use crate::ui::state::Studio;
 use crate::ui::theme::{self, size};
 use crate::ui::widgets::export_dialog::{ExportDialog, Subject};
+use crate::ui::widgets::latent_slot::ghost;
 use crate::ui::widgets::picture_grid::PictureGrid;
 use journal::Journal;
 use source::{Source, Thumbs};
@@ -241,6 +242,7 @@ impl GalleryView {
                 cx.send(Command::ItemThumbs { ids: wanted });
             }
             if let Some(item) = response.previewed.or(response.opened).and_then(|i| items.get(i)) {
+                self.grid.selection.only(item.id as u64);
                 self.overlay = Some(Overlay::One(item.id));
             }
         });
@@ -272,25 +274,27 @@ impl GalleryView {
             return;
         }
         let count = Self::items(cx.studio).len() as u64;
-        let modal = egui::Modal::new(egui::Id::unique("empty trash")).show(ui.ctx(), |ui| {
-            ui.set_width(360.0);
-            theme::title(ui, "Empty the trash?");
-            ui.label(format!(
-                "{} and the files behind them will be gone for good. This cannot be undone.",
-                format::plural(count, "picture", "pictures")
-            ));
-            ui.add_space(size::S);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if theme::danger_button(ui, None, "Empty the trash").clicked() {
-                    cx.send(Command::EmptyTrash);
-                    self.journal = Journal::default();
-                    self.confirm_empty = false;
-                }
-                if theme::button(ui, None, "Keep them").clicked() {
-                    self.confirm_empty = false;
-                }
+        let modal = egui::Modal::new(egui::Id::unique("empty trash"))
+            .frame(egui::Frame::popup(ui.style()).inner_margin(size::L))
+            .show(ui.ctx(), |ui| {
+                ui.set_width(360.0);
+                theme::title(ui, "Empty the trash?");
+                ui.label(format!(
+                    "{} and the files behind them will be gone for good. This cannot be undone.",
+                    format::plural(count, "picture", "pictures")
+                ));
+                ui.add_space(size::S);
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    if theme::danger_button(ui, None, "Empty the trash").clicked() {
+                        cx.send(Command::EmptyTrash);
+                        self.journal = Journal::default();
+                        self.confirm_empty = false;
+                    }
+                    if theme::button(ui, None, "Keep them").clicked() {
+                        self.confirm_empty = false;
+                    }
+                });
             });
-        });
         if modal.should_close() {
             self.confirm_empty = false;
         }
@@ -339,6 +343,7 @@ impl View for GalleryView {
         }
         self.ask_empty(ui, cx);
         self.export.show(ui, cx, ViewId::Gallery);
+        ghost(ui.ctx(), cx.textures);
         self.list(cx);
     }
 

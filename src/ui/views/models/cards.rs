@@ -1,8 +1,7 @@
 //! All models as cards.
 
 use egui::{
-    CornerRadius, Key, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, TextEdit, Ui, Vec2, WidgetInfo, pos2,
-    vec2,
+    CornerRadius, Key, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, TextEdit, Ui, WidgetInfo, pos2, vec2,
 };
 use egui_material_icons::icons::{ICON_DEPLOYED_CODE, ICON_FILE_OPEN, ICON_SEARCH};
 
@@ -54,7 +53,11 @@ impl ModelsView {
             let columns = ((room + size::M) / (CARD + size::M)).floor().max(1.0);
             let side = (room - size::M * (columns - 1.0)) / columns;
             let side = side.min(300.0);
-            let high = side + WORDS;
+            // Sheets are laid out alike: the tallest one here says how much room they need.
+            let sheets = listed.iter().filter_map(|m| cx.studio.sheets.get(&m.model));
+            let tall = sheets.map(|p| p.height as f32 / p.width.max(1) as f32).fold(0.0, f32::max);
+            let tall = if tall > 0.0 { tall.clamp(0.4, 1.0) } else { 2.0 / 3.0 };
+            let high = (side * tall).round() + WORDS;
             let origin = ui.max_rect().min + vec2(size::L, size::L);
             let rows = listed.len().div_ceil(columns as usize);
             ui.expand_to_include_rect(Rect::from_min_size(
@@ -93,7 +96,7 @@ impl ModelsView {
         let radius = CornerRadius::same(size::RADIUS_CARD);
         ui.painter().rect(rect, radius, fill, Stroke::new(1.0, line), StrokeKind::Inside);
 
-        let picture = Rect::from_min_size(rect.min, Vec2::splat(rect.width())).shrink(size::S);
+        let picture = Rect::from_min_size(rect.min, vec2(rect.width(), rect.height() - WORDS)).shrink(size::S);
         match self.sheet(ui, cx, info) {
             Some(tex) => textures::paint(
                 ui.painter(),

@@ -15,7 +15,9 @@ pub fn show(ui: &mut Ui, a: &ModelInfo, b: &ModelInfo) -> bool {
     let mut close = false;
     let rows = diff(&a.recipe, &b.recipe);
     ui.horizontal(|ui| {
-        theme::section(ui, &format::plural(rows.len() as u64, "setting differs", "settings differ"));
+        ui.label(
+            RichText::new(format::plural(rows.len() as u64, "setting differs", "settings differ")).size(size::STRONG),
+        );
         close = theme::quiet_button(ui, None, "Close comparison").clicked();
     });
     if rows.is_empty() {
@@ -65,7 +67,10 @@ fn value_text(value: &Value, unit: &str) -> String {
         Value::String(text) if text.is_empty() => return "–".into(),
         Value::String(text) => format::shortened(text, 48),
         Value::Number(n) if n.is_u64() => format::count(n.as_u64().unwrap_or_default()),
-        Value::Number(n) => format::number(n.as_f64().unwrap_or_default()),
+        Value::Number(n) => match n.as_f64() {
+            Some(v) if v.fract() == 0.0 && (0.0..1e15).contains(&v) => format::count(v as u64),
+            _ => n.to_string(),
+        },
         other => format::shortened(&other.to_string(), 48),
     };
     if unit.is_empty() { text } else { format!("{text} {unit}") }
@@ -80,7 +85,7 @@ mod tests {
     fn values_read_well() {
         assert_eq!(value_text(&json!(true), ""), "yes");
         assert_eq!(value_text(&json!(1200), "kimg"), "1,200 kimg");
-        assert_eq!(value_text(&json!(0.0002), ""), "2.0e-4");
+        assert_eq!(value_text(&json!(0.0002), ""), "0.0002");
         assert_eq!(value_text(&Value::Null, "px"), "–");
         assert_eq!(value_text(&json!([255, 255, 255]), ""), "[255,255,255]");
     }

@@ -157,22 +157,24 @@ impl ModelsView {
     fn naming_dialog(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         let Some((model, name)) = &mut self.naming else { return };
         let (mut done, mut go) = (false, false);
-        let modal = egui::Modal::new(egui::Id::unique("rename")).show(ui.ctx(), |ui| {
-            ui.set_width(360.0);
-            theme::title(ui, "Rename");
-            let field =
-                ui.add(egui::TextEdit::singleline(name).desired_width(f32::INFINITY)).accessible_name("New name");
-            go = field.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
-            if !field.has_focus() && !go {
-                field.request_focus();
-            }
-            ui.add_space(size::S);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let named = !name.trim().is_empty();
-                go |= ui.add_enabled_ui(named, |ui| theme::primary_button(ui, None, "Rename")).inner.clicked();
-                done = theme::button(ui, None, "Cancel").clicked();
+        let modal = egui::Modal::new(egui::Id::unique("rename"))
+            .frame(egui::Frame::popup(ui.style()).inner_margin(size::L))
+            .show(ui.ctx(), |ui| {
+                ui.set_width(360.0);
+                theme::title(ui, "Rename");
+                let field =
+                    ui.add(egui::TextEdit::singleline(name).desired_width(f32::INFINITY)).accessible_name("New name");
+                go = field.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
+                if !field.has_focus() && !go {
+                    field.request_focus();
+                }
+                ui.add_space(size::S);
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    let named = !name.trim().is_empty();
+                    go |= ui.add_enabled_ui(named, |ui| theme::primary_button(ui, None, "Rename")).inner.clicked();
+                    done = theme::button(ui, None, "Cancel").clicked();
+                });
             });
-        });
         if go && !name.trim().is_empty() {
             if let Some(run) = run_of(cx.studio, model) {
                 cx.send(Command::RenameRun { dir: run.dir.clone(), name: name.trim().into() });
@@ -193,46 +195,48 @@ impl ModelsView {
         };
         let run = run_of(cx.studio, &model);
         let mut done = false;
-        let modal = egui::Modal::new(egui::Id::unique("delete model")).show(ui.ctx(), |ui| {
-            ui.set_width(400.0);
-            theme::title(ui, &format!("Delete {}?", info.name));
-            ui.label(match run {
-                Some(run) => format!(
-                    "The run with {} of training, its curves and {} ({}) go to the trash of your desktop. \
+        let modal = egui::Modal::new(egui::Id::unique("delete model"))
+            .frame(egui::Frame::popup(ui.style()).inner_margin(size::L))
+            .show(ui.ctx(), |ui| {
+                ui.set_width(400.0);
+                theme::title(ui, &format!("Delete {}?", info.name));
+                ui.label(match run {
+                    Some(run) => format!(
+                        "The run with {} of training, its curves and {} ({}) go to the trash of your desktop. \
                      Pictures you kept stay in the gallery.",
-                    format::kimg(run.progress.images),
-                    format::plural(run.checkpoints.len() as u64, "checkpoint", "checkpoints"),
-                    format::bytes(run.bytes),
-                ),
-                None => format!(
-                    "Its weights ({}) go to the trash of your desktop. Pictures you kept stay in the gallery, \
+                        format::kimg(run.progress.images),
+                        format::plural(run.checkpoints.len() as u64, "checkpoint", "checkpoints"),
+                        format::bytes(run.bytes),
+                    ),
+                    None => format!(
+                        "Its weights ({}) go to the trash of your desktop. Pictures you kept stay in the gallery, \
                      but cannot be made again without it.",
-                    format::bytes(info.bytes)
-                ),
-            });
-            let alive = run.is_some_and(|r| r.state.is_alive());
-            if alive {
-                theme::toned(ui, theme::Tone::Warn, "It trains now. Stop it first.");
-            }
-            ui.add_space(size::S);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let button = ui.add_enabled_ui(!alive, |ui| theme::danger_button(ui, None, "Delete")).inner;
-                if button.clicked() {
-                    cx.send(match run {
-                        Some(run) => Command::TrashRun { dir: run.dir.clone() },
-                        None => Command::TrashModel { model: model.clone() },
-                    });
-                    cx.send(Command::ListModels);
-                    done = true;
-                    if self.page.as_ref() == Some(&model) {
-                        self.page = None;
+                        format::bytes(info.bytes)
+                    ),
+                });
+                let alive = run.is_some_and(|r| r.state.is_alive());
+                if alive {
+                    theme::toned(ui, theme::Tone::Warn, "It trains now. Stop it first.");
+                }
+                ui.add_space(size::S);
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    let button = ui.add_enabled_ui(!alive, |ui| theme::danger_button(ui, None, "Delete")).inner;
+                    if button.clicked() {
+                        cx.send(match run {
+                            Some(run) => Command::TrashRun { dir: run.dir.clone() },
+                            None => Command::TrashModel { model: model.clone() },
+                        });
+                        cx.send(Command::ListModels);
+                        done = true;
+                        if self.page.as_ref() == Some(&model) {
+                            self.page = None;
+                        }
                     }
-                }
-                if theme::button(ui, None, "Keep it").clicked() {
-                    done = true;
-                }
+                    if theme::button(ui, None, "Keep it").clicked() {
+                        done = true;
+                    }
+                });
             });
-        });
         if done || modal.should_close() {
             self.deleting = None;
         }

@@ -7,6 +7,7 @@ use egui_material_icons::icons::{
 };
 
 use super::{Cx, Deed, ModelsView, compare, lineage, run_of, timeline};
+use crate::base::Channels;
 use crate::models::info::ModelInfo;
 use crate::ui::format;
 use crate::ui::textures;
@@ -100,6 +101,7 @@ fn actions(ui: &mut Ui, cx: &Cx<'_>, info: &ModelInfo) -> Option<Deed> {
     let mut deed = None;
     let model = || info.model.clone();
     ui.horizontal_wrapped(|ui| {
+        ui.spacing_mut().item_spacing.x = size::S;
         if theme::primary_button(ui, Some(ICON_EXPLORE), "Explore").clicked() {
             deed = Some(Deed::Explore(model()));
         }
@@ -138,6 +140,14 @@ pub(super) fn summary(ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo) -> Option<
     deed
 }
 
+fn colours(channels: Channels) -> &'static str {
+    match channels {
+        Channels::Grey => "grey",
+        Channels::Rgb => "RGB",
+        Channels::Rgba => "RGB with transparency",
+    }
+}
+
 /// The card: what it makes, what it learned from, what it is.
 fn facts(ui: &mut Ui, cx: &Cx<'_>, info: &ModelInfo) {
     let run = run_of(cx.studio, &info.model);
@@ -146,7 +156,7 @@ fn facts(ui: &mut Ui, cx: &Cx<'_>, info: &ModelInfo) {
     }
     ui.add_space(size::XS);
     let mut rows: Vec<(&str, String)> = vec![
-        ("Makes", format!("{0} × {0} px, {1:?}", info.resolution, info.channels)),
+        ("Makes", format!("{0} × {0} px, {1}", info.resolution, colours(info.channels))),
         ("Architecture", format!("{} ({})", info.architecture, info.family.id().to_uppercase())),
         ("Latent", format!("{} dimensions", format::count(u64::from(info.latent)))),
         ("Trained", format::kimg((info.kimg * 1000.0) as u64)),
@@ -178,12 +188,16 @@ fn facts(ui: &mut Ui, cx: &Cx<'_>, info: &ModelInfo) {
     if !hash.is_empty() {
         rows.push(("Weights", hash));
     }
-    egui::Grid::new(("facts", &info.model)).num_columns(2).spacing([size::M, size::XS]).show(ui, |ui| {
-        let t = theme::tokens(ui);
-        for (name, value) in rows {
-            ui.label(RichText::new(name).size(size::SMALL).color(t.weak));
-            ui.add(egui::Label::new(RichText::new(value).size(size::SMALL)).wrap());
-            ui.end_row();
-        }
-    });
+    egui::Grid::new(("facts", &info.model)).num_columns(2).spacing([size::M, size::XS]).min_row_height(size::L).show(
+        ui,
+        |ui| {
+            ui.spacing_mut().interact_size.y = size::L;
+            let t = theme::tokens(ui);
+            for (name, value) in rows {
+                ui.label(RichText::new(name).size(size::SMALL).color(t.weak));
+                ui.add(egui::Label::new(RichText::new(value).size(size::SMALL)).wrap());
+                ui.end_row();
+            }
+        },
+    );
 }
