@@ -90,7 +90,7 @@ pub fn encode(vae: &Vae, picture: &[u8], device: &Device, shape: Shape) -> (Vec<
     let (mean, log_variance) = vae.encode(tensors::pictures(&bytes, size, shape, device));
     let first = |t: Tensor<2>| -> Vec<f32> {
         let dim = t.dims()[1];
-        t.into_data().convert::<f32>().to_vec::<f32>().unwrap_or_default().into_iter().take(dim).collect()
+        t.into_data().convert::<f32>().try_to_vec::<f32>().unwrap_or_default().into_iter().take(dim).collect()
     };
     (first(mean), first((log_variance * 0.5).exp()))
 }

@@ -6,6 +6,7 @@ use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
 use super::act;
+use super::cpu::{self, Gate, Way};
 use super::init::Init;
 
 /// A square convolution with zero padding.
@@ -50,23 +51,38 @@ impl Conv {
 
     /// `[b, in, h, w] → [b, out, h/stride, w/stride]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        convolve(x, self.weight.val(), self.bias.as_ref().map(Param::val), self.stride, self.padding)
+        self.run(x, self.bias.as_ref().map(Param::val), Gate::Open)
     }
 
     /// A leaky ReLU, then [`Self::forward`].
     pub fn after_leaky(&self, x: Tensor<4>) -> Tensor<4> {
-        self.forward(act::leaky(x))
+        self.run(x, self.bias.as_ref().map(Param::val), Gate::Own)
     }
 
     /// Without the bias: what a tangent goes through. Shapes as [`Self::forward`].
     pub fn tangent(&self, u: Tensor<4>) -> Tensor<4> {
-        convolve(u, self.weight.val(), None, self.stride, self.padding)
+        self.run(u, None, Gate::Open)
     }
 
     /// The tangent of [`Self::after_leaky`] at `x`, a constant: `u` goes through the slope there, then through the
     /// weights.
     pub fn tangent_after_leaky(&self, u: Tensor<4>, x: &Tensor<4>) -> Tensor<4> {
-        self.tangent(u * act::slope(x.clone()))
+        self.run(u, None, Gate::Of(x))
+    }
+
+    fn run(&self, x: Tensor<4>, bias: Option<Tensor<1>>, gate: Gate<'_>) -> Tensor<4> {
+        let weight = self.weight.val();
+        let [.., kernel] = weight.dims();
+        if let Some(y) = cpu::convolve(&x, &weight, bias.as_ref(), gate, Way::Down, [kernel, self.stride, self.padding])
+        {
+            return y;
+        }
+        let x = match gate {
+            Gate::Open => x,
+            Gate::Own => act::leaky(x),
+            Gate::Of(at) => x * act::slope(at.clone()),
+        };
+        conv2d(x, weight, bias, ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1))
     }
 }
 
@@ -87,12 +103,10 @@ impl Deconv {
 
     /// `[b, in, h, w] → [b, out, 2h, 2w]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let options = ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1);
-        conv_transpose2d(x, self.weight.val(), Some(self.bias.val()), options)
+        let (weight, bias) = (self.weight.val(), self.bias.val());
+        if let Some(y) = cpu::convolve(&x, &weight, Some(&bias), Gate::Open, Way::Up, [4, 2, 1]) {
+            return y;
+        }
+        conv_transpose2d(x, weight, Some(bias), ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1))
     }
-}
-
-/// Convolution of `x [b, in, h, w]` with `weight [out, in, k, k]` and zero padding.
-pub fn convolve(x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, stride: usize, padding: usize) -> Tensor<4> {
-    conv2d(x, weight, bias, ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1))
 }

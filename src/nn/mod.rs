@@ -1,16 +1,18 @@
 //! Layers burn lacks, or that have to be ours: the same numbers on every device, and a tangent for exact penalties.
 //!
 //! - [`init`]: first weights from named ChaCha streams on the host, so they are the same on every device.
-//! - [`conv`]: the one door to convolution.
+//! - [`conv`]: the one door to convolution; on the CPU its kernels are our own (`kernel`, `cpu`), on other devices burn's.
 //! - [`act`], [`resample`], [`norm`], [`linear`], [`residual`]: the rest of a network.
 //! - [`diff_augment`]: differentiable augmentation. [`ema`]: averaged weights.
 //! - [`walk`]: the names of parameters.
 
 pub mod act;
 pub mod conv;
+mod cpu;
 pub mod diff_augment;
 pub mod ema;
 pub mod init;
+mod kernel;
 pub mod linear;
 pub mod norm;
 pub mod resample;

@@ -138,7 +138,7 @@ fn step(device: &Device, critic: Critic, adam: &mut Adam, x: &[f32], n: usize) -
     let grads = GradientsParams::from_grads(loss.backward(), &critic);
     let settings = AdamSettings { lr: 1e-3, beta1: 0.0, beta2: 0.9, epsilon: 1e-3, clip_norm: 0.0 };
     let (critic, norm) = adam.step(settings, critic, grads);
-    let mut numbers: Vec<f32> = out.inner().into_data().convert::<f32>().to_vec().unwrap_or_default();
+    let mut numbers: Vec<f32> = out.inner().into_data().convert::<f32>().try_to_vec().unwrap_or_default();
     numbers.push(value.inner().into_scalar::<f32>());
     numbers.push(norm.into_scalar::<f32>());
     (critic, numbers)

@@ -112,7 +112,16 @@ impl GanTrainer {
         let real_g = self.augmented(real, p);
         let fake_g = self.augmented(fake, p);
         let frozen = self.critic.clone().no_grad();
-        let (g_real, g_fake) = self.judge(&frozen, real_g, fake_g);
+        let (g_real, g_fake) = if !frozen.takes_penalty() {
+            (frozen.forward(real_g), frozen.forward(fake_g))
+        } else if adversarial::generator_needs_reals(objective.adversarial) {
+            // No tape for the real half: nothing upstream of it is learned.
+            let g_real = self.critic.valid().forward(real_g.inner());
+            (g_real, frozen.forward(fake_g))
+        } else {
+            let g_fake = frozen.forward(fake_g);
+            (g_fake.clone(), g_fake)
+        };
         let loss_g = adversarial::generator_loss(objective.adversarial, g_real, g_fake);
         let value_g = loss_g.clone().inner();
         let grads = GradientsParams::from_grads(loss_g.backward(), &self.generator);

@@ -69,7 +69,7 @@ impl Adam {
 
     /// Everything, as plain numbers.
     pub fn state(&self) -> AdamState {
-        let host = |t: &Tensor<1>| t.to_data().convert::<f32>().to_vec::<f32>().unwrap_or_default();
+        let host = |t: &Tensor<1>| t.to_data().convert::<f32>().try_to_vec::<f32>().unwrap_or_default();
         AdamState {
             moments: self.moments.iter().map(|(m, v)| (host(m), host(v))).collect(),
             decay1: self.decay1,
@@ -129,7 +129,7 @@ struct SquaredNorm<'a> {
 impl ModuleVisitor for SquaredNorm<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(grad) = self.grads.get::<D>(param.id) {
-            let square = grad.inner().square().sum();
+            let square = crate::nn::ordered_sum(grad.inner().square());
             self.sum = Some(match self.sum.take() {
                 Some(sum) => sum + square,
                 None => square,
@@ -194,7 +194,7 @@ mod tests {
     }
 
     fn weights(layer: &Linear) -> Vec<f32> {
-        layer.weight.val().inner().into_data().to_vec().unwrap()
+        layer.weight.val().inner().into_data().try_to_vec().unwrap()
     }
 
     /// Adam by hand on one number, as in the paper's algorithm 1.

@@ -23,7 +23,7 @@ pub fn pictures(bytes: &[u8], n: usize, shape: Shape, device: &Device) -> Tensor
 /// `[n, c, h, w]` in −1…1 to pictures, rounded to the nearest byte.
 pub fn to_pictures(x: Tensor<4>, shape: Shape) -> Vec<Picture> {
     let [n, c, h, w] = x.dims();
-    let values: Vec<f32> = x.into_data().convert::<f32>().to_vec().unwrap_or_default();
+    let values: Vec<f32> = x.into_data().convert::<f32>().try_to_vec().unwrap_or_default();
     let plane = h * w;
     (0..n)
         .filter(|i| values.len() >= (i + 1) * c * plane)
@@ -51,7 +51,7 @@ pub fn weight_norm<M: Module>(module: &M) -> f64 {
     struct Norm(Option<Tensor<1>>);
     impl ModuleVisitor for Norm {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let square = param.val().inner().square().sum();
+            let square = crate::nn::ordered_sum(param.val().inner().square());
             self.0 = Some(match self.0.take() {
                 Some(sum) => sum + square,
                 None => square,

@@ -1,7 +1,6 @@
 //! Training a VAE (Kingma & Welling 2014): reconstruction plus β times the KL divergence (Higgins 2017), with free bits
 //! (Kingma 2016) and, for Gaussian pixels, one learned variance (Rybkin 2021).
 
-use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
@@ -108,7 +107,7 @@ impl VaeTrainer {
         let mut out = self.meter.read()?;
         if let Some(sum) = self.kl_sum.take() {
             let steps = std::mem::take(&mut self.kl_steps).max(1) as f32;
-            let kl: Vec<f32> = sum.into_data().convert::<f32>().to_vec().unwrap_or_default();
+            let kl: Vec<f32> = sum.into_data().convert::<f32>().try_to_vec().unwrap_or_default();
             self.kl = kl.into_iter().map(|v| v / steps).collect();
             out.push(("active_units".into(), self.kl.iter().filter(|&&v| v > ACTIVE_NATS).count() as f64));
         }

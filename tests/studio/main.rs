@@ -4,4 +4,5 @@ mod architecture;
 mod cli;
 mod common;
 mod crash;
+mod nets;
 mod zoo;

@@ -59,6 +59,8 @@ struct Sheet {
     of: (PathBuf, u64, Mode, usize),
     count: usize,
     rows: usize,
+    /// Whether pictures have transparency; rows may end in empty cells all the same.
+    transparent: bool,
 }
 
 impl Samples {
@@ -185,9 +187,7 @@ impl Samples {
             let (rect, _) = ui.allocate_exact_size(full.max(room), Sense::hover());
             let t = theme::tokens(ui);
             let origin = rect.min + ((rect.size() - full) / 2.0).max(Vec2::ZERO);
-            if tex.transparent {
-                textures::checkerboard(ui.painter(), Rect::from_min_size(origin, full), t);
-            }
+            let transparent = self.sheet.as_ref().is_some_and(|s| s.transparent);
             let mut mesh = Mesh::with_texture(tex.id());
             let mut hovered = None;
             let shown = self.sheet.as_ref().map_or(0, |s| s.count);
@@ -198,6 +198,9 @@ impl Samples {
                 );
                 if !ui.is_rect_visible(cell) || !self.is_picture(i, columns, cells) {
                     continue;
+                }
+                if transparent {
+                    textures::checkerboard(ui.painter(), cell, t);
                 }
                 mesh.add_rect_with_uv(cell, uv(i, columns, rows), Color32::WHITE);
                 let response = ui.interact(cell, ui.scope_id().with(("sample", i)), Sense::CLICK);
@@ -224,7 +227,7 @@ impl Samples {
         let side = rect.width().min(rect.height());
         let large = Rect::from_center_size(rect.center(), Vec2::splat(side));
         let t = theme::tokens(ui);
-        if tex.transparent {
+        if self.sheet.as_ref().is_some_and(|s| s.transparent) {
             textures::checkerboard(ui.painter(), large, t);
         }
         ui.painter().image(tex.id(), large, uv(index, columns, rows), Color32::WHITE);
@@ -271,8 +274,11 @@ impl Samples {
         }
         let pictures = cells(preview, self.mode, columns);
         let rows = pictures.len().div_ceil(columns).max(1);
+        let shown = [&preview.samples, &preview.reals].into_iter().filter_map(|p| p.first());
+        let transparent =
+            self.mode != Mode::Difference && shown.flat_map(|p| p.rgba.chunks_exact(4)).any(|p| p[3] != 255);
         let sheet = Picture::grid(&pictures, columns, 0, [0, 0, 0, 0]);
-        self.sheet = Some(Sheet { of: of.clone(), count: pictures.len(), rows });
+        self.sheet = Some(Sheet { of: of.clone(), count: pictures.len(), rows, transparent });
         cx.textures.upload(ui.ctx(), name, key(of), &sheet)
     }
 
@@ -332,7 +338,10 @@ fn arrange(cells: usize, room: Vec2, paired: bool) -> (usize, f32) {
         let down = (room.y + GAP) / rows as f32 - GAP;
         across.min(down)
     };
-    let best = (1..=cells.max(1)).max_by(|&a, &b| side(a).total_cmp(&side(b))).unwrap_or(1);
+    // Slightly smaller pictures are better than a ragged last row.
+    let full = |columns: usize| cells as f32 / (columns * cells.div_ceil(columns)) as f32;
+    let worth = |columns: usize| side(columns) * full(columns).powf(1.5);
+    let best = (1..=cells.max(1)).max_by(|&a, &b| worth(a).total_cmp(&worth(b))).unwrap_or(1);
     (best, side(best).max(4.0))
 }
 

@@ -18,7 +18,9 @@ use crate::ui::widgets::drop_target;
 use crate::ui::widgets::form::FormOptions;
 
 /// Smallest width of a preset's card, in points.
-const CARD: f32 = 236.0;
+const CARD: f32 = 220.0;
+/// Height of the words on it, in points.
+const CARD_TEXT: f32 = 84.0;
 
 impl TrainView {
     /// The page.
@@ -323,24 +325,27 @@ fn channels(recipe: &crate::recipe::Recipe) -> &'static str {
 /// A card; true when it is chosen.
 fn preset_card(ui: &mut Ui, preset: &Preset, selected: bool, edited: bool, time: &str, kimg: f64) -> bool {
     let t = theme::tokens(ui);
-    let card = theme::clickable_card(ui, preset.title, selected, |ui| {
-        ui.set_width(ui.available_width());
-        ui.set_min_height(112.0);
-        ui.spacing_mut().item_spacing = vec2(size::S, size::XS);
-        ui.horizontal(|ui| {
-            ui.label(RichText::new(preset.title).size(size::STRONG));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                if edited {
-                    theme::badge(ui, Tone::Accent, "changed");
-                }
+    let mut clicked = false;
+    // Columns justify their text; a card does not.
+    ui.with_layout(Layout::top_down(Align::Min), |ui| {
+        let card = theme::clickable_card(ui, preset.title, selected, |ui| {
+            ui.set_width(ui.available_width());
+            ui.spacing_mut().item_spacing = vec2(size::S, size::XS);
+            ui.allocate_ui(vec2(ui.available_width(), CARD_TEXT), |ui| {
+                ui.set_min_height(CARD_TEXT);
+                ui.horizontal(|ui| {
+                    ui.label(RichText::new(preset.title).size(size::STRONG));
+                    if edited {
+                        theme::badge(ui, Tone::Accent, "changed");
+                    }
+                });
+                ui.add(egui::Label::new(preset.what_for).wrap());
+                ui.add(egui::Label::new(RichText::new(preset.quality).size(size::SMALL).color(t.weak)).wrap());
             });
-        });
-        ui.add(egui::Label::new(preset.what_for).wrap());
-        ui.add(egui::Label::new(RichText::new(preset.quality).size(size::SMALL).color(t.weak)).wrap());
-        ui.with_layout(Layout::bottom_up(Align::Min), |ui| {
             let text = format!("{time} · {} kimg", format::number(kimg));
-            ui.label(RichText::new(text).size(size::SMALL).color(t.accent));
+            ui.label(RichText::new(text).size(size::SMALL).color(if selected { t.accent } else { t.weak }));
         });
+        clicked = card.response.clicked();
     });
-    card.response.clicked()
+    clicked
 }

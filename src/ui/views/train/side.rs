@@ -22,7 +22,7 @@ impl TrainView {
         }
         if cx.studio.runs.len() > 1 {
             theme::section(ui, "Compare with");
-            self.others(ui, run, cx);
+            ui.scope(|ui| self.others(ui, run, cx));
         }
         theme::section(ui, "Recipe");
         self.live_settings(ui, run, cx);

@@ -210,13 +210,15 @@ impl TrainView {
 }
 
 fn explore(ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
-    ui.add_enabled_ui(!run.checkpoints.is_empty(), |ui| {
+    let add = |ui: &mut Ui| {
         let button = theme::button(ui, Some(ICON_EXPLORE), "Explore this model");
         let button = button.on_hover_text("Walk through what the latest checkpoint learned");
-        if button.on_disabled_hover_text("Once the first checkpoint is saved").clicked() {
-            cx.push(Action::explore(run.dir.display().to_string(), None, 1.0));
-        }
-    });
+        button.on_disabled_hover_text("Once the first checkpoint is saved")
+    };
+    let response = if run.checkpoints.is_empty() { ui.add_enabled_ui(false, add).inner } else { add(ui) };
+    if response.clicked() {
+        cx.push(Action::explore(run.dir.display().to_string(), None, 1.0));
+    }
 }
 
 /// Pause, step, checkpoint, stop; drawn from the right.
@@ -231,15 +233,10 @@ fn controls(ui: &mut Ui, run: &RunSummary, wide: bool, cx: &mut Cx<'_>) {
             Some(keys) => format!("{} ({keys})", command.tooltip()),
             None => command.tooltip().to_owned(),
         };
-        let response = ui
-            .add_enabled_ui(enabled, |ui| {
-                if wide && control != Control::Step {
-                    theme::button(ui, Some(icon), name)
-                } else {
-                    plain(ui, icon, name)
-                }
-            })
-            .inner;
+        let add = |ui: &mut Ui| {
+            if wide && control != Control::Step { theme::button(ui, Some(icon), name) } else { plain(ui, icon, name) }
+        };
+        let response = if enabled { add(ui) } else { ui.add_enabled_ui(false, add).inner };
         if response.on_hover_text(help).clicked() {
             TrainView::control(&run.dir, control, cx);
         }

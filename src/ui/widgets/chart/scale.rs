@@ -62,7 +62,7 @@ fn linear(scale: Scale, low: f64, high: f64, base: f64) -> Vec<GridMark> {
     if !(from.is_finite() && to.is_finite()) || to <= from {
         return Vec::new();
     }
-    let wanted = ((high - low) / base.max(f64::MIN_POSITIVE) / 12.0).clamp(3.0, 8.0);
+    let wanted = ((high - low) / base.max(f64::MIN_POSITIVE) / 6.0).clamp(3.0, 9.0);
     let step = nice_step((to - from) / wanted);
     // The drawn distance of two lines; egui_plot fades labels that would touch.
     let drawn = (high - low) * step / (to - from);
