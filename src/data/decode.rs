@@ -189,7 +189,15 @@ fn reason(e: ImageError) -> String {
         e => {
             let text = e.to_string();
             let low = text.to_lowercase();
-            let cut = ["end of file", "eof", "end of data", "truncated", "fill whole buffer", "unexpected end"];
+            let cut = [
+                "end of file",
+                "eof",
+                "end of data",
+                "truncated",
+                "fill whole buffer",
+                "unexpected end",
+                "enough data",
+            ];
             if cut.iter().any(|c| low.contains(c)) {
                 "The file is cut off".into()
             } else {

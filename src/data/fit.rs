@@ -177,7 +177,7 @@ mod tests {
                 for resolution in [16, 28, 100] {
                     let q = prepare_picture(&p, &recipe(resolution, Channels::Rgb, fit));
                     assert_eq!(q.rgba.len(), (resolution * resolution * 4) as usize);
-                    assert_eq!(q.pixel(resolution / 2, resolution / 2), [9, 9, 9, 255], "{w}×{h} {fit:?}");
+                    assert_eq!(q.pixel((resolution - 1) / 2, (resolution - 1) / 2), [9, 9, 9, 255], "{w}×{h} {fit:?}");
                 }
             }
             let t = thumbnail(&p, 64);

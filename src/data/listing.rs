@@ -24,7 +24,9 @@ pub(super) enum Looks {
 /// What a file is by its name within the source (with `/`).
 pub(super) fn looks(name: &str) -> Looks {
     let hidden = |part: &str| {
-        part.starts_with('.') || part == "__MACOSX" || matches!(part, "Thumbs.db" | "desktop.ini" | "Icon\r")
+        (part.starts_with('.') && part != "." && part != "..")
+            || part == "__MACOSX"
+            || matches!(part, "Thumbs.db" | "desktop.ini" | "Icon\r")
     };
     if name.split('/').any(hidden) {
         return Looks::Hidden;

