@@ -143,7 +143,7 @@ fn every_view_stands_in_a_studio_with_nothing_in_it_and_in_a_small_window() {
 fn the_palette_finds_and_runs() {
     let mut window = Window::open(ScriptedEngine::new());
     window.key(Modifiers::COMMAND, Key::K);
-    window.harness.get_by_label("Find anything").type_text("gallery");
+    window.harness.get_by_role_and_label(Role::TextInput, "Find anything").type_text("gallery");
     window.harness.run();
     window.key(Modifiers::NONE, Key::Enter);
     assert_eq!(window.active(), ViewId::Gallery);
@@ -152,7 +152,7 @@ fn the_palette_finds_and_runs() {
     // A run, by its name.
     let run = window.engine.script().runs[1].clone();
     window.key(Modifiers::COMMAND, Key::K);
-    window.harness.get_by_label("Find anything").type_text(&format!("run {}", run.name));
+    window.harness.get_by_role_and_label(Role::TextInput, "Find anything").type_text(&format!("run {}", run.name));
     window.harness.run();
     window.key(Modifiers::NONE, Key::Enter);
     assert_eq!(window.active(), ViewId::Train);
@@ -275,7 +275,8 @@ fn settings_change_at_once_and_go_back() {
     assert!(!window.harness.ctx.global_style().visuals.dark_mode);
     window.click("Reset Theme");
     assert!(window.harness.ctx.global_style().visuals.dark_mode);
-    window.click("Pictures carry their recipe");
+    window.harness.get_by_role_and_label(Role::CheckBox, "Pictures carry their recipe").click();
+    window.harness.run();
     assert!(!window.harness.state().studio().settings.export.recipe);
     window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
     assert!(!window.harness.ctx.global_style().visuals.dark_mode);
@@ -359,4 +360,53 @@ fn what_the_window_remembers_comes_back() {
     let second = open();
     assert_eq!(second.state().active(), ViewId::Log);
     assert!(!second.ctx.global_style().visuals.dark_mode);
+}
+
+/// Pictures of every view for the eye: `LATENT_STUDIO_SHOTS=folder cargo test --lib screenshots -- --ignored`.
+#[test]
+#[ignore = "draws on a software renderer; run it to look at the window"]
+fn screenshots() {
+    let folder = PathBuf::from(std::env::var("LATENT_STUDIO_SHOTS").unwrap_or_else(|_| "target/shots".into()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let only = std::env::var("LATENT_STUDIO_VIEW").unwrap_or_default();
+    let kinds = [
+        ("1280-dark", vec2(1280.0, 800.0), 1.0, egui::Theme::Dark),
+        ("1280-light", vec2(1280.0, 800.0), 1.0, egui::Theme::Light),
+        ("1920-dark", vec2(1920.0, 1080.0), 1.0, egui::Theme::Dark),
+        ("scaled-light", vec2(1280.0, 800.0), 1.5, egui::Theme::Light),
+    ];
+    for (kind, room, scale, theme) in kinds {
+        if !std::env::var("LATENT_STUDIO_KIND").unwrap_or_default().is_empty()
+            && std::env::var("LATENT_STUDIO_KIND").is_ok_and(|k| k != kind)
+        {
+            continue;
+        }
+        let home = tempfile::tempdir().unwrap();
+        let folders = Paths::under(home.path());
+        // At scale 1.5 a 1920 by 1200 screen has room for 1280 by 800 points.
+        let mut harness = Harness::builder()
+            .with_size(room)
+            .with_pixels_per_point(scale)
+            .with_max_steps(60)
+            .wgpu()
+            .build_eframe(move |_| {
+                let options = Options { picker: Box::new(Person::default()), still: true, remember: false };
+                StudioApp::new(Box::new(ScriptedEngine::new()), folders, options)
+            });
+        harness.run_ok();
+        if theme == egui::Theme::Light {
+            harness.state_mut().act(Action::Ui(UiCommand::Theme));
+            harness.run_ok();
+        }
+        for view in &VIEWS {
+            if !only.is_empty() && !only.split(',').any(|o| o.eq_ignore_ascii_case(view.title)) {
+                continue;
+            }
+            harness.state_mut().act(Action::Go(view.id));
+            harness.run_ok();
+            harness.run_ok();
+            let name = format!("{}-{kind}.png", view.title.to_lowercase());
+            harness.render().unwrap().save(folder.join(name)).unwrap();
+        }
+    }
 }
