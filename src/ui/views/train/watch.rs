@@ -35,17 +35,18 @@ impl TrainView {
     pub(super) fn watch(&mut self, ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
         self.load(&run.dir, cx);
         bar(ui, "train tools", |ui| {
-            let wide = ui.available_width() > 860.0;
-            self.run_choice(ui, run, cx);
+            let room = ui.available_width();
+            let (wide, words) = (room > 860.0, room > 700.0);
+            self.run_choice(ui, run, if words { 160.0 } else { 108.0 }, cx);
             let (word, tone) = state_word(run.state);
             theme::badge(ui, tone, word);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.spacing_mut().item_spacing.x = size::XS;
-                if theme::button(ui, Some(ICON_ADD), "New run").on_hover_text("Set up another run").clicked() {
+                if labelled(ui, words, ICON_ADD, "New run").on_hover_text("Set up another run").clicked() {
                     self.setting_up = true;
                     self.look(cx);
                 }
-                explore(ui, run, cx);
+                explore(ui, run, words, cx);
                 ui.add_space(size::S);
                 controls(ui, run, wide, cx);
             });
@@ -56,28 +57,29 @@ impl TrainView {
         });
     }
 
-    fn run_choice(&mut self, ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
+    fn run_choice(&mut self, ui: &mut Ui, run: &RunSummary, width: f32, cx: &mut Cx<'_>) {
         let t = theme::tokens(ui);
         let mut chosen = None;
         let shown = RichText::new(format::shortened(&run.name, 24));
-        let combo = ComboBox::from_id_salt("train run").selected_text(shown).width(160.0).show_ui(ui, |ui| {
-            for other in &cx.studio.runs {
-                let (word, _) = state_word(other.state);
-                let text = format!(
-                    "{} · {word} · {}",
-                    format::shortened(&other.name, 28),
-                    format::kimg(other.progress.images)
-                );
-                let colour = t.series(cx.studio.run_colour(&other.dir));
-                ui.horizontal(|ui| {
-                    let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), egui::Sense::hover());
-                    ui.painter().circle_filled(dot.center(), 4.0, colour);
-                    if ui.selectable_label(other.dir == run.dir, text).clicked() {
-                        chosen = Some(other.dir.clone());
-                    }
-                });
-            }
-        });
+        let combo =
+            ComboBox::from_id_salt("train run").selected_text(shown).width(width).truncate().show_ui(ui, |ui| {
+                for other in &cx.studio.runs {
+                    let (word, _) = state_word(other.state);
+                    let text = format!(
+                        "{} · {word} · {}",
+                        format::shortened(&other.name, 28),
+                        format::kimg(other.progress.images)
+                    );
+                    let colour = t.series(cx.studio.run_colour(&other.dir));
+                    ui.horizontal(|ui| {
+                        let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), egui::Sense::hover());
+                        ui.painter().circle_filled(dot.center(), 4.0, colour);
+                        if ui.selectable_label(other.dir == run.dir, text).clicked() {
+                            chosen = Some(other.dir.clone());
+                        }
+                    });
+                }
+            });
         combo.response.accessible_name("Run").on_hover_text(run.dir.display().to_string());
         if let Some(dir) = chosen {
             self.select(&dir, cx);
@@ -209,9 +211,9 @@ impl TrainView {
     }
 }
 
-fn explore(ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
+fn explore(ui: &mut Ui, run: &RunSummary, words: bool, cx: &mut Cx<'_>) {
     let add = |ui: &mut Ui| {
-        let button = theme::button(ui, Some(ICON_EXPLORE), "Explore this model");
+        let button = labelled(ui, words, ICON_EXPLORE, "Explore this model");
         let button = button.on_hover_text("Walk through what the latest checkpoint learned");
         button.on_disabled_hover_text("Once the first checkpoint is saved")
     };
@@ -233,9 +235,7 @@ fn controls(ui: &mut Ui, run: &RunSummary, wide: bool, cx: &mut Cx<'_>) {
             Some(keys) => format!("{} ({keys})", command.tooltip()),
             None => command.tooltip().to_owned(),
         };
-        let add = |ui: &mut Ui| {
-            if wide && control != Control::Step { theme::button(ui, Some(icon), name) } else { plain(ui, icon, name) }
-        };
+        let add = |ui: &mut Ui| labelled(ui, wide && control != Control::Step, icon, name);
         let response = if enabled { add(ui) } else { ui.add_enabled_ui(false, add).inner };
         if response.on_hover_text(help).clicked() {
             TrainView::control(&run.dir, control, cx);
@@ -257,6 +257,11 @@ fn controls(ui: &mut Ui, run: &RunSummary, wide: bool, cx: &mut Cx<'_>) {
     } else {
         button(ui, ICON_PAUSE, "Pause", UiCommand::Pause, Control::Pause, run.state == RunState::Training);
     }
+}
+
+/// A button with words where there is room for them, an icon of the same name otherwise.
+fn labelled(ui: &mut Ui, words: bool, icon: Icon, name: &str) -> egui::Response {
+    if words { theme::button(ui, Some(icon), name) } else { plain(ui, icon, name) }
 }
 
 /// An icon whose tooltip says more than its name.

@@ -135,6 +135,8 @@ pub struct Chart {
     curves: HashMap<u64, Curve>,
     zoomed: Option<PlotBounds>,
     made_for: Option<ChartSettings>,
+    /// Drawn into a picture: nothing to click.
+    printed: bool,
 }
 
 impl Chart {
@@ -171,7 +173,7 @@ impl Chart {
         flags: &[Flag],
         settings: &ChartSettings,
     ) -> crate::base::Picture {
-        let mut chart = Self { hidden: self.hidden.clone(), zoomed: self.zoomed, ..Self::default() };
+        let mut chart = Self { hidden: self.hidden.clone(), zoomed: self.zoomed, printed: true, ..Self::default() };
         chart.made_for = Some(*settings);
         raster::picture_of(ctx, vec2(960.0, 540.0), 2.0, |ui| {
             egui::Frame::NONE.inner_margin(16.0).show(ui, |ui| {
@@ -199,23 +201,9 @@ impl Chart {
                 }
             }
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                ui.menu_button("…", |ui| {
-                    if ui.button("Save as CSV…").clicked() {
-                        export = Some(ChartExport::Csv);
-                        ui.close();
-                    }
-                    if ui.button("Save as PNG…").clicked() {
-                        export = Some(ChartExport::Png);
-                        ui.close();
-                    }
-                    if ui.add_enabled(self.zoomed.is_some(), Button::new("Show all of it")).clicked() {
-                        self.zoomed = None;
-                        ui.close();
-                    }
-                })
-                .response
-                .accessible_name(format!("{title}: save or reset"))
-                .on_hover_text("Save this chart, or show all of it");
+                if !self.printed {
+                    self.menu(ui, title, &mut export);
+                }
                 ui.with_layout(Layout::left_to_right(Align::Center).with_main_wrap(false), |ui| {
                     egui::ScrollArea::horizontal()
                         .id_salt((title, "legend"))
@@ -231,6 +219,26 @@ impl Chart {
         export
     }
 
+    fn menu(&mut self, ui: &mut Ui, title: &str, export: &mut Option<ChartExport>) {
+        ui.menu_button("…", |ui| {
+            if ui.button("Save as CSV…").clicked() {
+                *export = Some(ChartExport::Csv);
+                ui.close();
+            }
+            if ui.button("Save as PNG…").clicked() {
+                *export = Some(ChartExport::Png);
+                ui.close();
+            }
+            if ui.add_enabled(self.zoomed.is_some(), Button::new("Show all of it")).clicked() {
+                self.zoomed = None;
+                ui.close();
+            }
+        })
+        .response
+        .accessible_name(format!("{title}: save or reset"))
+        .on_hover_text("Save this chart, or show all of it");
+    }
+
     fn legend_entry(&mut self, ui: &mut Ui, line: &Line<'_>) {
         let hidden = self.hidden.contains(line.name.as_ref());
         let font = TextStyle::Small.resolve(ui.style());
@@ -244,8 +252,14 @@ impl Chart {
         if response.hovered() || response.has_focus() {
             ui.painter().rect_filled(rect, 4.0, ui.visuals().widgets.hovered.weak_bg_fill);
         }
-        let swatch = Rect::from_center_size(pos2(rect.left() + 10.0, rect.center().y), vec2(10.0, 3.0));
-        ui.painter().rect_filled(swatch, 1.0, if hidden { colour } else { line.colour });
+        // One piece for a solid line, two for a dashed one, three for a dotted one.
+        let pieces = f32::from(line.dash.min(2)) + 1.0;
+        let width = (12.0 - 2.0 * (pieces - 1.0)) / pieces;
+        for piece in 0..=line.dash.min(2) {
+            let left = rect.left() + 4.0 + f32::from(piece) * (width + 2.0);
+            let swatch = Rect::from_min_size(pos2(left, rect.center().y - 1.5), vec2(width, 3.0));
+            ui.painter().rect_filled(swatch, 1.0, if hidden { colour } else { line.colour });
+        }
         ui.painter().galley(pos2(rect.left() + 20.0, rect.center().y - galley.size().y / 2.0), galley, colour);
         let help = if hidden { "Show this line" } else { "Hide this line" };
         if response.on_hover_text(help).clicked() && !self.hidden.remove(line.name.as_ref()) {
