@@ -52,8 +52,11 @@ pub struct Exporter {
     /// Whether transparency is kept.
     pub alpha: bool,
     /// Begins a film, for formats that are films.
-    pub begin: Option<fn(FilmSpec) -> Result<Box<dyn FilmWriter>>>,
+    pub begin: Option<Begin>,
 }
+
+/// Begins a film.
+pub type Begin = fn(FilmSpec) -> Result<Box<dyn FilmWriter>>;
 
 /// What becomes of several pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -90,7 +93,7 @@ pub const EXPORTERS: &[Exporter] = &[
         id: "mp4",
         title: "MP4 film",
         extension: "mp4",
-        help: "A small file that plays everywhere; transparency becomes white",
+        help: "A small file that plays everywhere, sharpest at even scales; transparency becomes white",
         makes: Makes::Film,
         alpha: false,
         begin: Some(mp4::begin),

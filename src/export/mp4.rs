@@ -29,7 +29,7 @@ struct Mp4 {
 }
 
 /// Begins an MP4. Sides are padded to even lengths of at least 16 by repeating the last pixels; what is see-through
-/// becomes white.
+/// becomes white. Colour is kept at half the resolution (4:2:0), which even scales of pixel art do not suffer from.
 ///
 /// # Errors
 /// The film is larger than 3840×2160, or the folder cannot be written (named).
@@ -89,7 +89,7 @@ fn broken(e: openh264::Error) -> Problem {
 impl FilmWriter for Mp4 {
     fn frame(&mut self, p: &Picture) -> Result<()> {
         self.picture.fill(&over(p, [255; 3]));
-        let time = self.mux.len() as u64 * 1000 / u64::from(self.spec.fps);
+        let time = self.mux.count() as u64 * 1000 / u64::from(self.spec.fps);
         let stream = self.encoder.encode_at(&self.picture, Timestamp::from_millis(time)).map_err(broken)?.to_vec();
         if stream.is_empty() {
             return Err(Problem::failed("The video encoder left out a frame"));
@@ -98,7 +98,7 @@ impl FilmWriter for Mp4 {
     }
 
     fn finish(self: Box<Self>) -> Result<PathBuf> {
-        if self.mux.len() == 0 {
+        if self.mux.count() == 0 {
             return Err(empty(&self.spec.path));
         }
         let mut extra = Vec::new();
@@ -307,7 +307,7 @@ pub mod tests {
         for (i, (a, b)) in frames.iter().zip(&read).enumerate() {
             assert_eq!((b.width, b.height), (128, 128));
             let db = psnr(a, b);
-            assert!(db > 38.0, "frame {i}: {db} dB");
+            assert!(db > 45.0, "frame {i}: {db} dB");
         }
         assert_eq!(bytes, write(&frames, 30), "same frames, same file");
         assert!(bytes.windows(mark::SOURCE_TYPE.len()).any(|w| w == mark::SOURCE_TYPE.as_bytes()));

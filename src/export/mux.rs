@@ -62,7 +62,7 @@ impl<S: io::Read + Write + Seek> Muxer<S> {
     }
 
     /// How many pictures there are.
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.sizes.len()
     }
 
@@ -262,7 +262,7 @@ mod tests {
             let kind = if i % 3 == 0 { 0x65 } else { 0x61 };
             mux.picture(&[head, &[0, 0, 1, kind, 100 + i]].concat()).unwrap();
         }
-        assert_eq!((mux.len(), mux.keys.as_slice()), (7, &[1, 4, 7][..]));
+        assert_eq!((mux.count(), mux.keys.as_slice()), (7, &[1, 4, 7][..]));
         let mut out = Vec::new();
         mux.finish(&mut out, &[(*b"0123456789abcdef", vec![5; 3])]).unwrap();
         let at = out.windows(4).position(|w| w == b"stco").unwrap();

@@ -44,11 +44,9 @@ pub fn reduce(p: &Picture) -> Indexed {
     }
     let transparent = clear.then_some(palette.len() as u8);
     let exact = colours.len() <= room;
-    let index: HashMap<Rgb, u8> = colours
-        .iter()
-        .enumerate()
-        .map(|(i, (c, _))| (*c, if exact { i } else { nearest(&palette, *c) } as u8))
-        .collect();
+    let near = Nearest::new(&palette);
+    let index: HashMap<Rgb, u8> =
+        colours.iter().enumerate().map(|(i, (c, _))| (*c, if exact { i } else { near.find(*c) } as u8)).collect();
     let pixels = p
         .rgba
         .chunks_exact(4)
@@ -153,10 +151,10 @@ fn split(bins: &[Bin], wanted: usize) -> Vec<[f64; 3]> {
 fn refine(mut centres: Vec<[f64; 3]>, bins: &[Bin]) -> Vec<Rgb> {
     let round = |c: &[f64; 3]| c.map(|v| v.round().clamp(0.0, 255.0) as u8);
     for _ in 0..3 {
-        let palette: Vec<Rgb> = centres.iter().map(round).collect();
+        let near = Nearest::new(&centres.iter().map(round).collect::<Vec<_>>());
         let mut sums = vec![([0.0; 3], 0.0); centres.len()];
         for bin in bins {
-            let (sum, weight) = &mut sums[nearest(&palette, round(&bin.mean))];
+            let (sum, weight) = &mut sums[near.find(round(&bin.mean))];
             for (s, m) in sum.iter_mut().zip(bin.mean) {
                 *s += m * bin.weight;
             }
@@ -174,13 +172,39 @@ fn refine(mut centres: Vec<[f64; 3]>, bins: &[Bin]) -> Vec<Rgb> {
     palette
 }
 
-/// Place of the colour that looks nearest.
-fn nearest(palette: &[Rgb], colour: Rgb) -> usize {
-    let far = |p: &Rgb| {
-        let d = |k: usize| (i32::from(p[k]) - i32::from(colour[k])).pow(2);
-        2 * d(0) + 4 * d(1) + d(2)
-    };
-    palette.iter().enumerate().min_by_key(|(_, p)| far(p)).map_or(0, |(i, _)| i)
+/// Finds the colour that looks nearest without looking at most of the others.
+struct Nearest {
+    /// Colours with their places in the palette, by green, which weighs most.
+    by_green: Vec<(Rgb, usize)>,
+}
+
+impl Nearest {
+    fn new(palette: &[Rgb]) -> Self {
+        let mut by_green: Vec<_> = palette.iter().copied().zip(0..).collect();
+        by_green.sort_unstable_by_key(|&(c, i)| (c[1], i));
+        Self { by_green }
+    }
+
+    /// Place of the colour nearest to this one.
+    fn find(&self, colour: Rgb) -> usize {
+        let off = |a: u8, b: u8| (i32::from(a) - i32::from(b)).pow(2);
+        let start = self.by_green.partition_point(|(c, _)| c[1] < colour[1]);
+        let (below, above) = self.by_green.split_at(start);
+        let mut best = (i32::MAX, 0);
+        for side in [&mut above.iter() as &mut dyn Iterator<Item = &(Rgb, usize)>, &mut below.iter().rev()] {
+            for &(c, place) in side {
+                let green = 4 * off(c[1], colour[1]);
+                if green >= best.0 {
+                    break;
+                }
+                let far = green + 2 * off(c[0], colour[0]) + off(c[2], colour[2]);
+                if far < best.0 {
+                    best = (far, place);
+                }
+            }
+        }
+        best.1
+    }
 }
 
 #[cfg(test)]
@@ -222,6 +246,26 @@ mod tests {
         assert_eq!(i.pixels.iter().filter(|&&c| c == clear).count(), 3);
         assert!(i.palette.len() <= 768);
         assert_eq!(reduce(&Picture::filled(2, 2, [0; 4])).transparent, Some(1));
+    }
+
+    #[test]
+    fn the_nearest_is_the_nearest() {
+        let mut stream = 1u32;
+        let mut byte = || {
+            stream = stream.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (stream >> 24) as u8
+        };
+        let palette: Vec<Rgb> = (0..200).map(|_| [byte(), byte(), byte()]).collect();
+        let near = Nearest::new(&palette);
+        let far = |a: Rgb, b: Rgb| {
+            let off = |k: usize| (i32::from(a[k]) - i32::from(b[k])).pow(2);
+            2 * off(0) + 4 * off(1) + off(2)
+        };
+        for _ in 0..2000 {
+            let c = [byte(), byte(), byte()];
+            let least = palette.iter().map(|&p| far(p, c)).min().unwrap();
+            assert_eq!(far(palette[near.find(c)], c), least);
+        }
     }
 
     #[test]

@@ -253,8 +253,8 @@ mod tests {
                     assert_eq!(read.len(), 6, "{}", row.id);
                     for (a, b) in big.iter().zip(&read) {
                         let db = super::super::mp4::tests::psnr(a, b);
-                        // Film at its own size halves the colour's resolution, which is hard on pixel art.
-                        let least = if row.id == "mp4" { [0.0, 14.0, 0.0, 20.0][scale as usize] } else { 99.0 };
+                        // An odd scale halves the colour's resolution, which is hard on pixel art.
+                        let least = if row.id == "mp4" { [0.0, 20.0, 0.0, 24.0][scale as usize] } else { 99.0 };
                         assert!(db >= least, "{} ×{scale}: {db} dB", row.id);
                     }
                 }
@@ -285,8 +285,8 @@ mod tests {
             assert_eq!(once, [out.join(format!("faces-1-0.{}", row.extension))]);
             let file = dir.path().join(format!("x-{}.{}", row.id, row.extension));
             let options = ExportOptions { out: file.clone(), ..options };
-            assert_eq!(run(&options, &shots(1, 16)).unwrap(), [file.clone()]);
-            assert_eq!(run(&options, &shots(1, 20)).unwrap(), [file.clone()]);
+            assert_eq!(run(&options, &shots(1, 16)).unwrap(), std::slice::from_ref(&file));
+            assert_eq!(run(&options, &shots(1, 20)).unwrap(), std::slice::from_ref(&file));
             assert_eq!(read_back(row.id, &file)[0].width / 10, 2, "{}", row.id);
         }
         let options = ExportOptions { out: dir.path().join("many.png"), ..ExportOptions::default() };

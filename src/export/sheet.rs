@@ -4,7 +4,7 @@ use super::png::check_size;
 use crate::base::{Picture, Problem, Result};
 
 /// How a sheet looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Style {
     /// Cells across; 0 for nearly square.
     pub columns: usize,
@@ -12,12 +12,6 @@ pub struct Style {
     pub gap: u32,
     /// Colour between cells and behind transparency; with alpha 0 transparent cells stay so.
     pub background: [u8; 4],
-}
-
-impl Default for Style {
-    fn default() -> Self {
-        Self { columns: 0, gap: 0, background: [0; 4] }
-    }
 }
 
 /// Columns of a nearly square sheet of `count` cells: never fewer than rows.

@@ -45,15 +45,14 @@ impl Query {
     fn of(filter: &ItemFilter) -> Self {
         let mut conditions = format!("trashed = {}", i32::from(filter.trashed));
         let mut values = Vec::new();
+        if filter.starred {
+            conditions.push_str(" AND starred");
+        }
         let mut also = |condition: &str, value: Value| {
             conditions.push_str(" AND ");
             conditions.push_str(condition);
             values.push(value);
         };
-        if filter.starred {
-            // As a literal the partial index can be used.
-            also("starred AND ? = 1", Value::Integer(1));
-        }
         if filter.min_rating > 0 {
             also("rating >= ?", Value::Integer(filter.min_rating.into()));
         }
@@ -74,6 +73,13 @@ impl Query {
         };
         Self { conditions, values, order }
     }
+}
+
+/// The query for a filter, for a look at its plan.
+#[cfg(test)]
+pub(super) fn query_text(filter: &ItemFilter) -> String {
+    let Query { conditions, order, .. } = Query::of(filter);
+    format!("SELECT {COLUMNS} FROM items WHERE {conditions} ORDER BY {order}")
 }
 
 /// What a person typed as a question to the index: every word, as the beginning of one. None if there is no word.

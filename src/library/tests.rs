@@ -129,6 +129,22 @@ fn filters_and_orders_hold() {
 }
 
 #[test]
+fn no_order_needs_sorting() {
+    use strum::IntoEnumIterator;
+    let (_dir, library, _) = six();
+    for sort in ItemSort::iter() {
+        for filter in [ItemFilter { sort, ..all() }, ItemFilter { sort, trashed: true, ..all() }] {
+            let text = items::query_text(&filter);
+            let mut plan = library.db.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+            let steps: Vec<String> = plan.query_map([], |row| row.get(3)).unwrap().map(|s| s.unwrap()).collect();
+            assert!(steps.iter().any(|s| s.contains("USING INDEX items_")), "{sort:?}: {steps:?}");
+            assert!(!steps.iter().any(|s| s.contains("items") && s.contains("B-TREE")), "{sort:?}: {steps:?}");
+            assert!(!steps.iter().any(|s| s.contains("ORDER BY")), "{sort:?}: {steps:?}");
+        }
+    }
+}
+
+#[test]
 fn words_are_found_in_models_tags_and_recipes() {
     let (_dir, library, ids) = six();
     library.tag(&[ids[3]], "größte Freude", true).unwrap();
