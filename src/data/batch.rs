@@ -15,10 +15,11 @@ pub struct Sampler {
     prepared: Prepared,
     mirror: bool,
     /// The epochs a batch touches: the one that ends and the one that begins.
-    epochs: Mutex<[Option<(u64, Arc<Epoch>)>; 2]>,
+    epochs: Mutex<[Option<Arc<Epoch>>; 2]>,
 }
 
 struct Epoch {
+    number: u64,
     /// Places in the prepared set.
     order: Vec<u32>,
     /// One coin a draw.
@@ -40,11 +41,11 @@ impl Sampler {
         out.reserve(n * size);
         let mut places = Vec::with_capacity(n);
         let total = self.prepared.train().len() as u64;
-        let mut current: Option<(u64, Arc<Epoch>)> = None;
+        let mut current: Option<Arc<Epoch>> = None;
         for draw in drawn..drawn + n as u64 {
             let (number, at) = (draw / total, (draw % total) as usize);
             let epoch = match current.take() {
-                Some((k, epoch)) if k == number => epoch,
+                Some(epoch) if epoch.number == number => epoch,
                 _ => self.epoch(number),
             };
             let place = epoch.order[at];
@@ -54,7 +55,7 @@ impl Sampler {
                 mirror_bytes(&mut out[from..], row, shape.channels.count());
             }
             places.push(place);
-            current = Some((number, epoch));
+            current = Some(epoch);
         }
         places
     }
@@ -66,16 +67,16 @@ impl Sampler {
 
     fn epoch(&self, number: u64) -> Arc<Epoch> {
         let mut epochs = self.epochs.lock();
-        if let Some((_, epoch)) = epochs.iter().flatten().find(|(k, _)| *k == number) {
+        if let Some(epoch) = epochs.iter().flatten().find(|epoch| epoch.number == number) {
             return Arc::clone(epoch);
         }
         let mut stream = Stream::new(self.seed, &format!("data epoch {number}"));
         let mut order = self.prepared.train().to_vec();
         stream.shuffle(&mut order);
         let coins = (0..order.len().div_ceil(64)).map(|_| stream.bits()).collect();
-        let epoch = Arc::new(Epoch { order, coins });
+        let epoch = Arc::new(Epoch { number, order, coins });
         epochs.swap(0, 1);
-        epochs[1] = Some((number, Arc::clone(&epoch)));
+        epochs[1] = Some(Arc::clone(&epoch));
         epoch
     }
 }

@@ -18,9 +18,11 @@ const BITS: u32 = 10;
 /// Neighbours closer than this are the same: flat areas have no signs.
 const STEP: i32 = 4;
 /// Largest difference of any channel in two miniatures of nearly the same picture.
-const WORST: i32 = 24;
+const WORST: u8 = 24;
 /// Largest root mean square difference, squared.
-const SQUARE: i64 = 5 * 5;
+const SQUARE: u32 = 5 * 5;
+/// The same for miniatures of 4×4, with room for rounding.
+const COARSE_SQUARE: u32 = 6 * 6;
 /// In a crowd that shares a part of the hash, at most so many are compared with each.
 const WINDOW: usize = 128;
 /// Nearly the same pictures have nearly the same sum of their miniatures.
@@ -37,6 +39,8 @@ pub(super) struct Look {
     aspect: f32,
     /// Premultiplied RGBA.
     mini: Box<[u8]>,
+    /// The same, averaged to 4×4.
+    coarse: [u8; 64],
 }
 
 /// Hash of size and pixels; equal for equal pictures whatever their file.
@@ -78,6 +82,7 @@ impl Look {
             hash,
             sum: mini.iter().map(|&v| u32::from(v)).sum(),
             aspect: picture.width as f32 / picture.height.max(1) as f32,
+            coarse: coarse(&mini),
             mini: mini.into_boxed_slice(),
         }
     }
@@ -87,16 +92,28 @@ impl Look {
         if (self.hash ^ other.hash).count_ones() > BITS || (self.aspect / other.aspect - 1.0).abs() > 0.02 {
             return false;
         }
-        let mut squares = 0i64;
-        for (&a, &b) in self.mini.iter().zip(&other.mini) {
-            let d = i32::from(a) - i32::from(b);
-            if d.abs() > WORST {
-                return false;
-            }
-            squares += i64::from(d * d);
+        // Means differ less than what they are means of, so most strangers are told by the coarse miniature.
+        if squares(&self.coarse, &other.coarse) > COARSE_SQUARE * self.coarse.len() as u32 {
+            return false;
         }
-        squares <= SQUARE * self.mini.len() as i64
+        let worst = self.mini.iter().zip(&other.mini).all(|(a, b)| a.abs_diff(*b) <= WORST);
+        worst && squares(&self.mini, &other.mini) <= SQUARE * self.mini.len() as u32
     }
+}
+
+/// A miniature averaged to 4×4.
+fn coarse(mini: &[u8]) -> [u8; 64] {
+    let mut sums = [0u32; 64];
+    for (i, &v) in mini.iter().enumerate() {
+        let (pixel, channel) = (i / 4, i % 4);
+        sums[(pixel / MINI / 4 * 4 + pixel % MINI / 4) * 4 + channel] += u32::from(v);
+    }
+    sums.map(|s| (s / 16) as u8)
+}
+
+/// Sum of squared differences.
+fn squares(a: &[u8], b: &[u8]) -> u32 {
+    a.iter().zip(b).map(|(a, b)| u32::from(a.abs_diff(*b)).pow(2)).sum()
 }
 
 /// What is scanned of a look.
@@ -259,10 +276,12 @@ mod tests {
             look.content = std::array::from_fn(|_| s.bits() as u8);
             look.mini = (0..MINI * MINI * 4).map(|_| s.bits() as u8).collect();
             look.sum = look.mini.iter().map(|&v| u32::from(v)).sum();
+            look.coarse = coarse(&look.mini);
         }
         let mut copy = looks[1000].clone();
         copy.content[0] ^= 1;
         copy.mini.iter_mut().step_by(7).for_each(|v| *v = v.saturating_add(2));
+        copy.coarse = coarse(&copy.mini);
         copy.sum = copy.mini.iter().map(|&v| u32::from(v)).sum();
         looks.push(copy);
         assert_eq!(groups(&looks), [DuplicateGroup { entries: vec![1000, 3000], exact: false }]);
@@ -279,6 +298,7 @@ mod tests {
                 look.content = std::array::from_fn(|_| s.bits() as u8);
                 look.mini = (0..MINI * MINI * 4).map(|_| s.bits() as u8).collect();
                 look.sum = look.mini.iter().map(|&v| u32::from(v)).sum();
+                look.coarse = coarse(&look.mini);
                 look
             })
             .collect();
