@@ -11,7 +11,9 @@ use crate::recipe::picture::Latent;
 use crate::ui::textures::{Tex, Textures, key};
 use crate::ui::views::Cx;
 
-/// Seconds after which an answer is no longer waited for, so that a request that failed does not block the next.
+/// Seconds after which a request may be overtaken by a newer one: the engine then ends it early.
+const OVERTAKE: f64 = 0.4;
+/// Seconds after which an answer is no longer waited for: the request failed, and may be asked for again.
 const GIVE_UP: f64 = 10.0;
 
 /// Pictures that are wanted.
@@ -31,12 +33,13 @@ struct Flight {
     since: f64,
 }
 
-/// One place on the screen: shows the old pictures until the new ones are here, has one request on the way at most,
-/// and remembers only the newest wish beyond that.
+/// One place on the screen: shows the old pictures until the new ones are here, has one request on the way (another
+/// one only if that takes long), and remembers only the newest wish beyond that.
 #[derive(Default)]
 pub struct Feed {
     slot: Option<SlotId>,
-    flight: Option<Flight>,
+    /// Requests on the way, oldest first.
+    flights: Vec<Flight>,
     wanted: Option<Wish>,
     shown: Option<Wish>,
     pictures: Vec<Arc<Picture>>,
@@ -47,17 +50,15 @@ pub struct Feed {
 impl Feed {
     /// Wants these pictures; asks for them as soon as nothing else is on the way. Cheap if they are here already.
     pub fn want(&mut self, wish: Wish, cx: &mut Cx<'_>) {
-        let current = match &self.flight {
-            Some(flight) => Some(&flight.wish),
-            None => self.shown.as_ref(),
-        };
+        self.flights.retain(|f| cx.time - f.since < GIVE_UP);
+        let current = self.flights.last().map(|f| &f.wish).or(self.shown.as_ref());
         self.wanted = (current != Some(&wish)).then_some(wish);
         self.pump(cx);
     }
 
-    /// Asks for what is wanted if nothing is on the way.
+    /// Asks for what is wanted if nothing is on the way, or has been for long.
     fn pump(&mut self, cx: &mut Cx<'_>) {
-        if self.flight.as_ref().is_some_and(|f| cx.time - f.since < GIVE_UP) {
+        if self.flights.last().is_some_and(|f| cx.time - f.since < OVERTAKE) {
             return;
         }
         let Some(wish) = self.wanted.take() else { return };
@@ -70,16 +71,18 @@ impl Feed {
             latents: wish.latents.clone(),
             truncation: wish.truncation,
         }));
-        self.flight = Some(Flight { ticket, wish, since: cx.time });
+        self.flights.push(Flight { ticket, wish, since: cx.time });
     }
 
     /// Takes an answer in. True if it was for this place and something new is shown.
     pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) -> bool {
         let Event::Generated { slot, ticket, pictures, seconds, .. } = event else { return false };
-        if Some(*slot) != self.slot || self.flight.as_ref().is_none_or(|f| f.ticket != *ticket) {
+        if Some(*slot) != self.slot {
             return false;
         }
-        let Some(flight) = self.flight.take() else { return false };
+        let Some(place) = self.flights.iter().position(|f| f.ticket == *ticket) else { return false };
+        // Requests before it were overtaken and are not answered any more.
+        let Some(flight) = self.flights.drain(..=place).next_back() else { return false };
         self.shown = Some(flight.wish);
         self.pictures = pictures.iter().cloned().map(Arc::new).collect();
         self.revision += 1;
@@ -106,8 +109,8 @@ impl Feed {
     }
 
     /// Whether a newer picture is on the way.
-    pub fn is_busy(&self) -> bool {
-        self.flight.is_some()
+    pub fn is_busy(&self, now: f64) -> bool {
+        self.flights.iter().any(|f| now - f.since < GIVE_UP)
     }
 
     /// Seconds the engine took for what is shown.
@@ -121,9 +124,16 @@ impl Feed {
         Some(textures.get(ctx, key(("feed", self.slot, i)), self.revision, picture))
     }
 
+    /// Keeps what is on the screen, but asks again for it.
+    pub fn expire(&mut self) {
+        self.flights.clear();
+        (self.wanted, self.shown) = (None, None);
+    }
+
     /// Forgets everything, so that the next wish is asked for even if it is the same.
     pub fn clear(&mut self) {
-        (self.flight, self.wanted, self.shown) = (None, None, None);
+        self.flights.clear();
+        (self.wanted, self.shown) = (None, None);
         self.pictures.clear();
         self.revision += 1;
     }
@@ -167,13 +177,27 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_is_never_answered_does_not_block_for_ever() {
+    fn a_slow_request_is_overtaken_and_its_late_answer_still_counts() {
         let mut bench = Bench::default();
         let mut feed = Feed::default();
         bench.with(0.0, |cx| feed.want(wish(1), cx));
         bench.with(1.0, |cx| feed.want(wish(2), cx));
+        let sent = bench.generated();
+        assert_eq!(sent.len(), 2);
+        bench.with(1.1, |cx| assert!(feed.on_event(&answer(&sent[0]), cx), "better than nothing"));
+        bench.with(1.2, |cx| assert!(feed.on_event(&answer(&sent[1]), cx)));
+        bench.with(1.3, |cx| assert!(!feed.on_event(&answer(&sent[0]), cx), "never back to an older one"));
+        assert_eq!(feed.shown(), Some(&wish(2)));
+    }
+
+    #[test]
+    fn a_request_that_is_never_answered_is_made_again_after_a_while() {
+        let mut bench = Bench::default();
+        let mut feed = Feed::default();
+        bench.with(0.0, |cx| feed.want(wish(1), cx));
+        bench.with(5.0, |cx| feed.want(wish(1), cx));
         assert_eq!(bench.generated().len(), 1);
-        bench.with(11.0, |cx| feed.want(wish(2), cx));
-        assert_eq!(bench.generated()[0].latents, wish(2).latents);
+        bench.with(11.0, |cx| feed.want(wish(1), cx));
+        assert_eq!(bench.generated()[0].latents, wish(1).latents);
     }
 }

@@ -43,6 +43,8 @@ use trail::Trail;
 
 /// Seconds of typing or key presses that make one step of Undo.
 const TYPING: f64 = 0.8;
+/// Seconds that a model may take to be found before another one is shown.
+const PATIENCE: f64 = 6.0;
 
 /// What a tab wants; applied once it is drawn.
 #[derive(Default)]
@@ -79,6 +81,10 @@ pub struct ExploreView {
     gesture: Option<Gesture>,
     /// The model that was asked to be opened last.
     asked: Option<ModelRef>,
+    /// When it was asked for.
+    asked_at: f64,
+    /// Hash of its weights: pictures are made again when it changes.
+    hash: String,
     /// The selection of the window as last seen, to notice when it changes elsewhere.
     selected: Option<ModelRef>,
     present: Feed,
@@ -121,10 +127,10 @@ impl ExploreView {
                 self.desk.here.model.clone_from(&self.selected);
             }
         }
-        let gone =
-            self.desk.here.model.as_deref().is_none_or(|m| {
-                cx.studio.models_known && cx.studio.model(m).is_none() && self.asked.as_deref() == Some(m)
-            });
+        let gone = self.desk.here.model.as_deref().is_none_or(|m| {
+            let waited = self.asked.as_deref() == Some(m) && cx.time - self.asked_at > PATIENCE;
+            cx.studio.models_known && cx.studio.model(m).is_none() && waited
+        });
         if gone && let Some(first) = cx.studio.models.first() {
             self.desk.here.model = Some(first.model.clone());
         }
@@ -132,7 +138,19 @@ impl ExploreView {
             && let Some(model) = self.desk.here.model.clone()
         {
             cx.send(Command::OpenModel { model: model.clone() });
-            self.asked = Some(model);
+            (self.asked, self.asked_at) = (Some(model), cx.time);
+        }
+        let hash = self.info(cx.studio).map(|i| i.hash).unwrap_or_default();
+        if hash != self.hash {
+            // The same name, other weights: a run saved a checkpoint.
+            self.hash = hash;
+            for feed in [&mut self.present, &mut self.past, &mut self.sheet.feed, &mut self.lattice.feed] {
+                feed.expire();
+            }
+            self.traverse.feed.expire();
+            self.compare.feed.expire();
+            self.plane.clear();
+            self.walk.clear();
         }
     }
 
@@ -225,7 +243,8 @@ impl ExploreView {
         self.present.want(Wish { model, latents: vec![here.latent.clone()], truncation }, cx);
         let unseen = self.trail.unseen(12);
         // The present place gets its picture from `present`; others are asked for when that one has arrived.
-        if unseen.iter().any(|s| *s != self.desk.here) && !self.present.is_busy() && !self.past.is_busy() {
+        if unseen.iter().any(|s| *s != self.desk.here) && !self.present.is_busy(cx.time) && !self.past.is_busy(cx.time)
+        {
             let Some(Stand { model: Some(model), truncation, .. }) = unseen.first().cloned() else { return };
             if cx.studio.model(&model).is_some() {
                 let latents = unseen.into_iter().map(|s| s.latent).collect();
@@ -458,8 +477,16 @@ impl View for ExploreView {
                     self.desk.compare.ends[end] = latent.into();
                 }
             }
-            // Weights behind a name may have changed: everything is asked for again.
-            Event::Models(_) if self.desk.here.model.is_none() => self.choose_model(cx),
+            // Weights behind the name may have changed since it was opened.
+            Event::Models(models) => {
+                let here = models.iter().find(|m| Some(&m.model) == self.desk.here.model.as_ref());
+                let opened = here.and_then(|m| cx.studio.opened.get(&m.model));
+                if let (Some(here), Some(opened)) = (here, opened)
+                    && here.hash != opened.hash
+                {
+                    cx.send(Command::OpenModel { model: here.model.clone() });
+                }
+            }
             _ => {}
         }
     }
@@ -585,7 +612,8 @@ fn waiting(ui: &mut Ui, cx: &mut Cx<'_>, opening: bool) {
         }
         return;
     }
-    // The shape of the sheet that comes.
+    // The shape of the sheet that comes; a model that is not found is given up after a while.
+    ui.ctx().request_repaint_after(std::time::Duration::from_secs(1));
     let room = ui.available_rect_before_wrap().shrink(theme::size::M);
     let t = theme::tokens(ui);
     let columns = (room.width() / 104.0).floor().max(1.0);

@@ -141,7 +141,7 @@ impl Plane {
     }
 
     fn ask(&mut self, mut missing: Vec<(f32, Spot)>, step: f64, info: &ModelInfo, truncation: f32, cx: &mut Cx<'_>) {
-        if missing.is_empty() || self.feed.is_busy() {
+        if missing.is_empty() || self.feed.is_busy(cx.time) {
             return;
         }
         missing.sort_by(|a, b| a.0.total_cmp(&b.0));
@@ -153,6 +153,11 @@ impl Plane {
         let dim = info.latent as usize;
         let latents = self.asked.iter().map(|s| latent_at(s.0 as f64 * step, s.1 as f64 * step, dim)).collect();
         self.feed.want(Wish { model: info.model.clone(), latents, truncation }, cx);
+    }
+
+    /// Forgets everything, as the model is another one.
+    pub fn clear(&mut self) {
+        self.of = None;
     }
 
     /// Takes tiles in.

@@ -412,3 +412,35 @@ fn a_walk_plays_only_frames_that_are_there() {
     h.run_steps(4);
     assert_eq!(desk(&h).walk.stops[0], Anchor::Seed(2.0));
 }
+
+#[test]
+fn new_weights_under_the_same_name_are_looked_at_again() {
+    let mut h = explore();
+    let mut info = h.state().view.info(&h.state().studio).unwrap();
+    requests(&h);
+    h.run_steps(3);
+    assert!(requests(&h).is_empty(), "nothing new is asked for while nothing changes");
+    info.hash = "another".into();
+    h.state().engine.push(Event::ModelOpened { model: info.model.clone(), info: Box::new(info.clone()) });
+    h.run_steps(4);
+    let asked = requests(&h);
+    assert!(asked.iter().any(|r| r.latents.len() == 36) && asked.iter().any(|r| r.latents.len() == 1), "{asked:?}");
+}
+
+#[test]
+fn a_checkpoint_of_a_run_is_waited_for() {
+    let mut stage = Stage::new(ExploreView::default());
+    let model = "/runs/nouns@12.5".to_string();
+    stage.engine.hold_answers(true);
+    let parcel = Parcel::Explore { model: model.clone(), latent: None, truncation: 1.0 };
+    stage.call(|view, cx| view.receive(&parcel, cx));
+    let mut h = harness(stage);
+    assert_eq!(desk(&h).here.model, Some(model.clone()), "it is not given up at once");
+    let mut info = crate::engine::fake::models().remove(0);
+    info.model.clone_from(&model);
+    h.state().engine.hold_answers(false);
+    h.state().engine.push(Event::ModelOpened { model: model.clone(), info: Box::new(info) });
+    h.run_steps(4);
+    assert_eq!(desk(&h).here.model, Some(model));
+    assert!(h.query_by_label("Seed 1").is_some());
+}

@@ -69,6 +69,14 @@ impl Walk {
         self.playing = !self.playing;
     }
 
+    /// Forgets everything, as the model is another one.
+    pub fn clear(&mut self) {
+        self.feed.clear();
+        self.stops.clear();
+        self.asked.clear();
+        self.film = Film::default();
+    }
+
     /// Takes frames and stops in.
     pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
         self.stops.on_event(event, cx);
@@ -152,7 +160,7 @@ impl Walk {
     /// Asks for the frames that come next.
     fn ask(&mut self, info: &ModelInfo, truncation: f32, cx: &mut Cx<'_>) {
         let count = self.film.frames.len();
-        if count == 0 || self.feed.is_busy() {
+        if count == 0 || self.feed.is_busy(cx.time) {
             return;
         }
         let from = self.at as usize;
