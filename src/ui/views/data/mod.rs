@@ -58,6 +58,8 @@ pub struct DataView {
     excluded: BTreeSet<u32>,
     excluded_revision: u64,
     preview: inspect::Preview,
+    /// The picture that is shown alone.
+    enlarged: Option<u32>,
     form: Form,
     drop: DropState,
     ask_again: bool,
@@ -77,6 +79,7 @@ impl Default for DataView {
             excluded: BTreeSet::new(),
             excluded_revision: 0,
             preview: inspect::Preview::default(),
+            enlarged: None,
             form: Form::default(),
             drop: DropState::default(),
             ask_again: false,
@@ -105,6 +108,7 @@ impl DataView {
             self.excluded_revision += 1;
             (self.filter, self.label) = (Filter::All, None);
             self.grid.selection.clear();
+            self.enlarged = None;
             self.preview = inspect::Preview::default();
             self.thumbs.turn_to(source);
             if let Some(survey) = cx.studio.surveys.get(source) {
@@ -307,6 +311,7 @@ impl View for DataView {
         vec![
             KeyHelp { keys: "X or Del", does: "Leave the selected pictures out, or take them again" },
             KeyHelp { keys: "Arrows", does: "Go from picture to picture" },
+            KeyHelp { keys: "Space or Enter", does: "Show a picture large, and all again" },
             KeyHelp { keys: "Shift, Ctrl", does: "Select a range, or one more" },
             KeyHelp { keys: "Ctrl+Enter", does: "Train on these pictures" },
         ]

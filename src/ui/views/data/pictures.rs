@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use egui::{Align, ComboBox, Layout, RichText, ScrollArea, Sense, Ui, vec2};
+use egui::{Align, ComboBox, Key, Layout, RichText, ScrollArea, Sense, Ui, vec2};
 use egui_material_icons::icons::{
     ICON_BLOCK, ICON_CHECK_CIRCLE, ICON_CONTENT_COPY, ICON_MODEL_TRAINING, ICON_UNDO, ICON_WARNING,
 };
@@ -177,8 +177,44 @@ impl DataView {
         self.shown = survey.entries.iter().enumerate().filter_map(fits).collect();
     }
 
+    /// One picture as large as there is room; arrows go on, Escape or a click goes back.
+    fn alone(&mut self, ui: &mut Ui, survey: &Survey, place: u32, cx: &mut Cx<'_>) {
+        let t = theme::tokens(ui);
+        let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click());
+        if self.thumbs.get_exactly(cx.textures, place, 256).is_none()
+            && let Some(command) = self.thumbs.ask([place], 256)
+        {
+            cx.send(command);
+        }
+        if let Some(tex) = self.thumbs.get(cx.textures, place, 256) {
+            let fitted = egui::Rect::from_center_size(rect.center(), tex.fit(rect.shrink(24.0).size()));
+            textures::paint(ui.painter(), fitted, &tex, t);
+        }
+        let name = survey.entries.get(place as usize).map_or("", |e| e.name.as_str());
+        theme::name(&response, egui::Role::Button, &format!("{name} enlarged"));
+        self.preview.want(Some(place));
+        let keys = cx.has_keys(ViewId::Data);
+        let pressed = |key| keys && ui.input(|i| i.key_pressed(key));
+        let close = [Key::Escape, Key::Space, Key::Enter].into_iter().any(pressed);
+        if response.on_hover_text(format!("{name}, click to see all")).clicked() || close {
+            self.enlarged = None;
+            return;
+        }
+        let step = i64::from(pressed(Key::ArrowRight)) - i64::from(pressed(Key::ArrowLeft));
+        if step != 0 {
+            let now = self.shown.iter().position(|&p| p == place).unwrap_or(0) as i64;
+            let next = (now + step).clamp(0, self.shown.len() as i64 - 1) as usize;
+            self.enlarged = self.shown.get(next).copied();
+            self.grid.go_to(next);
+        }
+    }
+
     fn picture_grid(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
         self.choose_shown(survey);
+        if let Some(place) = self.enlarged.filter(|p| self.shown.contains(p)) {
+            self.alone(ui, survey, place, cx);
+            return;
+        }
         if self.shown.is_empty() {
             let (title, text) = if self.filter == Filter::Excluded {
                 ("Nothing is left out", "Select pictures and press X to train without them")
@@ -237,6 +273,9 @@ impl DataView {
             self.exclude(survey, &places, out, cx);
         }
         let place = |i: usize| self.shown.get(i).copied();
+        if let Some(open) = out.opened.or(out.previewed).and_then(place) {
+            self.enlarged = Some(open);
+        }
         let at = out.hovered.or(self.grid.cursor()).or(Some(0));
         self.preview.want(at.and_then(place));
     }
@@ -379,11 +418,10 @@ fn broken(ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
                 for file in &survey.broken[range] {
                     ui.allocate_ui(vec2(ui.available_width(), row), |ui| {
                         ui.set_min_height(row);
-                        ui.horizontal_centered(|ui| {
+                        ui.horizontal_top(|ui| {
                             theme::icon(ui, ICON_WARNING, size::ICON, Tone::Warn.colour(t), "");
                             ui.vertical(|ui| {
                                 ui.spacing_mut().item_spacing.y = 0.0;
-                                ui.add_space(2.0);
                                 ui.add(egui::Label::new(&file.file).truncate());
                                 let reason = RichText::new(&file.reason).size(size::SMALL).color(t.weak);
                                 ui.add(egui::Label::new(reason).truncate());

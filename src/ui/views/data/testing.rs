@@ -114,8 +114,11 @@ pub fn harness<V: View + 'static>(
     down: f32,
     mode: theme::Mode,
 ) -> Harness<'static, Stage<V>> {
-    let mut builder =
-        Harness::builder().with_size(vec2(across, down)).with_max_steps(64).with_context_setup(move |ctx| {
+    let mut builder = Harness::builder()
+        .with_size(vec2(across, down))
+        .with_max_steps(64)
+        .with_theme(if mode == theme::Mode::Light { egui::Theme::Light } else { egui::Theme::Dark })
+        .with_context_setup(move |ctx| {
             theme::install_fonts(ctx);
             theme::apply(ctx, mode, true);
         });

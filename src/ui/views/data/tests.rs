@@ -78,6 +78,26 @@ fn a_key_leaves_pictures_out_and_the_counter_shows_them() {
 }
 
 #[test]
+fn space_shows_a_picture_large_and_arrows_go_on() {
+    let mut harness = opened();
+    harness.get_by_label_contains("picture-000002.png").click();
+    harness.run_ok();
+    harness.key_press(Key::Space);
+    harness.run_ok();
+    assert!(harness.query_by_label("fish/picture-000002.png enlarged").is_some());
+    harness.key_press(Key::ArrowRight);
+    harness.run_ok();
+    assert!(harness.query_by_label("owl/picture-000003.png enlarged").is_some());
+    let asked = commands(&harness)
+        .into_iter()
+        .any(|c| matches!(c, Command::SourceThumbs { size: 256, indices, .. } if indices == [3]));
+    assert!(asked);
+    harness.key_press(Key::Escape);
+    harness.run_ok();
+    assert!(harness.query_by_role_and_label(Role::ListBox, "Pictures").is_some());
+}
+
+#[test]
 fn duplicates_stand_in_groups_and_can_be_left_out() {
     let mut harness = opened();
     harness.get_by_label("Show: Duplicates 3").click();

@@ -74,6 +74,11 @@ impl Thumbs {
             .or_else(|| [256, 128, 64].into_iter().find_map(|other| textures.peek(self.key(index, other))))
     }
 
+    /// The picture at a place in just this size.
+    pub fn get_exactly(&self, textures: &mut Textures, index: u32, size: u32) -> Option<Tex> {
+        textures.peek(self.key(index, size))
+    }
+
     /// Asks for those that are not on their way; nothing if there is none or too many are.
     pub fn ask(&mut self, indices: impl IntoIterator<Item = u32>, size: u32) -> Option<Command> {
         let room = IN_FLIGHT.saturating_sub(self.asked.len()).min(BATCH);

@@ -246,7 +246,6 @@ impl View for TrainView {
                 self.starting = None;
                 self.setting_up = false;
                 cx.push(Action::SelectRun(Some(run.dir.clone())));
-                self.asked.insert(run.dir.clone());
             }
             // A fresh number of pictures: a preset that was not changed fits itself to it.
             Event::Surveyed { survey, .. } if survey.source == self.recipe.data.source && self.recipe == self.base => {

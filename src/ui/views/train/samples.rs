@@ -186,7 +186,7 @@ impl Samples {
         ScrollArea::both().id_salt("samples").auto_shrink(false).show(ui, |ui| {
             let (rect, _) = ui.allocate_exact_size(full.max(room), Sense::hover());
             let t = theme::tokens(ui);
-            let origin = rect.min + ((rect.size() - full) / 2.0).max(Vec2::ZERO);
+            let origin = rect.min + vec2(((rect.width() - full.x) / 2.0).max(0.0), 0.0);
             let transparent = self.sheet.as_ref().is_some_and(|s| s.transparent);
             let mut mesh = Mesh::with_texture(tex.id());
             let mut hovered = None;

@@ -251,9 +251,10 @@ fn controls(ui: &mut Ui, run: &RunSummary, wide: bool, cx: &mut Cx<'_>) {
         run.state != RunState::Preparing,
     );
     let paused = run.state == RunState::Paused;
-    button(ui, ICON_SKIP_NEXT, "Step", UiCommand::Step, Control::Step, paused);
     if paused {
         button(ui, ICON_PLAY_ARROW, "Go on", UiCommand::Pause, Control::Go, true);
+        // On the left of all others, so that none of them moves when it comes.
+        button(ui, ICON_SKIP_NEXT, "Step", UiCommand::Step, Control::Step, true);
     } else {
         button(ui, ICON_PAUSE, "Pause", UiCommand::Pause, Control::Pause, run.state == RunState::Training);
     }
