@@ -38,7 +38,9 @@ pub fn number(v: f64) -> String {
 /// `12.3 kimg` of pictures seen.
 pub fn kimg(images: u64) -> String {
     let k = images as f64 / 1000.0;
-    if k < 10.0 {
+    if images == 0 {
+        "0 kimg".into()
+    } else if k < 10.0 {
         format!("{k:.2} kimg")
     } else if k < 100.0 {
         format!("{k:.1} kimg")

@@ -226,6 +226,9 @@ impl Studio {
                 if self.selection.run.as_ref().is_some_and(|dir| self.run(dir).is_none()) {
                     self.selection.run = None;
                 }
+                if self.selection.run.is_none() {
+                    self.selection.run = runs.iter().find(|r| r.state.is_alive()).map(|r| r.dir.clone());
+                }
             }
             Event::RunReadings { dir, readings } => {
                 let live = self.live_mut(dir);

@@ -384,15 +384,13 @@ fn screenshots() {
         let home = tempfile::tempdir().unwrap();
         let folders = Paths::under(home.path());
         // At scale 1.5 a 1920 by 1200 screen has room for 1280 by 800 points.
-        let mut harness = Harness::builder()
-            .with_size(room)
-            .with_pixels_per_point(scale)
-            .with_max_steps(60)
-            .wgpu()
-            .build_eframe(move |_| {
-                let options = Options { picker: Box::new(Person::default()), still: true, remember: false };
-                StudioApp::new(Box::new(ScriptedEngine::new()), folders, options)
-            });
+        let mut harness =
+            Harness::builder().with_size(room).with_pixels_per_point(scale).with_max_steps(60).wgpu().build_eframe(
+                move |_| {
+                    let options = Options { picker: Box::new(Person::default()), still: true, remember: false };
+                    StudioApp::new(Box::new(ScriptedEngine::new()), folders, options)
+                },
+            );
         harness.run_ok();
         if theme == egui::Theme::Light {
             harness.state_mut().act(Action::Ui(UiCommand::Theme));
@@ -408,5 +406,53 @@ fn screenshots() {
             let name = format!("{}-{kind}.png", view.title.to_lowercase());
             harness.render().unwrap().save(folder.join(name)).unwrap();
         }
+        if only.is_empty() || only == "shell" {
+            shell_pictures(&mut harness, &folder, kind);
+        }
     }
+}
+
+/// Menus, dialogs, the palette, panes and toasts.
+fn shell_pictures(harness: &mut Harness<'_, StudioApp>, folder: &std::path::Path, kind: &str) {
+    let shoot = |harness: &mut Harness<'_, StudioApp>, name: &str| {
+        harness.run_ok();
+        harness.run_ok();
+        harness.render().unwrap().save(folder.join(format!("shell-{name}-{kind}.png"))).unwrap();
+    };
+    harness.state_mut().act(Action::Go(ViewId::Home));
+    for (name, command) in [("palette", UiCommand::Palette), ("keys", UiCommand::Keys), ("about", UiCommand::About)] {
+        harness.state_mut().act(Action::Ui(command));
+        shoot(harness, name);
+        harness.key_press(Key::Escape);
+        harness.run_ok();
+    }
+    harness.get_by_label("View").click();
+    shoot(harness, "menu");
+    harness.key_press(Key::Escape);
+    harness.run_ok();
+    harness.state_mut().shell.dialog = super::dialogs::Dialog::Close;
+    shoot(harness, "close");
+    harness.state_mut().shell.dialog = super::dialogs::Dialog::None;
+    for problem in [
+        Problem::usage("Picture copied").info(),
+        Problem::data("12 files cannot be used")
+            .of("/photos/cats")
+            .try_this("They are listed in Data, each with its reason")
+            .warning(),
+        Problem::failed("The disk is full")
+            .of("/runs/nouns")
+            .try_this("Free some space, then go on with the run")
+            .because("ENOSPC"),
+    ] {
+        harness.state_mut().act(Action::Message(problem));
+    }
+    harness.state_mut().act(Action::Go(ViewId::Train));
+    harness.state_mut().act(Action::Beside(ViewId::Explore));
+    shoot(harness, "panes");
+    harness.state_mut().act(Action::Go(ViewId::Log));
+    harness.run_ok();
+    harness.state_mut().act(Action::Ui(UiCommand::ResetLayout));
+    harness.run_ok();
+    harness.get_by_role_and_label(Role::ListItem, "The disk is full").click();
+    shoot(harness, "log");
 }

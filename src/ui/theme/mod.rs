@@ -118,8 +118,9 @@ fn visuals(t: &Tokens) -> Visuals {
         expansion: 0.0,
     };
     v.widgets.noninteractive = widget(t.panel, t.line, t.text);
-    v.widgets.inactive = widget(t.raised, t.line, t.text);
-    v.widgets.hovered = widget(t.hover, t.disabled, t.text);
+    // Buttons stand out from cards and panels; boxes and rails are sunk into them.
+    v.widgets.inactive = WidgetVisuals { weak_bg_fill: t.hover, ..widget(t.canvas, t.line, t.text) };
+    v.widgets.hovered = WidgetVisuals { weak_bg_fill: t.press, ..widget(t.canvas, t.disabled, t.text) };
     v.widgets.active = widget(t.selected, t.accent, t.text);
     v.widgets.open = widget(t.hover, t.line, t.text);
     v.selection = Selection { bg_fill: t.selected, stroke: Stroke::new(1.0, t.accent), ..v.selection };
@@ -137,10 +138,16 @@ fn visuals(t: &Tokens) -> Visuals {
     v.window_stroke = Stroke::new(1.0, t.line);
     v.window_corner_radius = CornerRadius::same(size::RADIUS_CARD);
     v.menu_corner_radius = CornerRadius::same(size::RADIUS_CARD);
-    let shadow = Shadow { offset: [0, 6], blur: 20, spread: 0, color: egui::Color32::from_black_alpha(if t.dark { 110 } else { 40 }) };
+    let shadow = Shadow {
+        offset: [0, 6],
+        blur: 20,
+        spread: 0,
+        color: egui::Color32::from_black_alpha(if t.dark { 110 } else { 40 }),
+    };
     v.window_shadow = shadow;
     v.popup_shadow = shadow;
     v.slider_trailing_fill = true;
+    v.handle_shape = egui::style::HandleShape::Rect { aspect_ratio: 0.4 };
     v.button_frame = true;
     v.striped = false;
     v.indent_has_left_vline = false;

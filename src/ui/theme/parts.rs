@@ -2,8 +2,8 @@
 
 use egui::text::{LayoutJob, TextFormat};
 use egui::{
-    Align, Button, Color32, CornerRadius, FontFamily, FontId, Frame, InnerResponse, Margin, Response, RichText,
-    Role, Sense, Stroke, Ui, WidgetInfo, WidgetText, vec2,
+    Align, Button, Color32, CornerRadius, FontFamily, FontId, Frame, InnerResponse, Margin, Response, RichText, Role,
+    Sense, Stroke, Ui, WidgetInfo, WidgetText, vec2,
 };
 pub use egui_material_icons::MaterialIcon as Icon;
 
@@ -217,12 +217,28 @@ fn heading(ui: &mut Ui, text: &str, size: f32) -> Response {
 pub fn badge(ui: &mut Ui, tone: Tone, text: &str) -> Response {
     let t = tokens(ui);
     let colour = tone.colour(t);
-    Frame::new()
-        .fill(colour.gamma_multiply(0.14))
-        .corner_radius(CornerRadius::same(size::RADIUS))
-        .inner_margin(Margin::symmetric(6, 1))
-        .show(ui, |ui| ui.label(RichText::new(text).size(size::SMALL).color(colour)))
-        .inner
+    let galley = ui.painter().layout_no_wrap(text.to_owned(), FontId::proportional(size::SMALL), colour);
+    let (rect, response) = ui.allocate_exact_size(galley.size() + vec2(12.0, 4.0), Sense::hover());
+    ui.painter().rect_filled(rect, CornerRadius::same(size::RADIUS), colour.gamma_multiply(0.14));
+    ui.painter().galley(rect.center() - galley.size() / 2.0, galley, colour);
+    name(&response, Role::Label, text);
+    response
+}
+
+/// A one-line text field of control height; `label` is its name.
+pub fn text_field(ui: &mut Ui, text: &mut String, hint: &str, width: f32, label: &str) -> Response {
+    let field = egui::TextEdit::singleline(text)
+        .hint_text(hint)
+        .desired_width(width)
+        .min_size(vec2(0.0, size::CONTROL))
+        .align(egui::Align2::LEFT_CENTER);
+    let response = ui.add(field);
+    let enabled = response.enabled();
+    response.widget_info(|| WidgetInfo {
+        label: Some(label.into()),
+        ..WidgetInfo::text_edit(enabled, "", text.as_str(), hint)
+    });
+    response
 }
 
 /// An icon in a colour, not clickable; `label` says what it means.
@@ -290,15 +306,7 @@ pub fn page<R>(ui: &mut Ui, id: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
     egui::ScrollArea::vertical()
         .id_salt(id)
         .auto_shrink(false)
-        .show(ui, |ui| {
-            Frame::new()
-                .inner_margin(Margin::same(size::XL as i8))
-                .show(ui, |ui| {
-                    ui.set_min_width(ui.available_width());
-                    add(ui)
-                })
-                .inner
-        })
+        .show(ui, |ui| Frame::new().inner_margin(Margin::same(size::XL as i8)).show(ui, add).inner)
         .inner
 }
 

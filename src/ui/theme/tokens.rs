@@ -19,6 +19,8 @@ pub struct Tokens {
     pub raised: Color32,
     /// A raised thing under the pointer.
     pub hover: Color32,
+    /// A button under the pointer.
+    pub press: Color32,
     /// Lines between things and around fields.
     pub line: Color32,
     /// Text.
@@ -59,6 +61,7 @@ pub static DARK: Tokens = Tokens {
     panel: hex(0x1B1D21),
     raised: hex(0x24272C),
     hover: hex(0x2C3036),
+    press: hex(0x363B43),
     line: hex(0x32363D),
     text: hex(0xE6E8EB),
     weak: hex(0x9AA0A9),
@@ -89,6 +92,7 @@ pub static LIGHT: Tokens = Tokens {
     panel: hex(0xF6F7F9),
     raised: hex(0xFFFFFF),
     hover: hex(0xEDEFF3),
+    press: hex(0xE1E4EA),
     line: hex(0xD5D8DE),
     text: hex(0x1B1E23),
     weak: hex(0x5C636E),

@@ -1,6 +1,6 @@
 //! Every message of the studio and its runs: filter, read, copy.
 
-use egui::{Button, RichText, Role, ScrollArea, TextEdit, WidgetInfo, vec2};
+use egui::{Button, RichText, Role, ScrollArea, WidgetInfo, vec2};
 use egui_material_icons::icons::{ICON_CONTENT_COPY, ICON_ERROR, ICON_INFO, ICON_NOTES, ICON_WARNING};
 use serde::{Deserialize, Serialize};
 
@@ -60,12 +60,7 @@ impl LogView {
             }
         });
         theme::name(&combo.response, Role::ComboBox, "Messages of");
-        let field = ui.add(TextEdit::singleline(&mut self.shown.text).hint_text("Find").desired_width(180.0));
-        let text = self.shown.text.clone();
-        field.widget_info(|| WidgetInfo {
-            label: Some("Find in messages".into()),
-            ..WidgetInfo::text_edit(true, "", &text, "Find")
-        });
+        theme::text_field(ui, &mut self.shown.text, "Find", 180.0, "Find in messages");
         ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
             let rows = self.rows(cx.studio);
             ui.add_enabled_ui(!rows.is_empty(), |ui| {

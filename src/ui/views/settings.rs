@@ -1,6 +1,6 @@
 //! Settings of the studio: a table of rows, each with help and a way back to its default.
 
-use egui::{Align, Grid, Layout, RichText, Role, Slider, TextEdit, Ui, WidgetInfo};
+use egui::{Align, Grid, Layout, RichText, Role, Slider, Ui, WidgetInfo};
 use egui_material_icons::icons::{
     ICON_CANCEL, ICON_CHECK_CIRCLE, ICON_FOLDER_OPEN, ICON_REFRESH, ICON_RESTART_ALT, ICON_SETTINGS_BACKUP_RESTORE,
 };
@@ -141,12 +141,7 @@ pub static ROWS: [Row; 15] = [
         theme_slider(&slider, "Columns of a grid", f64::from(s.export.columns));
     }),
     row!("pattern", "File names", Export, export.pattern, "{model}, {seed}, {n} and {date} are filled in", |ui, s| {
-        let field = ui.add(TextEdit::singleline(&mut s.export.pattern).desired_width(220.0));
-        let text = s.export.pattern.clone();
-        field.widget_info(|| WidgetInfo {
-            label: Some("File names".into()),
-            ..WidgetInfo::text_edit(true, "", &text, "")
-        });
+        theme::text_field(ui, &mut s.export.pattern, "{model}-{seed}", 220.0, "File names");
     }),
     row!("out", "Export to", Export, export.out, "The folder that Export proposes", |_, _| {}),
     row!(
@@ -169,6 +164,8 @@ fn theme_slider(response: &egui::Response, label: &str, value: f64) {
     response.widget_info(|| WidgetInfo { label: Some(label.into()), ..WidgetInfo::slider(true, value, label) });
 }
 
+/// Wider than this the page does not grow.
+const WIDEST: f32 = 960.0;
 /// Purpose of the dialog that chooses the export folder.
 const EXPORT_FOLDER: &str = "export folder";
 
@@ -224,7 +221,7 @@ fn devices(ui: &mut Ui, cx: &mut Cx<'_>, settings: &mut Settings) {
     let text = if best.is_empty() {
         "The fastest usable device".into()
     } else {
-        format!("The fastest usable device ({best})")
+        format!("The fastest usable device, now {best}")
     };
     device_choice(ui, settings, "", &text, true);
     for device in &cx.studio.devices {
@@ -306,7 +303,7 @@ impl View for SettingsView {
         use strum::IntoEnumIterator;
         let mut settings = cx.studio.settings.clone();
         theme::page(ui, "settings", |ui| {
-            ui.set_max_width(880.0);
+            ui.set_max_width(ui.available_width().min(WIDEST));
             ui.horizontal(|ui| {
                 theme::title(ui, "Settings");
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {

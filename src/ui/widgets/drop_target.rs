@@ -8,7 +8,7 @@
 
 use std::path::PathBuf;
 
-use egui::{CornerRadius, Frame, Key, Margin, RichText, Role, Stroke, TextEdit, Ui, WidgetInfo};
+use egui::{CornerRadius, Frame, Key, Margin, RichText, Role, Stroke, Ui};
 use egui_material_icons::icons::{ICON_FILE_OPEN, ICON_FOLDER_OPEN, ICON_UPLOAD_FILE};
 
 use crate::ui::action::PickKind;
@@ -62,15 +62,19 @@ pub fn drop_target(
 
 /// The two buttons that open a dialog, side by side in the middle.
 pub fn choose_buttons(ui: &mut Ui, cx: &mut Cx<'_>, view: ViewId) {
+    use egui::{Align, Layout};
+    // Columns stretch what is in them; these two shall meet in the middle instead.
     ui.columns(2, |columns| {
-        columns[0].with_layout(egui::Layout::right_to_left(egui::Align::Min), |ui| {
+        columns[0].with_layout(Layout::right_to_left(Align::Min), |ui| {
             if theme::button(ui, Some(ICON_FOLDER_OPEN), "Choose folder…").clicked() {
                 cx.pick(view, PURPOSE, PickKind::Folder, "Choose a folder of pictures", &[]);
             }
         });
-        if theme::button(&mut columns[1], Some(ICON_FILE_OPEN), "Choose files…").clicked() {
-            cx.pick(view, PURPOSE, PickKind::Files, "Choose pictures, an archive or a model", &[]);
-        }
+        columns[1].with_layout(Layout::left_to_right(Align::Min), |ui| {
+            if theme::button(ui, Some(ICON_FILE_OPEN), "Choose files…").clicked() {
+                cx.pick(view, PURPOSE, PickKind::Files, "Choose pictures, an archive or a model", &[]);
+            }
+        });
     });
 }
 
@@ -79,16 +83,7 @@ pub fn path_field(ui: &mut Ui, state: &mut DropState) -> Option<PathBuf> {
     let mut go = false;
     ui.horizontal(|ui| {
         let room = (ui.available_width() - 64.0).max(80.0);
-        let field = TextEdit::singleline(&mut state.text)
-            .hint_text("or paste a path")
-            .desired_width(room)
-            .margin(Margin::symmetric(size::S as i8, 6));
-        let response = ui.add(field);
-        let (enabled, text) = (response.enabled(), state.text.clone());
-        response.widget_info(|| WidgetInfo {
-            label: Some("Path".into()),
-            ..WidgetInfo::text_edit(enabled, "", &text, "or paste a path")
-        });
+        let response = theme::text_field(ui, &mut state.text, "or paste a path", room, "Path");
         go = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
         ui.add_enabled_ui(!state.text.trim().is_empty(), |ui| {
             let open = theme::button(ui, None, "Open");

@@ -20,6 +20,8 @@ use walk::Walk;
 const RECENT: usize = 5;
 /// Below this width the doors stand under each other.
 const NARROW: f32 = 760.0;
+/// Wider than this the doors do not grow.
+const WIDEST: f32 = 1440.0;
 
 /// The view.
 #[derive(Default)]
@@ -63,12 +65,9 @@ impl HomeView {
         }
         ui.spacing_mut().item_spacing.x = size::L;
         ui.columns(3, |columns| {
-            for column in columns.iter_mut() {
-                column.spacing_mut().item_spacing.x = size::S;
-            }
-            self.explore_door(&mut columns[0], cx);
-            self.train_door(&mut columns[1], cx);
-            self.continue_door(&mut columns[2], cx);
+            ragged(&mut columns[0], |ui| self.explore_door(ui, cx));
+            ragged(&mut columns[1], |ui| self.train_door(ui, cx));
+            ragged(&mut columns[2], |ui| self.continue_door(ui, cx));
         });
     }
 
@@ -79,11 +78,19 @@ impl HomeView {
             recent_data(ui, cx);
         } else {
             ui.columns(2, |columns| {
-                recent_runs(&mut columns[0], cx);
-                recent_data(&mut columns[1], cx);
+                ragged(&mut columns[0], |ui| recent_runs(ui, cx));
+                ragged(&mut columns[1], |ui| recent_data(ui, cx));
             });
         }
     }
+}
+
+/// egui's columns stretch text and buttons to their width; here they keep their own.
+fn ragged(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| {
+        ui.spacing_mut().item_spacing.x = size::S;
+        add(ui);
+    });
 }
 
 fn recent_runs(ui: &mut Ui, cx: &mut Cx<'_>) {
@@ -97,6 +104,7 @@ fn recent_runs(ui: &mut Ui, cx: &mut Cx<'_>) {
         return;
     }
     let t = theme::tokens(ui);
+    ui.spacing_mut().item_spacing.y = 0.0;
     for run in cx.studio.runs.iter().take(RECENT) {
         let (icon, colour) = status::state_icon(run.state, t);
         let detail = format!("{} · {}", format::kimg(run.progress.images), format::ago(run.created));
@@ -128,6 +136,7 @@ fn recent_data(ui: &mut Ui, cx: &mut Cx<'_>) {
             rows.push((source.into(), what.into()));
         }
     }
+    ui.spacing_mut().item_spacing.y = 0.0;
     for (source, detail) in rows {
         let name = format::shortened(source.rsplit(['/', '\\']).next().unwrap_or(&source), 48);
         if list_row(ui, ICON_DATASET, t.weak, &name, &detail, &format!("Data set {name}")) {
@@ -164,7 +173,7 @@ impl View for HomeView {
     fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         self.ask(cx);
         theme::page(ui, "home", |ui| {
-            ui.set_max_width(1280.0);
+            ui.set_max_width(ui.available_width().min(WIDEST));
             ui.label(RichText::new("What would you like to make?").size(size::HOME));
             ui.add_space(size::S);
             self.doors(ui, cx);
