@@ -13,6 +13,9 @@ use super::keymap;
 use super::theme::{self, size};
 use super::views::{VIEWS, ViewId, ViewSpec};
 
+/// Width of an open menu.
+const MENU_WIDTH: f32 = 260.0;
+
 /// Menus, the palette's button and the theme's.
 pub(super) fn menu_bar(ui: &mut Ui, shell: &mut Shell) {
     let t = theme::tokens(ui);
@@ -43,11 +46,11 @@ pub(super) fn menu_bar(ui: &mut Ui, shell: &mut Shell) {
 
 fn menu_button(ui: &mut Ui, shell: &mut Shell, menu: Menu) {
     ui.menu_button(menu.title(), |ui| {
-        ui.set_min_width(220.0);
+        ui.set_width(MENU_WIDTH);
         ui.spacing_mut().item_spacing.y = 0.0;
         if menu == Menu::View {
             for view in &VIEWS {
-                let keys = ui.ctx().format_shortcut(&keymap::view_shortcut(view.id));
+                let keys = keymap::spelled(ui.ctx(), &keymap::view_shortcut(view.id));
                 if item(ui, true, view.title, &keys, view.tooltip) {
                     shell.actions.push(Action::Go(view.id));
                 }
@@ -123,7 +126,7 @@ fn rail_button(ui: &mut Ui, shell: &mut Shell, view: &ViewSpec) {
         painter.rect_stroke(inner, size::RADIUS, Stroke::new(2.0, t.accent), egui::StrokeKind::Inside);
     }
     response.widget_info(|| WidgetInfo::selected(Role::Tab, true, active, view.title));
-    let keys = ui.ctx().format_shortcut(&keymap::view_shortcut(view.id));
+    let keys = keymap::spelled(ui.ctx(), &keymap::view_shortcut(view.id));
     if response.on_hover_text(format!("{} ({keys})", view.tooltip)).clicked() {
         shell.actions.push(Action::Go(view.id));
     }

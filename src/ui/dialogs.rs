@@ -1,6 +1,6 @@
 //! The few dialogs: keys of a view, about, and what happens to runs when the window closes.
 
-use egui::{Context, Grid, Id, Modal, RichText, ScrollArea, Ui, ViewportCommand};
+use egui::{Context, Grid, RichText, ScrollArea, Ui, ViewportCommand};
 use strum::IntoEnumIterator;
 
 use super::action::Action;
@@ -28,6 +28,9 @@ pub enum Dialog {
     Stopping,
 }
 
+/// Height of a line in lists that are only read.
+const LINE: f32 = 20.0;
+
 /// What the studio is built on and whom to thank: name, licence, address.
 const THANKS: [(&str, &str, &str); 7] = [
     ("Twemoji pictures by Twitter, Inc and other contributors", "CC BY 4.0", "https://github.com/jdecked/twemoji"),
@@ -52,7 +55,7 @@ pub(super) fn show(ctx: &Context, app: &mut StudioApp) {
 
 fn keys(ctx: &Context, app: &mut StudioApp) {
     let view = &app.views[app.active() as usize];
-    let shown = Modal::new(Id::unique("keys")).show(ctx, |ui| {
+    let shown = theme::dialog(ctx, "keys").show(ctx, |ui| {
         ui.set_width(460.0);
         theme::title(ui, &format!("Keys of {}", app.active().title()));
         ScrollArea::vertical().max_height((ctx.content_rect().height() - 200.0).max(160.0)).show(ui, |ui| {
@@ -75,14 +78,14 @@ fn key_table(ui: &mut Ui, view: &dyn View) {
     };
     if !own.is_empty() {
         theme::section(ui, "In this view");
-        Grid::new("own keys").num_columns(2).min_col_width(140.0).show(ui, |ui| {
+        Grid::new("own keys").num_columns(2).min_col_width(140.0).min_row_height(LINE).spacing([size::L, size::XS]).show(ui, |ui| {
             own.iter().for_each(|k| row(ui, k.keys, k.does));
         });
     }
     theme::section(ui, "Everywhere");
-    Grid::new("keys everywhere").num_columns(2).min_col_width(140.0).show(ui, |ui| {
+    Grid::new("keys everywhere").num_columns(2).min_col_width(140.0).min_row_height(LINE).spacing([size::L, size::XS]).show(ui, |ui| {
         for view in &VIEWS {
-            let keys = ui.ctx().format_shortcut(&keymap::view_shortcut(view.id));
+            let keys = keymap::spelled(ui.ctx(), &keymap::view_shortcut(view.id));
             row(ui, &keys, &format!("Show {}", view.title));
         }
         for command in UiCommand::iter() {
@@ -96,13 +99,14 @@ fn key_table(ui: &mut Ui, view: &dyn View) {
 }
 
 fn about(ctx: &Context, shell: &mut Shell) {
-    let shown = Modal::new(Id::unique("about")).show(ctx, |ui| {
+    let shown = theme::dialog(ctx, "about").show(ctx, |ui| {
         ui.set_width(460.0);
         theme::title(ui, "Latent Studio");
         theme::weak(ui, format!("Version {}", env!("CARGO_PKG_VERSION")));
         ui.add(egui::Label::new("Trains GANs and VAEs on your own pictures and explores what they learned.").wrap());
         ui.add(egui::Label::new("Licensed under MIT or Apache 2.0, as you like.").wrap());
         theme::section(ui, "Built on");
+        ui.spacing_mut().interact_size.y = LINE;
         for (what, licence, address) in THANKS {
             ui.horizontal(|ui| {
                 ui.hyperlink_to(what, address).on_hover_text(address);
@@ -157,8 +161,8 @@ fn close(ctx: &Context, shell: &mut Shell) {
     let alive: Vec<String> = shell.studio.runs.iter().filter(|r| r.state.is_alive()).map(|r| r.name.clone()).collect();
     let queued = shell.studio.busy_runs().count() - alive.len();
     let mut answer = None;
-    let shown = Modal::new(Id::unique("close")).show(ctx, |ui| {
-        ui.set_width(420.0);
+    let shown = theme::dialog(ctx, "close").show(ctx, |ui| {
+        ui.set_width(460.0);
         theme::title(ui, "A run is still on");
         let text = format!("{} can go on without the window; the next start finds it again.", alive.join(", "));
         ui.add(egui::Label::new(text).wrap());
@@ -194,7 +198,7 @@ fn stopping(ctx: &Context, shell: &mut Shell) {
         return shell.close_now(ctx);
     }
     let mut now = false;
-    let shown = Modal::new(Id::unique("stopping")).show(ctx, |ui| {
+    let shown = theme::dialog(ctx, "stopping").show(ctx, |ui| {
         ui.set_width(380.0);
         theme::title(ui, "Saving a checkpoint…");
         ui.add(egui::Label::new("The window closes once the run has saved its state.").wrap());

@@ -50,7 +50,15 @@ pub fn take(ctx: &Context) -> Vec<Bound> {
 
 /// How the first key of a command is written, or nothing.
 pub fn written(ctx: &Context, command: UiCommand) -> String {
-    command.shortcuts(ctx.os()).first().map_or(String::new(), |s| ctx.format_shortcut(s))
+    command.shortcuts(ctx.os()).first().map_or(String::new(), |s| spelled(ctx, s))
+}
+
+/// How keys are written: signs as signs.
+pub fn spelled(ctx: &Context, shortcut: &KeyboardShortcut) -> String {
+    let text = ctx.format_shortcut(shortcut);
+    let signs =
+        [("Backslash", "\\"), ("Questionmark", "?"), ("Plus", "+"), ("Minus", "−"), ("Comma", ","), ("Period", ".")];
+    signs.iter().find_map(|(word, sign)| text.strip_suffix(word).map(|head| format!("{head}{sign}"))).unwrap_or(text)
 }
 
 #[cfg(test)]

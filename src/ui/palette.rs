@@ -124,6 +124,8 @@ impl Palette {
             let field = TextEdit::singleline(&mut self.query)
                 .hint_text("Find a command, view, model, run or setting")
                 .frame(Frame::NONE)
+                .min_size(vec2(0.0, size::CONTROL))
+                .align(Align2::LEFT_CENTER)
                 .desired_width(f32::INFINITY);
             let response = ui.add(field);
             let query = self.query.clone();
@@ -186,7 +188,7 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
             icon: v.icon,
             text: v.title.into(),
             detail: "View".into(),
-            keys: ctx.format_shortcut(&keymap::view_shortcut(v.id)),
+            keys: keymap::spelled(ctx, &keymap::view_shortcut(v.id)),
             action: Action::Go(v.id),
         })
         .collect();

@@ -248,6 +248,18 @@ pub fn icon(ui: &mut Ui, icon: Icon, font: f32, colour: Color32, label: &str) ->
     if label.is_empty() { response } else { response.on_hover_text(label) }
 }
 
+/// A dialog over the whole window, with room inside.
+pub fn dialog(ctx: &egui::Context, id: &str) -> egui::Modal {
+    let t = super::tokens_of(ctx);
+    let frame = Frame::new()
+        .fill(t.raised)
+        .stroke(Stroke::new(1.0, t.line))
+        .corner_radius(CornerRadius::same(size::RADIUS_CARD))
+        .shadow(ctx.global_style().visuals.window_shadow)
+        .inner_margin(Margin::same(size::XL as i8));
+    egui::Modal::new(egui::Id::unique(("dialog", id))).frame(frame)
+}
+
 /// A card: raised, rounded, with room inside.
 pub fn card<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> InnerResponse<R> {
     let t = tokens(ui);
