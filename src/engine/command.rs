@@ -34,6 +34,7 @@ pub struct GenerateRequest {
 
 /// What a client asks.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
 pub enum Command {
     /// Look through a source of pictures. → `Job`, `Surveyed`.
     Survey { job: JobId, source: String },
@@ -46,9 +47,9 @@ pub enum Command {
     /// Name pictures of a data set again that are known to the library. → `DataSets`.
     ListData,
 
-    /// Begin a run (or queue it when one is on). → `RunAdded`, then `Run…`.
+    /// Begin a run (or queue it when one is on). → `Run`.
     StartRun { recipe: Box<Recipe>, from: Option<ModelRef>, device: String },
-    /// Go on with a run folder; more kimg if given. → `RunState`.
+    /// Go on with a run folder, up to so many kimg in all if given. → `Run`.
     ResumeRun { dir: PathBuf, kimg: Option<f64>, device: String },
     /// Do something to a run.
     ControlRun { dir: PathBuf, control: Control },

@@ -17,6 +17,7 @@ use crate::train::report::{Preview, RunSummary};
 
 /// What a dropped or pasted path is.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
 pub enum Inspected {
     /// A source of pictures to train on.
     Source { source: String },
@@ -49,6 +50,7 @@ pub struct DeviceReport {
 
 /// What the engine tells.
 #[derive(Clone, Debug)]
+#[allow(missing_docs)]
 pub enum Event {
     /// A job goes on. `total` 0: unknown.
     Job { job: JobId, title: String, done: u64, total: u64 },

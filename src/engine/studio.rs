@@ -395,6 +395,10 @@ impl RunBook for LibraryBook {
         self.library.push(None, move |gallery| gallery.forget_run(&dir));
     }
 
+    fn hash_of(&self, model: &str) -> Option<String> {
+        self.cx.models().into_iter().find(|m| m.model == model).map(|m| m.hash)
+    }
+
     fn discard(&self, dir: &Path) -> Result<()> {
         discard::discard(dir, &self.cx.paths)
     }

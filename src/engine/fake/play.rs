@@ -60,7 +60,7 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
         }
         Command::ResumeRun { dir, kimg, .. } => change(script, &dir, |run| {
             if let Some(kimg) = kimg {
-                run.recipe.run.kimg += kimg;
+                run.recipe.run.kimg = kimg;
                 run.progress.target = (run.recipe.run.kimg * 1000.0) as u64;
             }
             run.state = RunState::Training;

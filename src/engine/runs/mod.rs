@@ -19,7 +19,7 @@ use super::{Control, Event, RunState, RunSummary};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::models::info::ModelRef;
-use crate::recipe::Recipe;
+use crate::recipe::{Parent, Recipe};
 use crate::train::folder::RunFolder;
 use crate::train::preview;
 use awake::Awake;
@@ -41,7 +41,7 @@ const STUBBORN: Duration = Duration::from_secs(15);
 pub enum Ask {
     /// Begin a run.
     Start { recipe: Box<Recipe>, from: Option<ModelRef>, device: String },
-    /// Go on with a run; for so many thousand pictures more.
+    /// Go on with a run; up to so many thousand pictures, if given.
     Resume { dir: PathBuf, kimg: Option<f64>, device: String },
     /// Do something to a run.
     Control { dir: PathBuf, control: Control },
@@ -69,6 +69,9 @@ pub trait RunBook: Send {
 
     /// A run was deleted.
     fn forget(&self, dir: &Path);
+
+    /// Hash of a model's weights, if it is known.
+    fn hash_of(&self, model: &str) -> Option<String>;
 
     /// Moves a run's folder to the trash.
     ///
@@ -260,7 +263,12 @@ impl Manager {
     fn start(&mut self, recipe: &Recipe, from: Option<&str>, device: String) -> Result<()> {
         recipe.validate()?;
         let dir = self.free_folder(recipe);
-        RunFolder::create(&dir, recipe, from, &device)?;
+        let mut recipe = recipe.clone();
+        if let (Some(model), None) = (from, &recipe.parent) {
+            let hash = self.setup.book.hash_of(model).unwrap_or_default();
+            recipe.parent = Some(Parent { model: model.into(), hash });
+        }
+        RunFolder::create(&dir, &recipe, from, &device)?;
         let run = Tracked::open(&dir)?;
         self.runs.insert(0, run);
         self.begin_or_queue(Waiting { dir, device, kimg: None })
@@ -285,8 +293,6 @@ impl Manager {
         if run.is_alive() {
             return Err(Problem::usage("This run is on already").of(&run.summary().name));
         }
-        let images = run.summary().checkpoints.last().map_or(0, |c| c.images);
-        let kimg = kimg.map(|more| images as f64 / 1000.0 + more);
         let device = if device.is_empty() { run.folder().file()?.device } else { device };
         self.begin_or_queue(Waiting { dir: dir.into(), device, kimg })
     }

@@ -60,8 +60,7 @@ impl Tracked {
         let summary = folder.summary()?;
         let worker = if summary.state.is_alive() { Worker::Another } else { Worker::Nobody };
         // What was told before this engine began is read when a client asks for it, not told again.
-        let (events, offset) = folder.telemetry_from(0);
-        let told = last_images(&events).unwrap_or(0);
+        let (offset, told) = end_of_telemetry(&dir.join("telemetry.jsonl"));
         let status = folder.status();
         Ok(Self { folder, summary, worker, offset, told, status, counted: Instant::now() })
     }
@@ -368,10 +367,45 @@ impl Tracked {
     }
 }
 
-fn last_images(events: &[RunEvent]) -> Option<u64> {
-    events.iter().rev().find_map(|e| match e {
+/// Where the whole lines of a run's telemetry end, and the pictures seen by then; only its end is read.
+fn end_of_telemetry(path: &Path) -> (u64, u64) {
+    use std::io::{Read, Seek, SeekFrom};
+    const WINDOW: u64 = 256 << 10;
+    let Ok(mut file) = std::fs::File::open(path) else { return (0, 0) };
+    let length = file.metadata().map_or(0, |m| m.len());
+    let start = length.saturating_sub(WINDOW);
+    let mut bytes = Vec::new();
+    if file.seek(SeekFrom::Start(start)).is_err() || file.take(WINDOW).read_to_end(&mut bytes).is_err() {
+        return (0, 0);
+    }
+    let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
+    let images = bytes[..whole].rsplit(|&b| b == b'\n').find_map(|line| match serde_json::from_slice(line).ok()? {
         RunEvent::Reading(r) => Some(r.images),
-        RunEvent::Started { images, .. } | RunEvent::Rewound { images } => Some(*images),
+        RunEvent::Started { images, .. } | RunEvent::Rewound { images } => Some(images),
         _ => None,
-    })
+    });
+    (start + whole as u64, images.unwrap_or(0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_telemetry_is_found_without_reading_all_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("telemetry.jsonl");
+        assert_eq!(end_of_telemetry(&path), (0, 0));
+        let mut text = String::new();
+        for images in 0..5000 {
+            let reading = Reading { step: 1, images, seconds: 0.5, values: vec![("loss".into(), 0.25)] };
+            text += &serde_json::to_string(&RunEvent::Reading(reading)).unwrap();
+            text.push('\n');
+        }
+        let whole = text.len() as u64;
+        assert!(whole > 256 << 10);
+        text += "{\"event\":\"read";
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(end_of_telemetry(&path), (whole, 4999));
+    }
 }

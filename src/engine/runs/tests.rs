@@ -23,6 +23,9 @@ impl RunBook for Book {
     fn forget(&self, dir: &Path) {
         self.0.lock().retain(|d| d != dir);
     }
+    fn hash_of(&self, model: &str) -> Option<String> {
+        Some(format!("hash of {model}"))
+    }
     fn discard(&self, dir: &Path) -> Result<()> {
         std::fs::remove_dir_all(dir).map_err(|e| Problem::io("gone", dir, &e))
     }
@@ -172,9 +175,10 @@ fn a_run_is_followed_controlled_edited_stopped_and_resumed() {
         _ => None,
     });
     assert!(count >= 5 && edits == 1, "{count} {edits}");
+    let further = run.progress.images as f64 / 1000.0 + 0.2;
     loop {
         // Its thread may need a moment more to be gone.
-        s.runs.ask(Ask::Resume { dir: dir.clone(), kimg: Some(0.2), device: String::new() });
+        s.runs.ask(Ask::Resume { dir: dir.clone(), kimg: Some(further), device: String::new() });
         let went = s.until("resumed", |e| match e {
             Event::Run(r) if r.state.is_alive() => Some(true),
             Event::Message(_) => Some(false),
@@ -320,6 +324,21 @@ fn a_rewound_run_is_told_anew() {
     let readings =
         s.until("the reload", |e| if let Event::RunLoaded { readings, .. } = e { Some(readings.len()) } else { None });
     assert_eq!(readings, 1);
+    s.runs.finish();
+}
+
+#[test]
+fn a_child_names_its_parent() {
+    let mut s = studio(player());
+    let recipe = Box::new(Recipe { name: "child".into(), ..Recipe::default() });
+    s.runs.ask(Ask::Start { recipe, from: Some("nouns-gan".into()), device: "cpu".into() });
+    let run = s.until_state("child", RunState::Training);
+    let parent = run.recipe.parent.unwrap();
+    assert_eq!((parent.model.as_str(), parent.hash.as_str()), ("nouns-gan", "hash of nouns-gan"));
+    let folder = RunFolder::open(&run.dir).unwrap();
+    assert_eq!(folder.file().unwrap().from.as_deref(), Some("nouns-gan"));
+    s.runs.ask(Ask::Control { dir: run.dir, control: Control::Stop });
+    s.until_state("child", RunState::Finished);
     s.runs.finish();
 }
 
