@@ -1,5 +1,7 @@
 //! The right: how pictures are prepared, what comes of one of them, and what there is in all.
 
+use std::time::{Duration, Instant};
+
 use egui::{Grid, RichText, Sense, Ui, vec2};
 use egui_material_icons::icons::ICON_ARROW_FORWARD;
 
@@ -15,12 +17,16 @@ use crate::ui::theme::{self, size};
 use crate::ui::views::{Cx, View, ViewId};
 use crate::ui::widgets::form::FormOptions;
 
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
+
 /// One picture before and after preparation; follows the pointer.
 #[derive(Debug, Default)]
 pub(super) struct Preview {
     wanted: Option<u32>,
     /// What was asked and is not answered.
     asked: Option<(u32, DataRecipe)>,
+    asked_at: Option<Instant>,
     /// What is shown.
     shown: Option<(u32, DataRecipe)>,
     arrived: Option<(Picture, Picture, Vec<Picture>)>,
@@ -62,13 +68,15 @@ impl Preview {
     /// Asks for what is wanted if nothing else is on its way: at most one at a time, the newest wish next.
     fn ask(&mut self, data: &DataRecipe, cx: &mut Cx<'_>) {
         let Some(place) = self.wanted else { return };
-        if self.asked.is_some() {
+        // A picture that cannot be prepared is never answered: after a while the next wish counts.
+        if self.asked.is_some() && self.asked_at.is_some_and(|at| at.elapsed() < PATIENCE) {
             return;
         }
         // Names of pictures that are left out change nothing here.
         let data = DataRecipe { exclude: Vec::new(), ..data.clone() };
         let wanted = Some((place, data));
-        if self.shown != wanted {
+        if self.shown != wanted && self.asked != wanted {
+            self.asked_at = Some(Instant::now());
             if let Some((index, data)) = wanted.clone() {
                 cx.send(Command::PreviewPreparation { data, index, augment: true });
             }

@@ -69,19 +69,19 @@ impl Curves {
         let flags = flags(cx.studio.live.get(&run.dir));
         let half = ((ui.available_height() - theme::size::S) / 2.0).max(110.0);
         let mut asked = None;
-        for place in 0..2 {
-            let lines = lines(&runs, shown[place], cx.studio, t);
-            let mut choice = shown[place];
+        for (place, kind) in shown.into_iter().enumerate() {
+            let lines = lines(&runs, kind, cx.studio, t);
+            let mut choice = kind;
             let mut head = |ui: &mut Ui| choose(ui, place, &mut choice, &kinds);
             ui.allocate_ui(egui::vec2(ui.available_width(), half), |ui| {
                 ui.set_min_height(half);
                 let (chart, settings, cursor) = (&mut self.charts[place], &self.settings, &mut self.cursor);
-                let title = title(shown[place], place);
+                let title = title(kind, place);
                 if let Some(export) = chart.show(ui, &title, Some(&mut head), &lines, &flags, settings, cursor) {
                     asked = Some((place, export));
                 }
             });
-            if choice != shown[place] {
+            if choice != kind {
                 self.chosen[place] = Some(choice);
             }
         }

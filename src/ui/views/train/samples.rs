@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use egui::epaint::Mesh;
 use egui::{
@@ -20,6 +21,8 @@ use crate::ui::views::{Cx, ViewId};
 
 /// Gap between pictures, in points.
 const GAP: f32 = 2.0;
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// Height of the KL bars, in points.
 const KL: f32 = 72.0;
 
@@ -45,6 +48,7 @@ pub(super) struct Samples {
     at: Option<u64>,
     /// Asked for and not answered.
     asked: Option<(PathBuf, u64)>,
+    asked_at: Option<Instant>,
     /// Shown until what is wanted arrives, so that nothing jumps.
     last: Option<(PathBuf, Arc<Preview>)>,
     /// The picture that is shown alone.
@@ -118,9 +122,14 @@ impl Samples {
             None => live.preview.clone(),
             Some(images) => [&live.past, &live.preview].into_iter().flatten().find(|p| p.images == images).cloned(),
         };
-        if let (None, Some(images), None) = (&found, wanted, &self.asked) {
-            self.asked = Some((dir.to_path_buf(), images));
-            cx.send(Command::LoadPreview { dir: dir.to_path_buf(), images });
+        // One at a time, so that dragging the slider does not flood the engine; what is gone is never answered.
+        let waits = self.asked.is_some() && self.asked_at.is_some_and(|at| at.elapsed() < PATIENCE);
+        if let (None, Some(images), false) = (&found, wanted, waits) {
+            let ask = (dir.to_path_buf(), images);
+            if self.asked.as_ref() != Some(&ask) {
+                cx.send(Command::LoadPreview { dir: dir.to_path_buf(), images });
+                (self.asked, self.asked_at) = (Some(ask), Some(Instant::now()));
+            }
         }
         if let Some(found) = found {
             self.last = Some((dir.to_path_buf(), found));
@@ -250,7 +259,7 @@ impl Samples {
             Mode::Difference => format!("Difference {}", i + 1),
             Mode::Reconstructions => {
                 let n = i / (2 * columns) * columns + i % columns + 1;
-                if i / columns % 2 == 0 { format!("Input {n}") } else { format!("Reconstruction {n}") }
+                if (i / columns).is_multiple_of(2) { format!("Input {n}") } else { format!("Reconstruction {n}") }
             }
         }
     }

@@ -46,10 +46,13 @@ impl TrainView {
                     let why = obstacle.as_ref().map(ToString::to_string).unwrap_or_default();
                     start = button.on_disabled_hover_text(why).clicked();
                 });
-                let preset = estimate::nearest_preset(&self.recipe).unwrap_or(self.preset);
-                let device = self.device(cx);
-                let time = estimate::seconds(preset, self.recipe.data.resolution, self.recipe.run.kimg, device);
-                theme::weak(ui, estimate::about(time)).on_hover_text("Rough, from the measured speed of the device");
+                if !self.recipe.data.source.is_empty() {
+                    let preset = estimate::nearest_preset(&self.recipe).unwrap_or(self.preset);
+                    let kimg = self.recipe.run.kimg;
+                    let time = estimate::seconds(preset, self.recipe.data.resolution, kimg, self.device(cx));
+                    theme::weak(ui, estimate::about(time))
+                        .on_hover_text("Rough, from the measured speed of the device");
+                }
                 if let Some(busy) = cx.studio.alive_run()
                     && ui.available_width() > 220.0
                 {

@@ -27,6 +27,10 @@ pub enum Chart {
     Gradients,
     /// Norms of weights.
     Weights,
+    /// Step size of the optimiser.
+    LearningRate,
+    /// Pictures a second.
+    Speed,
     /// Everything else.
     Other,
 }
@@ -45,6 +49,8 @@ impl Chart {
             Self::Elbo => "ELBO",
             Self::Gradients => "Gradient norms",
             Self::Weights => "Weight norms",
+            Self::LearningRate => "Learning rate",
+            Self::Speed => "Speed",
             Self::Other => "Other numbers",
         }
     }
@@ -65,6 +71,8 @@ impl Chart {
             Self::Elbo => "Bound on the likelihood; on held-out pictures it falls once it learns by heart",
             Self::Gradients => "Size of the steps before Adam; spikes mean trouble",
             Self::Weights => "Size of the weights",
+            Self::LearningRate => "How far each step goes, as schedule, edits and recoveries have it",
+            Self::Speed => "Pictures a second",
             Self::Other => "Whatever else the run tells",
         }
     }
@@ -86,6 +94,8 @@ const KNOWN: &[(&str, &str, Chart)] = &[
     ("active_units", "Active units", Chart::ActiveUnits),
     ("elbo", "Training", Chart::Elbo),
     ("elbo_heldout", "Held out", Chart::Elbo),
+    ("lr", "Learning rate", Chart::LearningRate),
+    ("images_per_s", "Pictures a second", Chart::Speed),
     ("grad_generator", "Generator", Chart::Gradients),
     ("grad_critic", "Critic", Chart::Gradients),
     ("grad", "All weights", Chart::Gradients),
@@ -98,6 +108,7 @@ const KNOWN: &[(&str, &str, Chart)] = &[
 pub fn of(name: &str) -> (Cow<'_, str>, Chart) {
     let plain = name.replace('.', "_").replace("held_out", "heldout").replace("validation", "heldout");
     let plain = plain.strip_prefix("loss_").unwrap_or(&plain);
+    let plain = if plain == "valid_elbo" { "elbo_heldout" } else { plain };
     match KNOWN.iter().find(|k| k.0 == plain) {
         Some((_, title, chart)) => (Cow::Borrowed(*title), *chart),
         None => {
@@ -128,6 +139,7 @@ mod tests {
         assert_eq!(of("critic"), of("loss.critic"));
         assert_eq!(of("d_heldout"), of("d.held_out"));
         assert_eq!(of("elbo.held_out").1, Chart::Elbo);
+        assert_eq!(of("valid_elbo"), ("Held out".into(), Chart::Elbo));
         assert_eq!(of("my_number"), ("my number".into(), Chart::Other));
         assert!(rank("critic") < rank("generator") && rank("generator") < rank("nothing"));
     }

@@ -5,11 +5,14 @@ use std::fmt::Write as _;
 
 use super::Line;
 
+/// Seconds of training, and the value of each line.
+type Row = (f64, Vec<Option<f64>>);
+
 /// One row for each moment at which any line has a value: step, pictures, seconds, then a column for each line.
 ///
 /// Names with commas or quotes are quoted as RFC 4180 says; what a line has no value for stays empty.
 pub fn csv(lines: &[Line<'_>]) -> String {
-    let mut rows: BTreeMap<(u64, u64), (f64, Vec<Option<f64>>)> = BTreeMap::new();
+    let mut rows: BTreeMap<(u64, u64), Row> = BTreeMap::new();
     for (column, line) in lines.iter().enumerate() {
         let s = line.series;
         for i in 0..s.len() {

@@ -378,7 +378,7 @@ impl Chart {
         }
         let zooming = response.hovered() && ui.input(|i| i.zoom_delta() != 1.0);
         let dragging = response.dragged() || response.drag_stopped();
-        if zooming || dragging && (self.zoomed.is_some() || response.drag_delta() != egui::Vec2::ZERO) || dragging {
+        if zooming || dragging {
             self.zoomed = Some(*transform.bounds());
         }
     }
