@@ -362,6 +362,103 @@ fn what_the_window_remembers_comes_back() {
     assert!(!second.ctx.global_style().visuals.dark_mode);
 }
 
+/// A file that a desktop drops on the window.
+#[derive(Debug)]
+struct Dropped(PathBuf);
+
+impl egui::DroppedFile for Dropped {
+    fn path(&self) -> &std::path::Path {
+        &self.0
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        Err("the window reads no dropped file itself".into())
+    }
+}
+
+#[test]
+fn files_dropped_on_the_window_are_told_apart() {
+    let mut window = Window::open(ScriptedEngine::new());
+    window.key(Modifiers::COMMAND, Key::Num8);
+    let mut drop = |paths: &[&str]| {
+        let files = paths.iter().map(|p| Arc::new(Dropped((*p).into())) as egui::DroppedFileHandle);
+        window.harness.input_mut().dropped_files = files.collect();
+        window.harness.step();
+        window.harness.input_mut().dropped_files.clear();
+        window.harness.run();
+        window.active()
+    };
+    assert_eq!(drop(&["/photos/cats"]), ViewId::Data);
+    assert_eq!(drop(&["/models/a.safetensors"]), ViewId::Models);
+    // Several pictures are something to train on, one is something to look at.
+    assert_eq!(drop(&["/photos/1.png", "/photos/2.png"]), ViewId::Data);
+    assert!(window.harness.state().studio().surveys.contains_key("/photos"));
+}
+
+#[test]
+fn undo_and_redo_say_what_they_do_and_come_back() {
+    let mut window = Window::open(ScriptedEngine::new());
+    window.key(Modifiers::COMMAND, Key::Num5);
+    let before = window.harness.state().views[ViewId::Explore as usize].snapshot();
+    let point = super::action::UndoPoint { view: ViewId::Explore, label: "roll again".into(), before: before.clone() };
+    window.harness.state_mut().act(Action::Undo(point));
+    window.click("Roll again");
+    let after = window.harness.state().views[ViewId::Explore as usize].snapshot();
+    window.key(Modifiers::COMMAND, Key::Num1);
+    window.click("Edit");
+    assert!(window.harness.query_by_label_contains("Undo ").is_some());
+    window.key(Modifiers::NONE, Key::Escape);
+    let now = |window: &Window| window.harness.state().views[ViewId::Explore as usize].snapshot();
+    while window.harness.state().shell.undo.next_undo().is_some() {
+        window.key(Modifiers::COMMAND, Key::Z);
+    }
+    assert_eq!(now(&window), before);
+    assert_eq!(window.active(), ViewId::Explore, "Undo shows what it changes");
+    while window.harness.state().shell.undo.next_redo().is_some() {
+        window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    }
+    assert_eq!(now(&window), after);
+}
+
+/// Processor time of a frame (logic, layout, tessellation; nothing is rasterised) in every view while a run reports:
+/// `cargo test --release --lib frame_times -- --ignored --nocapture`.
+#[test]
+#[ignore = "measures time; run it alone on a quiet machine, in release"]
+fn frame_times() {
+    const FRAMES: usize = 400;
+    let mut window = Window::sized(ScriptedEngine::new(), vec2(1920.0, 1080.0), Vec::new());
+    let run = window.engine.script().runs.iter().find(|r| r.state.is_alive()).cloned().unwrap();
+    let mut images = run.progress.images;
+    for view in &VIEWS {
+        window.key(Modifiers::COMMAND, view.key);
+        let mut times = Vec::with_capacity(FRAMES);
+        for frame in 0..FRAMES {
+            images += 32;
+            let values = ["loss/generator", "loss/critic", "critic/real", "critic/fake"];
+            let reading = crate::base::series::Reading {
+                step: images / 32,
+                images,
+                seconds: frame as f64 * 0.05,
+                values: values.iter().map(|v| ((*v).to_owned(), (frame as f64 * 0.1).sin())).collect(),
+            };
+            window.engine.push(Event::RunReadings { dir: run.dir.clone(), readings: vec![reading] });
+            let x = 80.0 + (frame * 7 % 1800) as f32;
+            window.harness.hover_at(egui::pos2(x, 60.0 + (frame * 5 % 960) as f32));
+            let began = std::time::Instant::now();
+            window.harness.step();
+            let output = window.harness.output();
+            let shapes = output.shapes.clone();
+            let triangles = window.harness.ctx.tessellate(shapes, output.pixels_per_point);
+            times.push(began.elapsed().as_secs_f64() * 1000.0);
+            assert!(!triangles.is_empty());
+        }
+        times.sort_by(f64::total_cmp);
+        let at = |q: usize| times[(times.len() * q / 100).min(times.len() - 1)];
+        println!("{:<9} p50 {:5.2} ms  p99 {:5.2} ms", view.title, at(50), at(99));
+        assert!(cfg!(debug_assertions) || at(99) <= 16.0, "{}: {:.1} ms", view.title, at(99));
+    }
+}
+
 /// Pictures of every view for the eye: `LATENT_STUDIO_SHOTS=folder cargo test --lib screenshots -- --ignored`.
 #[test]
 #[ignore = "draws on a software renderer; run it to look at the window"]

@@ -20,6 +20,13 @@ pub(super) struct Drops {
     pictures: Vec<PathBuf>,
 }
 
+/// Whether this is the name of a source inside the program rather than a path.
+fn is_built_in(path: &std::path::Path) -> bool {
+    let text = path.to_string_lossy();
+    let name = text.split(':').next().unwrap_or_default();
+    matches!(name, "emoji" | "shapes") && !text.contains(['/', '\\'])
+}
+
 impl StudioApp {
     /// Asks what paths are; the answers come to [`StudioApp::route`].
     pub(super) fn open(&mut self, ctx: &Context, paths: Vec<PathBuf>) {
@@ -27,6 +34,8 @@ impl StudioApp {
             return;
         }
         ctx.request_repaint();
+        let (built_in, paths): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(|p| is_built_in(p));
+        self.shell.actions.extend(built_in.into_iter().map(|p| Action::train_on(p.display().to_string())));
         self.shell.drops = Drops { asked: paths.len(), pictures: Vec::new() };
         for path in paths {
             self.shell.engine.send(Command::Inspect { path });
@@ -45,6 +54,16 @@ impl StudioApp {
             self.open(ctx, paths);
         }
         self.apply(ctx);
+    }
+
+    /// Something went wrong; perhaps a path could not be made out. The others shall not wait for it.
+    pub(super) fn one_less(&mut self) {
+        if self.shell.drops.asked > 0 {
+            self.shell.drops.asked -= 1;
+            if self.shell.drops.asked == 0 {
+                self.pictures_arrived();
+            }
+        }
     }
 
     /// Brings what a path turned out to be where it belongs.
@@ -101,6 +120,11 @@ impl StudioApp {
             [first, ..] => {
                 // Pictures are dropped together from one folder; that folder is the source.
                 if let Some(folder) = first.parent() {
+                    let all = Problem::usage("Every picture of the folder is shown")
+                        .of(folder.display().to_string())
+                        .try_this("Leave out in Data what you do not want to train on")
+                        .info();
+                    actions.push(Action::Message(all));
                     actions.push(Action::train_on(folder.display().to_string()));
                 }
             }

@@ -235,6 +235,9 @@ impl StudioApp {
             Event::Inspected(what) => self.route(what.clone()),
             _ => {}
         }
+        if matches!(event, Event::Message(_)) {
+            self.one_less();
+        }
         for view in &mut self.views {
             view.on_event(event, &mut self.shell.cx(time, false));
         }

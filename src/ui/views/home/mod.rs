@@ -184,7 +184,7 @@ impl View for HomeView {
 
     fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
         match event {
-            Event::Models(_) => {
+            Event::Models(_) if cx.active == ViewId::Home => {
                 if let Some(model) = Self::model(cx.studio) {
                     let (model, dim) = (model.model.clone(), model.latent as usize);
                     // The first picture is asked for at once, not when Home is drawn next.
