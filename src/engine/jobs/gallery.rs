@@ -170,8 +170,11 @@ impl Gallery {
         let files = self.library()?.empty_trash()?;
         let ours = files.iter().filter(|f| f.starts_with(paths.gallery()) && f.is_file());
         // One file that cannot be moved does not keep the others.
-        let failed = ours.filter_map(|f| discard(f, paths).err()).last();
-        failed.map_or(Ok(()), Err)
+        let mut result = Ok(());
+        for file in ours {
+            result = result.and(discard(file, paths));
+        }
+        result
     }
 
     /// Notes that a data set was used.

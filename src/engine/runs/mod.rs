@@ -38,6 +38,7 @@ const STUBBORN: Duration = Duration::from_secs(15);
 
 /// What runs are asked for.
 #[derive(Debug)]
+#[allow(missing_docs)] // fields are named for what they are
 pub enum Ask {
     /// Begin a run.
     Start { recipe: Box<Recipe>, from: Option<ModelRef>, device: String },
@@ -390,10 +391,11 @@ impl Manager {
         if ended && !alive {
             self.awake.set(false);
         }
-        if !alive && let Some(next) = self.queue.pop() {
-            if let Err(problem) = self.begin(next) {
-                self.outbox.say(problem);
-            }
+        if !alive
+            && let Some(next) = self.queue.pop()
+            && let Err(problem) = self.begin(next)
+        {
+            self.outbox.say(problem);
         }
     }
 }

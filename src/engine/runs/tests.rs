@@ -125,7 +125,7 @@ fn play(run: &RunFolder, order: &Order) -> Result<()> {
             images += 10;
             let values = vec![("loss".to_string(), 1.0)];
             tell(RunEvent::Reading(Reading { step: images / 10, images, seconds: 0.1, values }));
-            if images % 50 == 0 {
+            if images.is_multiple_of(50) {
                 let preview =
                     Preview { images, samples: vec![crate::base::Picture::filled(2, 2, [9; 4])], ..Preview::default() };
                 preview::save(&run.previews_dir(), &preview)?;

@@ -290,7 +290,7 @@ fn runs_are_started_and_noted_in_the_library() {
         _ => None,
     });
     let known = ask(&s.engine.lanes.library, |gallery| gallery.run_folders()).unwrap();
-    assert_eq!(known, [dir.clone()]);
+    assert_eq!(known, std::slice::from_ref(&dir));
     s.engine.send(Command::RenameRun { dir: dir.clone(), name: "large".into() });
     s.until("the new name", |e| matches!(e, Event::Runs(r) if r[0].name == "large").then_some(()));
     s.engine.send(Command::TrashRun { dir: dir.clone() });
