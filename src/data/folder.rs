@@ -6,13 +6,15 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use rayon::prelude::*;
 use walkdir::WalkDir;
 
 use super::captions::{self, MAX_TABLE, Table};
-use super::decode::{decode_bytes, io_reason, read};
+use super::decode::{decode_bytes, extension, io_reason, read};
 use super::listing::{Looks, Notes, annotate, by_content, looks};
 use super::report::BrokenFile;
 use super::source::{ImageSource, path_of};
+use super::work::pool;
 use crate::base::{Picture, Problem, Result};
 
 /// A folder, walked once when it is opened.
@@ -52,18 +54,29 @@ pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
     let roots: Vec<PathBuf> = lines(spec).map(path_of).collect();
     let mut walk = Walk::default();
     for root in &roots {
-        let kept_name = (roots.len() > 1).then(|| root.file_name().map(printable)).flatten();
+        let own = root.file_name().map(printable).unwrap_or_default();
         if root.is_dir() {
             std::fs::read_dir(root).map_err(|e| Problem::io("This folder cannot be read", root, &e))?;
-            walk.folder(root, kept_name.as_deref().unwrap_or(""));
+            walk.folder(root, if roots.len() > 1 { &own } else { "" });
         } else {
-            let name = root.file_name().map(printable).unwrap_or_default();
-            walk.file(root.clone(), name);
+            walk.found.push((root.clone(), own));
         }
     }
-    let Walk { mut files, mut tables, mut broken, .. } = walk;
-    files.sort_by(|a, b| a.name.cmp(&b.name));
-    tables.sort_by(|a, b| a.name.cmp(&b.name));
+    let Walk { found, mut broken } = walk;
+    let (mut files, mut tables) = (Vec::with_capacity(found.len()), Vec::new());
+    let classified: Vec<Found> =
+        pool()?.install(|| found.into_par_iter().map(|(path, name)| classify(path, name)).collect());
+    for found in classified {
+        match found {
+            Found::Picture(item) => files.push(item),
+            Found::Table(item) => tables.push(item),
+            Found::Broken(file) => broken.push(file),
+            Found::Nothing => {}
+        }
+    }
+    files.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+    tables.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+    number_twins(&mut files);
     let mut read_tables: Vec<Table> = Vec::new();
     for item in &tables {
         match read_table(item) {
@@ -83,6 +96,9 @@ fn lines(spec: &str) -> impl Iterator<Item = &str> {
 
 /// A name that can be printed: bytes that are no UTF-8 appear as `\xNN`.
 fn printable(name: &std::ffi::OsStr) -> String {
+    if let Some(name) = name.to_str() {
+        return name.to_owned();
+    }
     let mut out = String::new();
     for chunk in name.as_encoded_bytes().utf8_chunks() {
         out.push_str(chunk.valid());
@@ -104,28 +120,53 @@ fn read_table(item: &Item) -> Result<Option<Table>, String> {
     captions::parse(&item.name, &read(&item.path)?)
 }
 
+/// Files of several folders may share a name; all but the first get a number. Expects and leaves them sorted by name.
+fn number_twins(files: &mut [Item]) {
+    let twins: Vec<usize> = (1..files.len()).filter(|&i| files[i].name == files[i - 1].name).collect();
+    if twins.is_empty() {
+        return;
+    }
+    let mut taken: HashSet<String> = files.iter().map(|f| f.name.clone()).collect();
+    for i in twins {
+        let name = files[i].name.clone();
+        let (stem, end) = match extension(&name).len() {
+            0 => (name.as_str(), ""),
+            n => name.split_at(name.len() - n - 1),
+        };
+        let mut n = 2;
+        while !taken.insert(format!("{stem} #{n}{end}")) {
+            n += 1;
+        }
+        files[i].name = format!("{stem} #{n}{end}");
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+}
+
+/// Every file and folder below the roots, with its name.
 #[derive(Default)]
 struct Walk {
-    files: Vec<Item>,
-    tables: Vec<Item>,
+    found: Vec<(PathBuf, String)>,
     broken: Vec<BrokenFile>,
-    taken: HashSet<String>,
 }
 
 impl Walk {
     fn folder(&mut self, root: &Path, prefix: &str) {
         let name_of = |path: &Path| {
-            let parts = path.strip_prefix(root).unwrap_or(path).iter().map(printable);
-            let parts: Vec<String> =
-                Some(prefix.to_owned()).filter(|p| !p.is_empty()).into_iter().chain(parts).collect();
-            parts.join("/")
+            let mut name = prefix.to_owned();
+            for part in path.strip_prefix(root).unwrap_or(path) {
+                if !name.is_empty() {
+                    name.push('/');
+                }
+                name.push_str(&printable(part));
+            }
+            name
         };
-        for entry in WalkDir::new(root).follow_links(true).sort_by_file_name() {
+        for entry in WalkDir::new(root).follow_links(true) {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
                 Ok(entry) => {
                     let name = name_of(entry.path());
-                    self.file(entry.into_path(), name);
+                    self.found.push((entry.into_path(), name));
                 }
                 Err(e) => {
                     let file = e.path().map_or_else(|| root.display().to_string(), name_of);
@@ -145,46 +186,41 @@ impl Walk {
             }
         }
     }
+}
 
-    fn file(&mut self, path: PathBuf, name: String) {
-        let looks = looks(&name);
-        if looks == Looks::Hidden {
-            return;
-        }
-        let meta = match std::fs::metadata(&path) {
-            Ok(meta) => meta,
-            Err(e) => return self.broken.push(BrokenFile { file: name, reason: io_reason(&e) }),
-        };
-        if !meta.is_file() {
-            let reason = "Not a regular file, but a pipe, a socket or a device".into();
-            return self.broken.push(BrokenFile { file: name, reason });
-        }
-        let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
-        let item = |name| Item { path: path.clone(), name, size: meta.len(), modified };
-        match looks {
-            Looks::Picture => self.take(item(name)),
-            Looks::Table => self.tables.push(item(name)),
-            _ => match head(&path).map_err(|e| io_reason(&e)).and_then(|head| by_content(looks, &head)) {
-                Ok(true) => self.take(item(name)),
-                Ok(false) => {}
-                Err(reason) => self.broken.push(BrokenFile { file: name, reason }),
-            },
-        }
+/// What a file turned out to be.
+enum Found {
+    Picture(Item),
+    Table(Item),
+    Broken(BrokenFile),
+    Nothing,
+}
+
+fn classify(path: PathBuf, name: String) -> Found {
+    let looks = looks(&name);
+    if looks == Looks::Hidden {
+        return Found::Nothing;
     }
-
-    /// Takes a picture; of two with the same name (several folders were given) the second gets a number.
-    fn take(&mut self, mut item: Item) {
-        let mut n = 2;
-        while !self.taken.insert(item.name.clone()) {
-            let base = item
-                .name
-                .rsplit_once(" #")
-                .filter(|(_, k)| k.parse::<u32>().is_ok())
-                .map_or(item.name.as_str(), |(b, _)| b);
-            item.name = format!("{base} #{n}");
-            n += 1;
+    let meta = match std::fs::metadata(&path) {
+        Ok(meta) => meta,
+        Err(e) => return Found::Broken(BrokenFile { file: name, reason: io_reason(&e) }),
+    };
+    if !meta.is_file() {
+        let reason = "Not a regular file, but a pipe, a socket or a device".into();
+        return Found::Broken(BrokenFile { file: name, reason });
+    }
+    let by_content = match looks {
+        Looks::Picture | Looks::Table => Ok(true),
+        _ => head(&path).map_err(|e| io_reason(&e)).and_then(|head| by_content(looks, &head)),
+    };
+    let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
+    match by_content {
+        Err(reason) => Found::Broken(BrokenFile { file: name, reason }),
+        Ok(false) => Found::Nothing,
+        Ok(true) => {
+            let item = Item { path, name, size: meta.len(), modified };
+            if looks == Looks::Table { Found::Table(item) } else { Found::Picture(item) }
         }
-        self.files.push(item);
     }
 }
 
@@ -298,7 +334,8 @@ mod tests {
         let spec = format!("{}\n{}\n", dir.path().join("x/1.png").display(), dir.path().join("y/1.png").display());
         let source = crate::data::open(&spec).unwrap();
         assert_eq!(source.len(), 2);
-        assert_ne!(source.name(0), source.name(1));
+        assert_eq!((source.name(0).as_str(), source.name(1).as_str()), ("1 #2.png", "1.png"));
+        assert_eq!(source.decode(0).unwrap().pixel(0, 0)[0], 2);
         let one = crate::data::open(dir.path().join("x/1.png").to_str().unwrap()).unwrap();
         assert_eq!((one.len(), one.name(0).as_str()), (1, "1.png"));
     }

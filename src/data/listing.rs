@@ -101,8 +101,9 @@ pub(super) fn annotate(names: &[String], tables: &[Table], broken: &mut Vec<Brok
         }
     }
     let mut cells: Vec<Vec<Option<String>>> = vec![vec![None; names.len()]; factor_names.len()];
-    let by_name: HashMap<&str, usize> = names.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
-    let by_base = unique_bases(names);
+    let joined = if tables.is_empty() { &[] } else { names };
+    let by_name: HashMap<&str, usize> = joined.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
+    let by_base = unique_bases(joined);
     for table in tables {
         let folder = table.name.rsplit_once('/').map(|(folder, _)| folder);
         let columns: Vec<usize> =
