@@ -70,7 +70,12 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let fail = |e: &std::io::Error| Problem::io("This file could not be written", path, e);
     std::fs::create_dir_all(folder).map_err(|e| fail(&e))?;
-    let mut beside = tempfile::Builder::new().prefix(".writing-").tempfile_in(folder).map_err(|e| fail(&e))?;
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".writing-");
+    // Temporary files are for their owner only; this one becomes a plain file, as the umask has it.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut beside = builder.tempfile_in(folder).map_err(|e| fail(&e))?;
     beside.write_all(bytes).map_err(|e| fail(&e))?;
     beside.as_file().sync_all().map_err(|e| fail(&e))?;
     beside.persist(path).map_err(|e| fail(&e.error))?;

@@ -104,14 +104,14 @@ fn verdict(id: &str) -> DeviceReport {
     match device::probe_one(id) {
         Ok(probe) => {
             let right = probe.difference <= device::TOLERANCE;
-            let reason = if !right {
+            let reason = if probe.software {
+                "A software renderer: slower than the CPU itself, so it is not used".into()
+            } else if !right {
                 format!(
                     "Computes wrong numbers: off by {:.2e} where {:.0e} is allowed",
                     probe.difference,
                     device::TOLERANCE
                 )
-            } else if probe.software {
-                "A software renderer: slower than the CPU itself".into()
             } else if id == "cpu" {
                 String::new()
             } else {
@@ -123,7 +123,7 @@ fn verdict(id: &str) -> DeviceReport {
                 usable: right,
                 reason,
                 gpu: id != "cpu" && !probe.software,
-                gmacs_per_s: Some(probe.gmacs_per_s),
+                gmacs_per_s: (!probe.software).then_some(probe.gmacs_per_s),
             }
         }
         Err(problem) => DeviceReport {

@@ -13,7 +13,7 @@ use crate::train::checkpoint::{METADATA, SNAPSHOT};
 use crate::train::folder::RunFolder;
 
 /// Models inside the binary itself, so that it starts with one wherever it is copied.
-const EMBEDDED: &[(&str, &[u8])] = &[];
+const EMBEDDED: &[(&str, &[u8])] = &[("nouns-gan", include_bytes!("../../checkpoints/nouns-gan.safetensors"))];
 
 /// Where a model's weights are.
 #[derive(Clone, Debug, PartialEq, Eq)]
