@@ -42,4 +42,4 @@ pub use fit::{prepare_picture, thumbnail};
 pub use prepare::{prepare, prepared_bytes, prepared_path};
 pub use report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
 pub use source::{ImageSource, SOURCES, SourceKind, open};
-pub use survey::{positions, survey};
+pub use survey::survey;

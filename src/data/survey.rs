@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::report::{BrokenFile, Survey, SurveyEntry};
 use super::similar::{Look, groups};
-use super::source::{ImageSource, open};
+use super::source::open;
 use super::work::{Ticker, pool};
 use crate::base::{Picture, Progress, Result};
 
@@ -89,12 +89,6 @@ pub fn survey(spec: &str, progress: &dyn Progress) -> Result<Survey> {
     Ok(survey)
 }
 
-/// For each entry of a survey its place in the source, or nothing if it is no longer there.
-pub fn positions(survey: &Survey, source: &dyn ImageSource) -> Vec<Option<u32>> {
-    let place: HashMap<String, u32> = (0..source.len()).map(|i| (source.name(i), i as u32)).collect();
-    survey.entries.iter().map(|e| place.get(&e.name).copied()).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,8 +117,6 @@ mod tests {
         assert!(s.broken[0].file == "b/5.png" && s.broken[0].reason.contains("text"));
         assert_eq!(s.duplicates.len(), 1);
         assert!(s.duplicates[0].exact && s.duplicates[0].entries == [0, 1]);
-        let source = open(dir.path().to_str().unwrap()).unwrap();
-        assert_eq!(positions(&s, source.as_ref()), [0, 1, 2, 3].map(Some));
     }
 
     #[test]
