@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::{
-    Color32, Context, CornerRadius, DragAndDrop, DragValue, Id, LayerId, Order, Pos2, Rect, Response, Role, Sense,
-    Stroke, StrokeKind, Ui, WidgetInfo,
+    Context, CornerRadius, DragAndDrop, DragValue, Id, LayerId, Order, Rect, Response, Role, Sense, Stroke, StrokeKind,
+    Ui, WidgetInfo,
 };
 use serde::{Deserialize, Serialize};
 
@@ -290,16 +290,6 @@ pub fn anchor_field(ui: &mut Ui, anchor: &mut Anchor, name: &str) -> bool {
         *x = x.round();
     }
     changed
-}
-
-/// A small label on a dark veil, drawn over a picture.
-pub fn caption(ui: &Ui, rect: Rect, text: &str) {
-    let font = egui::FontId::proportional(size::SMALL);
-    let galley = ui.painter().layout_no_wrap(text.into(), font, Color32::WHITE);
-    let at = Pos2::new(rect.left() + 4.0, rect.bottom() - galley.size().y - 4.0);
-    let veil = Rect::from_min_size(at, galley.size()).expand2(egui::vec2(3.0, 1.0));
-    ui.painter().rect_filled(veil, CornerRadius::same(2), Color32::from_black_alpha(150));
-    ui.painter().galley(at, galley, Color32::WHITE);
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 //! it, and it is kept from one start to the next. Pictures come by [`feed::Feed`]s, which keep the old ones on the
 //! screen while new ones are on the way.
 
+mod bar;
 mod compare;
 mod desk;
 mod feed;
@@ -21,10 +22,9 @@ mod walk;
 
 use std::path::PathBuf;
 
-use egui::{ComboBox, Key, Modifiers, Ui};
-use egui_material_icons::icons::{ICON_ARROW_BACK, ICON_ARROW_FORWARD, ICON_EXPLORE, ICON_FILE_OPEN, ICON_IOS_SHARE};
+use egui::{Key, Modifiers, Ui};
+use egui_material_icons::icons::ICON_EXPLORE;
 use serde::{Deserialize, Serialize};
-use strum::IntoEnumIterator;
 
 use super::{Cx, KeyHelp, View, ViewId};
 use crate::base::{Family, Problem};
@@ -36,7 +36,7 @@ use crate::ui::command::UiCommand;
 use crate::ui::state::Studio;
 use crate::ui::theme;
 use crate::ui::widgets::export_dialog::{ExportDialog, Subject};
-use crate::ui::widgets::latent_slot::{ghost, latent_label};
+use crate::ui::widgets::latent_slot::ghost;
 pub use desk::{Desk, Stand, Tab};
 use feed::{Feed, Wish};
 use trail::Trail;
@@ -271,58 +271,6 @@ impl ExploreView {
         self.desk.here = stand;
     }
 
-    fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, out: &mut Out) {
-        let wide = ui.available_width() > 760.0;
-        theme::toolbar(ui, |ui| {
-            for (icon, label, by) in
-                [(ICON_ARROW_BACK, "Back (Alt+Left)", -1), (ICON_ARROW_FORWARD, "Forward (Alt+Right)", 1)]
-            {
-                let can = self.trail.can_go(by);
-                if ui.add_enabled_ui(can, |ui| theme::icon_button(ui, icon, label)).inner.clicked() {
-                    self.walk_trail(by, cx);
-                }
-            }
-            self.model_choice(ui, cx, out);
-            self.tabs(ui, wide);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                if theme::icon_button(ui, ICON_IOS_SHARE, "Export… (Ctrl+E)").clicked() {
-                    self.export_tab(cx, out);
-                }
-            });
-        });
-        close_up(ui);
-    }
-
-    fn tabs(&mut self, ui: &mut Ui, wide: bool) {
-        let options: Vec<(Tab, &str)> = Tab::iter().map(|t| (t, t.title())).collect();
-        if wide {
-            theme::segmented(ui, "Tab", &mut self.tab, &options);
-        } else {
-            let combo = ComboBox::from_id_salt("tab").selected_text(self.tab.title()).show_ui(ui, |ui| {
-                for (tab, title) in options {
-                    ui.selectable_value(&mut self.tab, tab, title);
-                }
-            });
-            combo.response.accessible_name("Tab").on_hover_text("What the canvas shows");
-        }
-    }
-
-    fn model_choice(&self, ui: &mut Ui, cx: &Cx<'_>, out: &mut Out) {
-        let info = self.info(cx.studio);
-        let name = info.as_ref().map_or("Choose a model", |i| i.name.as_str());
-        let combo = ComboBox::from_id_salt("model").selected_text(name).width(150.0).truncate().show_ui(ui, |ui| {
-            ui.set_min_width(240.0);
-            for model in &cx.studio.models {
-                let on = self.desk.here.model.as_ref() == Some(&model.model);
-                let text = format!("{}  ·  {} {} px", model.name, model.family.id().to_uppercase(), model.resolution);
-                if ui.selectable_label(on, text).clicked() && !on {
-                    out.model = Some(model.model.clone());
-                }
-            }
-        });
-        combo.response.accessible_name("Model");
-    }
-
     fn canvas(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) {
         let Self { desk, tab, .. } = self;
         match tab {
@@ -334,21 +282,6 @@ impl ExploreView {
             Tab::Compare => self.compare.show(ui, cx, info, desk, out),
             Tab::Picture => self.picture.show(ui, cx, info, desk, out),
         }
-    }
-
-    /// Proposes what the present tab shows for export.
-    fn export_tab(&mut self, cx: &Cx<'_>, out: &mut Out) {
-        let Some(info) = self.info(cx.studio) else { return };
-        let dim = info.latent as usize;
-        let desk = &self.desk;
-        out.export = Some(match self.tab {
-            Tab::Sheet => (self.sheet.chosen(&desk.sheet), "sample", 0, None),
-            Tab::Grid => (lattice::latents(&desk.grid, dim), "grid", desk.grid.columns, Some("grid")),
-            Tab::Traverse => (traverse::latents(desk, &info), "grid", desk.traverse.steps, Some("grid")),
-            Tab::Walk => (walk::latents(&desk.walk, dim), "walk", 0, Some("mp4")),
-            Tab::Compare => (compare::latents(&desk.compare, dim), "sample", 3, Some("grid")),
-            Tab::Plane | Tab::Picture => (vec![desk.here.latent.clone()], "sample", 0, Some("png")),
-        });
     }
 
     fn read_keys(&mut self, ui: &Ui, cx: &mut Cx<'_>, out: &mut Out) {
@@ -380,31 +313,6 @@ impl ExploreView {
     fn meant(&self) -> Vec<Latent> {
         let chosen = self.sheet.selected(&self.desk.sheet);
         if self.tab == Tab::Sheet && !chosen.is_empty() { chosen } else { vec![self.desk.here.latent.clone()] }
-    }
-
-    fn orphan_bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
-        let Some((path, recipe)) = &self.orphan else { return };
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut close = false;
-        let text = format!("{name} was made by {} ({}), which is not here", recipe.model, latent_label(&recipe.latent));
-        theme::toolbar(ui, |ui| {
-            theme::toned(ui, theme::Tone::Warn, text);
-            if theme::button(ui, Some(ICON_FILE_OPEN), "Import model…").clicked() {
-                cx.push(Action::Ui(UiCommand::ImportModel));
-            }
-            close = theme::quiet_button(ui, None, "Dismiss").clicked();
-        });
-        close_up(ui);
-        // Once its model is here, one stands at the picture's latent.
-        let model = cx.studio.models.iter().find(|m| m.hash == recipe.model_hash).map(|m| m.model.clone());
-        if let Some(model) = model {
-            let stand = Stand { model: Some(model), latent: recipe.latent.clone(), truncation: recipe.truncation };
-            self.stand(stand, "stand at a dropped picture", cx);
-            close = true;
-        }
-        if close {
-            self.orphan = None;
-        }
     }
 }
 
@@ -594,11 +502,6 @@ impl View for ExploreView {
             self.gesture = None;
         }
     }
-}
-
-/// Puts the next bar right under the last one.
-fn close_up(ui: &mut Ui) {
-    ui.add_space(-ui.spacing().item_spacing.y);
 }
 
 /// While no model is known: what comes, or what to do.

@@ -114,7 +114,7 @@ impl Plane {
         }
         // Where one stands: always the middle.
         let frame = Rect::from_center_size(middle, Vec2::splat(side.min(56.0)));
-        painter.rect_stroke(frame, 2.0, Stroke::new(3.0, egui::Color32::from_black_alpha(120)), StrokeKind::Middle);
+        painter.rect_stroke(frame, 2.0, Stroke::new(3.0, t.canvas.gamma_multiply(0.6)), StrokeKind::Middle);
         painter.rect_stroke(frame, 2.0, Stroke::new(2.0, t.accent), StrokeKind::Middle);
         if response.has_focus() {
             textures::focus_ring(ui, &response);

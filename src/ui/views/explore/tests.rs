@@ -3,6 +3,8 @@ use egui::{Key, Modifiers, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 
+use strum::IntoEnumIterator;
+
 use super::*;
 use crate::engine::fake::ScriptedEngine;
 use crate::engine::{Engine, GenerateRequest};

@@ -16,7 +16,7 @@ use crate::ui::widgets::latent_slot::latent_label;
 
 impl GalleryView {
     pub(super) fn show_detail(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) -> Option<Deed> {
-        let items = Self::items(cx.studio);
+        let items = self.items.clone();
         let chosen = self.selected(&items);
         let Some(first) = chosen.first().copied() else {
             theme::weak(ui, format!("{} kept", format::plural(items.len() as u64, "picture", "pictures")));

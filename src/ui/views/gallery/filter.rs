@@ -30,7 +30,7 @@ impl GalleryView {
         }
         if self.filter.trashed {
             theme::toolbar(ui, |ui| {
-                let count = Self::items(cx.studio).len() as u64;
+                let count = self.items.len() as u64;
                 theme::weak(ui, format!("{} in the trash", format::plural(count, "picture", "pictures")));
                 if count > 0 && theme::danger_button(ui, Some(ICON_DELETE), "Empty the trash…").clicked() {
                     deed = Some(Deed::EmptyTrash);

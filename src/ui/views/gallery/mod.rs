@@ -8,6 +8,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use egui::{Key, Modifiers, Ui};
@@ -56,6 +57,10 @@ enum Deed {
 /// The view.
 pub struct GalleryView {
     grid: PictureGrid,
+    /// The pictures of the filter, as last listed, and the place of each by its number.
+    items: Arc<Vec<Item>>,
+    places: HashMap<u64, usize>,
+    listed: bool,
     filter: ItemFilter,
     /// The filter that was asked for last, with the library's revision then.
     asked: Option<(ItemFilter, u64)>,
@@ -80,6 +85,9 @@ impl Default for GalleryView {
     fn default() -> Self {
         Self {
             grid: PictureGrid::new(128.0).justified(),
+            items: Arc::default(),
+            places: HashMap::new(),
+            listed: false,
             filter: ItemFilter::default(),
             asked: None,
             typed: 0.0,
@@ -99,14 +107,16 @@ impl Default for GalleryView {
 }
 
 impl GalleryView {
-    /// The pictures of the filter, as last listed.
-    fn items(studio: &Studio) -> Arc<Vec<Item>> {
-        studio.items.as_ref().map(|i| i.items.clone()).unwrap_or_default()
-    }
-
     /// The selected ones, in the order of the grid.
     fn selected<'a>(&self, items: &'a [Item]) -> Vec<&'a Item> {
-        items.iter().filter(|i| self.grid.selection.contains(i.id as u64)).collect()
+        let mut places: Vec<usize> = self.grid.selection.iter().filter_map(|k| self.places.get(&k).copied()).collect();
+        places.sort_unstable();
+        places.into_iter().filter_map(|p| items.get(p)).collect()
+    }
+
+    /// The place of a picture in the grid.
+    fn place(&self, id: i64) -> Option<usize> {
+        self.places.get(&(id as u64)).copied()
     }
 
     /// Lists again if the filter or the library changed.
@@ -130,7 +140,7 @@ impl GalleryView {
     }
 
     fn act(&mut self, deed: Deed, cx: &mut Cx<'_>) {
-        let items = Self::items(cx.studio);
+        let items = self.items.clone();
         let chosen = self.selected(&items);
         if let Deed::EmptyTrash = deed {
             self.confirm_empty = true;
@@ -201,7 +211,7 @@ impl GalleryView {
             return Some(Deed::Rate(rating as u8));
         }
         if pressed(Key::Period) {
-            let items = Self::items(cx.studio);
+            let items = self.items.clone();
             let all = self.selected(&items).iter().all(|i| i.starred);
             return Some(Deed::Star(!all));
         }
@@ -212,13 +222,12 @@ impl GalleryView {
     }
 
     fn pictures(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) -> Option<Deed> {
-        let items = Self::items(cx.studio);
-        let listed = cx.studio.items.is_some();
+        let items = self.items.clone();
         if items.is_empty() {
-            self.nothing(ui, cx, listed);
+            self.nothing(ui, cx);
             return None;
         }
-        if let Some(place) = self.go_to.and_then(|id| items.iter().position(|i| i.id == id)) {
+        if let Some(place) = self.go_to.and_then(|id| self.place(id)) {
             self.grid.selection.only(items[place].id as u64);
             self.grid.go_to(place);
             self.go_to = None;
@@ -229,6 +238,7 @@ impl GalleryView {
         egui::Frame::new().inner_margin(egui::Margin::same(size::S as i8)).show(ui, |ui| {
             let mut source = Source {
                 items: &items,
+                studio: cx.studio,
                 thumbs: &mut self.thumbs,
                 textures: &mut *cx.textures,
                 ctx: &ctx,
@@ -249,8 +259,8 @@ impl GalleryView {
         deed
     }
 
-    fn nothing(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, listed: bool) {
-        if !listed {
+    fn nothing(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        if !self.listed {
             return;
         }
         let filtered = ItemFilter { sort: self.filter.sort, ..ItemFilter::default() } != self.filter;
@@ -273,7 +283,7 @@ impl GalleryView {
         if !self.confirm_empty {
             return;
         }
-        let count = Self::items(cx.studio).len() as u64;
+        let count = self.items.len() as u64;
         let modal = egui::Modal::new(egui::Id::unique("empty trash"))
             .frame(egui::Frame::popup(ui.style()).inner_margin(size::L))
             .show(ui.ctx(), |ui| {
@@ -347,8 +357,8 @@ impl View for GalleryView {
         self.list(cx);
     }
 
-    fn has_inspector(&self, studio: &Studio) -> bool {
-        studio.items.as_ref().is_some_and(|i| !i.items.is_empty())
+    fn has_inspector(&self, _studio: &Studio) -> bool {
+        !self.items.is_empty()
     }
 
     fn inspector(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
@@ -363,11 +373,12 @@ impl View for GalleryView {
                 self.note_words(items);
                 if *filter == self.filter {
                     self.grid.revision += 1;
-                    let mut ids: Vec<u64> = items.iter().map(|i| i.id as u64).collect();
-                    ids.sort_unstable();
-                    self.grid.selection.retain(|k| ids.binary_search(&k).is_ok());
+                    self.listed = true;
+                    self.items = items.clone();
+                    self.places = items.iter().enumerate().map(|(place, i)| (i.id as u64, place)).collect();
+                    self.grid.selection.retain(|k| self.places.contains_key(&k));
                     // What is shown large may have gone to the trash.
-                    let gone = |id: &i64| ids.binary_search(&(*id as u64)).is_err();
+                    let gone = |id: &i64| !self.places.contains_key(&(*id as u64));
                     self.overlay.take_if(|o| match o {
                         Overlay::One(id) => gone(id),
                         Overlay::Two(a, b) => gone(a) || gone(b),
@@ -411,14 +422,14 @@ impl View for GalleryView {
         match command {
             UiCommand::Export => {
                 if self.grid.selection.is_empty() {
-                    let items = Self::items(cx.studio);
+                    let items = self.items.clone();
                     self.grid.selection.add(items.iter().map(|i| i.id as u64));
                 }
                 self.act(Deed::Export, cx);
                 true
             }
             UiCommand::SelectAll => {
-                let items = Self::items(cx.studio);
+                let items = self.items.clone();
                 self.grid.selection.add(items.iter().map(|i| i.id as u64));
                 true
             }

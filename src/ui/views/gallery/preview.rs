@@ -11,9 +11,8 @@ use crate::ui::views::ViewId;
 
 impl GalleryView {
     pub(super) fn show_overlay(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) -> Option<Deed> {
-        let items = Self::items(cx.studio);
+        let items = self.items.clone();
         let overlay = self.overlay.clone()?;
-        let find = |id: i64| items.iter().position(|i| i.id == id);
         let (mut close, mut by) = (false, 0i64);
         if cx.has_keys(ViewId::Gallery) {
             let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
@@ -24,7 +23,7 @@ impl GalleryView {
         let mut deed = None;
         match overlay {
             Overlay::One(id) => {
-                let place = find(id)?;
+                let place = self.place(id)?;
                 let item = &items[place];
                 theme::toolbar(ui, |ui| {
                     if theme::icon_button(ui, ICON_ARROW_BACK, "Picture before").clicked() {
@@ -49,7 +48,7 @@ impl GalleryView {
                 }
             }
             Overlay::Two(a, b) => {
-                let (a, b) = (&items[find(a)?], &items[find(b)?]);
+                let (a, b) = (&items[self.place(a)?], &items[self.place(b)?]);
                 theme::toolbar(ui, |ui| {
                     theme::weak(ui, format!("{}  and  {}", source::name(a), source::name(b)));
                     ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

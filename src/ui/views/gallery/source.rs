@@ -7,10 +7,12 @@ use std::sync::Arc;
 use egui::{Context, DragAndDrop, Response};
 use egui_material_icons::icons::{ICON_CIRCLE, ICON_STAR};
 
+use super::model_of;
 use crate::base::Picture;
 use crate::engine::Item;
 use crate::ui::action::{Dragged, DraggedWhat};
 use crate::ui::format;
+use crate::ui::state::Studio;
 use crate::ui::textures::{Tex, Textures, key};
 use crate::ui::widgets::latent_slot::latent_label;
 use crate::ui::widgets::picture_grid::{GridSource, Mark};
@@ -61,6 +63,7 @@ impl Thumbs {
 /// The items of a filter.
 pub struct Source<'a> {
     pub items: &'a [Item],
+    pub studio: &'a Studio,
     pub thumbs: &'a mut Thumbs,
     pub textures: &'a mut Textures,
     pub ctx: &'a Context,
@@ -106,8 +109,15 @@ impl GridSource for Source<'_> {
 
     fn cell(&self, index: usize, response: &Response) {
         if response.drag_started() {
-            let id = self.items[index].id;
-            let dragged = Dragged { picture: self.thumbs.get(id).cloned(), what: DraggedWhat::Item(id) };
+            let item = &self.items[index];
+            let what = match (model_of(self.studio, item), &item.recipe) {
+                (Some(model), Some(recipe)) => {
+                    let (latent, truncation) = (recipe.latent.clone(), recipe.truncation);
+                    DraggedWhat::Latent { model, latent, truncation }
+                }
+                _ => DraggedWhat::Item(item.id),
+            };
+            let dragged = Dragged { picture: self.thumbs.get(item.id).cloned(), what };
             DragAndDrop::set_payload(&response.ctx, dragged);
         }
     }

@@ -16,7 +16,7 @@ fn commands(h: &Harness<'static, Stage<GalleryView>>) -> Vec<Command> {
 }
 
 fn first(h: &Harness<'static, Stage<GalleryView>>) -> Item {
-    GalleryView::items(&h.state().studio)[0].clone()
+    h.state().view.items[0].clone()
 }
 
 fn choose_first(h: &mut Harness<'static, Stage<GalleryView>>) -> Item {
@@ -45,15 +45,15 @@ fn a_key_rates_and_undo_takes_it_back() {
 #[test]
 fn delete_moves_to_the_trash_and_undo_brings_it_back() {
     let mut h = gallery();
-    let before = GalleryView::items(&h.state().studio).len();
+    let before = h.state().view.items.len();
     let item = choose_first(&mut h);
     h.key_press(Key::Delete);
     h.run_steps(5);
-    assert_eq!(GalleryView::items(&h.state().studio).len(), before - 1);
+    assert_eq!(h.state().view.items.len(), before - 1);
     assert_eq!(h.state().undo.last().unwrap().0, "move to the trash 1 picture");
     h.state_mut().take_back();
     h.run_steps(5);
-    assert!(GalleryView::items(&h.state().studio).iter().any(|i| i.id == item.id));
+    assert!(h.state().view.items.iter().any(|i| i.id == item.id));
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn filters_reach_the_library() {
     h.run_steps(4);
     let asked = commands(&h);
     assert!(asked.iter().any(|c| matches!(c, Command::ListItems { filter } if filter.starred)), "{asked:?}");
-    assert!(GalleryView::items(&h.state().studio).iter().all(|i| i.starred));
+    assert!(h.state().view.items.iter().all(|i| i.starred));
 }
 
 #[test]
