@@ -106,6 +106,7 @@ pub fn comment(recipe: &PictureRecipe) -> Result<String> {
     Ok(out)
 }
 
+/// Tests, and what other tests use of them.
 #[cfg(test)]
 pub mod tests {
     use super::*;

@@ -178,6 +178,7 @@ impl YUVSource for Planes {
     }
 }
 
+/// Tests, and what other tests use of them.
 #[cfg(test)]
 pub mod tests {
     use openh264::decoder::Decoder;

@@ -16,8 +16,8 @@ use crate::recipe::picture::Latent;
 use crate::train::checkpoint::METADATA;
 
 enum Net {
-    Gan(Generator),
-    Vae(Vae),
+    Gan(Box<Generator>),
+    Vae(Box<Vae>),
 }
 
 /// A model opened for exploring.
@@ -64,8 +64,8 @@ impl LoadedModel {
     fn from_weights(weights: &Weights, info: ModelInfo, device: &str) -> Result<Self> {
         let device = crate::train::device::open(device)?;
         let net = match info.family {
-            Family::Gan => Net::Gan(weights.load(Generator::blank(&info.recipe, &device)?)?.valid()),
-            Family::Vae => Net::Vae(weights.load(Vae::blank(&info.recipe, &device)?)?.valid()),
+            Family::Gan => Net::Gan(Box::new(weights.load(Generator::blank(&info.recipe, &device)?)?.valid())),
+            Family::Vae => Net::Vae(Box::new(weights.load(Vae::blank(&info.recipe, &device)?)?.valid())),
         };
         Ok(Self { info, net, device })
     }

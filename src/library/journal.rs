@@ -13,6 +13,7 @@ const KEPT: i64 = 200;
 /// What was done, with what it takes to undo it. Only pictures that it really changed are named.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "did")]
+#[allow(missing_docs)] // Fields are named after what they hold.
 pub enum Change {
     /// Pictures were kept; undone, they are in the trash.
     Keep { ids: Vec<i64> },

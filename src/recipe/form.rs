@@ -8,6 +8,7 @@ use crate::base::{Family, Problem, Result};
 /// What a setting holds.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "lowercase", tag = "type")]
+#[allow(missing_docs)] // Bounds and steps.
 pub enum Input {
     /// A whole number.
     Int { min: i64, max: i64, step: i64 },

@@ -203,10 +203,7 @@ pub fn probe_one(id: &str) -> Result<Probe> {
     }
     let mine = run(&device)?;
     let difference = if id == "cpu" { 0.0 } else { difference(&run(&Device::flex())?, &mine) };
-    let lower = name.to_lowercase();
-    let software =
-        ["llvmpipe", "swiftshader", "software", "lavapipe", "basic render"].iter().any(|s| lower.contains(s));
-    Ok(Probe { name, software, difference, gmacs_per_s })
+    Ok(Probe { name, software, difference, gmacs_per_s: speed(&device)? })
 }
 
 /// Largest difference of two lists of groups, relative to each group's largest number.

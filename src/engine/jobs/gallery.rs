@@ -12,8 +12,6 @@ use crate::export::{Shot, file_name, png_bytes, today, write_new};
 use crate::library::{Library, NewItem};
 use crate::recipe::picture::Latent;
 
-/// Side of the small versions of kept pictures.
-const THUMB: u32 = 192;
 
 /// The library, or why there is none.
 pub struct Gallery {

@@ -69,6 +69,7 @@ pub(super) struct Shell {
     keeper: Option<Keeper>,
     pub(super) dialog: Dialog,
     picker: Box<dyn FilePicker>,
+    #[allow(clippy::type_complexity)]
     answers: (Sender<(Pick, Vec<PathBuf>)>, Receiver<(Pick, Vec<PathBuf>)>),
     pub(super) inspector: bool,
     pub(super) filmstrip: bool,

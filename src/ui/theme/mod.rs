@@ -123,7 +123,7 @@ fn visuals(t: &Tokens) -> Visuals {
     v.widgets.hovered = WidgetVisuals { weak_bg_fill: t.press, ..widget(t.canvas, t.disabled, t.text) };
     v.widgets.active = widget(t.selected, t.accent, t.text);
     v.widgets.open = widget(t.hover, t.line, t.text);
-    v.selection = Selection { bg_fill: t.selected, stroke: Stroke::new(1.0, t.accent), ..v.selection };
+    v.selection = Selection { bg_fill: t.selected, stroke: Stroke::new(1.0, t.accent) };
     v.override_text_color = None;
     v.weak_text_color = Some(t.weak);
     v.hyperlink_color = t.accent;

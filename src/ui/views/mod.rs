@@ -236,6 +236,7 @@ impl Default for Ids {
 
 impl Ids {
     /// The next number.
+    #[allow(clippy::should_implement_trait)]
     pub fn next(&mut self) -> u64 {
         self.0 += 1;
         self.0

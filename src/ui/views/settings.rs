@@ -34,6 +34,8 @@ pub struct Row {
     /// One sentence of help.
     pub help: &'static str,
     group: Group,
+    /// Where it stands in the settings' JSON.
+    path: &'static str,
     draw: fn(&mut Ui, &mut Settings),
     /// Whether two settings are alike in this row.
     same: fn(&Settings, &Settings) -> bool,
@@ -48,6 +50,7 @@ macro_rules! row {
             title: $title,
             help: $help,
             group: Group::$group,
+            path: concat!("/", stringify!($field) $(, "/", stringify!($sub))*),
             draw: $draw,
             same: |a, b| a.$field$(.$sub)* == b.$field$(.$sub)*,
             reset: |a, b| a.$field$(.$sub)* = b.$field$(.$sub)*.clone(),
@@ -154,6 +157,18 @@ pub static ROWS: [Row; 15] = [
     ),
 ];
 
+/// The default of a row, in words.
+fn default_text(row: &Row) -> String {
+    let all = serde_json::to_value(Settings::default()).unwrap_or_default();
+    match all.pointer(row.path) {
+        Some(serde_json::Value::Bool(on)) => if *on { "on" } else { "off" }.into(),
+        Some(serde_json::Value::String(text)) if text.is_empty() => "nothing chosen".into(),
+        Some(serde_json::Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+        None => String::new(),
+    }
+}
+
 fn switch(ui: &mut Ui, label: &str, on: &mut bool) {
     let response = ui.checkbox(on, "");
     let state = *on;
@@ -204,8 +219,11 @@ impl SettingsView {
         let default = Settings::default();
         if (row.same)(settings, &default) || row.key == "folders" {
             ui.label("");
-        } else if theme::icon_button(ui, ICON_RESTART_ALT, &format!("Reset {}", row.title)).clicked() {
-            (row.reset)(settings, &default);
+        } else {
+            let reset = theme::icon_button(ui, ICON_RESTART_ALT, &format!("Reset {}", row.title));
+            if reset.on_hover_text(format!("Back to {}", default_text(row))).clicked() {
+                (row.reset)(settings, &default);
+            }
         }
         ui.end_row();
     }
@@ -359,6 +377,7 @@ mod tests {
     fn every_row_has_help_and_its_own_key() {
         for (i, row) in ROWS.iter().enumerate() {
             assert!(row.help.len() > 10 && !row.help.ends_with('.'), "{}", row.key);
+            assert!(!default_text(row).is_empty(), "{} has no default", row.key);
             assert!(ROWS[i + 1..].iter().all(|r| r.key != row.key), "{} twice", row.key);
         }
     }

@@ -16,7 +16,7 @@ use crate::recipe::picture::Latent;
 use crate::ui::action::{Dragged, DraggedWhat};
 use crate::ui::state::Studio;
 use crate::ui::textures::{self, Tex, Textures};
-use crate::ui::theme::{self, size};
+use crate::ui::theme;
 
 /// Points of a drag across that go from one seed to the next.
 const POINTS_PER_SEED: f32 = 96.0;

@@ -136,14 +136,8 @@ impl DataView {
     }
 
     fn settings(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
-        let defaults = Recipe {
-            data: DataRecipe {
-                source: self.recipe.data.source.clone(),
-                exclude: self.recipe.data.exclude.clone(),
-                ..DataRecipe::default()
-            },
-            ..self.recipe.clone()
-        };
+        let exclude = self.recipe.data.exclude.clone();
+        let defaults = Recipe { data: DataRecipe { exclude, ..self.suited.clone() }, ..self.recipe.clone() };
         let problem = self.recipe.validate().err();
         let options = FormOptions {
             defaults: &defaults,

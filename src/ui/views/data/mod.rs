@@ -46,6 +46,8 @@ pub(super) fn bar<R>(ui: &mut Ui, id: &str, add: impl FnOnce(&mut Ui) -> R) -> R
 pub struct DataView {
     /// What is to be trained on: source and preparation.
     recipe: Recipe,
+    /// The preparation that suits what was found: what resetting goes back to.
+    suited: DataRecipe,
     job: Option<JobId>,
     grid: PictureGrid,
     thumbs: Thumbs,
@@ -69,6 +71,7 @@ impl Default for DataView {
     fn default() -> Self {
         Self {
             recipe: Recipe::default(),
+            suited: DataRecipe::default(),
             job: None,
             grid: PictureGrid::new(88.0),
             thumbs: Thumbs::default(),
@@ -104,6 +107,7 @@ impl DataView {
         }
         if self.recipe.data.source != source {
             self.recipe.data = DataRecipe { source: source.into(), ..DataRecipe::default() };
+            self.suited = self.recipe.data.clone();
             self.excluded.clear();
             self.excluded_revision += 1;
             (self.filter, self.label) = (Filter::All, None);
@@ -146,6 +150,7 @@ impl DataView {
             };
         }
         data.drop_duplicates = survey.duplicates.iter().any(|d| d.exact);
+        self.suited = data.clone();
     }
 
     /// Pictures that would be trained on.

@@ -1,6 +1,7 @@
 //! Home: three doors (explore, train, go on), what was used lately below.
 
 mod doors;
+mod shelf;
 mod walk;
 
 use egui::{Frame, Margin, RichText, Ui, vec2};
@@ -14,6 +15,7 @@ use crate::ui::state::Studio;
 use crate::ui::theme::{self, size};
 use crate::ui::widgets::drop_target::{DropState, PURPOSE};
 use crate::ui::{format, status};
+use shelf::Shelf;
 use walk::Walk;
 
 /// Rows of each list below the doors.
@@ -28,6 +30,7 @@ const WIDEST: f32 = 1440.0;
 pub struct HomeView {
     walk: Walk,
     drop: DropState,
+    shelf: Shelf,
     /// The run whose curves and samples were asked for.
     asked: Option<std::path::PathBuf>,
 }
@@ -76,10 +79,12 @@ impl HomeView {
         if ui.available_width() < NARROW {
             recent_runs(ui, cx);
             recent_data(ui, cx);
+            self.shelf.show(ui, cx);
         } else {
-            ui.columns(2, |columns| {
+            ui.columns(3, |columns| {
                 ragged(&mut columns[0], |ui| recent_runs(ui, cx));
                 ragged(&mut columns[1], |ui| recent_data(ui, cx));
+                ragged(&mut columns[2], |ui| self.shelf.show(ui, cx));
             });
         }
     }
@@ -172,6 +177,7 @@ impl View for HomeView {
 
     fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         self.ask(cx);
+        self.shelf.ask(cx);
         theme::page(ui, "home", |ui| {
             ui.set_max_width(ui.available_width().min(WIDEST));
             ui.label(RichText::new("What would you like to make?").size(size::HOME));
@@ -183,6 +189,7 @@ impl View for HomeView {
     }
 
     fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        self.shelf.on_event(event, cx);
         match event {
             Event::Models(_) if cx.active == ViewId::Home => {
                 if let Some(model) = Self::model(cx.studio) {

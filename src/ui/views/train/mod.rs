@@ -36,6 +36,8 @@ pub struct TrainView {
     /// The recipe as the preset or another view made it: what resetting goes back to.
     base: Recipe,
     preset: &'static Preset,
+    /// What the preset was fitted to; nothing for a recipe from elsewhere.
+    fitted_to: Option<Facts>,
     from: Option<ModelRef>,
     /// Device chosen for the next run; none for the studio's.
     device: Option<String>,
@@ -66,6 +68,7 @@ impl Default for TrainView {
             base: recipe.clone(),
             recipe,
             preset: &PRESETS[0],
+            fitted_to: Some(Facts { pictures: 0, resolution: 32 }),
             from: None,
             device: None,
             form: Form::default(),
@@ -100,19 +103,32 @@ impl TrainView {
         Facts { pictures: surveyed.or_else(known).unwrap_or(0), resolution: self.recipe.data.resolution }
     }
 
-    /// Takes a preset; pictures, name and seed stay.
-    fn apply_preset(&mut self, preset: &'static Preset, studio: &Studio) {
-        let mut recipe = preset.recipe(self.facts(studio));
+    /// The recipe of a preset, fitted to the data; pictures, name and seed stay.
+    fn of_preset(&self, preset: &Preset, facts: Facts) -> Recipe {
+        let mut recipe = preset.recipe(facts);
         recipe.data = self.recipe.data.clone();
         recipe.name.clone_from(&self.recipe.name);
         recipe.seed = self.recipe.seed;
+        recipe
+    }
+
+    /// Takes a preset.
+    fn apply_preset(&mut self, preset: &'static Preset, studio: &Studio) {
+        let facts = self.facts(studio);
+        let recipe = self.of_preset(preset, facts);
         // Who began from a model of the other kind begins anew.
         if preset.model != self.recipe.model.id {
             self.from = None;
         }
         self.preset = preset;
+        self.fitted_to = Some(facts);
         self.base = recipe.clone();
         self.recipe = recipe;
+    }
+
+    /// Whether the recipe is its preset as it was fitted to the data, so that it may be fitted anew.
+    fn is_fitted(&self) -> bool {
+        self.fitted_to.is_some_and(|facts| self.of_preset(self.preset, facts) == self.recipe)
     }
 
     /// Turns to a source; a preset that was not changed is fitted to it.
@@ -121,13 +137,16 @@ impl TrainView {
         if source.is_empty() || source == self.recipe.data.source {
             return;
         }
+        let fitted = self.is_fitted();
         let named = self.recipe.name.is_empty() || self.recipe.name == short_name(&self.recipe.data.source);
         self.recipe.data.source = source.into();
         self.recipe.data.exclude.clear();
         if named {
             self.recipe.name = short_name(source);
         }
-        self.apply_preset(self.preset, cx.studio);
+        if fitted {
+            self.apply_preset(self.preset, cx.studio);
+        }
         self.look(cx);
     }
 
@@ -248,7 +267,7 @@ impl View for TrainView {
                 cx.push(Action::SelectRun(Some(run.dir.clone())));
             }
             // A fresh number of pictures: a preset that was not changed fits itself to it.
-            Event::Surveyed { survey, .. } if survey.source == self.recipe.data.source && self.recipe == self.base => {
+            Event::Surveyed { survey, .. } if survey.source == self.recipe.data.source && self.is_fitted() => {
                 self.apply_preset(self.preset, cx.studio);
             }
             _ => {}
@@ -272,6 +291,7 @@ impl View for TrainView {
                 }
                 self.preset = estimate::nearest_preset(&self.recipe).unwrap_or(&PRESETS[0]);
                 self.base = self.recipe.clone();
+                self.fitted_to = Some(self.facts(cx.studio));
                 self.from.clone_from(from);
                 self.look(cx);
             }
@@ -341,7 +361,7 @@ impl View for TrainView {
         {
             self.thumbs.turn_to(&recipe.data.source);
             self.base = recipe.clone();
-            (self.recipe, self.preset) = (recipe, preset);
+            (self.recipe, self.preset, self.fitted_to) = (recipe, preset, None);
         }
         if let Ok(settings) = serde_json::from_value(kept["charts"].clone()) {
             self.curves.settings = settings;

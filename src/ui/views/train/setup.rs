@@ -298,7 +298,7 @@ impl TrainView {
         if change.began {
             cx.undo_point(ViewId::Train, format!("change {}", change.title.to_lowercase()), self.snapshot());
         }
-        let untouched = self.recipe == self.base;
+        let fitted = self.is_fitted();
         if let Err(problem) = path::set(&mut self.recipe, change.key, change.value) {
             cx.say(problem);
             return;
@@ -311,7 +311,7 @@ impl TrainView {
                 }
             }
             // Presets are fitted to the resolution, unless somebody changed theirs.
-            "data.resolution" if untouched && change.done => self.apply_preset(self.preset, cx.studio),
+            "data.resolution" if fitted && change.done => self.apply_preset(self.preset, cx.studio),
             _ => {}
         }
     }

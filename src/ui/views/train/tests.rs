@@ -121,6 +121,19 @@ fn small_sets_are_augmented_once_their_number_is_known() {
 }
 
 #[test]
+fn a_recipe_from_elsewhere_stays_as_it_is_when_its_pictures_are_looked_through() {
+    let mut stage = stage(ScriptedEngine::new());
+    let mut recipe = stage.studio.runs[0].recipe.clone();
+    recipe.optim.batch = 24;
+    recipe.data.source = "/pictures/elsewhere".into();
+    stage.receive(&Parcel::SetUp { recipe: Box::new(recipe.clone()), from: Some("nouns-gan".into()) });
+    assert!(stage.studio.surveys.contains_key("/pictures/elsewhere"));
+    assert_eq!(stage.view.recipe, recipe);
+    assert_eq!(stage.view.from.as_deref(), Some("nouns-gan"));
+    assert!(stage.view.setting_up);
+}
+
+#[test]
 fn another_model_in_the_form_takes_its_own_numbers() {
     let mut harness = setting_up();
     press(&mut harness, Role::ComboBox, "Model");

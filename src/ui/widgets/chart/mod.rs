@@ -307,6 +307,7 @@ impl Chart {
         let weak = ui.visuals().weak_text_color();
         let axis = settings.axis;
         let x_axis = AxisHints::new_x()
+            .label_spacing(egui::Rangef::new(48.0, 64.0))
             .tick_label_font(small.clone())
             .tick_label_color(weak)
             .formatter(move |mark, _| place_name(axis, sx.back(mark.value)));
@@ -319,8 +320,8 @@ impl Chart {
             .height(height)
             .custom_x_axes(vec![x_axis])
             .custom_y_axes(vec![y_axis])
-            .x_grid_spacer(move |input| scale::grid(sx, input))
-            .y_grid_spacer(move |input| scale::grid(sy, input))
+            .x_grid_spacer(move |input| scale::grid(sx, input, 80.0))
+            .y_grid_spacer(move |input| scale::grid(sy, input, 44.0))
             .grid_color(ui.visuals().widgets.noninteractive.bg_stroke.color)
             .show_background(false)
             .cursor_color(Color32::TRANSPARENT)

@@ -2,6 +2,9 @@
 
 use egui_plot::{GridInput, GridMark};
 
+/// Points that `GridInput::base_step_size` stands for: egui_plot's finest grid.
+const FINEST: f64 = 8.0;
+
 /// How values lie along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub enum Scale {
@@ -37,10 +40,12 @@ impl Scale {
 }
 
 /// Grid lines: on a log scale at the powers of ten and, if there are few of those, between them.
-pub fn grid(scale: Scale, input: GridInput) -> Vec<GridMark> {
+///
+/// Lines are at least `room` points apart, so that every one has its number.
+pub fn grid(scale: Scale, input: GridInput, room: f64) -> Vec<GridMark> {
     let (low, high) = input.bounds;
     if scale == Scale::Linear || high - low < 0.8 {
-        return linear(scale, low, high, input.base_step_size);
+        return linear(scale, low, high, input.base_step_size * room / FINEST);
     }
     let mut marks = Vec::new();
     for decade in low.floor() as i64..=high.ceil() as i64 {
@@ -56,13 +61,13 @@ pub fn grid(scale: Scale, input: GridInput) -> Vec<GridMark> {
     marks
 }
 
-/// Lines at 1, 2 and 5 times a power of ten of the value, about five major ones.
-fn linear(scale: Scale, low: f64, high: f64, base: f64) -> Vec<GridMark> {
+/// Lines at 1, 2 and 5 times a power of ten of the value, at least `apart` from each other on the drawn scale.
+fn linear(scale: Scale, low: f64, high: f64, apart: f64) -> Vec<GridMark> {
     let (from, to) = (scale.back(low), scale.back(high));
     if !(from.is_finite() && to.is_finite()) || to <= from {
         return Vec::new();
     }
-    let wanted = ((high - low) / base.max(f64::MIN_POSITIVE) / 6.0).clamp(3.0, 9.0);
+    let wanted = ((high - low) / apart.max(f64::MIN_POSITIVE)).clamp(1.0, 20.0);
     let step = nice_step((to - from) / wanted);
     // The drawn distance of two lines; egui_plot fades labels that would touch.
     let drawn = (high - low) * step / (to - from);
@@ -156,10 +161,13 @@ mod tests {
             (Scale::Log, (0.1, 0.4)),
         ] {
             let base_step_size = (bounds.1 - bounds.0) / 60.0;
-            let marks = grid(scale, GridInput { bounds, base_step_size });
+            let marks = grid(scale, GridInput { bounds, base_step_size }, 48.0);
             assert!((2..80).contains(&marks.len()), "{scale:?} {bounds:?} {marks:?}");
             assert!(marks.iter().all(|m| m.value >= bounds.0 - 1e-9 && m.value <= bounds.1 + 1e-9));
         }
+        let input = GridInput { bounds: (0.0, 41.2), base_step_size: 41.2 / 50.0 };
+        let places: Vec<f64> = grid(Scale::Linear, input, 80.0).iter().map(|m| m.value).collect();
+        assert_eq!(places, [0.0, 10.0, 20.0, 30.0, 40.0]);
         assert_eq!(nice_step(0.3), 0.5);
         assert_eq!(nice_step(20.0), 20.0);
     }

@@ -87,6 +87,29 @@ fn a_pointer_over_one_chart_moves_the_cursor_of_all() {
 }
 
 #[test]
+fn dragging_stays_and_a_double_click_shows_all_again() {
+    let mut harness = harness(500);
+    let plot = harness.get_all_by_role(Role::Image).next().unwrap().rect();
+    harness.drag_at(plot.center());
+    harness.step();
+    for step in 1..=4 {
+        harness.hover_at(plot.center() + vec2(-20.0 * step as f32, 0.0));
+        harness.step();
+    }
+    harness.drop_at(plot.center() + vec2(-80.0, 0.0));
+    harness.run();
+    let moved = harness.state().chart.zoomed.unwrap();
+    assert!(moved.min()[0] > 1.0, "{moved:?}");
+    for _ in 0..2 {
+        harness.drag_at(plot.center());
+        harness.drop_at(plot.center());
+        harness.step();
+    }
+    harness.run();
+    assert!(harness.state().chart.zoomed.is_none());
+}
+
+#[test]
 fn saving_is_offered_as_numbers_and_as_a_picture() {
     let mut harness = harness(50);
     harness.get_by_label("Losses: save or reset").click();
