@@ -97,7 +97,7 @@ impl Compare {
         let look = Tile { tex: tex.as_ref(), name: "Picture between", selected, focusable: true };
         let id = ui.make_persistent_id("between");
         let response = tile(ui, id, place(1), &look);
-        drag_latent(&response, &info.model, &wish.latents[1], desk.here.truncation, self.feed.pictures().get(1));
+        drag_latent(&response, &info.model, &wish.latents[1], desk.here.truncation, self.feed.picture(1));
         if response.on_hover_text("Click to stand here").clicked() {
             out.stand = Some(wish.latents[1].clone());
         }

@@ -13,8 +13,12 @@ use crate::ui::views::Cx;
 
 /// Seconds after which a request may be overtaken by a newer one: the engine then ends it early.
 const OVERTAKE: f64 = 0.4;
-/// Seconds after which an answer is no longer waited for: the request failed, and may be asked for again.
+/// Seconds after which an answer is no longer waited for: the request failed, and may be made again.
 const GIVE_UP: f64 = 10.0;
+/// Seconds that one request shall take, so that the screen follows the mouse while there are many pictures.
+const SHARE: f64 = 0.12;
+/// Pictures of the first request, while the model's pace is not known.
+const FIRST: usize = 8;
 
 /// Pictures that are wanted.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,51 +31,100 @@ pub struct Wish {
     pub truncation: f32,
 }
 
+/// A request on the way.
 struct Flight {
     ticket: u64,
-    wish: Wish,
+    /// The wish it is part of, by number.
+    aim: u64,
+    /// Places of its pictures in that wish.
+    places: Vec<usize>,
     since: f64,
 }
 
-/// One place on the screen: shows the old pictures until the new ones are here, has one request on the way (another
-/// one only if that takes long), and remembers only the newest wish beyond that.
+/// A picture on the screen.
+#[derive(Clone, Default)]
+struct Cell {
+    picture: Option<Arc<Picture>>,
+    /// Whether it is the one of the present wish rather than an older one that still stands in.
+    done: bool,
+    revision: u64,
+}
+
+/// One place on the screen. It shows the old pictures until the new ones are here, part by part if they take long;
+/// it has one request on the way (another one only if that takes long) and remembers only the newest wish beyond that.
 #[derive(Default)]
 pub struct Feed {
     slot: Option<SlotId>,
     /// Requests on the way, oldest first.
     flights: Vec<Flight>,
+    /// The wish that is being fulfilled, or is.
+    target: Option<Wish>,
+    aim: u64,
+    /// Places still to be asked for, in order.
+    todo: Vec<usize>,
+    /// The wish after that.
     wanted: Option<Wish>,
-    shown: Option<Wish>,
-    pictures: Vec<Arc<Picture>>,
+    cells: Vec<Cell>,
+    /// Places that the last answer brought.
+    fresh: Vec<usize>,
+    /// Where the next request begins, so that under a drag all places get their turn.
+    cursor: usize,
     revision: u64,
-    seconds: f64,
+    /// Seconds a picture, as last measured.
+    pace: Option<f64>,
 }
 
 impl Feed {
     /// Wants these pictures; asks for them as soon as nothing else is on the way. Cheap if they are here already.
     pub fn want(&mut self, wish: Wish, cx: &mut Cx<'_>) {
-        self.flights.retain(|f| cx.time - f.since < GIVE_UP);
-        let current = self.flights.last().map(|f| &f.wish).or(self.shown.as_ref());
-        self.wanted = (current != Some(&wish)).then_some(wish);
+        self.forget_lost(cx.time);
+        self.wanted = (self.target.as_ref() != Some(&wish)).then_some(wish);
         self.pump(cx);
+    }
+
+    /// Puts what was asked for in vain back on the list.
+    fn forget_lost(&mut self, now: f64) {
+        let aim = self.aim;
+        let lost: Vec<Flight> = self.flights.extract_if(.., |f| now - f.since >= GIVE_UP).collect();
+        self.todo.extend(lost.into_iter().filter(|f| f.aim == aim).flat_map(|f| f.places));
     }
 
     /// Asks for what is wanted if nothing is on the way, or has been for long.
     fn pump(&mut self, cx: &mut Cx<'_>) {
-        if self.flights.last().is_some_and(|f| cx.time - f.since < OVERTAKE) {
+        let slow = |f: &Flight| self.wanted.is_some() && cx.time - f.since >= OVERTAKE;
+        if self.flights.last().is_some_and(|f| !slow(f)) {
             return;
         }
-        let Some(wish) = self.wanted.take() else { return };
+        if let Some(wish) = self.wanted.take() {
+            self.turn_to(wish);
+        }
+        let Some(target) = self.target.as_ref().filter(|_| !self.todo.is_empty()) else { return };
         let slot = *self.slot.get_or_insert_with(|| cx.new_slot());
         let ticket = cx.ids.next();
+        let places: Vec<usize> = self.todo.drain(..part(self.pace).min(self.todo.len())).collect();
+        self.cursor = places.last().map_or(0, |last| last + 1);
         cx.send(Command::Generate(GenerateRequest {
             slot,
             ticket,
-            model: wish.model.clone(),
-            latents: wish.latents.clone(),
-            truncation: wish.truncation,
+            model: target.model.clone(),
+            latents: places.iter().map(|&i| target.latents[i].clone()).collect(),
+            truncation: target.truncation,
         }));
-        self.flights.push(Flight { ticket, wish, since: cx.time });
+        self.flights.push(Flight { ticket, aim: self.aim, places, since: cx.time });
+    }
+
+    /// Begins with another wish; what it shares with the last one is not made again.
+    fn turn_to(&mut self, wish: Wish) {
+        let count = wish.latents.len();
+        let old = self.target.take().filter(|o| o.model == wish.model && o.truncation == wish.truncation);
+        self.cells.resize(count, Cell::default());
+        for (i, cell) in self.cells.iter_mut().enumerate() {
+            cell.done &= old.as_ref().is_some_and(|o| o.latents.get(i) == Some(&wish.latents[i]));
+        }
+        let begin = if self.cells.iter().all(|c| c.picture.is_none()) { 0 } else { self.cursor };
+        self.todo = (0..count).map(|i| (begin + i) % count).filter(|&i| !self.cells[i].done).collect();
+        self.aim += 1;
+        self.target = Some(wish);
     }
 
     /// Takes an answer in. True if it was for this place and something new is shown.
@@ -83,60 +136,73 @@ impl Feed {
         let Some(place) = self.flights.iter().position(|f| f.ticket == *ticket) else { return false };
         // Requests before it were overtaken and are not answered any more.
         let Some(flight) = self.flights.drain(..=place).next_back() else { return false };
-        self.shown = Some(flight.wish);
-        self.pictures = pictures.iter().cloned().map(Arc::new).collect();
+        let current = flight.aim == self.aim;
+        self.pace = Some(seconds / pictures.len().max(1) as f64);
         self.revision += 1;
-        self.seconds = *seconds;
+        self.fresh.clear();
+        for (i, picture) in flight.places.into_iter().zip(pictures) {
+            // Pictures of a wish that was overtaken still are newer than what is there.
+            if let Some(cell) = self.cells.get_mut(i).filter(|c| current || !c.done) {
+                *cell = Cell { picture: Some(Arc::new(picture.clone())), done: current, revision: self.revision };
+                if current {
+                    self.fresh.push(i);
+                }
+            }
+        }
         self.pump(cx);
         true
     }
 
-    /// What the pictures on the screen are of.
+    /// What the pictures on the screen are of, or will be in a moment.
     pub fn shown(&self) -> Option<&Wish> {
-        self.shown.as_ref()
+        self.target.as_ref()
     }
 
-    /// The pictures on the screen, in the order of their latents.
-    pub fn pictures(&self) -> &[Arc<Picture>] {
-        &self.pictures
+    /// The picture at a place, if there is one.
+    pub fn picture(&self, place: usize) -> Option<&Arc<Picture>> {
+        self.cells.get(place)?.picture.as_ref()
     }
 
-    /// The picture of a latent, if it is on the screen with this model and truncation.
-    pub fn picture_of(&self, model: &str, latent: &Latent, truncation: f32) -> Option<&Arc<Picture>> {
-        let shown = self.shown.as_ref().filter(|s| s.model == model && s.truncation == truncation)?;
-        let place = shown.latents.iter().position(|l| l == latent)?;
-        self.pictures.get(place)
+    /// The pictures that the last answer brought, with their places.
+    pub fn fresh(&self) -> impl Iterator<Item = (usize, &Arc<Picture>)> {
+        self.fresh.iter().filter_map(|&i| Some((i, self.picture(i)?)))
     }
 
     /// Whether a newer picture is on the way.
     pub fn is_busy(&self, now: f64) -> bool {
-        self.flights.iter().any(|f| now - f.since < GIVE_UP)
+        !self.todo.is_empty() || self.flights.iter().any(|f| now - f.since < GIVE_UP)
     }
 
-    /// Seconds the engine took for what is shown.
-    pub fn seconds(&self) -> f64 {
-        self.seconds
+    /// Seconds a picture takes, as last measured.
+    pub fn pace(&self) -> Option<f64> {
+        self.pace
     }
 
     /// A picture as a texture.
-    pub fn tex(&self, i: usize, textures: &mut Textures, ctx: &Context) -> Option<Tex> {
-        let picture = self.pictures.get(i)?;
-        Some(textures.get(ctx, key(("feed", self.slot, i)), self.revision, picture))
+    pub fn tex(&self, place: usize, textures: &mut Textures, ctx: &Context) -> Option<Tex> {
+        let cell = self.cells.get(place)?;
+        Some(textures.get(ctx, key(("feed", self.slot, place)), cell.revision, cell.picture.as_ref()?))
     }
 
     /// Keeps what is on the screen, but asks again for it.
     pub fn expire(&mut self) {
         self.flights.clear();
-        (self.wanted, self.shown) = (None, None);
+        self.todo.clear();
+        (self.wanted, self.target) = (None, None);
     }
 
-    /// Forgets everything, so that the next wish is asked for even if it is the same.
+    /// Forgets everything.
     pub fn clear(&mut self) {
-        self.flights.clear();
-        (self.wanted, self.shown) = (None, None);
-        self.pictures.clear();
-        self.revision += 1;
+        self.expire();
+        self.cells.clear();
     }
+}
+
+/// Pictures of one request at a pace: as many as its share of time allows, in eights as graphics cards make them.
+fn part(pace: Option<f64>) -> usize {
+    let Some(pace) = pace else { return FIRST };
+    let many = (SHARE / pace.max(1e-6)) as usize;
+    if many < 8 { many.max(1) } else { many / 8 * 8 }
 }
 
 #[cfg(test)]
@@ -151,7 +217,47 @@ mod tests {
     fn answer(request: &GenerateRequest) -> Event {
         let picture = Picture::filled(1, 1, [request.ticket as u8, 0, 0, 255]);
         let (slot, ticket, model) = (request.slot, request.ticket, request.model.clone());
-        Event::Generated { slot, ticket, model, pictures: vec![picture], seconds: 0.1 }
+        let pictures = vec![picture; request.latents.len()];
+        // Forty milliseconds a picture.
+        Event::Generated { slot, ticket, model, seconds: 0.04 * pictures.len() as f64, pictures }
+    }
+
+    #[test]
+    fn many_slow_pictures_come_part_by_part_and_what_stays_is_not_made_again() {
+        let mut bench = Bench::default();
+        let mut feed = Feed::default();
+        let mut all = Wish { latents: (0..20).map(|seed| Latent::Seed { seed }).collect(), ..wish(0) };
+        bench.with(0.0, |cx| feed.want(all.clone(), cx));
+        let mut parts = Vec::new();
+        while let Some(request) = bench.generated().pop() {
+            parts.push(request.latents.len());
+            bench.with(0.0, |cx| assert!(feed.on_event(&answer(&request), cx)));
+        }
+        assert_eq!(parts, [8, 3, 3, 3, 3]);
+        assert!((0..20).all(|i| feed.picture(i).is_some()) && !feed.is_busy(0.0));
+        all.latents[4] = Latent::Seed { seed: 99 };
+        bench.with(0.0, |cx| feed.want(all.clone(), cx));
+        let sent = bench.generated();
+        assert_eq!(sent[0].latents, [Latent::Seed { seed: 99 }]);
+        bench.with(0.0, |cx| assert!(feed.on_event(&answer(&sent[0]), cx)));
+        assert_eq!(feed.fresh().map(|(i, _)| i).collect::<Vec<_>>(), [4]);
+    }
+
+    #[test]
+    fn under_a_drag_all_places_get_their_turn() {
+        let mut bench = Bench::default();
+        let mut feed = Feed::default();
+        let of = |n: u64| Wish { latents: (0..9).map(|i| Latent::Seed { seed: 100 * n + i }).collect(), ..wish(0) };
+        let mut seen = std::collections::BTreeSet::new();
+        for n in 0..6 {
+            bench.with(0.0, |cx| feed.want(of(n), cx));
+            if let Some(request) = bench.generated().pop() {
+                bench.with(0.0, |cx| feed.want(of(n + 1), cx));
+                bench.with(0.0, |cx| assert!(feed.on_event(&answer(&request), cx)));
+                seen.extend(feed.fresh().map(|(i, _)| i));
+            }
+        }
+        assert_eq!(seen.len(), 9);
     }
 
     #[test]
@@ -163,9 +269,9 @@ mod tests {
         }
         let first = bench.generated();
         assert_eq!(first.len(), 1);
-        assert!(feed.pictures().is_empty());
+        assert!(feed.picture(0).is_none());
         bench.with(0.1, |cx| assert!(feed.on_event(&answer(&first[0]), cx)));
-        assert_eq!(feed.shown(), Some(&wish(1)), "the old answer is shown while the new one is on the way");
+        assert!(feed.picture(0).is_some(), "the old answer is shown while the new one is on the way");
         let second = bench.generated();
         assert_eq!(second.len(), 1);
         assert_eq!(second[0].latents, wish(5).latents);

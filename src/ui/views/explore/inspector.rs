@@ -44,7 +44,7 @@ impl ExploreView {
             None => theme::skeleton(ui, Vec2::splat(width)),
         };
         let here = self.desk.here.clone();
-        drag_latent(&response, &info.model, &here.latent, here.truncation, self.present.pictures().first());
+        drag_latent(&response, &info.model, &here.latent, here.truncation, self.present.picture(0));
         match take_drop(ui, &response, cx.studio, Some(info)) {
             Some(Dropped::Latent(latent)) => out.stand = Some(latent),
             Some(Dropped::File(path)) => self.picture.open(&path),
@@ -60,7 +60,7 @@ impl ExploreView {
                 out.keep = vec![here.latent.clone()];
             }
             if theme::icon_button(ui, ICON_CONTENT_COPY, "Copy picture").clicked()
-                && let Some(picture) = self.present.pictures().first()
+                && let Some(picture) = self.present.picture(0)
             {
                 cx.push(Action::CopyPicture(picture.clone()));
             }
@@ -68,9 +68,8 @@ impl ExploreView {
                 out.export = Some((vec![here.latent.clone()], "sample", 0, Some("png")));
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
-                let seconds = self.present.seconds();
-                if seconds > 0.0 && !cx.still {
-                    theme::weak(ui, format!("{:.0} ms", seconds * 1000.0)).on_hover_text("Time this picture took");
+                if let Some(pace) = self.present.pace().filter(|_| !cx.still) {
+                    theme::weak(ui, format!("{:.0} ms", pace * 1000.0)).on_hover_text("Time this picture took");
                 }
                 theme::weak(ui, format!("{0} × {0}", info.resolution));
             });

@@ -117,7 +117,7 @@ impl Lattice {
             let selected = wish.latents[i] == desk.here.latent;
             let look = Tile { tex: tex.as_ref(), name: &name, selected, focusable: false };
             let response = tile(ui, id.with(i), cell_rect(i), &look);
-            drag_latent(&response, &info.model, &wish.latents[i], desk.here.truncation, self.feed.pictures().get(i));
+            drag_latent(&response, &info.model, &wish.latents[i], desk.here.truncation, self.feed.picture(i));
             if response.clicked() {
                 out.stand = Some(wish.latents[i].clone());
                 self.cursor = i;

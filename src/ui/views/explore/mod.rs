@@ -361,9 +361,10 @@ impl View for ExploreView {
                     if feed.on_event(event, cx)
                         && let Some(wish) = feed.shown()
                     {
-                        for (latent, picture) in wish.latents.iter().zip(feed.pictures()) {
+                        for (place, picture) in feed.fresh() {
                             let (model, truncation) = (Some(wish.model.clone()), wish.truncation);
-                            self.trail.see(&Stand { model, latent: latent.clone(), truncation }, picture);
+                            let latent = wish.latents[place].clone();
+                            self.trail.see(&Stand { model, latent, truncation }, picture);
                         }
                     }
                 }

@@ -150,6 +150,8 @@ impl Plane {
             self.tiles.clear();
         }
         self.asked = missing.into_iter().map(|(_, s)| s).collect();
+        // Each batch is a list of its own: nothing in it counts as made already.
+        self.feed.expire();
         let dim = info.latent as usize;
         let latents = self.asked.iter().map(|s| latent_at(s.0 as f64 * step, s.1 as f64 * step, dim)).collect();
         self.feed.want(Wish { model: info.model.clone(), latents, truncation }, cx);
@@ -163,8 +165,10 @@ impl Plane {
     /// Takes tiles in.
     pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
         if self.feed.on_event(event, cx) {
-            for (spot, picture) in self.asked.drain(..).zip(self.feed.pictures()) {
-                self.tiles.insert(spot, picture.clone());
+            for (place, picture) in self.feed.fresh() {
+                if let Some(spot) = self.asked.get(place) {
+                    self.tiles.insert(*spot, picture.clone());
+                }
             }
         }
     }

@@ -186,7 +186,7 @@ impl GridSource for Source<'_> {
     }
 
     fn cell(&self, index: usize, response: &Response) {
-        let picture = self.feed.pictures().get(index);
+        let picture = self.feed.picture(index);
         drag_latent(response, &self.info.model, &self.shown[index], self.truncation, picture);
     }
 

@@ -107,7 +107,7 @@ impl Traverse {
                 let look = Tile { tex: tex.as_ref(), name: &name, selected: column == own, focusable: false };
                 let id = ui.make_persistent_id(("traverse", row, column));
                 let response = tile(ui, id, rect, &look);
-                let picture = self.feed.pictures().get(i);
+                let picture = self.feed.picture(i);
                 drag_latent(&response, &info.model, &wish.latents[i], desk.here.truncation, picture);
                 if response.clicked() {
                     out.stand = Some(wish.latents[i].clone());

@@ -81,9 +81,9 @@ impl Walk {
     pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
         self.stops.on_event(event, cx);
         if self.feed.on_event(event, cx) {
-            // Frames of a film that is no longer wanted are dropped by the list being empty.
-            for (place, picture) in self.asked.drain(..).zip(self.feed.pictures()) {
-                if let Some(frame) = self.film.frames.get_mut(place) {
+            // Frames of a film that is no longer wanted find no place.
+            for (place, picture) in self.feed.fresh() {
+                if let Some(frame) = self.asked.get(place).and_then(|&i| self.film.frames.get_mut(i)) {
                     *frame = Some(picture.clone());
                 }
             }
@@ -171,6 +171,8 @@ impl Walk {
         }
         let latents = missing.iter().map(|&i| self.film.latents[i].clone()).collect();
         self.asked = missing;
+        // Each batch is a list of its own: nothing in it counts as made already.
+        self.feed.expire();
         self.feed.want(Wish { model: info.model.clone(), latents, truncation }, cx);
     }
 

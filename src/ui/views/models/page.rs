@@ -188,16 +188,16 @@ fn facts(ui: &mut Ui, cx: &Cx<'_>, info: &ModelInfo) {
     if !hash.is_empty() {
         rows.push(("Weights", hash));
     }
-    egui::Grid::new(("facts", &info.model)).num_columns(2).spacing([size::M, size::XS]).min_row_height(size::L).show(
-        ui,
-        |ui| {
+    ui.spacing_mut().item_spacing.y = size::XS;
+    let t = theme::tokens(ui);
+    for (name, value) in rows {
+        ui.horizontal_top(|ui| {
             ui.spacing_mut().interact_size.y = size::L;
-            let t = theme::tokens(ui);
-            for (name, value) in rows {
+            ui.scope(|ui| {
+                ui.set_width(88.0);
                 ui.label(RichText::new(name).size(size::SMALL).color(t.weak));
-                ui.add(egui::Label::new(RichText::new(value).size(size::SMALL)).wrap());
-                ui.end_row();
-            }
-        },
-    );
+            });
+            ui.add(egui::Label::new(RichText::new(value).size(size::SMALL)).wrap());
+        });
+    }
 }
