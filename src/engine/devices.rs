@@ -17,7 +17,7 @@ use super::runs::launch::{ending, set_apart};
 use crate::base::paths::{Paths, write_atomically};
 
 /// A probe that takes longer hangs. Kernels are compiled at the first use, which takes its time.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Probes devices.
 pub struct Prober {
@@ -73,16 +73,34 @@ impl Prober {
     ) -> Vec<DeviceReport> {
         let mut kept = self.kept();
         let mut reports: Vec<DeviceReport> = Vec::new();
-        for (id, name) in candidates {
-            let about = self.about(name);
-            let known = kept.get(id).filter(|v| v.about == about && !again).map(|v| v.report.clone());
-            let report = known.unwrap_or_else(|| {
-                let report = self.probe_one(id, name);
-                kept.insert(id.clone(), Verdict { about, report: report.clone() });
-                report
-            });
-            reports.push(report);
-            told(&reports);
+        thread::scope(|scope| {
+            let known = |(id, name): &(String, String)| {
+                let report = kept.get(id).filter(|v| v.about == self.about(name) && !again).map(|v| v.report.clone());
+                report.map_or_else(
+                    || {
+                        let (id, name) = (id.clone(), name.clone());
+                        Err(scope.spawn(move || self.probe_one(&id, &name)))
+                    },
+                    Ok,
+                )
+            };
+            // The CPU by itself, so that its speed is measured undisturbed; the others at once, for a driver that hangs
+            // takes all of its time.
+            let mut waiting = Vec::new();
+            let mut rest = candidates.iter();
+            if let Some(first) = rest.next() {
+                let report = known(first).unwrap_or_else(|probe| joined(probe, &first.0, &first.1));
+                reports.push(report);
+                told(&reports);
+            }
+            waiting.extend(rest.map(|candidate| (candidate, known(candidate))));
+            for ((id, name), report) in waiting {
+                reports.push(report.unwrap_or_else(|probe| joined(probe, id, name)));
+                told(&reports);
+            }
+        });
+        for ((id, name), report) in candidates.iter().zip(&reports) {
+            kept.insert(id.clone(), Verdict { about: self.about(name), report: report.clone() });
         }
         if let Ok(bytes) = serde_json::to_vec_pretty(&kept) {
             // Without the file the next start probes again, no more.
@@ -160,6 +178,18 @@ impl Prober {
             }
         }
     }
+}
+
+/// A probe's report; the thread itself does not break, and if it does, the device is not to be trusted.
+fn joined(probe: thread::ScopedJoinHandle<'_, DeviceReport>, id: &str, name: &str) -> DeviceReport {
+    probe.join().unwrap_or_else(|_| DeviceReport {
+        id: id.into(),
+        name: name.into(),
+        usable: id == "cpu",
+        reason: "Its probe broke".into(),
+        gpu: false,
+        gmacs_per_s: None,
+    })
 }
 
 fn shortened(text: &str) -> String {

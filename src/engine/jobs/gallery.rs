@@ -12,7 +12,6 @@ use crate::export::{Shot, file_name, png_bytes, today, write_new};
 use crate::library::{Library, NewItem};
 use crate::recipe::picture::Latent;
 
-
 /// The library, or why there is none.
 pub struct Gallery {
     library: Result<Library>,
