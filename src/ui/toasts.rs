@@ -53,11 +53,6 @@ impl Toasts {
         }
     }
 
-    /// Takes all away.
-    pub fn clear(&mut self) {
-        self.toasts.clear();
-    }
-
     /// Draws them, the newest at the bottom.
     pub fn show(&mut self, ctx: &Context, now: f64) -> Option<ToastClick> {
         let mut clicked = None;

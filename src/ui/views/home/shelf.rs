@@ -61,7 +61,8 @@ impl Shelf {
             theme::weak(ui, "Pictures you keep are shown here");
         }
         let gap = size::XS;
-        let side = ((ui.available_width() - gap * (COLUMNS as f32 - 1.0)) / COLUMNS as f32).floor().clamp(24.0, size::THUMB);
+        let side =
+            ((ui.available_width() - gap * (COLUMNS as f32 - 1.0)) / COLUMNS as f32).floor().clamp(24.0, size::THUMB);
         ui.spacing_mut().item_spacing = Vec2::splat(gap);
         for row in self.ids.chunks(COLUMNS) {
             ui.horizontal(|ui| {
