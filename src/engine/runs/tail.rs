@@ -1,6 +1,6 @@
 //! One run as the engine follows it: its files read on from where they were read last, told as events.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -203,10 +203,8 @@ impl Tracked {
         for event in events {
             match event {
                 RunEvent::Reading(reading) => {
-                    if reading.images > self.told {
-                        self.told = reading.images;
-                        readings.push(reading);
-                    }
+                    self.told = reading.images;
+                    readings.push(reading);
                 }
                 RunEvent::Started { device, images, .. } => {
                     self.summary.progress.device = device;
@@ -292,17 +290,31 @@ impl Tracked {
     pub fn load(&mut self, outbox: &Outbox) {
         if self.is_alive() {
             self.read_telemetry(outbox);
+        } else {
+            (self.offset, self.told) = end_of_telemetry(&self.telemetry());
         }
         outbox.tell(self.loaded());
     }
 
+    fn telemetry(&self) -> PathBuf {
+        self.folder.dir().join("telemetry.jsonl")
+    }
+
+    /// What holds of all that was read so far, and nothing of what is still to be read.
     fn loaded(&mut self) -> Event {
-        let mut readings = Vec::new();
-        let mut edits = Vec::new();
-        for event in self.folder.history() {
-            match event {
-                RunEvent::Reading(reading) => readings.push(reading),
-                RunEvent::Edited(edit) => edits.push(edit),
+        let mut bytes = std::fs::read(self.telemetry()).unwrap_or_default();
+        bytes.truncate(usize::try_from(self.offset).unwrap_or(usize::MAX));
+        let mut readings: Vec<Reading> = Vec::new();
+        let mut edits: Vec<Edit> = Vec::new();
+        for line in bytes.split(|&b| b == b'\n') {
+            match serde_json::from_slice(line) {
+                Ok(RunEvent::Reading(reading)) => readings.push(reading),
+                Ok(RunEvent::Edited(edit)) => edits.push(edit),
+                // What was told of states that the run went back from does not hold.
+                Ok(RunEvent::Rewound { images } | RunEvent::Started { images, .. }) => {
+                    readings.retain(|r| r.images <= images);
+                    edits.retain(|e| e.images <= images);
+                }
                 _ => {}
             }
         }

@@ -126,6 +126,9 @@ fn play(run: &RunFolder, order: &Order) -> Result<()> {
             let values = vec![("loss".to_string(), 1.0)];
             tell(RunEvent::Reading(Reading { step: images / 10, images, seconds: 0.1, values }));
             if images.is_multiple_of(50) {
+                // Validation: a reading of its own at the same place.
+                let values = vec![("loss.held_out".to_string(), 2.0)];
+                tell(RunEvent::Reading(Reading { step: images / 10, images, seconds: 0.1, values }));
                 let preview =
                     Preview { images, samples: vec![crate::base::Picture::filled(2, 2, [9; 4])], ..Preview::default() };
                 preview::save(&run.previews_dir(), &preview)?;
@@ -153,6 +156,10 @@ fn a_run_is_followed_controlled_edited_stopped_and_resumed() {
     assert_eq!(run.dir, Paths::under(s.home.path()).runs().join("cats-dogs"));
     let dir = run.dir;
     s.until("readings", |e| matches!(e, Event::RunReadings { readings, .. } if !readings.is_empty()).then_some(()));
+    s.until("validation", |e| match e {
+        Event::RunReadings { readings, .. } => readings.iter().any(|r| r.values[0].0 == "loss.held_out").then_some(()),
+        _ => None,
+    });
     s.until("a live preview", |e| matches!(e, Event::RunPreview { live: true, .. }).then_some(()));
     s.runs.ask(Ask::Control { dir: dir.clone(), control: Control::Pause });
     s.until_state("Cats & dogs", RunState::Paused);
