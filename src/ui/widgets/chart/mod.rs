@@ -378,7 +378,9 @@ impl Chart {
             return;
         }
         let zooming = response.hovered() && ui.input(|i| i.zoom_delta() != 1.0);
-        let dragging = response.dragged() || response.drag_stopped();
+        // A press without a movement is no wish to stay: the chart goes on following the run.
+        let moved = response.dragged() && response.drag_delta() != egui::Vec2::ZERO;
+        let dragging = moved || response.drag_stopped() && self.zoomed.is_some();
         if zooming || dragging {
             self.zoomed = Some(*transform.bounds());
         }
