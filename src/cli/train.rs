@@ -1,6 +1,6 @@
 //! `latent-studio train`.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use super::{interrupt, print_json, say};
+use super::{interrupt, say};
 use crate::base::paths::Paths;
 use crate::base::{Channels, Problem, Result, Severity};
 use crate::data;
@@ -80,7 +80,7 @@ impl Train {
             && let Err(problem) = &result
             && problem.kind != crate::base::Kind::Interrupted
         {
-            print_json(&json!({ "event": "failed", "problem": problem }))?;
+            print_json(&json!({ "event": "failed", "problem": problem }));
         }
         result
     }
@@ -225,6 +225,12 @@ fn lower_priority() {
     }
 }
 
+/// Prints a line of JSON. A reader that has gone away does not end the run: its folder says everything too.
+fn print_json(value: &Value) {
+    let mut out = std::io::stdout().lock();
+    let _ = writeln!(out, "{value}").and_then(|()| out.flush());
+}
+
 /// What the command tells: JSON lines, or a bar and messages.
 struct Output {
     json: bool,
@@ -283,7 +289,7 @@ impl Output {
             "eta_s": p.eta_s,
             "losses": latest.losses,
         });
-        let _ = print_json(&line);
+        print_json(&line);
     }
 
     fn tell(&self, event: &RunEvent) {
@@ -291,7 +297,7 @@ impl Output {
             RunEvent::Started { device, pictures, step, images } => {
                 self.latest.lock().training = true;
                 if self.json {
-                    let _ = print_json(&json!({
+                    print_json(&json!({
                         "event": "started", "device": device, "pictures": pictures, "step": step,
                         "kimg": *images as f64 / 1000.0,
                     }));
@@ -318,7 +324,7 @@ impl Output {
             }
             RunEvent::Checkpoint(info) => {
                 if self.json {
-                    let _ = print_json(&json!({
+                    print_json(&json!({
                         "event": "checkpoint", "path": info.path, "kimg": info.images as f64 / 1000.0,
                         "score": info.score, "best": info.best,
                     }));
@@ -332,7 +338,7 @@ impl Output {
             }
             RunEvent::Message(problem) => {
                 if self.json && problem.severity >= Severity::Warning {
-                    let _ = print_json(&json!({ "event": "warning", "problem": problem }));
+                    print_json(&json!({ "event": "warning", "problem": problem }));
                 } else {
                     self.bar.suspend(|| say(problem));
                 }
@@ -340,7 +346,7 @@ impl Output {
             RunEvent::Finished { path, images } => {
                 if self.json {
                     self.progress();
-                    let _ = print_json(&json!({ "event": "finished", "path": path, "kimg": *images as f64 / 1000.0 }));
+                    print_json(&json!({ "event": "finished", "path": path, "kimg": *images as f64 / 1000.0 }));
                 } else {
                     self.bar.finish_and_clear();
                     eprintln!("Finished at {:.1} kimg: {}", *images as f64 / 1000.0, path.display());

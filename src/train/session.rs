@@ -235,6 +235,8 @@ fn train(
     info: &ModelInfo,
     stop: &Cancel,
 ) -> Result<Outcome> {
+    // Wishes sent while it prepared are taken before the first step.
+    session.last_tick = None;
     let mut paused = false;
     let mut single = false;
     let mut finish = false;
