@@ -1,0 +1,198 @@
+//! The engine as the window uses it: real runs in processes of their own, followed, killed, resumed, explored.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use latent_studio::base::paths::Paths;
+use latent_studio::engine::backend::RealBackend;
+use latent_studio::engine::runs::launch::{Order, ProcessLaunch};
+use latent_studio::engine::studio::{Options, StudioEngine};
+use latent_studio::engine::{Command, Control, Engine, Event, ExportOptions, GenerateRequest, RunState, RunSummary};
+use latent_studio::recipe::Recipe;
+use latent_studio::recipe::picture::Latent;
+
+use crate::common::{Home, pictures};
+
+struct Window {
+    engine: StudioEngine,
+    seen: Vec<Event>,
+}
+
+impl Window {
+    /// A window of this world, whose runs are real processes in it.
+    fn open(home: &Home) -> Self {
+        let program = PathBuf::from(env!("CARGO_BIN_EXE_latent-studio"));
+        let studio = ProcessLaunch::studio(program.clone());
+        let world = format!("LATENT_STUDIO_HOME={}", home.path("home").display());
+        let binary = program.clone();
+        let arguments = move |dir: &Path, order: &Order| {
+            let mut all = vec![world.clone().into(), binary.clone().into_os_string()];
+            all.extend((studio.arguments)(dir, order));
+            all
+        };
+        let paths = Paths::under(&home.path("home"));
+        let engine = StudioEngine::start(Options {
+            launch: Box::new(ProcessLaunch { program: "/usr/bin/env".into(), arguments: Box::new(arguments) }),
+            backend: Arc::new(RealBackend::new(paths.clone(), "cpu")),
+            program,
+            paths,
+            keep_awake: false,
+        })
+        .unwrap();
+        Self { engine, seen: Vec::new() }
+    }
+
+    /// Polls until some event is what is waited for; what came before it is dropped.
+    fn until<T>(&mut self, what: &str, mut done: impl FnMut(&Event) -> Option<T>) -> T {
+        let start = Instant::now();
+        loop {
+            self.seen.extend(self.engine.poll());
+            for i in 0..self.seen.len() {
+                if let Some(found) = done(&self.seen[i]) {
+                    self.seen.drain(..=i);
+                    return found;
+                }
+            }
+            assert!(
+                start.elapsed() < Duration::from_secs(240),
+                "waited for {what}; saw {:.900}",
+                format!("{:?}", self.seen)
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    fn until_run(&mut self, what: &str, is: impl Fn(&RunSummary) -> bool) -> RunSummary {
+        self.until(what, |e| match e {
+            Event::Run(run) if is(run) => Some((**run).clone()),
+            _ => None,
+        })
+    }
+}
+
+fn recipe(home: &Home, model: &str, name: &str) -> Box<Recipe> {
+    let mut recipe = Recipe { name: name.into(), ..Recipe::default() };
+    recipe.data.source = pictures(&home.path("pictures"), 20, 16);
+    recipe.data.resolution = 16;
+    recipe.model.id = model.into();
+    (recipe.model.width, recipe.model.narrow, recipe.model.latent) = (16, 8, 8);
+    recipe.optim.batch = 4;
+    (recipe.run.kimg, recipe.run.checkpoint_kimg, recipe.run.preview_kimg) = (500.0, 0.04, 0.04);
+    recipe.run.telemetry_steps = 2;
+    Box::new(recipe)
+}
+
+/// The process that trains this run.
+#[cfg(target_os = "linux")]
+fn process_of(run: &Path) -> u32 {
+    let dir = run.to_string_lossy().into_owned();
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|e| e.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .find(|pid| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line);
+            line.contains("--resume") && line.contains(&dir)
+        })
+        .unwrap()
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_is_watched_killed_resumed_stopped_and_explored() {
+    let home = Home::new();
+    let mut window = Window::open(&home);
+    window.engine.send(Command::StartRun {
+        recipe: recipe(&home, "res-gan", "squares"),
+        from: None,
+        device: "cpu".into(),
+    });
+    let dir = window.until_run("training", |r| r.state == RunState::Training).dir;
+    window.until("numbers", |e| match e {
+        Event::RunReadings { readings, .. } => readings.iter().any(|r| !r.values.is_empty()).then_some(()),
+        _ => None,
+    });
+    window.until("samples", |e| match e {
+        Event::RunPreview { live: true, preview, .. } => (!preview.samples.is_empty()).then_some(()),
+        _ => None,
+    });
+    let run = window.until_run("a checkpoint", |r| !r.checkpoints.is_empty());
+
+    let pid = process_of(&dir);
+    assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+    let killed = window.until_run("its end", |r| r.state == RunState::Interrupted);
+    let problem = killed.problem.unwrap();
+    assert!(problem.detail.unwrap().contains("signal 9") && problem.remedy.unwrap().contains("Resume"));
+
+    // The window is alive, and the last checkpoint can be explored at once.
+    let model = dir.to_string_lossy().into_owned();
+    window.engine.send(Command::OpenModel { model: model.clone() });
+    window.until("the model", |e| matches!(e, Event::ModelOpened { .. }).then_some(()));
+    let latents = vec![Latent::Seed { seed: 1 }, Latent::Seed { seed: 2 }];
+    let request = GenerateRequest { slot: 1, ticket: 1, model, latents, truncation: 1.0 };
+    window.engine.send(Command::Generate(request));
+    window.until("pictures", |e| match e {
+        Event::Generated { pictures, .. } => (pictures.len() == 2 && pictures[0].width == 16).then_some(()),
+        _ => None,
+    });
+
+    window.engine.send(Command::ResumeRun { dir: dir.clone(), kimg: None, device: "cpu".into() });
+    let before = run.checkpoints.last().unwrap().images;
+    window.until_run("more training", |r| r.state == RunState::Training && r.progress.images > before);
+    window.engine.send(Command::ControlRun { dir: dir.clone(), control: Control::Pause });
+    window.until_run("the pause", |r| r.state == RunState::Paused);
+    let control = Control::Edit { key: "optim.lr".into(), value: 0.0001.into() };
+    window.engine.send(Command::ControlRun { dir: dir.clone(), control });
+    window.engine.send(Command::ControlRun { dir: dir.clone(), control: Control::Go });
+    window.until("the edit", |e| matches!(e, Event::RunEdited { edit, .. } if edit.key == "optim.lr").then_some(()));
+    window.engine.send(Command::ControlRun { dir: dir.clone(), control: Control::Stop });
+    let end = window.until_run("the stop", |r| r.state == RunState::Finished);
+    assert!(end.recipe.optim.lr.at(0) == 0.0001);
+    window.engine.send(Command::LoadRun { dir });
+    window.until("its history", |e| match e {
+        Event::RunLoaded { readings, edits, previews, .. } => {
+            // Validation is a reading of its own, at the same place as the one before it.
+            assert!(readings.windows(2).all(|w| w[0].images <= w[1].images && w[0] != w[1]), "no reading twice");
+            Some(assert!(edits.len() == 1 && !previews.is_empty()))
+        }
+        _ => None,
+    });
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_outlives_the_window_and_is_found_again() {
+    let home = Home::new();
+    let mut window = Window::open(&home);
+    let vae = recipe(&home, "conv-vae", "lasting");
+    window.engine.send(Command::StartRun { recipe: vae, from: None, device: "cpu".into() });
+    let dir = window.until_run("training", |r| r.state == RunState::Training).dir;
+    window.engine.shut_down();
+    drop(window);
+    let mut again = Window::open(&home);
+    again.engine.send(Command::ListRuns);
+    let runs = again.until("the list", |e| if let Event::Runs(runs) = e { Some(runs.clone()) } else { None });
+    assert_eq!((runs.len(), runs[0].state), (1, RunState::Training));
+    again.until("its numbers", |e| matches!(e, Event::RunReadings { .. }).then_some(()));
+    again.engine.send(Command::ControlRun { dir: dir.clone(), control: Control::Stop });
+    again.until_run("the stop", |r| r.state == RunState::Finished && !r.checkpoints.is_empty());
+
+    // A VAE takes a picture in, and what is exported of it carries its recipe.
+    let model = dir.to_string_lossy().into_owned();
+    let path = home.path("pictures/0003.png");
+    again.engine.send(Command::Encode { slot: 2, model: model.clone(), path });
+    let (latent, near) = again.until("its code, with neighbours", |e| match e {
+        Event::Encoded { latent, neighbours, .. } if !neighbours.is_empty() => Some((latent.clone(), neighbours.len())),
+        _ => None,
+    });
+    assert!(near >= 5);
+    let options = ExportOptions { out: home.path("out"), ..ExportOptions::default() };
+    std::fs::create_dir_all(home.path("out")).unwrap();
+    let made_by = "reconstruction".to_string();
+    let latents = vec![latent];
+    again.engine.send(Command::Export { job: 1, model, latents, truncation: 1.0, made_by, options });
+    let files =
+        again.until("the file", |e| if let Event::Exported { files, .. } = e { Some(files.clone()) } else { None });
+    assert!(home.ok(&["reproduce", files[0].to_str().unwrap()]).contains("exact"));
+}
