@@ -216,7 +216,16 @@ impl RunFolder {
             .write(true)
             .open(&path)
             .map_err(|e| Problem::io("This run could not be locked", &path, &e))?;
-        match file.try_lock() {
+        // Whoever asks whether the run is locked holds the lock for an instant too.
+        let mut taken = file.try_lock();
+        for _ in 0..10 {
+            if !matches!(taken, Err(TryLockError::WouldBlock)) {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            taken = file.try_lock();
+        }
+        match taken {
             Ok(()) => Ok(RunLock(file)),
             Err(TryLockError::WouldBlock) => Err(Problem::usage("This run is being trained already")
                 .of(self.dir.display().to_string())

@@ -4,5 +4,6 @@ mod architecture;
 mod cli;
 mod common;
 mod crash;
+mod engine;
 mod nets;
 mod zoo;
