@@ -46,7 +46,8 @@ impl Models {
         if let (Some(model), Some(out)) = (&self.export, &self.out) {
             let card = match &self.card {
                 Some(file) => {
-                    let text = std::fs::read_to_string(file).map_err(|e| Problem::io("This card could not be read", file, &e))?;
+                    let text = std::fs::read_to_string(file)
+                        .map_err(|e| Problem::io("This card could not be read", file, &e))?;
                     let bad = |e| Problem::data("This card is not one").of(file.display().to_string()).because(e);
                     Some(serde_json::from_str(&text).map_err(bad)?)
                 }

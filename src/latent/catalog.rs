@@ -309,7 +309,8 @@ pub fn export_as(model: &str, out: &Path, name: Option<&str>, card: Option<Model
     }
     // Where it lay on this computer is nobody else's business.
     info.model = String::new();
-    let text = serde_json::to_string(&info).map_err(|e| Problem::failed("The model's card could not be written").because(e))?;
+    let text = serde_json::to_string(&info)
+        .map_err(|e| Problem::failed("The model's card could not be written").because(e))?;
     weights.metadata.insert(METADATA.into(), text);
     weights.write(out)
 }

@@ -196,7 +196,8 @@ pub fn probe_one(id: &str) -> Result<Probe> {
     let device = open(id)?;
     let name = name_of(id, &device);
     let lower = name.to_lowercase();
-    let software = ["llvmpipe", "swiftshader", "software", "lavapipe", "basic render"].iter().any(|s| lower.contains(s));
+    let software =
+        ["llvmpipe", "swiftshader", "software", "lavapipe", "basic render"].iter().any(|s| lower.contains(s));
     if software {
         // It would take minutes to say what is known: the CPU itself is faster.
         return Ok(Probe { name, software, difference: f64::INFINITY, gmacs_per_s: 0.0 });

@@ -271,6 +271,8 @@ fn train(
         let interrupted = stop.is_cancelled();
         let done = course.saved.images >= course.target;
         if interrupted || finish || done {
+            session.progress.step = course.saved.step;
+            session.progress.images = course.saved.images;
             // At the end the eye sees the last state too.
             show(session, course, prepared, heldout)?;
             save(session, course, prepared, heldout, info, &mut last_saved)?;

@@ -78,24 +78,34 @@ fn key_table(ui: &mut Ui, view: &dyn View) {
     };
     if !own.is_empty() {
         theme::section(ui, "In this view");
-        Grid::new("own keys").num_columns(2).min_col_width(140.0).min_row_height(LINE).spacing([size::L, size::XS]).show(ui, |ui| {
-            own.iter().for_each(|k| row(ui, k.keys, k.does));
-        });
+        Grid::new("own keys")
+            .num_columns(2)
+            .min_col_width(140.0)
+            .min_row_height(LINE)
+            .spacing([size::L, size::XS])
+            .show(ui, |ui| {
+                own.iter().for_each(|k| row(ui, k.keys, k.does));
+            });
     }
     theme::section(ui, "Everywhere");
-    Grid::new("keys everywhere").num_columns(2).min_col_width(140.0).min_row_height(LINE).spacing([size::L, size::XS]).show(ui, |ui| {
-        for view in &VIEWS {
-            let keys = keymap::spelled(ui.ctx(), &keymap::view_shortcut(view.id));
-            row(ui, &keys, &format!("Show {}", view.title));
-        }
-        for command in UiCommand::iter() {
-            let keys = keymap::written(ui.ctx(), command);
-            if !keys.is_empty() {
-                row(ui, &keys, command.text().trim_end_matches('…'));
+    Grid::new("keys everywhere")
+        .num_columns(2)
+        .min_col_width(140.0)
+        .min_row_height(LINE)
+        .spacing([size::L, size::XS])
+        .show(ui, |ui| {
+            for view in &VIEWS {
+                let keys = keymap::spelled(ui.ctx(), &keymap::view_shortcut(view.id));
+                row(ui, &keys, &format!("Show {}", view.title));
             }
-        }
-        row(ui, "Tab", "Go to the next control");
-    });
+            for command in UiCommand::iter() {
+                let keys = keymap::written(ui.ctx(), command);
+                if !keys.is_empty() {
+                    row(ui, &keys, command.text().trim_end_matches('…'));
+                }
+            }
+            row(ui, "Tab", "Go to the next control");
+        });
 }
 
 fn about(ctx: &Context, shell: &mut Shell) {

@@ -82,7 +82,8 @@ impl Palette {
             self.chosen = (self.chosen + usize::from(down) + if up { rows - 1 } else { 0 }) % rows;
         }
         let mut run = enter.then(|| self.found.get(self.chosen).copied()).flatten();
-        let area = Area::new(Id::unique("palette")).order(Order::Foreground).anchor(Align2::CENTER_TOP, vec2(0.0, 72.0));
+        let area =
+            Area::new(Id::unique("palette")).order(Order::Foreground).anchor(Align2::CENTER_TOP, vec2(0.0, 72.0));
         let shown = area.show(ctx, |ui| {
             let t = theme::tokens(ui);
             let frame = Frame::new()

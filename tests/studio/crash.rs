@@ -34,6 +34,7 @@ fn arguments<'a>(source: &'a str, run: &'a str) -> Vec<&'a str> {
     ]
 }
 
+#[allow(clippy::zombie_processes)] // Whoever starts it kills and waits for it.
 /// Starts a run and waits for its second checkpoint.
 fn until_checkpoints(home: &Home, arguments: &[&str]) -> std::process::Child {
     let mut child = home.command(arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();

@@ -13,8 +13,8 @@ use std::path::PathBuf;
 
 use egui::Key;
 use egui_material_icons::icons::{
-    ICON_DATASET, ICON_EXPLORE, ICON_HOME, ICON_MODEL_TRAINING, ICON_NOTES, ICON_PHOTO_LIBRARY, ICON_SETTINGS,
-    ICON_DEPLOYED_CODE,
+    ICON_DATASET, ICON_DEPLOYED_CODE, ICON_EXPLORE, ICON_HOME, ICON_MODEL_TRAINING, ICON_NOTES, ICON_PHOTO_LIBRARY,
+    ICON_SETTINGS,
 };
 use serde::{Deserialize, Serialize};
 
@@ -285,7 +285,14 @@ impl Cx<'_> {
     }
 
     /// Opens a file dialog whose answer comes back as [`Parcel::Picked`].
-    pub fn pick(&mut self, view: ViewId, purpose: &'static str, kind: PickKind, title: &str, endings: &[(&str, &[&str])]) {
+    pub fn pick(
+        &mut self,
+        view: ViewId,
+        purpose: &'static str,
+        kind: PickKind,
+        title: &str,
+        endings: &[(&str, &[&str])],
+    ) {
         let endings = endings.iter().map(|(n, e)| ((*n).into(), e.iter().map(|e| (*e).into()).collect())).collect();
         self.actions.push(Action::Pick(Pick { view, purpose, kind, title: title.into(), endings }));
     }
