@@ -309,6 +309,12 @@ pub fn export_as(model: &str, out: &Path, name: Option<&str>, card: Option<Model
     }
     // Where it lay on this computer is nobody else's business.
     info.model = String::new();
+    let source = info.recipe.data.source.clone();
+    if source.contains(['/', '\\'])
+        && let Some(name) = Path::new(&source).file_name()
+    {
+        info.recipe.data.source = name.to_string_lossy().into_owned();
+    }
     let text = serde_json::to_string(&info)
         .map_err(|e| Problem::failed("The model's card could not be written").because(e))?;
     weights.metadata.insert(METADATA.into(), text);

@@ -12,6 +12,7 @@ pub mod optim;
 pub mod preview;
 pub mod report;
 pub mod session;
+pub mod speed;
 pub mod tensors;
 pub mod trainer;
 pub mod vae;

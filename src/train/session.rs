@@ -9,6 +9,7 @@ use super::checkpoint::{self, Machine, SavedState};
 use super::folder::{self, Control, RunFolder, Status};
 use super::preview;
 use super::report::{CheckpointInfo, Preview, RunEvent, RunProgress, RunState};
+use super::speed::Speed;
 use super::trainer::Trainer;
 use crate::base::progress::Watched;
 use crate::base::rng::latent_from_seed;
@@ -573,30 +574,6 @@ fn edit(session: &mut Session<'_>, course: &mut Course, key: &str, value: serde_
     }
     let edit = Edit { step: course.saved.step, images: course.saved.images, key: key.into(), value };
     session.tell(&RunEvent::Edited(edit));
-}
-
-/// Pictures a second over the last few seconds.
-struct Speed {
-    marks: std::collections::VecDeque<(Instant, u64)>,
-}
-
-impl Speed {
-    fn new(images: u64) -> Self {
-        Self { marks: [(Instant::now(), images)].into() }
-    }
-
-    fn tick(&mut self, images: u64) {
-        self.marks.push_back((Instant::now(), images));
-        while self.marks.len() > 3 && self.marks.front().is_some_and(|m| m.0.elapsed() > Duration::from_secs(8)) {
-            self.marks.pop_front();
-        }
-    }
-
-    fn images_per_s(&self) -> Option<f64> {
-        let (first, last) = (self.marks.front()?, self.marks.back()?);
-        let seconds = last.0.duration_since(first.0).as_secs_f64();
-        (seconds > 0.0 && last.1 > first.1).then(|| (last.1 - first.1) as f64 / seconds)
-    }
 }
 
 #[cfg(test)]
