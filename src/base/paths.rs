@@ -62,6 +62,12 @@ impl Paths {
     }
 }
 
+/// Bytes that may still be written where this path is or would be; nothing where the system does not say.
+pub fn free_bytes(path: &Path) -> Option<u64> {
+    let path = std::path::absolute(path).ok()?;
+    fs4::available_space(path.ancestors().find(|p| p.exists())?).ok()
+}
+
 /// Writes a file so that it is either wholly there or not at all: beside, flushed to disk, renamed.
 ///
 /// # Errors
@@ -89,6 +95,13 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn free_space_is_known_for_what_is_not_there_yet() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(free_bytes(&dir.path().join("not/yet")).unwrap() > 0);
+        assert!(free_bytes(Path::new("relative")).unwrap() > 0);
+    }
 
     #[test]
     fn a_file_is_replaced_as_a_whole() {

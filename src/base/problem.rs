@@ -83,10 +83,18 @@ impl Problem {
     pub fn io(what: impl Into<String>, path: &Path, error: &std::io::Error) -> Self {
         use std::io::ErrorKind as E;
         let problem = Self::new(Kind::Data, what).of(path.display().to_string()).because(error);
+        let problem = if matches!(error.kind(), E::StorageFull | E::QuotaExceeded | E::FileTooLarge) {
+            // Nothing is wrong with the file: it failed for want of room.
+            Self { kind: Kind::Failed, ..problem }
+        } else {
+            problem
+        };
         match error.kind() {
             E::NotFound => problem.try_this("Check that the path is spelled right and still exists"),
             E::PermissionDenied => problem.try_this("Give yourself permission to it, or choose another place"),
-            E::StorageFull => problem.try_this("Free some space on this disk, or choose another disk"),
+            E::StorageFull | E::QuotaExceeded | E::FileTooLarge => {
+                problem.try_this("Free some space on this disk, or choose another disk")
+            }
             _ => problem,
         }
     }

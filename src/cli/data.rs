@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{print_json, print_line, watched};
 use crate::base::Result;
-use crate::base::paths::Paths;
+use crate::base::paths::{Paths, free_bytes};
 use crate::data;
 use crate::library::Library;
 
@@ -14,7 +14,7 @@ use crate::library::Library;
 pub enum Data {
     /// Count pictures, sizes, labels, broken files and duplicates
     Survey {
-        /// A folder, zip, IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …
+        /// A folder, zip, IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …; several folders or pictures one a line
         source: String,
         /// As one JSON object
         #[arg(long)]
@@ -32,14 +32,20 @@ impl Data {
     /// Runs the task.
     pub fn run(self, paths: &Paths) -> Result<()> {
         match self {
-            Self::Survey { source, json } => survey(&source, json),
+            Self::Survey { source, json } => survey(paths, &source, json),
             Self::List { json } => list(paths, json),
         }
     }
 }
 
-fn survey(source: &str, json: bool) -> Result<()> {
+fn survey(paths: &Paths, source: &str, json: bool) -> Result<()> {
     let s = data::survey(source, &watched(json))?;
+    // The window and `data list` offer it again; without a library it is surveyed all the same.
+    if let Err(problem) =
+        Library::open(&paths.library()).and_then(|l| l.note_dataset(&data::absolute(source), s.entries.len() as u64))
+    {
+        log::warn!("the data set could not be noted in the library: {problem}");
+    }
     let extra: usize = s.duplicates.iter().map(|g| g.entries.len() - 1).sum();
     if json {
         let mut counts = vec![0u64; s.labels.len()];
@@ -78,6 +84,10 @@ fn survey(source: &str, json: bool) -> Result<()> {
             s.labels.iter().take(8).cloned().collect::<Vec<_>>().join(", ")
         ))?;
     }
+    let needed = data::prepared_bytes(&crate::recipe::DataRecipe::default(), s.entries.len() as u64);
+    let mib = |bytes: u64| bytes.div_ceil(1 << 20);
+    let free = free_bytes(&paths.prepared()).map_or_else(String::new, |f| format!(", {} MiB free", mib(f)));
+    print_line(&format!("space        {} MiB prepared at 32 px{free}", mib(needed)))?;
     print_line(&format!("duplicates   {extra} in {} groups", s.duplicates.len()))?;
     print_line(&format!("broken       {}", s.broken.len()))?;
     for b in &s.broken {

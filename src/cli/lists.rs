@@ -242,8 +242,11 @@ impl RecipeTask {
 /// Tasks of `library`.
 #[derive(Subcommand)]
 pub enum LibraryTask {
-    /// Kept pictures
+    /// Kept pictures, or runs
     List {
+        /// Runs, in place of pictures
+        #[arg(long)]
+        runs: bool,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -275,7 +278,8 @@ impl LibraryTask {
             Ok(library)
         };
         match self {
-            Self::List { json } => {
+            Self::List { runs: true, json } => runs(&open()?, json),
+            Self::List { runs: false, json } => {
                 let items = open()?.items(&ItemFilter::default())?;
                 if json {
                     return print_json(&items);
@@ -308,4 +312,26 @@ impl LibraryTask {
             }
         }
     }
+}
+
+fn runs(library: &Library, json: bool) -> Result<()> {
+    let rows = library.runs()?;
+    if json {
+        let rows: Vec<_> = rows
+            .iter()
+            .map(|r| {
+                json!({
+                    "dir": r.dir, "name": r.name, "state": r.state, "kimg": r.images as f64 / 1000.0,
+                    "created": r.created, "parent": r.parent,
+                })
+            })
+            .collect();
+        return print_json(&rows);
+    }
+    for r in rows {
+        let state = serde_json::to_value(r.state).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default();
+        let kimg = r.images as f64 / 1000.0;
+        print_line(&format!("{:24} {state:12} {kimg:>10.1} kimg  {}", r.name, r.dir.display()))?;
+    }
+    Ok(())
 }

@@ -13,9 +13,13 @@ use serde_json::{Map, Value, json};
 
 use super::{interrupt, say};
 use crate::base::paths::Paths;
-use crate::base::{Channels, Problem, Result, Severity};
+use crate::base::{Channels, Kind, Problem, Result, Severity};
 use crate::data;
+use crate::engine::runs::awake::Awake;
+use crate::engine::runs::launch::ProcessLaunch;
+use crate::engine::runs::queue;
 use crate::latent::catalog;
+use crate::library::Library;
 use crate::models::io::Weights;
 use crate::recipe::preset::{self, Facts};
 use crate::recipe::{Parent, Recipe, path};
@@ -78,7 +82,7 @@ impl Train {
         let result = self.train(paths, &out);
         if self.json
             && let Err(problem) = &result
-            && problem.kind != crate::base::Kind::Interrupted
+            && problem.kind != Kind::Interrupted
         {
             print_json(&json!({ "event": "failed", "problem": problem }));
         }
@@ -104,6 +108,7 @@ impl Train {
         let asked =
             if self.resume.is_some() && self.device == "auto" { file.device.as_str() } else { self.device.as_str() };
         let device = super::device(asked, paths);
+        note(paths, &folder);
         // A begun run needs its parent no more.
         let from = match file.from.as_deref().filter(|_| folder.checkpoints().is_empty()) {
             Some(model) => Some(weights_of(model, paths)?),
@@ -112,9 +117,17 @@ impl Train {
         let ticker = out.clone().tick();
         let told = out.clone();
         let mut sink = move |event: &RunEvent| told.tell(event);
+        let awake = Awake::begin(paths.clone());
+        // Whatever ends the run, a panic too, what waits for it comes next; but not after Ctrl+C.
+        let mut next = Next(Some(paths));
         let options = Options { cache: paths.prepared(), device, from, sink: &mut sink, stop: interrupt() };
         let outcome = session::run(&folder, options);
+        drop(awake);
         out.done.store(true, Ordering::Relaxed);
+        note(paths, &folder);
+        if matches!(outcome, Ok(Outcome::Interrupted)) || matches!(&outcome, Err(p) if p.kind == Kind::Interrupted) {
+            next.0 = None;
+        }
         let _ = ticker.map(std::thread::JoinHandle::join);
         match outcome? {
             Outcome::Finished => Ok(()),
@@ -157,7 +170,8 @@ impl Train {
                 }
             }
         };
-        recipe.data.source.clone_from(source);
+        // A run that is resumed from elsewhere, by the window for example, must find its pictures again.
+        recipe.data.source = data::absolute(source);
         recipe.data.resolution = resolution;
         if parent.is_none() {
             recipe.data.channels = suggested_channels(opened.as_ref());
@@ -188,6 +202,39 @@ impl Train {
         recipe.validate()?;
         // The device is resolved when training begins, so that a better one found later is used.
         RunFolder::create(dir, &recipe, self.from.as_deref(), &self.device)
+    }
+}
+
+/// When it is dropped, starts the next run of the queue, unless a window looks after it.
+struct Next<'a>(Option<&'a Paths>);
+
+impl Drop for Next<'_> {
+    fn drop(&mut self) {
+        let Some(paths) = self.0 else { return };
+        if queue::Queue::of(paths).runs().is_empty() {
+            return;
+        }
+        let program = std::env::current_exe().unwrap_or_else(|_| "latent-studio".into());
+        let known = Library::open(&paths.library()).and_then(|l| l.runs()).unwrap_or_default();
+        let known: Vec<PathBuf> = known.into_iter().map(|run| run.dir).collect();
+        match queue::go_on(paths, &known, &ProcessLaunch::studio(program)) {
+            Ok(Some(dir)) => {
+                say(&Problem::usage("The next run in the queue was started").of(dir.display().to_string()).info())
+            }
+            Ok(None) => {}
+            Err(problem) => say(&problem),
+        }
+    }
+}
+
+/// Notes a run and its data in the library, so that the window finds it wherever it lies. A run goes on without.
+fn note(paths: &Paths, folder: &RunFolder) {
+    // Absolute, for the next start is elsewhere.
+    let dir = std::path::absolute(folder.dir()).unwrap_or_else(|_| folder.dir().into());
+    let run = RunFolder::open(&dir).and_then(|run| run.summary());
+    let noted = run.and_then(|run| Library::open(&paths.library())?.put_run(&run));
+    if let Err(problem) = noted {
+        log::warn!("the run could not be noted in the library: {problem}");
     }
 }
 

@@ -4,6 +4,7 @@
 
 use crate::base::Picture;
 use crate::base::rng::Stream;
+use crate::recipe::{DataRecipe, ObjectiveRecipe};
 
 /// A row of [`AUGMENTATIONS`].
 pub struct Augmentation {
@@ -39,6 +40,21 @@ pub static AUGMENTATIONS: &[Augmentation] = &[
         apply: cutout,
     },
 ];
+
+/// A prepared picture as training shows it once: mirrored at random if the recipe mirrors, and altered as often and in
+/// those ways that the recipe names at its beginning.
+pub fn as_trained(picture: &Picture, data: &DataRecipe, objective: &ObjectiveRecipe, stream: &mut Stream) -> Picture {
+    let altered = f64::from(stream.uniform()) < objective.augment.start;
+    let wanted = |id: &str| match id {
+        "mirror" => data.mirror,
+        "colour" => altered && objective.augment_colour,
+        "translation" => altered && objective.augment_translation,
+        "cutout" => altered && objective.augment_cutout,
+        _ => false,
+    };
+    let rows = AUGMENTATIONS.iter().filter(|a| wanted(a.id));
+    rows.fold(picture.clone(), |picture, row| (row.apply)(&picture, stream))
+}
 
 /// Mirrors interleaved pixels in place; `row` bytes a row, `channels` bytes a pixel.
 pub fn mirror_bytes(pixels: &mut [u8], row: usize, channels: usize) {
@@ -128,6 +144,33 @@ mod tests {
     fn ramp() -> Picture {
         let rgba = (0..16 * 16).flat_map(|i| [(i % 16 * 16) as u8, (i / 16 * 16) as u8, 90, 255]).collect();
         Picture { width: 16, height: 16, rgba }
+    }
+
+    #[test]
+    fn training_shows_pictures_as_the_recipe_says() {
+        use crate::recipe::{DataRecipe, ObjectiveRecipe, Schedule};
+        let picture = Picture { width: 8, height: 8, rgba: (0..=255).collect() };
+        let shown = |data: &DataRecipe, objective: &ObjectiveRecipe| -> Vec<Picture> {
+            let mut stream = Stream::new(1, "test");
+            (0..40).map(|_| as_trained(&picture, data, objective, &mut stream)).collect()
+        };
+        let (plain, off) = (DataRecipe::default(), ObjectiveRecipe::default());
+        assert!(shown(&plain, &off).iter().all(|p| *p == picture), "nothing is altered unless asked");
+        let mirrored = shown(&DataRecipe { mirror: true, ..plain.clone() }, &off);
+        assert!((8..32).contains(&mirrored.iter().filter(|p| **p == picture).count()));
+        let half = ObjectiveRecipe { augment: Schedule::constant(0.5), augment_cutout: false, ..off };
+        assert!((8..32).contains(&shown(&plain, &half).iter().filter(|p| **p == picture).count()));
+        let cut = ObjectiveRecipe {
+            augment: Schedule::constant(1.0),
+            augment_colour: false,
+            augment_translation: false,
+            augment_cutout: true,
+            ..half
+        };
+        for shown in shown(&plain, &cut) {
+            let same = shown.rgba.chunks(4).zip(picture.rgba.chunks(4)).filter(|(a, b)| a == b).count();
+            assert!((48..64).contains(&same), "only a square is blanked out: {same}");
+        }
     }
 
     #[test]

@@ -6,23 +6,22 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use rayon::prelude::*;
-use walkdir::WalkDir;
-
-use super::captions::{self, MAX_TABLE, Table};
+use super::captions::{self, Table};
 use super::decode::{decode_bytes, extension, io_reason, read};
-use super::listing::{Looks, Notes, annotate, by_content, looks};
+use super::listing::{Listing, Use, is_hidden, use_of};
 use super::report::BrokenFile;
 use super::source::{ImageSource, path_of};
+use super::walk::{Walk, printable};
 use super::work::pool;
 use crate::base::{Picture, Problem, Result};
+use rayon::prelude::*;
 
 /// A folder, walked once when it is opened.
 struct Folder {
+    /// The files of the listing, in its order.
     files: Vec<Item>,
     tables: Vec<Item>,
-    notes: Notes,
-    broken: Vec<BrokenFile>,
+    listing: Listing,
 }
 
 /// A file of the folder.
@@ -44,9 +43,8 @@ pub(super) fn sniff(spec: &str) -> bool {
 
 /// A single file is taken by what it holds, or by its name, so that a broken picture is told as such.
 fn is_picture_file(path: &Path) -> bool {
-    looks(&path.to_string_lossy().replace('\\', "/").rsplit('/').next().unwrap_or_default().to_lowercase())
-        == Looks::Picture
-        || head(path).is_ok_and(|head| by_content(Looks::Company, &head) == Ok(true))
+    let name = path.file_name().map(printable).unwrap_or_default().to_lowercase();
+    use_of(&name, 0, || head(path).map_err(|e| io_reason(&e))) == Ok(Use::Picture)
 }
 
 /// Opens a folder, or pictures one a line.
@@ -57,7 +55,7 @@ pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
         let own = root.file_name().map(printable).unwrap_or_default();
         if root.is_dir() {
             std::fs::read_dir(root).map_err(|e| Problem::io("This folder cannot be read", root, &e))?;
-            walk.folder(root, if roots.len() > 1 { &own } else { "" });
+            walk.folder(root, if roots.len() > 1 { own } else { String::new() });
         } else {
             walk.found.push((root.clone(), own));
         }
@@ -79,45 +77,24 @@ pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
     number_twins(&mut files);
     let mut read_tables: Vec<Table> = Vec::new();
     for item in &tables {
-        match read_table(item) {
+        match read(&item.path).and_then(|bytes| captions::parse(&item.name, &bytes)) {
             Ok(table) => read_tables.extend(table),
             Err(reason) => broken.push(BrokenFile { file: item.name.clone(), reason }),
         }
     }
     let names: Vec<String> = files.iter().map(|f| f.name.clone()).collect();
-    let notes = annotate(&names, &read_tables, &mut broken);
-    broken.sort_by(|a, b| a.file.cmp(&b.file));
-    Ok(Box::new(Folder { files, tables, notes, broken }))
+    let listing = Listing::new(names, &read_tables, broken);
+    Ok(Box::new(Folder { files, tables, listing }))
 }
 
 fn lines(spec: &str) -> impl Iterator<Item = &str> {
     spec.lines().map(str::trim).filter(|line| !line.is_empty())
 }
 
-/// A name that can be printed: bytes that are no UTF-8 appear as `\xNN`.
-fn printable(name: &std::ffi::OsStr) -> String {
-    if let Some(name) = name.to_str() {
-        return name.to_owned();
-    }
-    let mut out = String::new();
-    for chunk in name.as_encoded_bytes().utf8_chunks() {
-        out.push_str(chunk.valid());
-        chunk.invalid().iter().for_each(|b| out.push_str(&format!("\\x{b:02X}")));
-    }
-    out
-}
-
 fn head(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(64);
     File::open(path)?.take(64).read_to_end(&mut head)?;
     Ok(head)
-}
-
-fn read_table(item: &Item) -> Result<Option<Table>, String> {
-    if item.size > MAX_TABLE {
-        return Err("This table is too large".into());
-    }
-    captions::parse(&item.name, &read(&item.path)?)
 }
 
 /// Files of several folders may share a name; all but the first get a number. Expects and leaves them sorted by name.
@@ -142,52 +119,6 @@ fn number_twins(files: &mut [Item]) {
     files.sort_by(|a, b| a.name.cmp(&b.name));
 }
 
-/// Every file and folder below the roots, with its name.
-#[derive(Default)]
-struct Walk {
-    found: Vec<(PathBuf, String)>,
-    broken: Vec<BrokenFile>,
-}
-
-impl Walk {
-    fn folder(&mut self, root: &Path, prefix: &str) {
-        let name_of = |path: &Path| {
-            let mut name = prefix.to_owned();
-            for part in path.strip_prefix(root).unwrap_or(path) {
-                if !name.is_empty() {
-                    name.push('/');
-                }
-                name.push_str(&printable(part));
-            }
-            name
-        };
-        for entry in WalkDir::new(root).follow_links(true) {
-            match entry {
-                Ok(entry) if entry.file_type().is_dir() => {}
-                Ok(entry) => {
-                    let name = name_of(entry.path());
-                    self.found.push((entry.into_path(), name));
-                }
-                Err(e) => {
-                    let file = e.path().map_or_else(|| root.display().to_string(), name_of);
-                    if looks(&file) == Looks::Hidden {
-                        continue;
-                    }
-                    let reason = match (e.loop_ancestor(), e.io_error()) {
-                        (Some(up), _) => format!("A symbolic link that leads back to {}", up.display()),
-                        (None, Some(io)) if io.kind() == std::io::ErrorKind::NotFound => {
-                            "A symbolic link that leads nowhere".into()
-                        }
-                        (None, Some(io)) => io_reason(io),
-                        (None, None) => e.to_string(),
-                    };
-                    self.broken.push(BrokenFile { file, reason });
-                }
-            }
-        }
-    }
-}
-
 /// What a file turned out to be.
 enum Found {
     Picture(Item),
@@ -197,8 +128,7 @@ enum Found {
 }
 
 fn classify(path: PathBuf, name: String) -> Found {
-    let looks = looks(&name);
-    if looks == Looks::Hidden {
+    if is_hidden(&name) {
         return Found::Nothing;
     }
     let meta = match std::fs::metadata(&path) {
@@ -209,18 +139,14 @@ fn classify(path: PathBuf, name: String) -> Found {
         let reason = "Not a regular file, but a pipe, a socket or a device".into();
         return Found::Broken(BrokenFile { file: name, reason });
     }
-    let by_content = match looks {
-        Looks::Picture | Looks::Table => Ok(true),
-        _ => head(&path).map_err(|e| io_reason(&e)).and_then(|head| by_content(looks, &head)),
-    };
+    let good_for = use_of(&name, meta.len(), || head(&path).map_err(|e| io_reason(&e)));
     let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
-    match by_content {
-        Err(reason) => Found::Broken(BrokenFile { file: name, reason }),
-        Ok(false) => Found::Nothing,
-        Ok(true) => {
-            let item = Item { path, name, size: meta.len(), modified };
-            if looks == Looks::Table { Found::Table(item) } else { Found::Picture(item) }
-        }
+    let item = Item { path, name, size: meta.len(), modified };
+    match good_for {
+        Err(reason) => Found::Broken(BrokenFile { file: item.name, reason }),
+        Ok(Use::Nothing) => Found::Nothing,
+        Ok(Use::Table) => Found::Table(item),
+        Ok(Use::Picture) => Found::Picture(item),
     }
 }
 
@@ -229,36 +155,8 @@ impl ImageSource for Folder {
         "Folder"
     }
 
-    fn len(&self) -> usize {
-        self.files.len()
-    }
-
-    fn name(&self, i: usize) -> String {
-        self.files[i].name.clone()
-    }
-
-    fn label(&self, i: usize) -> Option<u32> {
-        self.notes.label(i)
-    }
-
-    fn caption(&self, i: usize) -> Option<String> {
-        self.notes.caption(i)
-    }
-
-    fn factors(&self, i: usize) -> Vec<f64> {
-        self.notes.factors(i)
-    }
-
-    fn labels(&self) -> &[String] {
-        &self.notes.labels
-    }
-
-    fn factor_names(&self) -> &[String] {
-        &self.notes.factor_names
-    }
-
-    fn listed_broken(&self) -> &[BrokenFile] {
-        &self.broken
+    fn listing(&self) -> Option<&Listing> {
+        Some(&self.listing)
     }
 
     fn decode(&self, i: usize) -> Result<Picture> {

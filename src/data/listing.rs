@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::captions::{self, Table};
+use super::captions::{self, MAX_TABLE, Table};
 use super::decode::{EXTENSIONS, extension, not_a_picture, sniff};
 use super::report::BrokenFile;
 
 /// What a file is by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Looks {
+enum Looks {
     /// A picture; if it is none, that is worth telling.
     Picture,
     /// A table of captions, perhaps.
@@ -21,14 +21,19 @@ pub(super) enum Looks {
     Hidden,
 }
 
-/// What a file is by its name within the source (with `/`).
-pub(super) fn looks(name: &str) -> Looks {
+/// Whether a file is the system's own, by its name within the source.
+pub(super) fn is_hidden(name: &str) -> bool {
     let hidden = |part: &str| {
         (part.starts_with('.') && part != "." && part != "..")
             || part == "__MACOSX"
             || matches!(part, "Thumbs.db" | "desktop.ini" | "Icon\r")
     };
-    if name.split('/').any(hidden) {
+    name.split('/').any(hidden)
+}
+
+/// What a file is by its name within the source (with `/`).
+fn looks(name: &str) -> Looks {
+    if is_hidden(name) {
         return Looks::Hidden;
     }
     let extension = extension(name);
@@ -45,8 +50,31 @@ pub(super) fn looks(name: &str) -> Looks {
     if COMPANY.contains(&extension.as_str()) { Looks::Company } else { Looks::Unknown }
 }
 
+/// What a file is good for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Use {
+    /// A picture.
+    Picture,
+    /// A table of captions, perhaps.
+    Table,
+    /// Nothing, and that is not worth telling.
+    Nothing,
+}
+
+/// What a file of this name and size is good for; `head` reads its first bytes where the name does not tell. `Err` is a
+/// reason worth telling.
+pub(super) fn use_of(name: &str, size: u64, head: impl FnOnce() -> Result<Vec<u8>, String>) -> Result<Use, String> {
+    match looks(name) {
+        Looks::Hidden => Ok(Use::Nothing),
+        Looks::Picture => Ok(Use::Picture),
+        Looks::Table if size > MAX_TABLE => Err("This table is too large".into()),
+        Looks::Table => Ok(Use::Table),
+        unsure => by_content(unsure, &head()?).map(|picture| if picture { Use::Picture } else { Use::Nothing }),
+    }
+}
+
 /// Whether a file that does not look like a picture is one by its first bytes; `Err` if that is worth telling.
-pub(super) fn by_content(looks: Looks, head: &[u8]) -> Result<bool, String> {
+fn by_content(looks: Looks, head: &[u8]) -> Result<bool, String> {
     match sniff(head) {
         Some(_) => Ok(true),
         None if looks == Looks::Unknown && head.is_empty() => Err("The file is empty".into()),
@@ -55,19 +83,44 @@ pub(super) fn by_content(looks: Looks, head: &[u8]) -> Result<bool, String> {
     }
 }
 
-/// What is known of the pictures of a folder or zip.
+/// The pictures of a folder or zip by name, with what is known of them.
 #[derive(Debug, Default)]
-pub(super) struct Notes {
+pub struct Listing {
     /// Names of labels, sorted.
     pub labels: Vec<String>,
     /// Names of factors.
     pub factor_names: Vec<String>,
+    /// What cannot be used, sorted by name.
+    pub broken: Vec<BrokenFile>,
+    names: Vec<String>,
     label: Vec<Option<u32>>,
     caption: Vec<Option<String>>,
     factors: Vec<f64>,
 }
 
-impl Notes {
+impl Listing {
+    /// Pictures of these names, in this order, with what tables and folders say of them.
+    pub(super) fn new(names: Vec<String>, tables: &[Table], mut broken: Vec<BrokenFile>) -> Self {
+        let known = annotate(&names, tables, &mut broken);
+        broken.sort_by(|a, b| a.file.cmp(&b.file));
+        Self { names, broken, ..known }
+    }
+
+    /// How many pictures there are.
+    pub fn len(&self) -> usize {
+        self.names.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
+    /// Name of a picture.
+    pub fn name(&self, i: usize) -> &str {
+        &self.names[i]
+    }
+
     /// Label of a picture.
     pub fn label(&self, i: usize) -> Option<u32> {
         self.label[i]
@@ -89,7 +142,7 @@ impl Notes {
 const TOLD: usize = 50;
 
 /// Joins names of pictures with tables. Rows that name no picture go to `broken`, unless `broken` names it already.
-pub(super) fn annotate(names: &[String], tables: &[Table], broken: &mut Vec<BrokenFile>) -> Notes {
+fn annotate(names: &[String], tables: &[Table], broken: &mut Vec<BrokenFile>) -> Listing {
     let mut label: Vec<Option<String>> = folder_labels(names);
     let mut caption = vec![None; names.len()];
     let mut factor_names: Vec<String> = Vec::new();
@@ -147,7 +200,7 @@ pub(super) fn annotate(names: &[String], tables: &[Table], broken: &mut Vec<Brok
     let (labels, label) = coded(&label);
     let columns: Vec<Vec<f64>> = cells.iter().map(|column| numbers(column)).collect();
     let factors = (0..names.len()).flat_map(|i| columns.iter().map(move |c| c[i])).collect();
-    Notes { labels, factor_names, label, caption, factors }
+    Listing { labels, factor_names, label, caption, factors, ..Listing::default() }
 }
 
 /// Labels by first-level folders; a folder that holds everything is no label.

@@ -29,6 +29,7 @@ mod shapes;
 mod similar;
 mod source;
 mod survey;
+mod walk;
 mod work;
 mod zip;
 
@@ -41,5 +42,5 @@ pub use decode::{decode_bytes, decode_file};
 pub use fit::{prepare_picture, thumbnail};
 pub use prepare::{prepare, prepared_bytes, prepared_path};
 pub use report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
-pub use source::{ImageSource, SOURCES, SourceKind, open};
+pub use source::{ImageSource, SOURCES, SourceKind, absolute, joined, open, path_of};
 pub use survey::survey;

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::listing::Listing;
 use super::report::BrokenFile;
 use super::{cifar, emoji, folder, idx, shapes, zip};
 use crate::base::{Picture, Problem, Result};
@@ -11,8 +12,15 @@ pub trait ImageSource: Send + Sync {
     /// What it is, for a person, such as "Folder".
     fn kind(&self) -> &'static str;
 
+    /// Its pictures by name with what is known of them, for sources that keep one; most of the rest follows from it.
+    fn listing(&self) -> Option<&Listing> {
+        None
+    }
+
     /// How many pictures are listed; some of them may turn out unusable when decoded.
-    fn len(&self) -> usize;
+    fn len(&self) -> usize {
+        self.listing().map_or(0, Listing::len)
+    }
 
     /// Whether nothing is listed.
     fn is_empty(&self) -> bool {
@@ -20,37 +28,39 @@ pub trait ImageSource: Send + Sync {
     }
 
     /// Name of a picture within the source; no two are the same.
-    fn name(&self, i: usize) -> String;
+    fn name(&self, i: usize) -> String {
+        self.listing().map_or_else(String::new, |l| l.name(i).to_owned())
+    }
 
     /// Its label, a place in [`ImageSource::labels`].
-    fn label(&self, _i: usize) -> Option<u32> {
-        None
+    fn label(&self, i: usize) -> Option<u32> {
+        self.listing()?.label(i)
     }
 
     /// Its caption.
-    fn caption(&self, _i: usize) -> Option<String> {
-        None
+    fn caption(&self, i: usize) -> Option<String> {
+        self.listing()?.caption(i)
     }
 
     /// Its factors, one for each of [`ImageSource::factor_names`]; NaN where unknown. Text is coded by its place among
     /// the sorted values of its column.
-    fn factors(&self, _i: usize) -> Vec<f64> {
-        Vec::new()
+    fn factors(&self, i: usize) -> Vec<f64> {
+        self.listing().map_or_else(Vec::new, |l| l.factors(i))
     }
 
     /// Names of labels.
     fn labels(&self) -> &[String] {
-        &[]
+        self.listing().map_or(&[], |l| &l.labels)
     }
 
     /// Names of factors.
     fn factor_names(&self) -> &[String] {
-        &[]
+        self.listing().map_or(&[], |l| &l.factor_names)
     }
 
     /// What is known to be unusable without decoding: unreadable folders, links that lead nowhere, damaged entries.
     fn listed_broken(&self) -> &[BrokenFile] {
-        &[]
+        self.listing().map_or(&[], |l| &l.broken)
     }
 
     /// The picture in full size, upright, without its metadata.
@@ -145,24 +155,52 @@ pub fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
     }
 }
 
-/// The path a text names: quotes and `file://` are taken off, `~` is the home folder.
-pub(super) fn path_of(spec: &str) -> PathBuf {
+/// The source that several paths are together: one a line. Of one path it is that path.
+pub fn joined(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| text_of(path)).collect::<Vec<_>>().join("\n")
+}
+
+/// The same source for somebody who stands in another folder.
+pub fn absolute(spec: &str) -> String {
+    let line = |line: &str| {
+        let path = path_of(line);
+        let here = path.is_relative() && path.exists();
+        std::path::absolute(&path).ok().filter(|_| here).map_or_else(|| line.to_owned(), |path| text_of(&path))
+    };
+    spec.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// A path as a text that [`path_of`] reads back: in quotes where it needs them, percent escapes where it is no text.
+fn text_of(path: &Path) -> String {
+    match path.to_str() {
+        Some(text) if path_of(text) == path && !text.contains('\n') => text.into(),
+        Some(text) if !text.contains(['\n', '"']) => format!("\"{text}\""),
+        _ => {
+            let plain = |b: &u8| b.is_ascii_alphanumeric() || b"/-_.~:\\".contains(b);
+            let escaped = |b: &u8| if plain(b) { char::from(*b).to_string() } else { format!("%{b:02X}") };
+            format!("file://{}", path.as_os_str().as_encoded_bytes().iter().map(escaped).collect::<String>())
+        }
+    }
+}
+
+/// The path a text names, as it is typed, pasted or dropped: quotes and `file://` are taken off, `~` is the home folder.
+pub fn path_of(spec: &str) -> PathBuf {
     let spec = spec.trim();
     let bare =
         [('"', '"'), ('\'', '\'')].iter().find_map(|&(a, b)| spec.strip_prefix(a)?.strip_suffix(b)).unwrap_or(spec);
     if let Some(rest) = bare.strip_prefix("file://") {
-        return PathBuf::from(percent_decoded(rest));
+        return percent_decoded(rest);
     }
-    if let Some(rest) = bare.strip_prefix("~/")
+    if let Some(rest) = spec.strip_prefix("~/")
         && let Some(dirs) = directories::BaseDirs::new()
-        && !Path::new(bare).exists()
+        && !Path::new(spec).exists()
     {
         return dirs.home_dir().join(rest);
     }
     PathBuf::from(bare)
 }
 
-fn percent_decoded(text: &str) -> String {
+fn percent_decoded(text: &str) -> PathBuf {
     let bytes = text.as_bytes();
     let mut out = Vec::with_capacity(bytes.len());
     let mut i = 0;
@@ -181,7 +219,11 @@ fn percent_decoded(text: &str) -> String {
             }
         }
     }
-    String::from_utf8_lossy(&out).into_owned()
+    #[cfg(unix)]
+    let path = PathBuf::from(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(out));
+    #[cfg(not(unix))]
+    let path = PathBuf::from(String::from_utf8_lossy(&out).into_owned());
+    path
 }
 
 #[cfg(test)]
@@ -204,6 +246,25 @@ mod tests {
         assert!(p.to_string().contains("/nowhere/at/all"));
         assert_eq!(open("").err().unwrap().exit_code(), 2);
         assert_eq!(open("emoji:nonsense").err().unwrap().exit_code(), 2);
+    }
+
+    #[test]
+    fn several_paths_are_one_source_and_are_read_back() {
+        let mut paths: Vec<PathBuf> =
+            ["/a b/1.png", "/a/ends with space ", "'/quoted'", "~/x", "/two\nlines \"x\""].map(Into::into).into();
+        #[cfg(unix)]
+        paths.push(<std::ffi::OsString as std::os::unix::ffi::OsStringExt>::from_vec(b"/caf\xe9 1%".into()).into());
+        let back: Vec<PathBuf> = joined(&paths).lines().map(path_of).collect();
+        assert_eq!(back, paths);
+        assert_eq!(joined(&paths[..1]), "/a b/1.png");
+    }
+
+    #[test]
+    fn relative_paths_become_absolute_and_names_stay() {
+        assert_eq!(absolute("emoji:faces"), "emoji:faces");
+        assert_eq!(absolute("/nowhere/at all"), "/nowhere/at all");
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(path_of(&absolute("src")), here.join("src"));
     }
 
     #[test]

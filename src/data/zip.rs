@@ -9,7 +9,7 @@ use ::zip::{CompressionMethod, ZipArchive};
 use super::captions::{self, MAX_TABLE, Table};
 use super::decode::{MAX_FILE, decode_bytes, too_large};
 use super::file_at::FileAt;
-use super::listing::{Looks, Notes, annotate, by_content, looks};
+use super::listing::{Listing, Use, use_of};
 use super::report::BrokenFile;
 use super::source::{ImageSource, path_of};
 use crate::base::{Picture, Problem, Result};
@@ -18,16 +18,11 @@ use crate::base::{Picture, Problem, Result};
 struct Zip {
     path: PathBuf,
     archive: ZipArchive<FileAt>,
-    entries: Vec<Entry>,
-    notes: Notes,
-    broken: Vec<BrokenFile>,
+    /// Place in the archive of each picture of the listing.
+    places: Vec<usize>,
+    listing: Listing,
     fingerprint: String,
     bytes: u64,
-}
-
-struct Entry {
-    name: String,
-    place: usize,
 }
 
 /// Whether the text names a zip, by its first bytes.
@@ -65,33 +60,33 @@ pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
             }
             Err(e) => (format!("entry {}", place + 1), 0, Some(format!("This entry is damaged: {e}"))),
         };
-        let looks = looks(&name);
-        if looks == Looks::Hidden || !taken.insert(name.clone()) {
+        if !taken.insert(name.clone()) {
             continue;
         }
-        let outcome = match refused {
+        let good_for = use_of(&name, size, || match refused.clone() {
             Some(reason) => Err(reason),
-            None if looks == Looks::Picture => Ok(true),
-            None if looks == Looks::Table && size <= MAX_TABLE => read_entry(&mut archive, place, MAX_TABLE)
+            None => read_entry(&mut archive, place, 64),
+        });
+        let outcome = match (good_for, refused) {
+            (Ok(Use::Nothing), _) => Ok(()),
+            (Err(reason), _) | (Ok(_), Some(reason)) => Err(reason),
+            (Ok(Use::Picture), None) => {
+                entries.push((name.clone(), place));
+                Ok(())
+            }
+            (Ok(Use::Table), None) => read_entry(&mut archive, place, MAX_TABLE)
                 .and_then(|bytes| captions::parse(&name, &bytes))
-                .map(|table| {
-                    tables.extend(table);
-                    false
-                }),
-            None => read_entry(&mut archive, place, 64).and_then(|head| by_content(looks, &head)),
+                .map(|table| tables.extend(table)),
         };
-        match outcome {
-            Ok(true) => entries.push(Entry { name, place }),
-            Ok(false) => {}
-            Err(reason) => broken.push(BrokenFile { file: name, reason }),
+        if let Err(reason) = outcome {
+            broken.push(BrokenFile { file: name, reason });
         }
     }
-    entries.sort_by(|a, b| a.name.cmp(&b.name));
-    let names: Vec<String> = entries.iter().map(|e| e.name.clone()).collect();
-    let notes = annotate(&names, &tables, &mut broken);
-    broken.sort_by(|a, b| a.file.cmp(&b.file));
+    entries.sort();
+    let (names, places) = entries.into_iter().unzip();
+    let listing = Listing::new(names, &tables, broken);
     let fingerprint = hasher.finalize().to_hex().to_string();
-    Ok(Box::new(Zip { path, archive, entries, notes, broken, fingerprint, bytes }))
+    Ok(Box::new(Zip { path, archive, places, listing, fingerprint, bytes }))
 }
 
 fn lossy(raw: &[u8]) -> String {
@@ -121,44 +116,16 @@ impl ImageSource for Zip {
         "Zip"
     }
 
-    fn len(&self) -> usize {
-        self.entries.len()
-    }
-
-    fn name(&self, i: usize) -> String {
-        self.entries[i].name.clone()
-    }
-
-    fn label(&self, i: usize) -> Option<u32> {
-        self.notes.label(i)
-    }
-
-    fn caption(&self, i: usize) -> Option<String> {
-        self.notes.caption(i)
-    }
-
-    fn factors(&self, i: usize) -> Vec<f64> {
-        self.notes.factors(i)
-    }
-
-    fn labels(&self) -> &[String] {
-        &self.notes.labels
-    }
-
-    fn factor_names(&self) -> &[String] {
-        &self.notes.factor_names
-    }
-
-    fn listed_broken(&self) -> &[BrokenFile] {
-        &self.broken
+    fn listing(&self) -> Option<&Listing> {
+        Some(&self.listing)
     }
 
     fn decode(&self, i: usize) -> Result<Picture> {
-        let entry = &self.entries[i];
-        let bytes = read_entry(&mut self.archive.clone(), entry.place, MAX_FILE + 1)
+        let name = self.listing.name(i);
+        let bytes = read_entry(&mut self.archive.clone(), self.places[i], MAX_FILE + 1)
             .and_then(|b| if b.len() as u64 > MAX_FILE { Err(too_large(b.len() as u64)) } else { Ok(b) })
-            .map_err(|reason| Problem::data(reason).of(&entry.name))?;
-        decode_bytes(&bytes, &entry.name)
+            .map_err(|reason| Problem::data(reason).of(name))?;
+        decode_bytes(&bytes, name)
     }
 
     fn bytes(&self) -> u64 {

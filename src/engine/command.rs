@@ -8,7 +8,7 @@ use crate::export::options::ExportOptions;
 use crate::library::item::ItemFilter;
 use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
-use crate::recipe::{DataRecipe, Recipe};
+use crate::recipe::{DataRecipe, ObjectiveRecipe, Recipe};
 use crate::train::folder::Control;
 
 /// Number of a job, chosen by the client, so that it can be cancelled and its events be told apart.
@@ -40,12 +40,14 @@ pub enum Command {
     Survey { job: JobId, source: String },
     /// Small versions of pictures of a surveyed source. → `SourceThumbs`.
     SourceThumbs { source: String, indices: Vec<u32>, size: u32 },
-    /// One picture before and after preparation, and some augmented versions. → `PreparationPreview`.
-    PreviewPreparation { data: DataRecipe, index: u32, augment: bool },
+    /// One picture before and after preparation, and as training shows it a few times. → `PreparationPreview`.
+    PreviewPreparation { ticket: u64, data: DataRecipe, index: u32, objective: Box<ObjectiveRecipe> },
     /// Make the prepared set. → `Job`, `DataReady`.
     Prepare { job: JobId, data: DataRecipe },
     /// Name pictures of a data set again that are known to the library. → `DataSets`.
     ListData,
+    /// How much may still be written. → `Space`.
+    FreeSpace,
 
     /// Begin a run (or queue it when one is on). → `Run`.
     StartRun { recipe: Box<Recipe>, from: Option<ModelRef>, device: String },
@@ -55,6 +57,10 @@ pub enum Command {
     ControlRun { dir: PathBuf, control: Control },
     /// Take a waiting run out of the queue.
     Unqueue { dir: PathBuf },
+    /// Let what waits wait on when the run before it ends (`true`), or start it again.
+    HoldQueue(bool),
+    /// Keep the computer from falling asleep while a run is on, or let it.
+    KeepAwake(bool),
     /// Read a run's curves, edits and list of previews from its folder. → `RunLoaded`.
     LoadRun { dir: PathBuf },
     /// Read one kept sample grid. → `RunPreview`.

@@ -19,8 +19,8 @@ use crate::train::report::{Preview, RunSummary};
 #[derive(Clone, Debug, PartialEq)]
 #[allow(missing_docs)]
 pub enum Inspected {
-    /// A source of pictures to train on.
-    Source { source: String },
+    /// A source of pictures to train on. Folders can be looked through together with other folders and pictures.
+    Source { source: String, folder: bool },
     /// A picture that the studio made, with its recipe, and the model if it is here.
     Generated { path: PathBuf, recipe: Box<PictureRecipe>, model: Option<ModelRef> },
     /// Some other picture.
@@ -29,6 +29,15 @@ pub enum Inspected {
     Model { model: ModelRef },
     /// A run folder.
     Run { dir: PathBuf },
+}
+
+/// Bytes that may still be written where the studio keeps things; nothing where the system does not say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub struct Space {
+    /// Where runs are.
+    pub runs: Option<u64>,
+    /// Where prepared sets are.
+    pub prepared: Option<u64>,
 }
 
 /// A device and whether it can be trusted.
@@ -64,11 +73,13 @@ pub enum Event {
     /// Small versions of pictures of a source.
     SourceThumbs { source: String, thumbs: Vec<(u32, Picture)> },
     /// One picture before and after preparation.
-    PreparationPreview { index: u32, before: Picture, after: Picture, augmented: Vec<Picture> },
+    PreparationPreview { ticket: u64, index: u32, before: Picture, after: Picture, augmented: Vec<Picture> },
     /// A prepared set is in the cache.
     DataReady { job: JobId, pictures: u64, bytes: u64 },
     /// Data sets used before.
     DataSets(Vec<DataSetInfo>),
+    /// Bytes that may still be written.
+    Space(Space),
 
     /// A run exists now, or what lists show of it changed.
     Run(Box<RunSummary>),

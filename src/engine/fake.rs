@@ -27,7 +27,12 @@ pub struct Script {
     pub devices: Vec<super::DeviceReport>,
     /// How many usable pictures a survey finds.
     pub pictures: u32,
+    /// Room on the disk.
+    pub space: super::Space,
 }
+
+/// Room on the disk of a studio in use.
+const ROOM: super::Space = super::Space { runs: Some(80 << 30), prepared: Some(80 << 30) };
 
 /// An [`Engine`] that plays a [`Script`].
 pub struct ScriptedEngine {
@@ -61,13 +66,14 @@ impl ScriptedEngine {
             data_sets: made::data_sets(),
             devices: made::devices(),
             pictures: 240,
+            space: ROOM,
         })
     }
 
     /// A studio opened for the first time: the shipped models and nothing else.
     pub fn fresh() -> Self {
         let models = made::models().into_iter().filter(|m| m.shipped).collect();
-        Self::with(Script { models, devices: made::devices(), pictures: 240, ..Script::default() })
+        Self::with(Script { models, devices: made::devices(), pictures: 240, space: ROOM, ..Script::default() })
     }
 
     /// A studio with nothing in it at all.

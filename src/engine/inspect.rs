@@ -29,7 +29,7 @@ pub fn inspect(path: &Path, models: &[ModelInfo]) -> Result<Inspected> {
         if path.join("model.safetensors").is_file() {
             return Ok(Inspected::Model { model: path.display().to_string() });
         }
-        return Ok(Inspected::Source { source: path.display().to_string() });
+        return Ok(Inspected::Source { source: source_of(path), folder: true });
     }
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
     if extension == "safetensors" {
@@ -45,13 +45,17 @@ pub fn inspect(path: &Path, models: &[ModelInfo]) -> Result<Inspected> {
             return Ok(Inspected::Picture { path: path.into() });
         }
     }
-    let source = path.display().to_string();
+    let source = source_of(path);
     if crate::data::SOURCES.iter().any(|kind| (kind.sniff)(&source)) {
-        return Ok(Inspected::Source { source });
+        return Ok(Inspected::Source { source, folder: false });
     }
     Err(Problem::data("The studio cannot do anything with this file")
-        .of(source)
+        .of(path.display().to_string())
         .try_this("Drop a folder or zip of pictures, a picture, a .safetensors model or a run folder"))
+}
+
+fn source_of(path: &Path) -> String {
+    crate::data::joined(std::slice::from_ref(&path.to_path_buf()))
 }
 
 /// By its first bytes, whatever its name says.
@@ -112,7 +116,7 @@ mod tests {
         assert!(matches!(of("stranger.png").unwrap(), Inspected::Generated { model: None, .. }));
         assert!(matches!(of("plain.png").unwrap(), Inspected::Picture { .. }));
         assert!(matches!(of("w.safetensors").unwrap(), Inspected::Model { .. }));
-        assert!(matches!(of("folder").unwrap(), Inspected::Source { .. }));
+        assert!(matches!(of("folder").unwrap(), Inspected::Source { folder: true, .. }));
         assert!(matches!(of("run").unwrap(), Inspected::Run { .. }));
         assert!(of("notes.txt").is_err());
         assert!(of("nothing").unwrap_err().remedy.is_some());

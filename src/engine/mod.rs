@@ -21,7 +21,7 @@ pub use crate::models::info::{ModelCard, ModelInfo, ModelRef};
 pub use crate::train::folder::Control;
 pub use crate::train::report::{CheckpointInfo, Preview, RunProgress, RunState, RunSummary};
 pub use command::{Command, GenerateRequest, JobId, SlotId};
-pub use event::{DeviceReport, Event, Inspected};
+pub use event::{DeviceReport, Event, Inspected, Space};
 
 /// An engine that works behind the scenes. `send` and `poll` never wait.
 pub trait Engine {

@@ -23,10 +23,10 @@ use super::jobs::gallery::Gallery;
 use super::jobs::{Context, data, export, gallery, models, neighbours};
 use super::outbox::Outbox;
 use super::runs::launch::{Launch, ProcessLaunch};
-use super::runs::{Ask, RunBook, Runs, Setup};
+use super::runs::{Ask, RunBook, Runs, Setup, awake};
 use super::worker::{Jobs, Lane};
-use super::{Command, DeviceReport, Engine, Event, RunSummary, SlotId, discard, inspect};
-use crate::base::paths::Paths;
+use super::{Command, DeviceReport, Engine, Event, RunSummary, SlotId, Space, discard, inspect};
+use crate::base::paths::{Paths, free_bytes};
 use crate::base::{Problem, Result};
 
 /// Time before devices are probed for the first time, so that the window's first second is not spent on it.
@@ -42,8 +42,6 @@ pub struct Options {
     pub launch: Box<dyn Launch>,
     /// Where models come from.
     pub backend: Arc<dyn Backend>,
-    /// Whether the computer is kept awake while a run is on.
-    pub keep_awake: bool,
 }
 
 impl Options {
@@ -55,7 +53,6 @@ impl Options {
             backend: Arc::new(super::backend::RealBackend::new(paths.clone(), "cpu")),
             program,
             paths,
-            keep_awake: true,
         }
     }
 }
@@ -98,7 +95,7 @@ impl StudioEngine {
     /// # Errors
     /// The system gives no more threads.
     pub fn start(options: Options) -> Result<Self> {
-        let Options { paths, program, launch, backend, keep_awake } = options;
+        let Options { paths, program, launch, backend } = options;
         let threads = |e: std::io::Error| Problem::failed("A worker could not be started").because(e);
         let outbox = Outbox::new().map_err(threads)?;
         let jobs = Jobs::default();
@@ -120,7 +117,7 @@ impl StudioEngine {
             library: library.clone(),
         };
         let book = Box::new(LibraryBook { cx: cx.clone(), library });
-        let setup = Setup { paths: paths.clone(), launch, book, keep_awake };
+        let setup = Setup { paths: paths.clone(), launch, book };
         let runs = Runs::start(setup, outbox)?;
         Ok(Self {
             prober: Arc::new(Prober::studio(program, &paths)),
@@ -252,8 +249,8 @@ impl Engine for StudioEngine {
                 });
             }
             Command::SourceThumbs { source, indices, size } => self.thumbs(source, indices, size),
-            Command::PreviewPreparation { data, index, augment } => {
-                lanes.thumbs.push(None, move |desk| desk.preview(&cx, &data, index, augment));
+            Command::PreviewPreparation { ticket, data, index, objective } => {
+                lanes.thumbs.push(None, move |desk| desk.preview(&cx, ticket, &data, index, &objective));
             }
             Command::Prepare { job, data } => {
                 let library = lanes.library.clone();
@@ -268,10 +265,18 @@ impl Engine for StudioEngine {
                 Ok(())
             }),
 
+            Command::FreeSpace => lanes.files.push(None, move |()| {
+                let (runs, prepared) = (free_bytes(&cx.paths.runs()), free_bytes(&cx.paths.prepared()));
+                cx.tell(Event::Space(Space { runs, prepared }));
+                Ok(())
+            }),
+
             Command::StartRun { recipe, from, device } => self.runs.ask(Ask::Start { recipe, from, device }),
             Command::ResumeRun { dir, kimg, device } => self.runs.ask(Ask::Resume { dir, kimg, device }),
             Command::ControlRun { dir, control } => self.runs.ask(Ask::Control { dir, control }),
             Command::Unqueue { dir } => self.runs.ask(Ask::Unqueue { dir }),
+            Command::HoldQueue(held) => self.runs.ask(Ask::HoldQueue(held)),
+            Command::KeepAwake(wanted) => lanes.files.push(None, move |()| awake::allow(&cx.paths, wanted)),
             Command::LoadRun { dir } => self.runs.ask(Ask::Load { dir }),
             Command::LoadPreview { dir, images } => self.runs.ask(Ask::Preview { dir, images }),
             Command::ListRuns => self.runs.ask(Ask::List),

@@ -8,6 +8,7 @@ pub mod path;
 pub mod picture;
 pub mod preset;
 pub mod schedule;
+pub mod space;
 
 use serde::{Deserialize, Serialize};
 

@@ -67,6 +67,14 @@ impl Machine {
             threads: rayon::current_num_threads(),
         }
     }
+
+    /// What a person is told when a run goes on elsewhere.
+    pub fn unlike(&self, new: &Self) -> Problem {
+        let text = |m: &Self| format!("{} {} {} {} threads", m.studio, m.device, m.vectors, m.threads);
+        Problem::usage("This run goes on under other conditions, so its last digits may differ from an unbroken one")
+            .because(format!("was {}, is {}", text(self), text(new)))
+            .warning()
+    }
 }
 
 fn vectors() -> &'static str {

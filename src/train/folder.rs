@@ -2,7 +2,7 @@
 //!
 //! Messages travel as files rather than over a pipe, so that a run outlives the window and is found again:
 //! `recipe.json`, `run.json`, `lock` (held while a process trains), `status.json` (replaced as a whole),
-//! `telemetry.jsonl` (one [`RunEvent`] a line, only ever appended), `control/*.json` (one [`Control`] each, taken in
+//! `telemetry.jsonl` (one [`RunEvent`] a line, only ever appended), `edits.json` (the live edits that hold), `control/*.json` (one [`Control`] each, taken in
 //! the order of their names), `previews/`, `checkpoints/` (a checkpoint is complete once it exists under its name).
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -276,10 +276,22 @@ impl RunFolder {
         let fail = |e: &std::io::Error| Problem::io("The run's telemetry could not be opened", &path, e);
         let mut file =
             OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(|e| fail(&e))?;
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|e| fail(&e))?;
-        let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
-        file.set_len(whole as u64).map_err(|e| fail(&e))?;
+        // Only its end is read, for it may be long.
+        const WINDOW: u64 = 64 << 10;
+        let mut end = file.metadata().map_err(|e| fail(&e))?.len();
+        while end > 0 {
+            let start = end.saturating_sub(WINDOW);
+            let mut bytes = vec![0; (end - start) as usize];
+            file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(&mut bytes)).map_err(|e| fail(&e))?;
+            match bytes.iter().rposition(|&b| b == b'\n') {
+                Some(last) => {
+                    end = start + last as u64 + 1;
+                    break;
+                }
+                None => end = start,
+            }
+        }
+        file.set_len(end).map_err(|e| fail(&e))?;
         file.seek(SeekFrom::End(0)).map_err(|e| fail(&e))?;
         Ok(file)
     }
@@ -327,8 +339,12 @@ impl RunFolder {
         out
     }
 
-    /// Live edits that hold, in order.
+    /// Live edits that hold, in order. Lists ask for them: they have a file of their own, so that a long telemetry need
+    /// not be read.
     pub fn edits(&self) -> Vec<Edit> {
+        if let Ok(edits) = read_json(&self.dir.join("edits.json")) {
+            return edits;
+        }
         self.history()
             .into_iter()
             .filter_map(|e| match e {
@@ -336,6 +352,14 @@ impl RunFolder {
                 _ => None,
             })
             .collect()
+    }
+
+    /// Replaces the live edits that hold.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn write_edits(&self, edits: &[Edit]) -> Result<()> {
+        write_json(&self.dir.join("edits.json"), &edits)
     }
 
     /// Complete checkpoints, oldest first.
@@ -516,6 +540,21 @@ mod tests {
             .filter_map(|e| if let RunEvent::Reading(r) = e { Some(r.images) } else { None })
             .collect();
         assert_eq!(images, [10, 20, 25]);
+    }
+
+    #[test]
+    fn edits_are_known_without_the_telemetry_and_from_it_where_they_have_no_file() {
+        let (_dir, run) = folder();
+        let edit = Edit { step: 2, images: 20, key: "optim.lr".into(), value: 0.5.into() };
+        let mut file = run.append_telemetry().unwrap();
+        append(&mut file, &RunEvent::Edited(edit.clone())).unwrap();
+        assert_eq!(run.edits(), std::slice::from_ref(&edit), "a run of an earlier version");
+        run.write_edits(&[]).unwrap();
+        assert!(run.edits().is_empty());
+        let long = "x".repeat(200_000);
+        write!(file, "{{\"cut\":\"{long}").unwrap();
+        drop(run.append_telemetry().unwrap());
+        assert_eq!(run.telemetry_from(0).0, [RunEvent::Edited(edit)], "a long line that was cut off is removed");
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::data::{self, Prepared, Sampler};
 use crate::eval::sliced;
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
-use crate::recipe::{Edit, Recipe, form, path};
+use crate::recipe::{Edit, Recipe, form, path, space};
 
 /// How often `status.json` is renewed and clients' wishes are read.
 const TICK: Duration = Duration::from_millis(150);
@@ -134,6 +134,8 @@ impl Session<'_> {
 /// The run as it goes on.
 struct Course {
     recipe: Recipe,
+    /// Live edits that hold, in order.
+    edits: Vec<Edit>,
     trainer: Trainer,
     saved: SavedState,
     target: u64,
@@ -165,6 +167,7 @@ fn work(
     let mut course = Course {
         trainer: Trainer::new(&first, &device)?,
         recipe: first,
+        edits: Vec::new(),
         saved: SavedState {
             step: 0,
             images: 0,
@@ -183,7 +186,7 @@ fn work(
             course.trainer.restore(&loaded.weights, &loaded.saved.trainer)?;
             let machine = Machine::here(device_id);
             if loaded.saved.machine != machine {
-                session.tell(&RunEvent::Message(different_machine(&loaded.saved.machine, &machine)));
+                session.tell(&RunEvent::Message(loaded.saved.machine.unlike(&machine)));
             }
             course.saved = SavedState { machine, ..loaded.saved };
         }
@@ -203,6 +206,9 @@ fn work(
             }
         }
     }
+    if let Some(warning) = space::warning(folder.dir(), &course.recipe) {
+        session.tell(&RunEvent::Message(warning));
+    }
     let started = RunEvent::Started {
         device: device_id.into(),
         pictures: prepared.train().len() as u64,
@@ -211,8 +217,9 @@ fn work(
     };
     session.tell(&started);
     // Edits that were made before the checkpoint hold; later ones were undone with what came after it.
-    let edits: Vec<Edit> = folder.edits().into_iter().filter(|e| e.images <= course.saved.images).collect();
-    course.recipe = path::edited(&course.recipe, &edits)?;
+    course.edits = folder.edits().into_iter().filter(|e| e.images <= course.saved.images).collect();
+    folder.write_edits(&course.edits)?;
+    course.recipe = path::edited(&course.recipe, &course.edits)?;
     course.trainer.set_recipe(&course.recipe);
     course.target = ((file.kimg.unwrap_or(course.recipe.run.kimg)) * 1000.0).round() as u64;
     session.progress.stage.clear();
@@ -369,15 +376,6 @@ fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, stop: &Canc
         session.tell(&RunEvent::Message(note));
     }
     Ok(prepared)
-}
-
-fn different_machine(old: &Machine, new: &Machine) -> Problem {
-    Problem::usage("This run goes on under other conditions, so its last digits may differ from an unbroken one")
-        .because(format!(
-            "was {} {} {} {} threads, is {} {} {} {} threads",
-            old.studio, old.device, old.vectors, old.threads, new.studio, new.device, new.vectors, new.threads
-        ))
-        .warning()
 }
 
 /// What lists and snapshots say of the model.
@@ -543,6 +541,13 @@ fn go_back(session: &mut Session<'_>, course: &mut Course, bad: &[String]) -> Re
     course.trainer.move_streams(retries);
     let images = course.saved.images;
     session.tell(&RunEvent::Rewound { images });
+    // What a person changed since then still holds, from here on.
+    let step = course.saved.step;
+    for edit in course.edits.iter_mut().filter(|e| e.images > images) {
+        (edit.step, edit.images) = (step, images);
+        session.tell(&RunEvent::Edited(edit.clone()));
+    }
+    session.folder.write_edits(&course.edits)?;
     let note = Problem::failed(what)
         .try_this(format!(
             "Went back to {:.1} kimg with the learning rate at {:.0} % (try {retries} of {RETRIES})",
@@ -573,6 +578,11 @@ fn edit(session: &mut Session<'_>, course: &mut Course, key: &str, value: serde_
         course.target = (course.recipe.run.kimg * 1000.0).round() as u64;
     }
     let edit = Edit { step: course.saved.step, images: course.saved.images, key: key.into(), value };
+    course.edits.push(edit.clone());
+    // Not worth ending the run for: the telemetry knows it too.
+    if let Err(problem) = session.folder.write_edits(&course.edits) {
+        session.tell(&refuse(problem));
+    }
     session.tell(&RunEvent::Edited(edit));
 }
 

@@ -177,8 +177,10 @@ fn close(ctx: &Context, shell: &mut Shell) {
         let text = format!("{} can go on without the window; the next start finds it again.", alive.join(", "));
         ui.add(egui::Label::new(text).wrap());
         if queued > 0 {
-            let text =
-                format!("{} in the queue will wait for the next start.", format::plural(queued as u64, "run", "runs"));
+            let text = format!(
+                "What waits in the queue ({}) follows it in the background, or waits for the next start if it is stopped.",
+                format::plural(queued as u64, "run", "runs")
+            );
             ui.add(egui::Label::new(RichText::new(text).color(theme::tokens(ui).weak)).wrap());
         }
         ui.add_space(size::S);
@@ -223,6 +225,7 @@ fn stopping(ctx: &Context, shell: &mut Shell) {
     if now {
         shell.close_now(ctx);
     } else if shown.inner || shown.should_close() {
+        shell.engine.send(Command::HoldQueue(false));
         shell.dialog = Dialog::None;
     }
 }
@@ -231,6 +234,8 @@ impl Shell {
     /// Asks every run to save a checkpoint and end, and waits for it.
     fn stop_runs(&mut self) {
         let alive: Vec<_> = self.studio.runs.iter().filter(|r| r.state.is_alive()).map(|r| r.dir.clone()).collect();
+        // Or the next one would begin as soon as this one has ended.
+        self.engine.send(Command::HoldQueue(true));
         for dir in alive {
             self.engine.send(Command::ControlRun { dir, control: Control::Stop });
         }

@@ -49,6 +49,15 @@ pub fn kimg(images: u64) -> String {
     }
 }
 
+/// What something needs beside what there is: `8.9 MB of 77 GB free`, and whether that is enough.
+pub fn room(needed: u64, free: Option<u64>) -> (String, bool) {
+    match free {
+        Some(free) if free < needed => (format!("{}, but only {} free", bytes(needed), bytes(free)), false),
+        Some(free) => (format!("{} of {} free", bytes(needed), bytes(free)), true),
+        None => (bytes(needed), true),
+    }
+}
+
 /// `1,240 img/s`.
 pub fn rate(images_per_s: f64) -> String {
     if images_per_s >= 10.0 {

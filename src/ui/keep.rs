@@ -85,18 +85,12 @@ pub fn load(config: &Path) -> Kept {
     }
 }
 
-enum Order {
-    Write(Vec<u8>),
-    Awake(bool),
-}
-
-/// A thread for what must not hold up a frame: writing the window's state, measuring memory, keeping awake.
+/// A thread for what must not hold up a frame: writing the window's state, measuring memory.
 pub struct Keeper {
-    orders: Option<Sender<Order>>,
+    orders: Option<Sender<Vec<u8>>>,
     thread: Option<thread::JoinHandle<()>>,
     memory: Arc<AtomicU64>,
     last: String,
-    awake: bool,
 }
 
 impl Keeper {
@@ -109,7 +103,7 @@ impl Keeper {
         if let Err(error) = &thread {
             log::error!("the window's state will not be kept: {error}");
         }
-        Self { orders: Some(orders), thread: thread.ok(), memory, last: String::new(), awake: false }
+        Self { orders: Some(orders), thread: thread.ok(), memory, last: String::new() }
     }
 
     /// Has the state written if it is another than last time.
@@ -120,19 +114,9 @@ impl Keeper {
         }
         // If the disk is that slow, the next call writes it.
         if let Some(orders) = &self.orders
-            && orders.try_send(Order::Write(json.clone().into_bytes())).is_ok()
+            && orders.try_send(json.clone().into_bytes()).is_ok()
         {
             self.last = json;
-        }
-    }
-
-    /// Keeps the computer from falling asleep, or lets it.
-    pub fn stay_awake(&mut self, awake: bool) {
-        if awake != self.awake
-            && let Some(orders) = &self.orders
-            && orders.try_send(Order::Awake(awake)).is_ok()
-        {
-            self.awake = awake;
         }
     }
 
@@ -151,39 +135,21 @@ impl Drop for Keeper {
     }
 }
 
-fn work(config: &Path, inbox: &Receiver<Order>, memory: &AtomicU64) {
-    let mut awake = None;
+fn work(config: &Path, inbox: &Receiver<Vec<u8>>, memory: &AtomicU64) {
     loop {
         if let Some(stats) = memory_stats::memory_stats() {
             memory.store(stats.physical_mem as u64, Ordering::Relaxed);
         }
         match inbox.recv_timeout(Duration::from_secs(2)) {
-            Ok(Order::Write(bytes)) => {
+            Ok(bytes) => {
                 if let Err(problem) = write_atomically(&path(config), &bytes) {
                     log::warn!("{problem}");
                 }
-            }
-            Ok(Order::Awake(wanted)) => {
-                // Dropping the guard lets the computer sleep again.
-                awake = wanted.then(stay_awake).flatten();
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,
         }
     }
-    drop(awake);
-}
-
-fn stay_awake() -> Option<keepawake::KeepAwake> {
-    let wish = keepawake::Builder::default()
-        .display(false)
-        .idle(true)
-        .sleep(true)
-        .reason("A model is training")
-        .app_name("Latent Studio")
-        .app_reverse_domain("io.github.latent-studio")
-        .create();
-    wish.inspect_err(|error| log::info!("the computer may fall asleep: {error}")).ok()
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use super::settings::Settings;
 use crate::base::series::{Reading, Series};
 use crate::base::{Picture, Problem, Severity};
 use crate::data::report::Survey;
-use crate::engine::{DataSetInfo, DeviceReport, Event, Item, ItemFilter, JobId};
+use crate::engine::{DataSetInfo, DeviceReport, Event, Item, ItemFilter, JobId, Space};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::Edit;
 use crate::train::report::{Preview, RunState, RunSummary};
@@ -174,6 +174,8 @@ pub struct Studio {
     pub surveys: HashMap<String, Arc<Survey>>,
     /// Data sets used before.
     pub datasets: Vec<DataSetInfo>,
+    /// Room on the disk, as asked last.
+    pub space: Space,
     /// Kept pictures for the filter asked last.
     pub items: Option<Items>,
     /// Grows whenever kept pictures changed: ask again.
@@ -218,6 +220,7 @@ impl Studio {
                 self.surveys.insert(survey.source.clone(), survey.clone());
             }
             Event::DataSets(sets) => self.datasets.clone_from(sets),
+            Event::Space(space) => self.space = *space,
 
             Event::Run(run) => self.note_run(run),
             Event::Runs(runs) => {

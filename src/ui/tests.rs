@@ -257,6 +257,19 @@ fn a_path_can_be_pasted_on_home() {
 }
 
 #[test]
+fn a_pasted_list_of_files_is_one_source() {
+    let mut window = Window::open(ScriptedEngine::fresh());
+    window.key(Modifiers::COMMAND, Key::Num2);
+    window.harness.get_by_label("Path").click();
+    window.harness.run();
+    let list = "file:///photos/my%20cat.png\nfile:///photos/dog.png\n";
+    window.harness.event(egui::Event::Paste(list.into()));
+    window.harness.run();
+    let surveys = &window.harness.state().studio().surveys;
+    assert!(surveys.contains_key("/photos/my cat.png\n/photos/dog.png"), "{:?}", surveys.keys());
+}
+
+#[test]
 fn home_shows_samples_at_once_and_leads_on() {
     let mut window = Window::open(ScriptedEngine::fresh());
     assert!(window.harness.query_by_label("Sample 1").is_some(), "no sample of a shipped model");
@@ -392,7 +405,13 @@ fn files_dropped_on_the_window_are_told_apart() {
     assert_eq!(drop(&["/models/a.safetensors"]), ViewId::Models);
     // Several pictures are something to train on, one is something to look at.
     assert_eq!(drop(&["/photos/1.png", "/photos/2.png"]), ViewId::Data);
-    assert!(window.harness.state().studio().surveys.contains_key("/photos"));
+    assert_eq!(drop(&["/photos/3.png", "/photos/cats", "/photos/dogs"]), ViewId::Data);
+    // An archive stands alone.
+    assert_eq!(drop(&["/photos/all.zip", "/photos/cats"]), ViewId::Data);
+    let surveys = &window.harness.state().studio().surveys;
+    assert!(surveys.contains_key("/photos/1.png\n/photos/2.png"), "only these two, not their folder");
+    assert!(surveys.contains_key("/photos/cats\n/photos/dogs\n/photos/3.png"));
+    assert!(surveys.contains_key("/photos/all.zip"));
 }
 
 #[test]

@@ -11,6 +11,7 @@ use latent_studio::engine::studio::{Options, StudioEngine};
 use latent_studio::engine::{Command, Control, Engine, Event, ExportOptions, GenerateRequest, RunState, RunSummary};
 use latent_studio::recipe::Recipe;
 use latent_studio::recipe::picture::Latent;
+use latent_studio::train::folder::RunFolder;
 
 use crate::common::{Home, pictures};
 
@@ -37,7 +38,6 @@ impl Window {
             backend: Arc::new(RealBackend::new(paths.clone(), "cpu")),
             program,
             paths,
-            keep_awake: false,
         })
         .unwrap();
         Self { engine, seen: Vec::new() }
@@ -196,4 +196,41 @@ fn a_run_outlives_the_window_and_is_found_again() {
     let files =
         again.until("the file", |e| if let Event::Exported { files, .. } = e { Some(files.clone()) } else { None });
     assert!(home.ok(&["reproduce", files[0].to_str().unwrap()]).contains("exact"));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_waits_starts_without_a_window() {
+    let home = Home::new();
+    let mut window = Window::open(&home);
+    window.engine.send(Command::StartRun {
+        recipe: recipe(&home, "res-gan", "first"),
+        from: None,
+        device: "cpu".into(),
+    });
+    let first = window.until_run("training", |r| r.state == RunState::Training).dir;
+    for name in ["second", "third"] {
+        let mut short = recipe(&home, "conv-vae", name);
+        short.run.kimg = 0.08;
+        window.engine.send(Command::StartRun { recipe: short, from: None, device: "cpu".into() });
+        window.until_run("its place in the queue", |r| r.state == RunState::Queued && r.name == name);
+    }
+    // As long as the window is open, it is the window that starts the next one, and not twice.
+    window.engine.shut_down();
+    drop(window);
+    let folder = |name: &str| RunFolder::open(&Paths::under(&home.path("home")).runs().join(name)).unwrap();
+    assert!(folder("first").is_locked() && folder("second").status().is_none());
+    RunFolder::open(&first).unwrap().send_control(&Control::Stop).unwrap();
+    let start = Instant::now();
+    let done = |name: &str| folder(name).status().is_some_and(|s| s.state == RunState::Finished);
+    while !(done("first") && done("second") && done("third")) {
+        assert!(start.elapsed() < Duration::from_secs(120), "they did not follow each other");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let began = |name: &str| std::fs::metadata(folder(name).dir().join("lock")).unwrap().modified().unwrap();
+    assert!(began("second") <= began("third"));
+    let mut again = Window::open(&home);
+    again.engine.send(Command::ListRuns);
+    let runs = again.until("the list", |e| if let Event::Runs(runs) = e { Some(runs.clone()) } else { None });
+    assert!(runs.iter().all(|r| r.state == RunState::Finished), "{runs:?}");
 }

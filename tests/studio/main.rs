@@ -4,6 +4,8 @@ mod architecture;
 mod cli;
 mod common;
 mod crash;
+#[cfg(target_os = "linux")]
+mod disk;
 mod engine;
 mod nets;
 mod zoo;

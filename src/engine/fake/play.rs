@@ -22,14 +22,13 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             let thumbs = indices.iter().map(|&i| (i, made::source_picture(&source, i, size))).collect();
             vec![Event::SourceThumbs { source, thumbs }]
         }
-        Command::PreviewPreparation { data, index, augment } => {
+        Command::PreviewPreparation { ticket, data, index, objective } => {
             let after = made::source_picture(&data.source, index, data.resolution);
-            let augmented = if augment {
-                (0..6).map(|i| made::source_picture(&data.source, index + 1000 * (i + 1), data.resolution)).collect()
-            } else {
-                Vec::new()
-            };
+            let mut stream = Stream::new(u64::from(index), "preview");
+            let augmented =
+                (0..6).map(|_| crate::data::augment::as_trained(&after, &data, &objective, &mut stream)).collect();
             vec![Event::PreparationPreview {
+                ticket,
                 index,
                 before: made::source_picture(&data.source, index, 96),
                 after,
@@ -42,6 +41,7 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             job_of(job, "Preparing pictures", pictures, vec![Event::DataReady { job, pictures, bytes }])
         }
         Command::ListData => vec![Event::DataSets(script.data_sets.clone())],
+        Command::FreeSpace => vec![Event::Space(script.space)],
 
         Command::StartRun { recipe, .. } => {
             let name = if recipe.name.is_empty() { "run".into() } else { recipe.name.clone() };
@@ -71,6 +71,7 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             script.runs.retain(|r| r.dir != dir || r.state != RunState::Queued);
             vec![Event::Runs(script.runs.clone())]
         }
+        Command::HoldQueue(_) | Command::KeepAwake(_) => Vec::new(),
         Command::LoadRun { dir } => {
             let Some(run) = script.runs.iter().find(|r| r.dir == dir) else { return missing(&dir) };
             let images = run.progress.images;
@@ -326,6 +327,6 @@ fn inspect(script: &Script, path: PathBuf) -> Inspected {
         },
         _ if picture => Inspected::Picture { path },
         _ if name.ends_with(".safetensors") => Inspected::Model { model: path.display().to_string() },
-        _ => Inspected::Source { source: path.display().to_string() },
+        _ => Inspected::Source { source: path.display().to_string(), folder: !name.ends_with(".zip") },
     }
 }

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use super::Context;
 use crate::base::rng::Stream;
 use crate::base::{Picture, Problem, Result};
-use crate::data::augment::AUGMENTATIONS;
+use crate::data::augment::as_trained;
 use crate::data::{self, ImageSource};
 use crate::engine::{Event, JobId, Survey};
-use crate::recipe::DataRecipe;
+use crate::recipe::{DataRecipe, ObjectiveRecipe};
 
 /// Sources kept open.
 const OPEN: usize = 4;
@@ -23,7 +23,7 @@ const CHUNK: usize = 16;
 /// Largest side of the picture before preparation, as the preview shows it.
 const PREVIEW_SIDE: u32 = 512;
 
-/// Augmented versions in a preview.
+/// How often a preview shows a picture as training does.
 const AUGMENTED: usize = 6;
 
 /// Looks through a source and keeps what was found.
@@ -183,28 +183,25 @@ impl Desk {
     ///
     /// # Errors
     /// The source or the picture cannot be opened.
-    pub fn preview(&mut self, cx: &Context, recipe: &DataRecipe, index: u32, augment: bool) -> Result<()> {
+    pub fn preview(
+        &mut self,
+        cx: &Context,
+        ticket: u64,
+        recipe: &DataRecipe,
+        index: u32,
+        objective: &ObjectiveRecipe,
+    ) -> Result<()> {
         let before = self.source(cx, &recipe.source)?.decode(index)?;
         let after = data::prepare_picture(&before, recipe);
-        let augmented = if augment { augmented(&after, recipe, index) } else { Vec::new() };
+        // The same ones each time for the same picture.
+        let mut stream = Stream::new(u64::from(index), "augmentation preview");
+        let augmented = (0..AUGMENTED).map(|_| as_trained(&after, recipe, objective, &mut stream)).collect();
         let before = if before.width.max(before.height) > PREVIEW_SIDE {
             data::thumbnail(&before, PREVIEW_SIDE)
         } else {
             before
         };
-        cx.tell(Event::PreparationPreview { index, before, after, augmented });
+        cx.tell(Event::PreparationPreview { ticket, index, before, after, augmented });
         Ok(())
     }
-}
-
-/// Augmented versions of a prepared picture, always the same ones for the same picture: each augmentation by itself,
-/// then all of them together. Mirroring is among them where the recipe mirrors.
-fn augmented(picture: &Picture, recipe: &DataRecipe, index: u32) -> Vec<Picture> {
-    let rows: Vec<_> = AUGMENTATIONS.iter().filter(|a| recipe.mirror || a.id != "mirror").collect();
-    let mut stream = Stream::new(u64::from(index), "augmentation preview");
-    let mut out: Vec<Picture> = rows.iter().map(|a| (a.apply)(picture, &mut stream)).collect();
-    while out.len() < AUGMENTED {
-        out.push(rows.iter().fold(picture.clone(), |p, a| (a.apply)(&p, &mut stream)));
-    }
-    out
 }

@@ -22,9 +22,8 @@ use crate::models::info::ModelRef;
 use crate::recipe::{Parent, Recipe};
 use crate::train::folder::RunFolder;
 use crate::train::preview;
-use awake::Awake;
 use launch::{Launch, Order};
-use queue::{Queue, Waiting};
+use queue::{Queue, Turn, Waiting};
 use tail::{Found, Tracked};
 
 /// How often the files of runs at work are looked at.
@@ -35,6 +34,9 @@ const SLOW_TICK: Duration = Duration::from_secs(2);
 
 /// A run that was asked to stop and does not is ended by force when asked again after this long.
 const STUBBORN: Duration = Duration::from_secs(15);
+
+/// How long a closing window waits for a run that it started this moment.
+const PARTING: Duration = Duration::from_secs(3);
 
 /// What runs are asked for.
 #[derive(Debug)]
@@ -48,6 +50,8 @@ pub enum Ask {
     Control { dir: PathBuf, control: Control },
     /// Take it out of the queue.
     Unqueue { dir: PathBuf },
+    /// Start no more of the queue, or do again.
+    HoldQueue(bool),
     /// Tell all that is kept of it.
     Load { dir: PathBuf },
     /// Tell one kept sample grid.
@@ -89,8 +93,6 @@ pub struct Setup {
     pub launch: Box<dyn Launch>,
     /// Where they are noted.
     pub book: Box<dyn RunBook>,
-    /// Whether the computer is kept awake while a run is on.
-    pub keep_awake: bool,
 }
 
 /// The thread that looks after all runs.
@@ -116,6 +118,7 @@ impl Runs {
                 while let Err(panic) = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| manager.work(&asks))) {
                     told.say(panicked("runs", &*panic));
                 }
+                manager.leave();
             })
             .map_err(|e| Problem::failed("A worker could not be started").of("runs").because(e))?;
         Ok(Self { asks: Mutex::new(Some(send)), thread: Mutex::new(Some(thread)), outbox })
@@ -145,20 +148,38 @@ struct Manager {
     outbox: Outbox,
     runs: Vec<Tracked>,
     queue: Queue,
-    awake: Awake,
+    /// The right to start what waits, unless another process has it.
+    turn: Option<Turn>,
+    /// Whether what waits shall wait on.
+    held: bool,
     looked: Instant,
     asked_to_stop: Vec<(PathBuf, Instant)>,
 }
 
 impl Manager {
     fn new(setup: Setup, outbox: Outbox) -> Self {
-        let queue = Queue::open(setup.paths.data.join("queue.json"));
-        let awake = Awake::new(setup.keep_awake);
-        let mut this =
-            Self { setup, outbox, runs: Vec::new(), queue, awake, looked: Instant::now(), asked_to_stop: Vec::new() };
+        let (queue, turn) = (Queue::of(&setup.paths), Turn::take(&setup.paths));
+        let (runs, looked, asked_to_stop) = (Vec::new(), Instant::now(), Vec::new());
+        let mut this = Self { setup, outbox, runs, queue, turn, held: false, looked, asked_to_stop };
         this.find();
-        this.awake.set(this.runs.iter().any(Tracked::is_alive));
         this
+    }
+
+    /// The window closes: what waits is left to the run that is on. If that one ended just now, nobody else is there to
+    /// start the next.
+    fn leave(&mut self) {
+        self.turn = None;
+        // A run that was started this moment is not yet known by its lock.
+        let start = Instant::now();
+        while self.runs.iter_mut().any(Tracked::is_coming) && start.elapsed() < PARTING {
+            thread::sleep(Duration::from_millis(20));
+        }
+        if !self.held && !self.runs.iter_mut().any(Tracked::is_coming) {
+            let known = self.setup.book.known();
+            if let Err(problem) = queue::go_on(&self.setup.paths, &known, &*self.setup.launch) {
+                log::warn!("the next run could not be started: {problem}");
+            }
+        }
     }
 
     fn work(&mut self, asks: &Receiver<Ask>) {
@@ -231,6 +252,10 @@ impl Manager {
                     self.runs[i].leave_queue();
                     self.show(i);
                 }
+                Ok(())
+            }
+            Ask::HoldQueue(held) => {
+                self.held = held;
                 Ok(())
             }
             Ask::Load { dir } => {
@@ -316,7 +341,6 @@ impl Manager {
         let begun = self.runs[i].begin(|folder| launch.launch(folder, &order), kimg);
         self.asked_to_stop.retain(|(dir, _)| *dir != run.dir);
         self.show(i);
-        self.awake.set(self.runs.iter().any(Tracked::is_alive));
         begun
     }
 
@@ -367,15 +391,11 @@ impl Manager {
     }
 
     fn tick(&mut self) {
-        let mut ended = false;
         for i in 0..self.runs.len() {
             match self.runs[i].follow(&self.outbox) {
                 Found::Nothing => {}
                 Found::Changed => self.outbox.tell(Event::Run(Box::new(self.runs[i].summary().clone()))),
-                Found::Ended => {
-                    ended = true;
-                    self.show(i);
-                }
+                Found::Ended => self.show(i),
             }
         }
         if self.looked.elapsed() > SLOW_TICK {
@@ -383,18 +403,20 @@ impl Manager {
             for i in 0..self.runs.len() {
                 if self.runs[i].look_for_another() == Found::Changed {
                     self.show(i);
-                    self.awake.set(true);
                 }
             }
+            if self.turn.is_none() {
+                self.turn = Turn::take(&self.setup.paths);
+            }
         }
-        let alive = self.runs.iter().any(Tracked::is_alive);
-        if ended && !alive {
-            self.awake.set(false);
+        if self.turn.is_some() && !self.held && !self.runs.iter().any(Tracked::is_alive) {
+            self.start_next();
         }
-        if !alive
-            && let Some(next) = self.queue.pop()
-            && let Err(problem) = self.begin(next)
-        {
+    }
+
+    fn start_next(&mut self) {
+        let begun = self.queue.pop().and_then(|next| next.map_or(Ok(()), |next| self.begin(next)));
+        if let Err(problem) = begun {
             self.outbox.say(problem);
         }
     }

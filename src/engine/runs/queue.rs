@@ -1,11 +1,24 @@
-//! Runs that wait for another one to end; kept in a file, so that they still wait at the next start.
+//! Runs that wait for another one to end: kept in a file that every process of the studio reads and writes, so that
+//! they start whether a window is open or not.
+//!
+//! Who starts the next one: the open window, which holds the [`Turn`] all the time; without a window the run that ends
+//! (see [`go_on`]), which takes the turn for that moment. So no run is started twice, and none is forgotten.
 
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::paths::write_atomically;
+use super::launch::{Launch, Order};
+use super::tail::Tracked;
+use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
+use crate::train::folder::RunFolder;
+
+/// A run that was started and does not take its lock for so long is not coming.
+const COMING: Duration = Duration::from_secs(20);
 
 /// A run that waits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,101 +32,226 @@ pub struct Waiting {
     pub kimg: Option<f64>,
 }
 
-/// The queue, first to start first.
-#[derive(Debug)]
+/// The queue, first to start first. What it says is what the file says now.
+#[derive(Clone, Debug)]
 pub struct Queue {
     file: PathBuf,
-    runs: Vec<Waiting>,
 }
 
 impl Queue {
-    /// The queue kept in this file; empty if there is none or it is damaged. Runs whose folder is gone are left out.
-    pub fn open(file: PathBuf) -> Self {
+    /// The queue of a studio.
+    pub fn of(paths: &Paths) -> Self {
+        Self { file: paths.data.join("queue.json") }
+    }
+
+    /// What waits, in order; nothing if the file is damaged. Runs whose folder is gone are left out.
+    pub fn runs(&self) -> Vec<Waiting> {
         let runs: Vec<Waiting> =
-            std::fs::read(&file).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
-        let runs = runs.into_iter().filter(|w| w.dir.join("recipe.json").is_file()).collect();
-        Self { file, runs }
+            fs::read(&self.file).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
+        runs.into_iter().filter(|w| w.dir.join("recipe.json").is_file()).collect()
     }
 
     /// Whether this run waits.
     pub fn contains(&self, dir: &Path) -> bool {
-        self.runs.iter().any(|w| w.dir == dir)
-    }
-
-    /// What waits, in order.
-    pub fn runs(&self) -> &[Waiting] {
-        &self.runs
+        self.runs().iter().any(|w| w.dir == dir)
     }
 
     /// Puts a run at the end, or changes what is known of it if it waits already.
     ///
     /// # Errors
-    /// The queue could not be written; it holds for this session all the same.
-    pub fn push(&mut self, run: Waiting) -> Result<()> {
-        match self.runs.iter_mut().find(|w| w.dir == run.dir) {
+    /// The queue could not be written.
+    pub fn push(&self, run: Waiting) -> Result<()> {
+        self.change(|runs| match runs.iter_mut().find(|w| w.dir == run.dir) {
             Some(old) => *old = run,
-            None => self.runs.push(run),
-        }
-        self.keep()
+            None => runs.push(run),
+        })
+    }
+
+    /// Puts a run at the beginning: one that could not be started.
+    ///
+    /// # Errors
+    /// The queue could not be written.
+    pub fn put_back(&self, run: Waiting) -> Result<()> {
+        self.change(|runs| runs.insert(0, run))
     }
 
     /// Takes the first.
-    pub fn pop(&mut self) -> Option<Waiting> {
-        if self.runs.is_empty() {
-            return None;
+    ///
+    /// # Errors
+    /// The queue could not be written; then nothing is taken, for it would be started again and again.
+    pub fn pop(&self) -> Result<Option<Waiting>> {
+        if self.runs().is_empty() {
+            return Ok(None);
         }
-        let first = self.runs.remove(0);
-        // It is started now either way.
-        let _ = self.keep();
-        Some(first)
+        self.change(|runs| if runs.is_empty() { None } else { Some(runs.remove(0)) })
     }
 
     /// Takes this run out; says whether it was there.
     ///
     /// # Errors
-    /// The queue could not be written; it holds for this session all the same.
-    pub fn remove(&mut self, dir: &Path) -> Result<bool> {
-        let before = self.runs.len();
-        self.runs.retain(|w| w.dir != dir);
-        if self.runs.len() == before {
+    /// The queue could not be written.
+    pub fn remove(&self, dir: &Path) -> Result<bool> {
+        if !self.contains(dir) {
             return Ok(false);
         }
-        self.keep().map(|()| true)
+        self.change(|runs| {
+            let before = runs.len();
+            runs.retain(|w| w.dir != dir);
+            runs.len() < before
+        })
     }
 
-    fn keep(&self) -> Result<()> {
-        let bytes = serde_json::to_vec_pretty(&self.runs)
+    /// Reads, changes and writes while no other process does.
+    fn change<T>(&self, change: impl FnOnce(&mut Vec<Waiting>) -> T) -> Result<T> {
+        let _lock = locked(&self.file.with_extension("lock"))?;
+        let mut runs = self.runs();
+        let value = change(&mut runs);
+        let bytes = serde_json::to_vec_pretty(&runs)
             .map_err(|e| Problem::failed("The queue of runs could not be written").because(e))?;
-        write_atomically(&self.file, &bytes)
+        write_atomically(&self.file, &bytes)?;
+        Ok(value)
     }
+}
+
+fn lock_file(path: &Path) -> Result<File> {
+    let fail = |e: &std::io::Error| Problem::io("The queue of runs could not be locked", path, e);
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|e| fail(&e))?;
+    }
+    OpenOptions::new().create(true).truncate(false).write(true).open(path).map_err(|e| fail(&e))
+}
+
+fn locked(path: &Path) -> Result<File> {
+    let file = lock_file(path)?;
+    file.lock().map_err(|e| Problem::io("The queue of runs could not be locked", path, &e))?;
+    Ok(file)
+}
+
+/// The right to start queued runs; one process has it at a time, until it is dropped.
+#[derive(Debug)]
+pub struct Turn(#[allow(dead_code)] File);
+
+impl Turn {
+    /// Takes the turn, if nobody else has it. Never waits.
+    pub fn take(paths: &Paths) -> Option<Self> {
+        let file = lock_file(&paths.data.join("turn.lock")).ok()?;
+        file.try_lock().ok().map(|()| Self(file))
+    }
+}
+
+/// Starts the next run of the queue if no window looks after it and no run is on, and waits until it has begun.
+/// `known` are folders of runs besides those in the studio's own.
+///
+/// # Errors
+/// It could not be started; it is then first in the queue again.
+pub fn go_on(paths: &Paths, known: &[PathBuf], launch: &dyn Launch) -> Result<Option<PathBuf>> {
+    let Some(_turn) = Turn::take(paths) else { return Ok(None) };
+    let own = fs::read_dir(paths.runs()).into_iter().flatten().filter_map(|e| e.ok().map(|e| e.path()));
+    if own.chain(known.iter().cloned()).any(|dir| RunFolder::open(&dir).is_ok_and(|run| run.is_locked())) {
+        return Ok(None);
+    }
+    let queue = Queue::of(paths);
+    let Some(next) = queue.pop()? else { return Ok(None) };
+    let order = Order { device: next.device.clone(), kimg: next.kimg };
+    let begun = Tracked::open(&next.dir).and_then(|mut run| {
+        run.begin(|folder| launch.launch(folder, &order), next.kimg)?;
+        Ok(run)
+    });
+    let mut run = match begun {
+        Ok(run) => run,
+        Err(problem) => {
+            let _ = queue.put_back(next);
+            return Err(problem);
+        }
+    };
+    // The turn is kept until the new run is known to be on by its lock.
+    let start = Instant::now();
+    while run.is_coming() && start.elapsed() < COMING {
+        thread::sleep(Duration::from_millis(20));
+    }
+    Ok(Some(next.dir))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use super::super::launch::ThreadLaunch;
     use super::*;
+    use crate::recipe::Recipe;
+
+    fn waiting(paths: &Paths, name: &str) -> Waiting {
+        let dir = paths.runs().join(name);
+        if !dir.exists() {
+            RunFolder::create(&dir, &Recipe::default(), None, "cpu").unwrap();
+        }
+        Waiting { dir, device: "cpu".into(), kimg: None }
+    }
 
     #[test]
-    fn a_queue_is_found_again_without_what_is_gone() {
+    fn a_queue_is_one_for_all_who_look_and_without_what_is_gone() {
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("queue.json");
-        let run = |name: &str| {
-            let dir = dir.path().join(name);
-            std::fs::create_dir_all(&dir).unwrap();
-            std::fs::write(dir.join("recipe.json"), "{}").unwrap();
-            Waiting { dir, device: "cpu".into(), kimg: None }
-        };
-        let mut queue = Queue::open(file.clone());
+        let paths = Paths::under(dir.path());
+        let (queue, other) = (Queue::of(&paths), Queue::of(&paths));
         for name in ["a", "b", "c", "a"] {
-            queue.push(run(name)).unwrap();
+            queue.push(waiting(&paths, name)).unwrap();
         }
-        assert_eq!(queue.runs().len(), 3);
-        assert!(queue.remove(&dir.path().join("b")).unwrap());
-        assert!(!queue.remove(&dir.path().join("b")).unwrap());
-        std::fs::remove_dir_all(dir.path().join("a")).unwrap();
-        let mut again = Queue::open(file.clone());
-        assert_eq!(again.pop().unwrap().dir, dir.path().join("c"));
-        assert!(again.pop().is_none());
-        std::fs::write(&file, "not json").unwrap();
-        assert!(Queue::open(file).runs().is_empty());
+        assert_eq!(other.runs().len(), 3);
+        assert!(other.remove(&paths.runs().join("b")).unwrap());
+        assert!(!queue.remove(&paths.runs().join("b")).unwrap());
+        std::fs::remove_dir_all(paths.runs().join("a")).unwrap();
+        assert_eq!(queue.pop().unwrap().unwrap().dir, paths.runs().join("c"));
+        assert!(other.pop().unwrap().is_none());
+        std::fs::write(paths.data.join("queue.json"), "not json").unwrap();
+        assert!(queue.runs().is_empty());
+    }
+
+    #[test]
+    fn nothing_is_lost_when_many_change_it_at_once() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::under(dir.path());
+        let all: Vec<Waiting> = (0..24).map(|i| waiting(&paths, &format!("r{i}"))).collect();
+        thread::scope(|scope| {
+            for part in all.chunks(6) {
+                scope.spawn(|| part.iter().for_each(|w| Queue::of(&paths).push(w.clone()).unwrap()));
+            }
+        });
+        assert_eq!(Queue::of(&paths).runs().len(), 24);
+    }
+
+    #[test]
+    fn the_next_run_is_started_once_and_only_when_it_may() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::under(dir.path());
+        let launch = ThreadLaunch(Arc::new(|run: RunFolder, _| {
+            let _lock = run.lock()?;
+            thread::sleep(Duration::from_millis(300));
+            Ok(())
+        }));
+        assert_eq!(go_on(&paths, &[], &launch).unwrap(), None, "nothing waits");
+        let (a, b) = (waiting(&paths, "a"), waiting(&paths, "b"));
+        Queue::of(&paths).push(a.clone()).unwrap();
+        Queue::of(&paths).push(b.clone()).unwrap();
+
+        let window = Turn::take(&paths).unwrap();
+        assert_eq!(go_on(&paths, &[], &launch).unwrap(), None, "an open window does it");
+        drop(window);
+        assert_eq!(go_on(&paths, &[], &launch).unwrap(), Some(a.dir));
+        assert_eq!(go_on(&paths, &[], &launch).unwrap(), None, "one is on");
+        assert_eq!(Queue::of(&paths).runs(), std::slice::from_ref(&b));
+        let start = Instant::now();
+        while go_on(&paths, &[], &launch).unwrap().is_none() {
+            assert!(start.elapsed() < Duration::from_secs(10), "the second was never started");
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(Queue::of(&paths).runs().is_empty());
+
+        let missing = super::super::launch::ProcessLaunch::studio("/nowhere/at/all".into());
+        Queue::of(&paths).push(b.clone()).unwrap();
+        while RunFolder::open(&b.dir).unwrap().is_locked() {
+            thread::sleep(Duration::from_millis(20));
+        }
+        assert!(go_on(&paths, &[], &missing).is_err());
+        assert_eq!(Queue::of(&paths).runs(), [b], "what could not be started waits on");
     }
 }

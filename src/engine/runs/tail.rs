@@ -149,6 +149,12 @@ impl Tracked {
         }
     }
 
+    /// Whether its process was started here, lives, and has not begun its work yet.
+    pub fn is_coming(&mut self) -> bool {
+        let Worker::Ours(alive, _) = &mut self.worker else { return false };
+        alive.ended().is_none() && !self.folder.is_locked()
+    }
+
     /// Ends it by force, if this engine started it.
     pub fn kill(&mut self) -> bool {
         match &mut self.worker {

@@ -42,12 +42,7 @@ struct Studio {
 fn studio_in(home: tempfile::TempDir, launch: impl Launch + 'static) -> Studio {
     let outbox = Outbox::default();
     let book = Book::default();
-    let setup = Setup {
-        paths: Paths::under(home.path()),
-        launch: Box::new(launch),
-        book: Box::new(book.clone()),
-        keep_awake: false,
-    };
+    let setup = Setup { paths: Paths::under(home.path()), launch: Box::new(launch), book: Box::new(book.clone()) };
     let runs = Runs::start(setup, outbox.clone()).unwrap();
     Studio { home, outbox, runs, seen: Vec::new(), book }
 }

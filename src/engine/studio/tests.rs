@@ -7,7 +7,7 @@ use super::*;
 use crate::base::{Channels, Kind, Picture};
 use crate::export::{read_recipe, write_png};
 use crate::recipe::picture::Latent;
-use crate::recipe::{DataRecipe, Recipe};
+use crate::recipe::{DataRecipe, ObjectiveRecipe, Recipe, Schedule};
 
 struct Studio {
     home: tempfile::TempDir,
@@ -25,7 +25,6 @@ fn studio_in(home: tempfile::TempDir, made: Made) -> Studio {
         program: "/bin/false".into(),
         launch: Box::new(ThreadLaunch(Arc::new(|_, _| Ok(())))),
         backend: Arc::new(made),
-        keep_awake: false,
     };
     Studio { home, engine: StudioEngine::start(options).unwrap(), seen: Vec::new() }
 }
@@ -92,7 +91,8 @@ fn data_are_surveyed_shown_prepared_and_remembered() {
     assert_eq!(thumbs[2].1, Picture::default(), "what is not there is told as nothing");
 
     let data = DataRecipe { source: source.clone(), resolution: 16, channels: Channels::Grey, ..DataRecipe::default() };
-    s.engine.send(Command::PreviewPreparation { data: data.clone(), index: 5, augment: true });
+    let objective = Box::new(ObjectiveRecipe { augment: Schedule::constant(1.0), ..ObjectiveRecipe::default() });
+    s.engine.send(Command::PreviewPreparation { ticket: 1, data: data.clone(), index: 5, objective });
     let (after, augmented) = s.until("the preview", |e| match e {
         Event::PreparationPreview { index: 5, after, augmented, .. } => Some((after.clone(), augmented.clone())),
         _ => None,

@@ -67,7 +67,12 @@ impl StudioApp {
             Action::DeliverQuietly(view, parcel) => self.deliver(ctx, view, &parcel, false),
             Action::Open(paths) => self.open(ctx, paths),
             Action::Undo(point) => self.shell.undo.push(point),
-            Action::Settings(settings) => self.shell.studio.settings = *settings,
+            Action::Settings(settings) => {
+                if settings.keep_awake != self.shell.studio.settings.keep_awake {
+                    self.shell.engine.send(Command::KeepAwake(settings.keep_awake));
+                }
+                self.shell.studio.settings = *settings;
+            }
             Action::Cancel(job) => self.shell.engine.send(Command::Cancel { job }),
             Action::Reveal(path) => reveal(&path),
         }

@@ -1,11 +1,12 @@
 //! Files dropped on the window, chosen or pasted: find out what they are and bring them where they belong.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use egui::{Align2, Area, Context, CornerRadius, Frame, Id, Margin, Order, RichText, Stroke};
 
 use super::StudioApp;
 use crate::base::{Family, Problem};
+use crate::data;
 use crate::engine::{Command, Inspected};
 use crate::ui::action::{Action, Parcel};
 use crate::ui::theme::{self, size};
@@ -18,6 +19,10 @@ pub(super) struct Drops {
     asked: usize,
     /// Plain pictures among the answers.
     pictures: Vec<PathBuf>,
+    /// Folders of pictures among the answers.
+    folders: Vec<PathBuf>,
+    /// Archives and other sources that stand alone.
+    archives: Vec<String>,
 }
 
 /// Whether this is the name of a source inside the program rather than a path.
@@ -36,7 +41,7 @@ impl StudioApp {
         ctx.request_repaint();
         let (built_in, paths): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(|p| is_built_in(p));
         self.shell.actions.extend(built_in.into_iter().map(|p| Action::train_on(p.display().to_string())));
-        self.shell.drops = Drops { asked: paths.len(), pictures: Vec::new() };
+        self.shell.drops = Drops { asked: paths.len(), ..Drops::default() };
         for path in paths {
             self.shell.engine.send(Command::Inspect { path });
         }
@@ -61,7 +66,7 @@ impl StudioApp {
         if self.shell.drops.asked > 0 {
             self.shell.drops.asked -= 1;
             if self.shell.drops.asked == 0 {
-                self.pictures_arrived();
+                self.all_answered();
             }
         }
     }
@@ -71,7 +76,8 @@ impl StudioApp {
         self.shell.drops.asked = self.shell.drops.asked.saturating_sub(1);
         let actions = &mut self.shell.actions;
         match what {
-            Inspected::Source { source } => actions.push(Action::train_on(source)),
+            Inspected::Source { source, folder: true } => self.shell.drops.folders.push(data::path_of(&source)),
+            Inspected::Source { source, folder: false } => self.shell.drops.archives.push(source),
             Inspected::Generated { path, recipe, model } => match model {
                 Some(model) => actions.push(Action::explore(model, Some(recipe.latent.clone()), recipe.truncation)),
                 None => {
@@ -90,44 +96,46 @@ impl StudioApp {
             Inspected::Run { dir } => actions.push(Action::Deliver(ViewId::Train, Box::new(Parcel::Run(dir)))),
         }
         if self.shell.drops.asked == 0 {
-            self.pictures_arrived();
+            self.all_answered();
         }
     }
 
-    /// One picture goes to a VAE; several are something to train on.
-    fn pictures_arrived(&mut self) {
-        let pictures = std::mem::take(&mut self.shell.drops.pictures);
+    /// One picture goes to a VAE; several, and folders, are one source to train on.
+    fn all_answered(&mut self) {
+        let Drops { pictures, folders, archives, .. } = std::mem::take(&mut self.shell.drops);
         let actions = &mut self.shell.actions;
-        match pictures.as_slice() {
-            [] => {}
-            [one] => {
-                let vae = |m: &&crate::models::info::ModelInfo| m.family == Family::Vae;
-                let chosen = self.shell.studio.selected_model().filter(vae);
-                let model = chosen.or_else(|| self.shell.studio.models.iter().find(vae)).map(|m| m.model.clone());
-                match model {
-                    Some(model) => {
-                        actions.push(Action::SelectModel(Some(model)));
-                        actions.push(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(one.clone()))));
-                    }
-                    None => actions.push(Action::Message(
-                        Problem::usage("No VAE is here that could take this picture in")
-                            .of(one.display().to_string())
-                            .try_this("Train a VAE first, or drop the whole folder to train on it")
-                            .info(),
-                    )),
-                }
+        match (folders.as_slice(), pictures.as_slice(), archives.as_slice()) {
+            ([], [], []) => {}
+            ([], [one], []) => self.picture_arrived(one),
+            ([], [], [archive]) => actions.push(Action::train_on(archive.clone())),
+            (_, _, []) => actions.push(Action::train_on(data::joined(&[folders, pictures].concat()))),
+            (_, _, [archive, ..]) => {
+                let alone = Problem::usage("An archive is looked through by itself; the rest was left aside")
+                    .of(archive.clone())
+                    .try_this("Unpack it to train on all of them together")
+                    .warning();
+                actions.push(Action::Message(alone));
+                actions.push(Action::train_on(archive.clone()));
             }
-            [first, ..] => {
-                // Pictures are dropped together from one folder; that folder is the source.
-                if let Some(folder) = first.parent() {
-                    let all = Problem::usage("Every picture of the folder is shown")
-                        .of(folder.display().to_string())
-                        .try_this("Leave out in Data what you do not want to train on")
-                        .info();
-                    actions.push(Action::Message(all));
-                    actions.push(Action::train_on(folder.display().to_string()));
-                }
+        }
+    }
+
+    fn picture_arrived(&mut self, picture: &Path) {
+        let actions = &mut self.shell.actions;
+        let vae = |m: &&crate::models::info::ModelInfo| m.family == Family::Vae;
+        let chosen = self.shell.studio.selected_model().filter(vae);
+        let model = chosen.or_else(|| self.shell.studio.models.iter().find(vae)).map(|m| m.model.clone());
+        match model {
+            Some(model) => {
+                actions.push(Action::SelectModel(Some(model)));
+                actions.push(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(picture.into()))));
             }
+            None => actions.push(Action::Message(
+                Problem::usage("No VAE is here that could take this picture in")
+                    .of(picture.display().to_string())
+                    .try_this("Train a VAE first, or drop the whole folder to train on it")
+                    .info(),
+            )),
         }
     }
 

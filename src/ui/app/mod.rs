@@ -30,6 +30,8 @@ use crate::engine::{Command, Engine, Event};
 
 /// How often the window's state is looked at, in seconds.
 const KEEP_EVERY: f64 = 2.0;
+/// How often room on the disk is looked at while it matters, in seconds.
+const ROOM_EVERY: f64 = 5.0;
 /// Answers of file dialogs that may wait.
 const ANSWERS: usize = 16;
 
@@ -83,6 +85,8 @@ pub(super) struct Shell {
     pub(super) leaving: bool,
     pub(super) still: bool,
     keep_at: f64,
+    /// When room on the disk is asked for again.
+    room_at: f64,
     /// Milliseconds of processor time of the last frames.
     pub(super) frame_ms: std::collections::VecDeque<f32>,
 }
@@ -149,6 +153,7 @@ impl StudioApp {
             leaving: false,
             still: options.still,
             keep_at: 0.0,
+            room_at: 0.0,
             frame_ms: std::collections::VecDeque::new(),
         };
         Self { shell, views }
@@ -187,11 +192,6 @@ impl StudioApp {
             self.answer(ctx, &pick, paths);
         }
         self.apply(ctx);
-        let alive = self.shell.studio.runs.iter().any(|r| r.state.is_alive());
-        let awake = alive && self.shell.studio.settings.keep_awake;
-        if let Some(keeper) = &mut self.shell.keeper {
-            keeper.stay_awake(awake);
-        }
     }
 
     /// Fonts, colours and scale, when they are not what the settings say.
@@ -216,9 +216,14 @@ impl StudioApp {
         self.shell.begun = true;
         let waker = ctx.clone();
         self.shell.engine.on_wake(Box::new(move || waker.request_repaint()));
-        for command in
-            [Command::ListModels, Command::ListRuns, Command::ListData, Command::ProbeDevices { again: false }]
-        {
+        let keep_awake = Command::KeepAwake(self.shell.studio.settings.keep_awake);
+        for command in [
+            Command::ListModels,
+            Command::ListRuns,
+            Command::ListData,
+            Command::ProbeDevices { again: false },
+            keep_awake,
+        ] {
             self.shell.engine.send(command);
         }
     }
@@ -314,6 +319,11 @@ impl StudioApp {
             if !self.shell.shown.contains(id) {
                 self.views[*id as usize].on_show(&mut self.shell.cx(time, false));
             }
+        }
+        let needs_room = visible.iter().any(|v| matches!(v, ViewId::Data | ViewId::Train));
+        if needs_room && time >= self.shell.room_at {
+            self.shell.room_at = time + ROOM_EVERY;
+            self.shell.engine.send(Command::FreeSpace);
         }
         if visible.contains(&ViewId::Log) {
             self.shell.studio.messages.iter_mut().for_each(|m| m.seen = true);

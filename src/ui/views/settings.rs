@@ -97,7 +97,7 @@ pub static ROWS: [Row; 15] = [
         "Keep the computer awake",
         Training,
         keep_awake,
-        "The computer does not fall asleep while a run is on",
+        "The computer does not fall asleep while a run is on, with or without the window",
         |ui, s| switch(ui, "Keep the computer awake", &mut s.keep_awake)
     ),
     row!("close", "When the window closes", Training, on_close, "What happens to a run that is on", |ui, s| {

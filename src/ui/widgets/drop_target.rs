@@ -8,9 +8,10 @@
 
 use std::path::PathBuf;
 
-use egui::{CornerRadius, Frame, Key, Margin, RichText, Role, Stroke, Ui};
+use egui::{CornerRadius, Event, Frame, Id, Key, Margin, RichText, Role, Stroke, Ui};
 use egui_material_icons::icons::{ICON_FILE_OPEN, ICON_FOLDER_OPEN, ICON_UPLOAD_FILE};
 
+use crate::data::path_of;
 use crate::ui::action::PickKind;
 use crate::ui::theme::{self, size};
 use crate::ui::views::{Cx, ViewId};
@@ -23,6 +24,8 @@ pub const PURPOSE: &str = "drop";
 pub struct DropState {
     /// What is typed or pasted so far.
     pub text: String,
+    /// The field's id in the last frame.
+    field: Option<Id>,
 }
 
 /// Whether files are held over the window now.
@@ -30,8 +33,8 @@ pub fn files_hover(ui: &Ui) -> bool {
     ui.input(|i| !i.raw.hovered_files.is_empty())
 }
 
-/// Draws a drop target as wide as there is room. Returns a pasted path (or the name of a built-in source such as
-/// `emoji:smileys`) once Enter or the button confirms it.
+/// Draws a drop target as wide as there is room. Returns pasted paths (or the name of a built-in source such as
+/// `emoji:smileys`) once Enter or the button confirms them.
 pub fn drop_target(
     ui: &mut Ui,
     cx: &mut Cx<'_>,
@@ -57,7 +60,7 @@ pub fn drop_target(
         choose_buttons(ui, cx, view);
         path_field(ui, state)
     });
-    shown.inner.map(|path| vec![path])
+    shown.inner
 }
 
 /// The two buttons that open a dialog, side by side in the middle.
@@ -78,12 +81,19 @@ pub fn choose_buttons(ui: &mut Ui, cx: &mut Cx<'_>, view: ViewId) {
     });
 }
 
-/// One line that takes a path; returns it once Enter or the button confirms it.
-pub fn path_field(ui: &mut Ui, state: &mut DropState) -> Option<PathBuf> {
+/// One line that takes a path, or a built-in source; returns what was meant once Enter or the button confirms it. A list
+/// of files that a file manager put on the clipboard is taken as it is pasted.
+pub fn path_field(ui: &mut Ui, state: &mut DropState) -> Option<Vec<PathBuf>> {
     let mut go = false;
+    let mut list = None;
     ui.horizontal(|ui| {
         let room = (ui.available_width() - 64.0).max(80.0);
+        // Taken before the field sees it.
+        if state.field.is_some_and(|field| ui.memory(|m| m.has_focus(field))) {
+            list = pasted_list(ui);
+        }
         let response = theme::text_field(ui, &mut state.text, "or paste a path", room, "Path");
+        state.field = Some(response.id);
         go = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
         ui.add_enabled_ui(!state.text.trim().is_empty(), |ui| {
             let open = theme::button(ui, None, "Open");
@@ -91,50 +101,20 @@ pub fn path_field(ui: &mut Ui, state: &mut DropState) -> Option<PathBuf> {
             go |= open.clicked();
         });
     });
-    let text = unquoted(&state.text);
-    (go && !text.is_empty()).then(|| {
+    let typed = (go && !state.text.trim().is_empty()).then(|| vec![path_of(&state.text)]);
+    let taken = list.or(typed);
+    if taken.is_some() {
         state.text.clear();
-        PathBuf::from(text)
+    }
+    taken
+}
+
+/// Several lines that are about to be pasted, as paths; a field of one line would join them.
+fn pasted_list(ui: &Ui) -> Option<Vec<PathBuf>> {
+    ui.input_mut(|i| {
+        let place = i.events.iter().position(|e| matches!(e, Event::Paste(text) if text.trim().contains('\n')))?;
+        let Event::Paste(text) = i.events.remove(place) else { return None };
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        Some(lines.map(path_of).collect())
     })
-}
-
-/// A path as shells and file managers put it on the clipboard: quotes and `file://` taken off.
-pub fn unquoted(text: &str) -> String {
-    let text = text.trim();
-    let bare = [('"', '"'), ('\'', '\'')]
-        .iter()
-        .find_map(|(a, b)| text.strip_prefix(*a).and_then(|t| t.strip_suffix(*b)))
-        .unwrap_or(text);
-    let Some(url) = bare.strip_prefix("file://") else { return bare.into() };
-    // Percent escapes, as file managers write them.
-    let mut out = Vec::with_capacity(url.len());
-    let bytes = url.as_bytes();
-    let mut i = 0;
-    while i < bytes.len() {
-        let escape = (bytes[i] == b'%').then(|| url.get(i + 1..i + 3)).flatten();
-        match escape.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                out.push(byte);
-                i += 3;
-            }
-            None => {
-                out.push(bytes[i]);
-                i += 1;
-            }
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn pasted_paths_lose_their_wrapping() {
-        assert_eq!(unquoted("  '/a b/c.zip' "), "/a b/c.zip");
-        assert_eq!(unquoted("file:///a%20b/%C3%A4.png"), "/a b/ä.png");
-        assert_eq!(unquoted("emoji:smileys"), "emoji:smileys");
-        assert_eq!(unquoted("100%"), "100%");
-    }
 }

@@ -217,7 +217,7 @@ fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: ViewId) -> bool
         let mut text = o.out.display().to_string();
         let field = TextEdit::singleline(&mut text).hint_text("or paste a path").desired_width(280.0);
         if ui.add(field).accessible_name("Export path").changed() {
-            o.out = PathBuf::from(super::drop_target::unquoted(&text));
+            o.out = crate::data::path_of(&text);
         }
     });
     ui.add_space(size::S);

@@ -1,89 +1,17 @@
 //! The right: how pictures are prepared, what comes of one of them, and what there is in all.
 
-use std::time::{Duration, Instant};
-
 use egui::{Grid, RichText, Sense, Ui, vec2};
 use egui_material_icons::icons::ICON_ARROW_FORWARD;
 
 use super::DataView;
-use crate::base::Picture;
+use super::preview::Which;
 use crate::data::report::Survey;
-use crate::engine::{Command, Event};
 use crate::recipe::form::Group;
 use crate::recipe::{DataRecipe, Recipe, path};
 use crate::ui::format;
-use crate::ui::textures::{self, Textures, key};
 use crate::ui::theme::{self, size};
 use crate::ui::views::{Cx, View, ViewId};
 use crate::ui::widgets::form::FormOptions;
-
-/// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// One picture before and after preparation; follows the pointer.
-#[derive(Debug, Default)]
-pub(super) struct Preview {
-    wanted: Option<u32>,
-    /// What was asked and is not answered.
-    asked: Option<(u32, DataRecipe)>,
-    asked_at: Option<Instant>,
-    /// What is shown.
-    shown: Option<(u32, DataRecipe)>,
-    arrived: Option<(Picture, Picture, Vec<Picture>)>,
-    augmented: usize,
-    revision: u64,
-}
-
-impl Preview {
-    /// The picture to show.
-    pub fn want(&mut self, place: Option<u32>) {
-        if place.is_some() {
-            self.wanted = place;
-        }
-    }
-
-    /// Takes in an answer.
-    pub fn receive(&mut self, event: &Event) {
-        if let Event::PreparationPreview { index, before, after, augmented } = event
-            && self.asked.as_ref().is_some_and(|(place, _)| place == index)
-        {
-            self.shown = self.asked.take();
-            self.arrived = Some((before.clone(), after.clone(), augmented.clone()));
-        }
-    }
-
-    /// Uploads what arrived.
-    pub fn upload(&mut self, ctx: &egui::Context, textures: &mut Textures) {
-        if let Some((before, after, augmented)) = self.arrived.take() {
-            self.revision += 1;
-            textures.upload(ctx, key("preparation before"), self.revision, &before);
-            textures.upload(ctx, key("preparation after"), self.revision, &after);
-            self.augmented = augmented.len();
-            for (i, picture) in augmented.iter().enumerate() {
-                textures.upload(ctx, key(("preparation augmented", i)), self.revision, picture);
-            }
-        }
-    }
-
-    /// Asks for what is wanted if nothing else is on its way: at most one at a time, the newest wish next.
-    fn ask(&mut self, data: &DataRecipe, cx: &mut Cx<'_>) {
-        let Some(place) = self.wanted else { return };
-        // A picture that cannot be prepared is never answered: after a while the next wish counts.
-        if self.asked.is_some() && self.asked_at.is_some_and(|at| at.elapsed() < PATIENCE) {
-            return;
-        }
-        // Names of pictures that are left out change nothing here.
-        let data = DataRecipe { exclude: Vec::new(), ..data.clone() };
-        let wanted = Some((place, data));
-        if self.shown != wanted && self.asked != wanted {
-            self.asked_at = Some(Instant::now());
-            if let Some((index, data)) = wanted.clone() {
-                cx.send(Command::PreviewPreparation { data, index, augment: true });
-            }
-            self.asked = wanted;
-        }
-    }
-}
 
 impl DataView {
     /// Draws the inspector.
@@ -93,43 +21,33 @@ impl DataView {
         ui.add_space(size::S);
         self.settings(ui, cx);
         theme::section(ui, "Augmentation");
-        self.augmented(ui, cx);
+        self.augmented(ui, survey, cx);
         theme::section(ui, "What is in it");
-        self.facts(ui, survey);
+        self.facts(ui, survey, cx);
     }
 
     fn before_and_after(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
-        let data = self.recipe.data.clone();
-        self.preview.ask(&data, cx);
+        let planned = self.planned(survey);
+        self.preview.ask(&planned.data, &planned.objective, cx);
         let t = theme::tokens(ui);
         let arrow = 24.0;
         let side = ((ui.available_width() - arrow) / 2.0).floor();
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = 0.0;
-            for (which, name) in
-                [("preparation before", "Before preparation"), ("preparation after", "After preparation")]
-            {
-                let (rect, response) = ui.allocate_exact_size(vec2(side, side), Sense::hover());
-                ui.painter().rect_filled(rect, f32::from(size::RADIUS), t.canvas);
-                if let Some(tex) = cx.textures.peek(key(which)).filter(|_| self.preview.shown.is_some()) {
-                    let fitted = egui::Rect::from_center_size(rect.center(), tex.fit(rect.size()));
-                    textures::paint(ui.painter(), fitted, &tex, t);
-                }
-                theme::name(&response, egui::Role::Image, name);
-                response.on_hover_text(name);
-                if which.ends_with("before") {
-                    let (rect, _) = ui.allocate_exact_size(vec2(arrow, side), Sense::hover());
-                    let icon = ICON_ARROW_FORWARD;
-                    let font = egui::FontId::new(size::ICON, icon.font_family());
-                    ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, icon.codepoint, font, t.weak);
-                }
-            }
+            self.preview.show(ui, cx, Which::Before, side, "Before preparation");
+            let (rect, _) = ui.allocate_exact_size(vec2(arrow, side), Sense::hover());
+            let icon = ICON_ARROW_FORWARD;
+            let font = egui::FontId::new(size::ICON, icon.font_family());
+            ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, icon.codepoint, font, t.weak);
+            self.preview.show(ui, cx, Which::After, side, "After preparation");
         });
-        let entry = self.preview.shown.as_ref().and_then(|(i, _)| survey.entries.get(*i as usize));
+        let resolution = self.recipe.data.resolution;
+        let entry = self.preview.place().and_then(|i| survey.entries.get(i as usize));
         let text = entry.map_or_else(
             || "Point at a picture to see what becomes of it".to_owned(),
             |e| {
-                format!("{} · {}×{} to {r}×{r}", format::shortened(&e.name, 24), e.width, e.height, r = data.resolution)
+                let name = format::shortened(&e.name, 24);
+                format!("{name} · {}×{} to {resolution}×{resolution}", e.width, e.height)
             },
         );
         theme::weak(ui, text);
@@ -160,32 +78,32 @@ impl DataView {
         }
     }
 
-    fn augmented(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
-        let t = theme::tokens(ui);
-        theme::weak(ui, "What a GAN's critic may see of this picture, so that a small set is not learned by heart");
+    fn augmented(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
+        let share = self.planned(survey).objective.augment.start;
+        let text = match (share > 0.0, self.recipe.data.mirror) {
+            (true, _) => format!(
+                "A GAN's critic sees {:.0} % of the pictures altered, so that a set this small is not learned by heart",
+                share * 100.0
+            ),
+            (false, true) => "Half of the pictures are shown mirrored; a set this large needs no more".into(),
+            (false, false) => "A set this large is shown as it is; Train can alter it for a GAN's critic".into(),
+        };
+        ui.add(egui::Label::new(RichText::new(text).size(size::SMALL).color(theme::tokens(ui).weak)).wrap());
         let side = ((ui.available_width() - 2.0 * size::XS) / 3.0).floor().min(84.0);
-        let count = self.preview.augmented.min(6);
-        for row in 0..count.div_ceil(3).max(1) {
+        for row in 0..2 {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = size::XS;
                 for i in row * 3..row * 3 + 3 {
-                    let (rect, response) = ui.allocate_exact_size(vec2(side, side), Sense::hover());
-                    ui.painter().rect_filled(rect, f32::from(size::RADIUS), t.canvas);
-                    if let Some(tex) = cx.textures.peek(key(("preparation augmented", i))).filter(|_| i < count) {
-                        let fitted = egui::Rect::from_center_size(rect.center(), tex.fit(rect.size()));
-                        textures::paint(ui.painter(), fitted, &tex, t);
-                    }
-                    theme::name(&response, egui::Role::Image, &format!("Augmented {}", i + 1));
+                    self.preview.show(ui, cx, Which::Trained(i), side, &format!("As trained {}", i + 1));
                 }
             });
         }
     }
 
-    fn facts(&self, ui: &mut Ui, survey: &Survey) {
+    fn facts(&self, ui: &mut Ui, survey: &Survey, cx: &Cx<'_>) {
         let t = theme::tokens(ui);
         let usable = self.usable(survey);
         let data = &self.recipe.data;
-        let shape = self.recipe.shape();
         let sizes = match survey.sizes.as_slice() {
             [] => "–".to_owned(),
             [(w, h, _)] => format!("all {w}×{h}"),
@@ -206,7 +124,8 @@ impl DataView {
         rows.push(("Grey", format::count(survey.grey)));
         rows.push(("Transparent", format::count(survey.transparent)));
         rows.push(("On disk", format::bytes(survey.bytes)));
-        rows.push(("Prepared", format!("needs {}", format::bytes(usable * shape.bytes() as u64))));
+        let (needed, enough) = format::room(crate::data::prepared_bytes(data, usable), cx.studio.space.prepared);
+        rows.push(("Prepared", format!("needs {needed}")));
         rows.push((
             "Held out",
             if usable < 200 {
@@ -221,7 +140,8 @@ impl DataView {
         Grid::new("data facts").num_columns(2).spacing([size::M, size::XS]).show(ui, |ui| {
             for (name, value) in rows {
                 ui.label(RichText::new(name).size(size::SMALL).color(t.weak));
-                ui.add(egui::Label::new(RichText::new(value).size(size::SMALL)).wrap());
+                let colour = if name == "Prepared" && !enough { t.bad } else { t.text };
+                ui.add(egui::Label::new(RichText::new(value).size(size::SMALL).color(colour)).wrap());
                 ui.end_row();
             }
         });

@@ -2,11 +2,12 @@
 
 mod inspect;
 mod pictures;
+mod preview;
 mod sources;
 mod thumbs;
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::{Frame, Key, Margin, Panel, Ui};
@@ -14,6 +15,7 @@ use serde_json::{Value, json};
 
 use super::{Cx, KeyHelp, View, ViewId};
 use crate::base::Problem;
+use crate::data::joined;
 use crate::data::report::Survey;
 use crate::engine::{Command, Event, JobId};
 use crate::recipe::preset::{Facts, PRESETS};
@@ -26,7 +28,8 @@ use crate::ui::widgets::drop_target::{DropState, PURPOSE};
 use crate::ui::widgets::form::Form;
 use crate::ui::widgets::picture_grid::PictureGrid;
 use pictures::Filter;
-pub(super) use sources::{BUILT_IN, built_in_title, short_name};
+pub(super) use preview::{Preview, Which};
+pub(super) use sources::{built_in_title, short_name, source_help, source_picker};
 pub(super) use thumbs::Thumbs;
 
 /// Width of the list of sources, in points.
@@ -59,7 +62,7 @@ pub struct DataView {
     /// Places that are left out; the recipe keeps their names.
     excluded: BTreeSet<u32>,
     excluded_revision: u64,
-    preview: inspect::Preview,
+    preview: Preview,
     /// The picture that is shown alone.
     enlarged: Option<u32>,
     form: Form,
@@ -81,7 +84,7 @@ impl Default for DataView {
             shown_for: None,
             excluded: BTreeSet::new(),
             excluded_revision: 0,
-            preview: inspect::Preview::default(),
+            preview: Preview::new("data preview"),
             enlarged: None,
             form: Form::default(),
             drop: DropState::default(),
@@ -113,7 +116,7 @@ impl DataView {
             (self.filter, self.label) = (Filter::All, None);
             self.grid.selection.clear();
             self.enlarged = None;
-            self.preview = inspect::Preview::default();
+            self.preview.clear();
             self.thumbs.turn_to(source);
             if let Some(survey) = cx.studio.surveys.get(source) {
                 self.suit(&survey.clone());
@@ -200,13 +203,16 @@ impl DataView {
         self.excluded_revision += 1;
     }
 
+    /// What Train would begin with: these pictures and the recommended preset.
+    fn planned(&self, survey: &Survey) -> Recipe {
+        let facts = Facts { pictures: self.usable(survey), resolution: self.recipe.data.resolution };
+        Recipe { data: self.recipe.data.clone(), ..PRESETS[0].recipe(facts) }
+    }
+
     /// Goes to Train with these pictures and the recommended preset.
     fn train(&mut self, survey: &Survey, cx: &mut Cx<'_>) {
-        let facts = Facts { pictures: self.usable(survey), resolution: self.recipe.data.resolution };
-        let mut recipe = PRESETS[0].recipe(facts);
-        recipe.data = self.recipe.data.clone();
-        recipe.name = short_name(&recipe.data.source);
-        cx.push(Action::set_up(recipe, None));
+        let name = short_name(&self.recipe.data.source);
+        cx.push(Action::set_up(Recipe { name, ..self.planned(survey) }, None));
     }
 
     fn can_train(&self, survey: &Survey) -> Result<(), Problem> {
@@ -282,7 +288,9 @@ impl View for DataView {
     fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
         match parcel {
             Parcel::Source(source) => self.choose(source, cx),
-            Parcel::Picked { purpose, paths } if *purpose == PURPOSE && !paths.is_empty() => self.take(paths, cx),
+            Parcel::Picked { purpose, paths } if *purpose == PURPOSE && !paths.is_empty() => {
+                self.choose(&joined(paths), cx);
+            }
             _ => {}
         }
     }
@@ -354,21 +362,6 @@ impl View for DataView {
 }
 
 impl DataView {
-    /// Takes chosen files: one is the source itself; of several pictures their folder is.
-    fn take(&mut self, paths: &[PathBuf], cx: &mut Cx<'_>) {
-        let source = match paths {
-            [one] => one.clone(),
-            several => {
-                let folder = several[0].parent().unwrap_or(Path::new("/")).to_path_buf();
-                let text = "The folder of the chosen pictures is looked through";
-                let hint = "Leave out what you do not want with the X key";
-                cx.say(Problem::data(text).of(folder.display().to_string()).try_this(hint).info());
-                folder
-            }
-        };
-        self.choose(&source.display().to_string(), cx);
-    }
-
     fn delete_key(ui: &Ui) -> bool {
         ui.input(|i| i.key_pressed(Key::X) || i.key_pressed(Key::Delete) || i.key_pressed(Key::Backspace))
     }

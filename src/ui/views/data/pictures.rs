@@ -8,7 +8,7 @@ use egui_material_icons::icons::{
     ICON_BLOCK, ICON_CHECK_CIRCLE, ICON_CONTENT_COPY, ICON_MODEL_TRAINING, ICON_UNDO, ICON_WARNING,
 };
 
-use super::{DataView, Thumbs, bar, built_in_title, short_name};
+use super::{DataView, Thumbs, bar, built_in_title, short_name, source_help};
 use crate::data::report::{DuplicateGroup, Survey};
 use crate::ui::action::Action;
 use crate::ui::format;
@@ -93,7 +93,7 @@ impl DataView {
                 let source = &survey.source;
                 let title = built_in_title(source).map_or_else(|| short_name(source), Into::into);
                 let label = egui::Label::new(RichText::new(format::shortened(&title, 24)).size(size::STRONG));
-                ui.add(label).on_hover_text(format!("{} · {}", survey.kind, survey.source));
+                ui.add(label).on_hover_text(format!("{} · {}", survey.kind, source_help(source)));
                 ui.add_space(size::S);
             }
             if room > 640.0 {

@@ -6,11 +6,12 @@ use egui_material_icons::icons::{
 };
 
 use super::DataView;
+use crate::data::{joined, path_of};
 use crate::ui::action::{Action, PickKind};
 use crate::ui::format;
 use crate::ui::theme::{self, Icon, size};
 use crate::ui::views::{Cx, ViewId};
-use crate::ui::widgets::drop_target::{self, PURPOSE};
+use crate::ui::widgets::drop_target::{self, DropState, PURPOSE};
 
 /// Sources that are always there: name, title, what it is.
 pub const BUILT_IN: [(&str, &str, &str); 4] = [
@@ -25,14 +26,32 @@ pub fn built_in_title(source: &str) -> Option<&'static str> {
     BUILT_IN.iter().find(|b| b.0 == source).map(|b| b.1)
 }
 
-/// What to call a source: the last part of its path, without its ending.
+/// What to call a source: the last part of its path, without its ending; of several the first, or the folder they all
+/// lie in, and how many there are.
 pub fn short_name(source: &str) -> String {
     if let Some(title) = built_in_title(source) {
         return title.to_lowercase();
     }
-    let path = std::path::Path::new(source);
-    let name = if path.extension().is_some() { path.file_stem() } else { path.file_name() };
-    name.map_or_else(|| source.to_owned(), |n| n.to_string_lossy().into_owned())
+    let paths: Vec<_> = source.lines().map(path_of).collect();
+    let [first, others @ ..] = paths.as_slice() else { return source.to_owned() };
+    let name = if first.extension().is_some() { first.file_stem() } else { first.file_name() };
+    let name = name.map_or_else(|| source.to_owned(), |n| n.to_string_lossy().into_owned());
+    if others.is_empty() {
+        return name;
+    }
+    let folder = first.parent().filter(|folder| others.iter().all(|p| p.parent() == Some(folder)));
+    match folder.and_then(|f| f.file_name()) {
+        Some(folder) => format!("{} of {}", paths.len(), folder.to_string_lossy()),
+        None => format!("{name} and {} more", others.len()),
+    }
+}
+
+/// A source for a tooltip: whole, but for the end of a long list.
+pub fn source_help(source: &str) -> String {
+    const LINES: usize = 8;
+    let more = source.lines().count().saturating_sub(LINES);
+    let shown = source.lines().take(LINES).collect::<Vec<_>>().join("\n");
+    if more == 0 { shown } else { format!("{shown}\nand {more} more") }
 }
 
 fn icon_of(source: &str) -> Icon {
@@ -94,8 +113,8 @@ impl DataView {
                 cx.pick(ViewId::Data, PURPOSE, PickKind::Files, "Choose pictures or an archive", &[]);
             }
         });
-        if let Some(path) = drop_target::path_field(ui, &mut self.drop) {
-            chosen = Some(path.display().to_string());
+        if let Some(paths) = drop_target::path_field(ui, &mut self.drop) {
+            chosen = Some(joined(&paths));
         }
         theme::weak(ui, "or drop them on the window");
         if let Some(source) = chosen {
@@ -114,64 +133,12 @@ impl DataView {
                     ui.set_width(width);
                     theme::title(ui, "Pictures to learn from");
                     ui.add_space(size::M);
-                    let hint = "A folder, a zip, pictures, an IDX or CIFAR file";
-                    let title = "Drop pictures here";
-                    if let Some(paths) = drop_target::drop_target(ui, cx, ViewId::Data, &mut self.drop, title, hint) {
-                        self.take(&paths, cx);
+                    if let Some(source) = source_picker(ui, cx, ViewId::Data, &mut self.drop) {
+                        self.choose(&source, cx);
                     }
-                    ui.add_space(size::L);
-                    let recent: Vec<_> = cx.studio.datasets.iter().take(4).cloned().collect();
-                    if !recent.is_empty() {
-                        theme::section(ui, "Used before");
-                        let rows: Vec<_> = recent
-                            .iter()
-                            .map(|d| {
-                                let count = format::plural(d.pictures, "picture", "pictures");
-                                let note = format!("{count} · {}", format::ago(d.used));
-                                let title = built_in_title(&d.source).map_or_else(|| short_name(&d.source), Into::into);
-                                (d.source.clone(), title, note)
-                            })
-                            .collect();
-                        self.doors(ui, &rows, cx);
-                        ui.add_space(size::L);
-                    }
-                    theme::section(ui, "Begin with a built-in set");
-                    let rows = BUILT_IN.map(|(s, t, w)| (s.to_owned(), t.to_owned(), w.to_owned()));
-                    self.doors(ui, &rows, cx);
                 });
             });
         });
-    }
-
-    /// Cards, two in a row.
-    fn doors(&mut self, ui: &mut Ui, rows: &[(String, String, String)], cx: &mut Cx<'_>) {
-        let t = theme::tokens(ui);
-        let mut chosen = None;
-        for pair in rows.chunks(2) {
-            ui.columns(2, |columns| {
-                for (ui, (source, title, note)) in columns.iter_mut().zip(pair) {
-                    let card = theme::clickable_card(ui, title, false, |ui| {
-                        ui.set_width(ui.available_width());
-                        ui.set_min_height(48.0);
-                        ui.horizontal(|ui| {
-                            theme::icon(ui, icon_of(source), size::ICON_LARGE, t.weak, "");
-                            ui.vertical(|ui| {
-                                ui.spacing_mut().item_spacing.y = 2.0;
-                                ui.label(RichText::new(title).strong());
-                                ui.add(egui::Label::new(RichText::new(note).size(size::SMALL).color(t.weak)).wrap());
-                            });
-                        });
-                    });
-                    if card.response.on_hover_text(source).clicked() {
-                        chosen = Some(source.clone());
-                    }
-                }
-            });
-            ui.add_space(size::XS);
-        }
-        if let Some(source) = chosen {
-            self.choose(&source, cx);
-        }
     }
 
     /// While a source is looked through, or after that failed.
@@ -225,6 +192,58 @@ impl DataView {
     }
 }
 
+/// Every way to a source: drop, choose, paste, one that was used before, one that is built in. Answers of dialogs come
+/// to `view` as [`Parcel::Picked`](crate::ui::action::Parcel::Picked) for [`PURPOSE`].
+pub fn source_picker(ui: &mut Ui, cx: &mut Cx<'_>, view: ViewId, drop: &mut DropState) -> Option<String> {
+    let hint = "A folder, a zip, pictures, an IDX or CIFAR file";
+    let mut chosen = drop_target::drop_target(ui, cx, view, drop, "Drop pictures here", hint).map(|p| joined(&p));
+    ui.add_space(size::L);
+    let used = cx.studio.datasets.iter().filter(|d| built_in_title(&d.source).is_none()).take(4);
+    let recent: Vec<_> = used
+        .map(|d| {
+            let count = format::plural(d.pictures, "picture", "pictures");
+            let note = if cx.still { count } else { format!("{count} · {}", format::ago(d.used)) };
+            (d.source.clone(), short_name(&d.source), note)
+        })
+        .collect();
+    if !recent.is_empty() {
+        theme::section(ui, "Used before");
+        chosen = doors(ui, &recent).or(chosen);
+        ui.add_space(size::L);
+    }
+    theme::section(ui, "Begin with a built-in set");
+    doors(ui, &BUILT_IN.map(|(s, t, w)| (s.to_owned(), t.to_owned(), w.to_owned()))).or(chosen)
+}
+
+/// Cards, two in a row: source, title, what it is.
+fn doors(ui: &mut Ui, rows: &[(String, String, String)]) -> Option<String> {
+    let t = theme::tokens(ui);
+    let mut chosen = None;
+    for pair in rows.chunks(2) {
+        ui.columns(2, |columns| {
+            for (ui, (source, title, note)) in columns.iter_mut().zip(pair) {
+                let card = theme::clickable_card(ui, title, false, |ui| {
+                    ui.set_width(ui.available_width());
+                    ui.set_min_height(48.0);
+                    ui.horizontal(|ui| {
+                        theme::icon(ui, icon_of(source), size::ICON_LARGE, t.weak, "");
+                        ui.vertical(|ui| {
+                            ui.spacing_mut().item_spacing.y = 2.0;
+                            ui.label(RichText::new(title).strong());
+                            ui.add(egui::Label::new(RichText::new(note).size(size::SMALL).color(t.weak)).wrap());
+                        });
+                    });
+                });
+                if card.response.on_hover_text(source_help(source)).clicked() {
+                    chosen = Some(source.clone());
+                }
+            }
+        });
+        ui.add_space(size::XS);
+    }
+    chosen
+}
+
 /// A line of the list; true when it is chosen.
 fn entry(ui: &mut Ui, source: &str, title: &str, note: &str, selected: bool) -> bool {
     let t = theme::tokens(ui);
@@ -244,7 +263,8 @@ fn entry(ui: &mut Ui, source: &str, title: &str, note: &str, selected: bool) -> 
     let response = response.inner;
     let enabled = response.enabled();
     response.widget_info(|| egui::WidgetInfo::selected(egui::Role::Button, enabled, selected, title));
-    let help = if note.is_empty() { source.to_owned() } else { format!("{source}\n{note}") };
+    let source = source_help(source);
+    let help = if note.is_empty() { source } else { format!("{source}\n{note}") };
     response.on_hover_text(help).clicked() && !selected
 }
 
@@ -258,5 +278,7 @@ mod tests {
         assert_eq!(short_name("/pictures/cats.zip"), "cats");
         assert_eq!(short_name("emoji:faces"), "emoji faces");
         assert_eq!(short_name("shapes:5000"), "shapes:5000");
+        assert_eq!(short_name("/pictures/cats/1.png\n/pictures/cats/2.png"), "2 of cats");
+        assert_eq!(short_name("/pictures/cats\n/other/dogs"), "cats and 1 more");
     }
 }

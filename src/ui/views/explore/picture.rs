@@ -97,7 +97,7 @@ impl PictureTab {
                 if theme::button(ui, Some(ICON_FILE_OPEN), "Choose picture…").clicked() {
                     cx.pick(ViewId::Explore, PURPOSE, PickKind::File, "Choose a picture", &[]);
                 }
-                if let Some(path) = path_field(ui, &mut self.drop) {
+                if let Some(path) = path_field(ui, &mut self.drop).and_then(|p| p.into_iter().next()) {
                     self.open(&path);
                 }
             });

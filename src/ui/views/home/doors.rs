@@ -112,8 +112,8 @@ impl HomeView {
             }
         });
         cx.actions.append(&mut actions);
-        if let Some(path) = pasted {
-            cx.push(Action::Open(vec![path]));
+        if let Some(paths) = pasted {
+            cx.push(Action::Open(paths));
         }
     }
 

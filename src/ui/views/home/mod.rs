@@ -7,6 +7,7 @@ mod walk;
 use egui::{Frame, Margin, RichText, Ui, vec2};
 use egui_material_icons::icons::{ICON_DATASET, ICON_MODEL_TRAINING};
 
+use super::data::short_name;
 use super::{Cx, View, ViewId};
 use crate::engine::{Command, Event, RunSummary};
 use crate::models::info::ModelInfo;
@@ -143,7 +144,7 @@ fn recent_data(ui: &mut Ui, cx: &mut Cx<'_>) {
     }
     ui.spacing_mut().item_spacing.y = 0.0;
     for (source, detail) in rows {
-        let name = format::shortened(source.rsplit(['/', '\\']).next().unwrap_or(&source), 48);
+        let name = format::shortened(&short_name(&source), 48);
         if list_row(ui, ICON_DATASET, t.weak, &name, &detail, &format!("Data set {name}")) {
             cx.push(Action::train_on(source));
         }

@@ -1,6 +1,5 @@
-//! What a run will take: minutes on a device, space on the disk. Rough, and said so.
+//! How long a run will take on a device. Rough, and said so.
 
-use crate::base::{Family, Shape};
 use crate::engine::DeviceReport;
 use crate::recipe::Recipe;
 use crate::recipe::preset::{PRESETS, Preset, for_model};
@@ -44,31 +43,6 @@ fn rounded(seconds: f64) -> f64 {
     (seconds / step).round().max(1.0) * step
 }
 
-/// Weights of both networks, in all (rough: two 3×3 convolutions for each block at each size).
-fn weights(recipe: &Recipe) -> f64 {
-    let (_, base, levels) = Shape::built(recipe.data.resolution);
-    let (wide, narrow) = (f64::from(recipe.model.width), f64::from(recipe.model.narrow));
-    let mut channels = wide;
-    let mut sum = f64::from(recipe.model.latent) * wide * f64::from(base * base);
-    for _ in 0..=levels {
-        sum += channels * channels * 9.0 * 2.0 * f64::from(recipe.model.blocks.max(1));
-        channels = (channels / 2.0).max(narrow);
-    }
-    2.0 * sum
-}
-
-/// Bytes that a run keeps: checkpoints with both optimisers, the snapshots to share, samples for the eye.
-pub fn run_bytes(recipe: &Recipe) -> u64 {
-    // Weights, their average, and two moments of Adam, in four bytes each.
-    let checkpoint = weights(recipe) * 4.0 * 4.0;
-    let kept = f64::from(recipe.run.keep) + 2.0;
-    let grids = (recipe.run.kimg / recipe.run.preview_kimg.max(0.001)).min(2000.0);
-    let pictures = if recipe.family().is_ok_and(|f| f == Family::Vae) { 128.0 } else { 96.0 };
-    // PNG takes about half of what the pixels do.
-    let grid = pictures * recipe.shape().bytes() as f64 * 0.5;
-    (checkpoint * kept + grids * grid) as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,15 +78,5 @@ mod tests {
         }
         let quality = find("gan-quality").unwrap().recipe(Facts { pictures: 900, resolution: 32 });
         assert_eq!(nearest_preset(&quality).unwrap().id, "gan-quality");
-    }
-
-    #[test]
-    fn larger_networks_and_more_checkpoints_need_more_space() {
-        let small = find("gan-tiny").unwrap().recipe(Facts { pictures: 900, resolution: 32 });
-        let large = find("gan-quality").unwrap().recipe(Facts { pictures: 900, resolution: 32 });
-        assert!(run_bytes(&large) > 2 * run_bytes(&small));
-        let mut more = small.clone();
-        more.run.keep += 10;
-        assert!(run_bytes(&more) > run_bytes(&small));
     }
 }

@@ -15,9 +15,10 @@ use std::path::{Path, PathBuf};
 use egui::Ui;
 use serde_json::{Value, json};
 
-use super::data::{Thumbs, short_name};
+use super::data::{Preview, Thumbs, short_name};
 use super::{Cx, KeyHelp, View, ViewId};
 use crate::base::Problem;
+use crate::data::joined;
 use crate::engine::{Command, Control, Event, JobId, RunState, RunSummary};
 use crate::models::info::ModelRef;
 use crate::recipe::Recipe;
@@ -44,6 +45,7 @@ pub struct TrainView {
     form: Form,
     drop: DropState,
     thumbs: Thumbs,
+    preview: Preview,
     survey_job: Option<JobId>,
     /// A run was started and is not in the list yet: it will be selected.
     starting: Option<usize>,
@@ -74,6 +76,7 @@ impl Default for TrainView {
             form: Form::default(),
             drop: DropState::default(),
             thumbs: Thumbs::default(),
+            preview: Preview::new("train preview"),
             survey_job: None,
             starting: None,
             live_form: Form::default(),
@@ -154,6 +157,7 @@ impl TrainView {
     fn look(&mut self, cx: &mut Cx<'_>) {
         let source = self.recipe.data.source.clone();
         self.thumbs.turn_to(&source);
+        self.preview.clear();
         if !source.is_empty() && !cx.studio.surveys.contains_key(&source) {
             let job = cx.new_job();
             self.survey_job = Some(job);
@@ -228,6 +232,7 @@ impl View for TrainView {
 
     fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         self.thumbs.upload(ui.ctx(), cx.textures);
+        self.preview.upload(ui.ctx(), cx.textures);
         for result in self.writer.poll() {
             match result {
                 Ok(path) => {
@@ -258,6 +263,7 @@ impl View for TrainView {
 
     fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
         self.thumbs.receive(event);
+        self.preview.receive(event);
         self.samples.receive(event);
         match event {
             // The run that was just started is the one to watch.
@@ -300,11 +306,7 @@ impl View for TrainView {
                 self.setting_up = true;
                 self.choose_source(source, cx);
             }
-            Parcel::Picked { purpose, paths } if *purpose == PURPOSE => {
-                if let Some(path) = paths.first() {
-                    self.choose_source(&path.display().to_string(), cx);
-                }
-            }
+            Parcel::Picked { purpose, paths } if *purpose == PURPOSE => self.choose_source(&joined(paths), cx),
             Parcel::Picked { purpose, paths } => {
                 if let Some(path) = paths.first() {
                     self.curves.picked(purpose, path);

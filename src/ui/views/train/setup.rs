@@ -3,18 +3,19 @@
 use egui::{Align, ComboBox, Layout, RichText, Sense, Ui, vec2};
 use egui_material_icons::icons::{ICON_ARROW_BACK, ICON_PLAY_ARROW, ICON_TUNE};
 
-use super::super::data::{BUILT_IN, bar, built_in_title, short_name};
+use super::super::data::{Which, bar, built_in_title, short_name, source_help, source_picker};
 use super::{TrainView, estimate};
 use crate::base::Family;
+use crate::data::prepared_bytes;
 use crate::engine::DeviceReport;
-use crate::recipe::path;
 use crate::recipe::preset::{PRESETS, Preset, for_model};
+use crate::recipe::space::run_bytes;
+use crate::recipe::{ObjectiveRecipe, Schedule, path};
 use crate::ui::action::Action;
 use crate::ui::format;
 use crate::ui::textures;
 use crate::ui::theme::{self, Tone, size};
 use crate::ui::views::{Cx, View, ViewId};
-use crate::ui::widgets::drop_target;
 use crate::ui::widgets::form::FormOptions;
 
 /// Smallest width of a preset's card, in points.
@@ -71,6 +72,8 @@ impl TrainView {
                 self.presets(ui, cx);
                 ui.add_space(size::M);
                 self.place(ui, cx);
+                ui.add_space(size::M);
+                self.as_trained(ui, cx);
             }
         });
     }
@@ -85,23 +88,9 @@ impl TrainView {
         let source = self.recipe.data.source.clone();
         if source.is_empty() {
             theme::section(ui, "Pictures to learn from");
-            let hint = "A folder, a zip, pictures, an IDX or CIFAR file";
-            let dropped = drop_target::drop_target(ui, cx, ViewId::Train, &mut self.drop, "Drop pictures here", hint);
-            if let Some(path) = dropped.as_ref().and_then(|paths| paths.first()) {
-                self.choose_source(&path.display().to_string(), cx);
+            if let Some(source) = source_picker(ui, cx, ViewId::Train, &mut self.drop) {
+                self.choose_source(&source, cx);
             }
-            ui.add_space(size::S);
-            let recent = cx.studio.datasets.iter().map(|d| d.source.clone()).filter(|s| built_in_title(s).is_none());
-            let known: Vec<String> = recent.take(4).chain(BUILT_IN.iter().map(|b| b.0.to_owned())).collect();
-            ui.horizontal_wrapped(|ui| {
-                theme::weak(ui, "or begin with");
-                for source in known {
-                    let title = built_in_title(&source).map_or_else(|| short_name(&source), Into::into);
-                    if theme::button(ui, None, &title).on_hover_text(&source).clicked() {
-                        self.choose_source(&source, cx);
-                    }
-                }
-            });
             return;
         }
         let t = theme::tokens(ui);
@@ -113,7 +102,8 @@ impl TrainView {
                     ui.spacing_mut().item_spacing.y = 2.0;
                     ui.add_space(4.0);
                     let title = built_in_title(&source).map_or_else(|| short_name(&source), Into::into);
-                    ui.add(egui::Label::new(RichText::new(title).size(size::STRONG)).truncate()).on_hover_text(&source);
+                    ui.add(egui::Label::new(RichText::new(title).size(size::STRONG)).truncate())
+                        .on_hover_text(source_help(&source));
                     let facts = self.facts(cx.studio);
                     let count = match facts.pictures {
                         0 => self.looking(cx),
@@ -167,6 +157,27 @@ impl TrainView {
         ui.add_space(size::S);
     }
 
+    /// A picture as this recipe shows it to the networks, where that is not as it is.
+    fn as_trained(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let gan = self.recipe.family().is_ok_and(|f| f == Family::Gan);
+        let none = ObjectiveRecipe { augment: Schedule::constant(0.0), ..ObjectiveRecipe::default() };
+        let objective = if gan { self.recipe.objective.clone() } else { none };
+        if objective.augment.start <= 0.0 && !self.recipe.data.mirror {
+            return;
+        }
+        let known = cx.studio.surveys.get(&self.recipe.data.source).is_some_and(|s| !s.entries.is_empty());
+        self.preview.want(known.then_some(0));
+        self.preview.ask(&self.recipe.data, &objective, cx);
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing.x = size::XS;
+            let help = "The first picture, altered as often and in those ways that the recipe says (Augmentation)";
+            theme::weak(ui, "As trained").on_hover_text(help);
+            for i in 0..6 {
+                self.preview.show(ui, cx, Which::Trained(i), 48.0, &format!("As trained {}", i + 1));
+            }
+        });
+    }
+
     fn presets(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         theme::section(ui, "What to train");
         let columns = (((ui.available_width() + size::M) / (CARD + size::M)) as usize).clamp(1, 4);
@@ -209,12 +220,17 @@ impl TrainView {
             self.parent_choice(ui, cx);
             ui.end_row();
             ui.label(RichText::new("Disk space").color(t.weak));
-            let prepared = self.facts(cx.studio).pictures * self.recipe.shape().bytes() as u64;
-            let run = estimate::run_bytes(&self.recipe);
-            let text = format!("about {} for the run, {} prepared", format::bytes(run), format::bytes(prepared));
-            ui.label(text).on_hover_text(
-                "Checkpoints with the whole state, samples for the eye; the prepared set is shared by all runs",
-            );
+            let (run, prepared) =
+                (run_bytes(&self.recipe), prepared_bytes(&self.recipe.data, self.facts(cx.studio).pictures));
+            let room = cx.studio.space.runs.into_iter().chain(cx.studio.space.prepared).min();
+            let (needed, enough) = format::room(run + prepared, room);
+            let text = RichText::new(format!("about {needed}")).color(if enough { t.text } else { t.bad });
+            ui.label(text).on_hover_text(format!(
+                "{} for checkpoints with the whole state and samples for the eye, {} for the prepared set, which all \
+                 runs share",
+                format::bytes(run),
+                format::bytes(prepared)
+            ));
             ui.end_row();
         });
     }
