@@ -12,7 +12,7 @@ use crate::data;
 use crate::export::{self, Filter};
 use crate::latent::catalog;
 use crate::latent::model::LoadedModel;
-use crate::recipe::picture::{Latent, PictureRecipe};
+use crate::recipe::picture::PictureRecipe;
 
 /// Arguments of `inspect`.
 #[derive(Args)]
@@ -43,10 +43,7 @@ impl Inspect {
         if self.json {
             return print_json(&recipe);
         }
-        let latent = match &recipe.latent {
-            Latent::Seed { seed } => format!("seed {seed}"),
-            Latent::Point { values } => format!("a point of {} numbers", values.len()),
-        };
+        let latent = recipe.latent.label();
         print_line(&format!(
             "model       {} ({})",
             recipe.model,

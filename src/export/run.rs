@@ -10,7 +10,7 @@ use super::scale::{Filter, scale};
 use super::sheet::{self, Style};
 use super::{Exporter, Makes, exporter, factor};
 use crate::base::{Picture, Problem, Progress, Result};
-use crate::recipe::picture::{GridRecipe, Latent, PictureRecipe};
+use crate::recipe::picture::{GridRecipe, PictureRecipe};
 
 /// A picture on its way out, at the size the model made it.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,10 +25,7 @@ pub struct Shot {
 
 impl Shot {
     fn seed(&self) -> Option<u64> {
-        match self.recipe.as_ref()?.latent {
-            Latent::Seed { seed } => Some(seed),
-            Latent::Point { .. } => None,
-        }
+        self.recipe.as_ref()?.latent.seed()
     }
 }
 
@@ -193,6 +190,7 @@ mod tests {
     use super::super::read::read_recipe;
     use super::*;
     use crate::base::progress::{Cancel, Quiet, Watched};
+    use crate::recipe::picture::Latent;
 
     fn shots(count: u64, side: u32) -> Vec<Shot> {
         (0..count)

@@ -4,4 +4,5 @@ pub mod catalog;
 pub mod interpolate;
 pub mod model;
 pub mod sample;
+pub mod space;
 pub mod walk;

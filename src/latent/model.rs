@@ -5,6 +5,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 
+use super::space::Code;
 use super::{catalog, sample};
 use crate::base::paths::Paths;
 use crate::base::{Family, Picture, Problem, Result};
@@ -83,7 +84,19 @@ impl LoadedModel {
         }
     }
 
-    /// One picture a latent. `truncation` scales the latent; 1 leaves it.
+    /// Names of the classes that can be asked for; none for models without.
+    pub fn classes(&self) -> &[String] {
+        let model = &self.info.recipe.model;
+        if model.conditional { &model.classes } else { &[] }
+    }
+
+    /// What the network is given for a latent.
+    pub fn code(&self, latent: &Latent, truncation: f32) -> Code {
+        Code { psi: truncation, ..Code::of(latent, self.latent(), self.classes().len()) }
+    }
+
+    /// One picture a latent. `truncation` pulls styles towards their mean, where a model has styles, and latents
+    /// towards zero elsewhere; 1 leaves them.
     ///
     /// # Errors
     /// None today; devices that fail while they compute will say so here.
@@ -106,13 +119,11 @@ impl LoadedModel {
         truncation: f32,
         each: &mut dyn FnMut(usize, Picture) -> bool,
     ) -> Result<()> {
-        let dim = self.latent();
-        let scaled: Vec<Vec<f32>> =
-            latents.iter().map(|l| l.values(dim).into_iter().map(|v| v * truncation).collect()).collect();
+        let codes: Vec<Code> = latents.iter().map(|l| self.code(l, truncation)).collect();
         let shape = self.info.recipe.shape();
         match &self.net {
-            Net::Gan(g) => sample::generate_each(g, &scaled, &self.device, shape, each),
-            Net::Vae(v) => sample::decode_each(v, &scaled, &self.device, shape, each),
+            Net::Gan(g) => sample::generate_each(g, &codes, &self.device, shape, each),
+            Net::Vae(v) => sample::decode_each(v, &codes, &self.device, shape, each),
         }
         Ok(())
     }
@@ -131,7 +142,7 @@ impl LoadedModel {
         let prepared = prepare_picture(picture, &self.info.recipe.data);
         let bytes = prepared.to_interleaved(shape.channels);
         let (mean, deviation) = sample::encode(vae, &bytes, &self.device, shape);
-        let reconstruction = sample::decode(vae, std::slice::from_ref(&mean), &self.device, shape)
+        let reconstruction = sample::decode(vae, &[Code::plain(mean.clone())], &self.device, shape)
             .pop()
             .ok_or_else(|| Problem::failed("The decoder made no picture"))?;
         let input = Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, &bytes);

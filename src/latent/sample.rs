@@ -4,10 +4,13 @@
 //! On the CPU that size is one: kernels split the work of a single picture over the threads just as well, and a single
 //! picture under the mouse costs no padding. On a GPU it is eight, which keeps it busy.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 
+use super::space::Code;
+use crate::base::rng::Stream;
 use crate::base::{Picture, Shape};
-use crate::models::{Generator, Vae};
+use crate::models::{Generator, StyleGenerator, Vae};
+use crate::recipe::picture::Space;
 use crate::train::tensors;
 
 /// Pictures in one pass of the network on this device.
@@ -21,18 +24,17 @@ pub fn is_cpu(device: &Device) -> bool {
 }
 
 fn in_micro_batches(
-    latents: &[Vec<f32>],
+    codes: &[Code],
     device: &Device,
     shape: Shape,
     each: &mut dyn FnMut(usize, Picture) -> bool,
-    forward: &dyn Fn(Tensor<2>) -> Tensor<4>,
+    forward: &dyn Fn(&[Code]) -> Tensor<4>,
 ) {
     let size = micro_batch(device);
-    let Some(dim) = latents.first().map(Vec::len) else { return };
-    for (chunk, group) in latents.chunks(size).enumerate() {
-        let mut values: Vec<f32> = group.iter().flatten().copied().collect();
-        values.resize(size * dim, 0.0);
-        let made = tensors::to_pictures(forward(tensors::matrix(values, size, dim, device)), shape);
+    for (chunk, group) in codes.chunks(size).enumerate() {
+        let mut padded = group.to_vec();
+        padded.resize(size, group[group.len() - 1].clone());
+        let made = tensors::to_pictures(forward(&padded), shape);
         for (i, picture) in made.into_iter().take(group.len()).enumerate() {
             if !each(chunk * size + i, picture) {
                 return;
@@ -50,36 +52,94 @@ fn collect(run: impl FnOnce(&mut dyn FnMut(usize, Picture) -> bool)) -> Vec<Pict
     out
 }
 
-/// Pictures of a generator in inference mode, one a latent.
-pub fn generate(generator: &Generator, latents: &[Vec<f32>], device: &Device, shape: Shape) -> Vec<Picture> {
-    collect(|each| generate_each(generator, latents, device, shape, each))
+/// Latents of codes, one a row. `[n, z]`
+fn latents(codes: &[Code], device: &Device) -> Tensor<2> {
+    let dim = codes.first().map_or(0, |c| c.values.len());
+    let mut values: Vec<f32> = Vec::with_capacity(codes.len() * dim);
+    for code in codes {
+        values.extend(code.values.iter().map(|v| v * code.psi));
+        // A code of another length would shift all that follow.
+        values.resize(values.len().next_multiple_of(dim.max(1)), 0.0);
+    }
+    values.resize(codes.len() * dim, 0.0);
+    tensors::matrix(values, codes.len(), dim, device)
+}
+
+/// Classes of codes, one a row; nothing for models without. `[n, classes]`
+fn classes(codes: &[Code], device: &Device) -> Option<Tensor<2>> {
+    let count = codes.first().map_or(0, |c| c.class.len());
+    (count > 0).then(|| {
+        let values = codes.iter().flat_map(|c| c.class.iter().copied()).collect();
+        tensors::matrix(values, codes.len(), count, device)
+    })
+}
+
+/// Styles of codes for every layer, truncated. `[n, layers, w]`
+pub fn styles(net: &StyleGenerator, codes: &[Code], device: &Device) -> Tensor<3> {
+    let (layers, dim) = (net.layers(), net.latent());
+    let each = codes.iter().map(|code| {
+        let styles = match code.space {
+            Space::Z => {
+                let one = Code { psi: 1.0, ..code.clone() };
+                let one = std::slice::from_ref(&one);
+                net.spread(net.map_latents(latents(one, device), classes(one, device).as_ref()))
+            }
+            Space::W => {
+                let mut values = code.values.clone();
+                // One style for all layers, or one for each.
+                if values.len() <= dim {
+                    values.resize(dim, 0.0);
+                    values = values.repeat(layers);
+                }
+                values.resize(layers * dim, 0.0);
+                Tensor::from_data(TensorData::new(values, [1, layers, dim]), device)
+            }
+        };
+        net.truncated(styles, code.psi, code.cutoff)
+    });
+    Tensor::cat(each.collect(), 0)
+}
+
+/// Pictures of codes as a tensor. `[n, c, r, r]`
+pub fn forward(generator: &Generator, codes: &[Code], device: &Device) -> Tensor<4> {
+    let Some(net) = generator.styled() else {
+        return generator.forward(latents(codes, device), classes(codes, device).as_ref());
+    };
+    let mut streams: Vec<Stream> = codes.iter().map(|c| Stream::new(c.noise, "noise inputs")).collect();
+    let noise = net.noise_of(&mut streams, device);
+    net.synthesize(styles(net, codes, device), noise)
+}
+
+/// Pictures of a generator in inference mode, one a code.
+pub fn generate(generator: &Generator, codes: &[Code], device: &Device, shape: Shape) -> Vec<Picture> {
+    collect(|each| generate_each(generator, codes, device, shape, each))
 }
 
 /// As [`generate`], handing each picture on as it is made; ends when `each` returns false.
 pub fn generate_each(
     generator: &Generator,
-    latents: &[Vec<f32>],
+    codes: &[Code],
     device: &Device,
     shape: Shape,
     each: &mut dyn FnMut(usize, Picture) -> bool,
 ) {
-    in_micro_batches(latents, device, shape, each, &|z| generator.forward(z));
+    in_micro_batches(codes, device, shape, each, &|codes| forward(generator, codes, device));
 }
 
-/// Pictures of a VAE's decoder in inference mode, one a latent.
-pub fn decode(vae: &Vae, latents: &[Vec<f32>], device: &Device, shape: Shape) -> Vec<Picture> {
-    collect(|each| decode_each(vae, latents, device, shape, each))
+/// Pictures of a VAE's decoder in inference mode, one a code.
+pub fn decode(vae: &Vae, codes: &[Code], device: &Device, shape: Shape) -> Vec<Picture> {
+    collect(|each| decode_each(vae, codes, device, shape, each))
 }
 
 /// As [`decode`], handing each picture on as it is made; ends when `each` returns false.
 pub fn decode_each(
     vae: &Vae,
-    latents: &[Vec<f32>],
+    codes: &[Code],
     device: &Device,
     shape: Shape,
     each: &mut dyn FnMut(usize, Picture) -> bool,
 ) {
-    in_micro_batches(latents, device, shape, each, &|z| vae.to_picture(vae.decode(z)));
+    in_micro_batches(codes, device, shape, each, &|codes| vae.to_picture(vae.decode(latents(codes, device))));
 }
 
 /// Posterior of a picture (interleaved bytes of the model's shape): mean and standard deviation of each dimension.

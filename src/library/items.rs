@@ -108,7 +108,8 @@ fn columns_of(recipe: &PictureRecipe) -> (String, Option<Vec<u8>>) {
         Latent::Point { values } => {
             Some(std::mem::take(values).iter().flat_map(|v| v.to_le_bytes()).collect::<Vec<u8>>())
         }
-        Latent::Seed { .. } => None,
+        // A place is kept whole: its numbers alone do not say what they are.
+        Latent::Seed { .. } | Latent::Place(_) => None,
     };
     // A recipe is plain data with text keys, which JSON always takes.
     (serde_json::to_string(&short).unwrap_or_default(), latent)

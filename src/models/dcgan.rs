@@ -9,6 +9,8 @@ use burn::tensor::activation::tanh;
 
 use super::Plan;
 use crate::nn::conv::{Conv, Deconv};
+use crate::nn::embed::{Embed, judge};
+use crate::nn::flow::{Flow, Tape};
 use crate::nn::init::Init;
 use crate::nn::linear::Linear;
 use crate::nn::norm::Norm;
@@ -25,6 +27,8 @@ pub struct DcGenerator {
     pub norms: Vec<Norm>,
     /// Each doubles the size; the last one makes colours.
     pub deconvs: Vec<Deconv>,
+    /// Classes.
+    pub embed: Option<Embed>,
     #[module(skip)]
     base: usize,
     #[module(skip)]
@@ -37,16 +41,18 @@ impl DcGenerator {
         let norms =
             channels.iter().enumerate().map(|(i, &c)| Norm::new(&init.child(format_args!("norms.{i}")), c, STD));
         let norms = norms.collect();
-        let fc = Linear::new(&init.child("fc"), plan.latent, channels[0] * plan.base * plan.base, STD);
+        let start = channels[0] * plan.base * plan.base;
+        let fc = Linear::new(&init.child("fc"), plan.latent, start, STD);
+        let embed = Embed::new(&init.child("embed"), plan.classes, start, STD * (plan.latent as f64).sqrt());
         channels.push(plan.colours);
         let deconvs = channels.windows(2).enumerate();
         let deconvs = deconvs.map(|(i, c)| Deconv::double(&init.child(format_args!("deconvs.{i}")), c[0], c[1], STD));
-        Self { fc, norms, deconvs: deconvs.collect(), base: plan.base, resolution: plan.resolution }
+        Self { fc, norms, deconvs: deconvs.collect(), embed, base: plan.base, resolution: plan.resolution }
     }
 
     /// `[b, z] → [b, c, r, r]`, in (-1, 1)
-    pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
-        let x = self.fc.forward(z);
+    pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        let x = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
         let [b, n] = x.dims();
         let mut x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
         for (norm, deconv) in self.norms.iter().zip(&self.deconvs) {
@@ -69,6 +75,8 @@ pub struct DcCritic {
     pub norms: Vec<Norm>,
     /// The judgement.
     pub fc: Linear,
+    /// Classes.
+    pub embed: Option<Embed>,
     #[module(skip)]
     built: usize,
 }
@@ -87,12 +95,19 @@ impl DcCritic {
             convs: convs.collect(),
             norms: norms.collect(),
             fc: Linear::new(&init.child("fc"), last, 1, STD),
+            embed: Embed::new(&init.child("embed"), plan.classes, last, STD),
             built: plan.built,
         }
     }
 
-    /// `[b, c, r, r] → [b, 1]`
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
+    /// Only of values: batch norm ties samples together, so there is no derivative of one picture alone.
+    pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, _tape: &mut Tape) -> (Flow<2>, Flow<2>) {
+        let h = x.linear(|x| self.features(x));
+        (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
+    }
+
+    /// `[b, c, r, r] → [b, n]`
+    fn features(&self, x: Tensor<4>) -> Tensor<2> {
         let mut x = resample::padded(x, self.built);
         for (i, conv) in self.convs.iter().enumerate() {
             x = conv.forward(x);
@@ -101,6 +116,10 @@ impl DcCritic {
             }
             x = act::leaky(x);
         }
-        self.fc.forward(crate::nn::per_picture(x))
+        crate::nn::per_picture(x)
+    }
+
+    pub(crate) fn layers(&self) -> Vec<String> {
+        (0..self.convs.len()).map(|i| format!("convs.{i}")).chain(["fc".into()]).collect()
     }
 }

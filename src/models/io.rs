@@ -337,9 +337,12 @@ impl ModuleMapper for Place<'_> {
             Some(tensor) if tensor.shape == shape => {
                 self.fit.loaded.push(name);
                 let id = param.id;
+                // Buffers and frozen layers stay out of training.
+                let trained = param.val().is_require_grad();
                 let value =
                     Tensor::from_data(TensorData::new(tensor.values.clone(), tensor.shape.clone()), &param.device());
-                param.transform_for_load(value, id)
+                let loaded = param.transform_for_load(value, id);
+                if trained { loaded } else { loaded.set_require_grad(false) }
             }
             Some(tensor) => {
                 self.fit.fresh.push(format!("{name}: {shape:?}, not {:?}", tensor.shape));

@@ -16,24 +16,34 @@
 
 mod conv_vae;
 mod dcgan;
+mod fast_gan;
+mod gan;
 pub mod info;
 pub mod io;
+mod mlp_gan;
+mod r3gan;
 mod res_gan;
 mod res_vae;
+mod sn_gan;
+mod style_gan;
 mod vae;
 
-use burn::module::Module;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
 pub use crate::nn::resample::padded;
 pub use conv_vae::ConvVae;
 pub use dcgan::{DcCritic, DcGenerator};
-pub use res_gan::{ResCritic, ResGenerator, ResTrace};
+pub use fast_gan::{FastCritic, FastGenerator};
+pub use gan::{Critic, Generator, Trace};
+pub use mlp_gan::{MlpCritic, MlpGenerator};
+pub use r3gan::{WideCritic, WideGenerator};
+pub use res_gan::{ResCritic, ResGenerator};
 pub use res_vae::ResVae;
+pub use sn_gan::{SnCritic, SnGenerator};
+pub use style_gan::{StyleCritic, StyleGenerator};
 pub use vae::Vae;
 
 use crate::base::{Family, Problem, Result, Shape};
-use crate::nn::init::Init;
 use crate::recipe::Recipe;
 
 /// Networks of a model by name, with how many trainable numbers each has.
@@ -69,6 +79,38 @@ pub const MODELS: &[ModelSpec] = &[
         family: Family::Gan,
         description: "The classic of transposed convolutions and batch norm (Radford et al. 2015). Fast, instructive, \
                       and apt to lose variety.",
+        parts: gan_parts,
+    },
+    ModelSpec {
+        id: "style-gan",
+        title: "StyleGAN2",
+        family: Family::Gan,
+        description: "A mapping network turns the latent into styles that scale every layer (Karras et al. 2020). The \
+                      best latent space to explore: styles mix, directions are cleaner, truncation works.",
+        parts: gan_parts,
+    },
+    ModelSpec {
+        id: "sn-resgan",
+        title: "SN-ResGAN",
+        family: Family::Gan,
+        description: "Residual networks with spectral normalisation and a projection critic (Miyato et al. 2018). The \
+                      reference for class-conditional GANs before StyleGAN.",
+        parts: gan_parts,
+    },
+    ModelSpec {
+        id: "fast-gan",
+        title: "FastGAN",
+        family: Family::Gan,
+        description: "Skip-layer excitation and a critic that also learns to redraw what it sees (Liu et al. 2021). Made \
+                      for a hundred pictures.",
+        parts: gan_parts,
+    },
+    ModelSpec {
+        id: "mlp-gan",
+        title: "MLP GAN",
+        family: Family::Gan,
+        description: "Fully connected networks, for points in the plane and very small pictures: to see at a glance what \
+                      losses and penalties do.",
         parts: gan_parts,
     },
     ModelSpec {
@@ -115,7 +157,7 @@ pub fn parameter_count(recipe: &Recipe) -> usize {
 fn gan_parts(recipe: &Recipe, device: &Device) -> Result<Parts> {
     Ok(vec![
         ("generator", io::trainable(&Generator::blank(recipe, device)?)),
-        ("critic", io::trainable(&Critic::build(recipe, &Init::blank("critic", device))?)),
+        ("critic", io::trainable(&Critic::blank(recipe, device)?)),
     ])
 }
 
@@ -147,8 +189,12 @@ pub(crate) struct Plan {
     pub latent: usize,
     /// Residual blocks at each size.
     pub blocks: usize,
-    width: usize,
-    narrow: usize,
+    /// Classes that the model knows; 0 without.
+    pub classes: usize,
+    /// Channels of the widest layers.
+    pub width: usize,
+    /// Channels of the narrowest layers.
+    pub narrow: usize,
 }
 
 impl Plan {
@@ -162,6 +208,7 @@ impl Plan {
             colours: recipe.data.channels.count(),
             latent: recipe.model.latent as usize,
             blocks: recipe.model.blocks.max(1) as usize,
+            classes: if recipe.model.conditional { recipe.model.classes.len() } else { 0 },
             width: recipe.model.width as usize,
             narrow: recipe.model.narrow as usize,
         }
@@ -170,137 +217,6 @@ impl Plan {
     /// Channels at `count` sizes, the smallest picture first: ends with `narrow`, doubles towards `width`.
     pub fn channels(&self, count: usize) -> Vec<usize> {
         (0..count).map(|i| (self.narrow << (count - 1 - i).min(16)).min(self.width.max(self.narrow))).collect()
-    }
-}
-
-/// The network of a GAN that makes pictures.
-#[derive(Module, Debug)]
-#[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
-pub enum Generator {
-    /// Residual.
-    ResGan(ResGenerator),
-    /// Classic.
-    Dcgan(DcGenerator),
-}
-
-impl Generator {
-    /// A fresh generator with the first weights of `recipe.seed`, the same on every device.
-    ///
-    /// For training, `device` is an autodiff device.
-    ///
-    /// # Errors
-    /// The recipe names no GAN.
-    pub fn init(recipe: &Recipe, device: &Device) -> Result<Self> {
-        Self::build(recipe, &Init::new(recipe.seed, "generator", device))
-    }
-
-    /// Zeros instead of random numbers: for weights that are about to be loaded.
-    ///
-    /// # Errors
-    /// The recipe names no GAN.
-    pub fn blank(recipe: &Recipe, device: &Device) -> Result<Self> {
-        Self::build(recipe, &Init::blank("generator", device))
-    }
-
-    fn build(recipe: &Recipe, init: &Init<'_>) -> Result<Self> {
-        let plan = Plan::of(recipe);
-        match recipe.model.id.as_str() {
-            "dcgan" => Ok(Self::Dcgan(DcGenerator::new(&plan, init))),
-            "res-gan" => Ok(Self::ResGan(ResGenerator::new(&plan, init))),
-            _ => Err(unknown(recipe, Family::Gan)),
-        }
-    }
-
-    /// Pictures of latents, about in [-1, 1]. `[b, z] → [b, c, r, r]`
-    pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
-        match self {
-            Self::ResGan(net) => net.forward(z),
-            Self::Dcgan(net) => net.forward(z),
-        }
-    }
-
-    /// Numbers in a latent.
-    pub fn latent(&self) -> usize {
-        match self {
-            Self::ResGan(net) => net.latent(),
-            Self::Dcgan(net) => net.latent(),
-        }
-    }
-}
-
-/// The network of a GAN that tells real pictures from generated ones.
-#[derive(Module, Debug)]
-#[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
-pub enum Critic {
-    /// Residual.
-    ResGan(ResCritic),
-    /// Classic.
-    Dcgan(DcCritic),
-}
-
-/// What a tangent needs of the forward pass at the same pictures: see [`Critic::trace`]. Nothing of the classic critic:
-/// its samples depend on each other by batch norm, and it takes no penalty.
-pub type Trace = Option<ResTrace>;
-
-impl Critic {
-    /// A fresh critic with the first weights of `recipe.seed`, the same on every device.
-    ///
-    /// # Errors
-    /// The recipe names no GAN.
-    pub fn init(recipe: &Recipe, device: &Device) -> Result<Self> {
-        Self::build(recipe, &Init::new(recipe.seed, "critic", device))
-    }
-
-    fn build(recipe: &Recipe, init: &Init<'_>) -> Result<Self> {
-        let plan = Plan::of(recipe);
-        match recipe.model.id.as_str() {
-            "dcgan" => Ok(Self::Dcgan(DcCritic::new(&plan, init))),
-            "res-gan" => Ok(Self::ResGan(ResCritic::new(&plan, init))),
-            _ => Err(unknown(recipe, Family::Gan)),
-        }
-    }
-
-    /// How real each picture looks, without bounds. `[b, c, r, r] → [b, 1]`
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        match self {
-            Self::ResGan(net) => net.forward(x),
-            Self::Dcgan(net) => net.forward(x),
-        }
-    }
-
-    /// [`Self::forward`], and what [`Self::tangent`] needs of it.
-    pub fn trace(&self, x: Tensor<4>) -> (Tensor<2>, Trace) {
-        match self {
-            Self::ResGan(net) => {
-                let (d, trace) = net.trace(x);
-                (d, Some(trace))
-            }
-            Self::Dcgan(net) => (net.forward(x), None),
-        }
-    }
-
-    /// Derivative of the critic along `u`, at the traced pictures: forward mode by ordinary operations, so that
-    /// first-order autodiff differentiates it by the weights. `[b, c, r, r] → [b, 1]`
-    ///
-    /// The traced slopes are constants: with leaky ReLUs that is exact almost everywhere.
-    pub fn tangent(&self, u: Tensor<4>, trace: &Trace) -> Tensor<2> {
-        match (self, trace) {
-            (Self::ResGan(net), Some(trace)) => net.tangent(u, trace),
-            // No penalty is ever taken of such a critic (`takes_penalty`, `Recipe::validate`).
-            _ => Tensor::zeros([u.dims()[0], 1], &u.device()),
-        }
-    }
-
-    /// Value and derivative along `u`: `(D(x), ∂D(x)[u])`, each `[b, 1]`.
-    pub fn dual(&self, x: Tensor<4>, u: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
-        let (value, trace) = self.trace(x);
-        let tangent = self.tangent(u, &trace);
-        (value, tangent)
-    }
-
-    /// Whether gradient penalties can be taken: not where batch norm ties samples together.
-    pub fn takes_penalty(&self) -> bool {
-        matches!(self, Self::ResGan(_))
     }
 }
 

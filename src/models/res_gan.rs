@@ -7,10 +7,12 @@ use burn::tensor::Tensor;
 
 use super::Plan;
 use crate::nn::conv::Conv;
+use crate::nn::embed::{Embed, judge};
+use crate::nn::flow::{Flow, Tape};
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
-use crate::nn::residual::{Activations, Block};
-use crate::nn::{act, resample};
+use crate::nn::resample;
+use crate::nn::residual::Block;
 
 /// Generator: the latent weighs a learned grid of `base × base`, blocks at each size double it up to the picture.
 #[derive(Module, Debug)]
@@ -23,6 +25,8 @@ pub struct ResGenerator {
     pub blocks: Vec<Block>,
     /// To colours.
     pub rgb: Conv,
+    /// Classes.
+    pub embed: Option<Embed>,
     #[module(skip)]
     per_size: usize,
     #[module(skip)]
@@ -38,14 +42,16 @@ impl ResGenerator {
             fc: Linear::new(&init.child("fc"), plan.latent, channels[0], lecun(plan.latent)),
             blocks: stack(init, &channels, plan.blocks),
             rgb: Conv::same(&init.child("rgb"), last, plan.colours, 3, he(9 * last)),
+            embed: Embed::new(&init.child("embed"), plan.classes, channels[0], 1.0),
             per_size: plan.blocks,
             resolution: plan.resolution,
         }
     }
 
     /// `[b, z] → [b, c, r, r]`
-    pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
-        let weights: Tensor<4> = self.fc.forward(z).unsqueeze_dims(&[2, 3]);
+    pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        let weights = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
+        let weights: Tensor<4> = weights.unsqueeze_dims(&[2, 3]);
         let x = up(&self.blocks, self.per_size, self.basis.val() * weights);
         resample::cropped(self.rgb.after_leaky(x), self.resolution)
     }
@@ -66,17 +72,12 @@ pub struct ResCritic {
     pub pool: Pool,
     /// The judgement.
     pub fc: Linear,
+    /// Classes.
+    pub embed: Option<Embed>,
     #[module(skip)]
     per_size: usize,
     #[module(skip)]
     built: usize,
-}
-
-/// What [`ResCritic::tangent`] needs of a forward pass: where every activation was.
-#[derive(Clone, Debug)]
-pub struct ResTrace {
-    blocks: Vec<Activations>,
-    head: Tensor<2>,
 }
 
 impl ResCritic {
@@ -89,38 +90,30 @@ impl ResCritic {
             blocks: stack(init, &channels, plan.blocks),
             pool: Pool::new(&init.child("pool"), last, plan.base),
             fc: Linear::new(&init.child("fc"), last, 1, lecun(last)),
+            embed: Embed::new(&init.child("embed"), plan.classes, last, lecun(last)),
             per_size: plan.blocks,
             built: plan.built,
         }
     }
 
-    /// `[b, c, r, r] → [b, 1]`
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        let x = down(&self.blocks, self.per_size, self.rgb.forward(resample::padded(x, self.built)));
-        self.fc.forward(act::leaky(self.pool.forward(x)))
-    }
-
-    /// [`Self::forward`], and where every activation was.
-    pub fn trace(&self, x: Tensor<4>) -> (Tensor<2>, ResTrace) {
-        let mut x = self.rgb.forward(resample::padded(x, self.built));
-        let mut blocks = Vec::with_capacity(self.blocks.len());
+    pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, tape: &mut Tape) -> (Flow<2>, Flow<2>) {
+        let mut x = x.linear(|x| resample::padded(x, self.built)).conv(&self.rgb);
         for (i, block) in self.blocks.iter().enumerate() {
-            let (y, of_block) = block.trace(halved(x, i, self.per_size));
-            blocks.push(of_block);
-            x = y;
+            x = block.flow(x.linear(|x| halved(x, i, self.per_size)), tape);
         }
-        let (h, head) = act::leaky_with_slope(self.pool.forward(x));
-        (self.fc.forward(h), ResTrace { blocks, head })
+        let h = self.pool.flow(x).leaky(tape);
+        (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
     }
 
-    /// Derivative along `u` where the activations are as traced. `[b, c, r, r] → [b, 1]`
-    pub fn tangent(&self, u: Tensor<4>, trace: &ResTrace) -> Tensor<2> {
-        let mut u = self.rgb.tangent(resample::padded(u, self.built));
-        for (i, (block, at)) in self.blocks.iter().zip(&trace.blocks).enumerate() {
-            u = block.tangent(halved(u, i, self.per_size), at);
-        }
-        self.fc.tangent(self.pool.tangent(u) * trace.head.clone())
+    pub(crate) fn layers(&self) -> Vec<String> {
+        layers(self.blocks.len())
     }
+}
+
+/// Names of a critic's parts, the picture first.
+pub(super) fn layers(blocks: usize) -> Vec<String> {
+    let blocks = (0..blocks).map(|i| format!("blocks.{i}"));
+    std::iter::once("rgb".to_string()).chain(blocks).chain(["pool".into(), "fc".into()]).collect()
 }
 
 /// A weighted sum over the whole grid, each channel by itself: a depth-wise convolution as large as its input.
@@ -133,19 +126,19 @@ pub struct Pool {
 }
 
 impl Pool {
-    fn new(init: &Init<'_>, channels: usize, base: usize) -> Self {
+    /// Over a grid of `base × base`.
+    pub fn new(init: &Init<'_>, channels: usize, base: usize) -> Self {
         let weight = init.normal("weight", [channels, 1, base, base], lecun(base * base));
         Self { weight, bias: init.filled([channels], 0.0) }
     }
 
-    fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        self.tangent(x) + self.bias.val().unsqueeze()
-    }
-
-    fn tangent(&self, x: Tensor<4>) -> Tensor<2> {
-        let [b, c, h, w] = x.dims();
-        let weighted = x * self.weight.val().swap_dims(0, 1);
-        weighted.reshape([b, c, h * w]).sum_dim(2).reshape([b, c])
+    /// `[b, c, base, base] → [b, c]`
+    pub fn flow(&self, x: Flow<4>) -> Flow<2> {
+        let weighted = |x: Tensor<4>| {
+            let [b, c, h, w] = x.dims();
+            (x * self.weight.val().swap_dims(0, 1)).reshape([b, c, h * w]).sum_dim(2).reshape([b, c])
+        };
+        x.linear(weighted).plus(|x| x + self.bias.val().unsqueeze())
     }
 }
 
@@ -183,6 +176,6 @@ pub(super) fn down(blocks: &[Block], per_size: usize, mut x: Tensor<4>) -> Tenso
 }
 
 /// Half as large, before the first block of each size but the first.
-fn halved(x: Tensor<4>, block: usize, per_size: usize) -> Tensor<4> {
+pub(super) fn halved(x: Tensor<4>, block: usize, per_size: usize) -> Tensor<4> {
     if block > 0 && block.is_multiple_of(per_size) { resample::half(x) } else { x }
 }

@@ -12,7 +12,7 @@ use super::init::Init;
 /// A square convolution with zero padding.
 #[derive(Module, Debug)]
 pub struct Conv {
-    /// `[out, in, k, k]`.
+    /// `[out, in / groups, k, k]`.
     pub weight: Param<Tensor<4>>,
     /// `[out]`.
     pub bias: Option<Param<Tensor<1>>>,
@@ -20,6 +20,11 @@ pub struct Conv {
     stride: usize,
     #[module(skip)]
     padding: usize,
+    #[module(skip)]
+    groups: usize,
+    /// What weights are multiplied by as they are used.
+    #[module(skip)]
+    gain: f64,
 }
 
 impl Conv {
@@ -34,12 +39,20 @@ impl Conv {
     }
 
     fn new(init: &Init<'_>, [inputs, outputs]: [usize; 2], k: usize, stride: usize, padding: usize, std: f64) -> Self {
+        let (std, gain) = init.scale(std);
         Self {
             weight: init.normal("weight", [outputs, inputs, k, k], std),
             bias: Some(init.filled([outputs], 0.0)),
             stride,
             padding,
+            groups: 1,
+            gain,
         }
+    }
+
+    /// A 3×3 convolution that keeps size and channels, each of `groups` groups of channels by itself.
+    pub fn grouped(init: &Init<'_>, channels: usize, groups: usize, std: f64) -> Self {
+        Self { groups, ..Self::new(init, [channels / groups, channels], 3, 1, 1, std) }
     }
 
     /// The same without bias.
@@ -51,29 +64,46 @@ impl Conv {
 
     /// `[b, in, h, w] → [b, out, h/stride, w/stride]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.run(x, self.bias.as_ref().map(Param::val), Gate::Open)
+        self.run(self.scaled(), x, self.bias.as_ref().map(Param::val), Gate::Open)
+    }
+
+    /// [`Self::forward`] with other weights of the same shape.
+    pub fn forward_with(&self, weight: Tensor<4>, x: Tensor<4>) -> Tensor<4> {
+        self.run(weight, x, self.bias.as_ref().map(Param::val), Gate::Open)
+    }
+
+    /// [`Self::tangent`] with other weights of the same shape.
+    pub fn tangent_with(&self, weight: Tensor<4>, u: Tensor<4>) -> Tensor<4> {
+        self.run(weight, u, None, Gate::Open)
     }
 
     /// A leaky ReLU, then [`Self::forward`].
     pub fn after_leaky(&self, x: Tensor<4>) -> Tensor<4> {
-        self.run(x, self.bias.as_ref().map(Param::val), Gate::Own)
+        self.run(self.scaled(), x, self.bias.as_ref().map(Param::val), Gate::Own)
     }
 
     /// Without the bias: what a tangent goes through. Shapes as [`Self::forward`].
     pub fn tangent(&self, u: Tensor<4>) -> Tensor<4> {
-        self.run(u, None, Gate::Open)
+        self.run(self.scaled(), u, None, Gate::Open)
     }
 
     /// The tangent of [`Self::after_leaky`] at `x`, a constant: `u` goes through the slope there, then through the
     /// weights.
     pub fn tangent_after_leaky(&self, u: Tensor<4>, x: &Tensor<4>) -> Tensor<4> {
-        self.run(u, None, Gate::Of(x))
+        self.run(self.scaled(), u, None, Gate::Of(x))
     }
 
-    fn run(&self, x: Tensor<4>, bias: Option<Tensor<1>>, gate: Gate<'_>) -> Tensor<4> {
+    /// The weights as they are used.
+    fn scaled(&self) -> Tensor<4> {
         let weight = self.weight.val();
+        if self.gain == 1.0 { weight } else { weight * self.gain }
+    }
+
+    fn run(&self, weight: Tensor<4>, x: Tensor<4>, bias: Option<Tensor<1>>, gate: Gate<'_>) -> Tensor<4> {
         let [.., kernel] = weight.dims();
-        if let Some(y) = cpu::convolve(&x, &weight, bias.as_ref(), gate, Way::Down, [kernel, self.stride, self.padding])
+        if self.groups == 1
+            && let Some(y) =
+                cpu::convolve(&x, &weight, bias.as_ref(), gate, Way::Down, [kernel, self.stride, self.padding])
         {
             return y;
         }
@@ -82,7 +112,7 @@ impl Conv {
             Gate::Own => act::leaky(x),
             Gate::Of(at) => x * act::slope(at.clone()),
         };
-        conv2d(x, weight, bias, ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], 1))
+        conv2d(x, weight, bias, ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups))
     }
 }
 

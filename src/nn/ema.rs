@@ -100,7 +100,7 @@ mod tests {
         let start = Generator::init(&small("dcgan", 1), &device).unwrap();
         let live = Generator::init(&small("dcgan", 2), &device).unwrap();
         // One training forward moves the running statistics of the live network.
-        live.forward(Tensor::ones([3, 4], &device));
+        live.forward(Tensor::ones([3, 4], &device), None);
         let before = Weights::of(&live);
         let followed = Weights::of(&update(shadow(&start), &live, 0.75));
         assert_eq!(before.hash(), Weights::of(&live).hash());

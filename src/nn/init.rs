@@ -17,22 +17,35 @@ pub struct Init<'a> {
     device: &'a Device,
     /// Zeros instead of random numbers: for networks that are only counted or about to be loaded.
     blank: bool,
+    equalised: bool,
 }
 
 impl<'a> Init<'a> {
     /// The root of a network: `network` is the first part of every path, such as `generator`.
     pub fn new(seed: u64, network: &str, device: &'a Device) -> Self {
-        Self { seed, path: network.into(), device, blank: false }
+        Self { seed, path: network.into(), device, blank: false, equalised: false }
     }
 
     /// The same, with zeros instead of random numbers.
     pub fn blank(network: &str, device: &'a Device) -> Self {
-        Self { seed: 0, path: network.into(), device, blank: true }
+        Self { seed: 0, path: network.into(), device, blank: true, equalised: false }
     }
 
     /// A part of this network.
     pub fn child(&self, name: impl std::fmt::Display) -> Self {
         Self { path: format!("{}.{name}", self.path), ..self.clone() }
+    }
+
+    /// For layers whose weights have standard deviation 1 and are scaled as they are used, so that all learn at the
+    /// same relative rate (equalised learning rate, Karras 2018).
+    #[must_use]
+    pub fn equalised(&self) -> Self {
+        Self { equalised: true, ..self.clone() }
+    }
+
+    /// Standard deviation of a layer's first weights, and the factor that they are used with.
+    pub fn scale(&self, std: f64) -> (f64, f64) {
+        if self.equalised && std > 0.0 { (1.0, std) } else { (std, 1.0) }
     }
 
     /// The device that the network lives on.

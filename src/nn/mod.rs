@@ -3,6 +3,8 @@
 //! - [`init`]: first weights from named ChaCha streams on the host, so they are the same on every device.
 //! - [`conv`]: the one door to convolution; on the CPU its kernels are our own (`kernel`, `cpu`), on other devices burn's.
 //! - [`act`], [`resample`], [`norm`], [`linear`], [`residual`]: the rest of a network.
+//! - [`flow`]: values and tangents through the same code, for critics. [`spectral`]: spectral norm. [`style`]: modulated
+//!   convolution.
 //! - [`diff_augment`]: differentiable augmentation. [`ema`]: averaged weights.
 //! - [`walk`]: the names of parameters.
 
@@ -11,12 +13,16 @@ pub mod conv;
 mod cpu;
 pub mod diff_augment;
 pub mod ema;
+pub mod embed;
+pub mod flow;
 pub mod init;
 mod kernel;
 pub mod linear;
 pub mod norm;
 pub mod resample;
 pub mod residual;
+pub mod spectral;
+pub mod style;
 pub mod walk;
 
 use burn::tensor::Tensor;

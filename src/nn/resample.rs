@@ -23,6 +23,32 @@ pub fn half(x: Tensor<4>) -> Tensor<4> {
     avg_pool2d(x, AvgPoolOptions::new([2, 2]))
 }
 
+/// Softened by the binomial filter [1, 2, 1]/4 along both sides; edges are repeated. Shapes stay.
+///
+/// After [`double`] and before [`half`] that makes the resampling filter [1, 3, 3, 1] of StyleGAN.
+pub fn blur(x: Tensor<4>) -> Tensor<4> {
+    let along = |x: Tensor<4>, dim: usize| {
+        let n = x.dims()[dim];
+        if n < 2 {
+            return x;
+        }
+        let before = Tensor::cat(vec![x.clone().narrow(dim, 0, 1), x.clone().narrow(dim, 0, n - 1)], dim);
+        let after = Tensor::cat(vec![x.clone().narrow(dim, 1, n - 1), x.clone().narrow(dim, n - 1, 1)], dim);
+        x * 0.5 + (before + after) * 0.25
+    };
+    along(along(x, 2), 3)
+}
+
+/// Twice as large and smooth. `[b, c, h, w] → [b, c, 2h, 2w]`
+pub fn double_smooth(x: Tensor<4>) -> Tensor<4> {
+    blur(double(x))
+}
+
+/// Half as large, softened before. `[b, c, 2h, 2w] → [b, c, h, w]`
+pub fn half_smooth(x: Tensor<4>) -> Tensor<4> {
+    half(blur(x))
+}
+
 /// Pictures with a border of zeros, so that they are `built` pixels a side. `[b, c, r, r] → [b, c, built, built]`
 pub fn padded(x: Tensor<4>, built: usize) -> Tensor<4> {
     let [_, _, h, w] = x.dims();
@@ -41,4 +67,31 @@ pub fn cropped(x: Tensor<4>, resolution: usize) -> Tensor<4> {
     }
     let (top, left) = ((h - resolution) / 2, (w - resolution) / 2);
     x.slice([0..b, 0..c, top..top + resolution, left..left + resolution])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, TensorData};
+
+    #[test]
+    fn smooth_resampling_keeps_what_is_even_and_spreads_the_rest() {
+        let even = Tensor::<4>::full([1, 2, 4, 6], 0.7, &Device::flex());
+        for y in [double_smooth(even.clone()), half_smooth(even)] {
+            let y: Vec<f32> = y.into_data().try_into_vec().unwrap();
+            assert!(y.iter().all(|v| (v - 0.7).abs() < 1e-6));
+        }
+        let mut dot = vec![0.0; 16];
+        dot[5] = 1.0;
+        let x = Tensor::from_data(TensorData::new(dot, [1, 1, 4, 4]), &Device::flex());
+        let y: Vec<f32> = double_smooth(x).into_data().try_into_vec().unwrap();
+        // [1, 3, 3, 1]/4 along each side, around the doubled pixel.
+        let w = [0.25, 0.75, 0.75, 0.25];
+        for r in 0..8 {
+            for c in 0..8 {
+                let at = |i: usize| i.checked_sub(1).and_then(|i| w.get(i)).copied().unwrap_or(0.0);
+                assert!((y[r * 8 + c] - at(r) * at(c)).abs() < 1e-6);
+            }
+        }
+    }
 }

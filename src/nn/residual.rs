@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::conv::Conv;
+use super::flow::{Flow, Tape};
 use super::init::{Init, he, lecun};
 
 /// `skip(x) + b(leaky(a(leaky(x))))`; `skip` is the identity, or 1×1 where the number of channels changes.
@@ -16,10 +17,6 @@ pub struct Block {
     /// 1×1, without bias.
     pub skip: Option<Conv>,
 }
-
-/// What the two activations of a [`Block`] read at some input, without a graph.
-#[derive(Clone, Debug)]
-pub struct Activations(Tensor<4>, Tensor<4>);
 
 impl Block {
     /// A block in a network of `depth` blocks (fix-up: Zhang, Dauphin & Ma 2019).
@@ -39,17 +36,13 @@ impl Block {
         self.skip(x) + inner
     }
 
-    /// The same, and what its activations read, which a tangent needs.
-    pub fn trace(&self, x: Tensor<4>) -> (Tensor<4>, Activations) {
-        let h = self.a.after_leaky(x.clone());
-        let read = Activations(x.clone().without_autodiff(), h.clone().without_autodiff());
-        (self.skip(x) + self.b.after_leaky(h), read)
-    }
-
-    /// Directional derivative along `u`, where the activations read this.
-    pub fn tangent(&self, u: Tensor<4>, at: &Activations) -> Tensor<4> {
-        let h = self.a.tangent_after_leaky(u.clone(), &at.0);
-        self.skip(u) + self.b.tangent_after_leaky(h, &at.1)
+    /// [`Self::forward`] of a value, a tangent or both.
+    pub fn flow(&self, x: Flow<4>, tape: &mut Tape) -> Flow<4> {
+        let skip = match &self.skip {
+            Some(conv) => x.clone().conv(conv),
+            None => x.clone(),
+        };
+        skip.join(x.leaky_conv(&self.a, tape).leaky_conv(&self.b, tape))
     }
 
     fn skip(&self, x: Tensor<4>) -> Tensor<4> {
@@ -58,4 +51,50 @@ impl Block {
             None => x,
         }
     }
+}
+
+/// R3GAN's block as published: an inverted bottleneck of 1×1, grouped 3×3 and 1×1 convolutions around the identity
+/// (Huang 2024). Fix-up initialisation.
+#[derive(Module, Debug)]
+pub struct Wide {
+    /// 1×1, to `expansion` times the channels.
+    pub a: Conv,
+    /// 3×3, each group of channels by itself.
+    pub b: Conv,
+    /// 1×1, back; zero at first.
+    pub c: Conv,
+}
+
+impl Wide {
+    /// A block in a network of `depth` blocks, `expansion` times wider in its middle, with groups of `group` channels
+    /// there (0: no groups).
+    pub fn new(init: &Init<'_>, channels: usize, expansion: usize, group: usize, depth: usize) -> Self {
+        // Three layers, of which the last is zero: the others share the scaling.
+        let scale = (depth as f64).powf(-0.25);
+        let inner = channels * expansion;
+        let groups = groups_of(inner, group);
+        Self {
+            a: Conv::same(&init.child("a"), channels, inner, 1, he(channels) * scale),
+            b: Conv::grouped(&init.child("b"), inner, groups, he(9 * inner / groups) * scale),
+            c: Conv::same(&init.child("c"), inner, channels, 1, 0.0).without_bias(),
+        }
+    }
+
+    /// `[b, c, h, w] → [b, c, h, w]`
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        x.clone() + self.c.after_leaky(self.b.after_leaky(self.a.forward(x)))
+    }
+
+    /// [`Self::forward`] of a value, a tangent or both.
+    pub fn flow(&self, x: Flow<4>, tape: &mut Tape) -> Flow<4> {
+        x.clone().join(x.conv(&self.a).leaky_conv(&self.b, tape).leaky_conv(&self.c, tape))
+    }
+}
+
+/// How many groups of about `group` channels; always a divisor of `channels`.
+fn groups_of(channels: usize, group: usize) -> usize {
+    if group == 0 {
+        return 1;
+    }
+    (1..=(channels / group).max(1)).rev().find(|n| channels.is_multiple_of(*n)).unwrap_or(1)
 }

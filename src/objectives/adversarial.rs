@@ -8,6 +8,7 @@
 //! | relativistic (Jolicoeur-Martineau 2018) | `softplus(D(G) − D(x))` | `softplus(D(x) − D(G))` |
 //! | hinge (Lim & Ye 2017) | `relu(1 − D(x)) + relu(1 + D(G))` | `−D(G)` |
 //! | least squares (Mao 2017) | `½(D(x) − 1)² + ½D(G)²` | `½(D(G) − 1)²` |
+//! | Wasserstein (Arjovsky 2017) | `D(G) − D(x)` | `−D(G)` |
 
 use burn::tensor::Tensor;
 
@@ -21,6 +22,7 @@ pub fn critic_loss(kind: Adversarial, d_real: Tensor<2>, d_fake: Tensor<2>) -> T
         Adversarial::Relativistic => softplus(d_fake - d_real).mean(),
         Adversarial::Hinge => relu(d_real.neg() + 1.0).mean() + relu(d_fake + 1.0).mean(),
         Adversarial::LeastSquares => ((d_real - 1.0).square().mean() + d_fake.square().mean()) * 0.5,
+        Adversarial::Wasserstein => d_fake.mean() - d_real.mean(),
     }
 }
 
@@ -29,7 +31,7 @@ pub fn generator_loss(kind: Adversarial, d_real: Tensor<2>, d_fake: Tensor<2>) -
     match kind {
         Adversarial::NonSaturating => softplus(d_fake.neg()).mean(),
         Adversarial::Relativistic => softplus(d_real - d_fake).mean(),
-        Adversarial::Hinge => d_fake.mean().neg(),
+        Adversarial::Hinge | Adversarial::Wasserstein => d_fake.mean().neg(),
         Adversarial::LeastSquares => (d_fake - 1.0).square().mean() * 0.5,
     }
 }
@@ -55,6 +57,7 @@ mod tests {
             Adversarial::NonSaturating => (mean(&|r, g| softplus(-r) + softplus(g)), mean(&|_, g| softplus(-g))),
             Adversarial::Relativistic => (mean(&|r, g| softplus(g - r)), mean(&|r, g| softplus(r - g))),
             Adversarial::Hinge => (mean(&|r, g| (1.0 - r).max(0.0) + (1.0 + g).max(0.0)), mean(&|_, g| -g)),
+            Adversarial::Wasserstein => (mean(&|r, g| g - r), mean(&|_, g| -g)),
             Adversarial::LeastSquares => {
                 (mean(&|r, g| 0.5 * (r - 1.0).powi(2) + 0.5 * g * g), mean(&|_, g| 0.5 * (g - 1.0).powi(2)))
             }

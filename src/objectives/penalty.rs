@@ -15,9 +15,9 @@ use crate::nn::{ordered_sum, per_picture};
 ///
 /// Returns the penalty's value, without a graph, to be shown; and a surrogate, to be added to the loss, whose
 /// gradient by the critic's weights is that of the penalty (its value means nothing).
-/// The critic must take penalties ([`Critic::takes_penalty`]).
-pub fn zero_centred(critic: &Critic, x: Tensor<4>, gamma: f64) -> (Tensor<1>, Tensor<1>) {
-    penalty(critic, x, |g| {
+/// The critic must take penalties ([`Critic::takes_penalty`]). `class` is that of the pictures, for conditional critics.
+pub fn zero_centred(critic: &Critic, x: Tensor<4>, class: Option<&Tensor<2>>, gamma: f64) -> (Tensor<1>, Tensor<1>) {
+    penalty(critic, x, class, |g| {
         let b = g.dims()[0] as f64;
         let value = ordered_sum(g.clone().square()) * (gamma / 2.0 / b);
         (value, g * gamma)
@@ -26,8 +26,8 @@ pub fn zero_centred(critic: &Critic, x: Tensor<4>, gamma: f64) -> (Tensor<1>, Te
 
 /// One-centred penalty of WGAN-GP: `λ · mean (‖∇ₓD(x)‖ − 1)²`, to be taken between real and generated pictures.
 /// Shapes and results as [`zero_centred`].
-pub fn one_centred(critic: &Critic, x: Tensor<4>, lambda: f64) -> (Tensor<1>, Tensor<1>) {
-    penalty(critic, x, |g| {
+pub fn one_centred(critic: &Critic, x: Tensor<4>, class: Option<&Tensor<2>>, lambda: f64) -> (Tensor<1>, Tensor<1>) {
+    penalty(critic, x, class, |g| {
         // A flat spot has no direction: the small number keeps its derivative finite.
         let norm = (per_picture(g.clone().square()).sum_dim(1) + 1e-16).sqrt();
         let off = norm.clone() - 1.0;
@@ -41,21 +41,26 @@ pub fn one_centred(critic: &Critic, x: Tensor<4>, lambda: f64) -> (Tensor<1>, Te
 fn penalty(
     critic: &Critic,
     x: Tensor<4>,
+    class: Option<&Tensor<2>>,
     derive: impl FnOnce(Tensor<4>) -> (Tensor<1>, Tensor<4>),
 ) -> (Tensor<1>, Tensor<1>) {
     debug_assert!(critic.takes_penalty());
     let b = x.dims()[0] as f64;
-    let leaf = x.without_autodiff().autodiff().require_grad();
+    let x = x.without_autodiff();
+    let leaf = x.clone().autodiff().require_grad();
     // The critic's weights are constants here: only the way to the pictures is taped. No parameter is lazy, so
     // freezing a clone leaves the original alone.
-    let (d, trace) = critic.clone().no_grad().trace(leaf.clone());
+    let (d, trace) = critic.clone().no_grad().trace(leaf.clone(), class);
     let mut grads = d.sum().backward();
     let g = match leaf.grad_remove(&mut grads) {
         Some(g) => g,
         // Nothing of the critic depends on the pictures.
-        None => leaf.clone().without_autodiff().zeros_like(),
+        None => x.zeros_like(),
     };
     let (value, direction) = derive(g);
-    let tangent = critic.tangent(direction, &trace);
+    // Where the critic is curved, what it reads at `x` depends on its weights too, and the derivative has to be taken
+    // together with the value.
+    let tangent =
+        if critic.is_curved() { critic.dual(x, direction, class).1 } else { critic.tangent(direction, &trace) };
     (value, tangent.sum() / b)
 }

@@ -3,6 +3,7 @@
 //! A run **is** its [`Recipe`] plus the log of live [`Edit`]s by step. Same recipe, same seed, same CPU: same run.
 //! The recipe is stored in the library, beside every checkpoint and inside every exported picture.
 
+pub mod fits;
 pub mod form;
 pub mod path;
 pub mod picture;
@@ -93,6 +94,20 @@ pub struct ModelRecipe {
     pub narrow: u32,
     /// Residual blocks at each size (residual networks only).
     pub blocks: u32,
+    /// Whether the model learns the labels of its data, so that a class can be asked for.
+    pub conditional: bool,
+    /// Names of the classes that a conditional model knows; filled in from the data when a run begins.
+    pub classes: Vec<String>,
+    /// `res-gan`: how much wider the middle of a block is (inverted bottleneck); 0 for blocks of two plain convolutions.
+    pub expansion: u32,
+    /// `res-gan`: channels in a group of the middle convolution; 0 for no groups.
+    pub group: u32,
+    /// `style-gan`: layers of the mapping network.
+    pub mapping: u32,
+    /// `style-gan`: whether each layer adds noise of its own.
+    pub noise: bool,
+    /// Pictures whose spread a critic sees together (minibatch statistic); 0 for none.
+    pub minibatch: u32,
 }
 
 /// Loss of a GAN: which game the two networks play.
@@ -107,6 +122,18 @@ pub enum Adversarial {
     Hinge,
     /// Least squares (Mao 2017).
     LeastSquares,
+    /// Wasserstein (Arjovsky 2017); wants a penalty between real and generated pictures.
+    Wasserstein,
+}
+
+/// How the strength of augmentation is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::EnumIter)]
+#[serde(rename_all = "lowercase")]
+pub enum AugmentControl {
+    /// As the recipe says.
+    Fixed,
+    /// By signs that the critic learns its pictures by heart (ADA, Karras 2020).
+    Adaptive,
 }
 
 /// What a VAE's decoder says of a pixel.
@@ -131,8 +158,29 @@ pub struct ObjectiveRecipe {
     pub r1: bool,
     /// GAN: penalty on generated pictures (R2).
     pub r2: bool,
+    /// GAN: weight λ of the one-centred penalty between real and generated pictures (WGAN-GP); 0 for none.
+    pub gp: f64,
     /// GAN: penalties are taken every this many steps, times this many.
     pub penalty_interval: u32,
+    /// GAN: steps of the critic for each of the generator.
+    pub critic_steps: u32,
+    /// GAN: weight of feature matching, the distance between mean critic features of real and generated pictures
+    /// (Salimans 2016); 0 for none.
+    pub feature_matching: f64,
+    /// Conditional models: share of labels that are hidden, so that the model also learns to do without.
+    pub label_dropout: f64,
+    /// `style-gan`: share of pictures made from two styles (Karras 2019).
+    pub style_mixing: f64,
+    /// Fine-tuning: the lowest this many layers of the critic stay as they are (FreezeD, Mo 2020).
+    pub freeze_critic: u32,
+    /// Fine-tuning of `style-gan`: whether the mapping network stays as it is.
+    pub freeze_mapping: bool,
+    /// GAN: how the strength of augmentation is chosen.
+    pub augment_control: AugmentControl,
+    /// GAN: what adaptive augmentation keeps the sign of overfitting at.
+    pub ada_target: f64,
+    /// GAN: thousands of pictures in which adaptive augmentation may go from none to all.
+    pub ada_kimg: f64,
     /// GAN: probability of DiffAugment on real and generated pictures.
     pub augment: Schedule,
     /// GAN: DiffAugment's colour part (brightness, saturation, contrast).
@@ -141,6 +189,8 @@ pub struct ObjectiveRecipe {
     pub augment_translation: bool,
     /// GAN: DiffAugment's cutout of half a side.
     pub augment_cutout: bool,
+    /// GAN: mirroring, quarter turns and zoom.
+    pub augment_geometry: bool,
     /// VAE: likelihood of a pixel.
     pub likelihood: Likelihood,
     /// VAE: weight β of the KL divergence.
@@ -164,11 +214,13 @@ pub struct OptimRecipe {
     /// Adam's ε.
     pub epsilon: f64,
     /// Half-life of the averaged (EMA) weights, in thousands of pictures; 0 keeps no average.
-    pub ema_kimg: f64,
+    pub ema_kimg: Schedule,
     /// The half-life is at most this share of the pictures seen so far.
     pub ema_rampup: f64,
     /// Largest global norm of the gradients; 0 for no limit.
     pub clip_norm: f64,
+    /// Parts that a batch is worked on in, one after the other, to spare memory.
+    pub accumulate: u32,
 }
 
 /// How long, how often to look and to save.
@@ -243,7 +295,20 @@ impl Default for DataRecipe {
 
 impl Default for ModelRecipe {
     fn default() -> Self {
-        Self { id: "res-gan".into(), latent: 64, width: 128, narrow: 32, blocks: 1 }
+        Self {
+            id: "res-gan".into(),
+            latent: 64,
+            width: 128,
+            narrow: 32,
+            blocks: 1,
+            conditional: false,
+            classes: Vec::new(),
+            expansion: 0,
+            group: 0,
+            mapping: 2,
+            noise: true,
+            minibatch: 4,
+        }
     }
 }
 
@@ -254,11 +319,22 @@ impl Default for ObjectiveRecipe {
             gamma: Schedule::constant(1.0),
             r1: true,
             r2: true,
+            gp: 0.0,
             penalty_interval: 4,
+            critic_steps: 1,
+            feature_matching: 0.0,
+            label_dropout: 0.1,
+            style_mixing: 0.0,
+            freeze_critic: 0,
+            freeze_mapping: false,
+            augment_control: AugmentControl::Fixed,
+            ada_target: 0.6,
+            ada_kimg: 100.0,
             augment: Schedule::constant(0.0),
             augment_colour: true,
             augment_translation: true,
             augment_cutout: true,
+            augment_geometry: false,
             likelihood: Likelihood::Bernoulli,
             beta: Schedule::constant(1.0),
             free_bits: 0.0,
@@ -274,9 +350,10 @@ impl Default for OptimRecipe {
             beta1: 0.0,
             beta2: Schedule::constant(0.95),
             epsilon: 1e-8,
-            ema_kimg: 20.0,
+            ema_kimg: Schedule::constant(20.0),
             ema_rampup: 0.05,
             clip_norm: 0.0,
+            accumulate: 1,
         }
     }
 }
@@ -301,7 +378,7 @@ impl Recipe {
         preset::family_of(&self.model.id).ok_or_else(|| {
             Problem::usage("There is no model of this name")
                 .of(format!("model.id = {}", self.model.id))
-                .try_this(format!("Choose one of: {}", preset::MODEL_IDS.map(|m| m.0).join(", ")))
+                .try_this(format!("Choose one of: {}", preset::ids().join(", ")))
         })
     }
 
@@ -344,14 +421,7 @@ impl Recipe {
                 .of(format!("data.resolution = {}", self.data.resolution))
                 .try_this("Choose 16 to 256 in steps of 4"));
         }
-        if family == Family::Gan && self.model.id == "dcgan" && (self.objective.r1 || self.objective.r2) {
-            return Err(Problem::usage(
-                "A critic with batch norm takes no gradient penalty: its samples depend on each other",
-            )
-            .of("objective.r1, objective.r2")
-            .try_this("Switch both off, or choose res-gan"));
-        }
-        Ok(())
+        fits::check(self, family)
     }
 }
 

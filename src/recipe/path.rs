@@ -25,8 +25,8 @@ pub fn set(recipe: &mut Recipe, key: &str, value: Value) -> Result<()> {
     };
     let mut whole =
         serde_json::to_value(&*recipe).map_err(|e| Problem::failed("The recipe could not be read").because(e))?;
-    // `parent` is kept by the studio, not set by hand.
-    if key == "format" || key.starts_with("parent") {
+    // These are kept by the studio, not set by hand.
+    if key == "format" || key.starts_with("parent") || key.starts_with("model.classes") {
         return Err(unknown());
     }
     let mut slot = &mut whole;

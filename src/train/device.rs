@@ -135,8 +135,8 @@ fn probe_recipe() -> Recipe {
 fn step(device: &Device, critic: Critic, adam: &mut Adam, x: &[f32], n: usize) -> (Critic, Vec<f32>) {
     let device = device.clone().autodiff();
     let x = Tensor::<4>::from_data(burn::tensor::TensorData::new(x.to_vec(), [n, 3, 16, 16]), &device);
-    let out = critic.forward(x.clone());
-    let (value, surrogate) = penalty::zero_centred(&critic, x, 1.0);
+    let out = critic.forward(x.clone(), None);
+    let (value, surrogate) = penalty::zero_centred(&critic, x, None, 1.0);
     let loss = out.clone().square().mean() + surrogate;
     let grads = GradientsParams::from_grads(loss.backward(), &critic);
     let settings = AdamSettings { lr: 1e-3, beta1: 0.0, beta2: 0.9, epsilon: 1e-3, clip_norm: 0.0 };
@@ -174,12 +174,13 @@ fn speed(device: &Device) -> Result<f64> {
     let mut trainer = Trainer::new(&recipe, device)?;
     let bytes = vec![127u8; n * recipe.shape().bytes()];
     // The first step compiles kernels; the penalty comes every fourth.
-    trainer.step(&bytes, n, 1, 0, 1.0);
+    let labels = vec![None; n];
+    trainer.step(&bytes, &labels, 1, 0, 1.0);
     let _ = trainer.read();
     let began = Instant::now();
     let mut steps = 0u32;
     while steps < 4 || (began.elapsed().as_secs_f64() < 0.5 && steps < 100) {
-        trainer.step(&bytes, n, u64::from(steps), 0, 1.0);
+        trainer.step(&bytes, &labels, u64::from(steps), 0, 1.0);
         // Reading waits for the device.
         let _ = trainer.read();
         steps += 1;

@@ -3,6 +3,7 @@
 //! `gan.rs` and `vae.rs` read like the algorithm in its paper. `session` is the loop; `checkpoint` what it keeps;
 //! `folder` how a client in another process talks to it.
 
+mod ada;
 pub mod checkpoint;
 pub mod device;
 pub mod folder;

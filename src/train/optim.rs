@@ -121,6 +121,46 @@ pub fn parameter_sizes<M: Module>(module: &M) -> Vec<usize> {
     sizes.0
 }
 
+/// Gradients of the parts of a batch, added up.
+#[derive(Default)]
+pub struct Sum(Option<GradientsParams>);
+
+impl Sum {
+    /// Adds those of one part.
+    pub fn add<M: Module>(&mut self, grads: GradientsParams, module: &M) {
+        self.0 = Some(match self.0.take() {
+            None => grads,
+            Some(sum) => {
+                let mut both = Both { sum, grads };
+                module.visit(&mut both);
+                both.sum
+            }
+        });
+    }
+
+    /// The sum.
+    pub fn finish(self) -> GradientsParams {
+        self.0.unwrap_or_default()
+    }
+}
+
+struct Both {
+    sum: GradientsParams,
+    grads: GradientsParams,
+}
+
+impl ModuleVisitor for Both {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(grad) = self.grads.remove::<D>(param.id) {
+            let sum = match self.sum.remove::<D>(param.id) {
+                Some(sum) => sum + grad,
+                None => grad,
+            };
+            self.sum.register(param.id, sum);
+        }
+    }
+}
+
 struct SquaredNorm<'a> {
     grads: &'a GradientsParams,
     sum: Option<Tensor<1>>,

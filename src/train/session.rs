@@ -12,11 +12,11 @@ use super::report::{CheckpointInfo, Preview, RunEvent, RunProgress, RunState};
 use super::speed::Speed;
 use super::trainer::Trainer;
 use crate::base::progress::Watched;
-use crate::base::rng::latent_from_seed;
 use crate::base::series::Reading;
 use crate::base::{Cancel, Family, Picture, Problem, Result};
 use crate::data::{self, Prepared, Sampler};
 use crate::eval::sliced;
+use crate::latent::space::Code;
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
 use crate::recipe::{Edit, Recipe, form, path, space};
@@ -149,9 +149,10 @@ fn work(
     stop: &Cancel,
 ) -> Result<Outcome> {
     let folder = session.folder;
-    let first = folder.recipe()?;
+    let mut first = folder.recipe()?;
     first.validate()?;
     let prepared = prepare(session, &first, cache, stop)?;
+    learn_labels(&mut first, &prepared)?;
     session.progress.stage = "Starting the device".into();
     session.status(None);
     let device = super::device::open(device_id)?;
@@ -174,12 +175,13 @@ fn work(
             seconds: 0.0,
             lr_factor: 1.0,
             retries: 0,
-            trainer: super::trainer::TrainerState { streams: Vec::new(), decays: Vec::new() },
+            trainer: super::trainer::TrainerState::default(),
             kl: Vec::new(),
             machine: Machine::here(device_id),
         },
         target: 0,
     };
+    course.trainer.set_heldout(&heldout.bytes, heldout.count)?;
     let resumed = newest.is_some();
     match newest {
         Some(loaded) => {
@@ -301,8 +303,9 @@ fn train(
         let began = Instant::now();
         let before = course.saved.images;
         let n = course.recipe.optim.batch as usize;
-        sampler.batch(before, n, &mut bytes);
-        course.trainer.step(&bytes, n, course.saved.step, before, course.saved.lr_factor);
+        let places = sampler.batch(before, n, &mut bytes);
+        let labels: Vec<Option<u32>> = places.iter().map(|&i| prepared.label(i as usize)).collect();
+        course.trainer.step(&bytes, &labels, course.saved.step, before, course.saved.lr_factor);
         course.saved.step += 1;
         course.saved.images += n as u64;
         let every = u64::from(course.recipe.run.telemetry_steps.max(1));
@@ -323,7 +326,7 @@ fn train(
                     session.tell(&RunEvent::Reading(reading));
                 }
                 Err(bad) => {
-                    go_back(session, course, &bad)?;
+                    go_back(session, course, heldout, &bad)?;
                     speed = Speed::new(course.saved.images);
                     continue;
                 }
@@ -376,6 +379,21 @@ fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, stop: &Canc
         session.tell(&RunEvent::Message(note));
     }
     Ok(prepared)
+}
+
+/// A conditional model learns the labels that its data have.
+fn learn_labels(recipe: &mut Recipe, prepared: &Prepared) -> Result<()> {
+    if !recipe.model.conditional {
+        return Ok(());
+    }
+    if prepared.labels().len() < 2 {
+        return Err(Problem::data("These pictures have no labels to learn")
+            .of("model.conditional")
+            .because(format!("{} labels found", prepared.labels().len()))
+            .try_this("Sort the pictures into one folder for each class, or switch off “Learn the labels”"));
+    }
+    recipe.model.classes = prepared.labels().to_vec();
+    Ok(())
 }
 
 /// What lists and snapshots say of the model.
@@ -433,18 +451,24 @@ fn real_pictures(prepared: &Prepared, indices: &[u32], count: usize) -> (Vec<Vec
     (bytes, pictures)
 }
 
+/// Latents of so many seeds, class after class where the model has classes.
+fn codes(recipe: &Recipe, from: u64, count: usize) -> Vec<Code> {
+    let classes = if recipe.model.conditional { recipe.model.classes.len() } else { 0 };
+    let dim = recipe.model.latent as usize;
+    (0..count).map(|i| Code::seeded(from + i as u64, dim, classes, i % classes.max(1))).collect()
+}
+
 /// Samples from fixed latents, kept on disk.
 fn show(session: &mut Session<'_>, course: &Course, prepared: &Prepared, heldout: &Heldout) -> Result<()> {
     let count = sample_count(course.recipe.data.resolution);
-    let dim = course.recipe.model.latent as usize;
-    let latents: Vec<Vec<f32>> = (0..count as u64).map(|i| latent_from_seed(i, dim)).collect();
+    let codes = codes(&course.recipe, 0, count);
     let vae = matches!(course.trainer, Trainer::Vae(_));
     // Inputs that a VAE was not trained on say more.
     let indices = if vae && heldout.count > 0 { prepared.heldout() } else { prepared.train() };
     let (bytes, reals) = real_pictures(prepared, indices, if vae { count / 2 } else { count });
     let preview = Preview {
         images: course.saved.images,
-        samples: course.trainer.samples(&latents),
+        samples: course.trainer.samples(&codes),
         reals,
         reconstructions: course.trainer.reconstructions(&bytes),
         kl: course.trainer.kl(),
@@ -469,10 +493,8 @@ fn score(course: &Course, prepared: &Prepared, heldout: &Heldout) -> Option<f64>
         Trainer::Gan(_) => {
             let indices = if heldout.count >= 64 { prepared.heldout() } else { prepared.train() };
             let (_, reals) = real_pictures(prepared, indices, 256);
-            let dim = course.recipe.model.latent as usize;
-            let latents: Vec<Vec<f32>> =
-                (0..reals.len() as u64).map(|i| latent_from_seed(1_000_000 + i, dim)).collect();
-            sliced::distance(&reals, &course.trainer.samples(&latents), 64).filter(|d| d.is_finite())
+            let codes = codes(&course.recipe, 1_000_000, reals.len());
+            sliced::distance(&reals, &course.trainer.samples(&codes), 64).filter(|d| d.is_finite())
         }
     }
 }
@@ -491,7 +513,7 @@ fn save(
     // Numbers gathered since the last read may hide a loss that is no longer finite.
     match course.trainer.read() {
         Ok(_) => {}
-        Err(bad) => return go_back(session, course, &bad),
+        Err(bad) => return go_back(session, course, heldout, &bad),
     }
     let value = score(course, prepared, heldout);
     course.saved.trainer = course.trainer.state().1;
@@ -512,7 +534,7 @@ fn save(
 }
 
 /// Back to the last good state, with the random streams moved on and half the learning rate.
-fn go_back(session: &mut Session<'_>, course: &mut Course, bad: &[String]) -> Result<()> {
+fn go_back(session: &mut Session<'_>, course: &mut Course, heldout: &Heldout, bad: &[String]) -> Result<()> {
     let retries = course.saved.retries + 1;
     let what = format!("Training lost finite numbers in {} at step {}", bad.join(", "), course.saved.step);
     if retries > RETRIES {
@@ -533,6 +555,7 @@ fn go_back(session: &mut Session<'_>, course: &mut Course, bad: &[String]) -> Re
                 Trainer::Vae(t) => t.device.clone().inner(),
             };
             course.trainer = Trainer::new(&course.recipe, &device)?;
+            course.trainer.set_heldout(&heldout.bytes, heldout.count)?;
             (course.saved.step, course.saved.images, course.saved.seconds) = (0, 0, 0.0);
         }
     }

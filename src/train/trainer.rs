@@ -3,12 +3,13 @@
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::gan::GanTrainer;
+use super::gan::{GanTrainer, Streams};
 use super::optim::{Adam, AdamState, parameter_sizes};
 use super::tensors;
 use super::vae::VaeTrainer;
 use crate::base::rng::{Stream, StreamState};
 use crate::base::{Family, Picture, Problem, Result};
+use crate::latent::space::Code;
 use crate::models::io::{Fit, HostTensor, Weights};
 use crate::recipe::Recipe;
 
@@ -21,12 +22,15 @@ pub enum Trainer {
 }
 
 /// What of a trainer is not weights.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct TrainerState {
     /// Random streams by name.
     pub streams: Vec<(String, StreamState)>,
     /// Products of β₁ and β₂ of each optimiser, by name.
     pub decays: Vec<(String, f64, f64)>,
+    /// Other numbers, by name.
+    #[serde(default)]
+    pub numbers: Vec<(String, f64)>,
 }
 
 impl Trainer {
@@ -41,12 +45,24 @@ impl Trainer {
         })
     }
 
-    /// One step on `n` pictures as interleaved bytes.
-    pub fn step(&mut self, bytes: &[u8], n: usize, step: u64, images: u64, lr_factor: f64) {
+    /// Held-out pictures (interleaved bytes), for what is decided by them while training.
+    ///
+    /// # Errors
+    /// The recipe needs some, and there are none.
+    pub fn set_heldout(&mut self, bytes: &[u8], count: usize) -> Result<()> {
+        match self {
+            Self::Gan(t) => t.set_heldout(bytes, count),
+            Self::Vae(_) => Ok(()),
+        }
+    }
+
+    /// One step on pictures as interleaved bytes, one for each label.
+    pub fn step(&mut self, bytes: &[u8], labels: &[Option<u32>], step: u64, images: u64, lr_factor: f64) {
+        let n = labels.len();
         match self {
             Self::Gan(t) => {
                 let x = tensors::pictures(bytes, n, t.recipe.shape(), &t.device);
-                t.step(x, step, images, lr_factor);
+                t.step(x, labels, step, images, lr_factor);
             }
             Self::Vae(t) => {
                 let x = tensors::pictures(bytes, n, t.recipe.shape(), &t.device);
@@ -92,10 +108,10 @@ impl Trainer {
     }
 
     /// Pictures of the averaged weights.
-    pub fn samples(&self, latents: &[Vec<f32>]) -> Vec<Picture> {
+    pub fn samples(&self, codes: &[Code]) -> Vec<Picture> {
         match self {
-            Self::Gan(t) => t.samples(latents),
-            Self::Vae(t) => t.samples(latents),
+            Self::Gan(t) => t.samples(codes),
+            Self::Vae(t) => t.samples(codes),
         }
     }
 
@@ -126,7 +142,7 @@ impl Trainer {
     /// Everything that going on needs.
     pub fn state(&self) -> (Weights, TrainerState) {
         let mut weights = Weights::default();
-        let mut decays = Vec::new();
+        let (mut decays, mut numbers) = (Vec::new(), Vec::new());
         let mut adam = |weights: &mut Weights, name: &str, adam: &Adam| {
             let state = adam.state();
             for (i, (m, v)) in state.moments.into_iter().enumerate() {
@@ -144,7 +160,11 @@ impl Trainer {
                 weights.put("average.", &t.average);
                 adam(&mut weights, "adam_g", &t.adam_g);
                 adam(&mut weights, "adam_d", &t.adam_d);
-                vec![("latents".into(), t.latents.state()), ("augment".into(), t.augment.state())]
+                numbers = vec![("ada.p".into(), t.ada.p), ("ada.sign".into(), t.ada.sign)];
+                let streams = [&t.streams.latents, &t.streams.augment, &t.streams.noise, &t.streams.labels];
+                let names = ["latents", "augment", "noise", "labels"];
+                let named = names.into_iter().zip(streams).map(|(name, stream)| (name.to_string(), stream.state()));
+                named.chain([("between".to_string(), t.streams.between.state())]).collect()
             }
             Self::Vae(t) => {
                 weights.put("vae.", &t.vae);
@@ -153,7 +173,7 @@ impl Trainer {
                 vec![("posterior".into(), t.noise.state())]
             }
         };
-        (weights, TrainerState { streams, decays })
+        (weights, TrainerState { streams, decays, numbers })
     }
 
     /// Goes on from a kept state.
@@ -190,8 +210,16 @@ impl Trainer {
                 t.average = weights.under("average.").load(t.average.clone())?;
                 t.adam_g = adam("adam_g", parameter_sizes(&t.generator), &t.device)?;
                 t.adam_d = adam("adam_d", parameter_sizes(&t.critic), &t.device)?;
-                t.latents = stream("latents")?;
-                t.augment = stream("augment")?;
+                // Older checkpoints know only the first two streams; the others were not drawn from then.
+                for (name, place) in t.streams.all() {
+                    match stream(name) {
+                        Ok(kept) => *place = kept,
+                        Err(problem) if matches!(name, "latents" | "augment") => return Err(problem),
+                        Err(_) => {}
+                    }
+                }
+                let number = |name: &str| state.numbers.iter().find(|n| n.0 == name).map_or(0.0, |n| n.1);
+                (t.ada.p, t.ada.sign) = (number("ada.p"), number("ada.sign"));
             }
             Self::Vae(t) => {
                 t.vae = weights.under("vae.").load(t.vae.clone())?;
@@ -235,10 +263,7 @@ impl Trainer {
     pub fn move_streams(&mut self, attempt: u32) {
         let fresh = |seed: u64, name: &str| Stream::new(seed, &format!("{name}/{attempt}"));
         match self {
-            Self::Gan(t) => {
-                t.latents = fresh(t.recipe.seed, "latents");
-                t.augment = fresh(t.recipe.seed, "augment");
-            }
+            Self::Gan(t) => t.streams = Streams::new(t.recipe.seed, &format!("/{attempt}")),
             Self::Vae(t) => t.noise = fresh(t.recipe.seed, "posterior"),
         }
     }

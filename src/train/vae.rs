@@ -9,6 +9,7 @@ use super::optim::{Adam, AdamSettings};
 use super::tensors;
 use crate::base::rng::Stream;
 use crate::base::{Picture, Result};
+use crate::latent::space::Code;
 use crate::models::Vae;
 use crate::nn::ema;
 use crate::objectives::elbo;
@@ -83,7 +84,8 @@ impl VaeTrainer {
         let grads = GradientsParams::from_grads(loss.backward(), &self.vae);
         let (vae, norm) = self.adam.step(settings, self.vae.clone(), grads);
         self.vae = vae;
-        let beta = ema::beta(self.recipe.optim.ema_kimg * 1000.0, self.recipe.optim.ema_rampup, images, n as u64);
+        let beta =
+            ema::beta(self.recipe.optim.ema_kimg.at(images) * 1000.0, self.recipe.optim.ema_rampup, images, n as u64);
         self.average = ema::update(self.average.clone(), &self.vae, beta);
 
         let total = kl.clone().sum();
@@ -151,16 +153,16 @@ impl VaeTrainer {
     }
 
     /// Pictures of the averaged decoder.
-    pub fn samples(&self, latents: &[Vec<f32>]) -> Vec<Picture> {
-        crate::latent::sample::decode(&self.average, latents, &self.device.clone().inner(), self.recipe.shape())
+    pub fn samples(&self, codes: &[Code]) -> Vec<Picture> {
+        crate::latent::sample::decode(&self.average, codes, &self.device.clone().inner(), self.recipe.shape())
     }
 
     /// Pictures through encoder (mean) and decoder of the averaged weights.
     pub fn reconstructions(&self, pictures: &[Vec<u8>]) -> Vec<Picture> {
         let device = self.device.clone().inner();
-        let codes: Vec<Vec<f32>> = pictures
+        let codes: Vec<Code> = pictures
             .iter()
-            .map(|p| crate::latent::sample::encode(&self.average, p, &device, self.recipe.shape()).0)
+            .map(|p| Code::plain(crate::latent::sample::encode(&self.average, p, &device, self.recipe.shape()).0))
             .collect();
         self.samples(&codes)
     }

@@ -7,5 +7,6 @@ mod crash;
 #[cfg(target_os = "linux")]
 mod disk;
 mod engine;
+mod gans;
 mod nets;
 mod zoo;

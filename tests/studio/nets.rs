@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use latent_studio::base::rng::Stream;
 use latent_studio::base::{Channels, Family};
 use latent_studio::models::io::Weights;
-use latent_studio::models::{Critic, Generator, MODELS, Vae};
+use latent_studio::models::{Critic, Generator, MODELS, ModelSpec, Vae};
 use latent_studio::nn::diff_augment::{AugmentPlan, Change, apply};
 use latent_studio::objectives::{elbo, penalty};
 use latent_studio::recipe::{Likelihood, Recipe};
@@ -58,13 +58,13 @@ fn critic(of: &Weights, device: &Device) -> Critic {
 #[test]
 fn the_residual_networks_are_those_of_pytorch() {
     let (of, device) = (fixtures(), Device::flex());
-    same(critic(&of, &device).forward(tensor(&of, "critic.x", &device)), &of, "critic.d");
+    same(critic(&of, &device).forward(tensor(&of, "critic.x", &device), None), &of, "critic.d");
     let padded = Critic::init(&recipe("res-gan", 36, Channels::Grey, 4, 4, 4), &device).unwrap();
     let padded = of.under("padded.weights.").load(padded).unwrap();
-    same(padded.forward(tensor(&of, "padded.x", &device)), &of, "padded.d");
+    same(padded.forward(tensor(&of, "padded.x", &device), None), &of, "padded.d");
     let generator = Generator::init(&recipe("res-gan", 36, Channels::Rgba, 6, 4, 5), &device).unwrap();
     let generator = of.under("generator.weights.").load(generator).unwrap();
-    same(generator.forward(tensor(&of, "generator.z", &device)), &of, "generator.pictures");
+    same(generator.forward(tensor(&of, "generator.z", &device), None), &of, "generator.pictures");
 }
 
 #[test]
@@ -75,10 +75,10 @@ fn dcgan_is_that_of_pytorch_in_training_and_inference() {
     let critic = of.under("dc_critic.weights.").load(Critic::init(&r, &device).unwrap()).unwrap();
     let inner = device.clone().inner();
     let (z, x) = (tensor::<2>(&of, "dc.z", &inner), tensor::<4>(&of, "dc.x", &inner));
-    same(generator.valid().forward(z.clone()), &of, "dc.valid_pictures");
-    same(critic.valid().forward(x.clone()), &of, "dc.valid_d");
-    same(generator.forward(z.clone().autodiff()).inner(), &of, "dc.train_pictures");
-    same(critic.forward(x.autodiff()).inner(), &of, "dc.train_d");
+    same(generator.valid().forward(z.clone(), None), &of, "dc.valid_pictures");
+    same(critic.valid().forward(x.clone(), None), &of, "dc.valid_d");
+    same(generator.forward(z.clone().autodiff(), None).inner(), &of, "dc.train_pictures");
+    same(critic.forward(x.autodiff(), None).inner(), &of, "dc.train_d");
     // The running statistics are there at once: nothing is lost in a checkpoint.
     let now = Weights::of(&generator);
     for i in 0..2 {
@@ -87,7 +87,7 @@ fn dcgan_is_that_of_pytorch_in_training_and_inference() {
     }
     let back = generator.clone().into_record();
     let resumed = Generator::init(&r, &device).unwrap().load_record(back);
-    assert_eq!(host(resumed.valid().forward(z.clone())), host(generator.valid().forward(z)));
+    assert_eq!(host(resumed.valid().forward(z.clone(), None)), host(generator.valid().forward(z, None)));
 }
 
 #[test]
@@ -108,8 +108,8 @@ fn penalties_have_the_gradients_of_double_backward() {
     let critic = critic(&of, &device);
     let x: Tensor<4> = tensor(&of, "critic.x", &device.clone().inner());
     for (name, (value, surrogate)) in [
-        ("zero_centred", penalty::zero_centred(&critic, x.clone(), 1.5)),
-        ("one_centred", penalty::one_centred(&critic, x.clone(), 10.0)),
+        ("zero_centred", penalty::zero_centred(&critic, x.clone(), None, 1.5)),
+        ("one_centred", penalty::one_centred(&critic, x.clone(), None, 10.0)),
     ] {
         same(value, &of, &format!("{name}.value"));
         let grads = GradientsParams::from_grads(surrogate.backward(), &critic);
@@ -130,7 +130,7 @@ fn penalties_have_the_gradients_of_double_backward() {
         assert!(squares > 0.0 && relative < 1e-5, "{name}: gradients are off by {relative}");
     }
     let u: Tensor<4> = tensor(&of, "critic.u", &device.clone().inner());
-    let (d, tangent) = critic.dual(x, u);
+    let (d, tangent) = critic.dual(x, u, None);
     same(d.inner(), &of, "critic.d");
     same(tangent.inner(), &of, "critic.tangent");
 }
@@ -190,17 +190,12 @@ fn every_model_works_at_odd_sizes_in_every_colour() {
             let z: Tensor<2> = Tensor::from_data(TensorData::new(Stream::new(3, "z").normals(6), [2, 3]), &device);
             match spec.family {
                 Family::Gan => {
-                    let (generator, critic) =
-                        (Generator::init(&r, &device).unwrap(), Critic::init(&r, &device).unwrap());
-                    assert_eq!(generator.latent(), 3);
-                    let fake = generator.forward(z);
-                    assert_eq!(fake.dims(), [2, c, side, side]);
-                    let d = critic.forward(fake) - critic.forward(x);
-                    assert_eq!(d.dims(), [2, 1]);
-                    let grads = d.mean().backward();
-                    trained(&generator, &critic, grads, spec.id);
-                    let parts = spec.parameters(&r);
-                    assert_eq!(parts.iter().map(|p| p.1).sum::<usize>(), spec.parameter_count(&r));
+                    for (conditional, expansion) in [(false, 0), (true, 2)] {
+                        r.model.conditional = conditional;
+                        (r.model.expansion, r.model.group) = (expansion, 3);
+                        r.model.classes = vec!["a".into(), "b".into(), "c".into()];
+                        works(&r, x.clone(), z.clone(), spec);
+                    }
                 }
                 Family::Vae => {
                     for likelihood in [Likelihood::Bernoulli, Likelihood::Gaussian] {
@@ -223,6 +218,101 @@ fn every_model_works_at_odd_sizes_in_every_colour() {
                 }
             }
         }
+    }
+}
+
+/// Pictures and judgements of the right shape, and every weight of both networks trained by them.
+fn works(r: &Recipe, x: Tensor<4>, z: Tensor<2>, spec: &ModelSpec) {
+    let device = x.device();
+    let (generator, critic) = (Generator::init(r, &device).unwrap(), Critic::init(r, &device).unwrap());
+    assert_eq!(generator.latent(), 3);
+    let class = Tensor::<2>::from_floats([[0.0, 1.0, 0.0], [0.5, 0.0, 0.5]], &device.clone().inner());
+    let class = r.model.conditional.then_some(&class);
+    let fake = match generator.styled() {
+        Some(net) => {
+            let noise = net.draw_noise(&mut Stream::new(4, "noise"), 2, &device.clone().inner());
+            net.synthesize(net.spread(net.map_latents(z, class)), noise)
+        }
+        None => generator.forward(z, class),
+    };
+    assert_eq!(fake.dims(), x.dims());
+    let (features, d_fake) = critic.features(fake, class);
+    assert_eq!((features.dims()[0], d_fake.dims()), (2, [2, 1]));
+    let mut loss = (d_fake - critic.forward(x.clone(), class)).mean();
+    if let Some(redrawn) = critic.redrawing_loss(x) {
+        loss = loss + redrawn;
+    }
+    trained(&generator, &critic, loss.backward(), spec.id);
+    let parts = spec.parameters(r);
+    assert_eq!(parts.iter().map(|p| p.1).sum::<usize>(), spec.parameter_count(r));
+    let plain =
+        Recipe { model: latent_studio::recipe::ModelRecipe { conditional: false, ..r.model.clone() }, ..r.clone() };
+    assert_eq!(r.model.conditional, spec.parameter_count(r) > spec.parameter_count(&plain), "{}", spec.id);
+}
+
+/// Tangents of every critic that takes penalties, against differences.
+#[test]
+fn every_critic_has_tangents() {
+    let device = Device::flex().autodiff();
+    let inner = device.clone().inner();
+    for spec in MODELS.iter().filter(|m| m.family == Family::Gan) {
+        for expansion in [0, 2] {
+            let mut r = recipe(spec.id, 16, Channels::Rgb, 8, 6, 3);
+            (r.model.expansion, r.model.group) = (expansion, 4);
+            r.model.conditional = true;
+            r.model.classes = vec!["a".into(), "b".into()];
+            let critic = Critic::init(&r, &device).unwrap();
+            if !critic.takes_penalty() || expansion > 0 && spec.id != "res-gan" {
+                continue;
+            }
+            // Away from zero-initialised layers, where everything is linear.
+            let critic = shaken(critic);
+            let tensor = |name: &str| {
+                let values = Stream::new(5, name).normals(4 * 3 * 256);
+                Tensor::<4>::from_data(TensorData::new(values, [4, 3, 16, 16]), &inner)
+            };
+            let class = Tensor::<2>::from_floats([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5], [0.0, 0.0]], &inner);
+            let (x, u) = (tensor("x"), tensor("u"));
+            // Tangents by a replayed tape are those of the whole dual pass.
+            if !critic.is_curved() {
+                let (_, trace) = critic.valid().trace(x.clone(), Some(&class));
+                let (replayed, whole) =
+                    (critic.valid().tangent(u.clone(), &trace), critic.valid().dual(x, u, Some(&class)).1);
+                assert_eq!(host(replayed), host(whole), "{}", spec.id);
+            }
+        }
+    }
+}
+
+/// Every weight moved a little, always the same way.
+fn shaken(critic: Critic) -> Critic {
+    let direction = Direction::named(&critic, "shake");
+    direction.moved(critic, 0.3)
+}
+
+/// A direction in the space of a network's weights.
+struct Direction(Weights);
+
+impl Direction {
+    fn named<M: Module>(module: &M, name: &str) -> Self {
+        let mut weights = Weights::of(module);
+        weights.tensors.retain(|n, _| !n.contains("running_"));
+        for (n, tensor) in &mut weights.tensors {
+            let count = tensor.values.len();
+            let size = 1.0 / (count as f32).sqrt();
+            tensor.values = Stream::new(8, &format!("{name} {n}")).normals(count).iter().map(|v| v * size).collect();
+        }
+        Self(weights)
+    }
+
+    fn moved<M: Module>(&self, module: M, t: f64) -> M {
+        let mut weights = Weights::of(&module);
+        for (name, tensor) in &mut weights.tensors {
+            if let Some(by) = self.0.tensors.get(name) {
+                tensor.values.iter_mut().zip(&by.values).for_each(|(w, d)| *w += (t * f64::from(*d)) as f32);
+            }
+        }
+        weights.load(module).unwrap()
     }
 }
 
@@ -295,6 +385,6 @@ fn loading_into_a_network_in_training_keeps_it_in_training() {
     let r = recipe("res-gan", 16, Channels::Rgb, 8, 8, 4);
     let from = Weights::of(&Generator::init(&Recipe { seed: 9, ..r.clone() }, &device).unwrap());
     let net = from.load(Generator::init(&r, &device).unwrap()).unwrap();
-    let loss = net.forward(Tensor::ones([2, 4], &device)).mean();
+    let loss = net.forward(Tensor::ones([2, 4], &device), None).mean();
     assert_eq!(GradientsParams::from_grads(loss.backward(), &net).len(), count(&net));
 }

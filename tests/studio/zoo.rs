@@ -53,7 +53,8 @@ fn every_model_trains_at_odd_sizes_and_resumes_to_the_last_bit() {
     let home = Home::new();
     let source = pictures(&home.path("pictures"), 30, 40);
     for spec in MODELS {
-        for resolution in [20, 36] {
+        // Fully connected networks are for small pictures.
+        for resolution in if spec.id == "mlp-gan" { [20, 28] } else { [20, 36] } {
             let recipe = small(spec.id, &source, resolution);
             let make = |name: &str| {
                 RunFolder::create(&home.path(&format!("{}-{resolution}-{name}", spec.id)), &recipe, None, "cpu")

@@ -187,10 +187,7 @@ fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: ViewId) -> bool
                 .on_hover_text("{model}, {seed}, {n} and {date} are filled in");
         });
         let seed = match &open.subject {
-            Subject::Latents { latents, .. } => latents.first().and_then(|l| match l {
-                Latent::Seed { seed } => Some(*seed),
-                Latent::Point { .. } => None,
-            }),
+            Subject::Latents { latents, .. } => latents.first().and_then(Latent::seed),
             Subject::Items(_) => Some(7),
         };
         note(ui, &format!("For example {}.png", file_name(&o.pattern, &open.name, seed, 1, &today())));

@@ -69,16 +69,7 @@ impl Anchor {
 
 /// What to call a latent.
 pub fn latent_label(latent: &Latent) -> String {
-    match latent {
-        Latent::Seed { seed } => format!("seed {seed}"),
-        Latent::Point { values } => {
-            // Short, and different for different points, so that lists can be told apart.
-            let mix = values
-                .iter()
-                .fold(0xcbf2_9ce4_8422_2325_u64, |h, v| (h ^ u64::from(v.to_bits())).wrapping_mul(0x0100_0000_01b3));
-            format!("point {:04x}", (mix >> 32) as u16)
-        }
-    }
+    latent.label()
 }
 
 /// A picture that stands for a latent.

@@ -85,7 +85,7 @@ impl ExploreView {
                         out.label = Some("change the seed");
                     }
                 }
-                point @ Latent::Point { .. } => {
+                point @ (Latent::Point { .. } | Latent::Place(_)) => {
                     let t = theme::tokens(ui);
                     let text = egui::RichText::new(latent_label(point)).color(t.weak);
                     ui.add_sized(vec2(140.0, size::CONTROL), egui::Label::new(text))

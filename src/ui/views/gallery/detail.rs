@@ -209,6 +209,7 @@ pub fn recipe_text(recipe: &PictureRecipe) -> Vec<(&'static str, String)> {
             let length = crate::latent::interpolate::norm(values);
             lines.push(("Latent", format!("{}, {} numbers of length {length:.2}", latent_label(point), values.len())));
         }
+        place @ Latent::Place(_) => lines.push(("Latent", latent_label(place))),
     }
     lines.push(("Truncation", format!("{:.2}", recipe.truncation)));
     let made = match recipe.made_by.as_str() {

@@ -1,0 +1,313 @@
+//! FastGAN, small: skip-layer excitation, and a critic that redraws what it sees.
+//!
+//! After Liu, Zhu, Song & Elgammal, "Towards faster and stabilized GAN training for high-fidelity few-shot image
+//! synthesis" (2021). Where it differs: the generator makes one size only and adds no noise; the critic has spectral norm
+//! but no batch norm, so it takes penalties; pictures are redrawn at half their size, and their quarters in full, by mean absolute distance, where
+//! the original asks a downloaded network how alike they look.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+use burn::tensor::activation::{sigmoid, silu, tanh};
+
+use super::Plan;
+use super::sn_gan::SnConv;
+use crate::nn::conv::Conv;
+use crate::nn::embed::{Embed, judge};
+use crate::nn::flow::{Flow, Tape};
+use crate::nn::init::{Init, he, lecun};
+use crate::nn::linear::Linear;
+use crate::nn::norm::Norm;
+use crate::nn::{act, per_picture, resample};
+
+/// Half of the channels, gated by the other half (GLU). `[b, 2c, h, w] → [b, c, h, w]`
+fn gated(x: Tensor<4>) -> Tensor<4> {
+    let c = x.dims()[1] / 2;
+    x.clone().narrow(1, 0, c) * sigmoid(x.narrow(1, c, c))
+}
+
+/// A convolution, normalised and gated.
+#[derive(Module, Debug)]
+pub struct Gated {
+    /// To twice the channels.
+    pub conv: Conv,
+    /// Batch norm.
+    pub norm: Norm,
+}
+
+impl Gated {
+    fn new(init: &Init<'_>, inputs: usize, outputs: usize) -> Self {
+        let conv = Conv::same(&init.child("conv"), inputs, 2 * outputs, 3, he(9 * inputs));
+        Self { conv: conv.without_bias(), norm: Norm::new(&init.child("norm"), 2 * outputs, 0.02) }
+    }
+
+    fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        gated(self.norm.forward(self.conv.forward(x)))
+    }
+}
+
+/// Skip-layer excitation: a small size says how strong each channel of a large one is.
+#[derive(Module, Debug)]
+pub struct Excite {
+    /// From all of the small size, brought to `base × base`.
+    pub look: Linear,
+    /// To one gate for each channel.
+    pub gate: Linear,
+}
+
+impl Excite {
+    fn new(init: &Init<'_>, small: usize, base: usize, large: usize) -> Self {
+        let flat = small * base * base;
+        Self {
+            look: Linear::new(&init.child("look"), flat, large, lecun(flat)),
+            gate: Linear::new(&init.child("gate"), large, large, lecun(large)),
+        }
+    }
+
+    fn forward(&self, mut small: Tensor<4>, base: usize, large: Tensor<4>) -> Tensor<4> {
+        while small.dims()[2] > base {
+            small = resample::half(small);
+        }
+        let gate = sigmoid(self.gate.forward(silu(self.look.forward(per_picture(small)))));
+        large * gate.unsqueeze_dims::<4>(&[2, 3])
+    }
+}
+
+/// Generator.
+#[derive(Module, Debug)]
+pub struct FastGenerator {
+    /// To `2 · width · base²` numbers.
+    pub fc: Linear,
+    /// Classes.
+    pub embed: Option<Embed>,
+    /// After it.
+    pub norm: Norm,
+    /// One or two gated convolutions after each doubling.
+    pub sizes: Vec<Vec<Gated>>,
+    /// For each doubling, what an earlier size says of it.
+    pub excite: Vec<Option<Excite>>,
+    /// To colours.
+    pub rgb: Conv,
+    #[module(skip)]
+    base: usize,
+    #[module(skip)]
+    reach: usize,
+    #[module(skip)]
+    resolution: usize,
+}
+
+impl FastGenerator {
+    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+        let channels = plan.channels(plan.doublings + 1);
+        let (first, last) = (channels[0], channels[channels.len() - 1]);
+        // Sixteen times as large in the original; small pictures have no room for that.
+        let reach = if channels.len() > 5 { 4 } else { 2 };
+        let start = 2 * first * plan.base * plan.base;
+        let size = |(i, c): (usize, &[usize])| {
+            let init = init.child(format_args!("sizes.{i}"));
+            let mut convs = vec![Gated::new(&init.child("0"), c[0], c[1])];
+            // Every second size is worked on twice.
+            if i % 2 == 0 {
+                convs.push(Gated::new(&init.child("1"), c[1], c[1]));
+            }
+            convs
+        };
+        let excite = |i: usize| {
+            let small = (i + 1).checked_sub(reach)?;
+            let init = init.child(format_args!("excite.{i}"));
+            Some(Excite::new(&init, channels[small], plan.base, channels[i + 1]))
+        };
+        Self {
+            fc: Linear::new(&init.child("fc"), plan.latent, start, lecun(plan.latent)),
+            embed: Embed::new(&init.child("embed"), plan.classes, start, 1.0),
+            norm: Norm::new(&init.child("norm"), 2 * first, 0.02),
+            sizes: channels.windows(2).enumerate().map(size).collect(),
+            excite: (0..plan.doublings).map(excite).collect(),
+            rgb: Conv::same(&init.child("rgb"), last, plan.colours, 3, lecun(9 * last)),
+            base: plan.base,
+            reach,
+            resolution: plan.resolution,
+        }
+    }
+
+    /// `[b, z] → [b, c, r, r]`, in (-1, 1)
+    pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        let x = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
+        let [b, n] = x.dims();
+        let x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
+        let mut sizes = vec![gated(self.norm.forward(x))];
+        for (i, (convs, excite)) in self.sizes.iter().zip(&self.excite).enumerate() {
+            let mut x = resample::double(sizes[i].clone());
+            for conv in convs {
+                x = conv.forward(x);
+            }
+            if let Some(excite) = excite {
+                x = excite.forward(sizes[i + 1 - self.reach].clone(), self.base, x);
+            }
+            sizes.push(x);
+        }
+        let x = sizes.swap_remove(self.sizes.len());
+        tanh(resample::cropped(self.rgb.forward(x), self.resolution))
+    }
+
+    pub(crate) fn latent(&self) -> usize {
+        self.fc.weight.dims()[0]
+    }
+}
+
+/// A block of the critic: half the size, by two convolutions and beside them by a mean.
+#[derive(Module, Debug)]
+pub struct FastBlock {
+    /// 4×4 with step 2.
+    pub a: SnConv,
+    /// 3×3.
+    pub b: SnConv,
+    /// 1×1 after the mean.
+    pub direct: SnConv,
+}
+
+impl FastBlock {
+    fn new(init: &Init<'_>, inputs: usize, outputs: usize) -> Self {
+        let part = |name: &str| init.child(name);
+        Self {
+            a: SnConv::new(&part("a"), Conv::half(&part("a"), inputs, outputs, he(16 * inputs))),
+            b: SnConv::new(&part("b"), Conv::same(&part("b"), outputs, outputs, 3, he(9 * outputs))),
+            direct: SnConv::new(&part("direct"), Conv::same(&part("direct"), inputs, outputs, 1, he(inputs))),
+        }
+    }
+
+    fn flow(&self, x: Flow<4>, tape: &mut Tape) -> Flow<4> {
+        let main = self.b.flow(self.a.flow(x.clone()).leaky(tape)).leaky(tape);
+        main.join(self.direct.flow(x.linear(resample::half)).leaky(tape)).times(0.5)
+    }
+
+    fn followed(self) -> Self {
+        Self { a: self.a.followed(), b: self.b.followed(), direct: self.direct.followed() }
+    }
+}
+
+/// Draws a picture of half the size out of features.
+#[derive(Module, Debug)]
+pub struct Redraw {
+    /// One after each doubling.
+    pub convs: Vec<Conv>,
+    /// To colours.
+    pub rgb: Conv,
+}
+
+impl Redraw {
+    fn new(init: &Init<'_>, channels: usize, doublings: usize, colours: usize) -> Self {
+        let width = |i: usize| (channels >> i).max(8);
+        let conv = |i: usize| {
+            let init = init.child(format_args!("convs.{i}"));
+            Conv::same(&init, width(i), width(i + 1), 3, he(9 * width(i)))
+        };
+        let last = width(doublings);
+        Self {
+            convs: (0..doublings).map(conv).collect(),
+            rgb: Conv::same(&init.child("rgb"), last, colours, 3, lecun(9 * last)),
+        }
+    }
+
+    fn forward(&self, mut x: Tensor<4>) -> Tensor<4> {
+        for conv in &self.convs {
+            x = act::leaky(conv.forward(resample::double(x)));
+        }
+        tanh(self.rgb.forward(x))
+    }
+}
+
+/// Critic.
+#[derive(Module, Debug)]
+pub struct FastCritic {
+    /// From colours.
+    pub rgb: SnConv,
+    /// Blocks, the full picture first.
+    pub blocks: Vec<FastBlock>,
+    /// What the last features say at each place.
+    pub last: SnConv,
+    /// The judgement, the same at each place.
+    pub fc: Linear,
+    /// Classes.
+    pub embed: Option<Embed>,
+    /// Redraws the whole picture from the last features.
+    pub whole: Redraw,
+    /// Redraws its quarters from the features before the last.
+    pub quarter: Redraw,
+    #[module(skip)]
+    built: usize,
+}
+
+impl FastCritic {
+    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+        let mut channels = plan.channels(plan.doublings + 1);
+        channels.reverse();
+        let (first, last) = (channels[0], channels[channels.len() - 1]);
+        let before = channels[channels.len().saturating_sub(2)];
+        let block = |(i, c): (usize, &[usize])| FastBlock::new(&init.child(format_args!("blocks.{i}")), c[0], c[1]);
+        let rgb = init.child("rgb");
+        let at = init.child("last");
+        Self {
+            rgb: SnConv::new(&rgb, Conv::same(&rgb, plan.colours, first, 3, he(9 * plan.colours))),
+            blocks: channels.windows(2).enumerate().map(block).collect(),
+            last: SnConv::new(&at, Conv::same(&at, last, last, 1, he(last))),
+            fc: Linear::new(&init.child("fc"), last, 1, lecun(last)),
+            embed: Embed::new(&init.child("embed"), plan.classes, last, lecun(last)),
+            whole: Redraw::new(&init.child("whole"), last, plan.doublings.saturating_sub(1), plan.colours),
+            quarter: Redraw::new(&init.child("quarter"), before, plan.doublings.saturating_sub(1), plan.colours),
+            built: plan.built,
+        }
+    }
+
+    /// Features after each block.
+    fn features(&self, x: Flow<4>, tape: &mut Tape) -> (Flow<4>, Flow<4>) {
+        let mut x = self.rgb.flow(x.linear(|x| resample::padded(x, self.built))).leaky(tape);
+        let mut before = x.clone();
+        for block in &self.blocks {
+            before = x.clone();
+            x = block.flow(x, tape);
+        }
+        (before, x)
+    }
+
+    pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, tape: &mut Tape) -> (Flow<2>, Flow<2>) {
+        let (_, x) = self.features(x, tape);
+        // The mean of what is said at each place: the same as saying it of the mean.
+        let h = self.last.flow(x).leaky(tape).linear(|x| {
+            let [b, c, h, w] = x.dims();
+            x.reshape([b, c, h * w]).mean_dim(2).reshape([b, c])
+        });
+        (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
+    }
+
+    /// Mean absolute distance of pictures from what is redrawn of them, as a whole and by quarters.
+    pub(crate) fn redrawing_loss(&self, x: Tensor<4>) -> Tensor<1> {
+        let (before, last) = self.features(Flow::value(x.clone()), &mut Tape::off());
+        let (Some(before), Some(last)) = (before.value, last.value) else { return Tensor::zeros([1], &x.device()) };
+        let full = resample::padded(x.without_autodiff(), self.built);
+        let whole = self.whole.forward(last) - resample::half(full.clone());
+        let parts = self.quarter.forward(quarters(before)) - quarters(full);
+        whole.abs().mean() + parts.abs().mean()
+    }
+
+    pub(crate) fn layers(&self) -> Vec<String> {
+        let blocks = (0..self.blocks.len()).map(|i| format!("blocks.{i}"));
+        std::iter::once("rgb".to_string()).chain(blocks).chain(["last".into(), "fc".into()]).collect()
+    }
+
+    pub(crate) fn followed(self) -> Self {
+        Self {
+            rgb: self.rgb.followed(),
+            blocks: self.blocks.into_iter().map(FastBlock::followed).collect(),
+            last: self.last.followed(),
+            ..self
+        }
+    }
+}
+
+/// The four quarters, one after the other along the batch. `[b, c, h, w] → [4b, c, h/2, w/2]`
+fn quarters(x: Tensor<4>) -> Tensor<4> {
+    let [_, _, h, w] = x.dims();
+    let (h, w) = (h / 2, w / 2);
+    let part = |top: usize, left: usize| x.clone().narrow(2, top * h, h).narrow(3, left * w, w);
+    Tensor::cat(vec![part(0, 0), part(0, 1), part(1, 0), part(1, 1)], 0)
+}

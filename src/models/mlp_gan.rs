@@ -1,0 +1,98 @@
+//! Fully connected networks: for points in the plane, and for pictures small enough to be seen as one row.
+
+use burn::module::Module;
+use burn::tensor::Tensor;
+
+use super::Plan;
+use crate::nn::act;
+use crate::nn::embed::{Embed, judge};
+use crate::nn::flow::{Flow, Tape};
+use crate::nn::init::{Init, he, lecun};
+use crate::nn::linear::Linear;
+
+/// Layers between the first and the last.
+fn hidden(plan: &Plan, init: &Init<'_>) -> Vec<Linear> {
+    let layer = |i| Linear::new(&init.child(format_args!("hidden.{i}")), plan.width, plan.width, he(plan.width));
+    (0..plan.blocks).map(layer).collect()
+}
+
+/// Generator: `blocks + 2` layers of `width` units with leaky ReLUs.
+#[derive(Module, Debug)]
+pub struct MlpGenerator {
+    /// From the latent.
+    pub first: Linear,
+    /// Between.
+    pub hidden: Vec<Linear>,
+    /// To numbers.
+    pub last: Linear,
+    /// Classes.
+    pub embed: Option<Embed>,
+    #[module(skip)]
+    shape: [usize; 2],
+}
+
+impl MlpGenerator {
+    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+        let numbers = plan.colours * plan.resolution * plan.resolution;
+        Self {
+            first: Linear::new(&init.child("first"), plan.latent, plan.width, lecun(plan.latent)),
+            hidden: hidden(plan, init),
+            last: Linear::new(&init.child("last"), plan.width, numbers, he(plan.width)),
+            embed: Embed::new(&init.child("embed"), plan.classes, plan.width, 1.0),
+            shape: [plan.colours, plan.resolution],
+        }
+    }
+
+    /// `[b, z] → [b, c, r, r]`
+    pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        let b = z.dims()[0];
+        let mut h = act::leaky(Embed::add(self.embed.as_ref(), self.first.forward(z), class));
+        for layer in &self.hidden {
+            h = act::leaky(layer.forward(h));
+        }
+        let [colours, side] = self.shape;
+        self.last.forward(h).reshape([b, colours, side, side])
+    }
+
+    pub(crate) fn latent(&self) -> usize {
+        self.first.weight.dims()[0]
+    }
+}
+
+/// Critic: the mirror of [`MlpGenerator`].
+#[derive(Module, Debug)]
+pub struct MlpCritic {
+    /// From numbers.
+    pub first: Linear,
+    /// Between.
+    pub hidden: Vec<Linear>,
+    /// The judgement.
+    pub fc: Linear,
+    /// Classes.
+    pub embed: Option<Embed>,
+}
+
+impl MlpCritic {
+    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+        let numbers = plan.colours * plan.resolution * plan.resolution;
+        Self {
+            first: Linear::new(&init.child("first"), numbers, plan.width, lecun(numbers)),
+            hidden: hidden(plan, init),
+            fc: Linear::new(&init.child("fc"), plan.width, 1, lecun(plan.width)),
+            embed: Embed::new(&init.child("embed"), plan.classes, plan.width, lecun(plan.width)),
+        }
+    }
+
+    pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, tape: &mut Tape) -> (Flow<2>, Flow<2>) {
+        let mut h = x.flat().fully(&self.first).leaky(tape);
+        for layer in &self.hidden {
+            h = h.fully(layer).leaky(tape);
+        }
+        (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
+    }
+
+    pub(crate) fn layers(&self) -> Vec<String> {
+        let hidden = (0..self.hidden.len()).map(|i| format!("hidden.{i}"));
+        std::iter::once("first".to_string()).chain(hidden).chain(["fc".into()]).collect()
+    }
+}
