@@ -79,7 +79,12 @@ impl Conv {
 
     /// A leaky ReLU, then [`Self::forward`].
     pub fn after_leaky(&self, x: Tensor<4>) -> Tensor<4> {
-        self.run(self.scaled(), x, self.bias.as_ref().map(Param::val), Gate::Own)
+        self.run(self.scaled(), x, self.bias.as_ref().map(Param::val), Gate::Own(act::LEAK as f32))
+    }
+
+    /// A ReLU, then [`Self::forward`].
+    pub fn after_relu(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(self.scaled(), x, self.bias.as_ref().map(Param::val), Gate::Own(0.0))
     }
 
     /// Without the bias: what a tangent goes through. Shapes as [`Self::forward`].
@@ -90,7 +95,7 @@ impl Conv {
     /// The tangent of [`Self::after_leaky`] at `x`, a constant: `u` goes through the slope there, then through the
     /// weights.
     pub fn tangent_after_leaky(&self, u: Tensor<4>, x: &Tensor<4>) -> Tensor<4> {
-        self.run(self.scaled(), u, None, Gate::Of(x))
+        self.run(self.scaled(), u, None, Gate::Of(x, act::LEAK as f32))
     }
 
     /// The weights as they are used.
@@ -109,8 +114,9 @@ impl Conv {
         }
         let x = match gate {
             Gate::Open => x,
-            Gate::Own => act::leaky(x),
-            Gate::Of(at) => x * act::slope(at.clone()),
+            Gate::Own(0.0) => act::relu(x),
+            Gate::Own(_) => act::leaky(x),
+            Gate::Of(at, _) => x * act::slope(at.clone()),
         };
         conv2d(x, weight, bias, ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups))
     }

@@ -10,7 +10,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{DType, Tensor, TensorData};
 
-use super::kernel::{self, Geometry};
+use super::kernel::{self, Gated, Geometry};
 
 type Host = FloatTensor<Flex>;
 
@@ -28,10 +28,10 @@ pub enum Way {
 pub enum Gate<'a> {
     /// Nothing.
     Open,
-    /// A leaky ReLU: it is its own gate.
-    Own,
+    /// A leaky ReLU of this slope below zero (0: a ReLU): it is its own gate.
+    Own(f32),
     /// A product with the slope of a leaky ReLU at these values (a constant).
-    Of(&'a Tensor<4>),
+    Of(&'a Tensor<4>, f32),
 }
 
 /// A convolution on the CPU. `x [b, channels, h, w]`; `geometry.batch` and `geometry.size` are filled in here.
@@ -58,8 +58,10 @@ pub fn convolve(
     let plan = |x: &Host| {
         let gate = match gate {
             Gate::Open => None,
-            Gate::Own => Some(x.clone()),
-            Gate::Of(gate) => Some(host(gate.clone().without_autodiff().try_into_primitive::<Flex>().ok()?)),
+            Gate::Own(leak) => Some((x.clone(), leak)),
+            Gate::Of(gate, leak) => {
+                Some((host(gate.clone().without_autodiff().try_into_primitive::<Flex>().ok()?), leak))
+            }
         };
         Some(Plan { geometry, way, gate })
     };
@@ -155,10 +157,15 @@ fn made<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Host {
 struct Plan {
     geometry: Geometry,
     way: Way,
-    gate: Option<Host>,
+    /// And the slope where it is not above zero.
+    gate: Option<(Host, f32)>,
 }
 
 impl Plan {
+    fn gated(&self) -> Option<Gated<'_>> {
+        self.gate.as_ref().map(|(gate, leak)| Gated { gate: slice(gate), leak: *leak })
+    }
+
     fn large(&self) -> [usize; 4] {
         let g = &self.geometry;
         [g.batch, g.inputs, g.size[0], g.size[1]]
@@ -170,7 +177,7 @@ impl Plan {
     }
 
     fn forward(&self, x: &Host, weight: &Host, bias: Option<&Host>) -> Host {
-        let (g, bias, gate) = (&self.geometry, bias.map(slice), self.gate.as_ref().map(slice));
+        let (g, bias, gate) = (&self.geometry, bias.map(slice), self.gated());
         let shape = if self.way == Way::Down { self.small() } else { self.large() };
         let mut y = vec![0.0; shape.iter().product()];
         match self.way {
@@ -181,7 +188,7 @@ impl Plan {
     }
 
     fn to_input(&self, dy: &Host, weight: &Host) -> Host {
-        let (g, gate) = (&self.geometry, self.gate.as_ref().map(slice));
+        let (g, gate) = (&self.geometry, self.gated());
         let shape = if self.way == Way::Down { self.large() } else { self.small() };
         let mut dx = vec![0.0; shape.iter().product()];
         match self.way {
@@ -194,7 +201,7 @@ impl Plan {
     fn to_weight(&self, x: &Host, dy: &Host) -> Host {
         let g = &self.geometry;
         let dw = match self.way {
-            Way::Down => kernel::weight_gradient(g, slice(x), self.gate.as_ref().map(slice), slice(dy)),
+            Way::Down => kernel::weight_gradient(g, slice(x), self.gated(), slice(dy)),
             Way::Up => kernel::weight_gradient(g, slice(dy), None, slice(x)),
         };
         made(dw, [g.outputs, g.inputs, g.kernel, g.kernel])

@@ -27,6 +27,11 @@ pub mod walk;
 
 use burn::tensor::Tensor;
 
+/// `c = a · b`, of `m×k` and `k×n`, in plain order, on this thread.
+pub fn product([m, n, k]: [usize; 3], c: &mut [f32], a: &[f32], b: &[f32]) {
+    kernel::plain_product([m, n, k], c, a, b);
+}
+
 /// Sum of all numbers, first over each picture, then over the batch.
 ///
 /// A sum over millions of numbers at once is split among threads in no fixed order; one over a picture is not.
