@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! ui , cli                      two clients of one engine; neither touches burn
+//! bench                         how fast all of this is
 //! engine                        the only door: commands in, events out
 //! library , export              what is kept (SQLite), what leaves (pictures, films, weights)
 //! train , eval , latent         loops, scores, journeys through latent space
@@ -26,6 +27,7 @@
 #![warn(missing_docs)]
 
 pub mod base;
+pub mod bench;
 pub mod cli;
 pub mod data;
 pub mod engine;

@@ -2,6 +2,7 @@
 //!
 //! Exit 0 done, 2 usage, 3 bad data or file, 4 failed while running, 130 interrupted.
 
+mod bench;
 mod data;
 mod lists;
 mod pictures;
@@ -57,6 +58,9 @@ enum Task {
     /// Show what the library keeps
     #[command(subcommand)]
     Library(lists::LibraryTask),
+    /// Measure how fast this machine is
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 /// Runs the program; the exit code says how it went.
@@ -77,6 +81,7 @@ pub fn main() -> ExitCode {
         Some(Task::Devices(task)) => task.run(&paths),
         Some(Task::Recipe(task)) => task.run(),
         Some(Task::Library(task)) => task.run(&paths),
+        Some(Task::Bench(task)) => task.run(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -11,6 +11,7 @@ const FLOORS: &[&[&str]] = &[
     &["train", "eval", "latent"],
     &["library", "export"],
     &["engine"],
+    &["bench"],
     &["ui", "cli"],
 ];
 
