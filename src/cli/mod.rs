@@ -6,6 +6,7 @@ mod bench;
 mod data;
 mod lists;
 mod pictures;
+mod prior;
 mod reproduce;
 mod train;
 
@@ -41,6 +42,9 @@ enum Task {
     Walk(pictures::Walk),
     /// Put pictures through a VAE and back: inputs above, reconstructions below
     Reconstruct(pictures::Reconstruct),
+    /// Fit a prior to a VAE's codes, compare it with the standard normal
+    #[command(subcommand)]
+    Prior(prior::PriorTask),
     /// Look through sources of pictures
     #[command(subcommand)]
     Data(data::Data),
@@ -74,6 +78,7 @@ pub fn main() -> ExitCode {
         Some(Task::Interpolate(task)) => task.run(&paths),
         Some(Task::Walk(task)) => task.run(&paths),
         Some(Task::Reconstruct(task)) => task.run(&paths),
+        Some(Task::Prior(task)) => task.run(&paths),
         Some(Task::Data(task)) => task.run(&paths),
         Some(Task::Inspect(task)) => task.run(),
         Some(Task::Reproduce(task)) => task.run(&paths),

@@ -30,6 +30,9 @@ struct Common {
     /// How to enlarge: nearest or lanczos
     #[arg(long, default_value = "nearest")]
     filter: String,
+    /// Draw latents from the standard normal although the model has a fitted prior
+    #[arg(long)]
+    no_prior: bool,
     /// Leave the recipe and the mark for generated pictures out of the files
     #[arg(long)]
     no_recipe: bool,
@@ -41,7 +44,11 @@ struct Common {
 impl Common {
     fn open(&self, paths: &Paths) -> Result<(LoadedModel, String)> {
         let device = device(&self.device, paths);
-        Ok((LoadedModel::open(&self.model, paths, &device)?, device))
+        let mut model = LoadedModel::open(&self.model, paths, &device)?;
+        if self.no_prior {
+            model.use_prior(false);
+        }
+        Ok((model, device))
     }
 
     fn export(
@@ -64,6 +71,7 @@ impl Common {
             filter: options.filter.clone(),
             grid: None,
             device: device.into(),
+            prior: model.info().active_prior().map(|p| p.hash.clone()),
         };
         // A handful at a time: pictures of a long film need not all be in memory.
         let mut shots = latents.chunks(16).flat_map(|group| match model.generate(group, self.truncation) {

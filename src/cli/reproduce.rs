@@ -91,8 +91,10 @@ impl Reproduce {
             .device
             .clone()
             .unwrap_or_else(|| if recipe.device.is_empty() { "cpu".into() } else { recipe.device.clone() });
-        let model = LoadedModel::open(&name, paths, &device(&asked, paths))?;
-        let same_model = model.info().hash == recipe.model_hash;
+        let mut model = LoadedModel::open(&name, paths, &device(&asked, paths))?;
+        model.use_prior(recipe.prior.is_some());
+        let same_prior = model.info().active_prior().map(|p| &p.hash) == recipe.prior.as_ref();
+        let same_model = model.info().hash == recipe.model_hash && same_prior;
         let made = make(&model, &recipe)?;
         let there = data::decode_file(&self.file)?;
         let difference = compare(&there, &made);
@@ -116,7 +118,8 @@ impl Reproduce {
             ))?;
         }
         if !same_model {
-            print_line("note: the model is not the one in the recipe")?;
+            let what = if same_prior { "model" } else { "fitted prior" };
+            print_line(&format!("note: the {what} is not the one in the recipe"))?;
         }
         Ok(())
     }

@@ -4,9 +4,10 @@ use std::path::{Path, PathBuf};
 
 use super::inference::{Backend, Code, Inference};
 use crate::base::paths::Paths;
-use crate::base::{Picture, Result};
+use crate::base::{Picture, Progress, Result};
 use crate::latent::catalog::{self, Source};
 use crate::latent::model::LoadedModel;
+use crate::latent::prior::{self, Wish};
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::train::device;
@@ -58,6 +59,14 @@ impl Backend for RealBackend {
         catalog::export(model, out, &self.paths)
     }
 
+    fn fit_prior(&self, wish: &Wish, progress: &dyn Progress) -> Result<()> {
+        prior::fit_model(wish, &self.paths, &self.device, progress).map(|_| ())
+    }
+
+    fn remove_prior(&self, model: &str) -> Result<()> {
+        catalog::keep_prior(model, None, &self.paths).map(|_| ())
+    }
+
     fn candidates(&self) -> Vec<(String, String)> {
         device::candidates()
     }
@@ -70,6 +79,10 @@ impl Backend for RealBackend {
 impl Inference for LoadedModel {
     fn info(&self) -> &ModelInfo {
         Self::info(self)
+    }
+
+    fn use_prior(&mut self, on: bool) {
+        Self::use_prior(self, on);
     }
 
     fn generate(

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::export::options::ExportOptions;
+use crate::latent::prior::Kind;
 use crate::library::item::ItemFilter;
 use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
@@ -84,6 +85,16 @@ pub enum Command {
     TrashModel { model: ModelRef },
     /// Write weights as safetensors. → `Job`, `Exported`.
     ExportModel { job: JobId, model: ModelRef, out: PathBuf },
+
+    /// Fit a prior to the codes of pictures (those of the model's recipe if `data` is empty) and keep it with the model. →
+    /// `Job`, `Models`, `ModelOpened`.
+    FitPrior { job: JobId, model: ModelRef, data: String, kind: Kind },
+    /// Take a fitted prior away. → `Models`, `ModelOpened`.
+    RemovePrior { model: ModelRef },
+    /// Draw latents of a model through its fitted prior or not, until the studio closes. → `ModelOpened`.
+    UsePrior { model: ModelRef, on: bool },
+    /// Pictures of the same seeds from the standard normal and through the fitted prior. → `PriorCompared`.
+    ComparePrior { model: ModelRef, seeds: Vec<u64>, truncation: f32 },
 
     /// Make pictures. → `Generated`.
     Generate(GenerateRequest),

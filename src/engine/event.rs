@@ -102,6 +102,8 @@ pub enum Event {
     ModelOpened { model: ModelRef, info: Box<ModelInfo> },
     /// A contact sheet.
     ContactSheet { model: ModelRef, sheet: Picture },
+    /// Pictures of the same seeds from the standard normal and through the fitted prior.
+    PriorCompared { model: ModelRef, seeds: Vec<u64>, normal: Vec<Picture>, fitted: Vec<Picture> },
     /// Pictures, in the order of the request's latents.
     Generated { slot: SlotId, ticket: u64, model: ModelRef, pictures: Vec<Picture>, seconds: f64 },
     /// A picture's code in a VAE.

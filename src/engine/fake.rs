@@ -10,7 +10,7 @@ use parking_lot::Mutex;
 
 use super::{Command, Engine, Event, RunSummary};
 
-pub use made::{curves, gradient, items, models, preview, runs, survey};
+pub use made::{curves, gradient, items, models, preview, prior, runs, survey};
 
 /// What the scripted engine pretends to be true.
 #[derive(Clone, Debug, Default)]

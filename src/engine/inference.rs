@@ -17,7 +17,8 @@ use parking_lot::{Condvar, Mutex};
 use super::outbox::Outbox;
 use super::worker::panicked;
 use super::{Event, GenerateRequest, ModelInfo, SlotId};
-use crate::base::{Picture, Problem, Result};
+use crate::base::{Picture, Problem, Progress, Result};
+use crate::latent::prior::Wish;
 use crate::recipe::picture::Latent;
 
 /// Models kept in memory.
@@ -49,6 +50,9 @@ pub struct Code {
 pub trait Inference {
     /// What it is.
     fn info(&self) -> &ModelInfo;
+
+    /// Draws latents through the fitted prior from now on, or not; models without one do not mind.
+    fn use_prior(&mut self, on: bool);
 
     /// Hands over one picture after the other, by its place among the latents, until told to end (`false`). A picture's
     /// bytes do not depend on what else is asked for.
@@ -97,6 +101,18 @@ pub trait Backend: Send + Sync + 'static {
     /// There is no such model, or the file cannot be written.
     fn export(&self, model: &str, out: &Path) -> Result<()>;
 
+    /// Fits a prior to a VAE's codes and keeps it with the model.
+    ///
+    /// # Errors
+    /// The model is no VAE, the pictures are not there or too few, it was cancelled, or the file cannot be written.
+    fn fit_prior(&self, wish: &Wish, progress: &dyn Progress) -> Result<()>;
+
+    /// Takes a fitted prior away.
+    ///
+    /// # Errors
+    /// There is no such model, or its file cannot be written.
+    fn remove_prior(&self, model: &str) -> Result<()>;
+
     /// Ids and names of devices worth probing, the CPU first.
     fn candidates(&self) -> Vec<(String, String)>;
 
@@ -114,6 +130,8 @@ struct Loaded {
 pub struct Models {
     backend: Arc<dyn Backend>,
     loaded: Vec<Loaded>,
+    /// Models whose fitted prior is switched off.
+    normal: Vec<String>,
 }
 
 impl Models {
@@ -126,7 +144,10 @@ impl Models {
             self.loaded[..=i].rotate_right(1);
         } else {
             let stamp = self.backend.stamp(model);
-            let inference = self.backend.open(model)?;
+            let mut inference = self.backend.open(model)?;
+            if self.normal.iter().any(|m| m == model) {
+                inference.use_prior(false);
+            }
             self.loaded.truncate(KEPT - 1);
             self.loaded.insert(0, Loaded { model: model.into(), stamp, inference });
         }
@@ -141,6 +162,17 @@ impl Models {
         let stamp = self.backend.stamp(model);
         self.loaded.retain(|l| l.model != model || (l.stamp == stamp && stamp.is_some()));
         self.get(model)
+    }
+
+    /// Draws a model's latents through its fitted prior from now on, or not.
+    pub fn use_prior(&mut self, model: &str, on: bool) {
+        self.normal.retain(|m| m != model);
+        if !on {
+            self.normal.push(model.into());
+        }
+        if let Some(loaded) = self.loaded.iter_mut().find(|l| l.model == model) {
+            loaded.inference.use_prior(on);
+        }
     }
 
     /// Lets go of a model, so that its file can be deleted.
@@ -337,7 +369,7 @@ fn next(shared: &Shared, served: &mut u32) -> Option<Next> {
 
 fn run(shared: &Arc<Shared>, outbox: &Outbox, backend: Arc<dyn Backend>) {
     let handle = InferenceHandle { shared: shared.clone() };
-    let mut models = Models { backend, loaded: Vec::new() };
+    let mut models = Models { backend, loaded: Vec::new(), normal: Vec::new() };
     let mut live = Live::default();
     let mut served = 0;
     while let Some(next) = next(shared, &mut served) {

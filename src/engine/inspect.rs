@@ -96,6 +96,7 @@ mod tests {
             filter: "nearest".into(),
             grid: None,
             device: "flex".into(),
+            prior: None,
         };
         let picture = Picture::filled(16, 16, [9, 200, 3, 255]);
         write_png(&at("made.png"), &picture, Some(&recipe)).unwrap();

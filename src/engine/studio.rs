@@ -20,7 +20,7 @@ use super::devices::Prober;
 use super::inference::{Backend, InferenceWorker};
 use super::jobs::export::Wanted;
 use super::jobs::gallery::Gallery;
-use super::jobs::{Context, data, export, gallery, models, neighbours};
+use super::jobs::{Context, data, export, gallery, models, neighbours, priors};
 use super::outbox::Outbox;
 use super::runs::launch::{Launch, ProcessLaunch};
 use super::runs::{Ask, RunBook, Runs, Setup, awake};
@@ -301,6 +301,15 @@ impl Engine for StudioEngine {
             }),
             Command::ExportModel { job, model, out } => {
                 lanes.export.push(Some(job), move |()| models::export(&cx, job, &model, &out));
+            }
+
+            Command::FitPrior { job, model, data, kind } => {
+                lanes.prepare.push(Some(job), move |()| priors::fit(&cx, job, &model, &data, kind));
+            }
+            Command::RemovePrior { model } => lanes.files.push(None, move |()| priors::remove(&cx, &model)),
+            Command::UsePrior { model, on } => priors::switch(&cx, model, on),
+            Command::ComparePrior { model, seeds, truncation } => {
+                lanes.sheets.push(None, move |()| priors::compare(&cx, model, seeds, truncation));
             }
 
             Command::Generate(request) => cx.inference.generate(request),

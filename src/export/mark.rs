@@ -127,6 +127,7 @@ pub mod tests {
             filter: "nearest".into(),
             grid: Some(GridRecipe { columns: 2, rows: 1, gap: 1, latents }),
             device: "flex".into(),
+            prior: Some("11ee".into()),
         }
     }
 

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use super::model::{info_from, info_of};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
-use crate::models::info::{ModelCard, ModelInfo};
-use crate::models::io::Weights;
+use crate::latent::prior::Prior;
+use crate::models::info::{ModelCard, ModelInfo, PriorInfo};
+use crate::models::io::{PRIOR, Weights};
 use crate::train::checkpoint::{METADATA, SNAPSHOT};
 use crate::train::folder::RunFolder;
 
@@ -109,11 +110,19 @@ fn shipped() -> BTreeMap<String, Source> {
     out
 }
 
+/// A model's name without the wish to leave its fitted prior out (`M@normal`, `M@best,normal`), and whether the prior
+/// is wanted.
+pub fn with_prior(model: &str) -> (&str, bool) {
+    let bare = model.strip_suffix("@normal").or_else(|| model.strip_suffix(",normal"));
+    bare.map_or((model, true), |bare| (bare, false))
+}
+
 /// Finds a model by its name.
 ///
 /// # Errors
 /// There is none of this name.
 pub fn resolve(model: &str, paths: &Paths) -> Result<Source> {
+    let (model, _) = with_prior(model);
     // A folder or file may itself have an @ in its name.
     let as_path = Path::new(model);
     let (base, tag) = if as_path.exists() {
@@ -202,16 +211,17 @@ fn info_at(source: &Source) -> Result<ModelInfo> {
 /// Every model: shipped ones first, then imported ones, then runs, newest first. What cannot be read is left out.
 pub fn list(paths: &Paths) -> Vec<ModelInfo> {
     let mut out = Vec::new();
+    let imported = snapshot_files(&paths.models());
     for (name, source) in shipped() {
-        if let Ok(info) = info_at(&source) {
+        // One of the same name that was imported, or got a fitted prior, takes its place.
+        if imported.iter().all(|path| stem(path) != name)
+            && let Ok(info) = info_at(&source)
+        {
             out.push(ModelInfo { model: name.clone(), name, shipped: true, ..info });
         }
     }
-    for path in snapshot_files(&paths.models()) {
+    for path in imported {
         let name = stem(&path);
-        if out.iter().any(|m| m.model == name) {
-            continue;
-        }
         if let Ok(info) = info_at(&Source::File { path, full: None }) {
             out.push(ModelInfo { model: name.clone(), name, shipped: false, ..info });
         }
@@ -270,6 +280,32 @@ pub fn import(path: &Path, paths: &Paths) -> Result<ModelInfo> {
         bytes: fs::metadata(&target).map_or(0, |m| m.len()),
         ..info
     })
+}
+
+/// Keeps a fitted prior with a model, or takes the one it has away. A shipped model is copied into the studio first and
+/// takes the shipped one's place.
+///
+/// # Errors
+/// There is no such model, or its file cannot be written.
+pub fn keep_prior(model: &str, prior: Option<(&Prior, PriorInfo)>, paths: &Paths) -> Result<ModelInfo> {
+    let source = resolve(model, paths)?;
+    let (mut weights, mut info) = source.read()?;
+    weights.tensors.retain(|name, _| !name.starts_with(PRIOR));
+    info.prior = None;
+    if let Some((prior, about)) = prior {
+        prior.put(&mut weights);
+        info.prior = Some(about);
+    }
+    let text = serde_json::to_string(&info)
+        .map_err(|e| Problem::failed("The model's description could not be written").because(e))?;
+    weights.metadata.insert(METADATA.into(), text);
+    let (bare, _) = with_prior(model);
+    let path = match source {
+        Source::File { path, .. } if !shipped_folders().iter().any(|folder| path.starts_with(folder)) => path,
+        _ => paths.models().join(format!("{bare}.safetensors")),
+    };
+    weights.write(&path)?;
+    Ok(ModelInfo { model: bare.into(), ..info })
 }
 
 /// Moves an imported model to the trash of the system.

@@ -2,7 +2,9 @@
 
 pub mod catalog;
 pub mod interpolate;
+pub mod levels;
 pub mod model;
+pub mod prior;
 pub mod sample;
 pub mod space;
 pub mod walk;

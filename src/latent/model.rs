@@ -5,16 +5,19 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 
+use super::prior::{Codes, Prior};
 use super::space::Code;
 use super::{catalog, sample};
 use crate::base::paths::Paths;
-use crate::base::{Family, Picture, Problem, Result};
-use crate::data::prepare_picture;
+use crate::base::rng::Stream;
+use crate::base::{Family, Picture, Problem, Progress, Result};
+use crate::data::{Prepared, prepare_picture};
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
 use crate::models::{Generator, Vae};
 use crate::recipe::picture::Latent;
 use crate::train::checkpoint::METADATA;
+use crate::train::tensors;
 
 enum Net {
     Gan(Box<Generator>),
@@ -25,6 +28,7 @@ enum Net {
 pub struct LoadedModel {
     info: ModelInfo,
     net: Net,
+    prior: Option<Prior>,
     device: Device,
 }
 
@@ -49,7 +53,11 @@ impl LoadedModel {
     pub fn open(model: &str, paths: &Paths, device: &str) -> Result<Self> {
         let source = catalog::resolve(model, paths)?;
         let (weights, info) = source.read()?;
-        Self::from_weights(&weights, ModelInfo { model: model.into(), ..info }, device)
+        let mut loaded = Self::from_weights(&weights, ModelInfo { model: model.into(), ..info }, device)?;
+        if !catalog::with_prior(model).1 {
+            loaded.use_prior(false);
+        }
+        Ok(loaded)
     }
 
     /// Opens a snapshot file.
@@ -68,7 +76,25 @@ impl LoadedModel {
             Family::Gan => Net::Gan(Box::new(weights.load(Generator::blank(&info.recipe, &device)?)?.valid())),
             Family::Vae => Net::Vae(Box::new(weights.load(Vae::blank(&info.recipe, &device)?)?.valid())),
         };
-        Ok(Self { info, net, device })
+        let dim = match &net {
+            Net::Gan(g) => g.latent(),
+            Net::Vae(v) => v.latent(),
+        };
+        let prior = Prior::of(weights, dim)?;
+        let info = ModelInfo { prior: info.prior.filter(|_| prior.is_some()), ..info };
+        Ok(Self { info, net, prior, device })
+    }
+
+    /// Draws latents through the fitted prior from now on, or not; models without one do not mind.
+    pub fn use_prior(&mut self, on: bool) {
+        if let Some(prior) = &mut self.info.prior {
+            prior.on = on;
+        }
+    }
+
+    /// The fitted prior, if latents are drawn through it.
+    fn active_prior(&self) -> Option<&Prior> {
+        self.prior.as_ref().filter(|_| self.info.active_prior().is_some())
     }
 
     /// What lists say of it.
@@ -92,7 +118,11 @@ impl LoadedModel {
 
     /// What the network is given for a latent.
     pub fn code(&self, latent: &Latent, truncation: f32) -> Code {
-        Code { psi: truncation, ..Code::of(latent, self.latent(), self.classes().len()) }
+        let code = Code { psi: truncation, ..Code::of(latent, self.latent(), self.classes().len()) };
+        match self.active_prior() {
+            Some(prior) => code.through(prior),
+            None => code,
+        }
     }
 
     /// One picture a latent. `truncation` pulls styles towards their mean, where a model has styles, and latents
@@ -146,7 +176,44 @@ impl LoadedModel {
             .pop()
             .ok_or_else(|| Problem::failed("The decoder made no picture"))?;
         let input = Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, &bytes);
+        let (mean, deviation) = match self.active_prior() {
+            Some(prior) => as_normals(prior, &mean, &deviation),
+            None => (mean, deviation),
+        };
         Ok(Encoded { input, mean, deviation, reconstruction })
+    }
+
+    /// A code drawn from the posterior of each training picture, at most `limit` of them, evenly spread: what a prior is
+    /// fitted to.
+    ///
+    /// # Errors
+    /// The model is a GAN, the pictures do not have its shape, or it was cancelled.
+    pub fn codes(&self, pictures: &Prepared, limit: usize, seed: u64, progress: &dyn Progress) -> Result<Codes> {
+        let Net::Vae(vae) = &self.net else {
+            return Err(Problem::usage("A GAN has no encoder, so no prior can be fitted to its codes")
+                .of(self.info.name.clone())
+                .try_this("Choose a VAE"));
+        };
+        let shape = self.info.recipe.shape();
+        if pictures.shape() != shape {
+            return Err(Problem::data("These pictures are not prepared for this model").of(self.info.name.clone()));
+        }
+        let all = pictures.train();
+        let chosen: Vec<u32> = match all.len().div_ceil(limit.max(1)) {
+            0 | 1 => all.to_vec(),
+            step => all.iter().step_by(step).copied().collect(),
+        };
+        let mut noise = Stream::new(seed, "codes");
+        let mut values = Vec::with_capacity(chosen.len());
+        for group in chosen.chunks(CODES_AT_ONCE) {
+            progress.report("Encoding pictures", values.len() as u64, chosen.len() as u64);
+            progress.cancel().check()?;
+            let bytes: Vec<&[u8]> = group.iter().map(|&i| pictures.picture(i as usize)).collect();
+            let labels: Vec<Option<u32>> = group.iter().map(|&i| pictures.label(i as usize)).collect();
+            let class = tensors::classes(&labels, self.classes().len(), &self.device);
+            values.extend(sample::draw(vae, &bytes, class.as_ref(), &mut noise, &self.device, shape));
+        }
+        Ok(Codes { values, source: self.info.recipe.data.source.clone() })
     }
 
     /// A sheet of the first seeds.
@@ -159,6 +226,22 @@ impl LoadedModel {
         let cells = self.generate(&latents, 1.0)?;
         Ok(Picture::grid(&cells, columns as usize, 1, [0; 4]))
     }
+}
+
+/// Pictures encoded at once, where only all codes together matter.
+const CODES_AT_ONCE: usize = 64;
+
+/// Mean and deviation of a posterior in the normals of a prior: to first order.
+fn as_normals(prior: &Prior, mean: &[f32], deviation: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let centre = prior.normals(mean);
+    let deviation = (0..mean.len())
+        .map(|i| {
+            let mut moved = mean.to_vec();
+            moved[i] += deviation[i];
+            (prior.normals(&moved)[i] - centre[i]).abs()
+        })
+        .collect();
+    (centre, deviation)
 }
 
 /// What a snapshot says of itself.

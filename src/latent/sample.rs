@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::space::Code;
 use crate::base::rng::Stream;
 use crate::base::{Picture, Shape};
-use crate::models::{Generator, StyleGenerator, Vae};
+use crate::models::{Draw, Generator, StyleGenerator, Vae};
 use crate::recipe::picture::Space;
 use crate::train::tensors;
 
@@ -139,7 +139,25 @@ pub fn decode_each(
     shape: Shape,
     each: &mut dyn FnMut(usize, Picture) -> bool,
 ) {
-    in_micro_batches(codes, device, shape, each, &|codes| vae.to_picture(vae.decode(latents(codes, device))));
+    in_micro_batches(codes, device, shape, each, &|codes| {
+        vae.to_picture(vae.decode(latents(codes, device), classes(codes, device).as_ref()))
+    });
+}
+
+/// A code drawn from the posterior of each picture (interleaved bytes of the model's shape) of this class, all at once.
+pub fn draw(
+    vae: &Vae,
+    pictures: &[&[u8]],
+    class: Option<&Tensor<2>>,
+    noise: &mut Stream,
+    device: &Device,
+    shape: Shape,
+) -> Vec<Vec<f64>> {
+    let (n, dim) = (pictures.len(), vae.latent());
+    let x = tensors::pictures(&pictures.concat(), n, shape, device);
+    let draw = Draw::Noise(tensors::matrix(noise.normals(n * dim), n, dim, device));
+    let z: Vec<f32> = vae.infer(x, &draw, class).z.into_data().convert::<f32>().try_to_vec().unwrap_or_default();
+    z.chunks_exact(dim).map(|z| z.iter().map(|v| f64::from(*v)).collect()).collect()
 }
 
 /// Posterior of a picture (interleaved bytes of the model's shape): mean and standard deviation of each dimension.
@@ -147,7 +165,7 @@ pub fn encode(vae: &Vae, picture: &[u8], device: &Device, shape: Shape) -> (Vec<
     let size = micro_batch(device);
     let mut bytes = picture.to_vec();
     bytes.resize(size * shape.bytes(), 0);
-    let (mean, log_variance) = vae.encode(tensors::pictures(&bytes, size, shape, device));
+    let (mean, log_variance) = vae.encode(tensors::pictures(&bytes, size, shape, device), None);
     let first = |t: Tensor<2>| -> Vec<f32> {
         let dim = t.dims()[1];
         t.into_data().convert::<f32>().try_to_vec::<f32>().unwrap_or_default().into_iter().take(dim).collect()

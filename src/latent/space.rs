@@ -1,5 +1,6 @@
 //! What a network is given: a latent in plain numbers, with class and noise.
 
+use super::prior::Prior;
 use crate::base::rng::Stream;
 use crate::recipe::picture::{Latent, Place, Space};
 
@@ -34,6 +35,17 @@ impl Code {
             *share = 1.0;
         }
         code
+    }
+
+    /// The same, drawn through a fitted prior: what makes it more typical or less is done to the normals.
+    #[must_use]
+    pub fn through(mut self, prior: &Prior) -> Self {
+        if self.space == Space::Z {
+            self.values.iter_mut().for_each(|v| *v *= self.psi);
+            self.values = prior.latent(&self.values);
+            self.psi = 1.0;
+        }
+        self
     }
 
     /// A latent for a model with `dim` latent dimensions and `classes` classes. A seed without a class belongs to one

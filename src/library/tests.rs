@@ -22,6 +22,7 @@ fn recipe(model: &str, latent: Latent) -> PictureRecipe {
         filter: "nearest".into(),
         grid: None,
         device: "flex".into(),
+        prior: None,
     }
 }
 

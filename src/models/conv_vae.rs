@@ -7,6 +7,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::Plan;
+use super::vae::ClassTerm;
 use crate::nn::conv::{Conv, Deconv};
 use crate::nn::init::{Init, lecun};
 use crate::nn::linear::Linear;
@@ -31,6 +32,10 @@ pub struct ConvVae {
     pub deconvs: Vec<Deconv>,
     /// Log standard deviation of pixels (Gaussian).
     pub log_sigma: Param<Tensor<1>>,
+    /// What a class adds to mean and log variance.
+    pub class_in: Option<ClassTerm>,
+    /// What a class adds to the decoder's first layer.
+    pub class_out: Option<ClassTerm>,
     #[module(skip)]
     likelihood: Likelihood,
     #[module(skip)]
@@ -63,6 +68,8 @@ impl ConvVae {
             fc: Linear::new(&init.child("fc"), plan.latent, flat, he_relu(plan.latent)),
             deconvs,
             log_sigma: init.filled([1], -1.0),
+            class_in: ClassTerm::new(&init.child("class_in"), plan.classes, 2 * plan.latent),
+            class_out: ClassTerm::new(&init.child("class_out"), plan.classes, flat),
             likelihood,
             base: plan.base,
             built: plan.built,
@@ -71,14 +78,14 @@ impl ConvVae {
     }
 
     /// `[b, c, r, r] → [b, 2z]`
-    pub fn encode(&self, x: Tensor<4>) -> Tensor<2> {
+    pub fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<2> {
         let x = self.convs.iter().fold(resample::padded(x, self.built), |x, conv| act::relu(conv.forward(x)));
-        self.head.forward(per_picture(x))
+        ClassTerm::add(&self.class_in, self.head.forward(per_picture(x)), class)
     }
 
     /// `[b, z] → [b, c, r, r]`
-    pub fn decode(&self, z: Tensor<2>) -> Tensor<4> {
-        let x = act::relu(self.fc.forward(z));
+    pub fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        let x = act::relu(ClassTerm::add(&self.class_out, self.fc.forward(z), class));
         let [b, n] = x.dims();
         let x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
         let last = self.deconvs.len() - 1;

@@ -183,6 +183,13 @@ impl Critic {
         (of_value(features), of_value(judgement))
     }
 
+    /// What its activations read of pictures, layer by layer, with their graph. `[b, c, r, r] → [b, …]` each
+    pub fn activations(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Vec<Tensor<4>> {
+        let mut tape = Tape::tracking();
+        self.flow(Flow::value(x), class, &mut tape);
+        tape.maps()
+    }
+
     /// [`Self::forward`], and what [`Self::tangent`] needs of it.
     pub fn trace(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> (Tensor<2>, Trace) {
         let mut tape = Tape::recording();

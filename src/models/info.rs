@@ -44,6 +44,44 @@ pub struct ModelInfo {
     /// VAE: mean KL of each latent dimension, in nats, as last measured.
     #[serde(default)]
     pub kl: Vec<f32>,
+    /// VAE: the fitted prior that comes with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<PriorInfo>,
+}
+
+impl ModelInfo {
+    /// The fitted prior, if latents are drawn through one.
+    pub fn active_prior(&self) -> Option<&PriorInfo> {
+        self.prior.as_ref().filter(|p| p.on)
+    }
+}
+
+/// What is known of a fitted prior.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PriorInfo {
+    /// `gmm`, `two-stage`, or `vamp` for one that was learned with the model.
+    pub kind: String,
+    /// Components of a mixture; 0 for others.
+    pub components: u32,
+    /// `full` or `diagonal`; empty for others.
+    pub covariance: String,
+    /// Codes it was fitted to.
+    pub codes: u64,
+    /// Where their pictures came from.
+    pub data: String,
+    /// Mean log density of the codes under it, in nats; for a second VAE its bound.
+    pub log_likelihood: f64,
+    /// The same under the standard normal.
+    pub standard: f64,
+    /// Hash of its numbers.
+    pub hash: String,
+    /// Whether latents are drawn through it.
+    #[serde(default = "yes")]
+    pub on: bool,
+}
+
+fn yes() -> bool {
+    true
 }
 
 /// The card of a shipped or exported model.

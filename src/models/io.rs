@@ -15,6 +15,9 @@ use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
 use crate::nn::walk::Path;
 
+/// What names of a fitted prior's tensors begin with: it is kept with a network's weights and is no part of them.
+pub const PRIOR: &str = "prior.";
+
 /// A tensor on the host.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostTensor {
@@ -73,10 +76,10 @@ impl Weights {
         self
     }
 
-    /// BLAKE3 of names, shapes and numbers; metadata do not count. 64 hexadecimal digits.
+    /// BLAKE3 of names, shapes and numbers; metadata and a fitted prior do not count. 64 hexadecimal digits.
     pub fn hash(&self) -> String {
         let mut hasher = blake3::Hasher::new();
-        for (name, tensor) in &self.tensors {
+        for (name, tensor) in self.tensors.iter().filter(|(name, _)| !name.starts_with(PRIOR)) {
             hasher.update(&(name.len() as u64).to_le_bytes());
             hasher.update(name.as_bytes());
             hasher.update(&(tensor.shape.len() as u64).to_le_bytes());

@@ -20,7 +20,10 @@ mod fast_gan;
 mod gan;
 pub mod info;
 pub mod io;
+mod ladder_vae;
 mod mlp_gan;
+mod mlp_vae;
+mod pseudo_inputs;
 mod r3gan;
 mod res_gan;
 mod res_vae;
@@ -35,13 +38,16 @@ pub use conv_vae::ConvVae;
 pub use dcgan::{DcCritic, DcGenerator};
 pub use fast_gan::{FastCritic, FastGenerator};
 pub use gan::{Critic, Generator, Trace};
+pub use ladder_vae::LadderVae;
 pub use mlp_gan::{MlpCritic, MlpGenerator};
+pub use mlp_vae::MlpVae;
+pub use pseudo_inputs::PseudoInputs;
 pub use r3gan::{WideCritic, WideGenerator};
 pub use res_gan::{ResCritic, ResGenerator};
 pub use res_vae::ResVae;
 pub use sn_gan::{SnCritic, SnGenerator};
 pub use style_gan::{StyleCritic, StyleGenerator};
-pub use vae::Vae;
+pub use vae::{Draw, Posterior, Vae, critic_of_vae};
 
 use crate::base::{Family, Problem, Result, Shape};
 use crate::recipe::Recipe;
@@ -128,6 +134,22 @@ pub const MODELS: &[ModelSpec] = &[
         description: "The same model with residual blocks at each picture size. Slower, and more faithful.",
         parts: vae_parts,
     },
+    ModelSpec {
+        id: "mlp-vae",
+        title: "MLP VAE",
+        family: Family::Vae,
+        description: "Fully connected layers, as in the papers that measure bounds on MNIST. For small pictures, and for \
+                      numbers that compare.",
+        parts: vae_parts,
+    },
+    ModelSpec {
+        id: "ladder-vae",
+        title: "Ladder VAE",
+        family: Family::Vae,
+        description: "Latents of two to four levels, each given the coarser ones (Sønderby et al. 2016). Its samples are \
+                      better, and coarse and fine can be mixed from different pictures.",
+        parts: vae_parts,
+    },
 ];
 
 /// The row of this id.
@@ -162,7 +184,11 @@ fn gan_parts(recipe: &Recipe, device: &Device) -> Result<Parts> {
 }
 
 fn vae_parts(recipe: &Recipe, device: &Device) -> Result<Parts> {
-    Ok(vec![("vae", io::trainable(&Vae::blank(recipe, device)?))])
+    let mut parts = vec![("vae", io::trainable(&Vae::blank(recipe, device)?))];
+    if let Some(gan) = critic_of_vae(recipe) {
+        parts.push(("critic", io::trainable(&Critic::blank(&gan, device)?)));
+    }
+    Ok(parts)
 }
 
 fn unknown(recipe: &Recipe, family: Family) -> Problem {
@@ -189,6 +215,8 @@ pub(crate) struct Plan {
     pub latent: usize,
     /// Residual blocks at each size.
     pub blocks: usize,
+    /// Numbers in the latent of each level, the coarsest first.
+    pub levels: Vec<usize>,
     /// Classes that the model knows; 0 without.
     pub classes: usize,
     /// Channels of the widest layers.
@@ -208,6 +236,7 @@ impl Plan {
             colours: recipe.data.channels.count(),
             latent: recipe.model.latent as usize,
             blocks: recipe.model.blocks.max(1) as usize,
+            levels: recipe.model.layout().into_iter().map(|n| n as usize).collect(),
             classes: if recipe.model.conditional { recipe.model.classes.len() } else { 0 },
             width: recipe.model.width as usize,
             narrow: recipe.model.narrow as usize,

@@ -5,6 +5,7 @@ use burn::tensor::Tensor;
 
 use super::Plan;
 use super::res_gan::{down, stack, up};
+use super::vae::ClassTerm;
 use crate::nn::conv::Conv;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
@@ -29,6 +30,10 @@ pub struct ResVae {
     pub rgb_out: Conv,
     /// Log standard deviation of pixels (Gaussian).
     pub log_sigma: Param<Tensor<1>>,
+    /// What a class adds to mean and log variance.
+    pub class_in: Option<ClassTerm>,
+    /// What a class adds to the decoder's first layer.
+    pub class_out: Option<ClassTerm>,
     #[module(skip)]
     likelihood: Likelihood,
     #[module(skip)]
@@ -56,6 +61,8 @@ impl ResVae {
             decoder: stack(&init.child("decoder"), &channels, plan.blocks),
             rgb_out: Conv::same(&init.child("rgb_out"), last, plan.colours, 3, 0.3 * he(9 * last)),
             log_sigma: init.filled([1], -1.0),
+            class_in: ClassTerm::new(&init.child("class_in"), plan.classes, 2 * plan.latent),
+            class_out: ClassTerm::new(&init.child("class_out"), plan.classes, flat),
             likelihood,
             per_size: plan.blocks,
             base: plan.base,
@@ -65,14 +72,14 @@ impl ResVae {
     }
 
     /// `[b, c, r, r] → [b, 2z]`
-    pub fn encode(&self, x: Tensor<4>) -> Tensor<2> {
+    pub fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<2> {
         let x = down(&self.encoder, self.per_size, self.rgb_in.forward(resample::padded(x, self.built)));
-        self.head.forward(per_picture(act::leaky(x)))
+        ClassTerm::add(&self.class_in, self.head.forward(per_picture(act::leaky(x))), class)
     }
 
     /// `[b, z] → [b, c, r, r]`
-    pub fn decode(&self, z: Tensor<2>) -> Tensor<4> {
-        let x = self.fc.forward(z);
+    pub fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        let x = ClassTerm::add(&self.class_out, self.fc.forward(z), class);
         let [b, n] = x.dims();
         let x = up(&self.decoder, self.per_size, x.reshape([b, n / (self.base * self.base), self.base, self.base]));
         resample::cropped(self.rgb_out.after_leaky(x), self.resolution)

@@ -1,10 +1,12 @@
 //! What all variational auto-encoders share: Gaussian latents, a likelihood of pixels, pictures in and out.
 
-use burn::module::Module;
+use std::ops::Range;
+
+use burn::module::{Module, Param};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
-use super::{ConvVae, Plan, ResVae, unknown};
+use super::{ConvVae, LadderVae, MlpVae, Plan, ResVae, unknown};
 use crate::base::{Family, Result};
 use crate::nn::act;
 use crate::nn::init::Init;
@@ -23,6 +25,78 @@ pub enum Vae {
     Conv(ConvVae),
     /// Residual blocks.
     Res(ResVae),
+    /// Fully connected.
+    Mlp(MlpVae),
+    /// Several levels of latents.
+    Ladder(LadderVae),
+}
+
+/// Which latent of a picture is taken.
+#[derive(Clone, Debug)]
+pub enum Draw {
+    /// The posterior's mean.
+    Mean,
+    /// Drawn from the posterior by this noise, `[k·b, z]`: the first of all pictures, the second of all, and so on.
+    Noise(Tensor<2>),
+    /// This one, `[k·b, z]`, for what the posterior says of it.
+    Given(Tensor<2>),
+}
+
+/// What the encoder says of pictures, and the latents taken. Each `[k·b, z]`; `k` is 1 unless [`Draw`] says otherwise.
+#[derive(Clone, Debug)]
+pub struct Posterior {
+    /// Mean of each latent dimension; of a level's, given the latent of the coarser ones.
+    pub mean: Tensor<2>,
+    /// Log variance, −14…8.
+    pub log_variance: Tensor<2>,
+    /// The latents.
+    pub z: Tensor<2>,
+}
+
+impl Draw {
+    /// Rows of what is taken of `b` pictures.
+    pub(super) fn rows(&self, b: usize) -> usize {
+        match self {
+            Self::Mean => b,
+            Self::Noise(t) | Self::Given(t) => t.dims()[0],
+        }
+    }
+
+    /// A part of the latents, where the posterior says this of the part.
+    pub(super) fn of(&self, mean: &Tensor<2>, log_variance: &Tensor<2>, part: Range<usize>) -> Tensor<2> {
+        let columns = |t: &Tensor<2>| {
+            let [rows, _] = t.dims();
+            t.clone().slice([0..rows, part.clone()])
+        };
+        match self {
+            Self::Mean => mean.clone(),
+            Self::Noise(noise) => mean.clone() + (log_variance.clone() * 0.5).exp() * columns(noise),
+            Self::Given(z) => columns(z),
+        }
+    }
+}
+
+/// What each class adds to a layer, `[classes, out]`; zero at first. A blend of classes adds the same blend of rows, and
+/// no class adds nothing.
+#[derive(Module, Debug)]
+pub struct ClassTerm {
+    /// `[classes, out]`.
+    pub weight: Param<Tensor<2>>,
+}
+
+impl ClassTerm {
+    /// For a model that knows classes.
+    pub(super) fn new(init: &Init<'_>, classes: usize, outputs: usize) -> Option<Self> {
+        (classes > 0).then(|| Self { weight: init.filled([classes, outputs], 0.0) })
+    }
+
+    /// `x + class·W`, if there is a class and the model knows classes. `([b, out], [b, classes]) → [b, out]`
+    pub(super) fn add(term: &Option<Self>, x: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<2> {
+        match (term, class) {
+            (Some(term), Some(class)) => x + class.clone().matmul(term.weight.val()),
+            _ => x,
+        }
+    }
 }
 
 impl Vae {
@@ -43,33 +117,61 @@ impl Vae {
     }
 
     fn build(recipe: &Recipe, init: &Init<'_>) -> Result<Self> {
-        let plan = Plan::of(recipe);
+        let (plan, likelihood) = (Plan::of(recipe), recipe.objective.likelihood);
         match recipe.model.id.as_str() {
-            "res-vae" => Ok(Self::Res(ResVae::new(&plan, recipe.objective.likelihood, init))),
-            "conv-vae" => Ok(Self::Conv(ConvVae::new(&plan, recipe.objective.likelihood, init))),
+            "res-vae" => Ok(Self::Res(ResVae::new(&plan, likelihood, init))),
+            "conv-vae" => Ok(Self::Conv(ConvVae::new(&plan, likelihood, init))),
+            "mlp-vae" => Ok(Self::Mlp(MlpVae::new(&plan, likelihood, init))),
+            "ladder-vae" => Ok(Self::Ladder(LadderVae::new(&plan, likelihood, init))),
             _ => Err(unknown(recipe, Family::Vae)),
         }
     }
 
-    /// What the encoder says of pictures in [-1, 1]: mean and log variance of their latents.
-    /// `[b, c, r, r] → ([b, z], [b, z])`; the log variance is clamped to −14…8.
-    pub fn encode(&self, x: Tensor<4>) -> (Tensor<2>, Tensor<2>) {
+    /// What the encoder says of pictures in [-1, 1], and latents taken of them.
+    /// `[b, c, r, r] → [k·b, z]`; `class` is `[b, classes]`, the share of each class.
+    pub fn infer(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> Posterior {
+        let rows = draw.rows(x.dims()[0]);
         let both = match self {
-            Self::Conv(net) => net.encode(x),
-            Self::Res(net) => net.encode(x),
+            Self::Conv(net) => net.encode(x, class),
+            Self::Res(net) => net.encode(x, class),
+            Self::Mlp(net) => net.encode(x, class),
+            Self::Ladder(net) => {
+                let class = class.map(|c| tiled(c.clone(), rows));
+                return net.infer(x, draw, class.as_ref());
+            }
         };
-        let [b, n] = both.dims();
-        let mean = both.clone().slice([0..b, 0..n / 2]);
-        let log_variance = both.slice([0..b, n / 2..n]);
-        (mean, log_variance.clamp(LOG_VARIANCE.0, LOG_VARIANCE.1))
+        let (mean, log_variance) = bounded(tiled(both, rows));
+        let z = draw.of(&mean, &log_variance, 0..self.latent());
+        Posterior { mean, log_variance, z }
+    }
+
+    /// [`Self::infer`] and [`Self::decode`] at once. `[b, c, r, r] → ([k·b, z], [k·b, c, r, r])`
+    pub fn forward(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> (Posterior, Tensor<4>) {
+        let rows = draw.rows(x.dims()[0]);
+        let class_of_rows = class.map(|c| tiled(c.clone(), rows));
+        if let Self::Ladder(net) = self {
+            return net.forward(x, draw, class_of_rows.as_ref());
+        }
+        let posterior = self.infer(x, draw, class);
+        let decoded = self.decode(posterior.z.clone(), class_of_rows.as_ref());
+        (posterior, decoded)
+    }
+
+    /// Mean and log variance of the posterior of pictures in [-1, 1]; of a level's, at the mean of the coarser ones.
+    /// `[b, c, r, r] → ([b, z], [b, z])`
+    pub fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<2>) {
+        let posterior = self.infer(x, &Draw::Mean, class);
+        (posterior.mean, posterior.log_variance)
     }
 
     /// What the decoder says of latents, over pictures in [0, 1]: for Bernoulli the logits of each channel of each
-    /// pixel, for Gaussian their means. `[b, z] → [b, c, r, r]`
-    pub fn decode(&self, z: Tensor<2>) -> Tensor<4> {
+    /// pixel, for Gaussian their means. `[b, z] → [b, c, r, r]`; `class` is `[b, classes]`.
+    pub fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
         match self {
-            Self::Conv(net) => net.decode(z),
-            Self::Res(net) => net.decode(z),
+            Self::Conv(net) => net.decode(z, class),
+            Self::Res(net) => net.decode(z, class),
+            Self::Mlp(net) => net.decode(z, class),
+            Self::Ladder(net) => net.decode(z, class),
         }
     }
 
@@ -78,6 +180,8 @@ impl Vae {
         let raw = match self {
             Self::Conv(net) => net.log_sigma.val(),
             Self::Res(net) => net.log_sigma.val(),
+            Self::Mlp(net) => net.log_sigma.val(),
+            Self::Ladder(net) => net.log_sigma.val(),
         };
         act::softplus(raw - LEAST_LOG_SIGMA) + LEAST_LOG_SIGMA
     }
@@ -87,6 +191,8 @@ impl Vae {
         match self {
             Self::Conv(net) => net.likelihood(),
             Self::Res(net) => net.likelihood(),
+            Self::Mlp(net) => net.likelihood(),
+            Self::Ladder(net) => net.likelihood(),
         }
     }
 
@@ -101,9 +207,45 @@ impl Vae {
 
     /// Numbers in a latent.
     pub fn latent(&self) -> usize {
+        self.layout().iter().sum()
+    }
+
+    /// Numbers in the latent of each level, the coarsest first; one level unless it is a ladder.
+    pub fn layout(&self) -> Vec<usize> {
         match self {
-            Self::Conv(net) => net.latent(),
-            Self::Res(net) => net.latent(),
+            Self::Conv(net) => vec![net.latent()],
+            Self::Res(net) => vec![net.latent()],
+            Self::Mlp(net) => vec![net.latent()],
+            Self::Ladder(net) => net.layout(),
         }
     }
+}
+
+/// The recipe of a GAN whose critic is trained along with this VAE; nothing if none is.
+pub fn critic_of_vae(recipe: &Recipe) -> Option<Recipe> {
+    let mut gan = recipe.clone();
+    gan.model.id = "res-gan".into();
+    (gan.model.expansion, gan.model.blocks) = (0, 1);
+    // A fully connected VAE has hundreds of units where a convolution has channels.
+    gan.model.width = gan.model.width.min(128);
+    gan.model.narrow = gan.model.narrow.min(32);
+    recipe.objective.vae.has_critic().then_some(gan)
+}
+
+/// Mean and log variance of `[b, 2z]`, the latter within its bounds.
+pub(super) fn bounded(both: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    let (mean, log_variance) = halves(both);
+    (mean, log_variance.clamp(LOG_VARIANCE.0, LOG_VARIANCE.1))
+}
+
+/// `[b, 2n] → ([b, n], [b, n])`
+pub(super) fn halves(both: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
+    let [b, n] = both.dims();
+    (both.clone().slice([0..b, 0..n / 2]), both.slice([0..b, n / 2..n]))
+}
+
+/// All rows once, then once more, up to `rows`. `[b, …] → [rows, …]`
+pub(super) fn tiled<const D: usize>(x: Tensor<D>, rows: usize) -> Tensor<D> {
+    let b = x.dims()[0];
+    if rows == b { x } else { x.repeat_dim(0, rows / b) }
 }

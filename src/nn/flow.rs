@@ -30,6 +30,8 @@ pub struct Flow<const D: usize> {
 pub struct Tape {
     kept: Vec<Kept>,
     recording: bool,
+    /// Whether what is kept keeps its graph.
+    tracked: bool,
     next: usize,
 }
 
@@ -74,9 +76,19 @@ impl Tape {
         Self { recording: true, ..Self::default() }
     }
 
+    /// Keeps what activations read together with its graph: the features of pictures, layer by layer.
+    pub fn tracking() -> Self {
+        Self { tracked: true, ..Self::recording() }
+    }
+
+    /// What activations over pictures read, in order.
+    pub fn maps(self) -> Vec<Tensor<4>> {
+        self.kept.into_iter().filter_map(|kept| if let Kept::Four(t) = kept { Some(t) } else { None }).collect()
+    }
+
     /// The same tape from its beginning, to be read.
     pub fn replay(&self) -> Self {
-        Self { kept: self.kept.clone(), recording: false, next: 0 }
+        Self { kept: self.kept.clone(), ..Self::default() }
     }
 
     /// What an activation reads, without a graph: written down as a value passes, read back where only a tangent does.
@@ -87,7 +99,7 @@ impl Tape {
         if let Some(value) = &x.value {
             let at = value.clone().without_autodiff();
             if self.recording {
-                self.kept.push(at.clone().keep());
+                self.kept.push(if self.tracked { value.clone().keep() } else { at.clone().keep() });
             }
             return Some(at);
         }

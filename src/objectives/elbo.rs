@@ -55,6 +55,11 @@ pub fn free_bits(kl: Tensor<1>, nats: f64) -> Tensor<1> {
     if nats > 0.0 { kl.clamp_min(nats) } else { kl }
 }
 
+/// Distance of a KL divergence from its capacity, in nats (Burgess 2018). `[1] → [1]`
+pub fn off_capacity(kl: Tensor<1>, nats: f64) -> Tensor<1> {
+    (kl - nats).abs()
+}
+
 /// A latent drawn from what the encoder says: `mean + noise · √variance`. All `[b, z]`.
 pub fn reparameterise(mean: Tensor<2>, log_variance: Tensor<2>, noise: Tensor<2>) -> Tensor<2> {
     mean + (log_variance * 0.5).exp() * noise
@@ -125,6 +130,17 @@ mod tests {
         assert!((loss.clone().into_scalar::<f32>() - 3.5).abs() < 1e-6);
         let grad = kl.grad_remove(&mut loss.backward()).unwrap().into_data().try_into_vec::<f32>().unwrap();
         assert_eq!(grad, [0.0, 1.0]);
+    }
+
+    #[test]
+    fn a_capacity_pulls_from_both_sides() {
+        let device = Device::flex().autodiff();
+        for (kl, off, slope) in [(7.0f32, 3.0f32, -1.0f32), (12.0, 2.0, 1.0)] {
+            let kl = Tensor::<1>::from_floats([kl], &device).require_grad();
+            let loss = off_capacity(kl.clone(), 10.0);
+            assert!((loss.clone().into_scalar::<f32>() - off).abs() < 1e-6);
+            assert_eq!(kl.grad_remove(&mut loss.backward()).unwrap().into_scalar::<f32>(), slope);
+        }
     }
 
     #[test]

@@ -34,7 +34,7 @@ pub fn idle(recipe: &Recipe, key: &str) -> Option<String> {
         "objective.augment" => {
             (objective.augment_control == AugmentControl::Adaptive).then(|| "Augmentation is adaptive".into())
         }
-        _ => None,
+        _ => super::vae::idle(recipe, key),
     }
 }
 
@@ -48,10 +48,10 @@ pub fn refuses(recipe: &Recipe, key: &str, value: &serde_json::Value) -> Option<
 }
 
 /// Settings that cannot be together.
-struct Clash {
-    keys: &'static [&'static str],
-    why: String,
-    remedy: &'static str,
+pub(super) struct Clash {
+    pub keys: &'static [&'static str],
+    pub why: String,
+    pub remedy: &'static str,
 }
 
 fn batch_norm(id: &str) -> Option<String> {
@@ -77,15 +77,15 @@ fn clash(recipe: &Recipe) -> Option<Clash> {
             remedy: "Choose 32 pixels or fewer, or a convolutional model",
         });
     }
-    None
+    recipe.family().is_ok_and(|f| f == Family::Vae).then(|| super::vae::clash(recipe)).flatten()
 }
 
-/// Refuses settings of a recipe of this family that cannot be together.
+/// Refuses settings of a recipe that cannot be together.
 ///
 /// # Errors
 /// The first such pair.
-pub(super) fn check(recipe: &Recipe, family: Family) -> Result<()> {
-    match clash(recipe).filter(|_| family == Family::Gan) {
+pub(super) fn check(recipe: &Recipe) -> Result<()> {
+    match clash(recipe) {
         Some(clash) => Err(Problem::usage(clash.why).of(clash.keys.join(", ")).try_this(clash.remedy)),
         None => Ok(()),
     }

@@ -116,7 +116,8 @@ pub const FIELDS: &[Field] = &[
         "Trains on this many pictures only, always the same ones; 0 takes all").unit("pictures"),
     field("data.exclude", "Left out", Group::Data, Input::List, "Names of pictures that are not used"),
     field("model.id", "Model", Group::Model, Input::Choice {
-        options: &["res-gan", "dcgan", "style-gan", "sn-resgan", "fast-gan", "mlp-gan", "conv-vae", "res-vae"] },
+        options: &["res-gan", "dcgan", "style-gan", "sn-resgan", "fast-gan", "mlp-gan", "conv-vae", "res-vae",
+            "mlp-vae", "ladder-vae"] },
         "Which networks are trained").common(),
     field("model.latent", "Latent dimensions", Group::Model, int(1, 1024),
         "Numbers that describe a picture; more hold more detail, fewer are easier to explore"),
@@ -124,8 +125,11 @@ pub const FIELDS: &[Field] = &[
         "Channels of the widest layers; twice as many can learn more and take about three times as long").unit("channels"),
     field("model.narrow", "Narrowest", Group::Model, int(4, 512),
         "Channels at the full picture size; more sharpen fine detail and cost the most time").unit("channels"),
-    field("model.blocks", "Blocks", Group::Model, int(1, 4),
-        "Residual blocks at each picture size; more are slower and can learn more"),
+    field("model.blocks", "Blocks", Group::Model, int(1, 8),
+        "Residual blocks at each picture size, or hidden layers of an MLP; more are slower and can learn more"),
+    field("model.levels", "Levels", Group::Model, int(2, 4),
+        "Levels of latents of ladder-vae, from coarse to fine; more tell coarse and fine apart better and are slower")
+        .of(Family::Vae),
     field("model.conditional", "Learn the labels", Group::Model, Input::Bool,
         "Lets you ask for a class of pictures; needs data with labels"),
     field("model.expansion", "Block expansion", Group::Model, int(0, 4),
@@ -199,6 +203,49 @@ pub const FIELDS: &[Field] = &[
         .of(Family::Vae).common().live(),
     field("objective.free_bits", "Free bits", Group::Objective, Input::Float { min: 0.0, max: 10.0, log: false },
         "What each latent dimension may keep at no cost; higher keeps more dimensions in use").unit("nats").of(Family::Vae),
+    field("objective.vae.bound", "Bound", Group::Objective, Input::Choice { options: &["elbo", "iwae", "dreg"] },
+        "What is made large: the usual bound, or a tighter one of several samples (dreg trains its encoder better)")
+        .of(Family::Vae),
+    field("objective.vae.samples", "Samples a picture", Group::Objective, int(1, 64),
+        "Latents drawn of each picture for the bounds iwae and dreg; more are tighter and as much slower")
+        .of(Family::Vae),
+    field("objective.vae.charge", "KL charge", Group::Objective,
+        Input::Choice { options: &["beta", "capacity", "total-correlation"] },
+        "beta charges all of it β times, capacity its distance from a growing goal, total-correlation only what \
+         dimensions tell of each other").of(Family::Vae),
+    field("objective.vae.capacity", "Capacity C", Group::Objective, Input::Schedule { min: 0.0, max: 1000.0, log: false },
+        "What the code may tell of a picture with the charge capacity; higher keeps more detail").unit("nats")
+        .of(Family::Vae).live(),
+    field("objective.vae.capacity_weight", "Capacity weight γ", Group::Objective,
+        Input::Float { min: 0.0, max: 10_000.0, log: true },
+        "How firmly the code is kept at its capacity; higher is firmer and blurrier on the way").of(Family::Vae).live(),
+    field("objective.vae.estimator", "Estimator", Group::Objective,
+        Input::Choice { options: &["weighted", "stratified"] },
+        "How the density of all codes is estimated from a batch; stratified is less biased, weighted is steadier")
+        .of(Family::Vae),
+    field("objective.vae.binarise", "Black or white at random", Group::Objective, Input::Bool,
+        "Draws each grey pixel black or white anew whenever it is seen, for bounds that compare with the literature")
+        .of(Family::Vae),
+    field("objective.vae.pseudo_inputs", "Pseudo-inputs", Group::Objective, int(0, 1000),
+        "Learns a prior from so many made-up pictures (VampPrior); more fit the codes better, 0 keeps the standard normal")
+        .of(Family::Vae),
+    field("objective.vae.pixels", "Pixel weight", Group::Objective, Input::Float { min: 0.0, max: 1000.0, log: true },
+        "How much each pixel of a reconstruction counts; lower it where a critic's features say what counts")
+        .of(Family::Vae).live(),
+    field("objective.vae.features", "Feature weight", Group::Objective,
+        Input::Float { min: 0.0, max: 1000.0, log: true },
+        "Trains a critic along and makes reconstructions alike in its eyes (VAE-GAN); higher is sharper, 0 for none")
+        .of(Family::Vae),
+    field("objective.vae.adversarial", "Critic weight", Group::Objective,
+        Input::Float { min: 0.0, max: 100_000.0, log: true },
+        "Trains a critic along and makes pictures that it takes for real (VAE-GAN); higher is sharper and less faithful")
+        .unit("nats").of(Family::Vae),
+    field("objective.vae.equilibrium", "Equilibrium", Group::Objective,
+        Input::Float { min: 0.0, max: 10.0, log: false },
+        "Loss of the critic at which it and the decoder are equally strong; higher keeps the critic weaker")
+        .of(Family::Vae).live(),
+    field("objective.vae.margin", "Margin", Group::Objective, Input::Float { min: 0.0, max: 10.0, log: false },
+        "How far from the equilibrium both still learn; 0 lets both learn always").of(Family::Vae).live(),
     field("optim.batch", "Batch", Group::Optimiser, int(2, 4096),
         "Pictures a step; more are steadier and need more memory").unit("pictures"),
     field("optim.lr", "Learning rate", Group::Optimiser, Input::Schedule { min: 1e-7, max: 0.1, log: true },

@@ -10,11 +10,13 @@ pub mod picture;
 pub mod preset;
 pub mod schedule;
 pub mod space;
+pub mod vae;
 
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Channels, Family, Problem, Result, Shape};
 pub use schedule::{Curve, Schedule};
+pub use vae::VaeRecipe;
 
 /// Version of the recipe format; older ones are migrated by [`Recipe::from_json`].
 pub const FORMAT: u32 = 1;
@@ -92,7 +94,7 @@ pub struct ModelRecipe {
     pub width: u32,
     /// Channels of the narrowest layers (at the full picture size).
     pub narrow: u32,
-    /// Residual blocks at each size (residual networks only).
+    /// Residual blocks at each size (residual networks), or hidden layers (fully connected ones).
     pub blocks: u32,
     /// Whether the model learns the labels of its data, so that a class can be asked for.
     pub conditional: bool,
@@ -108,6 +110,8 @@ pub struct ModelRecipe {
     pub noise: bool,
     /// Pictures whose spread a critic sees together (minibatch statistic); 0 for none.
     pub minibatch: u32,
+    /// `ladder-vae`: levels of latents.
+    pub levels: u32,
 }
 
 /// Loss of a GAN: which game the two networks play.
@@ -197,6 +201,8 @@ pub struct ObjectiveRecipe {
     pub beta: Schedule,
     /// VAE: nats each latent dimension may keep for free.
     pub free_bits: f64,
+    /// VAE: everything else.
+    pub vae: VaeRecipe,
 }
 
 /// Optimiser and averages.
@@ -308,6 +314,7 @@ impl Default for ModelRecipe {
             mapping: 2,
             noise: true,
             minibatch: 4,
+            levels: 3,
         }
     }
 }
@@ -338,6 +345,7 @@ impl Default for ObjectiveRecipe {
             likelihood: Likelihood::Bernoulli,
             beta: Schedule::constant(1.0),
             free_bits: 0.0,
+            vae: VaeRecipe::default(),
         }
     }
 }
@@ -414,14 +422,14 @@ impl Recipe {
     /// # Errors
     /// The first setting that is out of bounds, with what it may be.
     pub fn validate(&self) -> Result<()> {
-        let family = self.family()?;
+        self.family()?;
         form::check(self)?;
         if !Shape::is_allowed(self.data.resolution) {
             return Err(Problem::usage("This resolution cannot be trained")
                 .of(format!("data.resolution = {}", self.data.resolution))
                 .try_this("Choose 16 to 256 in steps of 4"));
         }
-        fits::check(self, family)
+        fits::check(self)
     }
 }
 

@@ -167,6 +167,9 @@ pub struct PictureRecipe {
     /// Backend the picture was made on, such as `flex`.
     #[serde(default)]
     pub device: String,
+    /// Hash of the fitted prior that latents went through; none for the standard normal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prior: Option<String>,
 }
 
 /// The cells of an exported grid.

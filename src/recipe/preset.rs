@@ -15,6 +15,8 @@ pub const MODEL_IDS: &[(&str, Family, &str)] = &[
     ("mlp-gan", Family::Gan, "MLP GAN"),
     ("conv-vae", Family::Vae, "Convolutional VAE"),
     ("res-vae", Family::Vae, "Residual VAE"),
+    ("mlp-vae", Family::Vae, "MLP VAE"),
+    ("ladder-vae", Family::Vae, "Ladder VAE"),
 ];
 
 /// Ids of all models.
@@ -135,6 +137,24 @@ pub const PRESETS: &[Preset] = &[
         quality: "Sharper reconstructions, several times slower",
         kimg: 600.0,
         size: Size::Quality,
+    },
+    Preset {
+        id: "vae-ladder",
+        title: "Ladder VAE",
+        model: "ladder-vae",
+        what_for: "Better samples than a plain VAE, and coarse and fine to mix",
+        quality: "Clear reconstructions, samples that hold together",
+        kimg: 400.0,
+        size: Size::Normal,
+    },
+    Preset {
+        id: "vae-mlp",
+        title: "MLP VAE",
+        model: "mlp-vae",
+        what_for: "Bounds of the likelihood that compare with papers; small grey pictures",
+        quality: "Soft pictures; learns fastest of all",
+        kimg: 600.0,
+        size: Size::Normal,
     },
     Preset {
         id: "dcgan",
@@ -289,6 +309,16 @@ impl Preset {
                 r.optim.beta2 = Schedule::constant(0.999);
                 r.optim.ema_kimg = Schedule::constant(2.0);
                 r.optim.clip_norm = 200.0;
+                if self.model == "mlp-vae" {
+                    (r.model.width, r.model.blocks, r.model.latent) = (500, 2, 50);
+                    r.optim.batch = 100;
+                    r.data.resolution = r.data.resolution.min(64);
+                }
+                if self.model == "ladder-vae" {
+                    r.model.latent = 48;
+                    // Without it finer levels are given up before they are found.
+                    r.objective.free_bits = 0.02;
+                }
             }
         }
         r.run.checkpoint_kimg = (r.run.kimg / 12.0).clamp(2.0, 50.0);
@@ -310,6 +340,8 @@ impl Preset {
             "sn-resgan" => 0.5 * scale * (w / 128.0).powi(2),
             "fast-gan" => 0.45 * scale * (w / 128.0).powi(2),
             "mlp-gan" => 3e-6 * w * w,
+            "mlp-vae" => 0.011 * scale,
+            "ladder-vae" => 0.3 * scale * blocks * (w / 128.0) * (n / 32.0),
             "conv-vae" => 0.035 * scale * (w / 128.0) * (0.5 + n / 64.0),
             _ => 0.25 * scale * blocks * (w / 128.0) * (n / 32.0),
         }

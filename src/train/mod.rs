@@ -17,3 +17,5 @@ pub mod speed;
 pub mod tensors;
 pub mod trainer;
 pub mod vae;
+mod vae_critic;
+mod vae_loss;

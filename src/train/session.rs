@@ -139,6 +139,8 @@ struct Course {
     trainer: Trainer,
     saved: SavedState,
     target: u64,
+    /// Pictures trained on.
+    pictures: u64,
 }
 
 fn work(
@@ -180,8 +182,10 @@ fn work(
             machine: Machine::here(device_id),
         },
         target: 0,
+        pictures: prepared.train().len() as u64,
     };
     course.trainer.set_heldout(&heldout.bytes, heldout.count)?;
+    course.trainer.set_pictures(course.pictures);
     let resumed = newest.is_some();
     match newest {
         Some(loaded) => {
@@ -415,6 +419,7 @@ fn model_info(folder: &RunFolder, recipe: &Recipe) -> ModelInfo {
         recipe: recipe.clone(),
         parent: recipe.parent.as_ref().map(|p| p.model.clone()),
         kl: Vec::new(),
+        prior: None,
     }
 }
 
@@ -556,6 +561,7 @@ fn go_back(session: &mut Session<'_>, course: &mut Course, heldout: &Heldout, ba
             };
             course.trainer = Trainer::new(&course.recipe, &device)?;
             course.trainer.set_heldout(&heldout.bytes, heldout.count)?;
+            course.trainer.set_pictures(course.pictures);
             (course.saved.step, course.saved.images, course.saved.seconds) = (0, 0, 0.0);
         }
     }

@@ -46,6 +46,17 @@ pub fn matrix(values: Vec<f32>, rows: usize, columns: usize, device: &Device) ->
     Tensor::from_data(TensorData::new(values, [rows, columns]), device)
 }
 
+/// Labels as shares of `count` classes, zeros where there is none; nothing for models without classes. `[n, count]`
+pub fn classes(labels: &[Option<u32>], count: usize, device: &Device) -> Option<Tensor<2>> {
+    let mut shares = vec![0.0; labels.len() * count];
+    for (row, label) in shares.chunks_exact_mut(count.max(1)).zip(labels) {
+        if let Some(share) = label.and_then(|l| row.get_mut(l as usize)) {
+            *share = 1.0;
+        }
+    }
+    (count > 0).then(|| matrix(shares, labels.len(), count, device))
+}
+
 /// Root of the sum of squares of all weights.
 pub fn weight_norm<M: Module>(module: &M) -> f64 {
     struct Norm(Option<Tensor<1>>);

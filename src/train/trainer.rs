@@ -66,8 +66,15 @@ impl Trainer {
             }
             Self::Vae(t) => {
                 let x = tensors::pictures(bytes, n, t.recipe.shape(), &t.device);
-                t.step(x, step, images, lr_factor);
+                t.step(x, labels, step, images, lr_factor);
             }
+        }
+    }
+
+    /// How many pictures the data has.
+    pub fn set_pictures(&mut self, pictures: u64) {
+        if let Self::Vae(t) = self {
+            t.set_pictures(pictures);
         }
     }
 
@@ -135,7 +142,13 @@ impl Trainer {
     pub fn snapshot(&self) -> Weights {
         match self {
             Self::Gan(t) => Weights::of(&t.average),
-            Self::Vae(t) => Weights::of(&t.average),
+            Self::Vae(t) => {
+                let mut weights = Weights::of(&t.average);
+                if let Some(prior) = t.prior() {
+                    prior.put(&mut weights);
+                }
+                weights
+            }
         }
     }
 
@@ -170,7 +183,18 @@ impl Trainer {
                 weights.put("vae.", &t.vae);
                 weights.put("average.", &t.average);
                 adam(&mut weights, "adam", &t.adam);
-                vec![("posterior".into(), t.noise.state())]
+                if let Some(pseudo) = &t.pseudo {
+                    weights.put("pseudo.", &pseudo.inputs);
+                    weights.put("pseudo_average.", &pseudo.average);
+                    adam(&mut weights, "adam_pseudo", &pseudo.adam);
+                }
+                if let Some(opponent) = &t.opponent {
+                    weights.put("critic.", &opponent.critic);
+                    adam(&mut weights, "adam_d", &opponent.adam);
+                }
+                let streams =
+                    [("posterior", &t.noise), ("pixels", &t.pixels), ("labels", &t.labels), ("samples", &t.samples)];
+                streams.into_iter().map(|(name, stream)| (name.to_string(), stream.state())).collect()
             }
         };
         (weights, TrainerState { streams, decays, numbers })
@@ -226,6 +250,22 @@ impl Trainer {
                 t.average = weights.under("average.").load(t.average.clone())?;
                 t.adam = adam("adam", parameter_sizes(&t.vae), &t.device)?;
                 t.noise = stream("posterior")?;
+                // Older checkpoints drew none of these.
+                for (name, place) in [("pixels", &mut t.pixels), ("labels", &mut t.labels), ("samples", &mut t.samples)]
+                {
+                    if let Ok(kept) = stream(name) {
+                        *place = kept;
+                    }
+                }
+                if let Some(pseudo) = &mut t.pseudo {
+                    pseudo.inputs = weights.under("pseudo.").load(pseudo.inputs.clone())?;
+                    pseudo.average = weights.under("pseudo_average.").load(pseudo.average.clone())?;
+                    pseudo.adam = adam("adam_pseudo", parameter_sizes(&pseudo.inputs), &t.device)?;
+                }
+                if let Some(opponent) = &mut t.opponent {
+                    opponent.critic = weights.under("critic.").load(opponent.critic.clone())?;
+                    opponent.adam = adam("adam_d", parameter_sizes(&opponent.critic), &t.device)?;
+                }
             }
         }
         Ok(())
@@ -264,7 +304,12 @@ impl Trainer {
         let fresh = |seed: u64, name: &str| Stream::new(seed, &format!("{name}/{attempt}"));
         match self {
             Self::Gan(t) => t.streams = Streams::new(t.recipe.seed, &format!("/{attempt}")),
-            Self::Vae(t) => t.noise = fresh(t.recipe.seed, "posterior"),
+            Self::Vae(t) => {
+                t.noise = fresh(t.recipe.seed, "posterior");
+                t.pixels = fresh(t.recipe.seed, "pixels");
+                t.labels = fresh(t.recipe.seed, "labels");
+                t.samples = fresh(t.recipe.seed, "samples");
+            }
         }
     }
 }

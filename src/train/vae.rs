@@ -1,36 +1,59 @@
 //! Training a VAE (Kingma & Welling 2014): reconstruction plus β times the KL divergence (Higgins 2017), with free bits
-//! (Kingma 2016) and, for Gaussian pixels, one learned variance (Rybkin 2021).
+//! (Kingma 2016) and, for Gaussian pixels, one learned variance (Rybkin 2021). Other bounds and charges of the recipe are
+//! in `vae_loss`; a learned prior (Tomczak & Welling 2018) is trained along.
 
+use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
 use super::meter::Meter;
-use super::optim::{Adam, AdamSettings};
+use super::optim::{Adam, AdamSettings, Sum};
 use super::tensors;
+use super::vae_critic::Opponent;
+use super::vae_loss::{Onlooker, Scene, log_prior};
 use crate::base::rng::Stream;
 use crate::base::{Picture, Result};
+use crate::latent::prior::{Component, Mixture, Prior, Spread};
 use crate::latent::space::Code;
-use crate::models::Vae;
+use crate::models::{Draw, PseudoInputs, Vae};
 use crate::nn::ema;
-use crate::objectives::elbo;
+use crate::objectives::{elbo, importance};
 use crate::recipe::Recipe;
+use crate::recipe::vae::Bound;
 
 /// A latent dimension is in use when its KL divergence is above this many nats.
 pub const ACTIVE_NATS: f32 = 0.02;
 
-/// The network, its optimiser, its average and the random stream.
+/// The network, its optimiser, its average and the random streams.
 pub struct VaeTrainer {
     pub(super) recipe: Recipe,
     pub(super) device: Device,
     pub(super) vae: Vae,
     pub(super) average: Vae,
     pub(super) adam: Adam,
+    pub(super) pseudo: Option<Pseudo>,
+    pub(super) opponent: Option<Opponent>,
+    /// Latents drawn from posteriors.
     pub(super) noise: Stream,
+    /// Pixels drawn black or white.
+    pub(super) pixels: Stream,
+    /// Which labels are hidden.
+    pub(super) labels: Stream,
+    /// Latents of samples that a critic is shown.
+    pub(super) samples: Stream,
+    pictures: u64,
     kl_sum: Option<Tensor<1>>,
     kl_steps: u32,
     /// KL divergence of each dimension, in nats, as last read.
     pub kl: Vec<f32>,
     meter: Meter,
+}
+
+/// Pseudo-inputs of a learned prior, with their own optimiser and average.
+pub(super) struct Pseudo {
+    pub inputs: PseudoInputs,
+    pub average: PseudoInputs,
+    pub adam: Adam,
 }
 
 impl VaeTrainer {
@@ -41,13 +64,20 @@ impl VaeTrainer {
     pub fn new(recipe: &Recipe, device: &Device) -> Result<Self> {
         let device = device.clone().autodiff();
         let vae = Vae::init(recipe, &device)?;
+        let pseudo = PseudoInputs::new(recipe, &device);
         Ok(Self {
             average: ema::shadow(&vae),
             recipe: recipe.clone(),
             vae,
-            device,
             adam: Adam::new(),
+            pseudo: pseudo.map(|inputs| Pseudo { average: ema::shadow(&inputs), inputs, adam: Adam::new() }),
             noise: Stream::new(recipe.seed, "posterior"),
+            pixels: Stream::new(recipe.seed, "pixels"),
+            labels: Stream::new(recipe.seed, "labels"),
+            samples: Stream::new(recipe.seed, "samples"),
+            opponent: Opponent::new(recipe, &device)?,
+            device,
+            pictures: 0,
             kl_sum: None,
             kl_steps: 0,
             kl: Vec::new(),
@@ -55,53 +85,157 @@ impl VaeTrainer {
         })
     }
 
-    /// One step on `n` pictures `[n, c, h, w]` in −1…1.
-    pub fn step(&mut self, x: Tensor<4>, _step: u64, images: u64, lr_factor: f64) {
-        let objective = &self.recipe.objective;
-        let n = x.dims()[0];
-        let (mean, log_variance) = self.vae.encode(x.clone());
-        let dim = mean.dims()[1];
-        let noise = tensors::matrix(self.noise.normals(n * dim), n, dim, &self.device);
-        let z = elbo::reparameterise(mean.clone(), log_variance.clone(), noise);
-        let decoded = self.vae.decode(z);
-        let log_sigma = self.vae.log_sigma();
-        let target = (x + 1.0) * 0.5;
-        let reconstruction = elbo::reconstruction(objective.likelihood, decoded, target, log_sigma.clone());
-        let kl = elbo::kl_per_dim(mean, log_variance).mean_dim(0).squeeze_dim::<1>(0);
-        let paid = elbo::free_bits(kl.clone(), objective.free_bits).sum();
-        let loss = reconstruction.clone() + paid.mul_scalar(objective.beta.at(images));
+    /// How many pictures the data has, which densities of all codes are estimated by.
+    pub fn set_pictures(&mut self, pictures: u64) {
+        self.pictures = pictures;
+    }
 
-        let kl = kl.inner();
-        let value = loss.clone().inner();
-        let reconstruction = reconstruction.inner();
-        let settings = AdamSettings {
-            lr: self.recipe.optim.lr.at(images) * lr_factor,
-            beta1: self.recipe.optim.beta1,
-            beta2: self.recipe.optim.beta2.at(images),
-            epsilon: self.recipe.optim.epsilon,
-            clip_norm: self.recipe.optim.clip_norm,
+    /// Shares of classes, some of them hidden. `[n, classes]`
+    fn classes(&mut self, labels: &[Option<u32>]) -> Option<Tensor<2>> {
+        let count = if self.recipe.model.conditional { self.recipe.model.classes.len() } else { 0 };
+        let dropout = self.recipe.objective.label_dropout as f32;
+        let shown: Vec<Option<u32>> = match count {
+            0 => return None,
+            _ => labels.iter().map(|label| label.filter(|_| self.labels.uniform() >= dropout)).collect(),
         };
-        let grads = GradientsParams::from_grads(loss.backward(), &self.vae);
-        let (vae, norm) = self.adam.step(settings, self.vae.clone(), grads);
-        self.vae = vae;
-        let beta =
-            ema::beta(self.recipe.optim.ema_kimg.at(images) * 1000.0, self.recipe.optim.ema_rampup, images, n as u64);
-        self.average = ema::update(self.average.clone(), &self.vae, beta);
+        tensors::classes(&shown, count, &self.device.clone().inner())
+    }
 
-        let total = kl.clone().sum();
-        self.meter.add(vec![
-            ("loss", value),
-            ("reconstruction", reconstruction.clone()),
-            ("kl", total.clone()),
-            ("elbo", (reconstruction + total).neg()),
-            ("grad", norm),
-            ("sigma", log_sigma.inner().exp()),
-        ]);
-        self.kl_sum = Some(match self.kl_sum.take() {
-            Some(sum) => sum + kl,
-            None => kl,
+    /// One step on `n` pictures `[n, c, h, w]` in −1…1 with their labels.
+    pub fn step(&mut self, x: Tensor<4>, labels: &[Option<u32>], step: u64, images: u64, lr_factor: f64) {
+        let [n, c, h, w] = x.dims();
+        if images == 0
+            && let Some(pseudo) = self.pseudo.take()
+        {
+            self.pseudo = Some(self.begun(pseudo, x.clone()));
+        }
+        let x = if self.recipe.objective.vae.binarise { binarised(x, &mut self.pixels) } else { x };
+        let class = self.classes(labels);
+        let samples = match self.recipe.objective.vae.bound {
+            Bound::Elbo => 1,
+            Bound::Iwae | Bound::Dreg => self.recipe.objective.vae.samples.max(1) as usize,
+        };
+        let dim = self.vae.latent();
+        let optim = &self.recipe.optim;
+        let settings = AdamSettings {
+            lr: optim.lr.at(images) * lr_factor,
+            beta1: optim.beta1,
+            beta2: optim.beta2.at(images),
+            epsilon: optim.epsilon,
+            clip_norm: optim.clip_norm,
+        };
+        let beta = ema::beta(optim.ema_kimg.at(images) * 1000.0, optim.ema_rampup, images, n as u64);
+        let (tell, critic_numbers) = self.critic_step(settings, &x, class.as_ref(), [step, images]);
+        let parts = self.recipe.optim.accumulate.max(1) as usize;
+        let (mut of_vae, mut of_pseudo) = (Sum::default(), Sum::default());
+        let mut numbers: Vec<(&'static str, Tensor<1>)> = Vec::new();
+        let mut kl: Option<Tensor<1>> = None;
+        let mut from = 0;
+        while from < n {
+            let to = (from + n.div_ceil(parts)).min(n);
+            let (m, share) = (to - from, (to - from) as f64 / n as f64);
+            let scene = Scene {
+                vae: &self.vae,
+                pseudo: self.pseudo.as_ref().map(|p| &p.inputs),
+                critic: self.opponent.as_ref().map(|o| Onlooker {
+                    frozen: o.frozen(),
+                    still: o.still(),
+                    tell,
+                    latents: tensors::matrix(self.samples.normals(m * dim), m, dim, &self.device),
+                }),
+                objective: &self.recipe.objective,
+                x: x.clone().slice([from..to, 0..c, 0..h, 0..w]),
+                class: class.clone().map(|t| t.narrow(0, from, m)),
+                noise: tensors::matrix(self.noise.normals(samples * m * dim), samples * m, dim, &self.device),
+                images,
+                pictures: self.pictures,
+            };
+            let loss = scene.loss();
+            let mut grads = if m == n { loss.value } else { loss.value * share }.backward();
+            of_vae.add(GradientsParams::from_module(&mut grads, &self.vae), &self.vae);
+            if let Some(pseudo) = &self.pseudo {
+                of_pseudo.add(GradientsParams::from_module(&mut grads, &pseudo.inputs), &pseudo.inputs);
+            }
+            let mine = loss.numbers.into_iter().map(|(name, value)| (name, value * share));
+            numbers = match numbers.is_empty() {
+                true => mine.collect(),
+                false => numbers.into_iter().zip(mine).map(|((name, sum), (_, value))| (name, sum + value)).collect(),
+            };
+            let mine = loss.kl * share;
+            kl = Some(match kl.take() {
+                Some(sum) => sum + mine,
+                None => mine,
+            });
+            from = to;
+        }
+
+        let (vae, norm) = self.adam.step(settings, self.vae.clone(), of_vae.finish());
+        self.vae = vae;
+        self.average = ema::update(self.average.clone(), &self.vae, beta);
+        if let Some(pseudo) = &mut self.pseudo {
+            pseudo.inputs = pseudo.adam.step(settings, pseudo.inputs.clone(), of_pseudo.finish()).0;
+            pseudo.average = ema::update(pseudo.average.clone(), &pseudo.inputs, beta);
+        }
+
+        numbers.extend(critic_numbers);
+        numbers.extend([("grad", norm), ("sigma", self.vae.log_sigma().inner().exp())]);
+        self.meter.add(numbers);
+        if let Some(kl) = kl {
+            self.kl_sum = Some(match self.kl_sum.take() {
+                Some(sum) => sum + kl,
+                None => kl,
+            });
+            self.kl_steps += 1;
+        }
+    }
+
+    /// The critic's part of a step, if there is one: whether the decoder is told of it, and numbers to show.
+    fn critic_step(
+        &mut self,
+        settings: AdamSettings,
+        x: &Tensor<4>,
+        class: Option<&Tensor<2>>,
+        when: [u64; 2],
+    ) -> (bool, Vec<(&'static str, Tensor<1>)>) {
+        let Some(opponent) = &mut self.opponent else { return (false, Vec::new()) };
+        let (n, dim) = (x.dims()[0], self.vae.latent());
+        let device = self.device.clone().inner();
+        let mut normals = || tensors::matrix(self.samples.normals(n * dim), n, dim, &device);
+        let (vae, real) = (self.vae.valid(), x.clone().inner());
+        let (_, decoded) = vae.forward(real.clone(), &Draw::Noise(normals()), class);
+        let sample = vae.decode(normals(), class);
+        let pictures = [real, vae.to_picture(decoded), vae.to_picture(sample)];
+        // A critic that remembers where it came from turns in circles: no momentum.
+        let settings = AdamSettings { beta1: 0.0, beta2: 0.99, ..settings };
+        let verdict = opponent.step(&self.recipe.objective, settings, pictures, class, when);
+        (verdict.tell, verdict.numbers)
+    }
+
+    /// Pseudo-inputs begin as the first pictures seen.
+    fn begun(&self, pseudo: Pseudo, x: Tensor<4>) -> Pseudo {
+        let shape = pseudo.inputs.pictures.dims();
+        let noise = Stream::new(self.recipe.seed, "pseudo-inputs").normals(shape.iter().product());
+        let noise = Tensor::from_data(burn::tensor::TensorData::new(noise, shape), &self.device);
+        let inputs = pseudo.inputs.begun_with(x, noise);
+        Pseudo { average: ema::shadow(&inputs), inputs, adam: pseudo.adam }
+    }
+
+    /// The prior that was learned along, under the averaged weights.
+    pub fn prior(&self) -> Option<Prior> {
+        let (mean, log_variance) = self.pseudo.as_ref()?.average.posterior(&self.average);
+        let [count, dim] = mean.dims();
+        let host = |t: Tensor<2>| -> Vec<f64> {
+            let values: Vec<f32> = t.into_data().convert::<f32>().try_to_vec().unwrap_or_default();
+            values.into_iter().map(f64::from).collect()
+        };
+        let (mean, deviation) = (host(mean), host((log_variance * 0.5).exp()));
+        let parts = mean.chunks_exact(dim).zip(deviation.chunks_exact(dim));
+        let components = parts.map(|(mean, deviation)| Component {
+            weight: 1.0 / count as f64,
+            mean: mean.to_vec(),
+            spread: Spread::Diagonal(deviation.to_vec()),
         });
-        self.kl_steps += 1;
+        Some(Prior::Mixture(Mixture { components: components.collect() }))
     }
 
     /// Means since the last read; `Err` names what is not finite.
@@ -112,6 +246,15 @@ impl VaeTrainer {
             let kl: Vec<f32> = sum.into_data().convert::<f32>().try_to_vec().unwrap_or_default();
             self.kl = kl.into_iter().map(|v| v / steps).collect();
             out.push(("active_units".into(), self.kl.iter().filter(|&&v| v > ACTIVE_NATS).count() as f64));
+            let layout = self.vae.layout();
+            if layout.len() > 1 {
+                let mut rest = self.kl.as_slice();
+                for (level, n) in layout.into_iter().enumerate() {
+                    let (mine, others) = rest.split_at(n.min(rest.len()));
+                    out.push((format!("kl_level_{}", level + 1), mine.iter().map(|v| f64::from(*v)).sum()));
+                    rest = others;
+                }
+            }
         }
         Ok(out)
     }
@@ -124,21 +267,29 @@ impl VaeTrainer {
         let device = self.device.clone().inner();
         let shape = self.recipe.shape();
         let mut noise = Stream::new(self.recipe.seed, "validation");
+        let mut pixels = Stream::new(self.recipe.seed, "validation pixels");
+        let pseudo = self.pseudo.as_ref().map(|p| p.average.posterior(&self.average));
+        let dim = self.average.latent();
         let (mut total, mut seen, chunk) = (0.0f64, 0, 32);
         while seen < count {
             let n = chunk.min(count - seen);
             let x = tensors::pictures(&pictures[seen * shape.bytes()..(seen + n) * shape.bytes()], n, shape, &device);
-            let (mean, log_variance) = self.average.encode(x.clone());
-            let dim = mean.dims()[1];
-            let e = tensors::matrix(noise.normals(n * dim), n, dim, &device);
-            let decoded = self.average.decode(elbo::reparameterise(mean.clone(), log_variance.clone(), e));
+            let x = if self.recipe.objective.vae.binarise { binarised(x, &mut pixels) } else { x };
+            let draw = Draw::Noise(tensors::matrix(noise.normals(n * dim), n, dim, &device));
+            let (posterior, decoded) = self.average.forward(x.clone(), &draw, None);
             let rec = elbo::reconstruction(
                 self.recipe.objective.likelihood,
                 decoded,
                 (x + 1.0) * 0.5,
                 self.average.log_sigma(),
             );
-            let kl = elbo::kl_per_dim(mean, log_variance).mean_dim(0).sum();
+            let kl = match &pseudo {
+                None => elbo::kl_per_dim(posterior.mean, posterior.log_variance).mean_dim(0).sum(),
+                Some(_) => {
+                    let log_p = log_prior(pseudo.clone(), posterior.z.clone());
+                    (importance::log_density(posterior.z, posterior.mean, posterior.log_variance) - log_p).mean()
+                }
+            };
             total -= f64::from((rec + kl).into_scalar::<f32>()) * n as f64;
             seen += n;
         }
@@ -152,8 +303,15 @@ impl VaeTrainer {
         if norm.is_finite() { vec![("weight".into(), norm)] } else { Vec::new() }
     }
 
-    /// Pictures of the averaged decoder.
+    /// Pictures of the averaged decoder, from standard normals; with a learned prior, from its samples.
     pub fn samples(&self, codes: &[Code]) -> Vec<Picture> {
+        match self.prior() {
+            Some(prior) => self.decoded(&codes.iter().map(|c| c.clone().through(&prior)).collect::<Vec<_>>()),
+            None => self.decoded(codes),
+        }
+    }
+
+    fn decoded(&self, codes: &[Code]) -> Vec<Picture> {
         crate::latent::sample::decode(&self.average, codes, &self.device.clone().inner(), self.recipe.shape())
     }
 
@@ -164,6 +322,15 @@ impl VaeTrainer {
             .iter()
             .map(|p| Code::plain(crate::latent::sample::encode(&self.average, p, &device, self.recipe.shape()).0))
             .collect();
-        self.samples(&codes)
+        self.decoded(&codes)
     }
+}
+
+/// Pictures in which each number is −1 or 1, the likelier the nearer it was (dynamic binarisation, Salakhutdinov & Murray
+/// 2008). Shapes stay.
+pub fn binarised(x: Tensor<4>, pixels: &mut Stream) -> Tensor<4> {
+    let shape = x.dims();
+    let coins: Vec<f32> = (0..shape.iter().product()).map(|_| pixels.uniform() * 2.0 - 1.0).collect();
+    let coins = Tensor::<4>::from_data(burn::tensor::TensorData::new(coins, shape), &x.device());
+    x.greater(coins).float() * 2.0 - 1.0
 }

@@ -272,6 +272,7 @@ impl Studio {
             // Pictures for one place on the screen: the view that asked keeps them.
             Event::SourceThumbs { .. }
             | Event::PreparationPreview { .. }
+            | Event::PriorCompared { .. }
             | Event::Generated { .. }
             | Event::Encoded { .. }
             | Event::ItemThumbs(_)

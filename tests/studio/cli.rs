@@ -208,3 +208,40 @@ fn lists_are_json() {
     home.ok(&["library", "list", "--json"]);
     home.ok(&["library", "path"]);
 }
+
+#[test]
+fn a_prior_is_fitted_compared_and_remembered_by_pictures() {
+    let home = Home::new();
+    let source = pictures(&home.path("pictures"), 60, 16);
+    let run = home.path("run");
+    let run = run.to_str().unwrap();
+    train(&home, &source, "mlp-vae", run, "0.08");
+    let told = home.ok(&["prior", "fit", "--model", run, "--data", &source, "--json"]);
+    let prior: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert!(prior["kind"] == "gmm" && prior["codes"] == 60 && prior["components"].as_u64().unwrap() > 0, "{prior}");
+    let sheet = home.path("both.png");
+    home.ok(&["prior", "compare", "--model", run, "--count", "4", "--grid", sheet.to_str().unwrap()]);
+    // Two blocks of 2 × 2 pictures of 16 pixels, lines of 1 pixel in each, 8 around the blocks.
+    let both = image::open(&sheet).unwrap();
+    assert_eq!((both.width(), both.height()), (2 * 35 + 3 * 8, 35 + 2 * 8));
+
+    for (folder, more) in [("with", vec![]), ("without", vec!["--no-prior"])] {
+        let out = home.path(folder);
+        let mut arguments = vec!["sample", "--model", run, "--count", "1", "--out", out.to_str().unwrap()];
+        arguments.extend(more);
+        let file = home.ok(&arguments);
+        assert!(home.ok(&["reproduce", file.trim(), "--model", run]).starts_with("pixel-exact"), "{folder}");
+    }
+    let read = |folder: &str| {
+        let file = std::fs::read_dir(home.path(folder)).unwrap().next().unwrap().unwrap().path();
+        (image::open(&file).unwrap().into_rgba8().into_raw(), file)
+    };
+    let ((with, file), (without, _)) = (read("with"), read("without"));
+    assert_ne!(with, without);
+    home.ok(&["prior", "remove", "--model", run]);
+    let told = home.ok(&["reproduce", file.to_str().unwrap(), "--model", run]);
+    assert!(told.contains("the fitted prior is not the one in the recipe"), "{told}");
+    let refused = home.run(&["prior", "compare", "--model", run, "--grid", sheet.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert_eq!(home.run(&["prior", "fit", "--model", "nouns-gan", "--data", &source]).status.code(), Some(2));
+}

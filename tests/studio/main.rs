@@ -9,4 +9,5 @@ mod disk;
 mod engine;
 mod gans;
 mod nets;
+mod vaes;
 mod zoo;

@@ -95,10 +95,10 @@ fn the_convolutional_vae_is_that_of_pytorch() {
     let (of, device) = (fixtures(), Device::flex());
     let vae = Vae::init(&recipe("conv-vae", 36, Channels::Grey, 8, 4, 3), &device).unwrap();
     let vae = of.under("vae.weights.").load(vae).unwrap();
-    let (mean, log_variance) = vae.encode(tensor(&of, "vae.x", &device));
+    let (mean, log_variance) = vae.encode(tensor(&of, "vae.x", &device), None);
     same(mean, &of, "vae.mean");
     same(log_variance, &of, "vae.log_variance");
-    same(vae.decode(tensor(&of, "vae.z", &device)), &of, "vae.decoded");
+    same(vae.decode(tensor(&of, "vae.z", &device), None), &of, "vae.decoded");
 }
 
 /// The heart of it: parameter gradients of penalties against double backward.
@@ -201,10 +201,10 @@ fn every_model_works_at_odd_sizes_in_every_colour() {
                     for likelihood in [Likelihood::Bernoulli, Likelihood::Gaussian] {
                         r.objective.likelihood = likelihood;
                         let vae = Vae::init(&r, &device).unwrap();
-                        let (mean, log_variance) = vae.encode(x.clone());
+                        let (mean, log_variance) = vae.encode(x.clone(), None);
                         assert_eq!((mean.dims(), log_variance.dims()), ([2, 3], [2, 3]));
                         let kl = elbo::kl_per_dim(mean.clone(), log_variance.clone()).mean();
-                        let decoded = vae.decode(elbo::reparameterise(mean, log_variance, z.clone()));
+                        let decoded = vae.decode(elbo::reparameterise(mean, log_variance, z.clone()), None);
                         assert_eq!(decoded.dims(), [2, c, side, side]);
                         let picture = host(vae.to_picture(decoded.clone()).inner());
                         assert!(picture.iter().all(|v| (-1.0..=1.0).contains(v)));

@@ -76,6 +76,60 @@ fn every_model_trains_at_odd_sizes_and_resumes_to_the_last_bit() {
     }
 }
 
+/// What a VAE is trained for beside the plain bound, one change each.
+fn objectives() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
+    vec![
+        ("conv-vae", "capacity", vec!["objective.vae.charge=capacity", "objective.vae.capacity=5"]),
+        ("mlp-vae", "weighted", vec!["objective.vae.charge=total-correlation", "objective.vae.estimator=weighted"]),
+        ("mlp-vae", "stratified", vec!["objective.vae.charge=total-correlation", "objective.beta=6"]),
+        ("mlp-vae", "iwae", vec!["objective.vae.bound=iwae", "objective.vae.samples=3", "objective.vae.binarise=true"]),
+        ("mlp-vae", "dreg", vec!["objective.vae.bound=dreg", "objective.vae.samples=3"]),
+        ("ladder-vae", "dreg", vec!["objective.vae.bound=dreg", "objective.vae.samples=2", "objective.free_bits=0"]),
+        ("mlp-vae", "vamp", vec!["objective.vae.pseudo_inputs=7"]),
+        ("mlp-vae", "vamp dreg", vec!["objective.vae.pseudo_inputs=3", "objective.vae.bound=dreg"]),
+        (
+            "conv-vae",
+            "vae-gan",
+            vec!["objective.vae.features=1", "objective.vae.adversarial=20", "objective.vae.pixels=0.1"],
+        ),
+        ("conv-vae", "parts", vec!["optim.accumulate=3", "objective.vae.charge=total-correlation"]),
+        ("conv-vae", "gaussian", vec!["objective.likelihood=gaussian", "objective.free_bits=0.1"]),
+    ]
+}
+
+#[test]
+fn every_objective_of_vaes_trains_tells_its_numbers_and_resumes_to_the_last_bit() {
+    let home = Home::new();
+    let source = pictures(&home.path("pictures"), 30, 16);
+    for (id, name, settings) in objectives() {
+        let mut recipe = small(id, &source, 16);
+        for setting in settings {
+            latent_studio::recipe::path::assign(&mut recipe, setting).unwrap();
+        }
+        let make =
+            |part: &str| RunFolder::create(&home.path(&format!("{id} {name} {part}")), &recipe, None, "cpu").unwrap();
+        let (whole, parts) = (make("whole"), make("parts"));
+        let events = train(&home, &whole, 24);
+        train(&home, &parts, 12);
+        train(&home, &parts, 24);
+        assert!(state(&whole, 24).0 == state(&parts, 24).0, "{id} {name}: the resumed state differs");
+        let told: std::collections::BTreeSet<String> = events
+            .iter()
+            .filter_map(|e| if let RunEvent::Reading(r) = e { Some(r) } else { None })
+            .flat_map(|r| r.values.iter().map(|v| v.0.clone()))
+            .collect();
+        let expected: &[&str] = match name {
+            "capacity" => &["capacity"],
+            "weighted" | "stratified" => &["mutual_information", "total_correlation", "dimension_kl"],
+            "vae-gan" => &["critic", "d_real", "d_fake", "features", "adversarial"],
+            "iwae" | "dreg" | "vamp dreg" => &["bound", "effective_samples"],
+            _ => &["elbo"],
+        };
+        assert!(expected.iter().all(|n| told.contains(*n)), "{id} {name}: {told:?}");
+        assert_eq!(id == "ladder-vae", told.contains("kl_level_3"), "{told:?}");
+    }
+}
+
 #[test]
 fn a_picture_does_not_depend_on_its_company() {
     let home = Home::new();
@@ -186,4 +240,86 @@ fn a_loss_that_explodes_goes_back_three_times_and_then_says_so() {
     assert!(problem.what.contains("finite") && problem.remedy.is_some(), "{problem}");
     // No state with such numbers was saved.
     assert_eq!(folder.checkpoints().len(), 1);
+}
+
+#[test]
+fn a_vae_learns_labels_and_gives_what_is_asked_for() {
+    let home = Home::new();
+    for (class, colour) in [("dark", 20u8), ("light", 220)] {
+        let folder = home.path("labelled").join(class);
+        std::fs::create_dir_all(&folder).unwrap();
+        for i in 0..20u8 {
+            let picture = image::RgbImage::from_pixel(16, 16, image::Rgb([colour + i, colour, colour + 10]));
+            picture.save(folder.join(format!("{i}.png"))).unwrap();
+        }
+    }
+    let mut recipe = small("mlp-vae", home.path("labelled").to_str().unwrap(), 16);
+    recipe.model.conditional = true;
+    recipe.optim.batch = 16;
+    recipe.optim.lr = Schedule::constant(5e-3);
+    // A latent that costs much says little: what is left is what the label says.
+    recipe.objective.beta = Schedule::constant(50.0);
+    let folder = RunFolder::create(&home.path("run"), &recipe, None, "cpu").unwrap();
+    train(&home, &folder, 16 * 400);
+    let path = folder.checkpoints().last().unwrap().path.join(checkpoint::SNAPSHOT);
+    let model = LoadedModel::open_file(&path, "cpu").unwrap();
+    assert_eq!(model.classes(), ["dark", "light"]);
+    let bright = |class: u32| -> f64 {
+        let seeds: Vec<Latent> = (1..=8).map(|seed| Latent::Seed { seed }.with_class(&[(class, 1.0)])).collect();
+        let made = model.generate(&seeds, 1.0).unwrap();
+        made.iter().flat_map(|p| &p.rgba).map(|v| f64::from(*v)).sum::<f64>() / (8 * 16 * 16 * 4) as f64
+    };
+    assert!(bright(1) > bright(0) + 50.0, "{} {}", bright(0), bright(1));
+}
+
+#[test]
+fn a_fitted_prior_is_kept_with_the_model_and_can_be_switched_off() {
+    use latent_studio::base::paths::Paths;
+    use latent_studio::base::progress::Quiet;
+    use latent_studio::latent::catalog;
+    use latent_studio::latent::prior::{Kind, Wish, fit_model};
+
+    let home = Home::new();
+    let source = pictures(&home.path("pictures"), 80, 16);
+    let mut recipe = small("mlp-vae", &source, 16);
+    recipe.optim.batch = 16;
+    let folder = RunFolder::create(&home.path("run"), &recipe, None, "cpu").unwrap();
+    train(&home, &folder, 16 * 40);
+    let paths = Paths::under(&home.path("home"));
+    let name = folder.dir().to_str().unwrap().to_string();
+    let open = |name: &str| LoadedModel::open(name, &paths, "cpu").unwrap();
+    let seeds: Vec<Latent> = (1..=4).map(|seed| Latent::Seed { seed }).collect();
+    let before = open(&name);
+    let plain = before.generate(&seeds, 1.0).unwrap();
+
+    let info = fit_model(&Wish::new(&name, "", Kind::Gmm), &paths, "cpu", &Quiet::default()).unwrap();
+    let prior = info.prior.clone().unwrap();
+    assert!(prior.codes == 80 && prior.log_likelihood > prior.standard && prior.data == source, "{prior:?}");
+    assert_eq!(info.hash, before.info().hash, "the network is the same");
+    let mut model = open(&name);
+    let fitted = model.generate(&seeds, 1.0).unwrap();
+    assert_ne!(fitted, plain);
+    // A seed and the point it stands for are the same picture, so walks and sliders fit seeds.
+    let point = Latent::Point { values: seeds[0].values(model.latent()) };
+    assert_eq!(model.generate(&[point], 1.0).unwrap()[0], fitted[0]);
+    // A picture's code, through the prior and back, is its reconstruction.
+    let encoded = model.encode(&plain[0]).unwrap();
+    let again = model.generate(&[Latent::Point { values: encoded.mean }], 1.0).unwrap();
+    let off = again[0].rgba.iter().zip(&encoded.reconstruction.rgba).map(|(a, b)| a.abs_diff(*b)).max().unwrap();
+    assert!(off <= 1, "{off}");
+    model.use_prior(false);
+    assert_eq!(model.generate(&seeds, 1.0).unwrap(), plain);
+    assert_eq!(open(&format!("{name}@normal")).generate(&seeds, 1.0).unwrap(), plain);
+
+    // It travels with the file, and is not taken for damage.
+    let file = home.path("shared.safetensors");
+    catalog::export(&name, &file, &paths).unwrap();
+    let imported = catalog::import(&file, &paths).unwrap();
+    assert_eq!(open(&imported.model).generate(&seeds, 1.0).unwrap(), fitted);
+    catalog::keep_prior(&name, None, &paths).unwrap();
+    assert_eq!(open(&name).generate(&seeds, 1.0).unwrap(), plain);
+
+    // A shipped model gets its prior in a copy of its own.
+    let shipped = catalog::list(&paths).into_iter().find(|m| m.shipped && m.family == Family::Gan).unwrap();
+    assert!(fit_model(&Wish::new(&shipped.model, &source, Kind::Gmm), &paths, "cpu", &Quiet::default()).is_err());
 }

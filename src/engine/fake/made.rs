@@ -9,6 +9,7 @@ use crate::engine::{
     BrokenFile, CheckpointInfo, DataSetInfo, DeviceReport, DuplicateGroup, Item, ModelCard, ModelInfo, Preview,
     RunProgress, RunState, RunSummary, Survey, SurveyEntry,
 };
+use crate::models::info::PriorInfo;
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::recipe::preset::{Facts, for_model};
 use crate::recipe::{Recipe, preset};
@@ -251,9 +252,25 @@ pub fn models() -> Vec<ModelInfo> {
                 recipe,
                 parent: (name == "nouns").then(|| "nouns-gan".into()),
                 kl: if family == Family::Vae { kl(latent as usize) } else { Vec::new() },
+                prior: None,
             }
         })
         .collect()
+}
+
+/// What is known of a fitted prior.
+pub fn prior() -> PriorInfo {
+    PriorInfo {
+        kind: "gmm".into(),
+        components: 12,
+        covariance: "full".into(),
+        codes: 20_000,
+        data: "/pictures/fashion".into(),
+        log_likelihood: -19.4,
+        standard: -22.7,
+        hash: "a1b2c3".into(),
+        on: true,
+    }
 }
 
 /// Kept pictures, newest first, of the first two models in turn.
@@ -290,6 +307,7 @@ pub fn picture_recipe(model: &ModelInfo, latent: Latent, truncation: f32, made_b
         filter: "nearest".into(),
         grid: None,
         device: "flex".into(),
+        prior: model.active_prior().map(|p| p.hash.clone()),
     }
 }
 

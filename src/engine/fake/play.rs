@@ -10,6 +10,7 @@ use crate::engine::{
     CheckpointInfo, Command, Control, Event, ExportOptions, Inspected, ItemFilter, ItemSort, JobId, ModelInfo,
     RunState, RunSummary,
 };
+use crate::models::info::PriorInfo;
 use crate::recipe::Edit;
 use crate::recipe::picture::Latent;
 
@@ -118,6 +119,30 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
         Command::ExportModel { job, out, .. } => {
             job_of(job, "Writing weights", 1, vec![Event::Exported { job, files: vec![out] }])
         }
+
+        Command::FitPrior { job, model, kind, .. } => {
+            let Some(info) = script.models.iter_mut().find(|m| m.model == model) else {
+                return missing(Path::new(&model));
+            };
+            if info.family != Family::Vae {
+                let problem = Problem::usage("A GAN has no encoder, so no prior can be fitted to its codes");
+                return vec![Event::JobEnded { job, problem: Some(problem.try_this("Choose a VAE")) }];
+            }
+            info.prior = Some(PriorInfo { kind: kind.id().into(), ..made::prior() });
+            let info = Box::new(info.clone());
+            let told = vec![Event::Models(script.models.clone()), Event::ModelOpened { model, info }];
+            job_of(job, "Fitting the prior", 28, told)
+        }
+        Command::RemovePrior { model } => prior(script, model, |info| info.prior = None),
+        Command::UsePrior { model, on } => prior(script, model, |info| info.prior.iter_mut().for_each(|p| p.on = on)),
+        Command::ComparePrior { model, seeds, truncation } => with_model(script, &model, |info| {
+            let made = |scale: f32| {
+                let latents = seeds.iter().map(|&seed| Latent::Seed { seed });
+                latents.map(|l| made::picture_of(info, &l, truncation * scale)).collect::<Vec<_>>()
+            };
+            let (normal, fitted) = (made(1.0), made(0.6));
+            vec![Event::PriorCompared { model: model.clone(), seeds: seeds.clone(), normal, fitted }]
+        }),
 
         Command::Generate(r) => with_model(script, &r.model.clone(), |info| {
             let pictures = r.latents.iter().map(|l| made::picture_of(info, l, r.truncation)).collect();
@@ -267,6 +292,13 @@ fn with_model(script: &Script, model: &str, then: impl FnOnce(&ModelInfo) -> Vec
         Some(info) => then(info),
         None => missing(Path::new(model)),
     }
+}
+
+fn prior(script: &mut Script, model: String, change: impl FnOnce(&mut ModelInfo)) -> Vec<Event> {
+    let Some(info) = script.models.iter_mut().find(|m| m.model == model) else { return missing(Path::new(&model)) };
+    change(info);
+    let info = Box::new(info.clone());
+    vec![Event::Models(script.models.clone()), Event::ModelOpened { model, info }]
 }
 
 fn item_picture(script: &Script, id: i64) -> Option<Picture> {

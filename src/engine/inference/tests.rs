@@ -3,6 +3,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use super::*;
 use crate::base::Family;
 use crate::engine::fake;
+use crate::latent::prior::Kind;
 
 /// Made models that count how often they are loaded and take `slow` for each picture.
 #[derive(Clone, Default)]
@@ -12,6 +13,8 @@ pub(crate) struct Made {
     pub version: Arc<AtomicU32>,
     /// What the models say they were trained on, in place of what they usually say.
     pub data: Option<crate::recipe::DataRecipe>,
+    /// Models that have a fitted prior.
+    pub priors: Arc<Mutex<Vec<String>>>,
 }
 
 struct MadeModel(ModelInfo, Duration);
@@ -25,6 +28,9 @@ impl Backend for Made {
             .ok_or_else(|| Problem::data("There is no such model").of(model))?;
         if let Some(data) = &self.data {
             info.recipe.data = data.clone();
+        }
+        if self.priors.lock().iter().any(|m| m == model) {
+            info.prior = Some(fake::prior());
         }
         info.hash = format!("{}-{}", info.hash, self.version.load(Ordering::SeqCst));
         Ok(Box::new(MadeModel(info, self.slow)))
@@ -41,6 +47,17 @@ impl Backend for Made {
     fn export(&self, model: &str, out: &Path) -> Result<()> {
         crate::base::paths::write_atomically(out, model.as_bytes())
     }
+    fn fit_prior(&self, wish: &Wish, progress: &dyn Progress) -> Result<()> {
+        progress.report("Fitting the prior", 1, 1);
+        self.priors.lock().push(wish.model.clone());
+        self.version.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+    fn remove_prior(&self, model: &str) -> Result<()> {
+        self.priors.lock().retain(|m| m != model);
+        self.version.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
     fn candidates(&self) -> Vec<(String, String)> {
         vec![("cpu".into(), "Made".into())]
     }
@@ -52,6 +69,9 @@ impl Backend for Made {
 impl Inference for MadeModel {
     fn info(&self) -> &ModelInfo {
         &self.0
+    }
+    fn use_prior(&mut self, on: bool) {
+        self.0.prior.iter_mut().for_each(|p| p.on = on);
     }
     fn generate(
         &self,
@@ -157,7 +177,7 @@ fn slots_do_not_replace_each_other_and_background_work_is_done_in_between() {
 #[test]
 fn models_are_kept_loaded_and_loaded_anew_when_they_changed() {
     let made = Made::default();
-    let mut models = Models { backend: Arc::new(made.clone()), loaded: Vec::new() };
+    let mut models = Models { backend: Arc::new(made.clone()), loaded: Vec::new(), normal: Vec::new() };
     let first = models.newest(MODEL).unwrap().info().hash.clone();
     models.get(MODEL).unwrap();
     models.newest(MODEL).unwrap();
@@ -190,4 +210,19 @@ fn a_panic_is_told_and_the_thread_goes_on() {
     let seen = until(&outbox, |e| tickets(e).contains(&3));
     assert_eq!(seen.iter().filter(|e| matches!(e, Event::Message(_))).count(), 1, "told once, not thirty times");
     worker.finish();
+}
+
+#[test]
+fn a_prior_stays_switched_off_when_a_model_is_loaded_again() {
+    let made = Made::default();
+    made.fit_prior(&Wish::new(MODEL, "", Kind::Gmm), &crate::base::progress::Quiet::default()).unwrap();
+    let mut models = Models { backend: Arc::new(made.clone()), loaded: Vec::new(), normal: Vec::new() };
+    let on = |models: &mut Models| models.newest(MODEL).unwrap().info().active_prior().is_some();
+    assert!(on(&mut models), "a fitted prior is used");
+    models.use_prior(MODEL, false);
+    assert!(!on(&mut models));
+    made.version.fetch_add(1, Ordering::SeqCst);
+    assert!(!on(&mut models), "a newer version of the model is loaded");
+    models.use_prior(MODEL, true);
+    assert!(on(&mut models));
 }

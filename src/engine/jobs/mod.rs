@@ -5,6 +5,7 @@ pub mod export;
 pub mod gallery;
 pub mod models;
 pub mod neighbours;
+pub mod priors;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -130,6 +131,7 @@ pub fn picture_recipe(
         filter: "nearest".into(),
         grid: None,
         device,
+        prior: info.active_prior().map(|p| p.hash.clone()),
     }
 }
 

@@ -51,6 +51,7 @@ pub fn entry(ui: &mut Ui, field: &Field, value: &Value, out: &mut Outcome) {
                 .selected_text(words::option_title(field.key, now))
                 .width(132.0)
                 .truncate()
+                .height(480.0)
                 .show_ui(ui, |ui| {
                     for option in options {
                         if ui.selectable_label(*option == now, words::option_title(field.key, option)).clicked() {

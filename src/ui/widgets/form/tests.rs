@@ -126,7 +126,7 @@ fn a_mistake_stands_at_its_setting() {
     harness.state_mut().recipe.model.id = "dcgan".into();
     harness.run();
     let text = harness.query_all_by_label_contains("takes no gradient penalty").count();
-    assert_eq!(text, 2, "at both settings it names");
+    assert_eq!(text, 3, "at every setting it names");
 }
 
 #[test]

@@ -1,0 +1,127 @@
+//! `prior`: priors fitted to the codes of a VAE.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+
+use super::{device, print_json, print_line, watched};
+use crate::base::paths::Paths;
+use crate::base::{Picture, Problem, Result};
+use crate::export;
+use crate::latent::catalog;
+use crate::latent::model::LoadedModel;
+use crate::latent::prior::{self, Kind, Wish};
+use crate::recipe::picture::Latent;
+
+/// Tasks of `prior`.
+#[derive(Subcommand)]
+pub enum PriorTask {
+    /// Fit a prior to the codes of pictures and keep it with the model: better samples
+    Fit {
+        /// A VAE: run folder, checkpoint file, or name of a shipped or imported model
+        #[arg(long, value_name = "M")]
+        model: String,
+        /// The pictures it was trained on; by default those of its recipe
+        #[arg(long, value_name = "SRC", default_value = "")]
+        data: String,
+        /// gmm (a mixture of Gaussians) or two-stage (a second VAE)
+        #[arg(long, default_value = "gmm")]
+        kind: String,
+        /// Most codes it is fitted to
+        #[arg(long, default_value_t = prior::CODES)]
+        count: usize,
+        /// Seed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// auto, cpu, vulkan, … (`latent-studio devices`)
+        #[arg(long, default_value = "auto")]
+        device: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The same seeds from the standard normal (left) and through the fitted prior (right)
+    Compare {
+        /// A VAE with a fitted prior
+        #[arg(long, value_name = "M")]
+        model: String,
+        /// Pictures on each side
+        #[arg(long, default_value_t = 64)]
+        count: u64,
+        /// First seed; the next ones follow
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// PNG to write
+        #[arg(long, value_name = "FILE")]
+        grid: PathBuf,
+        /// Whole factor to enlarge pictures by
+        #[arg(long, default_value_t = 1)]
+        scale: u32,
+        /// auto, cpu, vulkan, … (`latent-studio devices`)
+        #[arg(long, default_value = "auto")]
+        device: String,
+    },
+    /// Take the fitted prior away from a model
+    Remove {
+        /// The model
+        #[arg(long, value_name = "M")]
+        model: String,
+    },
+}
+
+impl PriorTask {
+    /// Runs the task.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        match self {
+            Self::Fit { model, data, kind, count, seed, device: asked, json } => {
+                let wish = Wish { model, data, kind: Kind::from_id(&kind)?, count, seed };
+                let info = prior::fit_model(&wish, paths, &device(&asked, paths), &watched(json))?;
+                if json {
+                    return print_json(&info.prior);
+                }
+                let Some(p) = info.prior else { return Ok(()) };
+                let of = match p.components {
+                    0 => String::new(),
+                    1 => format!(", 1 component, {} covariance", p.covariance),
+                    n => format!(", {n} components, {} covariance", p.covariance),
+                };
+                print_line(&format!(
+                    "{} prior for {}{of}: {:.2} nats a code, {:.2} under the standard normal",
+                    p.kind, info.name, p.log_likelihood, p.standard
+                ))
+            }
+            Self::Compare { model, count, seed, grid, scale, device: asked } => {
+                let (bare, _) = catalog::with_prior(&model);
+                let mut model = LoadedModel::open(bare, paths, &device(&asked, paths))?;
+                let sheet = sheet(&mut model, seed, count)?;
+                export::write_png(
+                    &grid,
+                    &export::scale(&sheet, scale.clamp(1, export::LARGEST_SCALE), export::Filter::Nearest),
+                    None,
+                )?;
+                print_line(&grid.display().to_string())
+            }
+            Self::Remove { model } => {
+                let info = catalog::keep_prior(&model, None, paths)?;
+                print_line(&format!("{} draws from the standard normal", info.name))
+            }
+        }
+    }
+}
+
+/// Two blocks of the same seeds side by side.
+fn sheet(model: &mut LoadedModel, seed: u64, count: u64) -> Result<Picture> {
+    if model.info().prior.is_none() {
+        return Err(Problem::usage("This model has no fitted prior")
+            .of(model.info().name.clone())
+            .try_this("Fit one with `latent-studio prior fit`"));
+    }
+    let latents: Vec<Latent> = (0..count).map(|i| Latent::Seed { seed: seed.wrapping_add(i) }).collect();
+    let mut blocks = Vec::new();
+    for on in [false, true] {
+        model.use_prior(on);
+        let cells = model.generate(&latents, 1.0)?;
+        blocks.push(export::sheet::lay(&cells, &export::sheet::Style { gap: 1, ..Default::default() })?);
+    }
+    export::sheet::lay(&blocks, &export::sheet::Style { columns: 2, gap: 8, ..Default::default() })
+}

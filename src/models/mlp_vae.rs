@@ -1,0 +1,97 @@
+//! A VAE of fully connected layers: the network that bounds on MNIST and its kin are compared by.
+//!
+//! After Kingma & Welling, "Auto-encoding variational Bayes" (2013), with two hidden layers each way as in Burda, Grosse &
+//! Salakhutdinov (2016).
+
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
+
+use super::Plan;
+use super::vae::ClassTerm;
+use crate::nn::init::{Init, lecun};
+use crate::nn::linear::Linear;
+use crate::nn::{act, per_picture};
+use crate::recipe::Likelihood;
+
+/// Keeps the size of signals through a ReLU (He 2015).
+fn he_relu(fan_in: usize) -> f64 {
+    (2.0 / fan_in as f64).sqrt()
+}
+
+/// Encoder and decoder of `blocks` hidden layers of `width` units each, with ReLUs.
+#[derive(Module, Debug)]
+pub struct MlpVae {
+    /// Hidden layers, the picture first.
+    pub encoder: Vec<Linear>,
+    /// To mean and log variance.
+    pub head: Linear,
+    /// Hidden layers, the latent first.
+    pub decoder: Vec<Linear>,
+    /// To colours.
+    pub out: Linear,
+    /// Log standard deviation of pixels (Gaussian).
+    pub log_sigma: Param<Tensor<1>>,
+    /// What a class adds to the encoder's first hidden layer.
+    pub class_in: Option<ClassTerm>,
+    /// What a class adds to the decoder's first hidden layer.
+    pub class_out: Option<ClassTerm>,
+    #[module(skip)]
+    likelihood: Likelihood,
+    #[module(skip)]
+    colours: usize,
+    #[module(skip)]
+    resolution: usize,
+}
+
+impl MlpVae {
+    pub(crate) fn new(plan: &Plan, likelihood: Likelihood, init: &Init<'_>) -> Self {
+        let flat = plan.colours * plan.resolution * plan.resolution;
+        let layers = |half: &str, first: usize| -> Vec<Linear> {
+            let inputs = |i: usize| if i == 0 { first } else { plan.width };
+            let layer =
+                |i| Linear::new(&init.child(format_args!("{half}.{i}")), inputs(i), plan.width, he_relu(inputs(i)));
+            (0..plan.blocks).map(layer).collect()
+        };
+        Self {
+            encoder: layers("encoder", flat),
+            // Small at first: latents begin close to their prior.
+            head: Linear::new(&init.child("head"), plan.width, 2 * plan.latent, 0.1 * lecun(plan.width)),
+            decoder: layers("decoder", plan.latent),
+            out: Linear::new(&init.child("out"), plan.width, flat, lecun(plan.width)),
+            log_sigma: init.filled([1], -1.0),
+            class_in: ClassTerm::new(&init.child("class_in"), plan.classes, plan.width),
+            class_out: ClassTerm::new(&init.child("class_out"), plan.classes, plan.width),
+            likelihood,
+            colours: plan.colours,
+            resolution: plan.resolution,
+        }
+    }
+
+    /// `[b, c, r, r] → [b, 2z]`
+    pub fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<2> {
+        self.head.forward(hidden(&self.encoder, per_picture(x), |y| ClassTerm::add(&self.class_in, y, class)))
+    }
+
+    /// `[b, z] → [b, c, r, r]`
+    pub fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        let b = z.dims()[0];
+        let x = self.out.forward(hidden(&self.decoder, z, |y| ClassTerm::add(&self.class_out, y, class)));
+        x.reshape([b, self.colours, self.resolution, self.resolution])
+    }
+
+    pub(crate) fn likelihood(&self) -> Likelihood {
+        self.likelihood
+    }
+
+    pub(crate) fn latent(&self) -> usize {
+        self.head.bias.dims()[0] / 2
+    }
+}
+
+/// Through hidden layers; `first` is added to before its activation.
+fn hidden(layers: &[Linear], x: Tensor<2>, first: impl Fn(Tensor<2>) -> Tensor<2>) -> Tensor<2> {
+    layers.iter().enumerate().fold(x, |x, (i, layer)| {
+        let y = layer.forward(x);
+        act::relu(if i == 0 { first(y) } else { y })
+    })
+}
