@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of models, files of pictures or windows; every other floor may use it.
 
+pub mod memory;
 pub mod paths;
 pub mod pixels;
 pub mod problem;

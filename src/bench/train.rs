@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::step::Bench;
 use super::{median, peak, timed};
-use crate::base::Result;
+use crate::base::{Result, memory};
 use crate::train::device;
 
 /// What was measured.
@@ -52,7 +52,7 @@ pub fn run(arch: &str, batch: usize, steps: usize, device_id: &str) -> Result<Re
         bench.sample();
     }
     let sample = timed(10, || drop(bench.sample()));
-    let peak_mb = peak_memory().map(|bytes| bytes as f64 / 1e6);
+    let peak_mb = memory::peak().map(|bytes| bytes as f64 / 1e6);
     let gemm_gflops = (device_id == "cpu").then(peak::gemm_gflops);
     let (step_ms, gflop) = (median(&step), gflop(arch, batch));
     step.clear();
@@ -123,28 +123,6 @@ pub fn gflop(arch: &str, batch: usize) -> f64 {
         _ => Macs((784 * 400) as f64, (400 * 40 + 20 * 400 + 400 * 784) as f64).trained(),
     };
     2.0 * macs * batch as f64 / 1e9
-}
-
-/// Largest memory that this process held, in bytes.
-#[cfg(unix)]
-pub fn peak_memory() -> Option<u64> {
-    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
-    // SAFETY: `usage` is a valid place for the answer, and all zeros is a valid `rusage`.
-    let usage = unsafe {
-        if libc::getrusage(libc::RUSAGE_SELF, usage.as_mut_ptr()) != 0 {
-            return None;
-        }
-        usage.assume_init()
-    };
-    // Linux counts in kilobytes, macOS in bytes.
-    let unit = if cfg!(target_os = "macos") { 1 } else { 1024 };
-    u64::try_from(usage.ru_maxrss).ok().map(|n| n * unit)
-}
-
-/// Largest memory that this process held, in bytes: not told here.
-#[cfg(not(unix))]
-pub fn peak_memory() -> Option<u64> {
-    None
 }
 
 #[cfg(test)]

@@ -1,16 +1,32 @@
 //! `latent-studio bench`: how fast this machine is with this program.
 
+use std::path::PathBuf;
+
 use clap::{Args, Subcommand};
+use serde::Serialize;
 
 use super::{print_json, print_line};
-use crate::base::Result;
-use crate::bench::{step, train};
+use crate::base::{Problem, Result};
+use crate::bench::{explore, keep, step, train};
 
 /// Subcommands of `bench`.
 #[derive(Subcommand)]
 pub enum Bench {
     /// A training step of a small network that other frameworks can build too, and sampling from it
     Train(Train),
+    /// Many pictures at once from a model
+    Sample(Explore),
+    /// From a drag to its picture, through the worker behind the window
+    Latency(Explore),
+    /// From the start of the program to its first picture
+    Start(Start),
+    /// Pictures into a prepared set
+    Import(Import),
+    /// What is kept of many pictures: insert, page, filter, search
+    Library(Library),
+    /// Processor time of a frame of every view while a run trains
+    #[cfg(feature = "gui")]
+    Ui(Ui),
 }
 
 impl Bench {
@@ -18,8 +34,20 @@ impl Bench {
     pub fn run(self) -> Result<()> {
         match self {
             Self::Train(task) => task.run(),
+            Self::Sample(task) => task.sample(),
+            Self::Latency(task) => task.latency(),
+            Self::Start(task) => task.run(),
+            Self::Import(task) => task.run(),
+            Self::Library(task) => task.run(),
+            #[cfg(feature = "gui")]
+            Self::Ui(task) => task.run(),
         }
     }
+}
+
+/// As JSON, or as lines.
+fn tell<T: Serialize>(json: bool, report: &T, lines: &[String]) -> Result<()> {
+    if json { print_json(report) } else { lines.iter().try_for_each(|line| print_line(line)) }
 }
 
 /// Arguments of `bench train`.
@@ -45,17 +73,179 @@ pub struct Train {
 impl Train {
     fn run(self) -> Result<()> {
         let r = train::run(&self.arch, self.batch.max(2), self.steps.max(1), &self.device)?;
-        if self.json {
-            return print_json(&r);
-        }
-        print_line(&format!("{} on {}, batch {}, {} threads", r.arch, r.device, r.batch, r.threads))?;
-        print_line(&format!("step      {:9.2} ms", r.step_ms))?;
-        print_line(&format!("sample 64 {:9.2} ms", r.sample_ms))?;
-        print_line(&format!("params    {:9}", r.params))?;
-        if let Some(mb) = r.peak_mb {
-            print_line(&format!("memory    {mb:9.0} MB at most"))?;
-        }
         let peak = r.gemm_gflops.map(|g| format!(" of {g:.0} in a large matrix product")).unwrap_or_default();
-        print_line(&format!("speed     {:9.0} GFLOP/s{peak}; {:.1} GFLOP a step", r.gflops, r.gflop))
+        let mut lines = vec![
+            format!("{} on {}, batch {}, {} threads", r.arch, r.device, r.batch, r.threads),
+            format!("step      {:9.2} ms", r.step_ms),
+            format!("sample 64 {:9.2} ms", r.sample_ms),
+            format!("params    {:9}", r.params),
+            format!("speed     {:9.0} GFLOP/s{peak}; {:.1} GFLOP a step", r.gflops, r.gflop),
+        ];
+        lines.extend(r.peak_mb.map(|mb| format!("memory    {mb:9.0} MB at most")));
+        tell(self.json, &r, &lines)
+    }
+}
+
+/// Arguments of `bench sample` and `bench latency`.
+#[derive(Args)]
+pub struct Explore {
+    /// A model (`latent-studio models`)
+    #[arg(long, value_name = "M", default_value = "nouns-gan")]
+    model: String,
+    /// An untrained model of this preset instead, at --resolution
+    #[arg(long, conflicts_with = "model")]
+    preset: Option<String>,
+    /// Pixels a side of --preset
+    #[arg(long, default_value_t = 64)]
+    resolution: u32,
+    /// Pictures, or drags
+    #[arg(long, default_value_t = 200)]
+    count: usize,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Explore {
+    /// The model's name, and the folder that holds it for as long as it is needed.
+    fn model(&self) -> Result<(String, Option<tempfile::TempDir>)> {
+        let Some(preset) = &self.preset else { return Ok((self.model.clone(), None)) };
+        let folder = tempfile::tempdir().map_err(|e| Problem::failed("A folder could not be made").because(e))?;
+        let file = folder.path().join("untrained.safetensors");
+        explore::untrained(preset, self.resolution, &file)?;
+        Ok((file.display().to_string(), Some(folder)))
+    }
+
+    fn sample(self) -> Result<()> {
+        let (model, _folder) = self.model()?;
+        let r = explore::sample(&model, self.count.max(1))?;
+        tell(self.json, &r, &[format!("{:.1} pictures a second at {} px", r.pictures_per_s, r.resolution)])
+    }
+
+    fn latency(self) -> Result<()> {
+        let (model, _folder) = self.model()?;
+        let r = explore::latency(&model, self.count.max(1))?;
+        let line = format!(
+            "{} px: p50 {:.2} ms, p95 {:.2} ms, at most {:.2} ms over {} drags",
+            r.resolution, r.p50_ms, r.p95_ms, r.most_ms, r.drags
+        );
+        tell(self.json, &r, &[line])
+    }
+}
+
+/// Arguments of `bench start`.
+#[derive(Args)]
+pub struct Start {
+    /// A model (`latent-studio models`)
+    #[arg(long, value_name = "M", default_value = "nouns-gan")]
+    model: String,
+    /// Starts
+    #[arg(long, default_value_t = 6)]
+    count: usize,
+    /// Be the process that is started
+    #[arg(long, hide = true)]
+    once: bool,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Start {
+    fn run(self) -> Result<()> {
+        if self.once {
+            return explore::once(&self.model);
+        }
+        let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("latent-studio"));
+        let r = explore::start(&program, &self.model, self.count)?;
+        let line = format!("{:.0} ms warm; {:.0} ms the first time", r.warm_ms, r.starts_ms.first().unwrap_or(&0.0));
+        tell(self.json, &r, &[line])
+    }
+}
+
+/// Arguments of `bench import`.
+#[derive(Args)]
+pub struct Import {
+    /// A folder, zip, IDX or CIFAR file, `emoji`, …
+    #[arg(long, value_name = "SRC")]
+    data: String,
+    /// Pixels a side
+    #[arg(long, default_value_t = 32)]
+    resolution: u32,
+    /// Turns
+    #[arg(long, default_value_t = 3)]
+    count: usize,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Import {
+    fn run(self) -> Result<()> {
+        let r = keep::import(&self.data, self.resolution, self.count)?;
+        tell(self.json, &r, &[format!("{} pictures, {:.0} a second", r.pictures, r.pictures_per_s)])
+    }
+}
+
+/// Arguments of `bench library`.
+#[derive(Args)]
+pub struct Library {
+    /// Pictures in the library
+    #[arg(long, default_value_t = 100_000)]
+    items: usize,
+    /// Looks of each kind
+    #[arg(long, default_value_t = 100)]
+    count: usize,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Library {
+    fn run(self) -> Result<()> {
+        let r = keep::library(self.items, self.count)?;
+        let lines = [
+            format!("insert    {:9.0} pictures a second", r.inserts_per_s),
+            format!("page      {:9.2} ms (p95), from the middle {:.2} ms", r.page_p95_ms, r.deep_page_p95_ms),
+            format!("filter    {:9.2} ms (p95)", r.filter_p95_ms),
+            format!("search    {:9.2} ms (p95)", r.search_p95_ms),
+        ];
+        tell(self.json, &r, &lines)
+    }
+}
+
+/// Arguments of `bench ui`.
+#[cfg(feature = "gui")]
+#[derive(Args)]
+pub struct Ui {
+    /// Frames of each view
+    #[arg(long, default_value_t = 400)]
+    frames: usize,
+    /// What the run beside trains on
+    #[arg(long, value_name = "SRC", default_value = "emoji:smileys")]
+    data: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[cfg(feature = "gui")]
+impl Ui {
+    fn run(self) -> Result<()> {
+        use crate::base::paths::Paths;
+        use crate::engine::studio::{Options, StudioEngine};
+        use crate::recipe::preset::{self, Facts};
+
+        let home = tempfile::tempdir().map_err(|e| Problem::failed("A folder could not be made").because(e))?;
+        let paths = Paths::under(home.path());
+        let engine = std::sync::Arc::new(StudioEngine::start(Options::of_user(paths.clone()))?);
+        let mut recipe = preset::PRESETS[0].recipe(Facts { pictures: 100, resolution: 32 });
+        recipe.data.source = self.data;
+        recipe.run.kimg = 1e6;
+        let measured = crate::ui::frames::measure(Box::new(engine.clone()), paths, Some(recipe), self.frames.max(1));
+        explore::end_runs(&*engine);
+        let measured = measured?;
+        let line =
+            |f: &crate::ui::frames::Frames| format!("{:9} p50 {:5.2} ms, p99 {:5.2} ms", f.view, f.p50_ms, f.p99_ms);
+        tell(self.json, &measured, &measured.iter().map(line).collect::<Vec<_>>())
     }
 }

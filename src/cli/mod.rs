@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::base::paths::Paths;
 use crate::base::progress::Watched;
-use crate::base::{Cancel, Problem, Result, Severity};
+use crate::base::{Cancel, Problem, Result, Severity, memory};
 
 /// Train GANs and VAEs on your own pictures and explore what they learned.
 #[derive(Parser)]
@@ -69,6 +69,7 @@ enum Task {
 
 /// Runs the program; the exit code says how it went.
 pub fn main() -> ExitCode {
+    memory::keep();
     let arguments = Arguments::parse();
     let paths = Paths::of_user();
     let result = match arguments.command {

@@ -9,6 +9,7 @@ mod chrome;
 pub mod command;
 mod dialogs;
 pub mod format;
+pub mod frames;
 mod keep;
 pub mod keymap;
 mod layout;

@@ -1,0 +1,121 @@
+//! Processor time of frames: logic, layout and tessellation of every view, without a window or a renderer.
+
+use std::time::{Duration, Instant};
+
+use egui::{Context, Event as Input, RawInput, Rect, pos2, vec2};
+use serde::Serialize;
+
+use super::action::Action;
+use super::app::{Options, StudioApp};
+use super::views::VIEWS;
+use crate::base::Result;
+use crate::base::paths::Paths;
+use crate::engine::{Command, Engine};
+use crate::recipe::Recipe;
+
+/// Frames until a view has what it asked the engine for.
+const SETTLE: usize = 30;
+/// A run has to report before its view is measured.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Frames of one view.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Frames {
+    /// The view.
+    pub view: String,
+    /// Milliseconds of processor time; half of all frames take less.
+    pub p50_ms: f64,
+    /// 99 of 100 take less.
+    pub p99_ms: f64,
+}
+
+/// Draws `frames` frames of every view at 1920×1080, the pointer moving about, while `run` trains if given.
+///
+/// # Errors
+/// The run reports nothing in time.
+pub fn measure(engine: Box<dyn Engine>, paths: Paths, run: Option<Recipe>, frames: usize) -> Result<Vec<Frames>> {
+    if let Some(recipe) = run {
+        engine.send(Command::StartRun { recipe: Box::new(recipe), from: None, device: "cpu".into() });
+    }
+    let options = Options { remember: false, ..Options::default() };
+    let mut window = Window { app: StudioApp::new(engine, paths, options), ctx: Context::default(), frame: 0 };
+    let trains = |window: &Window| window.app.studio().runs.iter().any(|r| r.progress.images > 0);
+    let begun = Instant::now();
+    // A run that never reports is measured as what it is: a window with nothing going on.
+    while !trains(&window) && begun.elapsed() < PATIENCE {
+        window.draw();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let measured = VIEWS.iter().map(|view| {
+        window.app.act(Action::Go(view.id));
+        for _ in 0..SETTLE {
+            window.draw();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let times: Vec<f64> = (0..frames).map(|_| window.draw()).collect();
+        let at = |q| crate::bench::quantile(&times, q);
+        Frames { view: view.title.into(), p50_ms: at(0.5), p99_ms: at(0.99) }
+    });
+    Ok(measured.collect())
+}
+
+struct Window {
+    app: StudioApp,
+    ctx: Context,
+    frame: usize,
+}
+
+impl Window {
+    /// One frame; milliseconds of processor time.
+    fn draw(&mut self) -> f64 {
+        self.frame += 1;
+        let pointer = pos2(80.0 + (self.frame * 7 % 1800) as f32, 60.0 + (self.frame * 5 % 960) as f32);
+        let input = RawInput {
+            screen_rect: Some(Rect::from_min_size(pos2(0.0, 0.0), vec2(1920.0, 1080.0))),
+            time: Some(self.frame as f64 / 60.0),
+            events: vec![Input::PointerMoved(pointer)],
+            ..RawInput::default()
+        };
+        let begun = thread_ms();
+        let app = &mut self.app;
+        let output = self.ctx.run_ui(input, |ui| {
+            app.logic(&ui.ctx().clone());
+            app.draw(ui);
+        });
+        let triangles = self.ctx.tessellate(output.shapes, output.pixels_per_point);
+        let taken = thread_ms() - begun;
+        debug_assert!(!triangles.is_empty());
+        taken
+    }
+}
+
+/// Processor time of this thread, so that a run that trains beside does not count.
+#[cfg(unix)]
+fn thread_ms() -> f64 {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is a valid place for the answer.
+    unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
+    time.tv_sec as f64 * 1e3 + time.tv_nsec as f64 / 1e6
+}
+
+/// Time on the clock, where that of a thread is not told.
+#[cfg(not(unix))]
+fn thread_ms() -> f64 {
+    use std::sync::OnceLock;
+    static BEGUN: OnceLock<Instant> = OnceLock::new();
+    BEGUN.get_or_init(Instant::now).elapsed().as_secs_f64() * 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake::ScriptedEngine;
+
+    #[test]
+    fn every_view_is_measured() {
+        let home = tempfile::tempdir().unwrap();
+        let measured = measure(Box::new(ScriptedEngine::new()), Paths::under(home.path()), None, 3).unwrap();
+        assert_eq!(measured.len(), VIEWS.len());
+        assert!(measured.iter().all(|v| v.p50_ms > 0.0 && v.p50_ms <= v.p99_ms));
+    }
+}
