@@ -9,7 +9,6 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::tanh;
 
 use crate::nn::conv::{Conv, Deconv};
 use crate::nn::init::{Init, he, lecun};
@@ -59,11 +58,11 @@ impl DcGenerator {
     /// `[b, 128] → [b, 3, 32, 32]`
     pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
         let [b, _] = z.dims();
-        let mut x = act::relu(self.fc.forward(z)).reshape([b, 256, 4, 4]);
+        let mut x = self.fc.forward(z).reshape([b, 256, 4, 4]);
         for (up, norm) in self.up.iter().zip(&self.norms) {
-            x = act::relu(norm.forward(up.forward(x)));
+            x = norm.forward(up.after_relu(x));
         }
-        tanh(self.up[2].forward(x))
+        act::tanh(self.up[2].after_relu(x))
     }
 }
 
@@ -135,7 +134,7 @@ impl ResGenerator {
     pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
         let [b, _] = z.dims();
         let x = self.fc.forward(z).reshape([b, WIDTH, 4, 4]);
-        tanh(self.out.after_leaky(self.stages.iter().fold(x, |x, stage| stage.up(x))))
+        act::tanh(self.out.after_leaky(self.stages.iter().fold(x, |x, stage| stage.up(x))))
     }
 }
 
@@ -183,15 +182,13 @@ impl ConvVae {
     }
 
     fn encode(&self, x: Tensor<4>) -> Tensor<2> {
-        let x = self.down.iter().fold(x, |x, conv| act::relu(conv.forward(x)));
-        self.head.forward(per_picture(x))
+        let x = self.down[1..].iter().fold(self.down[0].forward(x), |x, conv| conv.after_relu(x));
+        self.head.forward(per_picture(act::relu(x)))
     }
 
     fn decode(&self, z: Tensor<2>) -> Tensor<4> {
         let [b, _] = z.dims();
-        let x = act::relu(self.fc.forward(z)).reshape([b, 128, 4, 4]);
-        let x = self.up[..2].iter().fold(x, |x, up| act::relu(up.forward(x)));
-        self.up[2].forward(x)
+        self.up.iter().fold(self.fc.forward(z).reshape([b, 128, 4, 4]), |x, up| up.after_relu(x))
     }
 }
 

@@ -79,20 +79,17 @@ impl ConvVae {
 
     /// `[b, c, r, r] → [b, 2z]`
     pub fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<2> {
-        let x = self.convs.iter().fold(resample::padded(x, self.built), |x, conv| act::relu(conv.forward(x)));
-        ClassTerm::add(&self.class_in, self.head.forward(per_picture(x)), class)
+        let x = self.convs[0].forward(resample::padded(x, self.built));
+        let x = self.convs[1..].iter().fold(x, |x, conv| conv.after_relu(x));
+        ClassTerm::add(&self.class_in, self.head.forward(per_picture(act::relu(x))), class)
     }
 
     /// `[b, z] → [b, c, r, r]`
     pub fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        let x = act::relu(ClassTerm::add(&self.class_out, self.fc.forward(z), class));
+        let x = ClassTerm::add(&self.class_out, self.fc.forward(z), class);
         let [b, n] = x.dims();
         let x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
-        let last = self.deconvs.len() - 1;
-        let x = self.deconvs.iter().enumerate().fold(x, |x, (i, deconv)| {
-            let y = deconv.forward(x);
-            if i < last { act::relu(y) } else { y }
-        });
+        let x = self.deconvs.iter().fold(x, |x, deconv| deconv.after_relu(x));
         resample::cropped(x, self.resolution)
     }
 

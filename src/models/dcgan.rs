@@ -5,7 +5,6 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use burn::tensor::activation::tanh;
 
 use super::Plan;
 use crate::nn::conv::{Conv, Deconv};
@@ -56,9 +55,9 @@ impl DcGenerator {
         let [b, n] = x.dims();
         let mut x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
         for (norm, deconv) in self.norms.iter().zip(&self.deconvs) {
-            x = deconv.forward(act::relu(norm.forward(x)));
+            x = deconv.after_relu(norm.forward(x));
         }
-        tanh(resample::cropped(x, self.resolution))
+        act::tanh(resample::cropped(x, self.resolution))
     }
 
     pub(crate) fn latent(&self) -> usize {

@@ -139,10 +139,21 @@ impl Deconv {
 
     /// `[b, in, h, w] → [b, out, 2h, 2w]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, false)
+    }
+
+    /// A ReLU, then [`Self::forward`].
+    pub fn after_relu(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run(x, true)
+    }
+
+    fn run(&self, x: Tensor<4>, relu: bool) -> Tensor<4> {
         let (weight, bias) = (self.weight.val(), self.bias.val());
-        if let Some(y) = cpu::convolve(&x, &weight, Some(&bias), Gate::Open, Way::Up, [4, 2, 1]) {
+        let gate = if relu { Gate::Own(0.0) } else { Gate::Open };
+        if let Some(y) = cpu::convolve(&x, &weight, Some(&bias), gate, Way::Up, [4, 2, 1]) {
             return y;
         }
+        let x = if relu { act::relu(x) } else { x };
         conv_transpose2d(x, weight, Some(bias), ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1))
     }
 }

@@ -12,7 +12,7 @@ use burn::tensor::{DType, Tensor, TensorData};
 
 use super::kernel::{self, Gated, Geometry};
 
-type Host = FloatTensor<Flex>;
+pub type Host = FloatTensor<Flex>;
 
 /// Which of the two sides of a [`Geometry`] is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,8 +35,6 @@ pub enum Gate<'a> {
 }
 
 /// A convolution on the CPU. `x [b, channels, h, w]`; `geometry.batch` and `geometry.size` are filled in here.
-///
-/// Only the way down takes a gate.
 pub fn convolve(
     x: &Tensor<4>,
     weight: &Tensor<4>,
@@ -139,16 +137,16 @@ fn resampled(x: &Host, way: Way, factor: f32) -> Host {
 }
 
 /// In plain order, from the beginning of its memory.
-fn host(x: Host) -> Host {
+pub fn host(x: Host) -> Host {
     if x.is_contiguous() { x } else { x.to_contiguous() }
 }
 
-fn slice(x: &Host) -> &[f32] {
+pub fn slice(x: &Host) -> &[f32] {
     // Every tensor here went through `host` and is 32 bit; anything else would be a bug, and reads as empty.
     x.as_slice::<f32>().unwrap_or_default()
 }
 
-fn made<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Host {
+pub fn made<const D: usize>(values: Vec<f32>, shape: [usize; D]) -> Host {
     Host::from_data(TensorData::new(values, shape))
 }
 
@@ -180,10 +178,7 @@ impl Plan {
         let (g, bias, gate) = (&self.geometry, bias.map(slice), self.gated());
         let shape = if self.way == Way::Down { self.small() } else { self.large() };
         let mut y = vec![0.0; shape.iter().product()];
-        match self.way {
-            Way::Down => kernel::forward(g, slice(x), gate, slice(weight), bias, &mut y),
-            Way::Up => kernel::input_gradient(g, slice(x), slice(weight), None, bias, &mut y),
-        }
+        kernel::pass(g, slice(weight), self.way == Way::Up, slice(x), gate, bias, None, &mut y);
         made(y, shape)
     }
 
@@ -191,18 +186,15 @@ impl Plan {
         let (g, gate) = (&self.geometry, self.gated());
         let shape = if self.way == Way::Down { self.large() } else { self.small() };
         let mut dx = vec![0.0; shape.iter().product()];
-        match self.way {
-            Way::Down => kernel::input_gradient(g, slice(dy), slice(weight), gate, None, &mut dx),
-            Way::Up => kernel::forward(g, slice(dy), None, slice(weight), None, &mut dx),
-        }
+        kernel::pass(g, slice(weight), self.way == Way::Down, slice(dy), None, None, gate, &mut dx);
         made(dx, shape)
     }
 
     fn to_weight(&self, x: &Host, dy: &Host) -> Host {
         let g = &self.geometry;
         let dw = match self.way {
-            Way::Down => kernel::weight_gradient(g, slice(x), self.gated(), slice(dy)),
-            Way::Up => kernel::weight_gradient(g, slice(dy), None, slice(x)),
+            Way::Down => kernel::weight_gradient(g, slice(x), self.gated(), slice(dy), None),
+            Way::Up => kernel::weight_gradient(g, slice(dy), None, slice(x), self.gated()),
         };
         made(dw, [g.outputs, g.inputs, g.kernel, g.kernel])
     }

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
+use super::fused;
 use super::walk::Path;
 
 /// A shadow to begin with: the same weights, without autodiff, in inference mode, with buffers of its own.
@@ -75,7 +76,10 @@ impl ModuleMapper for Follow {
             return param.map(|_| live);
         }
         let beta = self.beta;
-        param.map(|shadow| shadow * beta + live * (1.0 - beta))
+        param.map(|shadow| match fused::blend(&shadow, &live, beta) {
+            Some(blend) => blend,
+            None => shadow * beta + live * (1.0 - beta),
+        })
     }
 }
 

@@ -5,6 +5,7 @@
 //! - [`act`], [`resample`], [`norm`], [`linear`], [`residual`]: the rest of a network.
 //! - [`flow`]: values and tangents through the same code, for critics. [`spectral`]: spectral norm. [`style`]: modulated
 //!   convolution.
+//! - [`fused`]: batch norm, losses, optimiser steps in one pass over memory each, on the CPU.
 //! - [`diff_augment`]: differentiable augmentation. [`ema`]: averaged weights.
 //! - [`walk`]: the names of parameters.
 
@@ -15,6 +16,7 @@ pub mod diff_augment;
 pub mod ema;
 pub mod embed;
 pub mod flow;
+pub mod fused;
 pub mod init;
 mod kernel;
 pub mod linear;

@@ -4,6 +4,7 @@ use burn::module::{Module, Param, RunningState};
 use burn::nn::BatchNorm;
 use burn::tensor::Tensor;
 
+use super::fused;
 use super::init::Init;
 
 /// Batch normalisation over `[b, c, h, w]`.
@@ -38,9 +39,20 @@ impl Norm {
 
     /// `[b, c, h, w] → [b, c, h, w]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.norm.forward(x);
-        self.norm.running_mean.value_sync();
-        self.norm.running_var.value_sync();
+        let norm = &self.norm;
+        let trains = x.device().is_autodiff() && norm.training.is_enabled();
+        let own = if trains { fused::batch_norm(&x, &norm.gamma.val(), &norm.beta.val(), norm.epsilon) } else { None };
+        let y = match own {
+            Some((y, mean, variance)) => {
+                let moved = |old: Tensor<1>, new: Tensor<1>| old * (1.0 - norm.momentum) + new * norm.momentum;
+                norm.running_mean.update(moved(norm.running_mean.value_sync().without_autodiff(), mean));
+                norm.running_var.update(moved(norm.running_var.value_sync().without_autodiff(), variance));
+                y
+            }
+            None => norm.forward(x),
+        };
+        norm.running_mean.value_sync();
+        norm.running_var.value_sync();
         y
     }
 }

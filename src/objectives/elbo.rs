@@ -1,9 +1,8 @@
 //! The evidence lower bound of VAEs, in nats for a picture.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::log_sigmoid;
 
-use crate::nn::per_picture;
+use crate::nn::{act, per_picture};
 use crate::recipe::Likelihood;
 
 /// Negative log likelihood of pictures in [0, 1]: nats summed over a picture, mean over the batch.
@@ -28,11 +27,7 @@ pub fn reconstruction_per_picture(
     log_sigma: Tensor<1>,
 ) -> Tensor<2> {
     match likelihood {
-        // −t·log σ(l) − (1−t)·log(1−σ(l)), with log(1−σ(l)) = log σ(l) − l.
-        Likelihood::Bernoulli => {
-            let nats = decoded.clone() * (target.neg() + 1.0) - log_sigmoid(decoded);
-            per_picture(nats).sum_dim(1)
-        }
+        Likelihood::Bernoulli => act::cross_entropy(per_picture(decoded), per_picture(target)),
         Likelihood::Gaussian => {
             let error = per_picture((decoded - target).square());
             let n = error.dims()[1] as f64;

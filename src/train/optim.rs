@@ -8,6 +8,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::base::{Problem, Result};
+use crate::nn::fused::{self, AdamStep};
 
 /// Settings of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -63,7 +64,9 @@ impl Adam {
             .then(|| norm.clone().clamp_min(settings.clip_norm).recip().mul_scalar(settings.clip_norm));
         self.decay1 *= settings.beta1;
         self.decay2 *= settings.beta2;
-        let mut update = Update { adam: self, settings, grads, scale, index: 0 };
+        // What stands in for moments while they are changed.
+        let empty = Tensor::zeros([1], &norm.device());
+        let mut update = Update { adam: self, settings, grads, scale, index: 0, nothing: (empty.clone(), empty) };
         (module.map(&mut update), norm)
     }
 
@@ -169,7 +172,8 @@ struct SquaredNorm<'a> {
 impl ModuleVisitor for SquaredNorm<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         if let Some(grad) = self.grads.get::<D>(param.id) {
-            let square = crate::nn::ordered_sum(grad.inner().square());
+            let grad = grad.inner();
+            let square = fused::squares(&grad).unwrap_or_else(|| crate::nn::ordered_sum(grad.square()));
             self.sum = Some(match self.sum.take() {
                 Some(sum) => sum + square,
                 None => square,
@@ -184,6 +188,7 @@ struct Update<'a> {
     grads: GradientsParams,
     scale: Option<Tensor<1>>,
     index: usize,
+    nothing: (Tensor<1>, Tensor<1>),
 }
 
 impl ModuleMapper for Update<'_> {
@@ -202,20 +207,38 @@ impl ModuleMapper for Update<'_> {
             Some(grad) => grad.inner().reshape([count]),
             None => Tensor::zeros([count], &device),
         };
-        let grad = match &self.scale {
-            Some(scale) => grad * scale.clone(),
-            None => grad,
-        };
         if self.adam.moments.len() <= index {
             self.adam.moments.push((Tensor::zeros([count], &device), Tensor::zeros([count], &device)));
         }
         let s = self.settings;
-        let (m, v) = self.adam.moments[index].clone();
+        let step = s.lr / (1.0 - self.adam.decay1);
+        let root = (1.0 - self.adam.decay2).sqrt();
+        // On the CPU all of it is one pass over memory.
+        let fused_step = AdamStep {
+            beta: [s.beta1 as f32, s.beta2 as f32],
+            fresh: [(1.0 - s.beta1) as f32, (1.0 - s.beta2) as f32],
+            step: step as f32,
+            root: root as f32,
+            epsilon: s.epsilon as f32,
+            scale: self.scale.as_ref().and_then(fused::number).unwrap_or(1.0),
+        };
+        let shape = value.shape();
+        let moments = std::mem::replace(&mut self.adam.moments[index], self.nothing.clone());
+        let (m, v) = match fused::adam(fused_step, &value.clone().reshape([count]), &grad, moments) {
+            Ok((value, moments)) => {
+                self.adam.moments[index] = moments;
+                let value: Tensor<D> = value.reshape(shape);
+                return Param::from_mapped_value(id, value.autodiff().require_grad(), mapper);
+            }
+            Err(moments) => moments,
+        };
+        let grad = match &self.scale {
+            Some(scale) => grad * scale.clone(),
+            None => grad,
+        };
         let m = m.mul_scalar(s.beta1) + grad.clone().mul_scalar(1.0 - s.beta1);
         let v = v.mul_scalar(s.beta2) + grad.square().mul_scalar(1.0 - s.beta2);
         self.adam.moments[index] = (m.clone(), v.clone());
-        let step = s.lr / (1.0 - self.adam.decay1);
-        let root = (1.0 - self.adam.decay2).sqrt();
         let delta = m.mul_scalar(step) / v.sqrt().div_scalar(root).add_scalar(s.epsilon);
         let value = value.clone() - delta.reshape(value.shape());
         Param::from_mapped_value(id, value.autodiff().require_grad(), mapper)

@@ -256,7 +256,13 @@ fn pack(w: &[f32], [read, made]: [usize; 2], apart: [usize; 2], kernel: usize, t
 ///
 /// Rows of the product are the numbers of a tap, columns the channels of `dy`; with few of these it is the other way
 /// round.
-pub fn weight_gradient(g: &Geometry, x: &[f32], gate: Option<Gated<'_>>, dy: &[f32]) -> Vec<f32> {
+pub fn weight_gradient(
+    g: &Geometry,
+    x: &[f32],
+    gate: Option<Gated<'_>>,
+    dy: &[f32],
+    dy_gate: Option<Gated<'_>>,
+) -> Vec<f32> {
     let ([out_h, out_w], k, c) = (g.small(), g.kernel, g.inputs);
     let ([height, width], depth) = (g.size, k * g.inputs);
     let turned = g.outputs * depth.next_multiple_of(16) < depth * g.outputs.next_multiple_of(16);
@@ -302,7 +308,9 @@ pub fn weight_gradient(g: &Geometry, x: &[f32], gate: Option<Gated<'_>>, dy: &[f
                     work.rows.extend((0..pixels).map(|i| i * padded));
                     let load = Load { channels: g.outputs, plane: out_h * out_w, places: &work.rows };
                     for (i, grads) in grads.chunks_exact_mut(pixels * padded).enumerate() {
-                        load.run(&dy[(picture + i) * small + from * out_w..(picture + i + 1) * small], None, grads);
+                        let at = (picture + i) * small + from * out_w..(picture + i + 1) * small;
+                        let gated = dy_gate.map(|g| Gated { gate: &g.gate[at.clone()], ..g });
+                        load.run(&dy[at], gated, grads);
                     }
                     // Lines of pixels: where they begin in the pictures and in the gradients.
                     let picture_len = (hi - lo) as usize * line;

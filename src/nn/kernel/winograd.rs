@@ -254,7 +254,13 @@ impl Frame {
 }
 
 /// Gradient by the weights, `[out, in, 3, 3]`.
-pub fn weight_gradient(g: &Geometry, x: &[f32], gate: Option<Gated<'_>>, dy: &[f32]) -> Vec<f32> {
+pub fn weight_gradient(
+    g: &Geometry,
+    x: &[f32],
+    gate: Option<Gated<'_>>,
+    dy: &[f32],
+    dy_gate: Option<Gated<'_>>,
+) -> Vec<f32> {
     let [height, width] = g.size;
     let padded: usize = panels(g.outputs).map(|p| p.1).sum();
     let frame = Frame::of(g.size, g.inputs, padded * width);
@@ -282,7 +288,9 @@ pub fn weight_gradient(g: &Geometry, x: &[f32], gate: Option<Gated<'_>>, dy: &[f
                     work.rows.extend((0..pixels).map(|i| i * padded));
                     let load = Load { channels: g.outputs, plane: height * width, places: &work.rows };
                     for (i, grads) in grads.chunks_exact_mut(pixels * padded).enumerate() {
-                        load.run(&dy[(picture + i) * small + first * width..(picture + i + 1) * small], None, grads);
+                        let at = (picture + i) * small + first * width..(picture + i + 1) * small;
+                        let gated = dy_gate.map(|g| Gated { gate: &g.gate[at.clone()], ..g });
+                        load.run(&dy[at], gated, grads);
                     }
                     let origins = frame.origins(count, [from, to]);
                     let at_once = share(origins.len(), HELD / (POINTS * frame.channels.max(padded)));
