@@ -26,6 +26,7 @@ impl Picture {
             Channels::Grey => bytes.iter().for_each(|&v| rgba.extend_from_slice(&[v, v, v, 255])),
             Channels::Rgb => bytes.chunks_exact(3).for_each(|p| rgba.extend_from_slice(&[p[0], p[1], p[2], 255])),
             Channels::Rgba => rgba.extend_from_slice(bytes),
+            Channels::Points => return Self { width: 2, height: 1, rgba: bytes.to_vec() },
         }
         Self { width, height, rgba }
     }
@@ -33,7 +34,7 @@ impl Picture {
     /// To interleaved bytes with these channels; grey by ITU-R BT.709 luma; alpha is dropped where there is none.
     pub fn to_interleaved(&self, channels: Channels) -> Vec<u8> {
         match channels {
-            Channels::Rgba => self.rgba.clone(),
+            Channels::Rgba | Channels::Points => self.rgba.clone(),
             Channels::Rgb => self.rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect(),
             Channels::Grey => self
                 .rgba

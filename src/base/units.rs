@@ -32,13 +32,16 @@ pub enum Channels {
     Rgb,
     /// Red, green, blue and straight alpha.
     Rgba,
+    /// No picture but a point in the plane: two coordinates as 32-bit numbers, in the place of one pixel.
+    Points,
 }
 
 impl Channels {
-    /// How many numbers a pixel has: 1, 3 or 4.
+    /// How many numbers a pixel has: 1, 3 or 4; 2 for points.
     pub fn count(self) -> usize {
         match self {
             Self::Grey => 1,
+            Self::Points => 2,
             Self::Rgb => 3,
             Self::Rgba => 4,
         }
@@ -55,13 +58,19 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// Bytes of one picture, one byte a channel.
+    /// Bytes of one picture, one byte a channel; of a point, four a coordinate.
     pub fn bytes(self) -> usize {
-        (self.resolution * self.resolution) as usize * self.channels.count()
+        let each = if self.channels == Channels::Points { 4 } else { 1 };
+        (self.resolution * self.resolution) as usize * self.channels.count() * each
     }
 
-    /// Whether the studio can prepare and learn pictures of this size: 16 to 256 in steps of 4.
-    pub fn is_allowed(resolution: u32) -> bool {
+    /// Whether the studio can prepare and learn this.
+    pub fn is_allowed(self) -> bool {
+        if self.channels == Channels::Points { self.resolution == 1 } else { Self::is_side(self.resolution) }
+    }
+
+    /// Whether pictures may have so many pixels a side: 16 to 256 in steps of 4.
+    pub fn is_side(resolution: u32) -> bool {
         (16..=256).contains(&resolution) && resolution.is_multiple_of(4)
     }
 

@@ -202,7 +202,7 @@ impl RecipeTask {
                 Ok(())
             }
             Self::Presets { json, resolution } => {
-                if !crate::base::Shape::is_allowed(resolution) {
+                if !crate::base::Shape::is_side(resolution) {
                     return Err(Problem::usage("This resolution cannot be trained")
                         .of(format!("--resolution {resolution}"))
                         .try_this("Choose 16 to 256 in steps of 4"));

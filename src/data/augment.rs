@@ -28,6 +28,12 @@ pub static AUGMENTATIONS: &[Augmentation] = &[
         apply: colour,
     },
     Augmentation {
+        id: "geometry",
+        title: "Turn and zoom",
+        help: "Mirrored, turned by quarters, zoomed by up to 2^½ (ADA)",
+        apply: geometry,
+    },
+    Augmentation {
         id: "translation",
         title: "Translation",
         help: "Moved by up to an eighth of a side (DiffAugment)",
@@ -48,6 +54,7 @@ pub fn as_trained(picture: &Picture, data: &DataRecipe, objective: &ObjectiveRec
     let wanted = |id: &str| match id {
         "mirror" => data.mirror,
         "colour" => altered && objective.augment_colour,
+        "geometry" => altered && objective.augment_geometry,
         "translation" => altered && objective.augment_translation,
         "cutout" => altered && objective.augment_cutout,
         _ => false,
@@ -98,6 +105,26 @@ fn colour(picture: &Picture, stream: &mut Stream) -> Picture {
     for (pixel, value) in out.rgba.chunks_exact_mut(4).zip(&values) {
         for (byte, v) in pixel.iter_mut().zip(value) {
             *byte = ((v + 1.0) * 127.5).round().clamp(0.0, 255.0) as u8;
+        }
+    }
+    out
+}
+
+fn geometry(picture: &Picture, stream: &mut Stream) -> Picture {
+    let (way, zoom) = (stream.below(8), libm::exp2f(stream.uniform() - 0.5));
+    let (w, h) = (picture.width, picture.height);
+    let middle = |side: u32| side as f32 / 2.0 - 0.5;
+    let mut out = Picture::filled(w, h, BLANK);
+    for y in 0..h {
+        for x in 0..w {
+            let flipped = |v: f32, bit: u64| if way & bit == bit { -v } else { v };
+            let (oy, ox) = (flipped((y as f32 - middle(h)) / zoom, 2), flipped((x as f32 - middle(w)) / zoom, 4));
+            let (oy, ox) = if way & 1 == 1 { (ox, oy) } else { (oy, ox) };
+            let (fx, fy) = ((middle(w) + ox).round(), (middle(h) + oy).round());
+            if fx >= 0.0 && fy >= 0.0 && fx < w as f32 && fy < h as f32 {
+                let to = ((y * w + x) * 4) as usize;
+                out.rgba[to..to + 4].copy_from_slice(&picture.pixel(fx as u32, fy as u32));
+            }
         }
     }
     out

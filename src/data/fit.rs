@@ -18,6 +18,9 @@ type Part = (u32, u32, u32, u32);
 /// Prepares one picture: square by crop, pad or stretch; resized in premultiplied colour; laid on the background where
 /// the recipe has no alpha; grey by luma where it has no colour. [`Picture::to_interleaved`] of it is the training data.
 pub fn prepare_picture(picture: &Picture, recipe: &DataRecipe) -> Picture {
+    if recipe.channels == Channels::Points {
+        return picture.clone();
+    }
     let side = recipe.resolution;
     let [r, g, b] = recipe.background;
     let (w, h) = (picture.width, picture.height);

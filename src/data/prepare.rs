@@ -30,8 +30,9 @@ struct Done {
 /// # Errors
 /// The source cannot be opened, nothing in it is usable, the disk is full, or the work was cancelled.
 pub fn prepare(recipe: &DataRecipe, cache: &Path, progress: &dyn Progress) -> Result<Prepared> {
+    let recipe = &recipe.settled();
     let shape = Shape { resolution: recipe.resolution, channels: recipe.channels };
-    if !Shape::is_allowed(shape.resolution) {
+    if !shape.is_allowed() {
         return Err(Problem::usage("Pictures cannot be prepared at this resolution")
             .of(format!("data.resolution = {}", shape.resolution))
             .try_this("Choose 16 to 256 in steps of 4"));
@@ -57,6 +58,7 @@ pub fn prepare(recipe: &DataRecipe, cache: &Path, progress: &dyn Progress) -> Re
 /// # Errors
 /// The source cannot be opened.
 pub fn prepared_path(recipe: &DataRecipe, cache: &Path) -> Result<PathBuf> {
+    let recipe = &recipe.settled();
     Ok(file_of(cache, &key(recipe, open(&recipe.source)?.as_ref())?))
 }
 

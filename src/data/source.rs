@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::listing::Listing;
 use super::report::BrokenFile;
-use super::{cifar, emoji, folder, idx, shapes, zip};
+use super::{cifar, emoji, folder, idx, points, shapes, stacked, zip};
 use crate::base::{Picture, Problem, Result};
 
 /// Pictures by place, with what is known of them. Places are stable as long as [`ImageSource::fingerprint`] is.
@@ -108,6 +108,20 @@ pub static SOURCES: &[SourceKind] = &[
         help: "shapes, shapes:5000",
         sniff: shapes::sniff,
         open: shapes::open,
+    },
+    SourceKind {
+        id: "points",
+        title: "Points in the plane",
+        help: "points:grid25, points:ring8",
+        sniff: points::sniff,
+        open: points::open,
+    },
+    SourceKind {
+        id: "stacked",
+        title: "Three pictures in one",
+        help: "stacked: and a source with labels, such as stacked:fashion-mnist/train-images-idx3-ubyte.gz",
+        sniff: stacked::sniff,
+        open: stacked::open,
     },
     SourceKind {
         id: "idx",

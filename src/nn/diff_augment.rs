@@ -1,8 +1,9 @@
 //! Differentiable augmentation of what a critic sees (Zhao, Liu, Lin, Zhu & Han 2020, "DiffAugment").
 //!
 //! The same operations as MIT's reference: brightness ±0.5, saturation ×0–2, contrast ×0.5–1.5, translation by up to
-//! 1/8 of a side with a grey (zero) border, and a grey square of half a side. Each picture takes each group of
-//! operations with probability `p`, where the reference always takes all of them.
+//! 1/8 of a side with a grey (zero) border, and a grey square of half a side. Beside them mirroring, quarter turns and
+//! zoom by 2^±½, out of ADA's pipeline (Karras 2020). Each picture takes each group of operations with probability `p`,
+//! where the reference always takes all of them.
 //!
 //! All random numbers are drawn on the host and uploaded as shifts, factors, masks and permutation matrices, so the
 //! pictures that a critic sees are the same on every device, and every operation has a backward everywhere. On grey
@@ -18,10 +19,23 @@ use crate::recipe::ObjectiveRecipe;
 pub struct Change {
     /// Brightness added, saturation and contrast factors.
     pub colour: Option<[f32; 3]>,
+    /// Mirrored, turned, zoomed.
+    pub turn: Option<Turn>,
     /// Pixels down and right.
     pub shift: Option<[i32; 2]>,
     /// Rows and columns left out: `[top, bottom, left, right]`, ends not included.
     pub cutout: Option<[usize; 4]>,
+}
+
+/// One of the eight ways to lay a square, and a zoom.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Turn {
+    /// Rows become columns, before anything else.
+    pub transpose: bool,
+    /// Rows, and columns, in reverse.
+    pub flip: [bool; 2],
+    /// Above 1 enlarges around the centre.
+    pub zoom: f32,
 }
 
 /// What happens to each picture of a batch.
@@ -39,10 +53,11 @@ impl AugmentPlan {
         let side = side as i64;
         // As the reference rounds: the shift and the square never vanish at small sizes.
         let (reach, square) = ((side as f64 / 8.0 + 0.5) as i64, (side as f64 / 2.0 + 0.5) as i64);
+        let whole = |u: f32, from: i64, count: i64| from + (f64::from(u) * count as f64) as i64;
         let changes = (0..n).map(|_| {
-            let [a, b, c] = std::array::from_fn(|_| stream.uniform() < p);
-            let [light, saturation, contrast, y, x, v, u] = std::array::from_fn(|_| stream.uniform());
-            let whole = |u: f32, from: i64, count: i64| from + (f64::from(u) * count as f64) as i64;
+            let [a, b, c, d] = std::array::from_fn(|_| stream.uniform() < p);
+            let [light, saturation, contrast, y, x, v, u, way, zoom] = std::array::from_fn(|_| stream.uniform());
+            let way = whole(way, 0, 8);
             let band = |u: f32| {
                 // Centres reach past the edges, so that squares may be cut off by them.
                 let centre = whole(u, 0, side + 1 - square % 2);
@@ -52,6 +67,11 @@ impl AugmentPlan {
             let ((top, bottom), (left, right)) = (band(v), band(u));
             Change {
                 colour: (a && recipe.augment_colour).then_some([light - 0.5, saturation * 2.0, contrast + 0.5]),
+                turn: (d && recipe.augment_geometry).then_some(Turn {
+                    transpose: way & 1 == 1,
+                    flip: [way & 2 == 2, way & 4 == 4],
+                    zoom: libm::exp2f(zoom - 0.5),
+                }),
                 shift: (b && recipe.augment_translation)
                     .then(|| [y, x].map(|u| whole(u, -reach, 2 * reach + 1) as i32)),
                 cutout: (c && recipe.augment_cutout).then_some([top, bottom, left, right]),
@@ -68,12 +88,13 @@ impl AugmentPlan {
 
 /// Pictures as the plan changes them; gradients flow to the pictures. `[b, c, h, w] → [b, c, h, w]`
 ///
-/// The plan must be for `b` pictures of this size; colour comes first, then the shift, then the cutout.
+/// The plan must be for `b` pictures of this size; colour comes first, then turn, zoom and shift, then the cutout.
 pub fn apply(x: Tensor<4>, plan: &AugmentPlan) -> Tensor<4> {
     debug_assert_eq!(x.dims()[0], plan.changes.len());
     let changes = &plan.changes;
     let x = if changes.iter().any(|c| c.colour.is_some()) { colour(x, changes) } else { x };
-    let x = if changes.iter().any(|c| c.shift.is_some()) { shift(x, changes) } else { x };
+    let x = if changes.iter().any(|c| c.turn.is_some_and(|t| t.transpose)) { transpose(x, changes) } else { x };
+    let x = if changes.iter().any(|c| c.shift.is_some() || c.turn.is_some()) { warp(x, changes) } else { x };
     if changes.iter().any(|c| c.cutout.is_some()) { cutout(x, changes) } else { x }
 }
 
@@ -100,18 +121,33 @@ fn colour(x: Tensor<4>, changes: &[Change]) -> Tensor<4> {
     if c == 4 { Tensor::cat(vec![rgb, x.slice([0..b, 3..4, 0..h, 0..w])], 1) } else { rgb }
 }
 
-/// Products with shifted identity matrices, one for each picture and axis: exact, and differentiable on every device.
-fn shift(x: Tensor<4>, changes: &[Change]) -> Tensor<4> {
+fn transpose(x: Tensor<4>, changes: &[Change]) -> Tensor<4> {
+    let b = x.dims()[0];
+    let which = changes.iter().map(|c| if c.turn.is_some_and(|t| t.transpose) { 1.0 } else { 0.0 }).collect();
+    let which = upload(which, [b, 1, 1, 1], &x.device());
+    x.clone().swap_dims(2, 3) * which.clone() + x * (which.neg() + 1.0)
+}
+
+/// Products with matrices that say where the pixels of an axis go, one for each picture and axis: differentiable on every
+/// device, and exact but for a zoom, which interpolates.
+fn warp(x: Tensor<4>, changes: &[Change]) -> Tensor<4> {
     let [b, c, h, w] = x.dims();
     let device = x.device();
-    // `matrix[from][to]` is one where pixel `from` goes to `to`.
+    // `matrix[from][to]` is the share of pixel `from` in pixel `to`.
     let matrices = |axis: usize, side: usize| {
         let mut values = vec![0.0; b * side * side];
+        let middle = side as f32 / 2.0 - 0.5;
         for (matrix, change) in values.chunks_exact_mut(side * side).zip(changes) {
-            let by = change.shift.unwrap_or_default()[axis] as isize;
-            for from in 0..side {
-                if let Some(to) = from.checked_add_signed(by).filter(|to| *to < side) {
-                    matrix[from * side + to] = 1.0;
+            let by = change.shift.unwrap_or_default()[axis] as f32;
+            let (flip, zoom) = change.turn.map_or((false, 1.0), |t| (t.flip[axis], t.zoom));
+            for to in 0..side {
+                let off = (to as f32 - by - middle) / zoom;
+                let from = middle + if flip { -off } else { off };
+                let low = from.floor();
+                for (pixel, share) in [(low, 1.0 - (from - low)), (low + 1.0, from - low)] {
+                    if share > 0.0 && pixel >= 0.0 && pixel < side as f32 {
+                        matrix[pixel as usize * side + to] += share;
+                    }
                 }
             }
         }
@@ -152,7 +188,7 @@ mod tests {
     #[test]
     fn shifts_and_squares_are_where_they_should_be() {
         let x = pictures(2, 3, 20);
-        let change = Change { colour: None, shift: Some([-2, 1]), cutout: Some([0, 5, 8, 20]) };
+        let change = Change { shift: Some([-2, 1]), cutout: Some([0, 5, 8, 20]), ..Change::default() };
         let y = host(apply(x.clone(), &AugmentPlan { changes: vec![change, Change::default()] }));
         let x = host(x);
         for c in 0..3 {
@@ -166,6 +202,34 @@ mod tests {
             }
         }
         assert_eq!(y[1200..], x[1200..]);
+    }
+
+    #[test]
+    fn all_ways_to_lay_a_square_are_permutations_and_zoom_enlarges() {
+        let x = pictures(1, 2, 16);
+        let laid = |transpose, flip, zoom| {
+            let turn = Some(Turn { transpose, flip, zoom });
+            host(apply(x.clone(), &AugmentPlan { changes: vec![Change { turn, ..Change::default() }] }))
+        };
+        let plain = host(x.clone());
+        for way in 0..8 {
+            let (t, fr, fc) = (way & 1 == 1, way & 2 == 2, way & 4 == 4);
+            let got = laid(t, [fr, fc], 1.0);
+            for i in 0..16 {
+                for j in 0..16 {
+                    let (r, c) = (if fr { 15 - i } else { i }, if fc { 15 - j } else { j });
+                    let (r, c) = if t { (c, r) } else { (r, c) };
+                    assert_eq!(got[256 + i * 16 + j], plain[256 + r * 16 + c]);
+                }
+            }
+        }
+        // Twice as large: the output pixel at 3.25 pixels right of the centre reads 1.625 right of it.
+        let large = laid(false, [false; 2], 2.0);
+        let (a, b) = (|i: usize, j: usize| plain[i * 16 + j], 0.25f32);
+        let expected = (a(8, 8) * (1.0 - b) + a(8, 9) * b) * (1.0 - b) + (a(9, 8) * (1.0 - b) + a(9, 9) * b) * b;
+        assert!((large[9 * 16 + 9] - expected).abs() < 1e-5, "{} {expected}", large[9 * 16 + 9]);
+        // A frame of grey where nothing comes from.
+        assert_eq!(laid(false, [false; 2], 0.5)[0], 0.0);
     }
 
     #[test]
@@ -187,8 +251,7 @@ mod tests {
 
     #[test]
     fn plans_keep_step_and_stay_in_range() {
-        // All groups are on by default.
-        let all = ObjectiveRecipe::default();
+        let all = ObjectiveRecipe { augment_geometry: true, ..ObjectiveRecipe::default() };
         let mut stream = Stream::new(1, "augment");
         let none = AugmentPlan::draw(&mut stream, 50, 32, 0.0, &all);
         assert!(none.is_idle());
@@ -212,7 +275,8 @@ mod tests {
     #[test]
     fn gradients_are_those_of_differences() {
         let n = 2 * 3 * 16 * 16;
-        let plan = AugmentPlan::draw(&mut Stream::new(9, "augment"), 2, 16, 1.0, &ObjectiveRecipe::default());
+        let all = ObjectiveRecipe { augment_geometry: true, ..ObjectiveRecipe::default() };
+        let plan = AugmentPlan::draw(&mut Stream::new(9, "augment"), 2, 16, 1.0, &all);
         let weights = Tensor::<4>::from_data(
             TensorData::new(Stream::new(6, "weights").normals(n), [2, 3, 16, 16]),
             &Device::flex(),

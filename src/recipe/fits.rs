@@ -2,12 +2,20 @@
 //! and [`super::Recipe::validate`] refuses what cannot work.
 
 use super::{AugmentControl, Recipe, path};
-use crate::base::{Family, Problem, Result};
+use crate::base::{Channels, Family, Problem, Result};
+
+/// Whether the setting at a path belongs to other models than the recipe's.
+pub fn is_foreign(recipe: &Recipe, key: &str) -> bool {
+    idle(recipe, key).is_some_and(|why| why.starts_with(ONLY))
+}
+
+/// How the reason begins for which a setting is foreign.
+const ONLY: &str = "Only ";
 
 /// Why the setting at a path has no effect with the others as they are; nothing where it has.
 pub fn idle(recipe: &Recipe, key: &str) -> Option<String> {
     let (id, objective) = (recipe.model.id.as_str(), &recipe.objective);
-    let only = |ids: &[&str], what: &str| (!ids.contains(&id)).then(|| format!("Only {what} has this"));
+    let only = |ids: &[&str], what: &str| (!ids.contains(&id)).then(|| format!("{ONLY}{what} has this"));
     let penalty = objective.r1 || objective.r2 || objective.gp > 0.0;
     match key {
         "model.expansion" => only(&["res-gan"], "the residual GAN"),
@@ -31,6 +39,10 @@ pub fn idle(recipe: &Recipe, key: &str) -> Option<String> {
         "objective.ada_target" | "objective.ada_kimg" => {
             (objective.augment_control == AugmentControl::Fixed).then(|| "Augmentation is fixed".into())
         }
+        "objective.augment_colour"
+        | "objective.augment_translation"
+        | "objective.augment_cutout"
+        | "objective.augment_geometry" => (!objective.augments()).then(|| "Nothing is augmented".into()),
         "objective.augment" => {
             (objective.augment_control == AugmentControl::Adaptive).then(|| "Augmentation is adaptive".into())
         }
@@ -67,6 +79,21 @@ fn clash(recipe: &Recipe) -> Option<Clash> {
             keys: &["objective.r1", "objective.r2", "objective.gp"],
             why,
             remedy: "Switch the penalties off, or choose res-gan",
+        });
+    }
+    let points = recipe.data.settled().channels == Channels::Points;
+    if points && !matches!(recipe.model.id.as_str(), "mlp-gan" | "mlp-vae") {
+        return Some(Clash {
+            keys: &["model.id", "data.source"],
+            why: "Points in the plane are no pictures: only fully connected networks learn them".into(),
+            remedy: "Choose mlp-gan, or other data",
+        });
+    }
+    if points && objective.augments() {
+        return Some(Clash {
+            keys: &["objective.augment", "data.source"],
+            why: "Points in the plane cannot be augmented".into(),
+            remedy: "Set the augmentation to 0",
         });
     }
     if recipe.model.id == "mlp-gan" && recipe.data.resolution > 32 {

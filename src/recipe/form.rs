@@ -309,6 +309,9 @@ pub fn nearest(key: &str) -> Option<&'static str> {
 pub fn check(recipe: &Recipe) -> Result<()> {
     for f in FIELDS {
         let Some(value) = path::get(recipe, f.key) else { continue };
+        if f.key == "data.resolution" && recipe.data.channels == crate::base::Channels::Points {
+            continue;
+        }
         let refuse = |v: f64, min: f64, max: f64| {
             Problem::usage(format!("{} is out of range", f.title))
                 .of(format!("{} = {v}", f.key))

@@ -372,6 +372,30 @@ impl Default for RunRecipe {
     }
 }
 
+impl ObjectiveRecipe {
+    /// Whether pictures are ever augmented for the critic.
+    pub fn augments(&self) -> bool {
+        match self.augment_control {
+            AugmentControl::Fixed => self.augment.start > 0.0 || self.augment.end > 0.0,
+            AugmentControl::Adaptive => true,
+        }
+    }
+}
+
+impl DataRecipe {
+    /// The same with what the source decides: points are no pictures, whatever size and colours were chosen.
+    #[must_use]
+    pub fn settled(&self) -> Self {
+        let mut data = self.clone();
+        if data.source.trim().starts_with("points:") {
+            (data.channels, data.resolution, data.mirror) = (Channels::Points, 1, false);
+        } else if data.channels == Channels::Points {
+            (data.channels, data.resolution) = (Channels::Rgb, 32);
+        }
+        data
+    }
+}
+
 impl Recipe {
     /// Shape of the pictures.
     pub fn shape(&self) -> Shape {
@@ -412,6 +436,12 @@ impl Recipe {
         Ok(recipe)
     }
 
+    /// The recipe with what its data decide: see [`DataRecipe::settled`].
+    #[must_use]
+    pub fn settled(&self) -> Self {
+        Self { data: self.data.settled(), ..self.clone() }
+    }
+
     /// The recipe as indented JSON.
     pub fn to_json(&self) -> String {
         serde_json::to_string_pretty(self).unwrap_or_default()
@@ -423,13 +453,14 @@ impl Recipe {
     /// The first setting that is out of bounds, with what it may be.
     pub fn validate(&self) -> Result<()> {
         self.family()?;
-        form::check(self)?;
-        if !Shape::is_allowed(self.data.resolution) {
+        let settled = self.settled();
+        form::check(&settled)?;
+        if !settled.shape().is_allowed() {
             return Err(Problem::usage("This resolution cannot be trained")
                 .of(format!("data.resolution = {}", self.data.resolution))
                 .try_this("Choose 16 to 256 in steps of 4"));
         }
-        fits::check(self)
+        fits::check(&settled)
     }
 }
 

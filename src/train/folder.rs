@@ -104,7 +104,7 @@ impl RunFolder {
         let file =
             RunFile { created: unix_now(), device: device.into(), from: from.map(Into::into), name: None, kimg: None };
         this.write_file(&file)?;
-        write_atomically(&this.recipe_path(), recipe.to_json().as_bytes())?;
+        write_atomically(&this.recipe_path(), recipe.settled().to_json().as_bytes())?;
         Ok(this)
     }
 

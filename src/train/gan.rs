@@ -12,6 +12,7 @@ use burn::tensor::{Device, Tensor};
 use super::ada::Ada;
 use super::meter::Meter;
 use super::optim::{Adam, AdamSettings, Sum};
+use super::scatter::{REACH, Scatter};
 use super::tensors;
 use crate::base::rng::Stream;
 use crate::base::{Picture, Problem, Result};
@@ -416,6 +417,39 @@ impl GanTrainer {
     /// Pictures of the averaged generator.
     pub fn samples(&self, codes: &[Code]) -> Vec<Picture> {
         crate::latent::sample::generate(&self.average, codes, &self.device.clone().inner(), self.recipe.shape())
+    }
+}
+
+impl GanTrainer {
+    /// Points of the averaged generator, for data that are points.
+    pub fn points(&self, codes: &[Code]) -> Vec<[f32; 2]> {
+        let x = crate::latent::sample::forward(&self.average, codes, &self.device.clone().inner());
+        tensors::points(x)
+    }
+
+    /// How the critic sees the plane: its judgement on a grid of `cells` a side, and where it rises on a coarser one.
+    pub fn plane(&self, cells: usize) -> Scatter {
+        let critic = self.critic.valid();
+        let device = self.device.clone().inner();
+        let grid = |cells: usize| -> Vec<f32> {
+            let at = |i: usize| ((i as f32 + 0.5) / cells as f32 * 2.0 - 1.0) * REACH;
+            (0..cells * cells).flat_map(|i| [at(i % cells), at(i / cells)]).collect()
+        };
+        let tensor = |values: Vec<f32>| {
+            let n = values.len() / 2;
+            tensors::matrix(values, n, 2, &device).reshape([n, 2, 1, 1])
+        };
+        let heat = critic.forward(tensor(grid(cells)), None).into_data().convert::<f32>();
+        let places = grid(13);
+        let leaf = tensor(places.clone()).autodiff().require_grad();
+        let mut grads = self.critic.clone().no_grad().forward(leaf.clone(), None).sum().backward();
+        let ways = leaf.grad_remove(&mut grads).map(tensors::points).unwrap_or_default();
+        let places = places.as_chunks::<2>().0.iter().copied();
+        Scatter {
+            heat: heat.try_to_vec().unwrap_or_default(),
+            arrows: places.zip(ways).collect(),
+            ..Scatter::default()
+        }
     }
 }
 

@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::checkpoint::{self, Machine, SavedState};
 use super::folder::{self, Control, RunFolder, Status};
-use super::preview;
 use super::report::{CheckpointInfo, Preview, RunEvent, RunProgress, RunState};
 use super::speed::Speed;
 use super::trainer::Trainer;
+use super::{plane, preview};
 use crate::base::progress::Watched;
 use crate::base::series::Reading;
-use crate::base::{Cancel, Family, Picture, Problem, Result};
+use crate::base::{Cancel, Channels, Family, Picture, Problem, Result};
 use crate::data::{self, Prepared, Sampler};
 use crate::eval::sliced;
 use crate::latent::space::Code;
@@ -471,14 +471,19 @@ fn show(session: &mut Session<'_>, course: &Course, prepared: &Prepared, heldout
     // Inputs that a VAE was not trained on say more.
     let indices = if vae && heldout.count > 0 { prepared.heldout() } else { prepared.train() };
     let (bytes, reals) = real_pictures(prepared, indices, if vae { count / 2 } else { count });
-    let preview = Preview {
+    let pictures = || Preview {
         images: course.saved.images,
         samples: course.trainer.samples(&codes),
         reals,
         reconstructions: course.trainer.reconstructions(&bytes),
         kl: course.trainer.kl(),
     };
+    let points = plane::preview(&course.recipe, &course.trainer, prepared, course.saved.images);
+    let preview = points.unwrap_or_else(pictures);
     let mut values = course.trainer.inspect(&heldout.bytes, heldout.count);
+    if let Some(coverage) = plane::coverage(&course.recipe, &course.trainer) {
+        values.extend([("modes".into(), coverage.modes as f64), ("good".into(), coverage.good)]);
+    }
     values.retain(|v| v.1.is_finite());
     let reading =
         Reading { step: course.saved.step, images: course.saved.images, seconds: course.saved.seconds, values };
@@ -495,6 +500,11 @@ fn show(session: &mut Session<'_>, course: &Course, prepared: &Prepared, heldout
 fn score(course: &Course, prepared: &Prepared, heldout: &Heldout) -> Option<f64> {
     match &course.trainer {
         Trainer::Vae(t) => t.validate(&heldout.bytes, heldout.count).map(|elbo| -elbo),
+        Trainer::Gan(_) if course.recipe.data.channels == Channels::Points => {
+            // Missing modes weigh more than points beside them.
+            let coverage = plane::coverage(&course.recipe, &course.trainer)?;
+            Some(-(coverage.modes as f64 + coverage.good))
+        }
         Trainer::Gan(_) => {
             let indices = if heldout.count >= 64 { prepared.heldout() } else { prepared.train() };
             let (_, reals) = real_pictures(prepared, indices, 256);

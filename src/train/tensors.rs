@@ -3,10 +3,15 @@
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use crate::base::{Picture, Shape};
+use super::scatter;
+use crate::base::{Channels, Picture, Shape};
 
 /// `n` pictures as interleaved bytes (NHWC) to `[n, c, h, w]` in −1…1.
 pub fn pictures(bytes: &[u8], n: usize, shape: Shape, device: &Device) -> Tensor<4> {
+    if shape.channels == Channels::Points {
+        let values = bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
+        return Tensor::from_data(TensorData::new(values, [n, 2, 1, 1]), device);
+    }
     let (side, c) = (shape.resolution as usize, shape.channels.count());
     let plane = side * side;
     let mut values = vec![0f32; n * c * plane];
@@ -29,6 +34,9 @@ pub fn to_pictures(x: Tensor<4>, shape: Shape) -> Vec<Picture> {
         .filter(|i| values.len() >= (i + 1) * c * plane)
         .map(|i| {
             let source = &values[i * c * plane..(i + 1) * c * plane];
+            if shape.channels == Channels::Points {
+                return scatter::point([source[0], source[1]]);
+            }
             let mut bytes = vec![0u8; c * plane];
             for (p, pixel) in bytes.chunks_exact_mut(c).enumerate() {
                 for (k, byte) in pixel.iter_mut().enumerate() {
@@ -39,6 +47,12 @@ pub fn to_pictures(x: Tensor<4>, shape: Shape) -> Vec<Picture> {
             Picture::from_interleaved(w as u32, h as u32, shape.channels, &bytes)
         })
         .collect()
+}
+
+/// `[n, 2, 1, 1]` to points.
+pub fn points(x: Tensor<4>) -> Vec<[f32; 2]> {
+    let values: Vec<f32> = x.into_data().convert::<f32>().try_to_vec().unwrap_or_default();
+    values.as_chunks::<2>().0.to_vec()
 }
 
 /// `rows · columns` numbers as a matrix.

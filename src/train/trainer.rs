@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::gan::{GanTrainer, Streams};
 use super::optim::{Adam, AdamState, parameter_sizes};
-use super::tensors;
 use super::vae::VaeTrainer;
+use super::{tensors, transfer};
 use crate::base::rng::{Stream, StreamState};
 use crate::base::{Family, Picture, Problem, Result};
 use crate::latent::space::Code;
@@ -276,11 +276,16 @@ impl Trainer {
     pub fn begin_from(&mut self, full: Option<&Weights>, snapshot: &Weights) -> Fit {
         match self {
             Self::Gan(t) => {
-                let (generator, mut fit) = snapshot.load_fitting(t.generator.clone());
+                let (old, new) = (transfer::model_of(snapshot), &t.recipe.model);
+                let target = Weights::of(&t.generator);
+                let fitted = transfer::fitted(snapshot, &target, old.as_ref(), new, false);
+                let (generator, mut fit) = fitted.load_fitting(t.generator.clone());
                 t.generator = generator;
                 t.average = crate::nn::ema::shadow(&t.generator);
                 if let Some(full) = full {
-                    let (critic, critic_fit) = full.under("critic.").load_fitting(t.critic.clone());
+                    let target = Weights::of(&t.critic);
+                    let fitted = transfer::fitted(&full.under("critic."), &target, old.as_ref(), new, true);
+                    let (critic, critic_fit) = fitted.load_fitting(t.critic.clone());
                     t.critic = critic;
                     let named = |names: Vec<String>| names.into_iter().map(|n| format!("critic.{n}"));
                     fit.loaded.extend(named(critic_fit.loaded));

@@ -171,6 +171,7 @@ fn augmentation_is_that_of_its_reference() {
             colour: Some([r - 0.5, s * 2.0, c + 0.5]),
             shift: Some([-(shift[2 * i] as i32), -(shift[2 * i + 1] as i32)]),
             cutout: Some([top, bottom, left, right]),
+            ..Change::default()
         }
     });
     let plan = AugmentPlan { changes: changes.collect() };

@@ -145,6 +145,7 @@ fn colours(channels: Channels) -> &'static str {
         Channels::Grey => "grey",
         Channels::Rgb => "RGB",
         Channels::Rgba => "RGB with transparency",
+        Channels::Points => "points in the plane",
     }
 }
 

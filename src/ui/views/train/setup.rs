@@ -338,6 +338,7 @@ fn channels(recipe: &crate::recipe::Recipe) -> &'static str {
         crate::base::Channels::Grey => "grey",
         crate::base::Channels::Rgb => "rgb",
         crate::base::Channels::Rgba => "rgba",
+        crate::base::Channels::Points => "points",
     }
 }
 

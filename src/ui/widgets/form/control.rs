@@ -1,6 +1,6 @@
 //! The controls of one setting: exact entry beside the title, a slider or the parts of a schedule below.
 
-use egui::{ComboBox, DragValue, Response, Slider, TextEdit, Ui};
+use egui::{Button, Checkbox, ComboBox, DragValue, Response, Slider, TextEdit, Ui};
 use serde_json::{Value, json};
 
 use super::words;
@@ -38,12 +38,18 @@ impl Outcome {
 }
 
 /// The control beside the title.
-pub fn entry(ui: &mut Ui, field: &Field, value: &Value, out: &mut Outcome) {
+///
+/// `refuse` says why a value cannot be chosen.
+pub fn entry(ui: &mut Ui, field: &Field, value: &Value, refuse: &dyn Fn(&Value) -> Option<String>, out: &mut Outcome) {
     match field.input {
         Input::Bool => {
             let mut on = value.as_bool().unwrap_or(false);
-            let response = ui.checkbox(&mut on, "").accessible_name(field.title);
+            let why = refuse(&json!(!on));
+            let response = ui.add_enabled(why.is_none(), Checkbox::new(&mut on, "")).accessible_name(field.title);
             out.watch(&response, || json!(on));
+            if let Some(why) = why {
+                response.on_disabled_hover_text(why);
+            }
         }
         Input::Choice { options } => {
             let now = value.as_str().unwrap_or_default();
@@ -54,7 +60,11 @@ pub fn entry(ui: &mut Ui, field: &Field, value: &Value, out: &mut Outcome) {
                 .height(480.0)
                 .show_ui(ui, |ui| {
                     for option in options {
-                        if ui.selectable_label(*option == now, words::option_title(field.key, option)).clicked() {
+                        let why = if *option == now { None } else { refuse(&json!(option)) };
+                        let label = Button::selectable(*option == now, words::option_title(field.key, option));
+                        let label = ui.add_enabled(why.is_none(), label);
+                        let label = label.on_disabled_hover_text(why.unwrap_or_default());
+                        if label.clicked() {
                             out.set(json!(option), true);
                         }
                     }

@@ -12,8 +12,8 @@ use serde_json::Value;
 use strum::IntoEnumIterator as _;
 
 use crate::base::{Family, Problem};
-use crate::recipe::Recipe;
 use crate::recipe::form::{FIELDS, Field, Group, Input};
+use crate::recipe::{Recipe, fits};
 use crate::ui::theme::{self, size};
 pub use words::{option_title, value_text};
 
@@ -72,7 +72,7 @@ impl Form {
             f.family.is_none_or(|family| family == options.family)
                 && (options.groups.is_empty() || options.groups.contains(&f.group))
                 && !options.hide.contains(&f.key)
-                && applies(recipe, f.key)
+                && !fits::is_foreign(recipe, f.key)
         };
         let mut change = None;
         for field in FIELDS.iter().filter(shown).filter(|f| f.common || options.flat) {
@@ -126,6 +126,10 @@ impl Form {
         let locked = options.running && !field.live;
         let changed = default.as_ref().is_some_and(|d| *d != stored);
         let error = error_of(field, options);
+        let recipe = self.known.as_ref().map(|(r, _)| r);
+        // What is wrong has to be put right, whether it has an effect or not.
+        let idle = recipe.filter(|_| error.is_none() && !locked).and_then(|r| fits::idle(r, field.key));
+        let refuse = |value: &Value| recipe.and_then(|r| fits::refuses(r, field.key, value));
         let mut out = control::Outcome::default();
         ui.push_id(field.key, |ui| {
             ui.spacing_mut().item_spacing.y = size::XS;
@@ -134,13 +138,14 @@ impl Form {
                 ui.spacing_mut().item_spacing.x = size::XS;
                 let colour = if error.is_some() {
                     t.bad
-                } else if locked {
+                } else if locked || idle.is_some() {
                     t.disabled
                 } else {
                     t.text
                 };
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    ui.add_enabled_ui(!locked, |ui| control::entry(ui, field, &value, &mut out));
+                    let on = !locked && idle.is_none();
+                    ui.add_enabled_ui(on, |ui| control::entry(ui, field, &value, &refuse, &mut out));
                     if locked {
                         theme::icon(ui, ICON_LOCK, size::BODY, t.disabled, LOCKED);
                     } else if changed && let Some(default) = &default {
@@ -157,11 +162,11 @@ impl Form {
                             let dot = label.rect.left_center() - egui::vec2(6.0, 0.0);
                             ui.painter().circle_filled(dot, 2.0, t.accent);
                         }
-                        label.on_hover_ui(|ui| help(ui, field, default.as_ref(), locked));
+                        label.on_hover_ui(|ui| help(ui, field, default.as_ref(), locked, idle.as_deref()));
                     });
                 });
             });
-            if !locked {
+            if !locked && idle.is_none() {
                 control::below(ui, field, &value, &mut out);
             }
             if let Some(problem) = error {
@@ -193,21 +198,6 @@ impl Form {
     }
 }
 
-/// Settings that say nothing in this recipe.
-fn applies(recipe: &Recipe, key: &str) -> bool {
-    match key {
-        "model.blocks" => recipe.model.id.starts_with("res-"),
-        // A critic with batch norm takes none; what is on nevertheless must be seen to be switched off.
-        "objective.r1" | "objective.r2" | "objective.penalty_interval" | "objective.gamma" => {
-            recipe.model.id != "dcgan" || recipe.objective.r1 || recipe.objective.r2
-        }
-        "objective.augment_colour" | "objective.augment_translation" | "objective.augment_cutout" => {
-            recipe.objective.augment.start > 0.0 || recipe.objective.augment.end > 0.0
-        }
-        _ => true,
-    }
-}
-
 fn renew(known: &mut Option<(Recipe, Value)>, recipe: &Recipe) {
     if known.as_ref().is_none_or(|(r, _)| r != recipe) {
         *known = Some((recipe.clone(), serde_json::to_value(recipe).unwrap_or_default()));
@@ -225,7 +215,7 @@ fn error_of<'a>(field: &Field, options: &FormOptions<'a>) -> Option<&'a Problem>
     subject.split([' ', ',', '=']).any(|word| word == field.key).then_some(problem)
 }
 
-fn help(ui: &mut Ui, field: &Field, default: Option<&Value>, locked: bool) {
+fn help(ui: &mut Ui, field: &Field, default: Option<&Value>, locked: bool, idle: Option<&str>) {
     let t = theme::tokens(ui);
     ui.label(RichText::new(field.title).strong());
     ui.label(field.help);
@@ -246,6 +236,9 @@ fn help(ui: &mut Ui, field: &Field, default: Option<&Value>, locked: bool) {
     }
     if locked {
         ui.label(RichText::new(LOCKED).size(size::SMALL).color(t.warn));
+    }
+    if let Some(why) = idle {
+        ui.label(RichText::new(format!("No effect now: {why}")).size(size::SMALL).color(t.warn));
     }
 }
 
