@@ -44,6 +44,8 @@ pub struct Preset {
     pub quality: &'static str,
     /// Thousands of pictures it runs for at 32 pixels.
     pub kimg: f64,
+    /// For those who look for it: shown only when asked for more.
+    pub more: bool,
     size: Size,
 }
 
@@ -73,6 +75,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "A first look at what a GAN makes of your pictures",
         quality: "Recognisable shapes and colours; details still wobble",
         kimg: 24.0,
+        more: false,
         size: Size::Tiny,
     },
     Preset {
@@ -82,6 +85,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "Sharp pictures and smooth walks",
         quality: "Clean, varied pictures at 32 px; good at 64 px",
         kimg: 120.0,
+        more: false,
         size: Size::Normal,
     },
     Preset {
@@ -91,6 +95,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "The best pictures this computer can learn; best on a GPU, or over night",
         quality: "Fine detail and the full variety of the data",
         kimg: 1000.0,
+        more: false,
         size: Size::Quality,
     },
     Preset {
@@ -100,6 +105,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "The best latent space to explore: mixing styles, directions, truncation",
         quality: "Clean pictures at 32 px; slower to learn than the residual GAN",
         kimg: 240.0,
+        more: false,
         size: Size::Normal,
     },
     Preset {
@@ -109,6 +115,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "A hundred pictures or so",
         quality: "Recognisable pictures from very little data",
         kimg: 120.0,
+        more: false,
         size: Size::Normal,
     },
     Preset {
@@ -118,6 +125,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "A map of your pictures in minutes",
         quality: "Soft pictures, a well ordered latent space",
         kimg: 60.0,
+        more: false,
         size: Size::Tiny,
     },
     Preset {
@@ -127,6 +135,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "Faithful reconstructions and sliders that mean something",
         quality: "Clear reconstructions, soft samples",
         kimg: 300.0,
+        more: false,
         size: Size::Normal,
     },
     Preset {
@@ -136,6 +145,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "The most faithful reconstructions",
         quality: "Sharper reconstructions, several times slower",
         kimg: 600.0,
+        more: false,
         size: Size::Quality,
     },
     Preset {
@@ -163,6 +173,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "The classic of 2015, to learn from and compare with",
         quality: "Recognisable pictures; may lose variety",
         kimg: 300.0,
+        more: true,
         size: Size::Normal,
     },
     Preset {
@@ -172,6 +183,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "The reference of 2018 for pictures by class; choose “Learn the labels”",
         quality: "Clean pictures, one class at a time",
         kimg: 300.0,
+        more: true,
         size: Size::Normal,
     },
     Preset {
@@ -181,6 +193,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "To see what losses and penalties do, on points:grid25 or points:ring8",
         quality: "All modes of the distribution in a few minutes",
         kimg: 2000.0,
+        more: true,
         size: Size::Normal,
     },
 ];

@@ -185,21 +185,30 @@ impl TrainView {
         let untouched = self.recipe == self.base;
         let mut chosen = None;
         ui.spacing_mut().item_spacing = vec2(size::M, size::M);
-        for row in PRESETS.chunks(columns) {
-            ui.columns(columns, |cells| {
-                for (ui, preset) in cells.iter_mut().zip(row) {
-                    let selected = preset.id == self.preset.id;
-                    let kimg =
-                        if selected { self.recipe.run.kimg } else { preset.recipe(self.facts(cx.studio)).run.kimg };
-                    let resolution = self.recipe.data.resolution;
-                    let time = estimate::about(estimate::seconds(preset, resolution, kimg, device));
-                    let edited = selected && !untouched;
-                    if preset_card(ui, preset, selected, edited, &time, kimg) {
-                        chosen = Some(preset);
+        let mut cards = |ui: &mut Ui, presets: &[&'static Preset]| {
+            for row in presets.chunks(columns) {
+                ui.columns(columns, |cells| {
+                    for (ui, preset) in cells.iter_mut().zip(row.iter().copied()) {
+                        let selected = preset.id == self.preset.id;
+                        let kimg =
+                            if selected { self.recipe.run.kimg } else { preset.recipe(self.facts(cx.studio)).run.kimg };
+                        let resolution = self.recipe.data.resolution;
+                        let time = estimate::about(estimate::seconds(preset, resolution, kimg, device));
+                        let edited = selected && !untouched;
+                        if preset_card(ui, preset, selected, edited, &time, kimg) {
+                            chosen = Some(preset);
+                        }
                     }
-                }
-            });
-        }
+                });
+            }
+        };
+        let (more, usual): (Vec<&Preset>, Vec<&Preset>) = PRESETS.iter().partition(|p| p.more);
+        cards(ui, &usual);
+        let open = more.iter().any(|p| p.id == self.preset.id);
+        egui::CollapsingHeader::new("More models")
+            .id_salt("more presets")
+            .open(open.then_some(true))
+            .show_unindented(ui, |ui| cards(ui, &more));
         if let Some(preset) = chosen
             && (preset.id != self.preset.id || !untouched)
         {

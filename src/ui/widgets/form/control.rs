@@ -56,6 +56,8 @@ pub fn entry(ui: &mut Ui, field: &Field, value: &Value, refuse: &dyn Fn(&Value) 
             let combo = ComboBox::from_id_salt(field.key)
                 .selected_text(words::option_title(field.key, now))
                 .width(132.0)
+                // The longest list without scrolling.
+                .height(420.0)
                 .truncate()
                 .height(480.0)
                 .show_ui(ui, |ui| {
