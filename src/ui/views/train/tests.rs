@@ -50,6 +50,9 @@ fn controls(harness: &Bench) -> Vec<Control> {
 }
 
 fn press(harness: &mut Bench, role: Role, name: &str) {
+    // What lies below the fold is scrolled to first, as a person would.
+    harness.get_by_role_and_label(role, name).scroll_to_me();
+    harness.run_ok();
     harness.get_by_role_and_label(role, name).click();
     harness.run_ok();
 }
@@ -103,7 +106,7 @@ fn view_resolution(harness: &Bench) -> u32 {
 fn undo_brings_a_recipe_back() {
     let mut harness = setting_up();
     let before = harness.state().view.recipe.clone();
-    press(&mut harness, Role::Button, "Classic DCGAN");
+    press(&mut harness, Role::Button, "StyleGAN2");
     assert_ne!(harness.state().view.recipe, before);
     let point = harness.state().said.iter().rev().find_map(|a| match a {
         Action::Undo(point) => Some(point.before.clone()),
