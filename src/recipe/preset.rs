@@ -155,6 +155,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "Better samples than a plain VAE, and coarse and fine to mix",
         quality: "Clear reconstructions, samples that hold together",
         kimg: 400.0,
+        more: true,
         size: Size::Normal,
     },
     Preset {
@@ -164,6 +165,7 @@ pub const PRESETS: &[Preset] = &[
         what_for: "Bounds of the likelihood that compare with papers; small grey pictures",
         quality: "Soft pictures; learns fastest of all",
         kimg: 600.0,
+        more: true,
         size: Size::Normal,
     },
     Preset {
