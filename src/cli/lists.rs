@@ -91,6 +91,9 @@ pub struct Devices {
     /// Probe this device in this process, which may crash with its driver
     #[arg(long, value_name = "ID", hide = true)]
     probe: Option<String>,
+    /// Compare a device with the CPU in this process, also one that is not used (it may crash with its driver)
+    #[arg(long, value_name = "ID")]
+    compare: Option<String>,
 }
 
 /// Probes every candidate, each in a process of its own; verdicts are kept.
@@ -104,19 +107,16 @@ fn verdict(id: &str) -> DeviceReport {
     let name = device::candidates().into_iter().find(|c| c.0 == id).map_or_else(|| id.to_string(), |c| c.1);
     match device::probe_one(id) {
         Ok(probe) => {
-            let right = probe.difference <= device::TOLERANCE;
+            let off = probe.difference.map_or(f64::INFINITY, |d| d.worst());
+            let right = off <= device::TOLERANCE;
             let reason = if probe.software {
                 "A software renderer: slower than the CPU itself, so it is not used".into()
             } else if !right {
-                format!(
-                    "Computes wrong numbers: off by {:.2e} where {:.0e} is allowed",
-                    probe.difference,
-                    device::TOLERANCE
-                )
+                format!("Computes wrong numbers: off by {off:.2e} where {:.0e} is allowed", device::TOLERANCE)
             } else if id == "cpu" {
                 String::new()
             } else {
-                format!("Agrees with the CPU within {:.1e}", probe.difference)
+                format!("Agrees with the CPU within {off:.1e}")
             };
             DeviceReport {
                 id: id.into(),
@@ -138,11 +138,39 @@ fn verdict(id: &str) -> DeviceReport {
     }
 }
 
+/// Compares a device with the CPU and says how far off it is; fails if that is too far.
+fn compare(id: &str, json: bool) -> Result<()> {
+    let (name, off) = device::compare_one(id)?;
+    let agrees = off.worst() <= device::TOLERANCE;
+    if json {
+        print_json(&json!({
+            "id": id, "name": name, "software": device::is_software(&name), "forward": off.forward,
+            "gradients": off.gradients, "step": off.step, "tolerance": device::TOLERANCE, "agrees": agrees,
+        }))?;
+    } else {
+        print_line(&format!("{name} against the CPU, largest relative differences over a GAN's and a VAE's step:"))?;
+        for (what, off) in [("forward", off.forward), ("gradients", off.gradients), ("one Adam step", off.step)] {
+            print_line(&format!("  {what:14} {off:.1e}"))?;
+        }
+    }
+    if agrees {
+        return Ok(());
+    }
+    Err(Problem::failed("This device computes other numbers than the CPU").of(id).because(format!(
+        "off by {:.1e} where {:.0e} is allowed",
+        off.worst(),
+        device::TOLERANCE
+    )))
+}
+
 impl Devices {
     /// Lists them.
     pub fn run(self, paths: &Paths) -> Result<()> {
         if let Some(id) = &self.probe {
             return print_json(&verdict(id));
+        }
+        if let Some(id) = &self.compare {
+            return compare(id, self.json);
         }
         let reports = probe(paths, self.again);
         if self.json {

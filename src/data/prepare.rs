@@ -327,6 +327,28 @@ mod tests {
         assert_eq!(std::fs::read_dir(cache.path()).unwrap().count(), 0);
     }
 
+    /// `cargo test --release --lib hundred_thousand_files -- --ignored --nocapture`.
+    #[test]
+    #[ignore = "writes a hundred thousand files and measures time"]
+    fn a_hundred_thousand_files_are_opened_again_in_under_a_second() {
+        let (dir, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        for i in 0..100_000u32 {
+            let folder = dir.path().join(format!("{:02}", i / 2000));
+            std::fs::create_dir_all(&folder).unwrap();
+            save(&folder.join(format!("{i:06}.png")), [i as u8, (i >> 8) as u8, (i >> 16) as u8], 16);
+        }
+        let r = recipe(dir.path().to_str().unwrap());
+        let hash = prepare(&r, cache.path(), &Quiet::default()).unwrap().hash().to_owned();
+        let mut quickest = f64::INFINITY;
+        for _ in 0..3 {
+            let start = std::time::Instant::now();
+            assert_eq!(prepare(&r, cache.path(), &Quiet::default()).unwrap().hash(), hash);
+            quickest = quickest.min(start.elapsed().as_secs_f64());
+        }
+        println!("opened again in {quickest:.2} s");
+        assert!(quickest < 1.0, "{quickest} s");
+    }
+
     #[test]
     fn factors_travel_along() {
         let cache = tempfile::tempdir().unwrap();

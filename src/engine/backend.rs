@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use parking_lot::Mutex;
+
 use super::inference::{Backend, Code, Inference};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Progress, Result};
@@ -15,19 +17,20 @@ use crate::train::device;
 /// Models found in the studio's folders and computed on a device.
 pub struct RealBackend {
     paths: Paths,
-    device: String,
+    device: Mutex<String>,
 }
 
 impl RealBackend {
     /// Models of these folders on this device.
     pub fn new(paths: Paths, device: impl Into<String>) -> Self {
-        Self { paths, device: device.into() }
+        Self { paths, device: Mutex::new(device.into()) }
     }
 }
 
 impl Backend for RealBackend {
     fn open(&self, model: &str) -> Result<Box<dyn Inference>> {
-        Ok(Box::new(LoadedModel::open(model, &self.paths, &self.device)?))
+        let device = self.device.lock().clone();
+        Ok(Box::new(LoadedModel::open(model, &self.paths, &device)?))
     }
 
     fn stamp(&self, model: &str) -> Option<String> {
@@ -60,7 +63,8 @@ impl Backend for RealBackend {
     }
 
     fn fit_prior(&self, wish: &Wish, progress: &dyn Progress) -> Result<()> {
-        prior::fit_model(wish, &self.paths, &self.device, progress).map(|_| ())
+        let device = self.device.lock().clone();
+        prior::fit_model(wish, &self.paths, &device, progress).map(|_| ())
     }
 
     fn remove_prior(&self, model: &str) -> Result<()> {
@@ -72,7 +76,14 @@ impl Backend for RealBackend {
     }
 
     fn device(&self) -> String {
-        if self.device == "cpu" { "flex".into() } else { self.device.clone() }
+        let device = self.device.lock();
+        if *device == "cpu" { "flex".into() } else { device.clone() }
+    }
+
+    fn use_device(&self, id: &str) -> Result<()> {
+        device::open(id)?;
+        *self.device.lock() = id.into();
+        Ok(())
     }
 }
 

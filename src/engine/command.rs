@@ -126,13 +126,21 @@ pub enum Command {
     TagItems { ids: Vec<i64>, tag: String, add: bool },
     /// To the trash, or back.
     TrashItems { ids: Vec<i64>, trashed: bool },
-    /// Remove what is in the trash for good.
+    /// Take a change to kept pictures back, whatever came after it. → `ItemsChanged`.
+    UndoChange { change: i64 },
+    /// Do again what was taken back. → `ItemsChanged`.
+    RedoChange { change: i64 },
+    /// The last changes to kept pictures. → `Changes`.
+    ListChanges,
+    /// Remove what is in the trash for good: pictures in the studio's own folder go to the system's trash.
     EmptyTrash,
     /// Copy kept picture files to a folder. → `Exported`.
     ExportItems { job: JobId, ids: Vec<i64>, options: ExportOptions },
 
     /// Find out what was dropped or pasted. → `Inspected`.
     Inspect { path: PathBuf },
+    /// Compute models for exploring and export on this device from now on; models that are open are loaded again.
+    ExploreOn { device: String },
     /// Probe the devices (cached unless `again`). → `Devices`.
     ProbeDevices { again: bool },
     /// End a job.

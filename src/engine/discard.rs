@@ -21,12 +21,8 @@ pub fn discard(path: &Path, paths: &Paths) -> Result<()> {
     if path.symlink_metadata().is_err() {
         return Err(Problem::data("There is nothing to delete here").of(path.display().to_string()));
     }
-    let at_home = *paths == Paths::of_user() && std::env::var_os("LATENT_STUDIO_HOME").is_none();
-    if at_home {
-        match trash::delete(path) {
-            Ok(()) => return Ok(()),
-            Err(e) => log::info!("the system's trash does not take {}: {e}", path.display()),
-        }
+    if to_system(path, paths) {
+        return Ok(());
     }
     let folder = own(paths);
     fs::create_dir_all(&folder).map_err(|e| Problem::io("The trash could not be made", &folder, &e))?;
@@ -41,18 +37,24 @@ pub fn discard(path: &Path, paths: &Paths) -> Result<()> {
     })
 }
 
-/// Removes for good what is in the studio's own trash.
+/// Hands something to the system's trash, if this studio uses it and it takes it.
+fn to_system(path: &Path, paths: &Paths) -> bool {
+    let at_home = *paths == Paths::of_user() && std::env::var_os("LATENT_STUDIO_HOME").is_none();
+    at_home
+        && trash::delete(path)
+            .inspect_err(|e| log::info!("the system's trash does not take {}: {e}", path.display()))
+            .is_ok()
+}
+
+/// Gets rid of a file that lay in the library's trash before: to the system's trash, or for good where there is none.
 ///
 /// # Errors
-/// Something in it cannot be removed.
-pub fn empty(paths: &Paths) -> Result<()> {
-    let folder = own(paths);
-    match fs::remove_dir_all(&folder) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(Problem::io("The trash could not be emptied", &folder, &e))
-        }
-        _ => Ok(()),
+/// It cannot be removed.
+pub fn remove(file: &Path, paths: &Paths) -> Result<()> {
+    if to_system(file, paths) {
+        return Ok(());
     }
+    fs::remove_file(file).map_err(|e| Problem::io("This file could not be removed", file, &e))
 }
 
 #[cfg(test)]
@@ -60,7 +62,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_discarded_can_be_taken_back_until_the_trash_is_emptied() {
+    fn what_is_discarded_can_be_taken_back() {
         let dir = tempfile::tempdir().unwrap();
         let paths = Paths::under(dir.path());
         let run = paths.runs().join("r");
@@ -72,8 +74,7 @@ mod tests {
         }
         assert!(own(&paths).join("r/a").is_file() && own(&paths).join("r-2/a").is_file());
         assert!(discard(&run, &paths).is_err());
-        empty(&paths).unwrap();
-        empty(&paths).unwrap();
-        assert!(!own(&paths).exists());
+        remove(&own(&paths).join("r/a"), &paths).unwrap();
+        assert!(!own(&paths).join("r/a").exists() && own(&paths).join("r-2/a").is_file());
     }
 }

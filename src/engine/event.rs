@@ -9,6 +9,7 @@ use super::command::{JobId, SlotId};
 use crate::base::series::Reading;
 use crate::base::{Picture, Problem};
 use crate::data::report::Survey;
+use crate::library::PastChange;
 use crate::library::item::{DataSetInfo, Item, ItemFilter};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::Edit;
@@ -129,6 +130,10 @@ pub enum Event {
     Items { filter: ItemFilter, items: Arc<Vec<Item>> },
     /// Something about kept pictures changed: ask again.
     ItemsChanged,
+    /// A change to kept pictures was made that can be taken back by its number.
+    Changed { change: i64, name: String },
+    /// The last changes to kept pictures, the newest first.
+    Changes(Vec<PastChange>),
     /// Small versions of kept pictures.
     ItemThumbs(Vec<(i64, Picture)>),
     /// A kept picture at full size.

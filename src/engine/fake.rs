@@ -29,6 +29,19 @@ pub struct Script {
     pub pictures: u32,
     /// Room on the disk.
     pub space: super::Space,
+    /// Changes to kept pictures, the oldest first, each with the pictures before and after.
+    pub changes: Vec<Changed>,
+}
+
+/// A change to kept pictures.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// As a history shows it.
+    pub told: super::PastChange,
+    /// Pictures before, with whether they are in the trash.
+    pub before: Vec<(super::Item, bool)>,
+    /// And after.
+    pub after: Vec<(super::Item, bool)>,
 }
 
 /// Room on the disk of a studio in use.
@@ -67,6 +80,7 @@ impl ScriptedEngine {
             devices: made::devices(),
             pictures: 240,
             space: ROOM,
+            changes: Vec::new(),
         })
     }
 

@@ -118,6 +118,12 @@ pub trait Backend: Send + Sync + 'static {
 
     /// What models are computed on, as recipes of pictures name it.
     fn device(&self) -> String;
+
+    /// Computes models that are opened from now on on another device; called on the inference thread.
+    ///
+    /// # Errors
+    /// There is no such device, or it does not start; then nothing changes.
+    fn use_device(&self, id: &str) -> Result<()>;
 }
 
 struct Loaded {
@@ -173,6 +179,16 @@ impl Models {
         if let Some(loaded) = self.loaded.iter_mut().find(|l| l.model == model) {
             loaded.inference.use_prior(on);
         }
+    }
+
+    /// Goes over to another device.
+    ///
+    /// # Errors
+    /// It does not start; then nothing changes.
+    pub fn use_device(&mut self, id: &str) -> Result<()> {
+        self.backend.use_device(id)?;
+        self.loaded.clear();
+        Ok(())
     }
 
     /// Lets go of a model, so that its file can be deleted.

@@ -16,6 +16,7 @@ pub mod worker;
 
 pub use crate::data::report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
 pub use crate::export::options::ExportOptions;
+pub use crate::library::PastChange;
 pub use crate::library::item::{DataSetInfo, Item, ItemFilter, ItemSort};
 pub use crate::models::info::{ModelCard, ModelInfo, ModelRef};
 pub use crate::train::folder::Control;

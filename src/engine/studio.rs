@@ -195,7 +195,7 @@ impl StudioEngine {
         self.lanes.keep.push(None, move |()| {
             let kept = gallery::make(&cx, &wanted)?;
             let inside = cx.clone();
-            library.push(None, move |gallery| gallery.add(&inside, kept, starred));
+            library.push(None, move |gallery| gallery.changing(&inside, |g| g.add(&wanted.model, kept, starred)));
             Ok(())
         });
     }
@@ -203,8 +203,14 @@ impl StudioEngine {
     /// Something for the library, after which lists have to be asked for again.
     fn change(&self, change: impl FnOnce(&mut Gallery) -> Result<()> + Send + 'static) {
         let cx = self.cx.clone();
+        self.lanes.library.push(None, move |gallery| gallery.changing(&cx, change));
+    }
+
+    /// Takes a change to kept pictures back, or makes it again.
+    fn go(&self, change: i64, back: bool) {
+        let cx = self.cx.clone();
         self.lanes.library.push(None, move |gallery| {
-            change(gallery)?;
+            gallery.go(change, back)?;
             cx.tell(Event::ItemsChanged);
             Ok(())
         });
@@ -283,10 +289,14 @@ impl Engine for StudioEngine {
             Command::TrashRun { dir } => self.runs.ask(Ask::Trash { dir }),
             Command::RenameRun { dir, name } => self.runs.ask(Ask::Rename { dir, name }),
 
-            Command::ListModels => lanes.files.push(None, move |()| {
-                models::list(&cx);
-                Ok(())
-            }),
+            Command::ListModels => {
+                let library = lanes.library.clone();
+                lanes.files.push(None, move |()| {
+                    let models = models::list(&cx);
+                    library.push(None, move |gallery| gallery.note_models(&models));
+                    Ok(())
+                });
+            }
             Command::OpenModel { model } => models::open(&cx, model),
             Command::ContactSheet { model } => lanes.sheets.push(None, move |()| models::contact_sheet(&cx, &model)),
             Command::ImportModel { path } => lanes.files.push(None, move |()| {
@@ -340,16 +350,20 @@ impl Engine for StudioEngine {
             Command::StarItems { ids, starred } => self.change(move |gallery| gallery.star(&ids, starred)),
             Command::TagItems { ids, tag, add } => self.change(move |gallery| gallery.tag(&ids, &tag, add)),
             Command::TrashItems { ids, trashed } => self.change(move |gallery| gallery.trash(&ids, trashed)),
-            Command::EmptyTrash => self.change(move |gallery| {
-                gallery.empty_trash(&cx.paths)?;
-                discard::empty(&cx.paths)
+            Command::UndoChange { change } => self.go(change, true),
+            Command::RedoChange { change } => self.go(change, false),
+            Command::ListChanges => lanes.library.push(None, move |gallery| {
+                cx.tell(Event::Changes(gallery.changes()?));
+                Ok(())
             }),
+            Command::EmptyTrash => self.change(move |gallery| gallery.empty_trash(&cx.paths)),
             Command::ExportItems { job, ids, options } => self.export_items(job, ids, options),
 
             Command::Inspect { path } => lanes.files.push(None, move |()| {
                 cx.tell(Event::Inspected(inspect::inspect(&path, &cx.models())?));
                 Ok(())
             }),
+            Command::ExploreOn { device } => models::use_device(&cx, device),
             Command::ProbeDevices { again } => self.probe(again),
             Command::Cancel { job } => cx.jobs.cancel(job),
         }

@@ -55,6 +55,10 @@ pub struct ItemFilter {
     pub starred: bool,
     /// Only with this tag.
     pub tag: Option<String>,
+    /// Those that look most like this one, the nearest first; the order is then not asked for.
+    pub alike: Option<i64>,
+    /// Those whose models are relatives of this one's: checkpoints of one run, what it came from and what came from it.
+    pub family: Option<i64>,
     /// What is in the trash instead of what is not.
     pub trashed: bool,
     /// Order.

@@ -34,6 +34,14 @@ pub struct NewItem {
 const COLUMNS: &str = "id, path, width, height, model, rating, starred, created, recipe, latent, \
     (SELECT group_concat(tag, char(31)) FROM item_tags WHERE item = items.id)";
 
+/// Models that are relatives of the one that made a picture; a union without "all" ends on circles too.
+const FAMILY: &str = "model_hash IN ( \
+    WITH RECURSIVE kin (node) AS ( \
+        SELECT model_hash FROM items WHERE id = ? \
+        UNION SELECT parent FROM lineage JOIN kin ON child = node \
+        UNION SELECT child FROM lineage JOIN kin ON parent = node \
+    ) SELECT node FROM kin)";
+
 /// Parts of a query over items: conditions, their values, order.
 struct Query {
     conditions: String,
@@ -61,6 +69,9 @@ impl Query {
         }
         if let Some(tag) = &filter.tag {
             also("id IN (SELECT item FROM item_tags WHERE tag = ?)", Value::Text(tag.clone()));
+        }
+        if let Some(id) = filter.family {
+            also(FAMILY, Value::Integer(id));
         }
         if let Some(words) = words(&filter.text) {
             also("id IN (SELECT rowid FROM items_text WHERE items_text MATCH ?)", Value::Text(words));
@@ -172,7 +183,8 @@ pub(super) fn insert(tx: &Transaction<'_>, path: Value, full: &Full<'_>) -> rusq
         ],
         |row| row.get(0),
     )?;
-    tx.prepare_cached("INSERT OR REPLACE INTO thumbs (item, png) VALUES (?, ?)")?.execute(params![id, thumb])?;
+    let mut keep = tx.prepare_cached("INSERT OR REPLACE INTO thumbs (item, png, look) VALUES (?, ?, ?)")?;
+    keep.execute(params![id, thumb, super::alike::look(&full.new.picture)])?;
     index(tx, id)?;
     Ok(id)
 }
@@ -227,7 +239,13 @@ impl Library {
     /// # Errors
     /// The library cannot be read.
     pub fn items(&self, filter: &ItemFilter) -> Result<Vec<Item>> {
-        self.page(filter, 0, usize::MAX)
+        match filter.alike {
+            Some(id) => {
+                let near = self.alike(id, &self.ids(filter)?)?;
+                near.into_iter().filter_map(|id| self.item(id).transpose()).collect()
+            }
+            None => self.page(filter, 0, usize::MAX),
+        }
     }
 
     /// Some of the kept pictures for a filter.

@@ -27,6 +27,19 @@ pub enum Change {
     Trash { ids: Vec<i64>, trashed: bool },
 }
 
+/// A change as a history shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PastChange {
+    /// Its number.
+    pub id: i64,
+    /// What it did.
+    pub name: String,
+    /// Unix time.
+    pub at: i64,
+    /// Whether it was taken back.
+    pub undone: bool,
+}
+
 impl Change {
     fn count(&self) -> usize {
         match self {
@@ -216,6 +229,40 @@ impl Library {
     /// The library cannot be written.
     pub fn redo(&self) -> Result<Option<String>> {
         self.walk("SELECT id, name, change FROM journal WHERE undone ORDER BY id LIMIT 1", false)
+    }
+
+    /// Takes one change back (`back`), or does it again, whatever came after it; says which it was, or nothing if it is
+    /// not known any more or was done already.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn go(&self, change: i64, back: bool) -> Result<Option<String>> {
+        self.walk(&format!("SELECT id, name, change FROM journal WHERE id = {change} AND undone <> {back}"), back)
+    }
+
+    /// The last change that holds.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn newest_change(&self) -> Result<Option<(i64, String)>> {
+        self.read(|db| {
+            let text = "SELECT id, name FROM journal WHERE NOT undone ORDER BY id DESC LIMIT 1";
+            db.query_row(text, [], |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+    }
+
+    /// The last changes, the newest first, those that were taken back among them.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn changes(&self, count: u32) -> Result<Vec<PastChange>> {
+        self.read(|db| {
+            let mut query = db.prepare("SELECT id, name, at, undone FROM journal ORDER BY id DESC LIMIT ?")?;
+            let row = |row: &rusqlite::Row<'_>| {
+                Ok(PastChange { id: row.get(0)?, name: row.get(1)?, at: row.get(2)?, undone: row.get(3)? })
+            };
+            query.query_map([count], row)?.collect()
+        })
     }
 
     fn walk(&self, which: &str, back: bool) -> Result<Option<String>> {

@@ -3,9 +3,11 @@
 //! Pictures are files beside it; the library holds what is known of them and a small version of each. A [`Library`] is
 //! a connection: open one in each thread (or process) that needs it. Writers wait for each other; readers wait for none.
 //!
-//! - [`schema`]: tables and their migrations. [`items`]: kept pictures. [`journal`]: changes to them, undo and redo.
+//! - [`schema`]: tables and their migrations. [`items`]: kept pictures (`alike`: by how they look). [`journal`]: changes
+//!   to them, undo and redo.
 //! - [`runs`]: runs, checkpoints, models, data sets, lineage. [`rescue`]: damaged files.
 
+mod alike;
 pub mod item;
 pub mod items;
 pub mod journal;
@@ -25,6 +27,7 @@ use crate::base::{Problem, Result};
 
 pub use item::{DataSetInfo, Item, ItemFilter, ItemSort};
 pub use items::NewItem;
+pub use journal::PastChange;
 pub use runs::{Lineage, Link, RunRow};
 
 /// How long a writer waits for another one.

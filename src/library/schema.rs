@@ -6,7 +6,10 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Each step takes a library one version further. Steps that were released never change; new ones are added.
-const MIGRATIONS: &[&str] = &[FIRST];
+const MIGRATIONS: &[&str] = &[FIRST, LOOKS];
+
+/// How a picture looks at a glance, to find others like it; filled in when it is first asked for.
+const LOOKS: &str = "ALTER TABLE thumbs ADD COLUMN look BLOB";
 
 const FIRST: &str = "
 -- Times are seconds since 1970; paths are text, or bytes where they are not Unicode.

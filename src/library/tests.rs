@@ -221,6 +221,65 @@ fn every_change_can_be_taken_back_and_made_again() {
 }
 
 #[test]
+fn one_change_among_others_can_be_taken_back() {
+    let (_dir, library, ids) = six();
+    library.star(&ids[..1], true).unwrap();
+    let (star, name) = library.newest_change().unwrap().unwrap();
+    assert_eq!(name, "Star a picture");
+    library.rate(&ids[..1], 4).unwrap();
+    assert_eq!(library.go(star, true).unwrap().as_deref(), Some("Star a picture"));
+    let first = library.item(ids[0]).unwrap().unwrap();
+    assert_eq!((first.starred, first.rating), (false, 4), "only the star is gone");
+    assert_eq!(library.go(star, true).unwrap(), None, "it was taken back already");
+    let undone: Vec<bool> = library.changes(2).unwrap().iter().map(|c| c.undone).collect();
+    assert_eq!(undone, [false, true]);
+    assert!(library.go(star, false).unwrap().is_some());
+    assert!(library.item(ids[0]).unwrap().unwrap().starred);
+    assert_eq!(library.go(9999, false).unwrap(), None);
+}
+
+#[test]
+fn pictures_that_look_alike_are_found_also_those_of_an_earlier_version() {
+    let (dir, library, _) = six();
+    let colour = |n: u64, rgb: [u8; 3]| {
+        let picture = Picture::filled(16, 16, [rgb[0], rgb[1], rgb[2], 255]);
+        NewItem { picture, ..item(dir.path(), n, "colours") }
+    };
+    let new = [colour(20, [250, 0, 0]), colour(21, [0, 0, 250]), colour(22, [240, 10, 0]), colour(23, [0, 250, 0])];
+    let ids = library.add_items(&new).unwrap();
+    library.db.execute("UPDATE thumbs SET look = NULL WHERE item = ?", [ids[2]]).unwrap();
+    let of = |id: i64, filter: ItemFilter| -> Vec<i64> {
+        library.items(&ItemFilter { alike: Some(id), ..filter }).unwrap().iter().map(|i| i.id).collect()
+    };
+    let alike = |filter: ItemFilter| of(ids[0], filter);
+    let near = alike(ItemFilter { model: Some("colours".into()), ..all() });
+    assert_eq!(near[..2], [ids[0], ids[2]], "itself first, then the nearest");
+    assert_eq!(near.len(), 4);
+    assert!(alike(all()).len() > 4, "among all without a filter");
+    assert!(of(9999, all()).is_empty());
+}
+
+#[test]
+fn a_family_is_made_of_all_models_that_came_from_each_other() {
+    let (dir, library, _) = six();
+    let of = |n: u64, hash: &str| {
+        let mut new = item(dir.path(), n, "m");
+        new.recipe.as_mut().unwrap().model_hash = hash.into();
+        library.add_item(&new).unwrap()
+    };
+    let (early, late, child, stranger) = (of(30, "h-early"), of(31, "h-late"), of(32, "h-child"), of(33, "h-else"));
+    library.link("h-early", "/runs/a", "checkpoint").unwrap();
+    library.link("h-late", "/runs/a", "checkpoint").unwrap();
+    library.link("/runs/b", "h-early", "fine-tune").unwrap();
+    library.link("h-child", "/runs/b", "checkpoint").unwrap();
+    let family = |id: i64| found(&library, ItemFilter { family: Some(id), sort: ItemSort::Oldest, ..all() });
+    for id in [early, late, child] {
+        assert_eq!(family(id), [early, late, child]);
+    }
+    assert_eq!(family(stranger), [stranger]);
+}
+
+#[test]
 fn what_changes_nothing_is_not_noted() {
     let (_dir, library, ids) = six();
     let before = library.undoable().unwrap();

@@ -1,23 +1,17 @@
 //! Devices: names, opening, and the check that one computes right numbers.
 //!
-//! `cpu` always works. A GPU is tried as `vulkan` (SPIR-V), `metal` or `dx12`, then `gl` (WGSL); `vulkan:1` is the second
-//! discrete GPU. [`probe_one`] may crash with its driver: it is meant to run in a child process.
+//! `cpu` always works. A GPU is tried as `vulkan` (SPIR-V), `metal` or `dx12`, then as `wgsl` (Vulkan with WGSL) and `gl`
+//! (OpenGL with WGSL); `vulkan:1` is the second discrete GPU. [`probe_one`] may crash with its driver: it is meant to run in a child process.
 
 use std::time::Instant;
 
-use burn::module::Module;
-use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Device;
 
-use super::optim::{Adam, AdamSettings};
+use super::compare::{self, Difference};
 use super::trainer::Trainer;
-use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
-use crate::models::Critic;
-use crate::models::io::Weights;
-use crate::objectives::penalty;
+use crate::recipe::Schedule;
 use crate::recipe::preset::{self, Facts};
-use crate::recipe::{Recipe, Schedule};
 
 /// Largest relative difference from the CPU that a device may show.
 pub const TOLERANCE: f64 = 2e-3;
@@ -36,6 +30,7 @@ pub fn candidates() -> Vec<(String, String)> {
             if cfg!(target_os = "windows") {
                 out.push(("dx12".into(), "GPU (DirectX 12)".into()));
             }
+            out.push(("wgsl".into(), "GPU (Vulkan, WGSL)".into()));
             out.push(("gl".into(), "GPU (OpenGL, WGSL)".into()));
         }
     }
@@ -62,7 +57,7 @@ pub fn open(id: &str) -> Result<Device> {
         #[cfg(feature = "cuda")]
         "cuda" => Ok(Device::cuda(_index.unwrap_or(0))),
         #[cfg(feature = "wgpu")]
-        "vulkan" | "metal" | "dx12" | "gl" => open_wgpu(kind, _index, id),
+        "vulkan" | "metal" | "dx12" | "wgsl" | "gl" => open_wgpu(kind, _index, id),
         _ => Err(Problem::usage("There is no device of this name").of(id).try_this(format!(
             "Choose one of: auto, {}",
             candidates().iter().map(|c| c.0.as_str()).collect::<Vec<_>>().join(", ")
@@ -84,6 +79,12 @@ fn open_wgpu(kind: &str, index: Option<usize>, id: &str) -> Result<Device> {
     let opened = opened.get_or_insert_with(HashMap::new);
     if let Some(device) = opened.get(id) {
         return Ok(device.clone());
+    }
+    #[cfg(not(target_os = "macos"))]
+    if kind == "wgsl" {
+        let device = super::wgsl::open(index, id)?;
+        opened.insert(id.to_string(), device.clone());
+        return Ok(device);
     }
     let api = match kind {
         "vulkan" => WgpuBackend::Vulkan,
@@ -116,52 +117,10 @@ pub struct Probe {
     pub name: String,
     /// A rasteriser on the CPU rather than a GPU.
     pub software: bool,
-    /// Largest relative difference from the CPU over forward, gradients and a step of the optimiser; infinite for a
-    /// software renderer, which is not tried.
-    pub difference: f64,
+    /// How far it is from the CPU; nothing for a software renderer, which is not tried.
+    pub difference: Option<Difference>,
     /// Billions of multiply-adds a second of a small training step.
     pub gmacs_per_s: f64,
-}
-
-fn probe_recipe() -> Recipe {
-    let mut recipe = Recipe::default();
-    recipe.data.resolution = 16;
-    (recipe.model.width, recipe.model.narrow) = (32, 16);
-    recipe.seed = 7;
-    recipe
-}
-
-/// One step of a small critic with its penalty: output, gradient norm, weights after the step.
-fn step(device: &Device, critic: Critic, adam: &mut Adam, x: &[f32], n: usize) -> (Critic, Vec<f32>) {
-    let device = device.clone().autodiff();
-    let x = Tensor::<4>::from_data(burn::tensor::TensorData::new(x.to_vec(), [n, 3, 16, 16]), &device);
-    let out = critic.forward(x.clone(), None);
-    let (value, surrogate) = penalty::zero_centred(&critic, x, None, 1.0);
-    let loss = out.clone().square().mean() + surrogate;
-    let grads = GradientsParams::from_grads(loss.backward(), &critic);
-    let settings = AdamSettings { lr: 1e-3, beta1: 0.0, beta2: 0.9, epsilon: 1e-3, clip_norm: 0.0 };
-    let (critic, norm) = adam.step(settings, critic, grads);
-    let mut numbers: Vec<f32> = out.inner().into_data().convert::<f32>().try_to_vec().unwrap_or_default();
-    numbers.push(value.inner().into_scalar::<f32>());
-    numbers.push(norm.into_scalar::<f32>());
-    (critic, numbers)
-}
-
-fn run(device: &Device) -> Result<Vec<Vec<f32>>> {
-    let recipe = probe_recipe();
-    let n = 16;
-    let mut stream = Stream::new(3, "probe");
-    let mut critic = Critic::init(&recipe, &device.clone().autodiff())?;
-    let mut adam = Adam::new();
-    let mut groups = Vec::new();
-    for _ in 0..2 {
-        let x = stream.normals(n * 3 * 256);
-        let (next, numbers) = step(device, critic, &mut adam, &x, n);
-        critic = next;
-        groups.push(numbers);
-    }
-    groups.extend(Weights::of(&critic.valid()).tensors.into_values().map(|t| t.values));
-    Ok(groups)
 }
 
 /// Billions of multiply-adds a second in whole training steps of the first preset, in that preset's own count: what its
@@ -196,43 +155,27 @@ fn speed(device: &Device) -> Result<f64> {
 pub fn probe_one(id: &str) -> Result<Probe> {
     let device = open(id)?;
     let name = name_of(id, &device);
-    let lower = name.to_lowercase();
-    let software =
-        ["llvmpipe", "swiftshader", "software", "lavapipe", "basic render"].iter().any(|s| lower.contains(s));
-    if software {
+    if is_software(&name) {
         // It would take minutes to say what is known: the CPU itself is faster.
-        return Ok(Probe { name, software, difference: f64::INFINITY, gmacs_per_s: 0.0 });
+        return Ok(Probe { name, software: true, difference: None, gmacs_per_s: 0.0 });
     }
-    let mine = run(&device)?;
-    let difference = if id == "cpu" { 0.0 } else { difference(&run(&Device::flex())?, &mine) };
-    Ok(Probe { name, software, difference, gmacs_per_s: speed(&device)? })
+    let difference = compare::compare(&Device::flex(), &device)?;
+    Ok(Probe { name, software: false, difference: Some(difference), gmacs_per_s: speed(&device)? })
 }
 
-/// Largest difference of two lists of groups, relative to each group's largest number.
-pub fn difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
-    if a.len() != b.len() {
-        return f64::INFINITY;
-    }
-    let mut worst = 0.0f64;
-    for (a, b) in a.iter().zip(b) {
-        if a.len() != b.len() {
-            return f64::INFINITY;
-        }
-        let scale = a.iter().fold(1e-6f64, |m, v| m.max(f64::from(v.abs())));
-        for (x, y) in a.iter().zip(b) {
-            let d = f64::from((x - y).abs()) / scale;
-            worst = if d.is_nan() { f64::INFINITY } else { worst.max(d) };
-        }
-    }
-    worst
+/// Whether this is the name of a rasteriser on the CPU rather than of a GPU.
+pub fn is_software(name: &str) -> bool {
+    let name = name.to_lowercase();
+    ["llvmpipe", "swiftshader", "software", "lavapipe", "basic render"].iter().any(|s| name.contains(s))
 }
 
-/// Largest relative difference between two devices over `steps` steps from the same state.
+/// Opens a device and compares it with the CPU, also one that is not worth using. May crash with the driver.
 ///
 /// # Errors
-/// A tensor operation fails.
-pub fn compare(a: &Device, b: &Device) -> Result<f64> {
-    Ok(difference(&run(a)?, &run(b)?))
+/// It does not start, or a tensor operation fails.
+pub fn compare_one(id: &str) -> Result<(String, Difference)> {
+    let device = open(id)?;
+    Ok((name_of(id, &device), compare::compare(&Device::flex(), &device)?))
 }
 
 #[cfg(test)]
@@ -240,17 +183,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cpu_agrees_with_itself_and_others_are_named() {
-        assert_eq!(compare(&Device::flex(), &Device::flex()).unwrap(), 0.0);
+    fn the_cpu_is_always_there_and_others_are_named() {
         assert!(open("toaster").unwrap_err().remedy.unwrap().contains("cpu"));
         let probe = probe_one("cpu").unwrap();
         assert!(probe.gmacs_per_s > 0.0 && !probe.software);
-    }
-
-    #[test]
-    fn differences_are_relative_and_not_a_number_is_infinite() {
-        assert_eq!(difference(&[vec![1.0, 2.0]], &[vec![1.0, 2.0]]), 0.0);
-        assert!((difference(&[vec![100.0]], &[vec![101.0]]) - 0.01).abs() < 1e-9);
-        assert!(difference(&[vec![1.0]], &[vec![f32::NAN]]).is_infinite());
     }
 }

@@ -131,6 +131,19 @@ impl RunFolder {
         dir.join("recipe.json").is_file() && dir.join("run.json").is_file()
     }
 
+    /// Looks whether the folder is still there.
+    ///
+    /// # Errors
+    /// It is not: somebody deleted or moved it, or its disk is gone.
+    pub fn check_there(&self) -> Result<()> {
+        if self.recipe_path().is_file() {
+            return Ok(());
+        }
+        Err(Problem::failed("The run's folder is gone")
+            .of(self.dir.display().to_string())
+            .try_this("Bring the folder back and resume the run, or begin a new one"))
+    }
+
     /// The folder itself.
     pub fn dir(&self) -> &Path {
         &self.dir

@@ -5,6 +5,7 @@
 
 mod ada;
 pub mod checkpoint;
+pub mod compare;
 pub mod device;
 pub mod folder;
 pub mod gan;
@@ -12,6 +13,7 @@ pub mod meter;
 pub mod optim;
 pub mod plane;
 pub mod preview;
+mod ready;
 pub mod report;
 pub mod scatter;
 pub mod session;
@@ -22,3 +24,5 @@ mod transfer;
 pub mod vae;
 mod vae_critic;
 mod vae_loss;
+#[cfg(all(feature = "wgpu", not(target_os = "macos")))]
+mod wgsl;

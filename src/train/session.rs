@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 
 use super::checkpoint::{self, Machine, SavedState};
 use super::folder::{self, Control, RunFolder, Status};
+use super::ready::{learn_labels, model_info, prepare};
 use super::report::{CheckpointInfo, Preview, RunEvent, RunProgress, RunState};
 use super::speed::Speed;
 use super::trainer::Trainer;
 use super::{plane, preview};
-use crate::base::progress::Watched;
 use crate::base::series::Reading;
-use crate::base::{Cancel, Channels, Family, Picture, Problem, Result};
-use crate::data::{self, Prepared, Sampler};
+use crate::base::{Cancel, Channels, Picture, Problem, Result};
+use crate::data::{Prepared, Sampler};
 use crate::eval::sliced;
 use crate::latent::space::Code;
 use crate::models::info::ModelInfo;
@@ -83,18 +83,18 @@ pub fn run(folder: &RunFolder, options: Options<'_>) -> Result<Outcome> {
     outcome
 }
 
-struct Session<'a> {
+pub(super) struct Session<'a> {
     folder: &'a RunFolder,
     log: File,
     sink: &'a mut dyn FnMut(&RunEvent),
     state: RunState,
-    progress: RunProgress,
+    pub(super) progress: RunProgress,
     last_tick: Option<Instant>,
 }
 
 impl Session<'_> {
     /// Writes an event down and passes it on.
-    fn tell(&mut self, event: &RunEvent) {
+    pub(super) fn tell(&mut self, event: &RunEvent) {
         // Progress is in `status.json`.
         if !matches!(event, RunEvent::Progress(_)) && folder::append(&mut self.log, event).is_err() {
             let full = Problem::failed("The run's telemetry cannot be written")
@@ -106,7 +106,7 @@ impl Session<'_> {
         (self.sink)(event);
     }
 
-    fn status(&mut self, problem: Option<Problem>) {
+    pub(super) fn status(&mut self, problem: Option<Problem>) {
         let status = Status { state: self.state, progress: self.progress.clone(), problem };
         // A full disk must not end the run here: the next checkpoint says it aloud.
         let _ = self.folder.write_status(&status);
@@ -122,7 +122,7 @@ impl Session<'_> {
         }
     }
 
-    fn due(&mut self) -> bool {
+    pub(super) fn due(&mut self) -> bool {
         let due = self.last_tick.is_none_or(|t| t.elapsed() >= TICK);
         if due {
             self.last_tick = Some(Instant::now());
@@ -259,6 +259,8 @@ fn train(
     let mut last_saved: Option<u64> = session.folder.checkpoints().last().map(|c| c.images);
     loop {
         if session.due() || paused {
+            // Or a checkpoint would make it again, without what makes it a run.
+            session.folder.check_there()?;
             for control in session.folder.take_controls() {
                 match control {
                     Control::Pause => paused = true,
@@ -351,76 +353,6 @@ fn train(
 fn crossed(before: u64, after: u64, kimg: f64) -> bool {
     let every = (kimg * 1000.0).max(1.0);
     (before as f64 / every).floor() < (after as f64 / every).floor()
-}
-
-fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, stop: &Cancel) -> Result<Prepared> {
-    // Told from worker threads; passed on from this one.
-    let (send, receive) = crossbeam_channel::bounded::<(String, u64, u64)>(64);
-    let watch = Watched::new(stop.clone(), move |stage: &str, done: u64, total: u64| {
-        let _ = send.try_send((stage.into(), done, total));
-    });
-    let data = recipe.data.clone();
-    let cache = cache.to_path_buf();
-    let prepared = std::thread::scope(|scope| {
-        let worker = std::thread::Builder::new()
-            .name("prepare".into())
-            .spawn_scoped(scope, move || data::prepare(&data, &cache, &watch))
-            .map_err(|e| Problem::failed("A thread could not be started").because(e))?;
-        for (stage, done, total) in receive {
-            if session.due() {
-                session.progress.stage = if total > 0 { format!("{stage} {done} of {total}") } else { stage };
-                session.status(None);
-            }
-        }
-        worker.join().unwrap_or_else(|_| Err(Problem::failed("Preparing the pictures failed unexpectedly")))
-    })?;
-    if !prepared.broken().is_empty() {
-        let names: Vec<String> =
-            prepared.broken().iter().take(5).map(|b| format!("{}: {}", b.file, b.reason)).collect();
-        let note = Problem::data(format!("{} files could not be used and are left out", prepared.broken().len()))
-            .because(names.join("; "))
-            .warning();
-        session.tell(&RunEvent::Message(note));
-    }
-    Ok(prepared)
-}
-
-/// A conditional model learns the labels that its data have.
-fn learn_labels(recipe: &mut Recipe, prepared: &Prepared) -> Result<()> {
-    if !recipe.model.conditional {
-        return Ok(());
-    }
-    if prepared.labels().len() < 2 {
-        return Err(Problem::data("These pictures have no labels to learn")
-            .of("model.conditional")
-            .because(format!("{} labels found", prepared.labels().len()))
-            .try_this("Sort the pictures into one folder for each class, or switch off “Learn the labels”"));
-    }
-    recipe.model.classes = prepared.labels().to_vec();
-    Ok(())
-}
-
-/// What lists and snapshots say of the model.
-fn model_info(folder: &RunFolder, recipe: &Recipe) -> ModelInfo {
-    let name = folder.dir().file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    ModelInfo {
-        model: String::new(),
-        name: if recipe.name.is_empty() { name } else { recipe.name.clone() },
-        family: recipe.family().unwrap_or(Family::Gan),
-        architecture: recipe.model.id.clone(),
-        resolution: recipe.data.resolution,
-        channels: recipe.data.channels,
-        latent: recipe.model.latent,
-        shipped: false,
-        hash: String::new(),
-        kimg: 0.0,
-        bytes: 0,
-        card: None,
-        recipe: recipe.clone(),
-        parent: recipe.parent.as_ref().map(|p| p.model.clone()),
-        kl: Vec::new(),
-        prior: None,
-    }
 }
 
 /// Held-out pictures as the eye and the validation see them.

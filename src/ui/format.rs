@@ -18,21 +18,17 @@ pub fn count(n: u64) -> String {
 /// Three significant digits, without needless zeros.
 pub fn number(v: f64) -> String {
     let a = v.abs();
-    if !v.is_finite() {
-        "–".into()
-    } else if a >= 1000.0 {
-        format!("{}{}", if v < 0.0 { "−" } else { "" }, count(a.round() as u64))
-    } else if a >= 100.0 || a == 0.0 {
-        format!("{v:.0}")
-    } else if a >= 10.0 {
-        format!("{v:.1}")
-    } else if a >= 1.0 {
-        format!("{v:.2}")
-    } else if a >= 0.001 {
-        format!("{v:.4}")
-    } else {
-        format!("{v:.1e}")
-    }
+    let digits = match a {
+        _ if !v.is_finite() => return "–".into(),
+        _ if a >= 1000.0 => return format!("{}{}", if v < 0.0 { "−" } else { "" }, count(a.round() as u64)),
+        _ if a > 0.0 && a < 0.001 => return format!("{v:.1e}"),
+        _ if a >= 100.0 || a == 0.0 => 0,
+        _ if a >= 10.0 => 1,
+        _ if a >= 1.0 => 2,
+        _ => 4,
+    };
+    let text = format!("{v:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').into() } else { text }
 }
 
 /// `12.3 kimg` of pictures seen.
@@ -138,6 +134,10 @@ mod tests {
     fn numbers_read_well() {
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(12), "12");
+        assert_eq!(
+            [24.0, 60.04, 0.5, 1.25, 300.0, 1234.4, 0.0].map(number),
+            ["24", "60", "0.5", "1.25", "300", "1,234", "0"]
+        );
         assert_eq!(bytes(812_400_000), "812 MB");
         assert_eq!(bytes(999), "999 B");
         assert_eq!(bytes(1_400), "1.4 kB");
@@ -146,7 +146,7 @@ mod tests {
         assert_eq!(duration(3599.0), "60 min");
         assert_eq!(rate(1240.4), "1,240 img/s");
         assert_eq!(kimg(412_000), "412 kimg");
-        assert_eq!(number(-0.5), "-0.5000");
+        assert_eq!(number(-0.5), "-0.5");
         assert_eq!(number(0.00002), "2.0e-5");
         assert_eq!(shortened("abcdefghijk", 7), "abc…ijk");
     }

@@ -91,7 +91,7 @@ impl Window {
 
 /// Processor time of this thread, so that a run that trains beside does not count.
 #[cfg(unix)]
-fn thread_ms() -> f64 {
+pub(crate) fn thread_ms() -> f64 {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is a valid place for the answer.
     unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &raw mut time) };
@@ -100,7 +100,7 @@ fn thread_ms() -> f64 {
 
 /// Time on the clock, where that of a thread is not told.
 #[cfg(not(unix))]
-fn thread_ms() -> f64 {
+pub(crate) fn thread_ms() -> f64 {
     use std::sync::OnceLock;
     static BEGUN: OnceLock<Instant> = OnceLock::new();
     BEGUN.get_or_init(Instant::now).elapsed().as_secs_f64() * 1e3

@@ -6,11 +6,16 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake};
 use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
 
 use super::action::{Pick, PickKind};
+use crate::base::{Problem, Result};
 
-/// Called with what was chosen; empty if the dialog was dismissed.
-pub type Answer = Box<dyn FnOnce(Vec<PathBuf>) + Send>;
+/// Called with what was chosen, empty if the dialog was dismissed; or with the reason why none opened.
+pub type Answer = Box<dyn FnOnce(Result<Vec<PathBuf>>) + Send>;
+
+/// Nobody dismisses a dialog in so short a time: none opened.
+const TOO_QUICK: Duration = Duration::from_millis(300);
 
 /// Opens file dialogs.
 pub trait FilePicker {
@@ -48,10 +53,25 @@ fn wait_aside<T, F>(dialog: F, paths: impl FnOnce(T) -> Vec<PathBuf> + Send + 's
 where
     F: Future<Output = T> + Send + 'static,
 {
-    let waiting = thread::Builder::new().name("file-dialog".into()).spawn(move || answer(paths(wait(dialog))));
+    let began = Instant::now();
+    let answering = move || {
+        let chosen = paths(wait(dialog));
+        // Without a service for file dialogs the desktop answers at once, with nothing.
+        answer(if chosen.is_empty() && began.elapsed() < TOO_QUICK { Err(no_dialog()) } else { Ok(chosen) });
+    };
+    let waiting = thread::Builder::new().name("file-dialog".into()).spawn(answering);
     if let Err(error) = waiting {
         log::error!("a file dialog could not be opened: {error}");
     }
+}
+
+fn no_dialog() -> Problem {
+    let remedy = if cfg!(target_os = "linux") {
+        "Drop the files on the window or paste their path; a desktop portal (xdg-desktop-portal) or zenity opens dialogs"
+    } else {
+        "Drop the files on the window or paste their path"
+    };
+    Problem::failed("This desktop opened no file dialog").try_this(remedy).warning()
 }
 
 /// Runs a future on this thread until it is done.

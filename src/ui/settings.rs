@@ -17,6 +17,8 @@ pub struct Settings {
     pub reduce_motion: bool,
     /// Device that runs train on; empty for the best usable one.
     pub device: String,
+    /// Device that models are explored on; empty for the CPU.
+    pub explore: String,
     /// How pictures leave; `export.recipe` says whether they carry their recipe.
     pub export: ExportOptions,
     /// Columns of a random sheet.
@@ -47,6 +49,7 @@ impl Default for Settings {
             scale: 1.0,
             reduce_motion: false,
             device: String::new(),
+            explore: String::new(),
             export: ExportOptions::default(),
             sheet_columns: 6,
             keep_awake: true,

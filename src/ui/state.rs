@@ -10,7 +10,7 @@ use super::settings::Settings;
 use crate::base::series::{Reading, Series};
 use crate::base::{Picture, Problem, Severity};
 use crate::data::report::Survey;
-use crate::engine::{DataSetInfo, DeviceReport, Event, Item, ItemFilter, JobId, Space};
+use crate::engine::{DataSetInfo, DeviceReport, Event, Item, ItemFilter, JobId, PastChange, Space};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::Edit;
 use crate::train::report::{Preview, RunState, RunSummary};
@@ -180,6 +180,8 @@ pub struct Studio {
     pub items: Option<Items>,
     /// Grows whenever kept pictures changed: ask again.
     pub items_revision: u64,
+    /// The last changes to kept pictures, the newest first, as asked last.
+    pub changes: Vec<PastChange>,
     /// Devices.
     pub devices: Vec<DeviceReport>,
     /// Jobs, running and lately ended.
@@ -267,6 +269,7 @@ impl Studio {
                 self.items = Some(Items { filter: filter.clone(), items: items.clone() });
             }
             Event::ItemsChanged => self.items_revision += 1,
+            Event::Changes(changes) => self.changes.clone_from(changes),
             Event::Devices(devices) => self.devices.clone_from(devices),
 
             // Pictures for one place on the screen: the view that asked keeps them.
@@ -277,6 +280,7 @@ impl Studio {
             | Event::Encoded { .. }
             | Event::ItemThumbs(_)
             | Event::ItemDetail { .. }
+            | Event::Changed { .. }
             | Event::Inspected(_) => {}
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use egui::{Key, Modifiers, Role, vec2};
 use egui_kittest::Harness;
-use egui_kittest::kittest::Queryable;
+use egui_kittest::kittest::{NodeT, Queryable};
 use parking_lot::Mutex;
 use strum::IntoEnumIterator;
 
@@ -30,7 +30,7 @@ struct Person {
 impl FilePicker for Person {
     fn open(&self, pick: &Pick, answer: Answer) {
         self.asked.lock().push(pick.clone());
-        answer(self.paths.clone());
+        answer(Ok(self.paths.clone()));
     }
 }
 
@@ -165,6 +165,98 @@ fn the_palette_finds_and_runs() {
     assert_eq!(window.active(), ViewId::Train);
 }
 
+/// Roles of what a person acts on.
+const ACTED_ON: [Role; 12] = [
+    Role::Button,
+    Role::CheckBox,
+    Role::RadioButton,
+    Role::Slider,
+    Role::SpinButton,
+    Role::ComboBox,
+    Role::TextInput,
+    Role::MultilineTextInput,
+    Role::Link,
+    Role::Tab,
+    Role::ListBoxOption,
+    Role::ColorWell,
+];
+
+#[test]
+fn every_control_of_every_view_has_a_name() {
+    let mut nameless = Vec::new();
+    let mut seen = 0;
+    for engine in [ScriptedEngine::new(), ScriptedEngine::fresh()] {
+        let mut window = Window::sized(engine, vec2(1600.0, 1000.0), Vec::new());
+        let mut look = |window: &Window, place: &str| {
+            for node in window.harness.root().children_recursive() {
+                let node = node.accesskit_node();
+                if node.is_hidden() || !ACTED_ON.contains(&node.role()) {
+                    continue;
+                }
+                seen += 1;
+                let named = |text: Option<String>| text.is_some_and(|t| t.chars().any(char::is_alphanumeric));
+                if !named(node.label()) && !named(node.placeholder().map(str::to_owned)) {
+                    nameless.push(format!("{place}: {:?} at {:?}", node.role(), node.raw_bounds()));
+                }
+            }
+        };
+        for view in &VIEWS {
+            window.key(Modifiers::COMMAND, view.key);
+            look(&window, view.title);
+        }
+        window.key(Modifiers::COMMAND, Key::Num5);
+        for tab in ["Sheet", "Grid", "Plane", "Traverse", "Walk", "Compare", "Picture"] {
+            if window.harness.query_by_label(&format!("Tab: {tab}")).is_some() {
+                window.click(&format!("Tab: {tab}"));
+                look(&window, tab);
+            }
+        }
+        window.harness.state_mut().act(Action::train_on("/photos/cats".into()));
+        window.harness.run();
+        look(&window, "Data with pictures");
+        window.click("Train on these…");
+        look(&window, "Train, set-up");
+        window.key(Modifiers::COMMAND, Key::K);
+        look(&window, "palette");
+    }
+    assert!(seen > 400, "only {seen} controls were seen");
+    assert!(nameless.is_empty(), "{}", nameless.join("\n"));
+}
+
+#[test]
+fn tab_reaches_every_control_of_a_view() {
+    let mut window = Window::open(ScriptedEngine::new());
+    for view in &VIEWS {
+        window.key(Modifiers::COMMAND, view.key);
+        let mut reached = std::collections::HashSet::new();
+        let focused = |window: &Window| {
+            let nodes = window.harness.root().children_recursive();
+            nodes.map(|n| n.accesskit_node()).find(egui_kittest::kittest::AccessKitNode::is_focused).map(|n| n.id())
+        };
+        for _ in 0..400 {
+            window.harness.key_press(Key::Tab);
+            window.harness.step();
+            if let Some(id) = focused(&window)
+                && !reached.insert(id)
+            {
+                break;
+            }
+        }
+        let nodes: Vec<_> = window.harness.root().children_recursive().map(|n| n.accesskit_node()).collect();
+        let missed: Vec<_> = nodes
+            .iter()
+            .filter(|n| {
+                matches!(n.role(), Role::Button | Role::CheckBox | Role::Slider | Role::ComboBox | Role::TextInput)
+            })
+            .filter(|n| !n.is_disabled() && !n.is_hidden() && !reached.contains(&n.id()))
+            .map(|n| n.label().unwrap_or_default())
+            // Pictures of a sheet are walked with the arrows; the sheet itself is reached.
+            .filter(|label| !label.starts_with("Sample ") || view.id != ViewId::Train)
+            .collect();
+        assert!(missed.is_empty(), "{}: {missed:?}", view.title);
+    }
+}
+
 #[test]
 fn panes_split_and_close() {
     let mut window = Window::open(ScriptedEngine::new());
@@ -282,7 +374,7 @@ fn home_shows_samples_at_once_and_leads_on() {
 
 #[test]
 fn settings_change_at_once_and_go_back() {
-    let mut window = Window::open(ScriptedEngine::fresh());
+    let mut window = Window::sized(ScriptedEngine::fresh(), vec2(1280.0, 1200.0), Vec::new());
     window.key(Modifiers::COMMAND, Key::Comma);
     window.click("Theme: Light");
     assert!(!window.harness.ctx.global_style().visuals.dark_mode);
@@ -293,6 +385,27 @@ fn settings_change_at_once_and_go_back() {
     assert!(!window.harness.state().studio().settings.export.recipe);
     window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
     assert!(!window.harness.ctx.global_style().visuals.dark_mode);
+}
+
+#[test]
+fn exploring_moves_to_a_gpu_only_while_that_is_known_to_be_usable() {
+    let mut window = Window::open(ScriptedEngine::fresh());
+    let told = |window: &Window| {
+        let commands = window.engine.take_commands();
+        commands.into_iter().find_map(|c| if let Command::ExploreOn { device } = c { Some(device) } else { None })
+    };
+    let mut settings = window.harness.state().studio().settings.clone();
+    settings.explore = "vulkan:0".into();
+    window.harness.state_mut().act(Action::Settings(Box::new(settings)));
+    window.harness.run();
+    assert_eq!(told(&window), None, "its driver crashed while it was probed");
+    let mut devices = window.engine.script().devices;
+    devices[1].usable = true;
+    window.push(Event::Devices(devices.clone()));
+    assert_eq!(told(&window).as_deref(), Some("vulkan:0"));
+    devices[1].usable = false;
+    window.push(Event::Devices(devices));
+    assert_eq!(told(&window).as_deref(), Some("cpu"));
 }
 
 #[test]
@@ -437,6 +550,34 @@ fn undo_and_redo_say_what_they_do_and_come_back() {
         window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
     }
     assert_eq!(now(&window), after);
+}
+
+#[test]
+fn changes_of_kept_pictures_are_undone_in_turn_with_forms() {
+    let mut window = Window::open(ScriptedEngine::new());
+    let id = window.engine.script().items[0].0.id;
+    let rating = |window: &Window| window.engine.script().items.iter().find(|i| i.0.id == id).unwrap().0.rating;
+    let before = rating(&window);
+    let rate = |window: &mut Window, rating: u8| {
+        window.harness.state_mut().act(Action::Engine(Box::new(Command::RateItems { ids: vec![id], rating })));
+        window.harness.run();
+    };
+    rate(&mut window, 1);
+    window.key(Modifiers::COMMAND, Key::Num5);
+    window.click("Roll again");
+    rate(&mut window, 5);
+    let stack = &window.harness.state().shell.undo;
+    assert_eq!(stack.next_undo().unwrap().label, "rate a picture");
+    window.key(Modifiers::COMMAND, Key::Z);
+    assert_eq!((rating(&window), window.active()), (1, ViewId::Explore), "the view stays");
+    while window.harness.state().shell.undo.next_undo().is_some() {
+        window.key(Modifiers::COMMAND, Key::Z);
+    }
+    assert_eq!(rating(&window), before);
+    while window.harness.state().shell.undo.next_redo().is_some() {
+        window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
+    }
+    assert_eq!(rating(&window), 5);
 }
 
 /// Processor time of a frame (logic, layout, tessellation; nothing is rasterised) in every view while a run reports:

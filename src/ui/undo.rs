@@ -1,8 +1,10 @@
-//! Undo and redo of forms and latents: labelled snapshots, newest last.
+//! Undo and redo, newest last: labelled snapshots of forms and latents, and changes to kept pictures by their number in
+//! the library's journal.
 
 use serde_json::Value;
 
 use super::action::UndoPoint;
+use super::views::ViewId;
 
 /// How many steps back one can go.
 const DEPTH: usize = 100;
@@ -52,10 +54,24 @@ impl UndoStacks {
     }
 }
 
+/// A point for a change to kept pictures, which the library takes back by its number.
+pub fn library_change(change: i64, name: &str) -> UndoPoint {
+    let mut letters = name.chars();
+    let label = letters.next().map(|first| first.to_lowercase().chain(letters).collect()).unwrap_or_default();
+    UndoPoint { view: ViewId::Gallery, label, before: serde_json::json!({ CHANGE: change }) }
+}
+
+/// The number of the change that a point stands for, if it is one of kept pictures.
+pub fn change_of(point: &UndoPoint) -> Option<i64> {
+    point.before.get(CHANGE)?.as_i64()
+}
+
+/// Marks a point of the library.
+const CHANGE: &str = "library change";
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::views::ViewId;
 
     #[test]
     fn back_and_forth_gives_the_same_states() {

@@ -2,8 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::sync::Arc;
 
+use latent_studio::base::paths::Paths;
 use latent_studio::base::rng::Stream;
+use latent_studio::engine::backend::RealBackend;
+use latent_studio::engine::runs::launch::{Order, ProcessLaunch};
+use latent_studio::engine::studio::{Options, StudioEngine};
 
 /// A folder that is the studio's whole world for one test.
 pub struct Home {
@@ -52,6 +57,42 @@ pub fn pictures(folder: &Path, n: u64, side: u32) -> String {
         picture.save(folder.join(format!("{i:04}.png"))).unwrap();
     }
     folder.to_str().unwrap().to_string()
+}
+
+/// The process that trains this run.
+#[cfg(target_os = "linux")]
+pub fn process_of(run: &Path) -> u32 {
+    let dir = run.to_string_lossy().into_owned();
+    std::fs::read_dir("/proc")
+        .unwrap()
+        .filter_map(|e| e.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .find(|pid| {
+            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+            let line = String::from_utf8_lossy(&line);
+            line.contains("--resume") && line.contains(&dir)
+        })
+        .unwrap()
+}
+
+/// The real engine in this world, whose runs are processes of the program.
+pub fn engine(home: &Home) -> StudioEngine {
+    let program = PathBuf::from(env!("CARGO_BIN_EXE_latent-studio"));
+    let studio = ProcessLaunch::studio(program.clone());
+    let world = format!("LATENT_STUDIO_HOME={}", home.path("home").display());
+    let binary = program.clone();
+    let arguments = move |dir: &Path, order: &Order| {
+        let mut all = vec![world.clone().into(), binary.clone().into_os_string()];
+        all.extend((studio.arguments)(dir, order));
+        all
+    };
+    let paths = Paths::under(&home.path("home"));
+    StudioEngine::start(Options {
+        launch: Box::new(ProcessLaunch { program: "/usr/bin/env".into(), arguments: Box::new(arguments) }),
+        backend: Arc::new(RealBackend::new(paths.clone(), "cpu")),
+        program,
+        paths,
+    })
+    .unwrap()
 }
 
 /// JSON lines of a command's output.

@@ -1,18 +1,17 @@
 //! The engine as the window uses it: real runs in processes of their own, followed, killed, resumed, explored.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use latent_studio::base::paths::Paths;
-use latent_studio::engine::backend::RealBackend;
-use latent_studio::engine::runs::launch::{Order, ProcessLaunch};
-use latent_studio::engine::studio::{Options, StudioEngine};
+use latent_studio::engine::studio::StudioEngine;
 use latent_studio::engine::{Command, Control, Engine, Event, ExportOptions, GenerateRequest, RunState, RunSummary};
 use latent_studio::recipe::Recipe;
 use latent_studio::recipe::picture::Latent;
 use latent_studio::train::folder::RunFolder;
 
+#[cfg(target_os = "linux")]
+use crate::common::process_of;
 use crate::common::{Home, pictures};
 
 struct Window {
@@ -23,23 +22,7 @@ struct Window {
 impl Window {
     /// A window of this world, whose runs are real processes in it.
     fn open(home: &Home) -> Self {
-        let program = PathBuf::from(env!("CARGO_BIN_EXE_latent-studio"));
-        let studio = ProcessLaunch::studio(program.clone());
-        let world = format!("LATENT_STUDIO_HOME={}", home.path("home").display());
-        let binary = program.clone();
-        let arguments = move |dir: &Path, order: &Order| {
-            let mut all = vec![world.clone().into(), binary.clone().into_os_string()];
-            all.extend((studio.arguments)(dir, order));
-            all
-        };
-        let paths = Paths::under(&home.path("home"));
-        let engine = StudioEngine::start(Options {
-            launch: Box::new(ProcessLaunch { program: "/usr/bin/env".into(), arguments: Box::new(arguments) }),
-            backend: Arc::new(RealBackend::new(paths.clone(), "cpu")),
-            program,
-            paths,
-        })
-        .unwrap();
+        let engine = crate::common::engine(home);
         Self { engine, seen: Vec::new() }
     }
 
@@ -81,21 +64,6 @@ fn recipe(home: &Home, model: &str, name: &str) -> Box<Recipe> {
     (recipe.run.kimg, recipe.run.checkpoint_kimg, recipe.run.preview_kimg) = (500.0, 0.04, 0.04);
     recipe.run.telemetry_steps = 2;
     Box::new(recipe)
-}
-
-/// The process that trains this run.
-#[cfg(target_os = "linux")]
-fn process_of(run: &Path) -> u32 {
-    let dir = run.to_string_lossy().into_owned();
-    std::fs::read_dir("/proc")
-        .unwrap()
-        .filter_map(|e| e.ok()?.file_name().to_str()?.parse::<u32>().ok())
-        .find(|pid| {
-            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let line = String::from_utf8_lossy(&line);
-            line.contains("--resume") && line.contains(&dir)
-        })
-        .unwrap()
 }
 
 #[cfg(target_os = "linux")]
@@ -233,4 +201,39 @@ fn what_waits_starts_without_a_window() {
     again.engine.send(Command::ListRuns);
     let runs = again.until("the list", |e| if let Event::Runs(runs) = e { Some(runs.clone()) } else { None });
     assert!(runs.iter().all(|r| r.state == RunState::Finished), "{runs:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_run_whose_folder_vanishes_ends_and_is_told() {
+    let home = Home::new();
+    let mut window = Window::open(&home);
+    window.engine.send(Command::StartRun {
+        recipe: recipe(&home, "conv-vae", "gone"),
+        from: None,
+        device: "cpu".into(),
+    });
+    let dir = window.until_run("a checkpoint", |r| !r.checkpoints.is_empty()).dir;
+    let pid = process_of(&dir);
+    std::fs::rename(&dir, home.path("elsewhere")).unwrap();
+    let problem = window.until("the message", |e| match e {
+        Event::RunMessage { problem, .. } if problem.what.contains("folder is gone") => Some(problem.clone()),
+        _ => None,
+    });
+    assert!(problem.remedy.is_some() && problem.subject.is_some_and(|s| s.contains("gone")));
+    let start = Instant::now();
+    while Path::new(&format!("/proc/{pid}/cmdline")).exists()
+        && !std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default().is_empty()
+    {
+        assert!(start.elapsed() < Duration::from_secs(20), "its process works on without a folder");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert!(!dir.join("checkpoints").exists(), "nothing is made in its place");
+    // Brought back, it goes on.
+    std::fs::rename(home.path("elsewhere"), &dir).unwrap();
+    window.engine.send(Command::ListRuns);
+    window.engine.send(Command::ResumeRun { dir: dir.clone(), kimg: None, device: "cpu".into() });
+    window.until_run("training again", |r| r.state == RunState::Training);
+    window.engine.send(Command::ControlRun { dir, control: Control::Stop });
+    window.until_run("the stop", |r| r.state == RunState::Finished);
 }

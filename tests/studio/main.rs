@@ -4,10 +4,13 @@ mod architecture;
 mod cli;
 mod common;
 mod crash;
+mod devices;
 #[cfg(target_os = "linux")]
 mod disk;
 mod engine;
 mod gans;
 mod nets;
+#[cfg(all(target_os = "linux", feature = "gui"))]
+mod shots;
 mod vaes;
 mod zoo;

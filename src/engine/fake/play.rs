@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Script, made};
+use super::{Changed, Script, made};
 use crate::base::rng::Stream;
 use crate::base::{Family, Picture, Problem};
 use crate::engine::{
     CheckpointInfo, Command, Control, Event, ExportOptions, Inspected, ItemFilter, ItemSort, JobId, ModelInfo,
-    RunState, RunSummary,
+    PastChange, RunState, RunSummary,
 };
 use crate::models::info::PriorInfo;
 use crate::recipe::Edit;
@@ -72,7 +72,7 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             script.runs.retain(|r| r.dir != dir || r.state != RunState::Queued);
             vec![Event::Runs(script.runs.clone())]
         }
-        Command::HoldQueue(_) | Command::KeepAwake(_) => Vec::new(),
+        Command::HoldQueue(_) | Command::KeepAwake(_) | Command::ExploreOn { .. } => Vec::new(),
         Command::LoadRun { dir } => {
             let Some(run) = script.runs.iter().find(|r| r.dir == dir) else { return missing(&dir) };
             let images = run.progress.images;
@@ -177,13 +177,15 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             let Some(info) = script.models.iter().find(|m| m.model == model).cloned() else {
                 return missing(Path::new(&model));
             };
+            let before = script.items.clone();
+            let name = format!("Keep {} pictures", latents.len());
             for latent in latents {
                 let id = script.items.iter().map(|(i, _)| i.id).max().unwrap_or(0) + 1;
                 let mut item = made::item(id, &info, latent);
                 (item.rating, item.starred, item.tags) = (0, starred, Vec::new());
                 script.items.insert(0, (item, false));
             }
-            vec![Event::ItemsChanged]
+            changed(script, before, name)
         }
 
         Command::ListItems { filter } => {
@@ -200,15 +202,20 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             }
             _ => missing(Path::new("picture")),
         },
-        Command::RateItems { ids, rating } => each_item(script, &ids, |i| i.0.rating = rating),
-        Command::StarItems { ids, starred } => each_item(script, &ids, |i| i.0.starred = starred),
-        Command::TagItems { ids, tag, add } => each_item(script, &ids, |i| {
+        Command::RateItems { ids, rating } => each_item(script, "Rate", &ids, |i| i.0.rating = rating),
+        Command::StarItems { ids, starred } => each_item(script, "Star", &ids, |i| i.0.starred = starred),
+        Command::TagItems { ids, tag, add } => each_item(script, "Tag", &ids, |i| {
             i.0.tags.retain(|t| *t != tag);
             if add {
                 i.0.tags.push(tag.clone());
             }
         }),
-        Command::TrashItems { ids, trashed } => each_item(script, &ids, |i| i.1 = trashed),
+        Command::TrashItems { ids, trashed } => each_item(script, "Move to the trash", &ids, |i| i.1 = trashed),
+        Command::UndoChange { change } => go(script, change, true),
+        Command::RedoChange { change } => go(script, change, false),
+        Command::ListChanges => {
+            vec![Event::Changes(script.changes.iter().rev().map(|c| c.told.clone()).collect())]
+        }
         Command::EmptyTrash => {
             script.items.retain(|(_, trashed)| !trashed);
             vec![Event::ItemsChanged]
@@ -308,8 +315,30 @@ fn item_picture(script: &Script, id: i64) -> Option<Picture> {
     Some(made::picture_of(info, &recipe.latent, recipe.truncation))
 }
 
-fn each_item(script: &mut Script, ids: &[i64], change: impl Fn(&mut (crate::engine::Item, bool))) -> Vec<Event> {
+fn each_item(
+    script: &mut Script,
+    verb: &str,
+    ids: &[i64],
+    change: impl Fn(&mut (crate::engine::Item, bool)),
+) -> Vec<Event> {
+    let before = script.items.clone();
     script.items.iter_mut().filter(|(i, _)| ids.contains(&i.id)).for_each(change);
+    let what = if ids.len() == 1 { "a picture".to_owned() } else { format!("{} pictures", ids.len()) };
+    changed(script, before, format!("{verb} {what}"))
+}
+
+fn changed(script: &mut Script, before: Vec<(crate::engine::Item, bool)>, name: String) -> Vec<Event> {
+    let told = PastChange { id: script.changes.len() as i64 + 1, name: name.clone(), at: made::NOW, undone: false };
+    let change = told.id;
+    script.changes.push(Changed { told, before, after: script.items.clone() });
+    vec![Event::Changed { change, name }, Event::ItemsChanged]
+}
+
+fn go(script: &mut Script, change: i64, back: bool) -> Vec<Event> {
+    if let Some(found) = script.changes.iter_mut().find(|c| c.told.id == change) {
+        found.told.undone = back;
+        script.items = if back { found.before.clone() } else { found.after.clone() };
+    }
     vec![Event::ItemsChanged]
 }
 
@@ -322,6 +351,9 @@ fn filtered(script: &Script, filter: &ItemFilter) -> Vec<crate::engine::Item> {
             *trashed == filter.trashed
                 && i.rating >= filter.min_rating
                 && (!filter.starred || i.starred)
+                && filter
+                    .family
+                    .is_none_or(|id| script.items.iter().any(|(other, _)| other.id == id && other.model == i.model))
                 && filter.model.as_ref().is_none_or(|m| *m == i.model)
                 && filter.tag.as_ref().is_none_or(|t| i.tags.contains(t))
                 && (text.is_empty() || i.model.contains(&text) || i.tags.iter().any(|t| t.contains(&text)))
@@ -333,6 +365,10 @@ fn filtered(script: &Script, filter: &ItemFilter) -> Vec<crate::engine::Item> {
         ItemSort::Oldest => items.sort_by_key(|i| i.created),
         ItemSort::Rating => items.sort_by_key(|i| (u8::MAX - i.rating, -i.created)),
         ItemSort::Model => items.sort_by_key(|i| (i.model.clone(), -i.created)),
+    }
+    if let Some(id) = filter.alike {
+        items.sort_by_key(|i| (i.id != id, i.id.abs_diff(id)));
+        items.truncate(12);
     }
     items
 }

@@ -61,6 +61,10 @@ impl Backend for Made {
     fn candidates(&self) -> Vec<(String, String)> {
         vec![("cpu".into(), "Made".into())]
     }
+    fn use_device(&self, id: &str) -> Result<()> {
+        if id == "gone" { Err(Problem::failed("This device does not start").of(id)) } else { Ok(()) }
+    }
+
     fn device(&self) -> String {
         "made".into()
     }
@@ -192,6 +196,20 @@ fn models_are_kept_loaded_and_loaded_anew_when_they_changed() {
     models.get(MODEL).unwrap();
     assert_eq!(made.loads.load(Ordering::SeqCst), 7, "the oldest one was let go");
     assert!(models.get("nothing").is_err());
+}
+
+#[test]
+fn another_device_loads_models_again_and_one_that_does_not_start_changes_nothing() {
+    let made = Made::default();
+    let mut models = Models { backend: Arc::new(made.clone()), loaded: Vec::new(), normal: Vec::new() };
+    let loads = || made.loads.load(Ordering::SeqCst);
+    models.get(MODEL).unwrap();
+    assert!(models.use_device("gone").is_err());
+    models.get(MODEL).unwrap();
+    assert_eq!(loads(), 1);
+    models.use_device("vulkan").unwrap();
+    models.get(MODEL).unwrap();
+    assert_eq!(loads(), 2);
 }
 
 #[test]

@@ -6,11 +6,15 @@ use super::export::{Shots, Wanted};
 use super::{Context, read_picture};
 use crate::base::paths::Paths;
 use crate::base::{Cancel, Picture, Problem, Result};
-use crate::engine::discard::discard;
-use crate::engine::{DataSetInfo, Event, Item, ItemFilter, RunSummary};
+use crate::engine::discard::remove;
+use crate::engine::{DataSetInfo, Event, Item, ItemFilter, ModelInfo, PastChange, RunSummary};
 use crate::export::{Shot, file_name, png_bytes, today, write_new};
 use crate::library::{Library, NewItem};
 use crate::recipe::picture::Latent;
+use crate::train::folder::RunFolder;
+
+/// Changes in a history.
+const CHANGES: u32 = 20;
 
 /// The library, or why there is none.
 pub struct Gallery {
@@ -70,7 +74,13 @@ impl Gallery {
     ///
     /// # Errors
     /// The library cannot be written; the files stay.
-    pub fn add(&mut self, cx: &Context, kept: Vec<Kept>, starred: bool) -> Result<()> {
+    pub fn add(&mut self, model: &str, kept: Vec<Kept>, starred: bool) -> Result<()> {
+        // A checkpoint of a run is a relative of the run's other ones.
+        if let Some(recipe) = kept.first().and_then(|k| k.shot.recipe.as_ref())
+            && RunFolder::is_run(Path::new(model))
+        {
+            self.library()?.link(&recipe.model_hash, model, "checkpoint")?;
+        }
         let new: Vec<NewItem> = kept
             .into_iter()
             .map(|Kept { path, shot }| NewItem {
@@ -81,8 +91,54 @@ impl Gallery {
                 starred,
             })
             .collect();
-        self.library()?.add_items(&new)?;
+        self.library()?.add_items(&new).map(|_| ())
+    }
+
+    /// Makes a change, after which lists have to be asked for again, and tells by which number it can be taken back.
+    ///
+    /// # Errors
+    /// What the change fails with.
+    pub fn changing(&mut self, cx: &Context, change: impl FnOnce(&mut Self) -> Result<()>) -> Result<()> {
+        let before = self.library()?.newest_change()?;
+        let result = change(self);
+        if let Some((change, name)) = self.library()?.newest_change()?
+            && before.is_none_or(|(before, _)| before < change)
+        {
+            cx.tell(Event::Changed { change, name });
+        }
         cx.tell(Event::ItemsChanged);
+        result
+    }
+
+    /// Takes a change back, or does it again.
+    ///
+    /// # Errors
+    /// It is not known any more, or the library cannot be written.
+    pub fn go(&mut self, change: i64, back: bool) -> Result<()> {
+        let what = if back { "This change cannot be taken back any more" } else { "This change cannot be made again" };
+        self.library()?.go(change, back)?.map(|_| ()).ok_or_else(|| Problem::usage(what).info())
+    }
+
+    /// The last changes, the newest first.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn changes(&mut self) -> Result<Vec<PastChange>> {
+        self.library()?.changes(CHANGES)
+    }
+
+    /// Notes models with what they came from.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn note_models(&mut self, models: &[ModelInfo]) -> Result<()> {
+        let library = self.library()?;
+        for model in models.iter().filter(|m| !m.hash.is_empty()) {
+            library.put_model(model)?;
+            if RunFolder::is_run(Path::new(&model.model)) {
+                library.link(&model.hash, &model.model, "checkpoint")?;
+            }
+        }
         Ok(())
     }
 
@@ -158,18 +214,18 @@ impl Gallery {
         self.library()?.trash(ids, trashed)
     }
 
-    /// Takes what is in the library's trash out of it for good; files in the gallery's own folder go to the trash of
-    /// the system.
+    /// Takes what is in the library's trash out of it for good. Files in the gallery's own folder go to the trash of the
+    /// system, or are removed where there is none; files elsewhere are not the studio's and stay.
     ///
     /// # Errors
-    /// The library cannot be written, or a file cannot be moved.
+    /// The library cannot be written, or a file can neither be moved nor be removed.
     pub fn empty_trash(&mut self, paths: &Paths) -> Result<()> {
         let files = self.library()?.empty_trash()?;
         let ours = files.iter().filter(|f| f.starts_with(paths.gallery()) && f.is_file());
-        // One file that cannot be moved does not keep the others.
+        // One file that cannot be removed does not keep the others.
         let mut result = Ok(());
         for file in ours {
-            result = result.and(discard(file, paths));
+            result = result.and(remove(file, paths));
         }
         result
     }

@@ -7,12 +7,14 @@ use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
 use crate::engine::discard::discard;
 use crate::engine::inference::Urgency;
-use crate::engine::{Event, JobId};
+use crate::engine::{Event, JobId, ModelInfo};
 use crate::export::{decode, png_bytes};
 
 /// Tells all models.
-pub fn list(cx: &Context) {
-    cx.tell(Event::Models(cx.list_models()));
+pub fn list(cx: &Context) -> Vec<ModelInfo> {
+    let models = cx.list_models();
+    cx.tell(Event::Models(models.clone()));
+    models
 }
 
 /// Loads a model as it is now and tells so. Never waits.
@@ -30,6 +32,16 @@ pub fn open(cx: &Context, model: String) {
     if !taken {
         cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy for this").of("inference")));
     }
+}
+
+/// Has models computed on another device from now on. Never waits.
+pub fn use_device(cx: &Context, device: String) {
+    let inside = cx.clone();
+    cx.inference.soon(move |models| {
+        if let Err(problem) = models.use_device(&device) {
+            inside.outbox.say(problem.try_this("Exploring goes on with the device it had"));
+        }
+    });
 }
 
 /// Tells a contact sheet, from the cache if these very weights had one made before.

@@ -363,10 +363,8 @@ impl Tracked {
 
     /// What a person is told of a run that ended without a word.
     fn silence(&self, ending: Option<&Ending>, log: u64) -> Problem {
-        if !self.folder.dir().join("recipe.json").is_file() {
-            return Problem::failed("The run's folder is gone")
-                .of(self.summary.dir.display().to_string())
-                .try_this("Bring the folder back, or begin a new run");
+        if let Err(gone) = self.folder.check_there() {
+            return gone;
         }
         let mut detail = ending.map_or_else(|| "its process is gone".to_string(), |e| e.how.clone());
         let words = last_words(&self.folder.log_path(), log, 12);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use egui::{ColorImage, Context};
 
 use super::StudioApp;
-use crate::base::Problem;
+use crate::base::{Problem, Result};
 use crate::engine::Command;
 use crate::ui::action::{Action, Parcel};
 use crate::ui::layout::Split;
@@ -45,8 +45,8 @@ impl StudioApp {
             Action::Message(problem) => self.tell(ctx, problem),
             Action::Pick(pick) => {
                 let (answers, waker, asked) = (self.shell.answers.0.clone(), ctx.clone(), pick.clone());
-                let answer = move |paths: Vec<PathBuf>| {
-                    if answers.try_send((asked, paths)).is_ok() {
+                let answer = move |chosen: Result<Vec<PathBuf>>| {
+                    if answers.try_send((asked, chosen)).is_ok() {
                         waker.request_repaint();
                     }
                 };
@@ -72,6 +72,7 @@ impl StudioApp {
                     self.shell.engine.send(Command::KeepAwake(settings.keep_awake));
                 }
                 self.shell.studio.settings = *settings;
+                self.shell.choose_where_to_explore();
             }
             Action::Cancel(job) => self.shell.engine.send(Command::Cancel { job }),
             Action::Reveal(path) => reveal(&path),
@@ -102,7 +103,7 @@ impl StudioApp {
     }
 
     /// A word that something was done; not worth a line in the list.
-    fn tell_quietly(&mut self, ctx: &Context, what: &str) {
+    pub(super) fn tell_quietly(&mut self, ctx: &Context, what: &str) {
         let time = ctx.input(|i| i.time);
         self.shell.toasts.add(Problem::usage(what).info(), time);
     }

@@ -10,6 +10,7 @@ use crate::ui::command::UiCommand;
 use crate::ui::dialogs::Dialog;
 use crate::ui::layout::Split;
 use crate::ui::theme::Mode;
+use crate::ui::undo::change_of;
 use crate::ui::views::ViewId;
 
 /// Purpose of the dialogs of File, Open: the shell takes their answer.
@@ -151,6 +152,16 @@ impl StudioApp {
         let stacks = &mut self.shell.undo;
         let next = if back { stacks.next_undo() } else { stacks.next_redo() };
         let Some(view) = next.map(|p| p.view) else { return };
+        if let Some(change) = next.and_then(change_of) {
+            let now = next.map(|p| p.before.clone()).unwrap_or_default();
+            let point = if back { stacks.undo(now) } else { stacks.redo(now) };
+            let command = if back { Command::UndoChange { change } } else { Command::RedoChange { change } };
+            self.shell.engine.send(command);
+            if let Some(point) = point.filter(|_| self.shell.layout.active() != ViewId::Gallery) {
+                self.tell_quietly(ctx, &format!("{} {}", if back { "Took back:" } else { "Did again:" }, point.label));
+            }
+            return;
+        }
         let now = self.views[view as usize].snapshot();
         let point = if back { stacks.undo(now) } else { stacks.redo(now) };
         if let Some(point) = point {

@@ -22,9 +22,10 @@ use super::state::Studio;
 use super::textures::Textures;
 use super::theme::{self, Mode, size};
 use super::toasts::{ToastClick, Toasts};
-use super::undo::UndoStacks;
+use super::undo::{self, UndoStacks};
 use super::views::{Cx, Ids, VIEWS, View, ViewId};
 use super::{chrome, dialogs, status};
+use crate::base::Result;
 use crate::base::paths::Paths;
 use crate::engine::{Command, Engine, Event};
 
@@ -72,7 +73,7 @@ pub(super) struct Shell {
     pub(super) dialog: Dialog,
     picker: Box<dyn FilePicker>,
     #[allow(clippy::type_complexity)]
-    answers: (Sender<(Pick, Vec<PathBuf>)>, Receiver<(Pick, Vec<PathBuf>)>),
+    answers: (Sender<(Pick, Result<Vec<PathBuf>>)>, Receiver<(Pick, Result<Vec<PathBuf>>)>),
     pub(super) inspector: bool,
     pub(super) filmstrip: bool,
     inspector_width: f32,
@@ -85,6 +86,8 @@ pub(super) struct Shell {
     pub(super) leaving: bool,
     pub(super) still: bool,
     keep_at: f64,
+    /// The device that models are explored on, as the engine was told last.
+    exploring_on: String,
     /// When room on the disk is asked for again.
     room_at: f64,
     /// Milliseconds of processor time of the last frames.
@@ -102,6 +105,17 @@ impl Shell {
             keys_free,
             time,
             still: self.still,
+        }
+    }
+
+    /// Tells the engine where to explore, if that is not what it does: the device of the settings once it is known to be
+    /// usable, otherwise the CPU.
+    pub(super) fn choose_where_to_explore(&mut self) {
+        let wanted = self.studio.devices.iter().find(|d| d.id == self.studio.settings.explore && d.usable);
+        let device = wanted.map_or_else(|| "cpu".to_owned(), |d| d.id.clone());
+        if device != self.exploring_on {
+            self.exploring_on.clone_from(&device);
+            self.engine.send(Command::ExploreOn { device });
         }
     }
 
@@ -153,6 +167,7 @@ impl StudioApp {
             leaving: false,
             still: options.still,
             keep_at: 0.0,
+            exploring_on: "cpu".into(),
             room_at: 0.0,
             frame_ms: std::collections::VecDeque::new(),
         };
@@ -188,8 +203,11 @@ impl StudioApp {
         for event in self.shell.engine.poll() {
             self.take(ctx, &event);
         }
-        while let Ok((pick, paths)) = self.shell.answers.1.try_recv() {
-            self.answer(ctx, &pick, paths);
+        while let Ok((pick, chosen)) = self.shell.answers.1.try_recv() {
+            match chosen {
+                Ok(paths) => self.answer(ctx, &pick, paths),
+                Err(problem) => self.tell(ctx, problem),
+            }
         }
         self.apply(ctx);
     }
@@ -239,6 +257,8 @@ impl StudioApp {
                 self.shell.toasts.add(problem.clone(), time);
             }
             Event::Inspected(what) => self.route(what.clone()),
+            Event::Devices(_) => self.shell.choose_where_to_explore(),
+            Event::Changed { change, name } => self.shell.undo.push(undo::library_change(*change, name)),
             _ => {}
         }
         if matches!(event, Event::Message(_)) {

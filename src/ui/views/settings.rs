@@ -59,7 +59,7 @@ macro_rules! row {
 }
 
 /// Every setting. Devices and folders are drawn as lists of their own.
-pub static ROWS: [Row; 15] = [
+pub static ROWS: [Row; 16] = [
     row!("theme", "Theme", Appearance, theme, "Dark suits pictures, light suits bright rooms", |ui, s| {
         let modes = [(Mode::System, Mode::System.title()), (Mode::Dark, "Dark"), (Mode::Light, "Light")];
         theme::segmented(ui, "Theme", &mut s.theme, &modes);
@@ -90,6 +90,14 @@ pub static ROWS: [Row; 15] = [
         Training,
         device,
         "Where new runs compute; the fastest usable device unless you choose one",
+        |_, _| {}
+    ),
+    row!(
+        "explore",
+        "Explore on",
+        Training,
+        explore,
+        "Where pictures are made for exploring and export; a GPU suits large models, the CPU answers at once",
         |_, _| {}
     ),
     row!(
@@ -162,6 +170,7 @@ fn default_text(row: &Row) -> String {
     let all = serde_json::to_value(Settings::default()).unwrap_or_default();
     match all.pointer(row.path) {
         Some(serde_json::Value::Bool(on)) => if *on { "on" } else { "off" }.into(),
+        Some(serde_json::Value::String(text)) if text.is_empty() && row.key == "explore" => "the CPU".into(),
         Some(serde_json::Value::String(text)) if text.is_empty() => "nothing chosen".into(),
         Some(serde_json::Value::String(text)) => text.clone(),
         Some(other) => other.to_string(),
@@ -198,7 +207,10 @@ impl SettingsView {
         let title = ui.vertical(|ui| {
             ui.set_width(320.0);
             ui.spacing_mut().item_spacing.y = 2.0;
-            ui.label(RichText::new(row.title).color(if marked { t.accent } else { t.text }));
+            let title = ui.label(RichText::new(row.title).color(if marked { t.accent } else { t.text }));
+            if row.key != "folders" {
+                title.on_hover_text(format!("Usually {}", default_text(row)));
+            }
             ui.add(egui::Label::new(RichText::new(row.help).size(size::SMALL).color(t.weak)).wrap());
         });
         if marked && let Some((_, until)) = &mut self.wanted {
@@ -212,6 +224,7 @@ impl SettingsView {
         }
         ui.vertical(|ui| match row.key {
             "device" => devices(ui, cx, settings),
+            "explore" => explore_device(ui, cx, settings),
             "folders" => folders(ui, cx),
             "out" => out_folder(ui, cx, settings),
             _ => (row.draw)(ui, settings),
@@ -247,6 +260,24 @@ fn devices(ui: &mut Ui, cx: &mut Cx<'_>, settings: &mut Settings) {
     }
     if theme::button(ui, Some(ICON_REFRESH), "Try devices again").clicked() {
         cx.send(Command::ProbeDevices { again: true });
+    }
+}
+
+fn explore_device(ui: &mut Ui, cx: &Cx<'_>, settings: &mut Settings) {
+    let usable = cx.studio.devices.iter().filter(|d| d.usable && d.id != "cpu");
+    let choices: Vec<(String, String)> = std::iter::once((String::new(), "CPU".to_owned()))
+        .chain(usable.map(|d| (d.id.clone(), format!("{} ({})", d.name, d.id))))
+        .collect();
+    let now = choices.iter().find(|(id, _)| *id == settings.explore).or(choices.first());
+    let text = now.map_or("CPU", |(_, text)| text.as_str());
+    let combo = egui::ComboBox::from_id_salt("explore device").selected_text(text).width(280.0).show_ui(ui, |ui| {
+        for (id, text) in &choices {
+            ui.selectable_value(&mut settings.explore, id.clone(), text);
+        }
+    });
+    combo.response.accessible_name("Explore on");
+    if choices.len() == 1 && !cx.studio.devices.is_empty() {
+        theme::weak(ui, "No other usable device was found");
     }
 }
 

@@ -202,11 +202,12 @@ fn a_hundred_thousand_pictures_scroll_smoothly() {
             modifiers: Modifiers::NONE,
         });
         harness.hover_at(egui::pos2(500.0, 400.0));
-        let begin = std::time::Instant::now();
+        let begin = crate::ui::frames::thread_ms();
         harness.step();
-        quickest = quickest.min(begin.elapsed().as_secs_f64());
+        quickest = quickest.min((crate::ui::frames::thread_ms() - begin) / 1e3);
     }
-    // The quickest, as other work on the machine must not fail this; unoptimised builds are many times slower.
+    // Processor time of the quickest, as other work on the machine must not fail this; unoptimised builds are many
+    // times slower.
     assert!(quickest < if cfg!(debug_assertions) { 0.25 } else { 0.016 }, "{quickest} s a frame");
     assert!(harness.query_all_by_role(Role::ListBoxOption).count() < 400);
 }

@@ -2,8 +2,8 @@
 
 use egui::{Key, RichText, Sense, TextEdit, Ui, Vec2};
 use egui_material_icons::icons::{
-    ICON_CLOSE, ICON_COMPARE, ICON_CONTENT_COPY, ICON_DELETE, ICON_EXPLORE, ICON_IOS_SHARE, ICON_RESTORE_FROM_TRASH,
-    ICON_STAR,
+    ICON_CLOSE, ICON_COMPARE, ICON_CONTENT_COPY, ICON_DELETE, ICON_EXPLORE, ICON_FAMILY_HISTORY, ICON_IMAGE_SEARCH,
+    ICON_IOS_SHARE, ICON_RESTORE_FROM_TRASH, ICON_STAR,
 };
 
 use super::{Cx, Deed, GalleryView, model_of, source};
@@ -104,6 +104,12 @@ impl GalleryView {
             if one && theme::icon_button(ui, ICON_CONTENT_COPY, "Copy picture").clicked() {
                 deed = Some(Deed::Copy);
             }
+            if one && theme::icon_button(ui, ICON_IMAGE_SEARCH, "Find alike (A)").clicked() {
+                deed = Some(Deed::Alike);
+            }
+            if one && theme::icon_button(ui, ICON_FAMILY_HISTORY, "Family (F)").clicked() {
+                deed = Some(Deed::Family);
+            }
             if self.filter.trashed {
                 if theme::button(ui, Some(ICON_RESTORE_FROM_TRASH), "Restore").clicked() {
                     deed = Some(Deed::Trash(false));
@@ -192,6 +198,8 @@ pub(super) fn menu(ui: &mut Ui, count: usize, trash: bool) -> Option<Deed> {
     entry(ui, count == 1, "Stand here", Deed::StandHere);
     entry(ui, count == 1, "Look at it", Deed::Preview);
     entry(ui, count == 2, "Compare", Deed::Compare);
+    entry(ui, count == 1, "Find alike", Deed::Alike);
+    entry(ui, count == 1, "Family", Deed::Family);
     entry(ui, true, "Star", Deed::Star(true));
     entry(ui, true, "Export…", Deed::Export);
     entry(ui, count == 1, "Copy", Deed::Copy);

@@ -1,10 +1,11 @@
 //! The bar above the pictures: what is shown, in which order, how large.
 
 use egui::{ComboBox, TextEdit, Ui, vec2};
-use egui_material_icons::icons::{ICON_CLOSE, ICON_DELETE, ICON_SEARCH, ICON_STAR};
+use egui_material_icons::icons::{ICON_CLOSE, ICON_DELETE, ICON_HISTORY, ICON_REDO, ICON_SEARCH, ICON_STAR, ICON_UNDO};
 
 use super::{Cx, Deed, GalleryView};
-use crate::engine::ItemSort;
+use crate::engine::{Command, ItemSort};
+use crate::ui::action::Action;
 use crate::ui::format;
 use crate::ui::theme::{self, size};
 
@@ -21,11 +22,23 @@ impl GalleryView {
                 ui.spacing_mut().slider_width = 80.0;
                 self.grid.size_slider(ui);
                 self.sort(ui);
+                history(ui, cx);
             });
         });
         ui.add_space(-ui.spacing().item_spacing.y);
         if narrow {
             theme::toolbar(ui, |ui| self.choices(ui));
+            ui.add_space(-ui.spacing().item_spacing.y);
+        }
+        if self.filter.alike.is_some() || self.filter.family.is_some() {
+            theme::toolbar(ui, |ui| {
+                let what = if self.filter.alike.is_some() { "Alike" } else { "Family" };
+                theme::badge(ui, theme::Tone::Accent, what);
+                theme::weak(ui, format!("of {}", self.relative_of));
+                if theme::quiet_button(ui, Some(ICON_CLOSE), "Show everything").clicked() {
+                    self.show_all();
+                }
+            });
             ui.add_space(-ui.spacing().item_spacing.y);
         }
         if self.filter.trashed {
@@ -75,6 +88,10 @@ impl GalleryView {
     }
 
     fn sort(&mut self, ui: &mut Ui) {
+        // What looks alike has an order of its own.
+        if self.filter.alike.is_some() {
+            return;
+        }
         let title = |s: ItemSort| match s {
             ItemSort::Newest => "Newest",
             ItemSort::Oldest => "Oldest",
@@ -88,6 +105,43 @@ impl GalleryView {
                 }
             });
         combo.response.accessible_name("Order");
+    }
+}
+
+/// The last changes, those of earlier days among them, each with what takes it back or makes it again.
+fn history(ui: &mut Ui, cx: &mut Cx<'_>) {
+    let t = theme::tokens(ui);
+    let icon = theme::icon_text(Some(ICON_HISTORY), "", size::STRONG, t.text);
+    let menu = ui.menu_button(icon, |ui| {
+        ui.set_min_width(280.0);
+        theme::section(ui, "Last changes");
+        if cx.studio.changes.is_empty() {
+            theme::weak(ui, "Nothing was changed yet");
+        }
+        for past in cx.studio.changes.iter().take(12) {
+            ui.horizontal(|ui| {
+                let (icon, verb) = if past.undone { (ICON_REDO, "Do again") } else { (ICON_UNDO, "Take back") };
+                if theme::icon_button(ui, icon, &format!("{verb}: {}", past.name)).clicked() {
+                    let change = past.id;
+                    let back = Command::UndoChange { change };
+                    cx.actions.push(Action::Engine(Box::new(if past.undone {
+                        Command::RedoChange { change }
+                    } else {
+                        back
+                    })));
+                    cx.actions.push(Action::Engine(Box::new(Command::ListChanges)));
+                }
+                let colour = if past.undone { t.disabled } else { t.text };
+                ui.label(egui::RichText::new(&past.name).color(colour));
+                if !cx.still {
+                    theme::weak(ui, format::ago(past.at));
+                }
+            });
+        }
+    });
+    theme::name(&menu.response, egui::Role::Button, "Last changes");
+    if menu.response.on_hover_text("What was done to kept pictures, to take back or do again").clicked() {
+        cx.send(Command::ListChanges);
     }
 }
 

@@ -2,7 +2,6 @@
 
 mod detail;
 mod filter;
-mod journal;
 mod preview;
 mod source;
 #[cfg(test)]
@@ -25,7 +24,6 @@ use crate::ui::theme::{self, size};
 use crate::ui::widgets::export_dialog::{ExportDialog, Subject};
 use crate::ui::widgets::latent_slot::ghost;
 use crate::ui::widgets::picture_grid::PictureGrid;
-use journal::Journal;
 use source::{Source, Thumbs};
 
 /// Seconds without a key after which a text filter is applied.
@@ -52,6 +50,10 @@ enum Deed {
     Copy,
     Preview,
     EmptyTrash,
+    /// Show what looks like it.
+    Alike,
+    /// Show what its model and that one's relatives made.
+    Family,
 }
 
 /// The view.
@@ -74,11 +76,12 @@ pub struct GalleryView {
     models: Vec<String>,
     new_tag: String,
     overlay: Option<Overlay>,
-    journal: Journal,
     export: ExportDialog,
     confirm_empty: bool,
     /// A picture to go to once it is listed.
     go_to: Option<i64>,
+    /// What the picture is called whose relatives are shown.
+    relative_of: String,
 }
 
 impl Default for GalleryView {
@@ -98,10 +101,10 @@ impl Default for GalleryView {
             models: Vec::new(),
             new_tag: String::new(),
             overlay: None,
-            journal: Journal::default(),
             export: ExportDialog::default(),
             confirm_empty: false,
             go_to: None,
+            relative_of: String::new(),
         }
     }
 }
@@ -147,46 +150,42 @@ impl GalleryView {
             return;
         }
         let Some(first) = chosen.first().copied() else { return };
-        let many = |what: &str| format!("{what} {}", format::plural(chosen.len() as u64, "picture", "pictures"));
         let ids: Vec<i64> = chosen.iter().map(|i| i.id).collect();
-        let (label, (there, back)) = match deed {
-            Deed::Rate(rating) => (many("rate"), journal::rate(&chosen, rating)),
-            Deed::Star(on) => (many(if on { "star" } else { "unstar" }), journal::star(&chosen, on)),
-            Deed::Tag(tag, add) => (many(if add { "tag" } else { "untag" }), journal::tag(&chosen, &tag, add)),
-            Deed::Trash(on) => (many(if on { "move to the trash" } else { "restore" }), journal::trash(ids, on)),
+        match deed {
+            Deed::Rate(rating) => cx.send(Command::RateItems { ids, rating }),
+            Deed::Star(starred) => cx.send(Command::StarItems { ids, starred }),
+            Deed::Tag(tag, add) => cx.send(Command::TagItems { ids, tag, add }),
+            Deed::Trash(trashed) => cx.send(Command::TrashItems { ids, trashed }),
             Deed::Export => {
                 let settings = &cx.studio.settings.export;
                 self.export.begin(Subject::Items(ids), &first.model, first.width.max(first.height), None, settings);
-                return;
             }
-            Deed::StandHere => {
-                self.stand(first, cx);
-                return;
-            }
+            Deed::StandHere => self.stand(first, cx),
             Deed::Compare => {
                 if let [a, b, ..] = ids[..] {
                     self.overlay = Some(Overlay::Two(a, b));
                 }
-                return;
             }
             Deed::Copy => {
                 if let Some(picture) = self.large(first.id, cx).or_else(|| self.thumbs.get(first.id).cloned()) {
                     cx.push(Action::CopyPicture(picture));
                 }
-                return;
             }
-            Deed::Preview => {
-                self.overlay = Some(Overlay::One(first.id));
-                return;
-            }
-            Deed::EmptyTrash => return,
-        };
-        if there.is_empty() {
-            return;
+            Deed::Preview => self.overlay = Some(Overlay::One(first.id)),
+            Deed::Alike => self.relatives(first, true),
+            Deed::Family => self.relatives(first, false),
+            Deed::EmptyTrash => {}
         }
-        cx.undo_point(ViewId::Gallery, label, self.snapshot());
-        there.iter().cloned().for_each(|c| cx.send(c));
-        self.journal.note(there, back);
+    }
+
+    /// Shows what looks like a picture, or what its model's family made; everything else of the filter is taken off.
+    fn relatives(&mut self, item: &Item, alike: bool) {
+        let id = Some(item.id);
+        let (alike, family) = if alike { (id, None) } else { (None, id) };
+        self.filter = ItemFilter { alike, family, sort: self.filter.sort, ..ItemFilter::default() };
+        self.relative_of = source::name(item);
+        self.overlay = None;
+        self.go_to = id;
     }
 
     /// Goes to Explore, to where a picture was made.
@@ -218,7 +217,20 @@ impl GalleryView {
         if pressed(Key::Delete) || pressed(Key::Backspace) {
             return Some(Deed::Trash(!self.filter.trashed));
         }
-        pressed(Key::C).then_some(Deed::Compare)
+        if self.overlay.is_none()
+            && (self.filter.alike.is_some() || self.filter.family.is_some())
+            && pressed(Key::Escape)
+        {
+            self.show_all();
+            return None;
+        }
+        let deeds = [(Key::C, Deed::Compare), (Key::A, Deed::Alike), (Key::F, Deed::Family)];
+        deeds.into_iter().find_map(|(key, deed)| pressed(key).then_some(deed))
+    }
+
+    /// Takes every filter off.
+    fn show_all(&mut self) {
+        self.filter = ItemFilter { sort: self.filter.sort, ..ItemFilter::default() };
     }
 
     fn pictures(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) -> Option<Deed> {
@@ -268,7 +280,7 @@ impl GalleryView {
             let text = "Nothing kept fits this filter";
             let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, "Nothing here", text, Some("Show everything"));
             if button.is_some_and(|b| b.clicked()) {
-                self.filter = ItemFilter { sort: self.filter.sort, ..ItemFilter::default() };
+                self.show_all();
             }
         } else {
             let text = "Pictures that you star in Explore are kept here, with everything needed to make them again";
@@ -297,7 +309,6 @@ impl GalleryView {
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     if theme::danger_button(ui, None, "Empty the trash").clicked() {
                         cx.send(Command::EmptyTrash);
-                        self.journal = Journal::default();
                         self.confirm_empty = false;
                     }
                     if theme::button(ui, None, "Keep them").clicked() {
@@ -407,7 +418,7 @@ impl View for GalleryView {
     fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
         match parcel {
             Parcel::Item(id) => {
-                self.filter = ItemFilter { sort: self.filter.sort, ..ItemFilter::default() };
+                self.show_all();
                 self.go_to = Some(*id);
                 self.list(cx);
             }
@@ -444,6 +455,9 @@ impl View for GalleryView {
             (".", "Star or unstar"),
             ("Del", "Move to the trash, or back from it"),
             ("C", "Compare two"),
+            ("A", "Find what looks like it"),
+            ("F", "Show its family: what its model and that one's relatives made"),
+            ("Esc", "Show everything again"),
         ]
         .map(|(keys, does)| KeyHelp { keys, does })
         .to_vec()
@@ -459,16 +473,6 @@ impl View for GalleryView {
         }
         if let Ok(sort) = serde_json::from_value(kept["sort"].clone()) {
             self.filter.sort = sort;
-        }
-    }
-
-    fn snapshot(&self) -> serde_json::Value {
-        self.journal.at().into()
-    }
-
-    fn go_back(&mut self, state: &serde_json::Value, cx: &mut Cx<'_>) {
-        if let Some(at) = state.as_u64() {
-            self.journal.go(at as usize).into_iter().for_each(|c| cx.send(c));
         }
     }
 }

@@ -28,7 +28,7 @@ fn choose_first(h: &mut Harness<'static, Stage<GalleryView>>) -> Item {
 }
 
 #[test]
-fn a_key_rates_and_undo_takes_it_back() {
+fn a_key_rates() {
     let mut h = gallery();
     let item = choose_first(&mut h);
     commands(&h);
@@ -37,23 +37,43 @@ fn a_key_rates_and_undo_takes_it_back() {
     h.run_steps(4);
     assert!(commands(&h).contains(&Command::RateItems { ids: vec![item.id], rating }));
     assert_eq!(first(&h).rating, rating, "the list was asked for again");
-    h.state_mut().take_back();
-    h.run_steps(4);
-    assert!(commands(&h).contains(&Command::RateItems { ids: vec![item.id], rating: item.rating }));
 }
 
 #[test]
-fn delete_moves_to_the_trash_and_undo_brings_it_back() {
+fn delete_moves_to_the_trash_and_the_history_brings_it_back() {
     let mut h = gallery();
     let before = h.state().view.items.len();
     let item = choose_first(&mut h);
     h.key_press(Key::Delete);
     h.run_steps(5);
     assert_eq!(h.state().view.items.len(), before - 1);
-    assert_eq!(h.state().undo.last().unwrap().0, "move to the trash 1 picture");
-    h.state_mut().take_back();
+    h.get_by_role_and_label(Role::Button, "Last changes").click();
+    h.run_steps(4);
+    h.get_by_label("Take back: Move to the trash a picture").click();
     h.run_steps(5);
     assert!(h.state().view.items.iter().any(|i| i.id == item.id));
+}
+
+#[test]
+fn relatives_are_shown_until_escape() {
+    let mut h = gallery();
+    let item = choose_first(&mut h);
+    h.key_press(Key::A);
+    h.run_steps(5);
+    let shown = &h.state().view.items;
+    assert!(shown.len() < 48 && shown[0].id == item.id, "the picture itself comes first");
+    assert!(h.query_by_label(&format!("of {}", source::name(&item))).is_some());
+    h.key_press(Key::Escape);
+    h.run_steps(5);
+    assert_eq!(h.state().view.items.len(), 48);
+    choose_first(&mut h);
+    h.get_by_role_and_label(Role::Button, "Family (F)").click();
+    h.run_steps(5);
+    let shown = &h.state().view.items;
+    assert!(shown.len() < 48 && shown.iter().all(|i| i.model == item.model));
+    h.get_by_role_and_label(Role::Button, "Show everything").click();
+    h.run_steps(5);
+    assert_eq!(h.state().view.items.len(), 48);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use egui_material_icons::icons::{
     ICON_MODEL_TRAINING,
 };
 
+use super::super::data::source_help;
 use super::{Cx, Deed, ModelsView, compare, lineage, run_of, timeline};
 use crate::base::Channels;
 use crate::models::info::ModelInfo;
@@ -164,7 +165,7 @@ fn facts(ui: &mut Ui, cx: &Cx<'_>, info: &ModelInfo) {
     ];
     match &info.card {
         Some(card) => {
-            let data = if card.data.is_empty() { info.recipe.data.source.clone() } else { card.data.clone() };
+            let data = if card.data.is_empty() { source_help(&info.recipe.data.source) } else { card.data.clone() };
             rows.push(("Data", data));
             let mut more = |name, text: &str| {
                 if !text.is_empty() {
@@ -181,7 +182,7 @@ fn facts(ui: &mut Ui, cx: &Cx<'_>, info: &ModelInfo) {
                 rows.push((name, format::number(*value)));
             }
         }
-        None => rows.push(("Data", info.recipe.data.source.clone())),
+        None => rows.push(("Data", source_help(&info.recipe.data.source))),
     }
     let bytes = run.map_or(info.bytes, |r| r.bytes);
     rows.push(("On disk", format::bytes(bytes)));

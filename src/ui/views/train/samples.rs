@@ -193,7 +193,13 @@ impl Samples {
         let Some(rows) = self.sheet.as_ref().map(|s| s.rows) else { return };
         let full = vec2(columns as f32, rows as f32) * (side + GAP) - Vec2::splat(GAP);
         ScrollArea::both().id_salt("samples").auto_shrink(false).show(ui, |ui| {
-            let (rect, _) = ui.allocate_exact_size(full.max(room), Sense::hover());
+            // One stop for the keyboard: the pictures themselves are walked with the arrows once one is enlarged.
+            let (rect, sheet) = ui.allocate_exact_size(full.max(room), Sense::FOCUSABLE);
+            theme::name(&sheet, egui::Role::Button, "Sheet of samples: Enter enlarges one");
+            textures::focus_ring(ui, &sheet);
+            if sheet.has_focus() && ui.input(|i| i.key_pressed(Key::Enter) || i.key_pressed(Key::Space)) {
+                self.enlarged = Some(0);
+            }
             let t = theme::tokens(ui);
             let origin = rect.min + vec2(((rect.width() - full.x) / 2.0).max(0.0), 0.0);
             let transparent = self.sheet.as_ref().is_some_and(|s| s.transparent);

@@ -21,7 +21,7 @@ use crate::ui::widgets::form::FormOptions;
 /// Smallest width of a preset's card, in points.
 const CARD: f32 = 220.0;
 /// Height of the words on it, in points.
-const CARD_TEXT: f32 = 84.0;
+const CARD_TEXT: f32 = 98.0;
 
 impl TrainView {
     /// The page.

@@ -14,7 +14,7 @@ use crate::ui::theme::Mode;
 type Bench = Harness<'static, Stage<TrainView>>;
 
 const WIDE: f32 = 1216.0;
-const HIGH: f32 = 740.0;
+const HIGH: f32 = 900.0;
 
 fn stage(engine: ScriptedEngine) -> Stage<TrainView> {
     Stage::new(TrainView::default(), engine)

@@ -110,6 +110,12 @@ pub fn entry(ui: &mut Ui, field: &Field, value: &Value, refuse: &dyn Fn(&Value) 
                 .min_size(egui::vec2(ENTRY, size::HIT))
                 .update_while_editing(false)
                 .suffix(shown);
+            let drag = match words::zero(field.key) {
+                Some(word) => drag
+                    .custom_formatter(move |v, _| if v == 0.0 { word.into() } else { format!("{v:.0}") })
+                    .custom_parser(move |text| if text.trim() == word { Some(0.0) } else { text.trim().parse().ok() }),
+                None => drag,
+            };
             let response = ui.add(drag).accessible_name(field.title);
             out.watch(&response, || json!((v / step * step).clamp(min, max)));
         }

@@ -1,0 +1,273 @@
+//! The README's pictures, made by the real window over the real engine with the shipped models and a run that learns:
+//!
+//! ```sh
+//! LATENT_STUDIO_PICTURES=FOLDER cargo test --release --test studio shots -- --ignored --nocapture
+//! ```
+//!
+//! writes `assets/screenshots` (a person's way from pictures to films) and `assets/models` (a contact sheet of each
+//! shipped model). `LATENT_STUDIO_SHOTS` names another folder; there every view is drawn too, in other sizes and themes,
+//! to look at. `LATENT_STUDIO_KIMG` makes the run shorter than its preset.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use egui::{Key, Modifiers, Role, Vec2, vec2};
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use latent_studio::base::paths::Paths;
+use latent_studio::engine::{Command, RunState};
+use latent_studio::recipe::picture::Latent;
+use latent_studio::ui::action::Action;
+use latent_studio::ui::app::Options;
+use latent_studio::ui::command::UiCommand;
+use latent_studio::ui::picker::{Answer, FilePicker};
+use latent_studio::ui::views::VIEWS;
+use latent_studio::ui::{Parcel, StudioApp, ViewId};
+
+use crate::common::{Home, engine, process_of};
+
+/// Shipped models, with how many columns their contact sheet has.
+const MODELS: [&str; 5] = ["emoji-faces-gan", "nouns-gan", "fashion-vae", "fashion-vae-2d", "shapes-beta-vae"];
+
+struct Nobody;
+
+impl FilePicker for Nobody {
+    fn open(&self, _pick: &latent_studio::ui::action::Pick, answer: Answer) {
+        answer(Ok(Vec::new()));
+    }
+}
+
+/// A window that is drawn, and where its pictures go.
+struct Stage {
+    harness: Harness<'static, StudioApp>,
+    folder: PathBuf,
+    ending: String,
+}
+
+impl Stage {
+    fn open(home: &Home, folder: &Path, ending: &str, size: Vec2, pixels: f32) -> Self {
+        let paths = Paths::under(&home.path("home"));
+        let engine = engine(home);
+        let harness =
+            Harness::builder().with_size(size).with_pixels_per_point(pixels).with_max_steps(60).wgpu().build_eframe(
+                move |_| {
+                    let options = Options { picker: Box::new(Nobody), still: true, remember: false };
+                    StudioApp::new(Box::new(engine), paths, options)
+                },
+            );
+        std::fs::create_dir_all(folder).unwrap();
+        Self { harness, folder: folder.into(), ending: ending.into() }
+    }
+
+    fn act(&mut self, action: Action) {
+        self.harness.state_mut().act(action);
+        self.settle();
+    }
+
+    fn send(&mut self, command: Command) {
+        self.act(Action::Engine(Box::new(command)));
+    }
+
+    /// Lets answers arrive.
+    fn settle(&mut self) {
+        for _ in 0..10 {
+            self.harness.step();
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+
+    fn until(&mut self, what: &str, is: impl Fn(&StudioApp) -> bool) {
+        let start = Instant::now();
+        while !is(self.harness.state()) {
+            assert!(start.elapsed() < Duration::from_secs(1800), "waited for {what}");
+            self.harness.step();
+            std::thread::sleep(Duration::from_millis(40));
+        }
+        self.settle();
+    }
+
+    fn click(&mut self, role: Role, name: &str) {
+        self.harness.get_by_role_and_label(role, name).click();
+        self.settle();
+    }
+
+    fn hover_nth(&mut self, role: Role, n: usize) {
+        let place = self.harness.query_all_by_role(role).nth(n).map(|node| node.rect().center());
+        if let Some(place) = place {
+            self.harness.hover_at(place);
+            self.settle();
+        }
+    }
+
+    fn shoot(&mut self, name: &str) {
+        self.settle();
+        // Messages of this moment would be on every picture.
+        let path = self.folder.join(format!("{name}{}.png", self.ending));
+        self.harness.render().unwrap().save(&path).unwrap();
+        println!("{}", path.display());
+    }
+
+    fn explore(&mut self, model: &str, tab: &str) {
+        self.act(Action::explore(model.into(), Some(Latent::Seed { seed: 12 }), 1.0));
+        self.until("the model", |app| app.studio().opened.contains_key(model));
+        self.click(Role::RadioButton, &format!("Tab: {tab}"));
+        std::thread::sleep(Duration::from_millis(1500));
+    }
+
+    fn keep(&mut self, model: &str, seeds: std::ops::Range<u64>, starred: bool) {
+        let latents = seeds.map(|seed| Latent::Seed { seed }).collect();
+        let (model, made_by) = (model.to_owned(), "sample".to_owned());
+        self.send(Command::Keep { model, latents, truncation: 0.9, made_by, starred });
+        std::thread::sleep(Duration::from_millis(800));
+        self.settle();
+    }
+}
+
+/// From pictures to films, as the README tells it.
+fn story(home: &Home, folder: &Path, source: &str, a_picture: Option<PathBuf>) {
+    let mut s = Stage::open(home, folder, "", vec2(1280.0, 800.0), 1.0);
+    s.until("models", |app| !app.studio().models.is_empty());
+    std::thread::sleep(Duration::from_secs(2));
+    s.shoot("home");
+
+    s.act(Action::train_on(source.into()));
+    s.until("the survey", |app| app.studio().surveys.contains_key(source));
+    s.hover_nth(Role::ListBoxOption, 9);
+    std::thread::sleep(Duration::from_secs(1));
+    s.shoot("data");
+    s.click(Role::Button, "Train on these…");
+    s.until("devices", |app| app.studio().devices.len() > 1);
+    s.shoot("setup");
+    s.click(Role::Button, "Start training");
+    s.until("the run", |app| app.studio().selected_run().is_some_and(|r| r.state == RunState::Training));
+    if let Ok(kimg) = std::env::var("LATENT_STUDIO_KIMG") {
+        let dir = s.harness.state().studio().selection.run.clone().unwrap();
+        let value = serde_json::json!(kimg.parse::<f64>().unwrap());
+        let control = latent_studio::engine::Control::Edit { key: "run.kimg".into(), value };
+        s.send(Command::ControlRun { dir, control });
+    }
+    let share = |app: &StudioApp| {
+        app.studio().selected_run().map_or(0.0, |r| r.progress.images as f64 / r.progress.target.max(1) as f64)
+    };
+    s.until("its beginning", move |app| share(app) > 0.03);
+    s.shoot("train-start");
+    s.until("its middle", move |app| share(app) > 0.5);
+    s.shoot("train-middle");
+    let dir = s.harness.state().studio().selection.run.clone().unwrap();
+    let killed = std::process::Command::new("kill").args(["-9", &process_of(&dir).to_string()]).status();
+    assert!(killed.unwrap().success());
+    let state = |app: &StudioApp| app.studio().selected_run().map(|r| r.state);
+    s.until("its interruption", move |app| state(app) == Some(RunState::Interrupted));
+    s.shoot("train-interrupted");
+    s.click(Role::Button, "Resume");
+    s.until("its end", move |app| state(app) == Some(RunState::Finished));
+    s.shoot("train");
+
+    s.explore("nouns-gan", "Sheet");
+    s.shoot("explore");
+    s.explore("nouns-gan", "Grid");
+    s.shoot("grid");
+    s.explore("emoji-faces-gan", "Plane");
+    s.shoot("plane");
+    s.explore("shapes-beta-vae", "Traverse");
+    s.shoot("traverse");
+    s.explore("fashion-vae", "Walk");
+    s.shoot("walk");
+    if let Some(path) = a_picture {
+        s.explore("fashion-vae", "Picture");
+        s.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(path))));
+        std::thread::sleep(Duration::from_secs(3));
+        s.shoot("picture");
+    }
+    for (i, model) in MODELS.iter().enumerate() {
+        s.keep(model, 1 + 10 * i as u64..9 + 10 * i as u64, i % 2 == 0);
+    }
+    s.act(Action::Go(ViewId::Gallery));
+    s.until("kept pictures", |app| app.studio().items.as_ref().is_some_and(|i| i.items.len() >= 40));
+    let third = s.harness.query_all_by_role(Role::ListBoxOption).nth(17).unwrap().rect().center();
+    s.harness.get_all_by_role(Role::ListBoxOption).nth(17).unwrap().click();
+    s.harness.hover_at(third);
+    std::thread::sleep(Duration::from_secs(1));
+    s.shoot("gallery");
+    s.act(Action::Go(ViewId::Models));
+    s.until("contact sheets", |app| MODELS.iter().all(|m| app.studio().sheets.contains_key(*m)));
+    s.shoot("models");
+}
+
+/// Every view as it stands after the story, to look at.
+fn every_view(home: &Home, folder: &Path, source: &str, kind: (&str, Vec2, f32, bool)) {
+    let (name, size, pixels, light) = kind;
+    let mut s = Stage::open(home, folder, &format!("-{name}"), size, pixels);
+    s.until("models", |app| !app.studio().models.is_empty() && app.studio().runs_known);
+    if light {
+        s.act(Action::Ui(UiCommand::Theme));
+    }
+    s.act(Action::train_on(source.into()));
+    s.until("the survey", |app| app.studio().surveys.contains_key(source));
+    s.hover_nth(Role::ListBoxOption, 9);
+    s.until("devices", |app| app.studio().devices.len() > 1);
+    for view in &VIEWS {
+        s.act(Action::Go(view.id));
+        std::thread::sleep(Duration::from_millis(1500));
+        s.shoot(&view.title.to_lowercase());
+    }
+    for (model, tab) in [
+        ("nouns-gan", "Sheet"),
+        ("emoji-faces-gan", "Grid"),
+        ("fashion-vae-2d", "Plane"),
+        ("shapes-beta-vae", "Traverse"),
+        ("fashion-vae", "Walk"),
+        ("nouns-gan", "Compare"),
+        ("fashion-vae", "Picture"),
+    ] {
+        s.explore(model, tab);
+        s.shoot(&format!("explore-{}", tab.to_lowercase()));
+    }
+    s.act(Action::Deliver(ViewId::Models, Box::new(Parcel::Model("fashion-vae".into()))));
+    s.shoot("models-page");
+    s.act(Action::Go(ViewId::Data));
+    s.click(Role::Button, "Train on these…");
+    s.shoot("train-setup");
+    s.act(Action::Go(ViewId::Gallery));
+    s.harness.get_all_by_role(Role::ListBoxOption).nth(3).unwrap().click();
+    s.settle();
+    s.harness.key_press_modifiers(Modifiers::COMMAND, Key::E);
+    s.shoot("gallery-export");
+    s.harness.key_press(Key::Escape);
+    s.settle();
+    s.act(Action::Ui(UiCommand::Palette));
+    s.shoot("palette");
+    s.harness.key_press(Key::Escape);
+    s.settle();
+    s.act(Action::Go(ViewId::Train));
+    s.act(Action::Beside(ViewId::Explore));
+    s.shoot("panes");
+}
+
+#[test]
+#[ignore = "trains for minutes and draws on a software renderer; run it to renew the README's pictures"]
+fn shots() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let elsewhere = std::env::var_os("LATENT_STUDIO_SHOTS").map(PathBuf::from);
+    let folder = elsewhere.clone().unwrap_or_else(|| root.join("assets/screenshots"));
+    let sheets = elsewhere.as_ref().map_or_else(|| root.join("assets/models"), |e| e.join("models"));
+    let source = std::env::var("LATENT_STUDIO_PICTURES").unwrap_or_else(|_| "emoji:faces".into());
+    let a_picture = std::env::var_os("LATENT_STUDIO_PICTURE").map(PathBuf::from);
+    let home = Home::new();
+    std::fs::create_dir_all(&sheets).unwrap();
+    for model in MODELS {
+        let file = sheets.join(format!("{model}.png"));
+        let file = file.to_str().unwrap();
+        home.ok(&["sample", "--model", model, "--count", "32", "--seed", "1", "--grid", file, "--device", "cpu"]);
+    }
+    story(&home, &folder, &source, a_picture);
+    let Some(folder) = elsewhere else { return };
+    for kind in [
+        ("1280-light", vec2(1280.0, 800.0), 1.0, true),
+        ("1920-dark", vec2(1920.0, 1080.0), 1.0, false),
+        ("scaled-light", vec2(1280.0, 800.0), 1.5, true),
+        ("960-dark", vec2(960.0, 600.0), 1.0, false),
+    ] {
+        every_view(&home, &folder, &source, kind);
+    }
+}
