@@ -16,6 +16,8 @@ use super::{Geometry, PARTS};
 const BLOCK: usize = 96 * 1024;
 /// Numbers of packed weights that are multiplied at a time.
 const WEIGHTS: usize = 48 * 1024;
+/// Weights that all parts of a gradient hold together.
+const MANY: usize = 1 << 20;
 /// Pixels whose gradients by the weights are summed at a time.
 const PIXELS: usize = 128;
 /// Taps along one axis of the pixels with one residue.
@@ -240,12 +242,15 @@ fn pack(w: &[f32], [read, made]: [usize; 2], apart: [usize; 2], kernel: usize, t
     let total: usize = all.iter().map(|p| p.1).sum();
     let mut out = vec![0.0; depth * total];
     out.par_chunks_mut((depth * PANEL).max(1)).zip(&all).for_each(|(out, &(first, width))| {
-        let rows = out.chunks_exact_mut(width);
-        let places = taps[0].iter().flat_map(|y| taps[1].iter().flat_map(move |x| (0..read).map(move |c| (y, x, c))));
-        for (row, (y, x, c)) in rows.zip(places) {
-            let start = first * apart[0] + c * apart[1] + y * kernel + x;
-            for (value, at) in row.iter_mut().zip((start..).step_by(apart[0])).take(made - first) {
-                *value = w[at];
+        // All taps of a weight are neighbours in `w`.
+        let read_taps = taps[0].len() * taps[1].len();
+        for c in 0..read {
+            for lane in 0..width.min(made - first) {
+                let start = (first + lane) * apart[0] + c * apart[1];
+                for tap in 0..read_taps {
+                    let (y, x) = (taps[0][tap / taps[1].len()], taps[1][tap % taps[1].len()]);
+                    out[(tap * read + c) * width + lane] = w[start + y * kernel + x];
+                }
             }
         }
     });
@@ -276,10 +281,12 @@ pub fn weight_gradient(
         bands += 1;
     }
     let (band, pictures) = (out_h.div_ceil(bands), PIXELS.div_ceil(out_h * out_w));
-    let per_part = g.batch.div_ceil(PARTS).max(1);
-    let (large, small) = (c * height * width, g.outputs * out_h * out_w);
     // Length of a part, and distances between its rows: of a tap's numbers, and of channels.
     let (room, row) = if turned { (g.outputs, depth.next_multiple_of(16)) } else { (depth, padded) };
+    // Each part holds all weights: few parts where these are many.
+    let most = (MANY / (k * room * row)).clamp(2, PARTS);
+    let per_part = g.batch.div_ceil(most).max(1);
+    let (large, small) = (c * height * width, g.outputs * out_h * out_w);
     let parts: Vec<Vec<f32>> = (0..g.batch.div_ceil(per_part))
         .into_par_iter()
         .map(|part| {
@@ -369,11 +376,16 @@ pub fn weight_gradient(
         .collect();
     let sum = total(parts);
     let mut dw = vec![0.0; g.outputs * c * k * k];
-    dw.par_chunks_mut(c * k * k).enumerate().for_each(|(o, dw)| {
-        for (i, dw) in dw.iter_mut().enumerate() {
-            let (channel, kh, kw) = (i / (k * k), i / k % k, i % k);
+    // Sixteen results at a time, which are neighbours in the sum.
+    dw.par_chunks_mut(16 * c * k * k).enumerate().for_each(|(lot, dw)| {
+        let outputs = dw.len() / (c * k * k);
+        for (channel, kh, kw) in (0..c * k * k).map(|i| (i / (k * k), i / k % k, i % k)) {
             let tap = kw * c + channel;
-            *dw = sum[kh * room * row + if turned { o * row + tap } else { tap * row + o }];
+            let (start, step) = if turned { (lot * 16 * row + tap, row) } else { (tap * row + lot * 16, 1) };
+            let from = &sum[kh * room * row + start..];
+            for o in 0..outputs {
+                dw[(o * c + channel) * k * k + kh * k + kw] = from[o * step];
+            }
         }
     });
     dw
