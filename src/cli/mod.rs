@@ -4,6 +4,8 @@
 
 mod bench;
 mod data;
+mod evaluate;
+mod features;
 mod lists;
 mod pictures;
 mod prior;
@@ -48,6 +50,11 @@ enum Task {
     /// Look through sources of pictures
     #[command(subcommand)]
     Data(data::Data),
+    /// Score a model against data
+    Evaluate(evaluate::Evaluate),
+    /// Train or show the encoder that scores look through
+    #[command(subcommand)]
+    Features(features::Features),
     /// Show the recipe inside a picture
     Inspect(reproduce::Inspect),
     /// Make a picture again from the recipe inside, and say whether it is the same
@@ -81,6 +88,8 @@ pub fn main() -> ExitCode {
         Some(Task::Reconstruct(task)) => task.run(&paths),
         Some(Task::Prior(task)) => task.run(&paths),
         Some(Task::Data(task)) => task.run(&paths),
+        Some(Task::Evaluate(task)) => task.run(&paths),
+        Some(Task::Features(task)) => task.run(&paths),
         Some(Task::Inspect(task)) => task.run(),
         Some(Task::Reproduce(task)) => task.run(&paths),
         Some(Task::Models(task)) => task.run(&paths),

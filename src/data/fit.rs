@@ -70,6 +70,11 @@ pub fn thumbnail(picture: &Picture, size: u32) -> Picture {
     resized(picture, (0, 0, w, h), fw, fh)
 }
 
+/// The whole picture at this size, whatever its aspect; in premultiplied colour.
+pub fn scaled(picture: &Picture, width: u32, height: u32) -> Picture {
+    resized(picture, (0, 0, picture.width, picture.height), width, height)
+}
+
 /// The size with the same aspect whose longer side is `side`.
 fn fitted(w: u32, h: u32, side: u32) -> (u32, u32) {
     let longer = u64::from(w.max(h));

@@ -41,7 +41,7 @@ mod bad_input;
 pub use batch::Sampler;
 pub use cache::Prepared;
 pub use decode::{decode_bytes, decode_file};
-pub use fit::{prepare_picture, thumbnail};
+pub use fit::{prepare_picture, scaled, thumbnail};
 pub use prepare::{prepare, prepared_bytes, prepared_path};
 pub use report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
 pub use source::{ImageSource, SOURCES, SourceKind, absolute, joined, open, path_of};

@@ -1,3 +1,44 @@
-//! Scores.
+//! Scores: how good samples are, how varied, how new; how much a VAE knows of its data.
+//!
+//! Every number is a [`Score`]: with its 95 % interval, how many samples it rests on, what looked at the pictures, and
+//! the seconds it took. [`compare`] refuses to set unlike ones against each other.
+//!
+//! - [`features`]: `studio-features`, the encoder that sets of pictures are compared through.
+//! - [`fid`], [`kid`], [`prdc`]: distances and shares on features, with intervals by [`halves`].
+//! - [`modes`]: which kinds are made, by a [`classifier`] of the data's labels or by place in the plane.
+//! - [`likelihood`]: bounds of how likely a VAE finds pictures. [`factors`]: whether codes stand for single factors.
+//! - [`memory`]: whether training pictures come back. [`pairs`], [`perceptual`]: how near two pictures are.
+//! - [`table`]: every metric, one row each; [`bench`]: what they share; [`evaluate`]: all that are asked for.
 
+pub mod bench;
+pub mod classifier;
+pub mod evaluate;
+pub mod factors;
+pub mod features;
+pub mod fid;
+pub mod halves;
+pub mod kid;
+pub mod likelihood;
+pub mod linalg;
+mod measure;
+pub mod memory;
+pub mod modes;
+pub mod neighbours;
+pub mod pairs;
+pub mod perceptual;
+pub mod prdc;
+pub mod rows;
+pub mod score;
 pub mod sliced;
+pub mod store;
+pub mod subject;
+pub mod table;
+
+#[cfg(test)]
+mod quality;
+#[cfg(test)]
+mod reference;
+
+pub use evaluate::{Report, Task, evaluate};
+pub use score::{Direction, Score, Standing, compare};
+pub use table::{METRICS, MetricSpec, NAMES, Need};

@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::module::Module;
 use burn::tensor::Device;
 
-use super::prior::{Codes, Prior};
+use super::prior::{Codes, Mixture, Prior};
 use super::space::Code;
 use super::{catalog, sample};
 use crate::base::paths::Paths;
@@ -100,6 +100,22 @@ impl LoadedModel {
     /// What lists say of it.
     pub fn info(&self) -> &ModelInfo {
         &self.info
+    }
+
+    /// Its auto-encoder and the device that lives on, unless it is a GAN.
+    pub fn vae(&self) -> Option<(&Vae, &Device)> {
+        match &self.net {
+            Net::Gan(_) => None,
+            Net::Vae(vae) => Some((vae, &self.device)),
+        }
+    }
+
+    /// The mixture that latents are drawn from, if one was fitted and is used.
+    pub fn mixture(&self) -> Option<&Mixture> {
+        match self.active_prior() {
+            Some(Prior::Mixture(mixture)) => Some(mixture),
+            _ => None,
+        }
     }
 
     /// Numbers in a latent.

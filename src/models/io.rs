@@ -93,6 +93,15 @@ impl Weights {
 
     /// The file's bytes.
     pub fn to_bytes(&self) -> Vec<u8> {
+        self.written("F32", 4, bytes_of)
+    }
+
+    /// The file's bytes with sixteen bits a number (`F16`), rounded to the nearest.
+    pub fn to_half_bytes(&self) -> Vec<u8> {
+        self.written("F16", 2, |values| values.iter().flat_map(|v| f32_to_half(*v).to_le_bytes()).collect())
+    }
+
+    fn written(&self, dtype: &str, size: usize, bytes_of: fn(&[f32]) -> Vec<u8>) -> Vec<u8> {
         let mut header = Map::new();
         if !self.metadata.is_empty() {
             header.insert("__metadata__".into(), json!(self.metadata));
@@ -100,8 +109,8 @@ impl Weights {
         let mut end = 0;
         for (name, tensor) in &self.tensors {
             let begin = end;
-            end += 4 * tensor.values.len();
-            header.insert(name.clone(), json!({ "dtype": "F32", "shape": tensor.shape, "data_offsets": [begin, end] }));
+            end += size * tensor.values.len();
+            header.insert(name.clone(), json!({ "dtype": dtype, "shape": tensor.shape, "data_offsets": [begin, end] }));
         }
         let mut text = Value::Object(header).to_string().into_bytes();
         text.resize(text.len().next_multiple_of(8), b' ');
@@ -294,6 +303,19 @@ fn half_to_f32(h: u16) -> f32 {
     }
 }
 
+fn f32_to_half(v: f32) -> u16 {
+    let (sign, size) = ((v.to_bits() >> 16 & 0x8000) as u16, v.to_bits() & 0x7fff_ffff);
+    sign | match v.abs() {
+        a if a.is_nan() => 0x7e00,
+        // Half of a step above the largest, 65,504, rounds to infinity.
+        a if a >= 65_520.0 => 0x7c00,
+        // Below 2⁻¹⁴ steps are 2⁻²⁴ wide; 1024 of them are the smallest normal number, also in bits.
+        a if a < 2f32.powi(-14) => (a * 2f32.powi(24)).round_ties_even() as u16,
+        // To the nearest, ties to even; the exponent's bias goes from 127 to 15.
+        _ => ((size + 0xfff + (size >> 13 & 1) - (112 << 23)) >> 13) as u16,
+    }
+}
+
 struct Collect<'a> {
     path: Path,
     prefix: String,
@@ -356,5 +378,38 @@ impl ModuleMapper for Place<'_> {
                 param
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_rounded_to_the_nearest_and_every_half_survives() {
+        for h in (0..=u16::MAX).filter(|h| h & 0x7c00 != 0x7c00) {
+            assert_eq!(f32_to_half(half_to_f32(h)), h);
+        }
+        // Half-way between neighbours goes to the even one; everything else to the nearer one.
+        for h in [0u16, 1, 5, 0x3ff, 0x400, 0x1234, 0x3c01, 0x7bfe] {
+            let (a, b) = (half_to_f32(h), half_to_f32(h + 1));
+            let middle = (a + b) / 2.0;
+            assert_eq!(f32_to_half(middle), h + (h & 1));
+            assert_eq!(f32_to_half(middle + (b - a) * 0.1), h + 1);
+            assert_eq!(f32_to_half(middle - (b - a) * 0.1), h);
+        }
+        assert_eq!([f32_to_half(1e9), f32_to_half(-1e9)], [0x7c00, 0xfc00]);
+        assert!(half_to_f32(f32_to_half(f32::NAN)).is_nan());
+    }
+
+    #[test]
+    fn a_file_of_halves_is_read_back() {
+        let tensor = HostTensor { shape: vec![2, 2], values: vec![0.5, -1.25, 3.0, 0.1] };
+        let weights = Weights { tensors: [("a".to_string(), tensor)].into(), ..Weights::default() }.with("k", "v");
+        let back = Weights::from_bytes(&weights.to_half_bytes()).unwrap();
+        assert_eq!(back.metadata["k"], "v");
+        let values = &back.tensors["a"].values;
+        assert_eq!(values[..3], [0.5, -1.25, 3.0]);
+        assert!((values[3] - 0.1).abs() < 1e-4);
     }
 }

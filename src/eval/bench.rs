@@ -1,0 +1,289 @@
+//! What metrics share: the pictures of the data that samples are held against, the samples, and the features of both,
+//! each made once when it is first asked for.
+
+use std::cell::{OnceCell, RefCell};
+use std::path::Path;
+
+use burn::tensor::Device;
+
+use super::classifier::Classifier;
+use super::evaluate::Task;
+use super::features::Extractor;
+use super::rows::Rows;
+use super::score::Score;
+use super::subject::Subject;
+use crate::base::rng::Stream;
+use crate::base::{Picture, Progress, Result};
+use crate::data::Prepared;
+
+/// Samples that are made and looked at together.
+const CHUNK: usize = 128;
+
+/// A model on the bench.
+pub struct Bench<'a> {
+    /// The model.
+    pub subject: &'a dyn Subject,
+    /// The data that samples are held against.
+    pub data: &'a Prepared,
+    /// The part of the data that the model learned from, if it is known.
+    pub training: Option<&'a Prepared>,
+    /// Samples to make.
+    pub count: usize,
+    /// Draws of the importance-weighted bound.
+    pub draws: usize,
+    /// Seed of the samples, of the choice among the data, of intervals.
+    pub seed: u64,
+    /// Folder for what is worth keeping, such as classifiers.
+    pub cache: &'a Path,
+    /// Told how far it is.
+    pub progress: &'a dyn Progress,
+    device: Device,
+    extractor: OnceCell<Extractor>,
+    reference: OnceCell<Vec<usize>>,
+    real: OnceCell<Rows>,
+    made: OnceCell<Rows>,
+    classifier: OnceCell<Classifier>,
+    /// Samples that look like training pictures, for the eye.
+    pub suspects: RefCell<Vec<Suspect>>,
+}
+
+/// A sample beside the training picture that it is most like.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suspect {
+    /// Seed of the sample's latent.
+    pub seed: u64,
+    /// The sample.
+    pub sample: Picture,
+    /// Name of the training picture.
+    pub name: String,
+    /// The training picture.
+    pub training: Picture,
+    /// Their distance in feature space.
+    pub distance: f64,
+    /// The distance over that from the training picture to its own nearest neighbour.
+    pub ratio: f64,
+}
+
+impl<'a> Bench<'a> {
+    /// Nothing is computed yet.
+    pub fn new(task: &Task<'a>, progress: &'a dyn Progress) -> Self {
+        Self {
+            subject: task.subject,
+            data: task.data,
+            training: task.training,
+            count: task.count,
+            draws: task.draws,
+            seed: task.seed,
+            cache: task.cache,
+            progress,
+            device: task.device.clone().inner(),
+            classifier: OnceCell::new(),
+            suspects: RefCell::default(),
+            extractor: OnceCell::new(),
+            reference: OnceCell::new(),
+            real: OnceCell::new(),
+            made: OnceCell::new(),
+        }
+    }
+
+    /// The device that networks of the bench run on.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// The encoder.
+    ///
+    /// # Errors
+    /// See [`Extractor::shipped`].
+    pub fn extractor(&self) -> Result<&Extractor> {
+        once(&self.extractor, || Extractor::shipped(&self.device))
+    }
+
+    /// The classifier of the data's labels.
+    ///
+    /// # Errors
+    /// The data have no labels, or the work was cancelled.
+    pub fn classifier(&self) -> Result<&Classifier> {
+        once(&self.classifier, || Classifier::of(self.data, self.cache, &self.device, self.progress))
+    }
+
+    /// Places of pictures of the data that the model did not learn from, at most so many, and whether that is so: where
+    /// the model learned from all of them, it is all of them.
+    pub fn unseen(&self, most: usize) -> (Vec<usize>, bool) {
+        let held = self.data.heldout();
+        let (places, fresh): (Vec<usize>, bool) = match self.training {
+            None => ((0..self.data.len()).collect(), true),
+            Some(_) if held.is_empty() => ((0..self.data.len()).collect(), false),
+            Some(_) => (held.iter().map(|i| *i as usize).collect(), true),
+        };
+        let mut places = places;
+        Stream::new(self.seed, "unseen").shuffle(&mut places);
+        places.truncate(most);
+        (places, fresh)
+    }
+
+    /// Places of the pictures that samples are held against: as many as there are samples, if there are, by chance.
+    pub fn reference(&self) -> &[usize] {
+        self.reference.get_or_init(|| {
+            let mut places: Vec<usize> = (0..self.data.len()).collect();
+            Stream::new(self.seed, "reference").shuffle(&mut places);
+            places.truncate(self.count);
+            places
+        })
+    }
+
+    /// A picture of the data.
+    pub fn picture(&self, place: usize) -> Picture {
+        picture_of(self.data, place)
+    }
+
+    /// Features of the reference pictures.
+    ///
+    /// # Errors
+    /// The work was cancelled.
+    pub fn real_features(&self) -> Result<&Rows> {
+        once(&self.real, || self.features_of(self.reference()))
+    }
+
+    /// Features of pictures of the data.
+    ///
+    /// # Errors
+    /// The work was cancelled.
+    pub fn features_of(&self, places: &[usize]) -> Result<Rows> {
+        data_features(self.extractor()?, self.data, places, self.progress)
+    }
+
+    /// Features of the samples.
+    ///
+    /// # Errors
+    /// The model fails, or the work was cancelled.
+    pub fn sample_features(&self) -> Result<&Rows> {
+        once(&self.made, || self.class_features(None, self.count))
+    }
+
+    /// Features of samples of a class.
+    ///
+    /// # Errors
+    /// The model fails, or the work was cancelled.
+    pub fn class_features(&self, class: Option<u32>, count: usize) -> Result<Rows> {
+        let extractor = self.extractor()?;
+        let mut rows = Rows::new(super::features::DIM);
+        self.in_chunks(class, count, &mut |pictures| {
+            let found = extractor.features(pictures, &crate::base::progress::Quiet::default())?;
+            rows.extend(found.values());
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// The first `count` samples, one by one; the same ones whenever they are asked for.
+    ///
+    /// # Errors
+    /// The model fails, or the work was cancelled.
+    pub fn samples(&self, count: usize, each: &mut dyn FnMut(usize, Picture)) -> Result<()> {
+        let mut place = 0;
+        self.in_chunks(None, count, &mut |pictures| {
+            for picture in pictures.drain(..) {
+                each(place, picture);
+                place += 1;
+            }
+            Ok(())
+        })
+    }
+
+    fn in_chunks(
+        &self,
+        class: Option<u32>,
+        count: usize,
+        each: &mut dyn FnMut(&mut Vec<Picture>) -> Result<()>,
+    ) -> Result<()> {
+        let mut made = 0;
+        while made < count {
+            self.progress.cancel().check()?;
+            self.progress.report("Making samples", made as u64, count as u64);
+            let n = CHUNK.min(count - made);
+            let own = |i: usize| (self.sample_seed(i), class.or_else(|| self.class_of(i)));
+            let seeds: Vec<(u64, Option<u32>)> = (made..made + n).map(own).collect();
+            let mut pictures = Vec::with_capacity(n);
+            self.subject.sample(&seeds, &mut |_, picture| {
+                pictures.push(picture);
+                !self.progress.cancel().is_cancelled()
+            })?;
+            self.progress.cancel().check()?;
+            each(&mut pictures)?;
+            made += n;
+        }
+        self.progress.report("Making samples", count as u64, count as u64);
+        Ok(())
+    }
+
+    /// The latent's seed of a sample.
+    pub fn sample_seed(&self, i: usize) -> u64 {
+        self.seed.wrapping_mul(1_000_000).wrapping_add(1 + i as u64)
+    }
+
+    /// The class of a sample, for models that take one: that of the picture of the data in the same place, so that all
+    /// are as frequent as there.
+    pub fn class_of(&self, i: usize) -> Option<u32> {
+        let classes = self.subject.classes();
+        if classes.is_empty() {
+            return None;
+        }
+        let reference = self.reference();
+        let label = self.data.label(reference[i % reference.len()])?;
+        let name = self.data.labels().get(label as usize)?;
+        classes.iter().position(|c| c == name).map(|c| c as u32)
+    }
+
+    /// A score of the samples through the features.
+    pub fn on_features(&self, name: &str, (value, low, high): (f64, f64, f64), estimator: &str) -> Score {
+        Score {
+            name: name.into(),
+            value,
+            low,
+            high,
+            count: self.count as u64,
+            reference: self.reference().len() as u64,
+            extractor: self.extractor.get().map_or_else(String::new, |e| e.id().into()),
+            estimator: estimator.into(),
+            data: self.data.hash().into(),
+            seconds: 0.0,
+        }
+    }
+}
+
+/// Computes a value once; an error is not kept.
+pub(super) fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    if cell.get().is_none() {
+        let value = make()?;
+        return Ok(cell.get_or_init(|| value));
+    }
+    // It was there a line above.
+    cell.get().ok_or_else(|| crate::base::Problem::failed("A value vanished"))
+}
+
+/// A picture of a prepared set.
+pub fn picture_of(data: &Prepared, place: usize) -> Picture {
+    let shape = data.shape();
+    Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, data.picture(place))
+}
+
+/// Features of pictures of a prepared set, a chunk at a time, so that memory stays small.
+///
+/// # Errors
+/// The work was cancelled.
+pub fn data_features(
+    extractor: &Extractor,
+    data: &Prepared,
+    places: &[usize],
+    progress: &dyn Progress,
+) -> Result<Rows> {
+    let mut rows = Rows::new(super::features::DIM);
+    for chunk in places.chunks(CHUNK) {
+        progress.cancel().check()?;
+        let pictures: Vec<Picture> = chunk.iter().map(|&i| picture_of(data, i)).collect();
+        rows.extend(extractor.features(&pictures, &crate::base::progress::Quiet::default())?.values());
+        progress.report("Looking at the data", rows.len() as u64, places.len() as u64);
+    }
+    Ok(rows)
+}

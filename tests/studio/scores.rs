@@ -1,0 +1,143 @@
+//! `evaluate` on real models and data: every metric that applies, the same again, refusals.
+
+use crate::common::{Home, lines};
+
+fn train(home: &Home, model: &str, out: &str, more: &[&str]) {
+    let mut arguments = vec![
+        "train",
+        "--data",
+        "shapes:400",
+        "--model",
+        model,
+        "--resolution",
+        "16",
+        "--kimg",
+        "0.4",
+        "--batch",
+        "16",
+        "--seed",
+        "3",
+        "--device",
+        "cpu",
+        "--out",
+        out,
+        "--json",
+        "--set",
+        "model.width=16",
+        "--set",
+        "model.narrow=8",
+        "--set",
+        "model.latent=5",
+    ];
+    arguments.extend(more);
+    home.ok(&arguments);
+}
+
+fn evaluate(home: &Home, model: &str, more: &[&str]) -> serde_json::Value {
+    let mut arguments = vec!["evaluate", "--model", model, "--device", "cpu", "--json"];
+    arguments.extend(more);
+    lines(&home.ok(&arguments)).remove(0)
+}
+
+fn names(report: &serde_json::Value) -> Vec<&str> {
+    report["metrics"].as_array().unwrap().iter().map(|m| m["name"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_vae_gets_every_score_and_the_same_ones_again() {
+    let home = Home::new();
+    let run = home.path("vae");
+    let run = run.to_str().unwrap();
+    train(&home, "conv-vae", run, &[]);
+    let sheet = home.path("pairs.png");
+    let report = evaluate(
+        &home,
+        run,
+        &["--metrics", "all", "--count", "60", "--draws", "40", "--pairs", sheet.to_str().unwrap()],
+    );
+    let expected = [
+        "kid",
+        "fid",
+        "precision",
+        "recall",
+        "density",
+        "coverage",
+        "swd",
+        "modes",
+        "mode-kl",
+        "good",
+        "elbo",
+        "log-likelihood",
+        "kl",
+        "bound",
+        "bits-per-number",
+        "psnr",
+        "ssim",
+        "perceptual",
+        "mig",
+        "disentanglement",
+        "completeness",
+        "informativeness",
+        "factor-vae",
+        "memorisation",
+    ];
+    assert_eq!(names(&report), expected);
+    for m in report["metrics"].as_array().unwrap() {
+        let number = |key: &str| m[key].as_f64().unwrap_or_else(|| panic!("{key} in {m}"));
+        assert!(number("low") <= number("value") && number("value") <= number("high"), "{m}");
+        assert!(number("count") > 0.0 && number("seconds") >= 0.0 && m["extractor"].is_string(), "{m}");
+    }
+    let of = |report: &serde_json::Value, name: &str| {
+        report["metrics"].as_array().unwrap().iter().find(|m| m["name"] == name).unwrap().clone()
+    };
+    assert!(of(&report, "kid")["extractor"].as_str().unwrap().starts_with("studio-features-"));
+    assert!(of(&report, "modes")["extractor"].as_str().unwrap().contains("right on pictures kept apart"));
+    assert!(of(&report, "mig")["estimator"].as_str().unwrap().contains("20 bins"));
+    // The weighted bound is the tighter one, and the two parts make the plain one.
+    let value = |name: &str| of(&report, name)["value"].as_f64().unwrap();
+    assert!(value("bound") > value("elbo"));
+    assert!((value("log-likelihood") - value("kl") - value("elbo")).abs() < 1e-6 * value("elbo").abs());
+    assert_eq!(report["left_out"][0][0], "class-fid");
+    assert_eq!(report["pairs"].as_array().unwrap().len(), 16);
+    assert!(image::open(&sheet).unwrap().width() > 16 * 16);
+
+    let again = evaluate(&home, run, &["--metrics", "kid,modes,iwae", "--count", "60", "--draws", "40"]);
+    for name in ["kid", "modes", "good", "bound"] {
+        for key in ["value", "low", "high"] {
+            assert_eq!(of(&again, name)[key], of(&report, name)[key], "{name} {key}");
+        }
+    }
+}
+
+#[test]
+fn a_gan_gets_what_applies_and_says_what_does_not() {
+    let home = Home::new();
+    let run = home.path("gan");
+    let run = run.to_str().unwrap();
+    train(&home, "res-gan", run, &["--set", "model.conditional=true"]);
+    let report = evaluate(&home, run, &["--metrics", "class-fid,kid", "--count", "60", "--versus", run]);
+    let classes = ["class-fid", "class-fid/square", "class-fid/ellipse", "class-fid/heart", "kid"];
+    assert_eq!(names(&report), classes);
+    assert_eq!(report["metrics"][1]["count"], 20);
+    // A model is as good as itself.
+    let comparison = report["comparison"].as_array().unwrap();
+    assert!(comparison.len() == 5 && comparison.iter().all(|c| c["standing"] == "alike"), "{comparison:?}");
+
+    // Against other data than its own.
+    let report = evaluate(&home, run, &["--metrics", "prdc,elbo", "--count", "40", "--data", "emoji:animals"]);
+    assert_eq!(names(&report), ["precision", "recall", "density", "coverage"]);
+    assert_eq!(report["left_out"][0][0], "elbo");
+    assert_eq!(report["data"], "emoji:animals");
+    let code = |more: &[&str]| {
+        let mut arguments = vec!["evaluate", "--model", run];
+        arguments.extend(more);
+        home.run(&arguments).status.code()
+    };
+    assert_eq!(code(&["--metrics", "elbo"]), Some(2), "nothing is left to measure");
+    assert_eq!(code(&["--metrics", "nonsense"]), Some(2));
+    assert_eq!(code(&["--count", "0"]), Some(2));
+    assert_eq!(code(&["--data", "/nowhere"]), Some(3));
+    let listed = home.ok(&["evaluate", "--list"]);
+    assert!(listed.contains("kid") && listed.contains("memorisation"));
+    assert!(home.ok(&["features", "show"]).starts_with("studio-features-"));
+}
