@@ -40,6 +40,9 @@ pub struct SavedState {
     /// KL of each latent dimension (VAE).
     #[serde(default)]
     pub kl: Vec<f32>,
+    /// Seconds that scores took so far, besides training.
+    #[serde(default)]
+    pub scoring: f64,
     /// What the numbers depend on: binary, device, vector level, threads.
     pub machine: Machine,
 }

@@ -16,6 +16,7 @@ pub mod preview;
 mod ready;
 pub mod report;
 pub mod scatter;
+pub mod scoring;
 pub mod session;
 pub mod speed;
 pub mod tensors;

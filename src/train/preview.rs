@@ -8,8 +8,12 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::report::Preview;
+use super::trainer::Trainer;
 use crate::base::paths::write_atomically;
 use crate::base::{Picture, Problem, Result};
+use crate::data::Prepared;
+use crate::latent::space::Code;
+use crate::recipe::Recipe;
 
 const COLUMNS: u32 = 16;
 const KEYWORD: &str = "latent-studio-preview";
@@ -23,6 +27,42 @@ struct Layout {
     width: u32,
     height: u32,
     kl: Vec<f32>,
+}
+
+/// How many samples the eye gets.
+fn sample_count(resolution: u32) -> usize {
+    match resolution {
+        0..=64 => 64,
+        65..=128 => 36,
+        _ => 16,
+    }
+}
+
+/// Latents of so many seeds, class after class where the model has classes.
+fn codes(recipe: &Recipe, from: u64, count: usize) -> Vec<Code> {
+    let classes = if recipe.model.conditional { recipe.model.classes.len() } else { 0 };
+    let dim = recipe.model.latent as usize;
+    (0..count).map(|i| Code::seeded(from + i as u64, dim, classes, i % classes.max(1))).collect()
+}
+
+/// Samples of the averaged weights from fixed latents, and pictures of the data beside them.
+pub fn make(trainer: &Trainer, recipe: &Recipe, prepared: &Prepared, images: u64) -> Preview {
+    let count = sample_count(recipe.data.resolution);
+    let codes = codes(recipe, 0, count);
+    let vae = matches!(trainer, Trainer::Vae(_));
+    // Inputs that a VAE was not trained on say more.
+    let places = if vae && !prepared.heldout().is_empty() { prepared.heldout() } else { prepared.train() };
+    let places = &places[..places.len().min(if vae { count / 2 } else { count })];
+    let bytes: Vec<Vec<u8>> = places.iter().map(|&i| prepared.picture(i as usize).to_vec()).collect();
+    let shape = prepared.shape();
+    let picture = |b: &Vec<u8>| Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, b);
+    Preview {
+        images,
+        samples: trainer.samples(&codes),
+        reals: bytes.iter().map(picture).collect(),
+        reconstructions: trainer.reconstructions(&bytes),
+        kl: trainer.kl(),
+    }
 }
 
 /// File of the preview at `images` pictures seen.

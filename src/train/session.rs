@@ -8,15 +8,14 @@ use std::time::{Duration, Instant};
 use super::checkpoint::{self, Machine, SavedState};
 use super::folder::{self, Control, RunFolder, Status};
 use super::ready::{learn_labels, model_info, prepare};
-use super::report::{CheckpointInfo, Preview, RunEvent, RunProgress, RunState};
+use super::report::{CheckpointInfo, RunEvent, RunProgress, RunState};
+use super::scoring::{Heldout, Scoring};
 use super::speed::Speed;
 use super::trainer::Trainer;
 use super::{plane, preview};
 use crate::base::series::Reading;
-use crate::base::{Cancel, Channels, Picture, Problem, Result};
+use crate::base::{Cancel, Channels, Problem, Result};
 use crate::data::{Prepared, Sampler};
-use crate::eval::sliced;
-use crate::latent::space::Code;
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
 use crate::recipe::{Edit, Recipe, form, path, space};
@@ -139,6 +138,9 @@ struct Course {
     trainer: Trainer,
     saved: SavedState,
     target: u64,
+    scoring: Scoring,
+    /// Pictures seen when scores were taken last, and the one that checkpoints are chosen by.
+    scored: Option<(u64, Option<f64>)>,
     /// Pictures trained on.
     pictures: u64,
 }
@@ -179,9 +181,12 @@ fn work(
             retries: 0,
             trainer: super::trainer::TrainerState::default(),
             kl: Vec::new(),
+            scoring: 0.0,
             machine: Machine::here(device_id),
         },
         target: 0,
+        scoring: Scoring::default(),
+        scored: None,
         pictures: prepared.train().len() as u64,
     };
     course.trainer.set_heldout(&heldout.bytes, heldout.count)?;
@@ -195,6 +200,7 @@ fn work(
                 session.tell(&RunEvent::Message(loaded.saved.machine.unlike(&machine)));
             }
             course.saved = SavedState { machine, ..loaded.saved };
+            course.scoring = Scoring::new(course.saved.scoring);
         }
         None => {
             if let Some((full, snapshot)) = from {
@@ -342,6 +348,7 @@ fn train(
         speed.tick(course.saved.images);
         if crossed(before, course.saved.images, course.recipe.run.preview_kimg) {
             show(session, course, prepared, heldout)?;
+            score(session, course, prepared, heldout, false);
         }
         if crossed(before, course.saved.images, course.recipe.run.checkpoint_kimg) {
             save(session, course, prepared, heldout, info, &mut last_saved)?;
@@ -355,71 +362,17 @@ fn crossed(before: u64, after: u64, kimg: f64) -> bool {
     (before as f64 / every).floor() < (after as f64 / every).floor()
 }
 
-/// Held-out pictures as the eye and the validation see them.
-struct Heldout {
-    bytes: Vec<u8>,
-    count: usize,
-}
-
-impl Heldout {
-    fn of(prepared: &Prepared) -> Self {
-        let indices = &prepared.heldout()[..prepared.heldout().len().min(512)];
-        let bytes = indices.iter().flat_map(|&i| prepared.picture(i as usize).iter().copied()).collect();
-        Self { bytes, count: indices.len() }
-    }
-}
-
-/// How many samples the eye gets.
-fn sample_count(resolution: u32) -> usize {
-    match resolution {
-        0..=64 => 64,
-        65..=128 => 36,
-        _ => 16,
-    }
-}
-
-fn real_pictures(prepared: &Prepared, indices: &[u32], count: usize) -> (Vec<Vec<u8>>, Vec<Picture>) {
-    let shape = prepared.shape();
-    let bytes: Vec<Vec<u8>> = indices.iter().take(count).map(|&i| prepared.picture(i as usize).to_vec()).collect();
-    let pictures = bytes
-        .iter()
-        .map(|b| Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, b))
-        .collect();
-    (bytes, pictures)
-}
-
-/// Latents of so many seeds, class after class where the model has classes.
-fn codes(recipe: &Recipe, from: u64, count: usize) -> Vec<Code> {
-    let classes = if recipe.model.conditional { recipe.model.classes.len() } else { 0 };
-    let dim = recipe.model.latent as usize;
-    (0..count).map(|i| Code::seeded(from + i as u64, dim, classes, i % classes.max(1))).collect()
-}
-
 /// Samples from fixed latents, kept on disk.
 fn show(session: &mut Session<'_>, course: &Course, prepared: &Prepared, heldout: &Heldout) -> Result<()> {
-    let count = sample_count(course.recipe.data.resolution);
-    let codes = codes(&course.recipe, 0, count);
-    let vae = matches!(course.trainer, Trainer::Vae(_));
-    // Inputs that a VAE was not trained on say more.
-    let indices = if vae && heldout.count > 0 { prepared.heldout() } else { prepared.train() };
-    let (bytes, reals) = real_pictures(prepared, indices, if vae { count / 2 } else { count });
-    let pictures = || Preview {
-        images: course.saved.images,
-        samples: course.trainer.samples(&codes),
-        reals,
-        reconstructions: course.trainer.reconstructions(&bytes),
-        kl: course.trainer.kl(),
-    };
     let points = plane::preview(&course.recipe, &course.trainer, prepared, course.saved.images);
+    let pictures = || preview::make(&course.trainer, &course.recipe, prepared, course.saved.images);
     let preview = points.unwrap_or_else(pictures);
     let mut values = course.trainer.inspect(&heldout.bytes, heldout.count);
     if let Some(coverage) = plane::coverage(&course.recipe, &course.trainer) {
         values.extend([("modes".into(), coverage.modes as f64), ("good".into(), coverage.good)]);
     }
     values.retain(|v| v.1.is_finite());
-    let reading =
-        Reading { step: course.saved.step, images: course.saved.images, seconds: course.saved.seconds, values };
-    session.tell(&RunEvent::Reading(reading));
+    tell_values(session, course, values);
     match preview::save(&session.folder.previews_dir(), &preview) {
         Ok(_) => session.tell(&RunEvent::Preview { images: preview.images }),
         // Samples are for the eye: a full disk must not end the run because of them.
@@ -428,20 +381,43 @@ fn show(session: &mut Session<'_>, course: &Course, prepared: &Prepared, heldout
     Ok(())
 }
 
-/// Lower is better: a VAE's validation loss, a GAN's sliced Wasserstein distance from real pictures.
-fn score(course: &Course, prepared: &Prepared, heldout: &Heldout) -> Option<f64> {
-    match &course.trainer {
-        Trainer::Vae(t) => t.validate(&heldout.bytes, heldout.count).map(|elbo| -elbo),
-        Trainer::Gan(_) if course.recipe.data.channels == Channels::Points => {
-            // Missing modes weigh more than points beside them.
-            let coverage = plane::coverage(&course.recipe, &course.trainer)?;
-            Some(-(coverage.modes as f64 + coverage.good))
+fn tell_values(session: &mut Session<'_>, course: &Course, values: Vec<(String, f64)>) {
+    let (step, images, seconds) = (course.saved.step, course.saved.images, course.saved.seconds);
+    session.tell(&RunEvent::Reading(Reading { step, images, seconds, values }));
+}
+
+/// Scores of this moment, if there is time for them; lower is better.
+fn score(
+    session: &mut Session<'_>,
+    course: &mut Course,
+    prepared: &Prepared,
+    heldout: &Heldout,
+    checkpoint: bool,
+) -> Option<f64> {
+    if let Some(coverage) = plane::coverage(&course.recipe, &course.trainer) {
+        // Points cost nothing to score. Missing modes weigh more than points beside them.
+        return Some(-(coverage.modes as f64 + coverage.good));
+    }
+    if course.recipe.data.channels == Channels::Points {
+        return None;
+    }
+    if let Some((_, score)) = course.scored.filter(|(images, _)| *images == course.saved.images) {
+        return score;
+    }
+    if !course.scoring.due(course.saved.seconds, checkpoint) {
+        return None;
+    }
+    match course.scoring.measure(&course.trainer, &course.recipe, prepared, heldout) {
+        Ok(measured) => {
+            course.saved.scoring = course.scoring.spent;
+            course.scored = Some((course.saved.images, measured.score));
+            tell_values(session, course, measured.values);
+            measured.score
         }
-        Trainer::Gan(_) => {
-            let indices = if heldout.count >= 64 { prepared.heldout() } else { prepared.train() };
-            let (_, reals) = real_pictures(prepared, indices, 256);
-            let codes = codes(&course.recipe, 1_000_000, reals.len());
-            sliced::distance(&reals, &course.trainer.samples(&codes), 64).filter(|d| d.is_finite())
+        // A run goes on without scores.
+        Err(problem) => {
+            session.tell(&RunEvent::Message(problem.warning()));
+            None
         }
     }
 }
@@ -462,20 +438,12 @@ fn save(
         Ok(_) => {}
         Err(bad) => return go_back(session, course, heldout, &bad),
     }
-    let value = score(course, prepared, heldout);
+    let value = score(session, course, prepared, heldout, true);
     course.saved.trainer = course.trainer.state().1;
     course.saved.kl = course.trainer.kl();
     let info = ModelInfo { kl: course.saved.kl.clone(), recipe: course.recipe.clone(), ..info.clone() };
     let saved = checkpoint::save(session.folder, &course.trainer, &course.saved, &info, &course.recipe, value)?;
     *last_saved = Some(saved.images);
-    if let (Some(value), Trainer::Gan(_)) = (value, &course.trainer) {
-        session.tell(&RunEvent::Reading(Reading {
-            step: course.saved.step,
-            images: course.saved.images,
-            seconds: course.saved.seconds,
-            values: vec![("swd".into(), value)],
-        }));
-    }
     session.tell(&RunEvent::Checkpoint(CheckpointInfo { path: saved.path.clone(), ..saved }));
     Ok(())
 }
@@ -494,19 +462,17 @@ fn go_back(session: &mut Session<'_>, course: &mut Course, heldout: &Heldout, ba
     match newest {
         Some(loaded) => {
             course.trainer.restore(&loaded.weights, &loaded.saved.trainer)?;
-            course.saved = SavedState { machine: course.saved.machine.clone(), ..loaded.saved };
+            let scoring = course.scoring.spent;
+            course.saved = SavedState { machine: course.saved.machine.clone(), scoring, ..loaded.saved };
         }
         None => {
-            let device = match &course.trainer {
-                Trainer::Gan(t) => t.device.clone().inner(),
-                Trainer::Vae(t) => t.device.clone().inner(),
-            };
-            course.trainer = Trainer::new(&course.recipe, &device)?;
+            course.trainer = Trainer::new(&course.recipe, &course.trainer.device())?;
             course.trainer.set_heldout(&heldout.bytes, heldout.count)?;
             course.trainer.set_pictures(course.pictures);
             (course.saved.step, course.saved.images, course.saved.seconds) = (0, 0, 0.0);
         }
     }
+    course.scored = None;
     course.saved.retries = retries;
     course.saved.lr_factor = lr_factor;
     course.trainer.move_streams(retries);

@@ -45,6 +45,14 @@ impl Trainer {
         })
     }
 
+    /// The device it trains on, without autodiff.
+    pub fn device(&self) -> Device {
+        match self {
+            Self::Gan(t) => t.device.clone().inner(),
+            Self::Vae(t) => t.device.clone().inner(),
+        }
+    }
+
     /// Held-out pictures (interleaved bytes), for what is decided by them while training.
     ///
     /// # Errors
