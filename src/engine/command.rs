@@ -95,6 +95,10 @@ pub enum Command {
     UsePrior { model: ModelRef, on: bool },
     /// Pictures of the same seeds from the standard normal and through the fitted prior. → `PriorCompared`.
     ComparePrior { model: ModelRef, seeds: Vec<u64>, truncation: f32 },
+    /// Measure how good a model is, against these data or its own. → `Job`, `Evaluated`.
+    Evaluate { job: JobId, model: ModelRef, data: Option<String>, metrics: Vec<String>, count: u32 },
+    /// What was measured before. → `Evaluated`.
+    KnownScores { model: ModelRef },
 
     /// Make pictures. → `Generated`.
     Generate(GenerateRequest),

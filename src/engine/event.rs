@@ -9,6 +9,8 @@ use super::command::{JobId, SlotId};
 use crate::base::series::Reading;
 use crate::base::{Picture, Problem};
 use crate::data::report::Survey;
+use crate::eval::Score;
+use crate::eval::bench::Suspect;
 use crate::library::PastChange;
 use crate::library::item::{DataSetInfo, Item, ItemFilter};
 use crate::models::info::{ModelInfo, ModelRef};
@@ -39,6 +41,19 @@ pub struct Space {
     pub runs: Option<u64>,
     /// Where prepared sets are.
     pub prepared: Option<u64>,
+}
+
+/// What is known of how good a model is.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Evaluation {
+    /// The data it was held against.
+    pub source: String,
+    /// All scores known, the newest last.
+    pub scores: Vec<Score>,
+    /// Metrics that were asked for and do not apply, each with its reason.
+    pub left_out: Vec<(String, String)>,
+    /// Samples beside the training pictures that they are most like, the worst first, if that was asked.
+    pub suspects: Arc<Vec<Suspect>>,
 }
 
 /// A device and whether it can be trusted.
@@ -123,6 +138,8 @@ pub enum Event {
         /// Nearest codes among the training data, if the data are here: small pictures with distances.
         neighbours: Vec<(Picture, f32)>,
     },
+    /// How good a model is, as far as it is known: after measuring (`job`), or as measured before.
+    Evaluated { job: Option<JobId>, model: ModelRef, evaluation: Box<Evaluation> },
     /// Files were written.
     Exported { job: JobId, files: Vec<PathBuf> },
 

@@ -31,6 +31,8 @@ pub struct Script {
     pub space: super::Space,
     /// Changes to kept pictures, the oldest first, each with the pictures before and after.
     pub changes: Vec<Changed>,
+    /// Scores by model.
+    pub scores: Vec<(String, super::Score)>,
 }
 
 /// A change to kept pictures.
@@ -81,6 +83,7 @@ impl ScriptedEngine {
             pictures: 240,
             space: ROOM,
             changes: Vec::new(),
+            scores: Vec::new(),
         })
     }
 

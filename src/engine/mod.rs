@@ -15,6 +15,8 @@ pub mod studio;
 pub mod worker;
 
 pub use crate::data::report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
+pub use crate::eval::Score;
+pub use crate::eval::bench::Suspect;
 pub use crate::export::options::ExportOptions;
 pub use crate::library::PastChange;
 pub use crate::library::item::{DataSetInfo, Item, ItemFilter, ItemSort};
@@ -22,7 +24,7 @@ pub use crate::models::info::{ModelCard, ModelInfo, ModelRef};
 pub use crate::train::folder::Control;
 pub use crate::train::report::{CheckpointInfo, Preview, RunProgress, RunState, RunSummary};
 pub use command::{Command, GenerateRequest, JobId, SlotId};
-pub use event::{DeviceReport, Event, Inspected, Space};
+pub use event::{DeviceReport, Evaluation, Event, Inspected, Space};
 
 /// An engine that works behind the scenes. `send` and `poll` never wait.
 pub trait Engine {

@@ -4,7 +4,7 @@
 //! send ─┬─ inference   one thread, owns the loaded models; newest request of a slot first
 //!       ├─ runs        one thread: processes, queue, files of runs
 //!       ├─ library     one thread: SQLite, in order
-//!       └─ lanes       survey · prepare · export · keep · thumbs · files · sheets · encode · devices
+//!       └─ lanes       survey · prepare · export · keep · thumbs · files · sheets · encode · evaluate · devices
 //! poll ◄── outbox ◄── all of them
 //! ```
 
@@ -20,7 +20,7 @@ use super::devices::Prober;
 use super::inference::{Backend, InferenceWorker};
 use super::jobs::export::Wanted;
 use super::jobs::gallery::Gallery;
-use super::jobs::{Context, data, export, gallery, models, neighbours, priors};
+use super::jobs::{Context, data, evaluate, export, gallery, models, neighbours, priors};
 use super::outbox::Outbox;
 use super::runs::launch::{Launch, ProcessLaunch};
 use super::runs::{Ask, RunBook, Runs, Setup, awake};
@@ -67,6 +67,7 @@ struct Lanes {
     files: Lane<()>,
     sheets: Lane<()>,
     encode: Lane<neighbours::Atlas>,
+    evaluate: Lane<()>,
     devices: Lane<()>,
 }
 
@@ -112,6 +113,7 @@ impl StudioEngine {
             files: simple("files")?,
             sheets: simple("sheets")?,
             devices: simple("devices")?,
+            evaluate: simple("evaluate")?,
             thumbs: Lane::start("thumbs", 4096, outbox.clone(), jobs.clone(), data::Desk::default)?,
             encode: Lane::start("encode", 64, outbox.clone(), jobs.clone(), neighbours::Atlas::default)?,
             library: library.clone(),
@@ -321,6 +323,11 @@ impl Engine for StudioEngine {
             Command::ComparePrior { model, seeds, truncation } => {
                 lanes.sheets.push(None, move |()| priors::compare(&cx, model, seeds, truncation));
             }
+            Command::Evaluate { job, model, data, metrics, count } => {
+                let asked = evaluate::Asked { model, data, metrics, count };
+                lanes.evaluate.push(Some(job), move |()| evaluate::evaluate(&cx, job, &asked));
+            }
+            Command::KnownScores { model } => lanes.files.push(None, move |()| evaluate::known(&cx, &model)),
 
             Command::Generate(request) => cx.inference.generate(request),
             Command::Encode { slot, model, path } => self.encode(slot, model, path),
@@ -386,7 +393,7 @@ impl Engine for StudioEngine {
         self.runs.finish();
         lanes.library.finish();
         self.inference.finish();
-        for lane in [&lanes.survey, &lanes.prepare, &lanes.export, &lanes.files, &lanes.sheets] {
+        for lane in [&lanes.survey, &lanes.prepare, &lanes.export, &lanes.files, &lanes.sheets, &lanes.evaluate] {
             lane.finish();
         }
         lanes.thumbs.finish();

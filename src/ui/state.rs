@@ -10,7 +10,7 @@ use super::settings::Settings;
 use crate::base::series::{Reading, Series};
 use crate::base::{Picture, Problem, Severity};
 use crate::data::report::Survey;
-use crate::engine::{DataSetInfo, DeviceReport, Event, Item, ItemFilter, JobId, PastChange, Space};
+use crate::engine::{DataSetInfo, DeviceReport, Evaluation, Event, Item, ItemFilter, JobId, PastChange, Space};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::Edit;
 use crate::train::report::{Preview, RunState, RunSummary};
@@ -170,6 +170,8 @@ pub struct Studio {
     pub opened: HashMap<ModelRef, ModelInfo>,
     /// Contact sheets by model, with a revision for the texture.
     pub sheets: HashMap<ModelRef, Arc<Picture>>,
+    /// What is known of how good models are.
+    pub evaluations: HashMap<ModelRef, Evaluation>,
     /// Surveys by source.
     pub surveys: HashMap<String, Arc<Survey>>,
     /// Data sets used before.
@@ -263,6 +265,14 @@ impl Studio {
             }
             Event::ContactSheet { model, sheet } => {
                 self.sheets.insert(model.clone(), Arc::new(sheet.clone()));
+            }
+
+            Event::Evaluated { job, model, evaluation } => {
+                let old = self.evaluations.insert(model.clone(), (**evaluation).clone());
+                // What was measured before comes without pictures.
+                if let (None, Some(old), Some(new)) = (job, old, self.evaluations.get_mut(model)) {
+                    (new.suspects, new.left_out) = (old.suspects, old.left_out);
+                }
             }
 
             Event::Items { filter, items } => {

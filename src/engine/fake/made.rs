@@ -7,8 +7,9 @@ use crate::base::series::Reading;
 use crate::base::{Channels, Family, Picture, Problem};
 use crate::engine::{
     BrokenFile, CheckpointInfo, DataSetInfo, DeviceReport, DuplicateGroup, Item, ModelCard, ModelInfo, Preview,
-    RunProgress, RunState, RunSummary, Survey, SurveyEntry,
+    RunProgress, RunState, RunSummary, Score, Survey, SurveyEntry, Suspect,
 };
+use crate::eval::METRICS;
 use crate::models::info::PriorInfo;
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::recipe::preset::{Facts, for_model};
@@ -62,6 +63,42 @@ pub fn picture_of(model: &ModelInfo, latent: &Latent, truncation: f32) -> Pictur
     gradient(&values, model.resolution, model.channels)
 }
 
+/// What measuring finds: each number about where it lies for a fair model.
+pub fn scores(metrics: &[String], count: u32) -> Vec<Score> {
+    let named = METRICS.iter().filter(|m| metrics.iter().any(|id| id == m.id)).flat_map(|m| m.gives.iter());
+    named
+        .enumerate()
+        .map(|(i, name)| {
+            let value = 0.2 + 0.07 * i as f64;
+            Score {
+                name: (*name).into(),
+                value,
+                low: value * 0.9,
+                high: value * 1.1,
+                count: u64::from(count),
+                reference: u64::from(count),
+                extractor: "studio-features-00000000".into(),
+                data: "made".into(),
+                seconds: 1.5,
+                ..Score::default()
+            }
+        })
+        .collect()
+}
+
+/// Samples beside training pictures.
+pub fn suspects(model: &ModelInfo) -> Vec<Suspect> {
+    let one = |i: u32| Suspect {
+        seed: u64::from(i),
+        sample: picture_of(model, &Latent::Seed { seed: u64::from(i) }, 1.0),
+        name: format!("{i}.png"),
+        training: source_picture(&model.recipe.data.source, i, model.resolution),
+        distance: f64::from(i) + 0.5,
+        ratio: 0.4 + 0.1 * f64::from(i),
+    };
+    (0..8).map(one).collect()
+}
+
 /// The picture at a place of a made source.
 pub fn source_picture(source: &str, index: u32, side: u32) -> Picture {
     let values = Stream::new(u64::from(index), source).normals(16);
@@ -76,7 +113,7 @@ pub fn curves(family: Family, images: u64, seed: u64) -> Vec<Reading> {
             let (images, step) = (i * 256, i * 8);
             let t = 1.0 - (-(images as f64) / 40_000.0).exp();
             let mut around = |centre: f64, spread: f64| centre + spread * f64::from(noise.normal());
-            let values = match family {
+            let mut values = match family {
                 Family::Gan => vec![
                     ("loss.generator", around(0.7 + 0.5 * t, 0.12)),
                     ("loss.critic", around(1.38 - 0.4 * t, 0.08)),
@@ -97,6 +134,16 @@ pub fn curves(family: Family, images: u64, seed: u64) -> Vec<Reading> {
                     ("grad", around(60.0, 8.0).abs()),
                 ],
             };
+            if i % 12 == 0 {
+                // Scores come rarely.
+                let (kid, coverage) = (around(1.6 - 1.4 * t, 0.04), around(0.1 + 0.7 * t, 0.02));
+                values.extend([("kid", kid), ("kid.low", kid - 0.08), ("kid.high", kid + 0.08)]);
+                values.extend([
+                    ("coverage", coverage),
+                    ("coverage.low", coverage - 0.04),
+                    ("coverage.high", coverage + 0.04),
+                ]);
+            }
             Reading {
                 step,
                 images,

@@ -7,8 +7,8 @@ use super::{Changed, Script, made};
 use crate::base::rng::Stream;
 use crate::base::{Family, Picture, Problem};
 use crate::engine::{
-    CheckpointInfo, Command, Control, Event, ExportOptions, Inspected, ItemFilter, ItemSort, JobId, ModelInfo,
-    PastChange, RunState, RunSummary,
+    CheckpointInfo, Command, Control, Evaluation, Event, ExportOptions, Inspected, ItemFilter, ItemSort, JobId,
+    ModelInfo, PastChange, RunState, RunSummary, Suspect,
 };
 use crate::models::info::PriorInfo;
 use crate::recipe::Edit;
@@ -143,6 +143,22 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             let (normal, fitted) = (made(1.0), made(0.6));
             vec![Event::PriorCompared { model: model.clone(), seeds: seeds.clone(), normal, fitted }]
         }),
+        Command::Evaluate { job, model, data, metrics, count } => {
+            let Some(info) = script.models.iter().find(|m| m.model == model).cloned() else {
+                let problem = Problem::data("This is not here").of(model);
+                return vec![Event::JobEnded { job, problem: Some(problem) }];
+            };
+            for score in made::scores(&metrics, count) {
+                script.scores.retain(|(m, s)| *m != model || s.name != score.name);
+                script.scores.push((model.clone(), score));
+            }
+            let suspects = if metrics.iter().any(|m| m == "memory") { made::suspects(&info) } else { Vec::new() };
+            let told = evaluated(script, Some(job), &info, data, suspects);
+            job_of(job, "Making samples", u64::from(count), vec![told])
+        }
+        Command::KnownScores { model } => {
+            with_model(script, &model, |info| vec![evaluated(script, None, info, None, Vec::new())])
+        }
 
         Command::Generate(r) => with_model(script, &r.model.clone(), |info| {
             let pictures = r.latents.iter().map(|l| made::picture_of(info, l, r.truncation)).collect();
@@ -231,6 +247,23 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             vec![Event::JobEnded { job, problem: Some(Problem::interrupted("Cancelled").info()) }]
         }
     }
+}
+
+fn evaluated(
+    script: &Script,
+    job: Option<JobId>,
+    info: &ModelInfo,
+    data: Option<String>,
+    suspects: Vec<Suspect>,
+) -> Event {
+    let scores = script.scores.iter().filter(|(m, _)| *m == info.model).map(|(_, s)| s.clone()).collect();
+    let evaluation = Evaluation {
+        source: data.unwrap_or_else(|| info.recipe.data.source.clone()),
+        scores,
+        left_out: Vec::new(),
+        suspects: Arc::new(suspects),
+    };
+    Event::Evaluated { job, model: info.model.clone(), evaluation: Box::new(evaluation) }
 }
 
 fn job_of(job: JobId, title: &str, total: u64, result: Vec<Event>) -> Vec<Event> {

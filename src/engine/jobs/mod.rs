@@ -1,6 +1,7 @@
 //! What is done for a command, each on the lane it belongs to.
 
 pub mod data;
+pub mod evaluate;
 pub mod export;
 pub mod gallery;
 pub mod models;

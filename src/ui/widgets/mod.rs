@@ -6,3 +6,4 @@ pub mod export_dialog;
 pub mod form;
 pub mod latent_slot;
 pub mod picture_grid;
+pub mod scores;

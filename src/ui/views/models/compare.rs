@@ -4,14 +4,18 @@ use egui::{RichText, ScrollArea, Ui};
 use egui_material_icons::icons::ICON_CHECK;
 use serde_json::Value;
 
+use crate::engine::Score;
+use crate::eval::{Standing, compare, table};
 use crate::models::info::ModelInfo;
 use crate::recipe::form;
 use crate::recipe::path::diff;
 use crate::ui::format;
+use crate::ui::state::Studio;
 use crate::ui::theme::{self, size};
+use crate::ui::widgets::scores::newest;
 
 /// Draws the table; true to close it.
-pub fn show(ui: &mut Ui, a: &ModelInfo, b: &ModelInfo) -> bool {
+pub fn show(ui: &mut Ui, a: &ModelInfo, b: &ModelInfo, studio: &Studio) -> bool {
     let mut close = false;
     let rows = diff(&a.recipe, &b.recipe);
     ui.horizontal(|ui| {
@@ -26,6 +30,7 @@ pub fn show(ui: &mut Ui, a: &ModelInfo, b: &ModelInfo) -> bool {
             theme::icon(ui, ICON_CHECK, size::ICON, t.good, "Same");
             ui.label("Both have the same recipe");
         });
+        scores(ui, a, b, studio);
         return close;
     }
     ScrollArea::horizontal().id_salt("diff table").show(ui, |ui| {
@@ -56,7 +61,41 @@ pub fn show(ui: &mut Ui, a: &ModelInfo, b: &ModelInfo) -> bool {
             },
         );
     });
+    scores(ui, a, b, studio);
     close
+}
+
+/// Scores of both, and which is better where that can be said.
+fn scores(ui: &mut Ui, a: &ModelInfo, b: &ModelInfo, studio: &Studio) {
+    let of = |m: &ModelInfo| studio.evaluations.get(&m.model).map(|e| e.scores.as_slice()).unwrap_or_default();
+    let pairs: Vec<(&Score, &Score)> = newest(of(a))
+        .into_iter()
+        .filter_map(|s| Some((s, newest(of(b)).into_iter().find(|o| o.name == s.name)?)))
+        .collect();
+    if pairs.is_empty() {
+        return;
+    }
+    ui.add_space(size::M);
+    theme::section(ui, "Scores");
+    let t = theme::tokens(ui);
+    egui::Grid::new("score diff").num_columns(4).striped(true).spacing([size::XL, size::S]).show(ui, |ui| {
+        for title in ["Score", &a.name, &b.name, "Better"] {
+            ui.label(RichText::new(title).size(size::SMALL).color(t.weak));
+        }
+        ui.end_row();
+        for (left, right) in pairs {
+            ui.label(table::name(&left.name).map_or(left.name.as_str(), |n| n.title));
+            ui.label(format::number(left.value));
+            ui.label(format::number(right.value));
+            match compare(left, right) {
+                Ok(Standing::Better) => ui.label(&a.name),
+                Ok(Standing::Worse) => ui.label(&b.name),
+                Ok(Standing::Alike) => theme::weak(ui, "alike"),
+                Err(problem) => theme::weak(ui, "not comparable").on_hover_text(problem.to_string()),
+            };
+            ui.end_row();
+        }
+    });
 }
 
 /// A value as a person reads it.

@@ -21,6 +21,7 @@ use crate::ui::command::UiCommand;
 use crate::ui::format;
 use crate::ui::state::Studio;
 use crate::ui::theme::{self, size};
+use crate::ui::widgets::scores::ScorePanel;
 
 /// Purpose of the dialog that asks where to write weights.
 const PURPOSE_WEIGHTS: &str = "export weights";
@@ -70,6 +71,7 @@ pub struct ModelsView {
     writing: Option<JobId>,
     /// The checkpoint chosen on the time line, by pictures seen.
     checkpoint: Option<u64>,
+    scores: ScorePanel,
 }
 
 /// The run behind a model, if it is one.
@@ -116,7 +118,10 @@ impl ModelsView {
                 self.naming = Some((model, name));
             }
             Deed::Delete(model) => self.deleting = Some(model),
-            Deed::Compare(other) => self.against = Some(other),
+            Deed::Compare(other) => {
+                cx.send(Command::KnownScores { model: other.clone() });
+                self.against = Some(other);
+            }
             Deed::Import => cx.push(Action::Ui(UiCommand::ImportModel)),
         }
     }

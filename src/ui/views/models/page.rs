@@ -31,7 +31,7 @@ impl ModelsView {
         });
         if let Some(other) = self.against.as_deref().and_then(|m| cx.studio.model(m)).cloned() {
             let mut close = false;
-            theme::page(ui, "diff", |ui| close = compare::show(ui, info, &other));
+            theme::page(ui, "diff", |ui| close = compare::show(ui, info, &other, cx.studio));
             if close {
                 self.against = None;
             }
@@ -66,6 +66,9 @@ impl ModelsView {
                 theme::section(ui, "Checkpoints");
                 timeline::show(ui, &run.checkpoints, &mut self.checkpoint);
             }
+            ui.add_space(size::M);
+            theme::section(ui, "Scores");
+            self.scores.show_whole(ui, &info.model, true, cx);
             let family = lineage::Family::of(cx.studio, info);
             if family.is_there() {
                 ui.add_space(size::M);

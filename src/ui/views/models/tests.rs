@@ -125,3 +125,16 @@ fn weights_are_written_where_the_dialog_says() {
     h.run_steps(3);
     assert!(h.query_by_label("Show in folder").is_some());
 }
+
+#[test]
+fn the_page_lists_scores_and_has_them_measured() {
+    let mut h = models();
+    let first = h.state().studio.models[0].clone();
+    open(&mut h, &first);
+    h.get_by_role_and_label(Role::Button, "Measure").click();
+    h.run_steps(4);
+    let sent = h.state().engine.commands();
+    assert!(sent.contains(&Command::KnownScores { model: first.model.clone() }));
+    assert!(sent.iter().any(|c| matches!(c, Command::Evaluate { model, .. } if *model == first.model)));
+    assert!(h.state().studio.evaluations[&first.model].scores.iter().any(|s| s.name == "kid"));
+}

@@ -15,7 +15,7 @@ use crate::ui::state::{RunLive, Studio};
 use crate::ui::textures::key;
 use crate::ui::theme::{self, Tokens};
 use crate::ui::views::{Cx, ViewId};
-use crate::ui::widgets::chart::{Chart, ChartExport, ChartSettings, Flag, Line, LinkedCursor, csv};
+use crate::ui::widgets::chart::{Band, Chart, ChartExport, ChartSettings, Flag, Line, LinkedCursor, csv};
 use crate::ui::widgets::form::value_text;
 
 /// Purposes of the dialogs that ask where to save a chart.
@@ -121,11 +121,15 @@ fn title(kind: Kind, place: usize) -> String {
 }
 
 fn choose(ui: &mut Ui, place: usize, choice: &mut Kind, kinds: &[Kind]) {
-    let combo = ComboBox::from_id_salt(("chart", place)).selected_text(choice.title()).width(124.0).show_ui(ui, |ui| {
-        for kind in kinds {
-            ui.selectable_value(choice, *kind, kind.title()).on_hover_text(kind.help());
-        }
-    });
+    let combo = ComboBox::from_id_salt(("chart", place))
+        .selected_text(choice.title())
+        .width(124.0)
+        .height(400.0)
+        .show_ui(ui, |ui| {
+            for kind in kinds {
+                ui.selectable_value(choice, *kind, kind.title()).on_hover_text(kind.help());
+            }
+        });
     let name = if place == 0 { "Upper chart" } else { "Lower chart" };
     combo.response.accessible_name(name).on_hover_text(choice.help());
 }
@@ -133,7 +137,7 @@ fn choose(ui: &mut Ui, place: usize, choice: &mut Kind, kinds: &[Kind]) {
 /// Charts for which any shown run has numbers; losses always.
 fn kinds(runs: &[&RunSummary], studio: &Studio) -> Vec<Kind> {
     let names = || runs.iter().filter_map(|r| studio.live.get(&r.dir)).flat_map(|l| l.curves.keys());
-    let there: BTreeSet<Kind> = names().map(|n| signals::of(n).1).collect();
+    let there: BTreeSet<Kind> = names().filter(|n| !signals::is_bound(n)).map(|n| signals::of(n).1).collect();
     Kind::iter().filter(|k| *k == Kind::Losses || there.contains(k)).collect()
 }
 
@@ -143,13 +147,23 @@ fn lines<'a>(runs: &[&'a RunSummary], kind: Kind, studio: &'a Studio, t: &Tokens
     let mut out = Vec::new();
     for run in runs {
         let Some(live) = studio.live.get(&run.dir) else { continue };
-        let mut curves: Vec<_> = live.curves.iter().filter(|(name, _)| signals::of(name).1 == kind).collect();
+        let mut curves: Vec<_> =
+            live.curves.iter().filter(|(name, _)| !signals::is_bound(name) && signals::of(name).1 == kind).collect();
         curves.sort_by_key(|(name, _)| signals::rank(name));
         for (i, (name, series)) in curves.into_iter().enumerate() {
             let title = signals::of(name).0;
             let (colour, dash) = if several { (studio.run_colour(&run.dir), i as u8) } else { (i, 0) };
             let name_shown = if several { format!("{} · {title}", run.name).into() } else { title };
-            out.push(Line { id: key((&run.dir, name)), name: name_shown, colour: t.series(colour), dash, series });
+            let bound = |which: &str| live.curves.get(&format!("{name}.{which}"));
+            let band = bound("low").zip(bound("high")).map(|(low, high)| Band { low, high });
+            out.push(Line {
+                id: key((&run.dir, name)),
+                name: name_shown,
+                colour: t.series(colour),
+                dash,
+                series,
+                band,
+            });
         }
     }
     out

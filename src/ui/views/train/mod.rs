@@ -28,6 +28,7 @@ use crate::ui::command::UiCommand;
 use crate::ui::state::Studio;
 use crate::ui::widgets::drop_target::{DropState, PURPOSE};
 use crate::ui::widgets::form::Form;
+use crate::ui::widgets::scores::ScorePanel;
 
 /// The view.
 pub struct TrainView {
@@ -52,6 +53,7 @@ pub struct TrainView {
 
     live_form: Form,
     curves: curves::Curves,
+    scores: ScorePanel,
     samples: samples::Samples,
     writer: files::Writer,
     /// Runs whose folders were asked for.
@@ -60,6 +62,8 @@ pub struct TrainView {
     further: f64,
     /// In a narrow pane one of both is shown.
     show_samples: bool,
+    /// Scores stand where curves do.
+    show_scores: bool,
 }
 
 impl Default for TrainView {
@@ -81,11 +85,13 @@ impl Default for TrainView {
             starting: None,
             live_form: Form::default(),
             curves: curves::Curves::default(),
+            scores: ScorePanel::default(),
             samples: samples::Samples::default(),
             writer: files::Writer::default(),
             asked: HashSet::new(),
             further: 100.0,
             show_samples: true,
+            show_scores: false,
         }
     }
 }

@@ -23,6 +23,10 @@ pub enum Chart {
     ActiveUnits,
     /// Bound on the likelihood, on training and held-out pictures.
     Elbo,
+    /// How far samples are from the data.
+    Distance,
+    /// Shares of samples and data that look like each other.
+    Shares,
     /// Norms of gradients.
     Gradients,
     /// Norms of weights.
@@ -47,6 +51,8 @@ impl Chart {
             Self::Kl => "KL divergence",
             Self::ActiveUnits => "Active units",
             Self::Elbo => "ELBO",
+            Self::Distance => "Distance from the data",
+            Self::Shares => "Precision and coverage",
             Self::Gradients => "Gradient norms",
             Self::Weights => "Weight norms",
             Self::LearningRate => "Learning rate",
@@ -69,6 +75,10 @@ impl Chart {
             Self::Kl => "What the latents say about a picture, in nats",
             Self::ActiveUnits => "Latent dimensions that say anything",
             Self::Elbo => "Bound on the likelihood; on held-out pictures it falls once it learns by heart",
+            Self::Distance => {
+                "How far samples are from the data, with its interval; checkpoints of GANs are chosen by it"
+            }
+            Self::Shares => "Whether samples look like data, and whether all of the data are reached, with intervals",
             Self::Gradients => "Size of the steps before Adam; spikes mean trouble",
             Self::Weights => "Size of the weights",
             Self::LearningRate => "How far each step goes, as schedule, edits and recoveries have it",
@@ -94,6 +104,11 @@ const KNOWN: &[(&str, &str, Chart)] = &[
     ("active_units", "Active units", Chart::ActiveUnits),
     ("elbo", "Training", Chart::Elbo),
     ("elbo_heldout", "Held out", Chart::Elbo),
+    ("kid", "KID", Chart::Distance),
+    ("precision", "Precision", Chart::Shares),
+    ("recall", "Recall", Chart::Shares),
+    ("density", "Density", Chart::Shares),
+    ("coverage", "Coverage", Chart::Shares),
     ("lr", "Learning rate", Chart::LearningRate),
     ("images_per_s", "Pictures a second", Chart::Speed),
     ("grad_generator", "Generator", Chart::Gradients),
@@ -122,6 +137,11 @@ pub fn of(name: &str) -> (Cow<'_, str>, Chart) {
             (Cow::Owned(plain.replace('_', " ")), chart)
         }
     }
+}
+
+/// Whether a number is a bound of another's interval.
+pub fn is_bound(name: &str) -> bool {
+    name.ends_with(".low") || name.ends_with(".high")
 }
 
 /// Place in the table, so that legends keep their order and colours.

@@ -431,3 +431,47 @@ fn it_fits_small_windows_and_reads_well_in_light() {
         }
     }
 }
+
+#[test]
+fn scores_are_measured_when_asked_and_shown_with_intervals() {
+    let mut harness = watching("nouns");
+    press(&mut harness, Role::RadioButton, "Show: Metrics");
+    let model = "/runs/nouns".to_string();
+    assert!(commands(&harness).contains(&Command::KnownScores { model: model.clone() }));
+    harness.state_mut().engine.take_commands();
+    // While it is measured, progress and a way out stand where the button was.
+    harness.state_mut().engine.hold_answers(true);
+    press(&mut harness, Role::Button, "Measure");
+    let asked = commands(&harness);
+    let [Command::Evaluate { job, model: measured, data: None, metrics, count: 1000 }] = asked.as_slice() else {
+        panic!("{asked:?}")
+    };
+    assert_eq!((measured, metrics.join(",")), (&model, "fid,kid,memory,prdc".into()));
+    let job = *job;
+    harness.state().engine.push(Event::Job { job, title: "Making samples".into(), done: 250, total: 1000 });
+    harness.run_ok();
+    assert!(harness.query_by_role_and_label(Role::Button, "Measure").is_none());
+    press(&mut harness, Role::Button, "Cancel measuring");
+    assert!(commands(&harness).contains(&Command::Cancel { job }));
+    harness.state_mut().engine.hold_answers(false);
+    harness.run_ok();
+    harness.run_ok();
+    shot(&mut harness, "train-metrics");
+    assert!(harness.query_by_role_and_label(Role::Button, "Measure").is_some());
+    for text in ["KID", "Coverage", "The lower, the better", "Most like training pictures"] {
+        assert!(harness.query_all_by_label(text).next().is_some(), "{text}");
+    }
+}
+
+#[test]
+fn scores_are_curves_with_their_interval_as_a_band() {
+    let mut harness = watching("nouns");
+    press(&mut harness, Role::ComboBox, "Lower chart");
+    press(&mut harness, Role::Button, "Distance from the data");
+    shot(&mut harness, "train-kid");
+    let live = harness.state().studio.live.values().find(|l| l.curves.contains_key("kid")).unwrap();
+    assert!(live.curves.contains_key("kid.low"));
+    // The bounds are no lines of their own.
+    assert!(harness.query_all_by_label("KID").next().is_some());
+    assert!(harness.query_all_by_label("kid low").next().is_none());
+}

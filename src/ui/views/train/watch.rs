@@ -205,6 +205,12 @@ impl TrainView {
         for dir in overlay {
             self.load(&dir, cx);
         }
+        theme::segmented(ui, "Show", &mut self.show_scores, &[(false, "Curves"), (true, "Metrics")]);
+        if self.show_scores {
+            ui.add_space(size::S);
+            self.scores.show(ui, &run.dir.display().to_string(), !run.checkpoints.is_empty(), cx);
+            return;
+        }
         if let Some((path, content)) = self.curves.show(ui, run, cx) {
             self.writer.write(path, content, ui.ctx().clone());
         }

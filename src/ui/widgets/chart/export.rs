@@ -59,6 +59,7 @@ mod tests {
             colour: egui::Color32::RED,
             dash: 0,
             series,
+            band: None,
         };
         let text = csv(&[line(1, "critic, real", &a), line(2, "kl", &b)]);
         let want = "step,images,seconds,\"critic, real\",kl\r\n1,32,0.5,1.25,\r\n2,64,1,-2,7\r\n";

@@ -3,6 +3,7 @@
 //! A view keeps one [`ChartSettings`] and one [`LinkedCursor`] for all its charts, and a [`Chart`] for each. Curves are
 //! cached: a frame in which nothing grew only hands points to the painter.
 
+mod band;
 mod curve;
 mod export;
 mod raster;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::series::{Axis, Series};
 use crate::ui::theme;
+pub use band::Band;
 use curve::{Curve, Look};
 pub use export::csv;
 pub use raster::picture_of;
@@ -106,6 +108,8 @@ pub struct Line<'a> {
     pub dash: u8,
     /// Values.
     pub series: &'a Series,
+    /// Their interval.
+    pub band: Option<Band<'a>>,
 }
 
 /// Something that happened at one moment, such as a live edit.
@@ -357,6 +361,11 @@ impl Chart {
         self.follow(ui, &out.response, &out.transform);
         let frame = *out.transform.frame();
         let painter = ui.painter().with_clip_rect(frame.expand(1.0));
+        for line in &shown {
+            if let Some(band) = line.band {
+                band.paint(&painter, &out.transform, settings, line.colour);
+            }
+        }
         if let Some(pointer) = out.response.hover_pos().filter(|p| frame.contains(*p)) {
             cursor.next = Some(sx.back(out.transform.value_from_position(pointer).x));
             if cursor.next != cursor.at {
@@ -400,6 +409,9 @@ impl Chart {
                 x = wider(x, first, last);
             }
             if let Some((a, b)) = self.curves.get(&line.id).and_then(|c| c.spread(!settings.ignore_outliers)) {
+                y = wider(y, a, b);
+            }
+            if let Some((a, b)) = line.band.and_then(|b| b.spread(settings)) {
                 y = wider(y, a, b);
             }
         }

@@ -18,8 +18,14 @@ struct State {
 fn lines(series: &[Series]) -> Vec<Line<'_>> {
     let colours = [Color32::from_rgb(86, 180, 233), Color32::from_rgb(230, 159, 0)];
     let names = ["Critic", "Generator"];
-    let line =
-        |(i, s): (usize, _)| Line { id: i as u64, name: names[i].into(), colour: colours[i], dash: i as u8, series: s };
+    let line = |(i, s): (usize, _)| Line {
+        id: i as u64,
+        name: names[i].into(),
+        colour: colours[i],
+        dash: i as u8,
+        series: s,
+        band: None,
+    };
     series.iter().enumerate().map(line).collect()
 }
 

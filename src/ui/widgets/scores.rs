@@ -1,0 +1,238 @@
+//! What is known of how good a model is: scores with their intervals, measured when asked for.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use egui::{DragValue, Grid, RichText, ScrollArea, Sense, Ui, Vec2, vec2};
+use egui_material_icons::icons::{ICON_ARROW_DOWNWARD, ICON_ARROW_UPWARD, ICON_CLOSE, ICON_STRAIGHTEN};
+
+use crate::engine::{Command, Evaluation, JobId, Score};
+use crate::eval::{Direction, METRICS, table};
+use crate::models::info::ModelRef;
+use crate::ui::action::Action;
+use crate::ui::format;
+use crate::ui::textures::{self, key};
+use crate::ui::theme::{self, Tone, size};
+use crate::ui::views::Cx;
+
+/// Side of a picture of a suspect pair.
+const PAIR: f32 = 56.0;
+
+/// Chooses metrics, has them measured, shows what came of it. One for each view that has it.
+#[derive(Debug)]
+pub struct ScorePanel {
+    chosen: BTreeSet<&'static str>,
+    count: u32,
+    /// Weights whose scores were asked for.
+    asked: HashSet<(ModelRef, String)>,
+    jobs: HashMap<ModelRef, JobId>,
+}
+
+impl Default for ScorePanel {
+    fn default() -> Self {
+        Self {
+            chosen: ["kid", "fid", "prdc", "memory"].into(),
+            count: 1000,
+            asked: HashSet::new(),
+            jobs: HashMap::new(),
+        }
+    }
+}
+
+impl ScorePanel {
+    /// Draws the panel in the room there is. `ready` says that there are weights to measure.
+    pub fn show(&mut self, ui: &mut Ui, model: &ModelRef, ready: bool, cx: &mut Cx<'_>) {
+        ScrollArea::vertical().id_salt(("scores", model)).show(ui, |ui| self.show_whole(ui, model, ready, cx));
+    }
+
+    /// Draws the panel as high as it is.
+    pub fn show_whole(&mut self, ui: &mut Ui, model: &ModelRef, ready: bool, cx: &mut Cx<'_>) {
+        let hash = cx.studio.model(model).map(|m| m.hash.clone()).unwrap_or_default();
+        if ready && self.asked.insert((model.clone(), hash)) {
+            cx.send(Command::KnownScores { model: model.clone() });
+        }
+        self.tools(ui, model, ready, cx);
+        ui.add_space(size::S);
+        let evaluation = cx.studio.evaluations.get(model);
+        match evaluation.filter(|e| !e.scores.is_empty()) {
+            None => {
+                let text = if ready {
+                    "Nothing was measured yet. Scores say how far samples are from the data, whether all of the data \
+                     are reached, and whether pictures were learned by heart"
+                } else {
+                    "Scores can be measured once the first checkpoint is saved"
+                };
+                ui.add(egui::Label::new(RichText::new(text).size(size::SMALL).color(theme::tokens(ui).weak)).wrap());
+            }
+            Some(evaluation) => {
+                rows(ui, evaluation);
+                pairs(ui, model, evaluation, cx);
+            }
+        }
+    }
+
+    fn tools(&mut self, ui: &mut Ui, model: &ModelRef, ready: bool, cx: &mut Cx<'_>) {
+        let running = self.jobs.get(model).and_then(|id| cx.studio.jobs.get(id)).filter(|j| !j.ended);
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing.x = size::S;
+            if let Some(job) = running {
+                theme::progress(ui, job.share(), 140.0, &job.title);
+                theme::weak(ui, job.title.clone());
+                if theme::icon_button(ui, ICON_CLOSE, "Cancel measuring").clicked() {
+                    cx.push(Action::Cancel(job.id));
+                }
+                return;
+            }
+            let able = ready && !self.chosen.is_empty();
+            let measure = ui.add_enabled_ui(able, |ui| theme::button(ui, Some(ICON_STRAIGHTEN), "Measure")).inner;
+            let help = "Makes samples and measures what is chosen; training goes on meanwhile, a little slower";
+            if measure.on_hover_text(help).clicked() {
+                let job = cx.new_job();
+                self.jobs.insert(model.clone(), job);
+                cx.send(Command::Evaluate {
+                    job,
+                    model: model.clone(),
+                    data: None,
+                    metrics: self.chosen.iter().map(|id| (*id).to_string()).collect(),
+                    count: self.count,
+                });
+            }
+            ui.menu_button("Metrics", |ui| {
+                for metric in METRICS {
+                    let mut on = self.chosen.contains(metric.id);
+                    if ui.checkbox(&mut on, metric.title).on_hover_text(metric.says).changed() {
+                        if on {
+                            self.chosen.insert(metric.id);
+                        } else {
+                            self.chosen.remove(metric.id);
+                        }
+                    }
+                }
+            })
+            .response
+            .on_hover_text("What is measured; what does not apply to a model is left out");
+            let count = DragValue::new(&mut self.count).range(100..=50_000).speed(10.0).suffix(" samples");
+            ui.add(count)
+                .accessible_name("Samples")
+                .on_hover_text("More make intervals narrower and take longer; only scores of as many can be compared");
+        });
+    }
+}
+
+/// The newest score of each name, in the order of the table.
+pub fn newest(scores: &[Score]) -> Vec<&Score> {
+    let mut out: Vec<&Score> = Vec::new();
+    for score in scores {
+        out.retain(|s| s.name != score.name);
+        out.push(score);
+    }
+    let place = |s: &Score| {
+        let name = s.name.split('/').next().unwrap_or_default();
+        METRICS.iter().flat_map(|m| m.gives.iter()).position(|g| *g == name)
+    };
+    out.sort_by_key(|s| place(s));
+    out
+}
+
+fn rows(ui: &mut Ui, evaluation: &Evaluation) {
+    let t = theme::tokens(ui);
+    Grid::new("scores").num_columns(4).spacing(vec2(size::L, size::XS)).show(ui, |ui| {
+        for score in newest(&evaluation.scores) {
+            let name = table::name(&score.name);
+            let title = name.map_or(score.name.as_str(), |n| n.title);
+            let class = score.name.split_once('/').map(|(_, class)| class);
+            let text = class.map_or_else(|| title.to_string(), |c| format!("{title}, {c}"));
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = size::XS;
+                ui.label(text).on_hover_text(about(score));
+                match name.map_or(Direction::Neither, |n| n.better) {
+                    Direction::Lower => {
+                        theme::icon(ui, ICON_ARROW_DOWNWARD, size::SMALL, t.weak, "The lower, the better")
+                    }
+                    Direction::Higher => {
+                        theme::icon(ui, ICON_ARROW_UPWARD, size::SMALL, t.weak, "The higher, the better")
+                    }
+                    Direction::Neither => return,
+                };
+            });
+            ui.label(RichText::new(format::number(score.value)).strong());
+            let interval = format!("{} to {}", format::number(score.low), format::number(score.high));
+            ui.label(RichText::new(interval).size(size::SMALL).color(t.weak));
+            let count =
+                format!("{}, {}", format::plural(score.count, "picture", "pictures"), format::duration(score.seconds));
+            ui.label(RichText::new(count).size(size::SMALL).color(t.weak));
+            ui.end_row();
+        }
+    });
+    for (id, why) in &evaluation.left_out {
+        let title = table::find(id).map_or(id.as_str(), |m| m.title);
+        theme::toned(ui, Tone::Quiet, format!("{title} was left out: {why}"));
+    }
+}
+
+/// Everything that a score depends on.
+fn about(score: &Score) -> String {
+    let mut lines = Vec::new();
+    if let Some(name) = table::name(&score.name) {
+        lines.push(name.says.to_string());
+    }
+    lines.push("The range holds the true value 95 times of 100".into());
+    let mut more = |what: &str, text: &str| {
+        if !text.is_empty() {
+            lines.push(format!("{what}: {text}"));
+        }
+    };
+    more("Seen through", &score.extractor);
+    more("Estimated by", &score.estimator);
+    if score.reference > 0 {
+        more("Held against", &format::plural(score.reference, "picture", "pictures"));
+    }
+    lines.join("\n")
+}
+
+/// Samples above the training pictures that they are most like.
+fn pairs(ui: &mut Ui, model: &ModelRef, evaluation: &Evaluation, cx: &mut Cx<'_>) {
+    if evaluation.suspects.is_empty() {
+        return;
+    }
+    ui.add_space(size::M);
+    theme::section(ui, "Most like training pictures");
+    theme::weak(ui, "Samples above, what they are most like below; far below 1 is a copy");
+    ScrollArea::horizontal().id_salt(("pairs", model)).show(ui, |ui| {
+        ui.horizontal(|ui| {
+            ui.spacing_mut().item_spacing = vec2(size::S, 2.0);
+            for suspect in evaluation.suspects.iter() {
+                ui.vertical(|ui| {
+                    let ratio = format::number(suspect.ratio);
+                    for (which, picture, name) in [
+                        ("sample", &suspect.sample, format!("Sample of seed {}", suspect.seed)),
+                        ("training", &suspect.training, format!("Training picture {}", suspect.name)),
+                    ] {
+                        let tex = cx.textures.get(ui.ctx(), key((model, which, suspect.seed)), 1, picture);
+                        let shown = textures::picture(ui, &tex, tex.fit(Vec2::splat(PAIR)), Sense::hover(), &name);
+                        shown.on_hover_text(name);
+                    }
+                    theme::weak(ui, ratio).on_hover_text("Their distance over that to the picture's own neighbour");
+                });
+            }
+        });
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_score_of_each_name_is_shown_in_the_tables_order() {
+        let score = |name: &str, value| Score { name: name.into(), value, ..Score::default() };
+        let scores = vec![
+            score("recall", 0.1),
+            score("kid", 1.0),
+            score("kid", 2.0),
+            score("class-fid/b", 3.0),
+            score("fid", 4.0),
+        ];
+        let shown: Vec<(&str, f64)> = newest(&scores).iter().map(|s| (s.name.as_str(), s.value)).collect();
+        assert_eq!(shown, [("kid", 2.0), ("fid", 4.0), ("recall", 0.1), ("class-fid/b", 3.0)]);
+    }
+}
