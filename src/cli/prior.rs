@@ -85,9 +85,13 @@ impl PriorTask {
                     1 => format!(", 1 component, {} covariance", p.covariance),
                     n => format!(", {n} components, {} covariance", p.covariance),
                 };
+                let nats = |v: Option<f64>| v.map_or_else(|| "unknown".into(), |v| format!("{v:.2} nats"));
                 print_line(&format!(
-                    "{} prior for {}{of}: {:.2} nats a code, {:.2} under the standard normal",
-                    p.kind, info.name, p.log_likelihood, p.standard
+                    "{} prior for {}{of}: {} a code, {} under the standard normal",
+                    p.kind,
+                    info.name,
+                    nats(p.log_likelihood),
+                    nats(p.standard)
                 ))
             }
             Self::Compare { model, count, seed, grid, scale, device: asked } => {

@@ -345,11 +345,13 @@ pub fn export_as(model: &str, out: &Path, name: Option<&str>, card: Option<Model
     }
     // Where it lay on this computer is nobody else's business.
     info.model = String::new();
-    let source = info.recipe.data.source.clone();
-    if source.contains(['/', '\\'])
-        && let Some(name) = Path::new(&source).file_name()
-    {
-        info.recipe.data.source = name.to_string_lossy().into_owned();
+    let bare = |source: &str| match Path::new(source).file_name() {
+        Some(name) if source.contains(['/', '\\']) => name.to_string_lossy().into_owned(),
+        _ => source.to_string(),
+    };
+    info.recipe.data.source = bare(&info.recipe.data.source);
+    if let Some(prior) = &mut info.prior {
+        prior.data = bare(&prior.data);
     }
     let text = serde_json::to_string(&info)
         .map_err(|e| Problem::failed("The model's card could not be written").because(e))?;

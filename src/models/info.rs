@@ -70,9 +70,11 @@ pub struct PriorInfo {
     /// Where their pictures came from.
     pub data: String,
     /// Mean log density of the codes under it, in nats; for a second VAE its bound.
-    pub log_likelihood: f64,
+    #[serde(default)]
+    pub log_likelihood: Option<f64>,
     /// The same under the standard normal.
-    pub standard: f64,
+    #[serde(default)]
+    pub standard: Option<f64>,
     /// Hash of its numbers.
     pub hash: String,
     /// Whether latents are drawn through it.

@@ -441,7 +441,12 @@ fn save(
     let value = score(session, course, prepared, heldout, true);
     course.saved.trainer = course.trainer.state().1;
     course.saved.kl = course.trainer.kl();
-    let info = ModelInfo { kl: course.saved.kl.clone(), recipe: course.recipe.clone(), ..info.clone() };
+    let info = ModelInfo {
+        kl: course.saved.kl.clone(),
+        recipe: course.recipe.clone(),
+        prior: course.trainer.prior_info(),
+        ..info.clone()
+    };
     let saved = checkpoint::save(session.folder, &course.trainer, &course.saved, &info, &course.recipe, value)?;
     *last_saved = Some(saved.images);
     session.tell(&RunEvent::Checkpoint(CheckpointInfo { path: saved.path.clone(), ..saved }));

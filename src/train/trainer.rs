@@ -10,6 +10,7 @@ use super::{tensors, transfer};
 use crate::base::rng::{Stream, StreamState};
 use crate::base::{Family, Picture, Problem, Result};
 use crate::latent::space::Code;
+use crate::models::info::PriorInfo;
 use crate::models::io::{Fit, HostTensor, Weights};
 use crate::recipe::Recipe;
 
@@ -144,6 +145,23 @@ impl Trainer {
             Self::Gan(_) => Vec::new(),
             Self::Vae(t) => t.kl.clone(),
         }
+    }
+
+    /// What is known of the prior that a VAE learned along; its numbers are in [`Self::snapshot`].
+    pub fn prior_info(&self) -> Option<PriorInfo> {
+        let Self::Vae(t) = self else { return None };
+        let prior = t.prior()?;
+        Some(PriorInfo {
+            kind: "vamp".into(),
+            components: t.recipe.objective.vae.pseudo_inputs,
+            covariance: "diagonal".into(),
+            codes: 0,
+            data: t.recipe.data.source.clone(),
+            log_likelihood: None,
+            standard: None,
+            hash: prior.hash(),
+            on: true,
+        })
     }
 
     /// The averaged weights: what exploring and sharing use.

@@ -3,9 +3,11 @@
 weighted bound of both on the same binarised test pictures.
 
     pip install torch safetensors numpy
-    latent-studio train --data shared/fashion-mnist/train-images-idx3-ubyte.gz --preset vae-mlp --resolution 28 \
-        --kimg 3000 --set objective.vae.binarise=true --set data.channels=grey --out RUN
-    python3 tests/peers/mlp_vae_bound.py --data shared/fashion-mnist --kimg 3000 --ours RUN/checkpoints/LAST/model.safetensors
+    latent-studio train --data FASHION_MNIST/train-images-idx3-ubyte.gz --preset vae-mlp --resolution 28 \
+        --kimg 3000 --set objective.vae.binarise=true --set data.channels=grey \
+        --set 'optim.lr={"start":0.001,"end":0.0001,"kimg":3000}' \
+        --set 'objective.beta={"start":0.1,"end":1,"kimg":600,"curve":"linear"}' --out RUN
+    python3 tests/peers/mlp_vae_bound.py --data FASHION_MNIST --kimg 3000 --ours RUN/checkpoints/LAST/model.safetensors
 
 The recipe (`vae-mlp`): two hidden layers of 500 ReLUs each way, 50 latents, Adam 1e-3 → 1e-4 by a cosine, β 0.1 → 1 over the
 first fifth, batch 100, gradient norm at most 200, averaged weights with a half-life of 2 kimg; pixels drawn anew each time.

@@ -126,6 +126,9 @@ fn every_objective_of_vaes_trains_tells_its_numbers_and_resumes_to_the_last_bit(
             _ => &["elbo"],
         };
         assert!(expected.iter().all(|n| told.contains(*n)), "{id} {name}: {told:?}");
+        let snapshot = whole.checkpoints().last().unwrap().path.join(checkpoint::SNAPSHOT);
+        let prior = LoadedModel::open_file(&snapshot, "cpu").unwrap().info().active_prior().cloned();
+        assert_eq!(name.starts_with("vamp"), prior.is_some_and(|p| p.kind == "vamp"), "{id} {name}");
         assert_eq!(id == "ladder-vae", told.contains("kl_level_3"), "{told:?}");
     }
 }
@@ -311,9 +314,11 @@ fn a_fitted_prior_is_kept_with_the_model_and_can_be_switched_off() {
     assert_eq!(model.generate(&seeds, 1.0).unwrap(), plain);
     assert_eq!(open(&format!("{name}@normal")).generate(&seeds, 1.0).unwrap(), plain);
 
-    // It travels with the file, and is not taken for damage.
+    // It travels with the file, and is not taken for damage; where the pictures lay does not.
     let file = home.path("shared.safetensors");
     catalog::export(&name, &file, &paths).unwrap();
+    let shared = LoadedModel::open_file(&file, "cpu").unwrap().info().prior.clone().unwrap();
+    assert_eq!((shared.data.as_str(), shared.hash), ("pictures", prior.hash));
     let imported = catalog::import(&file, &paths).unwrap();
     assert_eq!(open(&imported.model).generate(&seeds, 1.0).unwrap(), fitted);
     catalog::keep_prior(&name, None, &paths).unwrap();

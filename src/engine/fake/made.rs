@@ -313,8 +313,8 @@ pub fn prior() -> PriorInfo {
         covariance: "full".into(),
         codes: 20_000,
         data: "/pictures/fashion".into(),
-        log_likelihood: -19.4,
-        standard: -22.7,
+        log_likelihood: Some(-19.4),
+        standard: Some(-22.7),
         hash: "a1b2c3".into(),
         on: true,
     }

@@ -87,7 +87,8 @@ impl Inference for MadeModel {
             thread::sleep(self.1);
             assert!(truncation < 99.0, "told to break");
             let mut values = latent.values(self.0.latent as usize);
-            values.iter_mut().for_each(|v| *v *= truncation);
+            let spread = if self.0.active_prior().is_some() { 0.5 } else { 1.0 };
+            values.iter_mut().for_each(|v| *v *= truncation * spread);
             if !each(i, fake::gradient(&values, self.0.resolution, self.0.channels)) {
                 break;
             }

@@ -6,6 +6,7 @@ use super::super::{ExportOptions, GenerateRequest, Inspected, ItemFilter};
 use super::*;
 use crate::base::{Channels, Kind, Picture};
 use crate::export::{read_recipe, write_png};
+use crate::latent::prior::Kind as PriorKind;
 use crate::recipe::picture::Latent;
 use crate::recipe::{DataRecipe, ObjectiveRecipe, Recipe, Schedule};
 
@@ -325,4 +326,38 @@ fn shutting_down_ends_long_work_soon_and_keeps_what_was_asked_to_be_kept() {
     drop(engine);
     let mut again = studio_in(home, Made::default());
     assert_eq!(again.items(ItemFilter::default()).len(), 4);
+}
+
+#[test]
+fn a_prior_is_fitted_switched_and_compared() {
+    let mut s = studio();
+    let vae = "fashion-vae";
+    let opened = |s: &mut Studio| {
+        s.until("the model", |e| match e {
+            Event::ModelOpened { model, info } if model == vae => Some(info.prior.clone()),
+            _ => None,
+        })
+    };
+    s.engine.send(Command::ComparePrior { model: vae.into(), seeds: vec![1], truncation: 1.0 });
+    let refused = s.until("a refusal", |e| if let Event::Message(p) = e { Some(p.clone()) } else { None });
+    assert!(refused.what.contains("no fitted prior"), "{refused}");
+
+    s.engine.send(Command::FitPrior { job: 5, model: vae.into(), data: String::new(), kind: PriorKind::Gmm });
+    assert!(opened(&mut s).is_some_and(|p| p.on), "a prior that was just made is wanted");
+    assert_eq!(s.ended(5), None);
+    s.engine.send(Command::UsePrior { model: vae.into(), on: false });
+    assert!(opened(&mut s).is_some_and(|p| !p.on));
+    s.engine.send(Command::ComparePrior { model: vae.into(), seeds: vec![4, 9, 2], truncation: 1.0 });
+    let (normal, fitted) = s.until("both", |e| match e {
+        Event::PriorCompared { seeds, normal, fitted, .. } if seeds == &[4, 9, 2] => {
+            Some((normal.clone(), fitted.clone()))
+        }
+        _ => None,
+    });
+    assert!(normal.len() == 3 && normal[0] != fitted[0]);
+    // Looking does not switch.
+    s.engine.send(Command::OpenModel { model: vae.into() });
+    assert!(opened(&mut s).is_some_and(|p| !p.on));
+    s.engine.send(Command::RemovePrior { model: vae.into() });
+    assert!(opened(&mut s).is_none());
 }

@@ -83,8 +83,8 @@ pub fn fit(codes: &Codes, kind: Kind, seed: u64, progress: &dyn Progress) -> Res
         covariance: covariance.into(),
         codes: n as u64,
         data: codes.source.clone(),
-        log_likelihood,
-        standard: standard_log_density(&codes.values),
+        log_likelihood: Some(log_likelihood),
+        standard: Some(standard_log_density(&codes.values)),
         hash: prior.hash(),
         on: true,
     };
@@ -114,7 +114,7 @@ mod tests {
             .collect();
         let codes = Codes { values, source: "here".into() };
         let (prior, info) = fit(&codes, Kind::Gmm, 1, &Quiet::default()).unwrap();
-        assert!(info.components == 2 && info.log_likelihood > info.standard + 0.3, "{info:?}");
+        assert!(info.components == 2 && info.log_likelihood > info.standard.map(|s| s + 0.3), "{info:?}");
         assert_eq!(info.hash, prior.hash());
         let few = Codes { values: codes.values[..20].to_vec(), source: "here".into() };
         assert!(fit(&few, Kind::Gmm, 1, &Quiet::default()).unwrap_err().detail.unwrap().contains("20 pictures"));
