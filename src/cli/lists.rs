@@ -35,7 +35,10 @@ pub struct Models {
     /// JSON file with the card of the exported model: summary, data, data_licence, licence, hours, device, scores
     #[arg(long, value_name = "FILE", requires = "export")]
     card: Option<PathBuf>,
-    /// Copy a model file into the studio
+    /// Also write a script that opens the exported file in PyTorch
+    #[arg(long, requires = "export")]
+    pytorch: bool,
+    /// Copy a model file into the studio: one of Latent Studio's, or a .pth of PyTorch's DCGAN or VAE example
     #[arg(long, value_name = "FILE")]
     import: Option<PathBuf>,
 }
@@ -54,7 +57,11 @@ impl Models {
                 None => None,
             };
             catalog::export_as(model, out, self.name.as_deref(), card, paths)?;
-            return print_line(&out.display().to_string());
+            print_line(&out.display().to_string())?;
+            if self.pytorch {
+                print_line(&catalog::write_loader(out)?.display().to_string())?;
+            }
+            return Ok(());
         }
         if let Some(file) = &self.import {
             return print_line(&catalog::import(file, paths)?.model);

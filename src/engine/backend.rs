@@ -59,7 +59,9 @@ impl Backend for RealBackend {
     }
 
     fn export(&self, model: &str, out: &Path) -> Result<()> {
-        catalog::export(model, out, &self.paths)
+        catalog::export(model, out, &self.paths)?;
+        // Whoever takes a model elsewhere opens it there.
+        catalog::write_loader(out).map(|_| ())
     }
 
     fn fit_prior(&self, wish: &Wish, progress: &dyn Progress) -> Result<()> {

@@ -32,7 +32,7 @@ pub fn inspect(path: &Path, models: &[ModelInfo]) -> Result<Inspected> {
         return Ok(Inspected::Source { source: source_of(path), folder: true });
     }
     let extension = path.extension().map(|e| e.to_string_lossy().to_lowercase()).unwrap_or_default();
-    if extension == "safetensors" {
+    if extension == "safetensors" || crate::models::pytorch::is_pytorch(path) {
         return Ok(Inspected::Model { model: path.display().to_string() });
     }
     let picture = PICTURES.contains(&extension.as_str()) || looks_like_a_picture(path);

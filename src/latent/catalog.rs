@@ -5,11 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::model::{info_from, info_of};
-use crate::base::paths::Paths;
+use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
 use crate::latent::prior::Prior;
 use crate::models::info::{ModelCard, ModelInfo, PriorInfo};
 use crate::models::io::{PRIOR, Weights};
+use crate::models::pytorch;
 use crate::train::checkpoint::{METADATA, SNAPSHOT};
 use crate::train::folder::RunFolder;
 
@@ -37,6 +38,7 @@ impl Source {
     /// The file is missing, damaged, or not one of ours.
     pub fn read(&self) -> Result<(Weights, ModelInfo)> {
         match self {
+            Self::File { path, .. } if pytorch::is_pytorch(path) => from_pytorch(path),
             Self::File { path, .. } => {
                 let weights = Weights::read(path)?;
                 let info = info_of(&weights).map_err(|p| p.of(path.display().to_string()))?;
@@ -194,6 +196,11 @@ fn in_run(folder: &RunFolder, tag: Option<&str>) -> Result<Source> {
 
 fn info_at(source: &Source) -> Result<ModelInfo> {
     match source {
+        Source::File { path, .. } if pytorch::is_pytorch(path) => {
+            let (_, mut info) = from_pytorch(path)?;
+            info.bytes = fs::metadata(path).map_or(0, |m| m.len());
+            Ok(info)
+        }
         Source::File { path, .. } => {
             let metadata = Weights::read_metadata(path)?;
             let mut info = info_from(metadata.get(METADATA)).map_err(|p| p.of(path.display().to_string()))?;
@@ -246,10 +253,43 @@ pub fn run_model(dir: &Path) -> Option<(i64, ModelInfo)> {
     Some((summary.created, ModelInfo { model, name: summary.name, shipped: false, bytes: summary.bytes, ..info }))
 }
 
-/// Copies a snapshot into the studio.
+/// A network out of a PyTorch file, as a snapshot of ours.
+fn from_pytorch(path: &Path) -> Result<(Weights, ModelInfo)> {
+    let (mut recipe, mut weights) = pytorch::read(path)?;
+    recipe.name = stem(path);
+    recipe.validate()?;
+    let info = ModelInfo {
+        model: String::new(),
+        name: recipe.name.clone(),
+        family: recipe.family()?,
+        architecture: recipe.model.id.clone(),
+        resolution: recipe.data.resolution,
+        channels: recipe.data.channels,
+        latent: recipe.model.latent,
+        shipped: false,
+        hash: weights.hash(),
+        kimg: 0.0,
+        bytes: 0,
+        card: Some(ModelCard {
+            summary: "Imported from PyTorch".into(),
+            data: "Not told by the file".into(),
+            ..ModelCard::default()
+        }),
+        recipe,
+        parent: None,
+        kl: Vec::new(),
+        prior: None,
+    };
+    let text = serde_json::to_string(&info)
+        .map_err(|e| Problem::failed("The model's card could not be written").because(e))?;
+    weights.metadata.insert(METADATA.into(), text);
+    Ok((weights, info))
+}
+
+/// Copies a snapshot, or a network out of a PyTorch file, into the studio.
 ///
 /// # Errors
-/// The file is no snapshot of ours, or the disk is full.
+/// The file is no snapshot of ours and no network that is known, or the disk is full.
 pub fn import(path: &Path, paths: &Paths) -> Result<ModelInfo> {
     let (weights, info) = Source::File { path: path.into(), full: None }.read()?;
     // A damaged file must be found now, not when it is first used.
@@ -328,6 +368,17 @@ pub fn trash(model: &str, paths: &Paths) -> Result<()> {
 /// There is no such model, or the file cannot be written.
 pub fn export(model: &str, out: &Path, paths: &Paths) -> Result<()> {
     export_as(model, out, None, None, paths)
+}
+
+/// Writes the script that opens an exported file in PyTorch, beside it.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn write_loader(exported: &Path) -> Result<PathBuf> {
+    let (script, name) = pytorch::loader(&stem(exported));
+    let path = exported.with_file_name(name);
+    write_atomically(&path, script.as_bytes())?;
+    Ok(path)
 }
 
 /// As [`export`], under another name and with another card, if given.

@@ -268,7 +268,7 @@ fn bytes_of(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|v| v.to_le_bytes()).collect()
 }
 
-fn decode(dtype: &str, raw: &[u8]) -> Option<Vec<f32>> {
+pub(super) fn decode(dtype: &str, raw: &[u8]) -> Option<Vec<f32>> {
     let whole = |size: usize| raw.len().is_multiple_of(size).then_some(());
     Some(match dtype {
         "F32" => {

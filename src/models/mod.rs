@@ -24,6 +24,7 @@ mod ladder_vae;
 mod mlp_gan;
 mod mlp_vae;
 mod pseudo_inputs;
+pub mod pytorch;
 mod r3gan;
 mod res_gan;
 mod res_vae;

@@ -24,6 +24,11 @@ impl Home {
         self.dir.path().join(name)
     }
 
+    /// Its folders.
+    pub fn paths(&self) -> Paths {
+        Paths::under(&self.path("home"))
+    }
+
     /// The program, in this world.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_latent-studio"));

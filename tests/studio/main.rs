@@ -10,6 +10,7 @@ mod disk;
 mod engine;
 mod gans;
 mod nets;
+mod pytorch;
 mod scores;
 #[cfg(all(target_os = "linux", feature = "gui"))]
 mod shots;
