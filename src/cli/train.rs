@@ -210,10 +210,7 @@ struct Next<'a>(Option<&'a Paths>);
 
 impl Drop for Next<'_> {
     fn drop(&mut self) {
-        let Some(paths) = self.0 else { return };
-        if queue::Queue::of(paths).runs().is_empty() {
-            return;
-        }
+        let Some(paths) = self.0.filter(|paths| !queue::Queue::of(paths).runs().is_empty()) else { return };
         let program = std::env::current_exe().unwrap_or_else(|_| "latent-studio".into());
         let known = Library::open(&paths.library()).and_then(|l| l.runs()).unwrap_or_default();
         let known: Vec<PathBuf> = known.into_iter().map(|run| run.dir).collect();

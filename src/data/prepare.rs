@@ -339,13 +339,20 @@ mod tests {
         }
         let r = recipe(dir.path().to_str().unwrap());
         let hash = prepare(&r, cache.path(), &Quiet::default()).unwrap().hash().to_owned();
+        // Hundredths of a second of all threads, as Linux counts them.
+        let processor = || {
+            let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+            let fields = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').skip(11).take(2));
+            fields.into_iter().flatten().filter_map(|f| f.parse::<u64>().ok()).sum::<u64>() as f64 / 100.0
+        };
         let mut quickest = f64::INFINITY;
-        for _ in 0..3 {
-            let start = std::time::Instant::now();
+        for _ in 0..5 {
+            let (start, before) = (std::time::Instant::now(), processor());
             assert_eq!(prepare(&r, cache.path(), &Quiet::default()).unwrap().hash(), hash);
-            quickest = quickest.min(start.elapsed().as_secs_f64());
+            let seconds = start.elapsed().as_secs_f64();
+            println!("opened again in {seconds:.2} s, {:.2} s of processor time", processor() - before);
+            quickest = quickest.min(seconds);
         }
-        println!("opened again in {quickest:.2} s");
         assert!(quickest < 1.0, "{quickest} s");
     }
 

@@ -107,6 +107,7 @@ pub fn save(
     recipe: &Recipe,
     score: Option<f64>,
 ) -> Result<CheckpointInfo> {
+    folder.check_there()?;
     let (weights, _) = trainer.state();
     let bad = weights.tensors.iter().find(|(_, t)| t.values.iter().any(|v| !v.is_finite()));
     if let Some((name, _)) = bad {

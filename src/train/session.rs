@@ -373,6 +373,7 @@ fn show(session: &mut Session<'_>, course: &Course, prepared: &Prepared, heldout
     }
     values.retain(|v| v.1.is_finite());
     tell_values(session, course, values);
+    session.folder.check_there()?;
     match preview::save(&session.folder.previews_dir(), &preview) {
         Ok(_) => session.tell(&RunEvent::Preview { images: preview.images }),
         // Samples are for the eye: a full disk must not end the run because of them.

@@ -145,12 +145,15 @@ impl Turn {
 /// # Errors
 /// It could not be started; it is then first in the queue again.
 pub fn go_on(paths: &Paths, known: &[PathBuf], launch: &dyn Launch) -> Result<Option<PathBuf>> {
+    let queue = Queue::of(paths);
+    if queue.runs().is_empty() {
+        return Ok(None);
+    }
     let Some(_turn) = Turn::take(paths) else { return Ok(None) };
     let own = fs::read_dir(paths.runs()).into_iter().flatten().filter_map(|e| e.ok().map(|e| e.path()));
     if own.chain(known.iter().cloned()).any(|dir| RunFolder::open(&dir).is_ok_and(|run| run.is_locked())) {
         return Ok(None);
     }
-    let queue = Queue::of(paths);
     let Some(next) = queue.pop()? else { return Ok(None) };
     let order = Order { device: next.device.clone(), kimg: next.kimg };
     let begun = Tracked::open(&next.dir).and_then(|mut run| {

@@ -89,6 +89,9 @@ impl DataView {
             (false, false) => "A set this large is shown as it is; Train can alter it for a GAN's critic".into(),
         };
         ui.add(egui::Label::new(RichText::new(text).size(size::SMALL).color(theme::tokens(ui).weak)).wrap());
+        if share <= 0.0 && !self.recipe.data.mirror {
+            return;
+        }
         let side = ((ui.available_width() - 2.0 * size::XS) / 3.0).floor().min(84.0);
         for row in 0..2 {
             ui.horizontal(|ui| {

@@ -21,6 +21,9 @@ pub const BUILT_IN: [(&str, &str, &str); 4] = [
     ("shapes", "Shapes", "Drawn from known factors: shape, colour, size, angle, place"),
 ];
 
+/// Names of folders that say nothing of what is in them.
+const PLAIN: [&str; 7] = ["images", "pictures", "photos", "imgs", "data", "train", "png"];
+
 /// Title of a built-in source.
 pub fn built_in_title(source: &str) -> Option<&'static str> {
     BUILT_IN.iter().find(|b| b.0 == source).map(|b| b.1)
@@ -34,7 +37,11 @@ pub fn short_name(source: &str) -> String {
     }
     let paths: Vec<_> = source.lines().map(path_of).collect();
     let [first, others @ ..] = paths.as_slice() else { return source.to_owned() };
-    let name = if first.extension().is_some() { first.file_stem() } else { first.file_name() };
+    // A folder that is only called "images" is known by the one it lies in.
+    let plain =
+        |p: &&std::path::Path| p.file_name().is_some_and(|n| PLAIN.iter().any(|plain| n.eq_ignore_ascii_case(plain)));
+    let named = first.ancestors().find(|p| !plain(p) && p.file_name().is_some()).unwrap_or(first);
+    let name = if named.extension().is_some() { named.file_stem() } else { named.file_name() };
     let name = name.map_or_else(|| source.to_owned(), |n| n.to_string_lossy().into_owned());
     if others.is_empty() {
         return name;
@@ -278,6 +285,8 @@ mod tests {
         assert_eq!(short_name("/pictures/cats.zip"), "cats");
         assert_eq!(short_name("emoji:faces"), "emoji faces");
         assert_eq!(short_name("shapes:5000"), "shapes:5000");
+        assert_eq!(short_name("/sets/nouns/images"), "nouns");
+        assert_eq!(short_name("/images"), "images");
         assert_eq!(short_name("/pictures/cats/1.png\n/pictures/cats/2.png"), "2 of cats");
         assert_eq!(short_name("/pictures/cats\n/other/dogs"), "cats and 1 more");
     }
