@@ -13,7 +13,10 @@ use crate::base::{Channels, Problem, Result};
 use crate::recipe::{Adversarial, Likelihood, Recipe, Schedule};
 
 /// Keys under which people save a state dict with other things beside it.
-const NESTED: [&str; 6] = ["state_dict", "model_state_dict", "generator", "netG", "model", "g_ema"];
+const NESTED: [&str; 6] = ["g_ema", "generator", "netG", "model_state_dict", "state_dict", "model"];
+
+/// A tensor by which each network is known.
+const KNOWN: [&str; 2] = ["main.0.weight", "fc21.weight"];
 
 /// Whether a file looks like one of PyTorch's, by its name.
 pub fn is_pytorch(path: &Path) -> bool {
@@ -63,16 +66,18 @@ fn state_dict(path: &Path) -> Result<Weights> {
             .because(e)
             .try_this("Save the state dict again with torch.save(model.state_dict(), …)")
     };
-    let mut reader = PytorchReader::new(path).map_err(|e| bad(&e))?;
-    let flat = |r: &PytorchReader| r.tensors().keys().any(|k| k.starts_with("main.") || k.starts_with("fc"));
-    if !flat(&reader)
-        && let Some(nested) =
-            NESTED.iter().find_map(|key| PytorchReader::with_top_level_key(path, key).ok().filter(|r| flat(r)))
-    {
-        reader = nested;
-    }
+    let reader = PytorchReader::new(path).map_err(|e| bad(&e))?;
+    let all = reader.tensors();
+    // Whatever stands before the names of the network: where it lay in the file, `module.` of a model on several GPUs.
+    let prefix = |name: &str| {
+        let before = KNOWN.iter().find_map(|known| name.strip_suffix(known))?;
+        (before.is_empty() || before.ends_with('.')).then(|| before.to_string())
+    };
+    let place = |p: &String| NESTED.iter().position(|n| p.split('.').any(|part| part == *n)).unwrap_or(NESTED.len());
+    let prefix = all.keys().filter_map(|k| prefix(k)).min_by_key(|p| (place(p), p.len())).unwrap_or_default();
     let mut out = Weights::default();
-    for (name, tensor) in reader.tensors() {
+    for (name, tensor) in all {
+        let Some(name) = name.strip_prefix(&prefix) else { continue };
         let dtype = match tensor.dtype() {
             DType::F32 => "F32",
             DType::F64 => "F64",
@@ -86,8 +91,6 @@ fn state_dict(path: &Path) -> Result<Weights> {
         if tensor.shape().iter().product::<usize>() != values.len() {
             return Err(bad(&format!("{name} does not have the size of its shape")));
         }
-        // Saved from a model on several GPUs.
-        let name = name.strip_prefix("module.").unwrap_or(name);
         out.tensors.insert(name.into(), HostTensor { shape: tensor.shape().to_vec(), values });
     }
     Ok(out)
