@@ -25,6 +25,8 @@ pub struct Bench<'a> {
     pub subject: &'a dyn Subject,
     /// The data that samples are held against.
     pub data: &'a Prepared,
+    /// What the data are called.
+    pub source: &'a str,
     /// The part of the data that the model learned from, if it is known.
     pub training: Option<&'a Prepared>,
     /// Samples to make.
@@ -70,6 +72,7 @@ impl<'a> Bench<'a> {
         Self {
             subject: task.subject,
             data: task.data,
+            source: task.source,
             training: task.training,
             count: task.count,
             draws: task.draws,

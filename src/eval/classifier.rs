@@ -10,7 +10,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::bench::picture_of;
 use super::rows::Rows;
 use crate::base::rng::Stream;
-use crate::base::{Picture, Problem, Progress, Result, Shape};
+use crate::base::{Channels, Picture, Problem, Progress, Result, Shape};
 use crate::data::Prepared;
 use crate::models::io::Weights;
 use crate::nn::act;
@@ -73,7 +73,10 @@ impl Net {
 pub struct Classifier {
     net: Net,
     device: Device,
-    shape: Shape,
+    /// What the network looks at.
+    seen: Shape,
+    /// Labels of one channel, where each of three channels is a picture of its own (stacked pictures).
+    stack: Option<usize>,
     /// Names of its classes.
     pub labels: Vec<String>,
     /// Share of right answers on pictures that it did not learn from.
@@ -101,7 +104,8 @@ impl Classifier {
         if let Some(kept) = Self::kept(&file, data, device) {
             return Ok(kept);
         }
-        let made = Self::train(data, device, progress)?;
+        let mut made = Self::fresh(data, &Init::new(1, "classifier", &device.clone().autodiff()));
+        made.learn(data, progress)?;
         let weights =
             Weights::of(&made.net).with("accuracy", made.accuracy.to_string()).with("sure", made.sure.to_string());
         // Without room for it, it is trained again next time.
@@ -111,65 +115,84 @@ impl Classifier {
         Ok(made)
     }
 
+    fn fresh(data: &Prepared, init: &Init<'_>) -> Self {
+        let labels = data.labels().to_vec();
+        let stack = stacked(&labels).filter(|_| data.shape().channels == Channels::Rgb);
+        let channels = if stack.is_some() { Channels::Grey } else { data.shape().channels };
+        let seen = Shape { channels, ..data.shape() };
+        let net = Net::new(init, channels.count(), stack.unwrap_or(labels.len()).max(1));
+        Self { net, device: init.device().clone(), seen, stack, labels, accuracy: 0.0, sure: 0.0 }
+    }
+
     fn kept(file: &Path, data: &Prepared, device: &Device) -> Option<Self> {
         let weights = Weights::read(file).ok()?;
         let device = device.clone().inner();
-        let shape = data.shape();
-        let net = Net::new(&Init::blank("classifier", &device), shape.channels.count(), data.labels().len());
-        Some(Self {
-            net: weights.load(net).ok()?.valid(),
-            device,
-            shape,
-            labels: data.labels().to_vec(),
-            accuracy: weights.metadata.get("accuracy")?.parse().ok()?,
-            sure: weights.metadata.get("sure")?.parse().ok()?,
-        })
+        let mut kept = Self::fresh(data, &Init::blank("classifier", &device));
+        kept.net = weights.load(kept.net).ok()?.valid();
+        kept.accuracy = weights.metadata.get("accuracy")?.parse().ok()?;
+        kept.sure = weights.metadata.get("sure")?.parse().ok()?;
+        Some(kept)
     }
 
-    fn train(data: &Prepared, device: &Device, progress: &dyn Progress) -> Result<Self> {
-        let labels = data.labels().to_vec();
-        let known = |places: &mut dyn Iterator<Item = usize>| -> Vec<usize> {
-            places.filter(|&i| data.label(i).is_some()).collect()
-        };
-        let mut all = known(&mut (0..data.len()));
-        if labels.len() < 2 || all.len() < 2 {
+    /// Classes of what the network tells apart.
+    fn outputs(&self) -> usize {
+        self.stack.unwrap_or(self.labels.len())
+    }
+
+    /// What of a picture (interleaved bytes) is looked at, and how many such parts it has.
+    fn parts(&self) -> usize {
+        if self.stack.is_some() { 3 } else { 1 }
+    }
+
+    fn part(&self, picture: &[u8], part: usize) -> Vec<u8> {
+        match self.stack {
+            Some(_) => picture.iter().skip(part).step_by(3).copied().collect(),
+            None => picture.to_vec(),
+        }
+    }
+
+    /// Class of a part of a picture with this label.
+    fn class_of(&self, label: u32, part: usize) -> usize {
+        match self.stack {
+            Some(n) => label as usize / n.pow(2 - part as u32) % n,
+            None => label as usize,
+        }
+    }
+
+    fn learn(&mut self, data: &Prepared, progress: &dyn Progress) -> Result<()> {
+        let mut all: Vec<usize> = (0..data.len()).filter(|&i| data.label(i).is_some()).collect();
+        if self.labels.len() < 2 || all.len() < 2 {
             return Err(Problem::data("The data have no labels to tell samples apart by")
                 .try_this("Give each kind a folder of its own, or a column `label` in captions.tsv"));
         }
         // A tenth is kept apart for the threshold and the accuracy, by chance: small sets have no held-out part.
         let mut stream = Stream::new(1, "classifier");
         stream.shuffle(&mut all);
-        let apart = (all.len() / 10).clamp(1, 2000);
-        let (held, learn) = all.split_at(apart);
-        let device = device.clone().autodiff();
-        let shape = data.shape();
-        let mut net = Net::new(&Init::new(1, "classifier", &device), shape.channels.count(), labels.len());
+        let (held, learn) = all.split_at((all.len() / 10).clamp(1, 2000));
         let mut adam = Adam::new();
-        let steps = (learn.len() * EPOCHS).clamp(LEAST, MOST) / BATCH;
-        let mut order = learn.to_vec();
+        let steps = (learn.len() * self.parts() * EPOCHS).clamp(LEAST, MOST) / BATCH;
+        let mut order: Vec<(usize, usize)> =
+            learn.iter().flat_map(|&i| (0..self.parts()).map(move |part| (i, part))).collect();
         let mut at = order.len();
+        let mut net = self.net.clone();
         for step in 0..steps {
             progress.cancel().check()?;
             progress.report("Learning the labels", step as u64, steps as u64);
-            let mut places = Vec::with_capacity(BATCH);
-            while places.len() < BATCH {
+            let mut bytes = Vec::with_capacity(BATCH * self.seen.bytes());
+            let mut wanted = vec![0f32; BATCH * self.outputs()];
+            for row in wanted.chunks_exact_mut(self.outputs()) {
                 if at >= order.len() {
                     stream.shuffle(&mut order);
                     at = 0;
                 }
-                places.push(order[at]);
+                let (place, part) = order[at];
                 at += 1;
-            }
-            let mut bytes = Vec::with_capacity(BATCH * shape.bytes());
-            let mut wanted = vec![0f32; BATCH * labels.len()];
-            for (row, &i) in places.iter().enumerate() {
-                bytes.extend(moved(data.picture(i), shape, &mut stream));
+                bytes.extend(moved(&self.part(data.picture(place), part), self.seen, &mut stream));
                 // Known, as all of them are.
-                let class = data.label(i).unwrap_or_default() as usize;
-                wanted[row * labels.len() + class] = 1.0;
+                row[self.class_of(data.label(place).unwrap_or_default(), part)] = 1.0;
             }
-            let x = tensors::pictures(&bytes, BATCH, shape, &device);
-            let wanted = Tensor::<2>::from_data(TensorData::new(wanted, [BATCH, labels.len()]), &device);
+            let x = tensors::pictures(&bytes, BATCH, self.seen, &self.device);
+            let wanted = Tensor::<2>::from_data(TensorData::new(wanted, [BATCH, self.outputs()]), &self.device);
             let loss = (log_softmax(net.forward(x), 1) * wanted).sum().neg() / BATCH as f64;
             let grads = GradientsParams::from_grads(loss.backward(), &net);
             let t = step as f64 / steps as f64;
@@ -177,30 +200,34 @@ impl Classifier {
             let settings = AdamSettings { lr, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, clip_norm: 5.0 };
             net = adam.step(settings, net, grads).0;
         }
-        let device = device.inner();
-        let mut made = Self { net: net.valid(), device, shape, labels, accuracy: 0.0, sure: 0.0 };
+        self.net = net.valid();
+        self.device = self.device.clone().inner();
         let pictures: Vec<Picture> = held.iter().map(|&i| picture_of(data, i)).collect();
-        let told = made.tell(&pictures);
+        let told = self.tell(&pictures);
         let right = held.iter().zip(&told.class).filter(|(i, class)| data.label(**i) == Some(**class)).count();
-        made.accuracy = right as f64 / held.len() as f64;
+        self.accuracy = right as f64 / held.len() as f64;
         let mut sure = told.certainty;
         sure.sort_by(f32::total_cmp);
-        made.sure = sure[((1.0 - GOOD) * sure.len() as f64) as usize];
-        Ok(made)
+        self.sure = sure[((1.0 - GOOD) * sure.len() as f64) as usize];
+        Ok(())
     }
 
-    /// What pictures of its shape are.
+    /// What pictures of the data's shape are. A stacked picture is as certain as its least certain part.
     pub fn tell(&self, pictures: &[Picture]) -> Told {
-        let mut out = Told::default();
-        for chunk in pictures.chunks(BATCH) {
-            let bytes: Vec<u8> = chunk.iter().flat_map(|p| p.to_interleaved(self.shape.channels)).collect();
-            let x = tensors::pictures(&bytes, chunk.len(), self.shape, &self.device);
-            let values = softmax(self.net.forward(x), 1).into_data().convert::<f32>();
-            let rows = Rows::from_values(self.labels.len(), values.try_to_vec().unwrap_or_default());
-            for row in rows.iter() {
-                let best = (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap_or(0);
-                out.class.push(best as u32);
-                out.certainty.push(row[best]);
+        let mut out = Told { class: vec![0; pictures.len()], certainty: vec![1.0; pictures.len()] };
+        let channels = if self.stack.is_some() { Channels::Rgb } else { self.seen.channels };
+        for part in 0..self.parts() {
+            for (chunk, group) in pictures.chunks(BATCH).enumerate() {
+                let bytes: Vec<u8> = group.iter().flat_map(|p| self.part(&p.to_interleaved(channels), part)).collect();
+                let x = tensors::pictures(&bytes, group.len(), self.seen, &self.device);
+                let values = softmax(self.net.forward(x), 1).into_data().convert::<f32>();
+                let rows = Rows::from_values(self.outputs(), values.try_to_vec().unwrap_or_default());
+                for (i, row) in rows.iter().enumerate() {
+                    let best = (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap_or(0);
+                    let at = chunk * BATCH + i;
+                    out.class[at] = out.class[at] * self.outputs() as u32 + best as u32;
+                    out.certainty[at] = out.certainty[at].min(row[best]);
+                }
             }
         }
         out
@@ -218,6 +245,15 @@ impl Classifier {
 
 fn file(data: &Prepared, cache: &Path) -> PathBuf {
     cache.join("classifiers").join(format!("{}-{VERSION}.safetensors", data.hash()))
+}
+
+/// How many labels a channel has, where labels are those of three channels: `a / b / c` for every a, b and c.
+fn stacked(labels: &[String]) -> Option<usize> {
+    let n = (2..=labels.len()).take_while(|n| n.pow(3) <= labels.len()).last()?;
+    let last = |i: usize| labels[i].rsplit(" / ").next();
+    let name = |i: usize| Some(format!("{} / {} / {}", last(i / (n * n))?, last(i / n % n)?, last(i % n)?));
+    let whole = n.pow(3) == labels.len() && (0..labels.len()).all(|i| name(i).as_ref() == Some(&labels[i]));
+    whole.then_some(n)
 }
 
 /// Moved by up to a sixteenth of a side, edges repeated.
@@ -240,7 +276,6 @@ fn moved(bytes: &[u8], shape: Shape, stream: &mut Stream) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::Channels;
 
     #[test]
     fn moving_keeps_the_picture_and_its_size() {
@@ -250,5 +285,32 @@ mod tests {
         let all: Vec<Vec<u8>> = (0..20).map(|_| moved(&bytes, shape, &mut s)).collect();
         assert!(all.iter().all(|m| m.len() == bytes.len()));
         assert!(all.contains(&bytes) && all.iter().any(|m| *m != bytes));
+    }
+
+    #[test]
+    fn labels_of_three_channels_are_known_by_their_names() {
+        let base = ["bag", "shirt", "coat"];
+        let mut labels: Vec<String> =
+            (0..27).map(|i| format!("{} / {} / {}", base[i / 9], base[i / 3 % 3], base[i % 3])).collect();
+        assert_eq!(stacked(&labels), Some(3));
+        labels[5] = "x".into();
+        assert_eq!(stacked(&labels), None);
+        assert_eq!(stacked(&["a".to_string(), "b".into()]), None);
+        assert_eq!(stacked(&(0..8).map(|i| i.to_string()).collect::<Vec<_>>()), None);
+    }
+
+    #[test]
+    fn a_classifier_learns_shapes_tells_them_and_is_kept() {
+        let cache = tempfile::tempdir().unwrap();
+        let recipe = crate::recipe::DataRecipe { source: "shapes:500".into(), resolution: 16, ..Default::default() };
+        let quiet = crate::base::progress::Quiet::default();
+        let data = crate::data::prepare(&recipe, cache.path(), &quiet).unwrap();
+        let device = Device::flex();
+        let made = Classifier::of(&data, cache.path(), &device, &quiet).unwrap();
+        // Three kinds: a third by chance.
+        assert!(made.accuracy > 0.5 && made.sure > 0.0, "{} {}", made.accuracy, made.sure);
+        let kept = Classifier::of(&data, cache.path(), &device, &quiet).unwrap();
+        let pictures: Vec<Picture> = (0..20).map(|i| picture_of(&data, i)).collect();
+        assert_eq!((kept.tell(&pictures), kept.accuracy), (made.tell(&pictures), made.accuracy));
     }
 }

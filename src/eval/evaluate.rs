@@ -11,7 +11,7 @@ use super::score::Score;
 use super::subject::Subject;
 use super::table::{METRICS, MetricSpec, Need, find};
 use crate::base::paths::Paths;
-use crate::base::{Problem, Progress, Result};
+use crate::base::{Channels, Problem, Progress, Result};
 use crate::data::{self, Prepared};
 use crate::latent::model::LoadedModel;
 use crate::recipe::DataRecipe;
@@ -22,6 +22,8 @@ pub struct Task<'a> {
     pub subject: &'a dyn Subject,
     /// The data that it is held against, of the model's shape.
     pub data: &'a Prepared,
+    /// What the data are called.
+    pub source: &'a str,
     /// What the model learned from, if that is (a part of) the data; prepared alike.
     pub training: Option<&'a Prepared>,
     /// Rows of [`METRICS`].
@@ -79,14 +81,16 @@ pub fn chosen<S: AsRef<str>>(ids: &[S]) -> Result<Vec<&'static MetricSpec>> {
     if out.is_empty() { Err(Problem::usage("No metric was chosen")) } else { Ok(out) }
 }
 
-/// What a metric lacks with this model and these data.
-pub fn lacks(metric: &MetricSpec, subject: &dyn Subject, data: &Prepared) -> Option<Need> {
-    metric.needs.iter().copied().find(|need| match need {
+/// Why a metric does not apply to this model and these data, if so.
+pub fn lacks(metric: &MetricSpec, subject: &dyn Subject, data: &Prepared) -> Option<&'static str> {
+    let missing = metric.needs.iter().find(|need| match need {
+        Need::Pictures => data.shape().channels == Channels::Points,
         Need::Labels => data.labels().len() < 2,
         Need::Factors => data.factor_names().is_empty(),
         Need::Encoder => subject.encoding().is_none(),
         Need::Classes => !data.labels().iter().any(|l| subject.classes().contains(l)),
-    })
+    });
+    missing.map(|need| need.missing())
 }
 
 /// Computes every metric asked for. One that lacks something is left out with the reason.
@@ -106,7 +110,7 @@ pub fn evaluate(task: &Task<'_>, progress: &dyn Progress) -> Result<Report> {
     let mut report = Report::default();
     for metric in &task.metrics {
         if let Some(need) = lacks(metric, task.subject, task.data) {
-            report.left_out.push((metric.id.into(), need.missing().into()));
+            report.left_out.push((metric.id.into(), need.into()));
             continue;
         }
         progress.cancel().check()?;
@@ -181,6 +185,7 @@ impl Opened {
         let task = Task {
             subject: &self.model,
             data: &self.data,
+            source: &self.source,
             training: self.training.as_ref(),
             metrics,
             count,

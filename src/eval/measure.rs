@@ -9,7 +9,8 @@ use super::score::Score;
 use super::subject::Encoding;
 use super::{fid, kid, memory, modes, pairs, perceptual, prdc, sliced};
 use crate::base::rng::Stream;
-use crate::base::{Picture, Problem, Result};
+use crate::base::{Channels, Picture, Problem, Result};
+use crate::data::points::mixture_of;
 
 /// Parts that pictures are dealt into where nothing better gives an interval.
 const PARTS: usize = 8;
@@ -90,7 +91,29 @@ pub(super) fn patches(bench: &Bench<'_>) -> Result<Vec<Score>> {
     Ok(vec![Score { reference: most as u64, ..score(bench, "swd", found, most, how) }])
 }
 
+/// Modes of points in the plane, counted exactly.
+fn exact(bench: &Bench<'_>) -> Result<Vec<Score>> {
+    let mixture = mixture_of(bench.source).ok_or_else(|| {
+        Problem::data("Where these points belong is not known")
+            .of(bench.source)
+            .try_this("Use points:grid25 or points:ring8")
+    })?;
+    let mut points = Vec::with_capacity(bench.count);
+    bench.samples(bench.count, &mut |_, p| {
+        // A point travels as the bytes of its two numbers.
+        let number = |k: usize| p.rgba.get(4 * k..).and_then(|b| b.first_chunk::<4>()).map(|b| f32::from_le_bytes(*b));
+        points.push([number(0).unwrap_or(f32::NAN), number(1).unwrap_or(f32::NAN)]);
+    })?;
+    let found = modes::points(&points, &mixture.centres, mixture.deviation, bench.seed);
+    let of =
+        |name: &str, value| score(bench, name, value, bench.count, "within three deviations of the nearest centre");
+    Ok(vec![of("modes", found.recovered), of("mode-kl", found.kl), of("good", found.good)])
+}
+
 pub(super) fn kinds(bench: &Bench<'_>) -> Result<Vec<Score>> {
+    if bench.data.shape().channels == Channels::Points {
+        return exact(bench);
+    }
     let classifier = bench.classifier()?;
     let (mut of, mut good, mut chunk) = (Vec::new(), Vec::new(), Vec::new());
     let mut tell = |pictures: &mut Vec<Picture>| {

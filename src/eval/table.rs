@@ -12,6 +12,8 @@ use crate::base::Result;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Need {
+    /// Pictures, not points in the plane.
+    Pictures,
     /// Labels of the data.
     Labels,
     /// Factors of the data.
@@ -26,6 +28,7 @@ impl Need {
     /// What is missing, for a person.
     pub fn missing(self) -> &'static str {
         match self {
+            Self::Pictures => "points are no pictures; `modes` counts them",
             Self::Labels => "the data have no labels",
             Self::Factors => "the data have no factors",
             Self::Encoder => "the model has no encoder",
@@ -68,7 +71,7 @@ pub static METRICS: &[MetricSpec] = &[
         id: "kid",
         title: "Kernel distance",
         says: "How far samples are from the data, without bias from their number",
-        needs: &[],
+        needs: &[Need::Pictures],
         gives: &["kid"],
         run: measure::kernel,
     },
@@ -76,7 +79,7 @@ pub static METRICS: &[MetricSpec] = &[
         id: "fid",
         title: "Fréchet distance",
         says: "How far samples are from the data, both taken as Gaussians; grows when pictures are few",
-        needs: &[],
+        needs: &[Need::Pictures],
         gives: &["fid"],
         run: measure::frechet,
     },
@@ -84,7 +87,7 @@ pub static METRICS: &[MetricSpec] = &[
         id: "prdc",
         title: "Precision, recall, density, coverage",
         says: "Whether samples look like data, and whether all of the data are reached",
-        needs: &[],
+        needs: &[Need::Pictures],
         gives: &["precision", "recall", "density", "coverage"],
         run: measure::shares,
     },
@@ -92,7 +95,7 @@ pub static METRICS: &[MetricSpec] = &[
         id: "swd",
         title: "Sliced Wasserstein distance",
         says: "How far patches of samples are from patches of the data; needs no network",
-        needs: &[],
+        needs: &[Need::Pictures],
         gives: &["swd"],
         run: measure::patches,
     },
@@ -108,7 +111,7 @@ pub static METRICS: &[MetricSpec] = &[
         id: "class-fid",
         title: "Fréchet distance by class",
         says: "How far samples of each class are from the data of that class",
-        needs: &[Need::Labels, Need::Classes],
+        needs: &[Need::Pictures, Need::Labels, Need::Classes],
         gives: &["class-fid"],
         run: measure::by_class,
     },
@@ -164,7 +167,7 @@ pub static METRICS: &[MetricSpec] = &[
         id: "memory",
         title: "Memorisation",
         says: "Whether samples are nearer to training pictures than unseen pictures are; shows the worst pairs",
-        needs: &[],
+        needs: &[Need::Pictures],
         gives: &["memorisation"],
         run: measure::copies,
     },

@@ -141,3 +141,31 @@ fn a_gan_gets_what_applies_and_says_what_does_not() {
     assert!(listed.contains("kid") && listed.contains("memorisation"));
     assert!(home.ok(&["features", "show"]).starts_with("studio-features-"));
 }
+
+#[test]
+fn modes_of_points_are_counted_exactly_and_points_are_no_pictures() {
+    let home = Home::new();
+    let run = home.path("points");
+    let run = run.to_str().unwrap();
+    home.ok(&[
+        "train",
+        "--data",
+        "points:ring8:3000",
+        "--model",
+        "mlp-gan",
+        "--kimg",
+        "0.4",
+        "--device",
+        "cpu",
+        "--out",
+        run,
+    ]);
+    let report = evaluate(&home, run, &["--metrics", "modes,kid", "--count", "400"]);
+    assert_eq!(names(&report), ["modes", "mode-kl", "good"]);
+    assert_eq!(report["left_out"][0][0], "kid");
+    let value = |i: usize| report["metrics"][i]["value"].as_f64().unwrap();
+    // Barely trained: few points lie on a mode, and never more modes than there are.
+    assert!(value(0) <= 8.0 && (0.0..=3f64.ln() * 8.0).contains(&value(1)) && value(2) < 0.5);
+    assert!(report["metrics"][0]["estimator"].as_str().unwrap().contains("three deviations"));
+    assert_eq!(home.run(&["evaluate", "--model", run, "--count", "50"]).status.code(), Some(2));
+}
