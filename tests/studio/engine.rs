@@ -237,3 +237,39 @@ fn a_run_whose_folder_vanishes_ends_and_is_told() {
     window.engine.send(Command::ControlRun { dir, control: Control::Stop });
     window.until_run("the stop", |r| r.state == RunState::Finished);
 }
+
+#[test]
+fn a_model_is_scored_beside_everything_else_and_the_scores_are_kept() {
+    let home = Home::new();
+    let mut window = Window::open(&home);
+    let model = "shapes-beta-vae".to_string();
+    let evaluate = |job, metrics: &[&str], count| Command::Evaluate {
+        job,
+        model: model.clone(),
+        data: Some("shapes:150".into()),
+        metrics: metrics.iter().map(|m| (*m).to_string()).collect(),
+        count,
+    };
+    window.engine.send(evaluate(7, &["kid", "mig", "memory"], 40));
+    let found = window.until("scores", |e| match e {
+        Event::Evaluated { job: Some(7), evaluation, .. } => Some(evaluation.clone()),
+        _ => None,
+    });
+    let names: Vec<&str> = found.scores.iter().map(|s| s.name.as_str()).collect();
+    assert_eq!((names, found.suspects.len()), (vec!["kid", "mig", "memorisation"], 16));
+    window.until("the end", |e| matches!(e, Event::JobEnded { job: 7, problem: None }).then_some(()));
+
+    // A long one can be ended, and what was known before is still known.
+    window.engine.send(evaluate(8, &["kid"], 50_000));
+    window.until("progress", |e| {
+        matches!(e, Event::Job { job: 8, title, .. } if title.contains("samples")).then_some(())
+    });
+    window.engine.send(Command::Cancel { job: 8 });
+    window.until("the end", |e| matches!(e, Event::JobEnded { job: 8, problem: Some(_) }).then_some(()));
+    window.engine.send(Command::KnownScores { model: model.clone() });
+    let known = window.until("known scores", |e| match e {
+        Event::Evaluated { job: None, evaluation, .. } => Some(evaluation.scores.clone()),
+        _ => None,
+    });
+    assert_eq!(known, found.scores);
+}

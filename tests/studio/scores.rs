@@ -169,3 +169,30 @@ fn modes_of_points_are_counted_exactly_and_points_are_no_pictures() {
     assert!(report["metrics"][0]["estimator"].as_str().unwrap().contains("three deviations"));
     assert_eq!(home.run(&["evaluate", "--model", run, "--count", "50"]).status.code(), Some(2));
 }
+
+#[test]
+fn features_are_trained_from_the_command_line() {
+    let home = Home::new();
+    let out = home.path("own.safetensors");
+    let said = home.ok(&[
+        "features",
+        "train",
+        "--data",
+        "shapes:220|drawn by the studio",
+        "--skip",
+        "x,y,angle",
+        "--batch",
+        "3",
+        "--steps",
+        "2",
+        "--device",
+        "cpu",
+        "--name",
+        "own",
+        "--out",
+        out.to_str().unwrap(),
+    ]);
+    assert!(said.contains("drawn by the studio") && said.contains("kind of distortion"), "{said}");
+    let weights = latent_studio::models::io::Weights::read(&out).unwrap();
+    assert!(weights.metadata["latent_studio_features"].contains("\"own\""));
+}
