@@ -232,6 +232,10 @@ pub const FIELDS: &[Field] = &[
     field("objective.vae.pixels", "Pixel weight", Group::Objective, Input::Float { min: 0.0, max: 1000.0, log: true },
         "How much each pixel of a reconstruction counts; lower it where a critic's features say what counts")
         .of(Family::Vae).live(),
+    field("objective.vae.perceptual", "Perceptual weight", Group::Objective,
+        Input::Float { min: 0.0, max: 100_000.0, log: true },
+        "Makes reconstructions alike in the eyes of studio-features, so scores by them flatter it; higher is sharper, 0 \
+         for none").unit("nats").of(Family::Vae),
     field("objective.vae.features", "Feature weight", Group::Objective,
         Input::Float { min: 0.0, max: 1000.0, log: true },
         "Trains a critic along and makes reconstructions alike in its eyes (VAE-GAN); higher is sharper, 0 for none")

@@ -61,6 +61,8 @@ pub struct VaeRecipe {
     pub pseudo_inputs: u32,
     /// Weight of the reconstruction of pixels.
     pub pixels: f64,
+    /// Weight of the reconstruction of what the studio's feature encoder sees; 0 for none.
+    pub perceptual: f64,
     /// Weight of the reconstruction of a critic's features (VAE-GAN); 0 for none.
     pub features: f64,
     /// Weight of a critic's judgement of reconstructions and samples (VAE-GAN); 0 for none.
@@ -90,6 +92,7 @@ impl Default for VaeRecipe {
             binarise: false,
             pseudo_inputs: 0,
             pixels: 1.0,
+            perceptual: 0.0,
             features: 0.0,
             adversarial: 0.0,
             equilibrium: 0.68,
@@ -184,10 +187,10 @@ pub(super) fn clash(recipe: &Recipe) -> Option<Clash> {
             "Choose the charge beta, or another VAE",
         ),
         (
-            critic && weighted,
-            &["objective.vae.features", "objective.vae.adversarial", "objective.vae.bound"],
-            "An importance-weighted bound is one of the likelihood, which a critic is not",
-            "Choose the bound elbo, or do without a critic",
+            (critic || vae.perceptual > 0.0) && weighted,
+            &["objective.vae.features", "objective.vae.adversarial", "objective.vae.perceptual", "objective.vae.bound"],
+            "An importance-weighted bound is one of the likelihood, which neither features nor a critic are",
+            "Choose the bound elbo, or do without features and critic",
         ),
         (
             critic && vae.pseudo_inputs > 0,
@@ -196,8 +199,8 @@ pub(super) fn clash(recipe: &Recipe) -> Option<Clash> {
             "Set pseudo-inputs to 0, or do without a critic",
         ),
         (
-            vae.pixels <= 0.0 && vae.features <= 0.0,
-            &["objective.vae.pixels", "objective.vae.features"],
+            vae.pixels <= 0.0 && vae.features <= 0.0 && vae.perceptual <= 0.0,
+            &["objective.vae.pixels", "objective.vae.features", "objective.vae.perceptual"],
             "Without pixels and without features nothing says what a reconstruction misses",
             "Give one of them a weight",
         ),

@@ -13,6 +13,7 @@ use super::vae_critic::Opponent;
 use super::vae_loss::{Onlooker, Scene, log_prior};
 use crate::base::rng::Stream;
 use crate::base::{Picture, Result};
+use crate::eval::features::Extractor;
 use crate::latent::prior::{Component, Mixture, Prior, Spread};
 use crate::latent::space::Code;
 use crate::models::{Draw, PseudoInputs, Vae};
@@ -33,6 +34,8 @@ pub struct VaeTrainer {
     pub(super) adam: Adam,
     pub(super) pseudo: Option<Pseudo>,
     pub(super) opponent: Option<Opponent>,
+    /// The studio's feature encoder, where reconstructions are held against what it sees.
+    eyes: Option<Extractor>,
     /// Latents drawn from posteriors.
     pub(super) noise: Stream,
     /// Pixels drawn black or white.
@@ -76,6 +79,7 @@ impl VaeTrainer {
             labels: Stream::new(recipe.seed, "labels"),
             samples: Stream::new(recipe.seed, "samples"),
             opponent: Opponent::new(recipe, &device)?,
+            eyes: eyes(recipe, &device)?,
             device,
             pictures: 0,
             kl_sum: None,
@@ -143,6 +147,7 @@ impl VaeTrainer {
                     tell,
                     latents: tensors::matrix(self.samples.normals(m * dim), m, dim, &self.device),
                 }),
+                eyes: self.eyes.as_ref().map(Extractor::net),
                 objective: &self.recipe.objective,
                 x: x.clone().slice([from..to, 0..c, 0..h, 0..w]),
                 class: class.clone().map(|t| t.narrow(0, from, m)),
@@ -324,6 +329,10 @@ impl VaeTrainer {
             .collect();
         self.decoded(&codes)
     }
+}
+
+fn eyes(recipe: &Recipe, device: &Device) -> Result<Option<Extractor>> {
+    (recipe.objective.vae.perceptual > 0.0).then(|| Extractor::shipped(&device.clone().inner())).transpose()
 }
 
 /// Pictures in which each number is −1 or 1, the likelier the nearer it was (dynamic binarisation, Salakhutdinov & Murray

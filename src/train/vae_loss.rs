@@ -3,8 +3,11 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use crate::eval::features::{Encoder, SIDE};
+use crate::eval::perceptual;
 use crate::models::{Critic, Draw, Posterior, PseudoInputs, Vae};
 use crate::objectives::{elbo, feature, importance, pseudo, total_correlation};
+use crate::nn::resample;
 use crate::recipe::ObjectiveRecipe;
 use crate::recipe::vae::{Bound, Charge};
 
@@ -13,6 +16,8 @@ pub(super) struct Scene<'a> {
     pub vae: &'a Vae,
     pub pseudo: Option<&'a PseudoInputs>,
     pub critic: Option<Onlooker>,
+    /// The studio's own feature encoder.
+    pub eyes: Option<&'a Encoder>,
     pub objective: &'a ObjectiveRecipe,
     /// Pictures in −1…1, `[b, c, r, r]`.
     pub x: Tensor<4>,
@@ -98,6 +103,12 @@ impl Scene<'_> {
             }
         };
         let mut value = reconstruction.clone() * objective.vae.pixels + charge;
+        if let Some(eyes) = self.eyes {
+            let again = seen(self.vae.to_picture(decoded.clone()));
+            let distance = perceptual::loss(eyes, again, seen(self.x.clone()).without_autodiff()).mean();
+            numbers.push(("perceptual", distance.clone().inner()));
+            value = value + distance * objective.vae.perceptual;
+        }
         if let Some(critic) = &self.critic {
             let (looks, named) = self.looks(critic, decoded, codes);
             value = value + looks;
@@ -187,6 +198,14 @@ impl Scene<'_> {
         ];
         Loss { value, kl, numbers }
     }
+}
+
+/// Pictures at least as large as those that the feature encoder learned from. `[b, c, r, r] → [b, c, r·2ⁿ, r·2ⁿ]`
+fn seen(mut x: Tensor<4>) -> Tensor<4> {
+    while x.dims()[2] < SIDE as usize {
+        x = resample::double(x);
+    }
+    x
 }
 
 /// Log density of latents under the mixture of these posteriors, or under the standard normal. `[n, z] → [n, 1]`

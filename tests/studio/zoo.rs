@@ -92,6 +92,7 @@ fn objectives() -> Vec<(&'static str, &'static str, Vec<&'static str>)> {
             "vae-gan",
             vec!["objective.vae.features=1", "objective.vae.adversarial=20", "objective.vae.pixels=0.1"],
         ),
+        ("mlp-vae", "perceptual", vec!["objective.vae.perceptual=100", "objective.vae.pixels=0.2"]),
         ("conv-vae", "parts", vec!["optim.accumulate=3", "objective.vae.charge=total-correlation"]),
         ("conv-vae", "gaussian", vec!["objective.likelihood=gaussian", "objective.free_bits=0.1"]),
     ]
@@ -122,6 +123,7 @@ fn every_objective_of_vaes_trains_tells_its_numbers_and_resumes_to_the_last_bit(
             "capacity" => &["capacity"],
             "weighted" | "stratified" => &["mutual_information", "total_correlation", "dimension_kl"],
             "vae-gan" => &["critic", "d_real", "d_fake", "features", "adversarial"],
+            "perceptual" => &["perceptual"],
             "iwae" | "dreg" | "vamp dreg" => &["bound", "effective_samples"],
             _ => &["elbo"],
         };
