@@ -12,7 +12,10 @@ use crate::nn::linear::Linear;
 
 /// Layers between the first and the last.
 fn hidden(plan: &Plan, init: &Init<'_>) -> Vec<Linear> {
-    let layer = |i| Linear::new(&init.child(format_args!("hidden.{i}")), plan.width, plan.width, he(plan.width));
+    let layer = |i| {
+        let init = init.child(format_args!("hidden.{i}"));
+        Linear::new(&init, plan.width, plan.width, he(plan.width)).with_random_bias(&init, lecun(plan.width))
+    };
     (0..plan.blocks).map(layer).collect()
 }
 
@@ -35,7 +38,8 @@ impl MlpGenerator {
     pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
         let numbers = plan.colours * plan.resolution * plan.resolution;
         Self {
-            first: Linear::new(&init.child("first"), plan.latent, plan.width, lecun(plan.latent)),
+            first: Linear::new(&init.child("first"), plan.latent, plan.width, lecun(plan.latent))
+                .with_random_bias(&init.child("first"), 1.0),
             hidden: hidden(plan, init),
             last: Linear::new(&init.child("last"), plan.width, numbers, he(plan.width)),
             embed: Embed::new(&init.child("embed"), plan.classes, plan.width, 1.0),
@@ -76,7 +80,8 @@ impl MlpCritic {
     pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
         let numbers = plan.colours * plan.resolution * plan.resolution;
         Self {
-            first: Linear::new(&init.child("first"), numbers, plan.width, lecun(numbers)),
+            first: Linear::new(&init.child("first"), numbers, plan.width, lecun(numbers))
+                .with_random_bias(&init.child("first"), 1.0),
             hidden: hidden(plan, init),
             fc: Linear::new(&init.child("fc"), plan.width, 1, lecun(plan.width)),
             embed: Embed::new(&init.child("embed"), plan.classes, plan.width, lecun(plan.width)),

@@ -35,6 +35,14 @@ impl Linear {
         Self { weight, bias: init.filled([outputs], 0.0), gain: std * rate, rate }
     }
 
+    /// The same with normal biases of standard deviation `std`. Where few numbers go in, kinks that all pass through zero
+    /// would leave little to learn with.
+    #[must_use]
+    pub fn with_random_bias(self, init: &Init<'_>, std: f64) -> Self {
+        let outputs = self.bias.dims()[0];
+        Self { bias: init.normal("bias", [outputs], std), ..self }
+    }
+
     /// The same with this bias everywhere.
     #[must_use]
     pub fn with_bias(self, init: &Init<'_>, bias: f64) -> Self {
