@@ -73,6 +73,8 @@ pub enum Command {
     /// Call a run something else. → `Runs`.
     RenameRun { dir: PathBuf, name: String },
 
+    /// What the networks of a recipe are made of. → `Outlined`.
+    Outline { recipe: Box<Recipe> },
     /// Shipped, imported and trained models. → `Models`.
     ListModels,
     /// Load a model for exploring. → `ModelOpened`.

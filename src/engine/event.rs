@@ -14,8 +14,9 @@ use crate::eval::bench::Suspect;
 use crate::library::PastChange;
 use crate::library::item::{DataSetInfo, Item, ItemFilter};
 use crate::models::info::{ModelInfo, ModelRef};
-use crate::recipe::Edit;
+use crate::models::outline::Outline;
 use crate::recipe::picture::{Latent, PictureRecipe};
+use crate::recipe::{Edit, Recipe};
 use crate::train::report::{Preview, RunSummary};
 
 /// What a dropped or pasted path is.
@@ -118,6 +119,8 @@ pub enum Event {
     ModelOpened { model: ModelRef, info: Box<ModelInfo> },
     /// A contact sheet.
     ContactSheet { model: ModelRef, sheet: Picture },
+    /// What the networks of a recipe are made of.
+    Outlined { recipe: Box<Recipe>, outline: Outline },
     /// Pictures of the same seeds from the standard normal and through the fitted prior.
     PriorCompared { model: ModelRef, seeds: Vec<u64>, normal: Vec<Picture>, fitted: Vec<Picture> },
     /// Pictures, in the order of the request's latents.

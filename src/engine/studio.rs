@@ -291,6 +291,11 @@ impl Engine for StudioEngine {
             Command::TrashRun { dir } => self.runs.ask(Ask::Trash { dir }),
             Command::RenameRun { dir, name } => self.runs.ask(Ask::Rename { dir, name }),
 
+            Command::Outline { recipe } => lanes.sheets.push(None, move |()| {
+                let outline = crate::models::outline::outline(&recipe)?;
+                cx.tell(Event::Outlined { recipe, outline });
+                Ok(())
+            }),
             Command::ListModels => {
                 let library = lanes.library.clone();
                 lanes.files.push(None, move |()| {

@@ -23,6 +23,7 @@ pub mod io;
 mod ladder_vae;
 mod mlp_gan;
 mod mlp_vae;
+pub mod outline;
 mod pseudo_inputs;
 pub mod pytorch;
 mod r3gan;

@@ -6,8 +6,8 @@ use burn::tensor::Tensor;
 use crate::eval::features::{Encoder, SIDE};
 use crate::eval::perceptual;
 use crate::models::{Critic, Draw, Posterior, PseudoInputs, Vae};
-use crate::objectives::{elbo, feature, importance, pseudo, total_correlation};
 use crate::nn::resample;
+use crate::objectives::{elbo, feature, importance, pseudo, total_correlation};
 use crate::recipe::ObjectiveRecipe;
 use crate::recipe::vae::{Bound, Charge};
 

@@ -286,6 +286,7 @@ impl Studio {
             Event::SourceThumbs { .. }
             | Event::PreparationPreview { .. }
             | Event::PriorCompared { .. }
+            | Event::Outlined { .. }
             | Event::Generated { .. }
             | Event::Encoded { .. }
             | Event::ItemThumbs(_)

@@ -44,6 +44,10 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
         Command::ListData => vec![Event::DataSets(script.data_sets.clone())],
         Command::FreeSpace => vec![Event::Space(script.space)],
 
+        Command::Outline { recipe } => match crate::models::outline::outline(&recipe) {
+            Ok(outline) => vec![Event::Outlined { recipe, outline }],
+            Err(problem) => vec![Event::Message(problem)],
+        },
         Command::StartRun { recipe, .. } => {
             let name = if recipe.name.is_empty() { "run".into() } else { recipe.name.clone() };
             let mut dir = Path::new("/runs").join(&name);

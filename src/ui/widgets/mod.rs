@@ -5,5 +5,6 @@ pub mod drop_target;
 pub mod export_dialog;
 pub mod form;
 pub mod latent_slot;
+pub mod network;
 pub mod picture_grid;
 pub mod scores;

@@ -21,6 +21,7 @@ use crate::base::Problem;
 use crate::data::joined;
 use crate::engine::{Command, Control, Event, JobId, RunState, RunSummary};
 use crate::models::info::ModelRef;
+use crate::models::outline::Outline;
 use crate::recipe::Recipe;
 use crate::recipe::preset::{self, Facts, PRESETS, Preset};
 use crate::ui::action::{Action, Parcel};
@@ -47,6 +48,10 @@ pub struct TrainView {
     drop: DropState,
     thumbs: Thumbs,
     preview: Preview,
+    /// What the networks of a recipe are made of, as told last.
+    outline: Option<(Recipe, Outline)>,
+    /// The recipe whose networks were asked for.
+    outlined: Option<Recipe>,
     survey_job: Option<JobId>,
     /// A run was started and is not in the list yet: it will be selected.
     starting: Option<usize>,
@@ -81,6 +86,8 @@ impl Default for TrainView {
             drop: DropState::default(),
             thumbs: Thumbs::default(),
             preview: Preview::new("train preview"),
+            outline: None,
+            outlined: None,
             survey_job: None,
             starting: None,
             live_form: Form::default(),
@@ -282,6 +289,7 @@ impl View for TrainView {
             Event::Surveyed { survey, .. } if survey.source == self.recipe.data.source && self.is_fitted() => {
                 self.apply_preset(self.preset, cx.studio);
             }
+            Event::Outlined { recipe, outline } => self.outline = Some(((**recipe).clone(), outline.clone())),
             _ => {}
         }
     }

@@ -7,16 +7,18 @@ use super::super::data::{Which, bar, built_in_title, short_name, source_help, so
 use super::{TrainView, estimate};
 use crate::base::Family;
 use crate::data::prepared_bytes;
-use crate::engine::DeviceReport;
+use crate::engine::{Command, DeviceReport};
+use crate::models;
 use crate::recipe::preset::{PRESETS, Preset, for_model};
 use crate::recipe::space::run_bytes;
-use crate::recipe::{ObjectiveRecipe, Schedule, path};
+use crate::recipe::{ObjectiveRecipe, Recipe, Schedule, path};
 use crate::ui::action::Action;
 use crate::ui::format;
 use crate::ui::textures;
 use crate::ui::theme::{self, Tone, size};
 use crate::ui::views::{Cx, View, ViewId};
 use crate::ui::widgets::form::FormOptions;
+use crate::ui::widgets::network;
 
 /// Smallest width of a preset's card, in points.
 const CARD: f32 = 220.0;
@@ -70,6 +72,8 @@ impl TrainView {
             ui.add_space(size::M);
             if !self.recipe.data.source.is_empty() {
                 self.presets(ui, cx);
+                ui.add_space(size::M);
+                self.networks(ui, cx);
                 ui.add_space(size::M);
                 self.place(ui, cx);
                 ui.add_space(size::M);
@@ -215,6 +219,35 @@ impl TrainView {
             cx.undo_point(ViewId::Train, format!("choose {}", preset.title), self.snapshot());
             self.apply_preset(preset, cx.studio);
         }
+    }
+
+    /// What the recipe's model is, what it is made of, and what it needs.
+    fn networks(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let Some(model) = models::find(&self.recipe.model.id).filter(|_| self.recipe.validate().is_ok()) else {
+            return;
+        };
+        // Only what shapes the networks or fills memory is worth another look.
+        let shaped =
+            |r: &Recipe| (r.model.clone(), r.data.resolution, r.data.channels, r.optim.batch, r.optim.accumulate);
+        if self.outlined.as_ref().is_none_or(|asked| shaped(asked) != shaped(&self.recipe)) {
+            self.outlined = Some(self.recipe.clone());
+            cx.send(Command::Outline { recipe: Box::new(self.recipe.clone()) });
+        }
+        theme::section(ui, model.title);
+        ui.add(egui::Label::new(RichText::new(model.description).color(theme::tokens(ui).weak)).wrap());
+        let known = self.outline.as_ref().filter(|(r, _)| shaped(r) == shaped(&self.recipe));
+        let Some((_, outline)) = known else {
+            theme::weak(ui, "Laying the networks out…");
+            return;
+        };
+        network::diagram(ui, outline);
+        let preset = estimate::nearest_preset(&self.recipe).unwrap_or(self.preset);
+        let (resolution, device) = (self.recipe.data.resolution, self.device(cx));
+        let speed = estimate::seconds(preset, resolution, 1.0, device).map(|s| format::rate(1000.0 / s));
+        let speed = speed.map_or_else(String::new, |s| format!(" · about {s}"));
+        let parameters = format::plural(outline.parameters() as u64, "parameter", "parameters");
+        theme::weak(ui, format!("{parameters} · about {} of memory{speed}", format::bytes(outline.memory)))
+            .on_hover_text("Rough, for training on the chosen device");
     }
 
     /// Where it runs, what it starts from, what space it needs.

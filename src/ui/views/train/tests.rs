@@ -58,6 +58,28 @@ fn press(harness: &mut Bench, role: Role, name: &str) {
 }
 
 #[test]
+fn the_networks_of_a_choice_are_laid_out() {
+    let mut harness = setting_up();
+    harness.run_ok();
+    let parameters = |h: &Bench| {
+        let all = h.query_all_by_role(Role::Image).filter_map(|n| n.accesskit_node().label());
+        all.filter(|l| l.contains("parameter")).collect::<Vec<_>>()
+    };
+    let before = parameters(&harness);
+    assert!(before.iter().any(|l| l.starts_with("Residual block: 32×32")), "{before:?}");
+    assert!(harness.query_by_label_contains("of memory").is_some());
+    press(&mut harness, Role::Button, "VAE");
+    let after = parameters(&harness);
+    assert!(after.iter().any(|l| l.starts_with("Mean and log variance")) && after != before, "{after:?}");
+    // What does not shape the networks asks for nothing.
+    let asked = |h: &Bench| commands(h).iter().filter(|c| matches!(c, Command::Outline { .. })).count();
+    let asked_before = asked(&harness);
+    harness.state_mut().view.recipe.optim.lr = crate::recipe::Schedule::constant(0.5e-3);
+    harness.run_ok();
+    assert_eq!(asked(&harness), asked_before);
+}
+
+#[test]
 fn the_first_page_leads_from_pictures_to_a_run_in_two_clicks() {
     let mut harness = harness(stage(ScriptedEngine::fresh()), WIDE, HIGH, Mode::Dark);
     shot(&mut harness, "train-empty");
