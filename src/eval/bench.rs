@@ -194,6 +194,12 @@ impl<'a> Bench<'a> {
         })
     }
 
+    /// Points that the model makes.
+    pub fn points(&self, count: usize) -> Result<Vec<[f32; 2]>> {
+        let seeds: Vec<u64> = (0..count).map(|i| self.sample_seed(i)).collect();
+        self.subject.points(&seeds)
+    }
+
     fn in_chunks(
         &self,
         class: Option<u32>,

@@ -98,12 +98,7 @@ fn exact(bench: &Bench<'_>) -> Result<Vec<Score>> {
             .of(bench.source)
             .try_this("Use points:grid25 or points:ring8")
     })?;
-    let mut points = Vec::with_capacity(bench.count);
-    bench.samples(bench.count, &mut |_, p| {
-        // A point travels as the bytes of its two numbers.
-        let number = |k: usize| p.rgba.get(4 * k..).and_then(|b| b.first_chunk::<4>()).map(|b| f32::from_le_bytes(*b));
-        points.push([number(0).unwrap_or(f32::NAN), number(1).unwrap_or(f32::NAN)]);
-    })?;
+    let points = bench.points(bench.count)?;
     let found = modes::points(&points, &mixture.centres, mixture.deviation, bench.seed);
     let of =
         |name: &str, value| score(bench, name, value, bench.count, "within three deviations of the nearest centre");

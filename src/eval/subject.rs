@@ -25,6 +25,15 @@ pub trait Subject {
     /// The device fails.
     fn sample(&self, seeds: &[(u64, Option<u32>)], each: &mut dyn FnMut(usize, Picture) -> bool) -> Result<()>;
 
+    /// Points of these seeds, if it makes points in the plane and no pictures.
+    ///
+    /// # Errors
+    /// The device fails.
+    fn points(&self, seeds: &[u64]) -> Result<Vec<[f32; 2]>> {
+        let _ = seeds;
+        Ok(Vec::new())
+    }
+
     /// Its other half, if it can take pictures in.
     fn encoding(&self) -> Option<&dyn Encoding> {
         None
@@ -65,6 +74,11 @@ impl Subject for LoadedModel {
         };
         let latents: Vec<Latent> = seeds.iter().map(latent).collect();
         self.generate_with(&latents, 1.0, each)
+    }
+
+    fn points(&self, seeds: &[u64]) -> Result<Vec<[f32; 2]>> {
+        let latents: Vec<Latent> = seeds.iter().map(|&seed| Latent::Seed { seed }).collect();
+        self.points(&latents, 1.0)
     }
 
     fn encoding(&self) -> Option<&dyn Encoding> {

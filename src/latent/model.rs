@@ -10,7 +10,7 @@ use super::space::Code;
 use super::{catalog, sample};
 use crate::base::paths::Paths;
 use crate::base::rng::Stream;
-use crate::base::{Family, Picture, Problem, Progress, Result};
+use crate::base::{Channels, Family, Picture, Problem, Progress, Result};
 use crate::data::{Prepared, prepare_picture};
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
@@ -172,6 +172,20 @@ impl LoadedModel {
             Net::Vae(v) => sample::decode_each(v, &codes, &self.device, shape, each),
         }
         Ok(())
+    }
+
+    /// Points of the plane, for models that make those.
+    ///
+    /// # Errors
+    /// The model makes pictures.
+    pub fn points(&self, latents: &[Latent], truncation: f32) -> Result<Vec<[f32; 2]>> {
+        match &self.net {
+            Net::Gan(g) if self.info.channels == Channels::Points => {
+                let codes: Vec<Code> = latents.iter().map(|l| self.code(l, truncation)).collect();
+                Ok(sample::points(g, &codes, &self.device))
+            }
+            _ => Err(Problem::usage("This model makes pictures, not points").of(self.info.name.clone())),
+        }
     }
 
     /// Through the encoder and back (VAE), after preparing the picture as the training pictures were.

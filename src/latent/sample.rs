@@ -126,6 +126,11 @@ pub fn generate_each(
     in_micro_batches(codes, device, shape, each, &|codes| forward(generator, codes, device));
 }
 
+/// Points of a generator's averaged weights, one a code.
+pub fn points(generator: &Generator, codes: &[Code], device: &Device) -> Vec<[f32; 2]> {
+    codes.chunks(256).flat_map(|codes| tensors::points(forward(generator, codes, device))).collect()
+}
+
 /// Pictures of a VAE's decoder in inference mode, one a code.
 pub fn decode(vae: &Vae, codes: &[Code], device: &Device, shape: Shape) -> Vec<Picture> {
     collect(|each| decode_each(vae, codes, device, shape, each))
