@@ -56,8 +56,11 @@ impl Compare {
             }
             mode_choice(ui, &mut desk.compare.mode, out);
         });
-        let wish =
-            Wish { model: info.model.clone(), latents: latents(&desk.compare, dim), truncation: desk.here.truncation };
+        let wish = Wish {
+            model: info.model.clone(),
+            latents: desk.here.all_classed(&latents(&desk.compare, dim)),
+            truncation: desk.here.truncation,
+        };
         self.feed.want(wish.clone(), cx);
 
         let room = ui.available_rect_before_wrap().shrink(size::M);

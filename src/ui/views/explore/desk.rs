@@ -43,6 +43,9 @@ impl Tab {
     }
 }
 
+/// Classes with their shares.
+pub type Blend = Vec<(u32, f32)>;
+
 /// Where one stands.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -53,6 +56,20 @@ pub struct Stand {
     pub latent: Latent,
     /// Truncation or temperature.
     pub truncation: f32,
+}
+
+impl Stand {
+    /// A latent as it is seen from here: of the class of this place, unless it has one of its own.
+    #[must_use]
+    pub fn classed(&self, latent: &Latent) -> Latent {
+        let own = latent.class();
+        if own.is_empty() { latent.with_class(self.latent.class()) } else { latent.clone() }
+    }
+
+    /// As [`Self::classed`], all of them.
+    pub fn all_classed(&self, latents: &[Latent]) -> Vec<Latent> {
+        latents.iter().map(|l| self.classed(l)).collect()
+    }
 }
 
 impl Default for Stand {

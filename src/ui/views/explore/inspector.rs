@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use egui::{DragValue, Sense, Slider, Ui, Vec2, vec2};
+use egui::{ComboBox, DragValue, Sense, Slider, Ui, Vec2, vec2};
 use egui_material_icons::icons::{ICON_CASINO, ICON_CONTENT_COPY, ICON_IOS_SHARE, ICON_RESTART_ALT, ICON_STAR};
 
 use super::traverse::order;
@@ -32,6 +32,7 @@ impl ExploreView {
     pub(super) fn show_inspector(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) {
         self.portrait(ui, cx, info, out);
         self.seed_row(ui, out);
+        self.class_rows(ui, info, out);
         self.truncation(ui, info, out);
         self.sliders(ui, info, out);
     }
@@ -78,16 +79,18 @@ impl ExploreView {
 
     fn seed_row(&mut self, ui: &mut Ui, out: &mut Out) {
         ui.horizontal(|ui| {
-            match &mut self.desk.here.latent {
-                Latent::Seed { seed } => {
-                    let field = DragValue::new(seed).prefix("seed ").speed(0.2);
+            let here = &mut self.desk.here;
+            match here.latent.seed() {
+                Some(mut seed) => {
+                    let field = DragValue::new(&mut seed).prefix("seed ").speed(0.2);
                     if ui.add_sized(vec2(140.0, size::CONTROL), field).accessible_name("Seed").changed() {
+                        here.latent = here.classed(&Latent::Seed { seed });
                         out.label = Some("change the seed");
                     }
                 }
-                point @ (Latent::Point { .. } | Latent::Place(_)) => {
+                None => {
                     let t = theme::tokens(ui);
-                    let text = egui::RichText::new(latent_label(point)).color(t.weak);
+                    let text = egui::RichText::new(latent_label(&here.latent)).color(t.weak);
                     ui.add_sized(vec2(140.0, size::CONTROL), egui::Label::new(text))
                         .on_hover_text("A place between seeds, or moved by a slider");
                 }
@@ -97,6 +100,51 @@ impl ExploreView {
                 out.label = Some("roll a random seed");
             }
         });
+    }
+
+    /// The class of what is made, or a blend of two.
+    fn class_rows(&mut self, ui: &mut Ui, info: &ModelInfo, out: &mut Out) {
+        let names = if info.recipe.model.conditional { info.recipe.model.classes.as_slice() } else { &[] };
+        if names.is_empty() {
+            return;
+        }
+        let now = self.desk.here.latent.class();
+        let mut first = now.first().map(|c| c.0);
+        let mut second = now.get(1).map(|c| c.0);
+        let whole: f32 = now.iter().map(|c| c.1).sum();
+        let mut share = now.get(1).map_or(0.5, |c| c.1 / whole.max(f32::EPSILON));
+        let before = (first, second, share);
+        let choice = |ui: &mut Ui, label: &str, none: &str, value: &mut Option<u32>| {
+            let name = |c: u32| names.get(c as usize).map_or_else(|| c.to_string(), Clone::clone);
+            let text = value.map_or_else(|| none.to_owned(), name);
+            let combo = ComboBox::from_id_salt(label).selected_text(text).width(ui.available_width()).truncate();
+            let combo = combo.show_ui(ui, |ui| {
+                ui.selectable_value(value, None, none);
+                for c in 0..names.len() as u32 {
+                    ui.selectable_value(value, Some(c), name(c));
+                }
+            });
+            combo.response.accessible_name(label.to_owned());
+        };
+        ui.add_space(size::XS);
+        theme::weak(ui, "Class").on_hover_text("Of all that is made here, but for what has a class of its own");
+        choice(ui, "Class", "By chance, seed by seed", &mut first);
+        if first.is_some() {
+            choice(ui, "Blend with", "Nothing blended in", &mut second);
+        }
+        if second.is_some() {
+            ui.spacing_mut().slider_width = (ui.available_width() - 64.0).max(60.0);
+            ui.add(Slider::new(&mut share, 0.0..=1.0).max_decimals(2)).accessible_name("Blend");
+        }
+        if (first, second, share) != before {
+            let class: Vec<(u32, f32)> = match (first, second) {
+                (None, _) => Vec::new(),
+                (Some(a), None) => vec![(a, 1.0)],
+                (Some(a), Some(b)) => vec![(a, 1.0 - share), (b, share)],
+            };
+            self.desk.here.latent = self.desk.here.latent.with_class(&class);
+            out.label = Some("choose a class");
+        }
     }
 
     fn truncation(&mut self, ui: &mut Ui, info: &ModelInfo, out: &mut Out) {
@@ -152,7 +200,7 @@ impl ExploreView {
             });
         }
         if changed {
-            self.desk.here.latent = Latent::Point { values };
+            self.desk.here.latent = self.desk.here.classed(&Latent::Point { values });
             out.label = Some("move a slider");
         }
         if dim > FIRST {

@@ -68,7 +68,7 @@ impl Lattice {
             }
             mode_choice(ui, &mut desk.grid.mode, out);
         });
-        let cells = latents(&desk.grid, info.latent as usize);
+        let cells = desk.here.all_classed(&latents(&desk.grid, info.latent as usize));
         let wish = Wish { model: info.model.clone(), latents: cells, truncation: desk.here.truncation };
         self.feed.want(wish.clone(), cx);
         self.cells(ui, cx, info, desk, &wish, out);

@@ -178,12 +178,13 @@ impl ExploreView {
         let mut out = Out::default();
         draw(self, ui, cx, &mut out);
         if let Some(latent) = out.stand.take() {
-            self.desk.here.latent = latent;
+            self.desk.here.latent = self.desk.here.classed(&latent);
             out.label.get_or_insert("stand elsewhere");
         }
         if let Some(model) = out.model.take() {
             self.select(Some(model.clone()), cx);
             self.desk.here.model = Some(model);
+            self.desk.here.latent = self.desk.here.latent.with_class(&[]);
             out.label = Some("change model");
         }
         let held = ui.input(|i| i.pointer.any_down());
@@ -212,7 +213,7 @@ impl ExploreView {
         self.look(cx);
     }
 
-    fn apply(&mut self, out: Out, cx: &mut Cx<'_>) {
+    fn apply(&mut self, mut out: Out, cx: &mut Cx<'_>) {
         let Some(info) = self.info(cx.studio) else { return };
         if out.foreign {
             cx.say(
@@ -223,6 +224,7 @@ impl ExploreView {
         }
         let truncation = self.desk.here.truncation;
         if !out.keep.is_empty() {
+            out.keep = self.desk.here.all_classed(&out.keep);
             for latent in &out.keep {
                 self.kept.push(Stand { model: Some(info.model.clone()), latent: latent.clone(), truncation });
             }
@@ -230,6 +232,7 @@ impl ExploreView {
             cx.send(Command::Keep { model, latents: out.keep, truncation, made_by, starred: true });
         }
         if let Some((latents, made_by, columns, format)) = out.export {
+            let latents = self.desk.here.all_classed(&latents);
             let subject = Subject::Latents { model: info.model.clone(), latents, truncation, made_by, columns };
             self.export.begin(subject, &info.name, info.resolution, format, &cx.studio.settings.export);
         }

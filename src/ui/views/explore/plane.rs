@@ -6,7 +6,7 @@ use std::sync::Arc;
 use egui::{CursorIcon, EventFilter, Key, Rect, Role, Sense, Stroke, StrokeKind, Ui, Vec2, WidgetInfo, vec2};
 use egui_material_icons::icons::{ICON_ADD, ICON_MY_LOCATION, ICON_REMOVE};
 
-use super::desk::{Desk, PlaneDesk};
+use super::desk::{Blend, Desk, PlaneDesk, Stand};
 use super::feed::{Feed, Wish};
 use super::{Cx, Out};
 use crate::base::Picture;
@@ -33,7 +33,7 @@ pub struct Plane {
     feed: Feed,
     tiles: HashMap<Spot, Arc<Picture>>,
     /// What the tiles are of.
-    of: Option<(String, f32)>,
+    of: Option<(String, f32, Blend)>,
     asked: Vec<Spot>,
 }
 
@@ -55,7 +55,7 @@ pub fn latent_at(x: f64, y: f64, dim: usize) -> Latent {
 impl Plane {
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
-        let of = (info.model.clone(), desk.here.truncation);
+        let of = (info.model.clone(), desk.here.truncation, desk.here.latent.class().to_vec());
         if self.of.as_ref() != Some(&of) {
             self.tiles.clear();
             self.asked.clear();
@@ -123,7 +123,7 @@ impl Plane {
             out.stand = Some(latent_at(p.x, p.y, info.latent as usize));
             out.label.get_or_insert("move over the plane");
         }
-        self.ask(missing, step, info, desk.here.truncation, cx);
+        self.ask(missing, step, info, &desk.here, cx);
     }
 
     /// The tile at a spot, or the nearest one of a coarser level that is there.
@@ -140,7 +140,7 @@ impl Plane {
         }
     }
 
-    fn ask(&mut self, mut missing: Vec<(f32, Spot)>, step: f64, info: &ModelInfo, truncation: f32, cx: &mut Cx<'_>) {
+    fn ask(&mut self, mut missing: Vec<(f32, Spot)>, step: f64, info: &ModelInfo, here: &Stand, cx: &mut Cx<'_>) {
         if missing.is_empty() || self.feed.is_busy(cx.time) {
             return;
         }
@@ -153,8 +153,9 @@ impl Plane {
         // Each batch is a list of its own: nothing in it counts as made already.
         self.feed.expire();
         let dim = info.latent as usize;
-        let latents = self.asked.iter().map(|s| latent_at(s.0 as f64 * step, s.1 as f64 * step, dim)).collect();
-        self.feed.want(Wish { model: info.model.clone(), latents, truncation }, cx);
+        let at = |s: &Spot| here.classed(&latent_at(s.0 as f64 * step, s.1 as f64 * step, dim));
+        let latents = self.asked.iter().map(at).collect();
+        self.feed.want(Wish { model: info.model.clone(), latents, truncation: here.truncation }, cx);
     }
 
     /// Forgets everything, as the model is another one.

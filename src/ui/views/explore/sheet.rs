@@ -70,7 +70,7 @@ impl Sheet {
                 }
             }
         });
-        let latents: Vec<Latent> = seeds(&desk.sheet).map(|seed| Latent::Seed { seed }).collect();
+        let latents: Vec<Latent> = seeds(&desk.sheet).map(|seed| desk.here.classed(&Latent::Seed { seed })).collect();
         self.feed.want(Wish { model: info.model.clone(), latents, truncation: desk.here.truncation }, cx);
 
         let area = egui::Frame::new().inner_margin(egui::Margin::same(theme::size::S as i8));
@@ -99,8 +99,8 @@ impl Sheet {
             });
             // Enter and Space mean the cell they stand on; it stays selected.
             let by_key = response.opened.or(response.previewed);
-            if let Some(Latent::Seed { seed }) = by_key.and_then(|i| shown.get(i)) {
-                self.grid.selection.only(*seed);
+            if let Some(seed) = by_key.and_then(|i| shown.get(i)?.seed()) {
+                self.grid.selection.only(seed);
             }
             let stand = by_key.or(response.chosen);
             if let Some(latent) = stand.and_then(|i| shown.get(i)) {

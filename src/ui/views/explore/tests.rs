@@ -277,6 +277,38 @@ fn dragging_a_corner_moves_the_grid_live_and_is_one_step() {
 }
 
 #[test]
+fn a_class_is_chosen_and_blended_for_all_that_is_made() {
+    let h = explore();
+    assert!(h.query_by_label("Class").is_none(), "a model without classes has nothing to choose");
+    let mut models = crate::engine::fake::models();
+    for model in &mut models {
+        model.recipe.model.conditional = true;
+        model.recipe.model.classes = ["hats", "shoes", "bags"].map(Into::into).to_vec();
+    }
+    let engine = ScriptedEngine::with(crate::engine::fake::Script { models, ..Default::default() });
+    let mut h = harness(Stage::with(ExploreView::default(), engine));
+    requests(&h);
+    let mut choose = |label: &str, name: &str| {
+        h.get_by_role_and_label(Role::ComboBox, label).click();
+        h.run_steps(4);
+        h.get_by_role_and_label(Role::Button, name).click();
+        h.run_steps(6);
+        let asked = requests(&h);
+        asked.into_iter().find(|r| r.latents.len() == 36).expect("a sheet is asked for").latents
+    };
+    assert!(choose("Class", "shoes").iter().all(|l| l.class() == [(1, 1.0)]));
+    let blended = choose("Blend with", "bags");
+    assert!(blended.iter().all(|l| l.class() == [(1, 0.5), (2, 0.5)]) && blended[3].seed() == Some(4), "{blended:?}");
+    // It stays while one goes elsewhere, and is one step of Undo.
+    h.get_by_role_and_label(Role::Button, "Random seed (R)").click();
+    h.run_steps(4);
+    assert_eq!(desk(&h).here.latent.class(), [(1, 0.5), (2, 0.5)]);
+    h.state_mut().take_back();
+    h.state_mut().take_back();
+    assert_eq!(desk(&h).here.latent.class(), [(1, 1.0)]);
+}
+
+#[test]
 fn the_star_keeps_the_present_picture() {
     let mut h = explore();
     h.get_by_label("Seed 3").click();

@@ -48,7 +48,7 @@ pub fn latents(desk: &Desk, info: &ModelInfo) -> Vec<Latent> {
         for column in 0..desk.traverse.steps as usize {
             let mut values = base.clone();
             values[dim] = value(&desk.traverse, column);
-            cells.push(Latent::Point { values });
+            cells.push(desk.here.classed(&Latent::Point { values }));
         }
     }
     cells

@@ -6,7 +6,7 @@ use std::time::Duration;
 use egui::{DragValue, Rect, Sense, Slider, Ui, Vec2, pos2, vec2};
 use egui_material_icons::icons::{ICON_ADD, ICON_CASINO, ICON_CLOSE, ICON_MOVIE, ICON_PAUSE, ICON_PLAY_ARROW};
 
-use super::desk::{Desk, WalkDesk};
+use super::desk::{Blend, Desk, WalkDesk};
 use super::feed::{Feed, Wish};
 use super::lattice::mode_choice;
 use super::{Cx, Out, inspector};
@@ -28,7 +28,7 @@ const BATCH: usize = 12;
 /// The frames of a film, as far as they are here.
 #[derive(Default)]
 struct Film {
-    of: Option<(WalkDesk, String, f32)>,
+    of: Option<(WalkDesk, String, f32, Blend)>,
     latents: Vec<Latent>,
     frames: Vec<Option<Arc<Picture>>>,
 }
@@ -137,11 +137,12 @@ impl Walk {
     }
 
     fn plan(&mut self, info: &ModelInfo, desk: &Desk) {
-        let of = (desk.walk.clone(), info.model.clone(), desk.here.truncation);
+        let class = desk.here.latent.class().to_vec();
+        let of = (desk.walk.clone(), info.model.clone(), desk.here.truncation, class);
         if self.film.of.as_ref() == Some(&of) {
             return;
         }
-        let latents = latents(&desk.walk, info.latent as usize);
+        let latents = desk.here.all_classed(&latents(&desk.walk, info.latent as usize));
         // Frames that the new film shares with the old one are kept: adding a stop does not make the others again.
         let same = self.film.of.as_ref().is_some_and(|o| o.1 == of.1 && o.2 == of.2);
         let mut frames = vec![None; latents.len()];
@@ -265,7 +266,7 @@ impl Walk {
         let dim = info.latent as usize;
         let wish = Wish {
             model: info.model.clone(),
-            latents: desk.walk.stops.iter().map(|s| s.latent(dim)).collect(),
+            latents: desk.walk.stops.iter().map(|s| desk.here.classed(&s.latent(dim))).collect(),
             truncation: desk.here.truncation,
         };
         if !wish.latents.is_empty() {
