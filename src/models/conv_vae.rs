@@ -7,6 +7,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::Plan;
+use super::probe::{Probe, pass};
 use super::vae::ClassTerm;
 use crate::nn::conv::{Conv, Deconv};
 use crate::nn::init::{Init, lecun};
@@ -86,11 +87,21 @@ impl ConvVae {
 
     /// `[b, z] → [b, c, r, r]`
     pub fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        self.decode_probed(z, class, &mut pass)
+    }
+
+    /// As [`Self::decode`], with features shown to `probe` on their way.
+    pub(crate) fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = ClassTerm::add(&self.class_out, self.fc.forward(z), class);
         let [b, n] = x.dims();
         let x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
-        let x = self.deconvs.iter().fold(x, |x, deconv| deconv.after_relu(x));
+        let x = self.deconvs.iter().enumerate().fold(x, |x, (i, deconv)| deconv.after_relu(probe(i, x)));
         resample::cropped(x, self.resolution)
+    }
+
+    /// How many places of the decoder a probe is shown.
+    pub(crate) fn taps(&self) -> usize {
+        self.deconvs.len()
     }
 
     pub(crate) fn likelihood(&self) -> Likelihood {

@@ -7,6 +7,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::Plan;
+use super::probe::{self, Probe};
 use crate::nn::conv::{Conv, Deconv};
 use crate::nn::embed::{Embed, judge};
 use crate::nn::flow::{Flow, Tape};
@@ -51,13 +52,23 @@ impl DcGenerator {
 
     /// `[b, z] → [b, c, r, r]`, in (-1, 1)
     pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        self.forward_probed(z, class, &mut probe::pass)
+    }
+
+    /// As [`Self::forward`], with features shown to `probe` on their way.
+    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
         let [b, n] = x.dims();
         let mut x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
-        for (norm, deconv) in self.norms.iter().zip(&self.deconvs) {
-            x = deconv.after_relu(norm.forward(x));
+        for (i, (norm, deconv)) in self.norms.iter().zip(&self.deconvs).enumerate() {
+            x = deconv.after_relu(probe(i, norm.forward(x)));
         }
         act::tanh(resample::cropped(x, self.resolution))
+    }
+
+    /// How many places a probe is shown.
+    pub(crate) fn taps(&self) -> usize {
+        self.norms.len()
     }
 
     pub(crate) fn latent(&self) -> usize {

@@ -10,6 +10,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::{sigmoid, silu, tanh};
 
 use super::Plan;
+use super::probe::{self, Probe};
 use super::sn_gan::SnConv;
 use crate::nn::conv::Conv;
 use crate::nn::embed::{Embed, judge};
@@ -131,10 +132,15 @@ impl FastGenerator {
 
     /// `[b, z] → [b, c, r, r]`, in (-1, 1)
     pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        self.forward_probed(z, class, &mut probe::pass)
+    }
+
+    /// As [`Self::forward`], with features shown to `probe` on their way.
+    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
         let [b, n] = x.dims();
         let x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
-        let mut sizes = vec![gated(self.norm.forward(x))];
+        let mut sizes = vec![probe(0, gated(self.norm.forward(x)))];
         for (i, (convs, excite)) in self.sizes.iter().zip(&self.excite).enumerate() {
             let mut x = resample::double(sizes[i].clone());
             for conv in convs {
@@ -143,10 +149,15 @@ impl FastGenerator {
             if let Some(excite) = excite {
                 x = excite.forward(sizes[i + 1 - self.reach].clone(), self.base, x);
             }
-            sizes.push(x);
+            sizes.push(probe(i + 1, x));
         }
         let x = sizes.swap_remove(self.sizes.len());
         tanh(resample::cropped(self.rgb.forward(x), self.resolution))
+    }
+
+    /// How many places a probe is shown.
+    pub(crate) fn taps(&self) -> usize {
+        self.sizes.len() + 1
     }
 
     pub(crate) fn latent(&self) -> usize {

@@ -7,8 +7,8 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::{
-    DcCritic, DcGenerator, FastCritic, FastGenerator, MlpCritic, MlpGenerator, Plan, ResCritic, ResGenerator, SnCritic,
-    SnGenerator, StyleCritic, StyleGenerator, WideCritic, WideGenerator, unknown,
+    DcCritic, DcGenerator, FastCritic, FastGenerator, MlpCritic, MlpGenerator, Plan, Probe, ResCritic, ResGenerator,
+    SnCritic, SnGenerator, StyleCritic, StyleGenerator, WideCritic, WideGenerator, unknown,
 };
 use crate::base::{Family, Result};
 use crate::nn::flow::{Flow, Tape};
@@ -89,6 +89,32 @@ impl Generator {
     /// A generator by styles takes no noise here; see [`StyleGenerator::synthesize`].
     pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
         each!(self, net => net.forward(z, class))
+    }
+
+    /// As [`Self::forward`], with features shown to `probe` on their way.
+    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+        each!(self, net => net.forward_probed(z, class, probe))
+    }
+
+    /// How many places a probe is shown.
+    pub fn taps(&self) -> usize {
+        each!(self, net => net.taps())
+    }
+
+    /// The first weights that a latent meets, `[z, out]`; for a generator by styles those of its mapping network.
+    pub fn first_weights(&self) -> Tensor<2> {
+        match self {
+            Self::ResGan(net) => net.fc.weight.val(),
+            Self::Wide(net) => net.fc.weight.val(),
+            Self::Dcgan(net) => net.fc.weight.val(),
+            Self::Style(net) => match net.mapping.layers.first() {
+                Some(layer) => layer.weight.val(),
+                None => Tensor::eye(net.latent(), &net.running_style.device()),
+            },
+            Self::Sn(net) => net.fc.weight.val(),
+            Self::Fast(net) => net.fc.weight.val(),
+            Self::Mlp(net) => net.first.weight.val(),
+        }
     }
 
     /// The generator by styles, if it is one.

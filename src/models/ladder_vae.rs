@@ -12,6 +12,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::Plan;
+use super::probe::{Probe, pass};
 use super::vae::{ClassTerm, Draw, Posterior, bounded, halves, tiled};
 use crate::nn::conv::Conv;
 use crate::nn::init::{Init, he, lecun};
@@ -189,7 +190,7 @@ impl LadderVae {
     }
 
     /// From the basis down, to the last level or the `whole` way.
-    fn run(&self, batch: usize, source: &Source<'_>, class: Option<&Tensor<2>>, whole: bool) -> Pass {
+    fn run(&self, batch: usize, source: &Source<'_>, class: Option<&Tensor<2>>, whole: bool, probe: Probe<'_>) -> Pass {
         let [_, channels, base, _] = self.basis.dims();
         let mut h = self.basis.val().expand([batch, channels, base, base]);
         if let (Some(term), Some(class)) = (&self.class_out, class) {
@@ -224,7 +225,7 @@ impl LadderVae {
                     h = here.take(h, epsilon);
                 }
                 let blocks = &self.decoder[stage * self.per_size..(stage + 1) * self.per_size];
-                h = blocks.iter().fold(h, |h, block| block.forward(h));
+                h = probe(stage, blocks.iter().fold(h, |h, block| block.forward(h)));
                 stage += 1;
             }
         }
@@ -238,21 +239,45 @@ impl LadderVae {
     /// See [`super::Vae::infer`].
     pub(super) fn infer(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> Posterior {
         let (batch, read) = self.read_for(x, draw);
-        self.run(batch, &Source::Encoder(&read, draw), class, false).posterior()
+        self.run(batch, &Source::Encoder(&read, draw), class, false, &mut pass).posterior()
     }
 
     /// See [`super::Vae::forward`].
     pub(super) fn forward(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> (Posterior, Tensor<4>) {
         let (batch, read) = self.read_for(x, draw);
-        let pass = self.run(batch, &Source::Encoder(&read, draw), class, true);
-        let decoded = self.finish(pass.h.clone());
-        (pass.posterior(), decoded)
+        let run = self.run(batch, &Source::Encoder(&read, draw), class, true, &mut pass);
+        let decoded = self.finish(run.h.clone());
+        (run.posterior(), decoded)
     }
 
     /// `[b, z] → [b, c, r, r]`
     pub(super) fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        self.decode_probed(z, class, &mut pass)
+    }
+
+    /// As [`Self::decode`], with features shown to `probe` on their way.
+    pub(super) fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let batch = z.dims()[0];
-        self.finish(self.run(batch, &Source::Latent(&z), class, true).h)
+        self.finish(self.run(batch, &Source::Latent(&z), class, true, probe).h)
+    }
+
+    /// How many places of the decoder a probe is shown.
+    pub(super) fn taps(&self) -> usize {
+        self.decoder.len() / self.per_size
+    }
+
+    /// The first weights that the numbers of each level meet, one level after the other. `[z, out]`
+    pub(super) fn first_weights(&self) -> Tensor<2> {
+        let whole: usize = self.layout().iter().sum();
+        let mut at = 0;
+        let of_level = |level: &Level| {
+            let weight = level.spread.weight.val();
+            let [own, _] = weight.dims();
+            let above = at;
+            at += own;
+            weight.pad([(above, whole - above - own), (0, 0)], 0.0)
+        };
+        Tensor::cat(self.levels.iter().map(of_level).collect(), 1)
     }
 
     /// What the encoder reads, once for each latent that is drawn of a picture.

@@ -4,6 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::Plan;
+use super::probe::{self, Probe};
 use crate::nn::act;
 use crate::nn::embed::{Embed, judge};
 use crate::nn::flow::{Flow, Tape};
@@ -49,13 +50,27 @@ impl MlpGenerator {
 
     /// `[b, z] → [b, c, r, r]`
     pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        self.forward_probed(z, class, &mut probe::pass)
+    }
+
+    /// As [`Self::forward`], with features shown to `probe` on their way.
+    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let b = z.dims()[0];
-        let mut h = act::leaky(Embed::add(self.embed.as_ref(), self.first.forward(z), class));
-        for layer in &self.hidden {
-            h = act::leaky(layer.forward(h));
+        let mut shown = |i: usize, h: Tensor<2>| {
+            let [b, n] = h.dims();
+            probe(i, h.reshape([b, n, 1, 1])).reshape([b, n])
+        };
+        let mut h = shown(0, act::leaky(Embed::add(self.embed.as_ref(), self.first.forward(z), class)));
+        for (i, layer) in self.hidden.iter().enumerate() {
+            h = shown(i + 1, act::leaky(layer.forward(h)));
         }
         let [colours, side] = self.shape;
         self.last.forward(h).reshape([b, colours, side, side])
+    }
+
+    /// How many places a probe is shown.
+    pub(crate) fn taps(&self) -> usize {
+        self.hidden.len() + 1
     }
 
     pub(crate) fn latent(&self) -> usize {

@@ -7,6 +7,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::Plan;
+use super::probe::{Probe, pass};
 use super::vae::ClassTerm;
 use crate::nn::init::{Init, lecun};
 use crate::nn::linear::Linear;
@@ -74,9 +75,25 @@ impl MlpVae {
 
     /// `[b, z] → [b, c, r, r]`
     pub fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        let b = z.dims()[0];
-        let x = self.out.forward(hidden(&self.decoder, z, |y| ClassTerm::add(&self.class_out, y, class)));
-        x.reshape([b, self.colours, self.resolution, self.resolution])
+        self.decode_probed(z, class, &mut pass)
+    }
+
+    /// As [`Self::decode`], with features shown to `probe` on their way.
+    pub(crate) fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+        let mut h = z;
+        for (i, layer) in self.decoder.iter().enumerate() {
+            let y = layer.forward(h);
+            let y = act::relu(if i == 0 { ClassTerm::add(&self.class_out, y, class) } else { y });
+            let [b, n] = y.dims();
+            h = probe(i, y.reshape([b, n, 1, 1])).reshape([b, n]);
+        }
+        let b = h.dims()[0];
+        self.out.forward(h).reshape([b, self.colours, self.resolution, self.resolution])
+    }
+
+    /// How many places of the decoder a probe is shown.
+    pub(crate) fn taps(&self) -> usize {
+        self.decoder.len()
     }
 
     pub(crate) fn likelihood(&self) -> Likelihood {

@@ -7,6 +7,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::Plan;
+use super::probe::{self, Probe};
 use super::res_gan::{Pool, layers};
 use crate::nn::conv::Conv;
 use crate::nn::embed::{Embed, judge};
@@ -74,6 +75,11 @@ impl WideGenerator {
 
     /// `[b, z] → [b, c, r, r]`
     pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        self.forward_probed(z, class, &mut probe::pass)
+    }
+
+    /// As [`Self::forward`], with features shown to `probe` on their way.
+    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let weights = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
         let weights: Tensor<4> = weights.unsqueeze_dims(&[2, 3]);
         let mut x = self.basis.val() * weights;
@@ -86,8 +92,16 @@ impl WideGenerator {
                 x = resample::double_smooth(x);
             }
             x = block.forward(x);
+            if (i + 1) % self.per_size == 0 {
+                x = probe(i / self.per_size, x);
+            }
         }
         resample::cropped(self.rgb.forward(x), self.resolution)
+    }
+
+    /// How many places a probe is shown.
+    pub(crate) fn taps(&self) -> usize {
+        self.blocks.len() / self.per_size
     }
 
     pub(crate) fn latent(&self) -> usize {

@@ -6,6 +6,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::Plan;
+use super::probe::{self, Probe};
 use crate::nn::conv::Conv;
 use crate::nn::embed::{Embed, judge};
 use crate::nn::flow::{Flow, Tape};
@@ -50,10 +51,20 @@ impl ResGenerator {
 
     /// `[b, z] → [b, c, r, r]`
     pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        self.forward_probed(z, class, &mut probe::pass)
+    }
+
+    /// As [`Self::forward`], with features shown to `probe` on their way.
+    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let weights = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
         let weights: Tensor<4> = weights.unsqueeze_dims(&[2, 3]);
-        let x = up(&self.blocks, self.per_size, self.basis.val() * weights);
+        let x = up(&self.blocks, self.per_size, self.basis.val() * weights, probe);
         resample::cropped(self.rgb.after_leaky(x), self.resolution)
+    }
+
+    /// How many places a probe is shown.
+    pub(crate) fn taps(&self) -> usize {
+        self.blocks.len() / self.per_size
     }
 
     pub(crate) fn latent(&self) -> usize {
@@ -157,12 +168,15 @@ pub(super) fn stack(init: &Init<'_>, channels: &[usize], per_size: usize) -> Vec
 }
 
 /// Through blocks, doubling between sizes.
-pub(super) fn up(blocks: &[Block], per_size: usize, mut x: Tensor<4>) -> Tensor<4> {
+pub(super) fn up(blocks: &[Block], per_size: usize, mut x: Tensor<4>, probe: Probe<'_>) -> Tensor<4> {
     for (i, block) in blocks.iter().enumerate() {
         if i > 0 && i % per_size == 0 {
             x = resample::double(x);
         }
         x = block.forward(x);
+        if (i + 1) % per_size == 0 {
+            x = probe(i / per_size, x);
+        }
     }
     x
 }

@@ -4,6 +4,7 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::Plan;
+use super::probe::{Probe, pass};
 use super::res_gan::{down, stack, up};
 use super::vae::ClassTerm;
 use crate::nn::conv::Conv;
@@ -79,10 +80,21 @@ impl ResVae {
 
     /// `[b, z] → [b, c, r, r]`
     pub fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        self.decode_probed(z, class, &mut pass)
+    }
+
+    /// As [`Self::decode`], with features shown to `probe` on their way.
+    pub(crate) fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = ClassTerm::add(&self.class_out, self.fc.forward(z), class);
         let [b, n] = x.dims();
-        let x = up(&self.decoder, self.per_size, x.reshape([b, n / (self.base * self.base), self.base, self.base]));
+        let x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
+        let x = up(&self.decoder, self.per_size, x, probe);
         resample::cropped(self.rgb_out.after_leaky(x), self.resolution)
+    }
+
+    /// How many places of the decoder a probe is shown.
+    pub(crate) fn taps(&self) -> usize {
+        self.decoder.len() / self.per_size
     }
 
     pub(crate) fn likelihood(&self) -> Likelihood {

@@ -10,6 +10,7 @@ use burn::tensor::Tensor;
 use burn::tensor::activation::tanh;
 
 use super::Plan;
+use super::probe::{self, Probe};
 use crate::nn::conv::Conv;
 use crate::nn::embed::Embed;
 use crate::nn::flow::{Flow, Tape};
@@ -120,13 +121,23 @@ impl SnGenerator {
 
     /// `[b, z] → [b, c, r, r]`, in (-1, 1)
     pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
+        self.forward_probed(z, class, &mut probe::pass)
+    }
+
+    /// As [`Self::forward`], with features shown to `probe` on their way.
+    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = self.fc.forward(z);
         let [b, n] = x.dims();
-        let mut x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
-        for block in &self.blocks {
-            x = block.forward(x, class);
+        let mut x = probe(0, x.reshape([b, n / (self.base * self.base), self.base, self.base]));
+        for (i, block) in self.blocks.iter().enumerate() {
+            x = probe(i + 1, block.forward(x, class));
         }
         tanh(resample::cropped(self.rgb.forward(act::relu(self.norm.forward(x))), self.resolution))
+    }
+
+    /// How many places a probe is shown.
+    pub(crate) fn taps(&self) -> usize {
+        self.blocks.len() + 1
     }
 
     pub(crate) fn latent(&self) -> usize {

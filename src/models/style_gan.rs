@@ -10,6 +10,7 @@ use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::Plan;
+use super::probe::Probe;
 use super::res_gan::layers;
 use crate::base::rng::Stream;
 use crate::nn::conv::Conv;
@@ -130,6 +131,22 @@ impl StyleGenerator {
         2 * self.sizes.len()
     }
 
+    /// What turns a style into the factors of each layer's channels, without its constant, by the layer whose style it
+    /// takes. `[w, channels]` each
+    pub fn affine_weights(&self) -> Vec<(usize, Tensor<2>)> {
+        let unit = Tensor::eye(self.latent(), &self.running_style.device());
+        let of = |conv: &StyledConv| conv.affine.tangent(unit.clone());
+        let mut out = Vec::new();
+        for (i, size) in self.sizes.iter().enumerate() {
+            if let Some(up) = &size.up {
+                out.push((2 * i - 1, of(up)));
+            }
+            out.push((2 * i, of(&size.conv)));
+            out.push((2 * i + 1, of(&size.rgb)));
+        }
+        out
+    }
+
     /// Styles of latents. `[b, z] → [b, w]`
     pub fn map_latents(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<2> {
         self.mapping.forward(z, class)
@@ -139,18 +156,31 @@ impl StyleGenerator {
     ///
     /// `noise` must be for this batch ([`Self::noise_of`]); without it layers add none.
     pub fn synthesize(&self, styles: Tensor<3>, noise: Option<Noise>) -> Tensor<4> {
-        self.features(styles, noise, usize::MAX).1
+        self.synthesize_probed(styles, noise, &mut super::probe::pass)
     }
 
     /// As [`Self::synthesize`], and the features after size `tap` (or after the last).
     /// `[b, layers, w] → ([b, channels, h, w], [b, c, r, r])`
     pub fn features(&self, styles: Tensor<3>, noise: Option<Noise>, tap: usize) -> (Tensor<4>, Tensor<4>) {
+        let tap = tap.min(self.sizes.len() - 1);
+        let mut kept = None;
+        let picture = self.synthesize_probed(styles, noise, &mut |i, x| {
+            if i == tap {
+                kept = Some(x.clone());
+            }
+            x
+        });
+        // Every size is shown.
+        (kept.unwrap_or_else(|| picture.clone()), picture)
+    }
+
+    /// As [`Self::synthesize`], with features shown to `probe` after each size.
+    pub fn synthesize_probed(&self, styles: Tensor<3>, noise: Option<Noise>, probe: Probe<'_>) -> Tensor<4> {
         let [b, layers, w] = styles.dims();
         let style = |i: usize| styles.clone().narrow(1, i.min(layers - 1), 1).reshape([b, w]);
         let mut noise = noise.unwrap_or_default().into_iter();
         let mut x = self.basis.val().repeat_dim(0, b);
         let mut picture: Option<Tensor<4>> = None;
-        let mut kept = None;
         let mut layer = 0;
         for (i, size) in self.sizes.iter().enumerate() {
             if let Some(up) = &size.up {
@@ -162,26 +192,31 @@ impl StyleGenerator {
                 x = act::leaky(x) * GAIN;
                 layer += 1;
             }
-            x = act::leaky(size.conv.forward(x, style(layer), noise.next())) * GAIN;
+            x = probe(i, act::leaky(size.conv.forward(x, style(layer), noise.next())) * GAIN);
             layer += 1;
             let colours = size.rgb.forward(x.clone(), style(layer), None);
             picture = Some(match picture {
                 Some(below) => resample::double_smooth(below) + colours,
                 None => colours,
             });
-            if i == tap || i + 1 == self.sizes.len() && kept.is_none() {
-                kept = Some(x.clone());
-            }
         }
         // There is at least one size.
-        let picture = picture.unwrap_or_else(|| x.clone());
-        (kept.unwrap_or(x), resample::cropped(picture, self.resolution))
+        resample::cropped(picture.unwrap_or(x), self.resolution)
     }
 
     /// Without noise, one style for all layers. `[b, z] → [b, c, r, r]`
     pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        let styles = self.spread(self.map_latents(z, class));
-        self.synthesize(styles, None)
+        self.forward_probed(z, class, &mut super::probe::pass)
+    }
+
+    /// As [`Self::forward`], with features shown to `probe` on their way.
+    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+        self.synthesize_probed(self.spread(self.map_latents(z, class)), None, probe)
+    }
+
+    /// How many places a probe is shown.
+    pub(crate) fn taps(&self) -> usize {
+        self.sizes.len()
     }
 
     /// One style for all layers. `[b, w] → [b, layers, w]`

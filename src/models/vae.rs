@@ -6,7 +6,7 @@ use burn::module::{Module, Param};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
-use super::{ConvVae, LadderVae, MlpVae, Plan, ResVae, unknown};
+use super::{ConvVae, LadderVae, MlpVae, Plan, Probe, ResVae, unknown};
 use crate::base::{Family, Result};
 use crate::nn::act;
 use crate::nn::init::Init;
@@ -172,6 +172,39 @@ impl Vae {
             Self::Res(net) => net.decode(z, class),
             Self::Mlp(net) => net.decode(z, class),
             Self::Ladder(net) => net.decode(z, class),
+        }
+    }
+
+    /// As [`Self::decode`], with features shown to `probe` on their way.
+    pub fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+        match self {
+            Self::Conv(net) => net.decode_probed(z, class, probe),
+            Self::Res(net) => net.decode_probed(z, class, probe),
+            Self::Mlp(net) => net.decode_probed(z, class, probe),
+            Self::Ladder(net) => net.decode_probed(z, class, probe),
+        }
+    }
+
+    /// The first weights of the decoder, `[z, out]`.
+    pub fn first_weights(&self) -> Tensor<2> {
+        match self {
+            Self::Conv(net) => net.fc.weight.val(),
+            Self::Res(net) => net.fc.weight.val(),
+            Self::Mlp(net) => match net.decoder.first() {
+                Some(layer) => layer.weight.val(),
+                None => net.out.weight.val(),
+            },
+            Self::Ladder(net) => net.first_weights(),
+        }
+    }
+
+    /// How many places of the decoder a probe is shown.
+    pub fn taps(&self) -> usize {
+        match self {
+            Self::Conv(net) => net.taps(),
+            Self::Res(net) => net.taps(),
+            Self::Mlp(net) => net.taps(),
+            Self::Ladder(net) => net.taps(),
         }
     }
 

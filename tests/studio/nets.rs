@@ -329,6 +329,42 @@ fn count<M: Module>(module: &M) -> usize {
     Weights::of(module).tensors.keys().filter(|n| !n.contains("running_")).count()
 }
 
+/// Features are shown at every place, from the smallest size up, and what a probe gives back goes on.
+#[test]
+fn probes_see_and_change_the_features_of_every_network() {
+    let device = Device::flex();
+    for spec in MODELS {
+        let mut r = recipe(spec.id, 16, Channels::Rgb, 16, 8, 5);
+        r.model.expansion = if spec.id == "res-gan" { 2 } else { 0 };
+        let z = Tensor::<2>::random([2, 5], burn::tensor::Distribution::Normal(0.0, 1.0), &device);
+        let mut shown = Vec::new();
+        let run = |probe: &mut dyn FnMut(usize, Tensor<4>) -> Tensor<4>| match spec.family {
+            Family::Gan => {
+                let g = Generator::init(&r, &device).unwrap();
+                let plain = host(g.forward(z.clone(), None));
+                (g.taps(), plain, host(g.forward_probed(z.clone(), None, probe)))
+            }
+            Family::Vae => {
+                let v = Vae::init(&r, &device).unwrap();
+                let plain = host(v.decode(z.clone(), None));
+                (v.taps(), plain, host(v.decode_probed(z.clone(), None, probe)))
+            }
+        };
+        let (taps, plain, seen) = run(&mut |i, x| {
+            shown.push((i, x.dims()));
+            x
+        });
+        assert_eq!(plain, seen, "{}", spec.id);
+        assert!(taps >= 2, "{}", spec.id);
+        assert_eq!(shown.iter().map(|s| s.0).collect::<Vec<_>>(), (0..taps).collect::<Vec<_>>(), "{}", spec.id);
+        assert!(shown.windows(2).all(|w| w[0].1[2] <= w[1].1[2]) && shown.iter().all(|s| s.1[0] == 2));
+        for tap in 0..taps {
+            let (_, _, changed) = run(&mut |i, x| if i == tap { x * 0.0 + 0.5 } else { x });
+            assert_ne!(changed, plain, "{} at {tap}", spec.id);
+        }
+    }
+}
+
 #[test]
 fn first_weights_depend_on_seed_and_name_only() {
     let r = recipe("res-gan", 16, Channels::Rgb, 8, 8, 4);
