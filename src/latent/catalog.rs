@@ -394,6 +394,7 @@ pub fn export_as(model: &str, out: &Path, name: Option<&str>, card: Option<Model
     if card.is_some() {
         info.card = card;
     }
+    super::directions::store::embed(&mut weights, &info.hash, paths)?;
     // Where it lay on this computer is nobody else's business.
     info.model = String::new();
     let bare = |source: &str| match Path::new(source).file_name() {

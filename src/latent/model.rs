@@ -19,17 +19,17 @@ use crate::recipe::picture::Latent;
 use crate::train::checkpoint::METADATA;
 use crate::train::tensors;
 
-enum Net {
+pub(super) enum Net {
     Gan(Box<Generator>),
     Vae(Box<Vae>),
 }
 
 /// A model opened for exploring.
 pub struct LoadedModel {
-    info: ModelInfo,
-    net: Net,
+    pub(super) info: ModelInfo,
+    pub(super) net: Net,
     prior: Option<Prior>,
-    device: Device,
+    pub(super) device: Device,
 }
 
 /// A picture's code in a VAE.
@@ -70,7 +70,7 @@ impl LoadedModel {
         Self::from_weights(&weights, ModelInfo { model: path.display().to_string(), ..info }, device)
     }
 
-    fn from_weights(weights: &Weights, info: ModelInfo, device: &str) -> Result<Self> {
+    pub(super) fn from_weights(weights: &Weights, info: ModelInfo, device: &str) -> Result<Self> {
         let device = crate::train::device::open(device)?;
         let net = match info.family {
             Family::Gan => Net::Gan(Box::new(weights.load(Generator::blank(&info.recipe, &device)?)?.valid())),
@@ -93,7 +93,7 @@ impl LoadedModel {
     }
 
     /// The fitted prior, if latents are drawn through it.
-    fn active_prior(&self) -> Option<&Prior> {
+    pub(super) fn active_prior(&self) -> Option<&Prior> {
         self.prior.as_ref().filter(|_| self.info.active_prior().is_some())
     }
 

@@ -144,9 +144,12 @@ pub fn decode_each(
     shape: Shape,
     each: &mut dyn FnMut(usize, Picture) -> bool,
 ) {
-    in_micro_batches(codes, device, shape, each, &|codes| {
-        vae.to_picture(vae.decode(latents(codes, device), classes(codes, device).as_ref()))
-    });
+    in_micro_batches(codes, device, shape, each, &|codes| decoded(vae, codes, device));
+}
+
+/// Pictures of codes as a tensor, by a VAE's decoder. `[n, c, r, r]`
+pub fn decoded(vae: &Vae, codes: &[Code], device: &Device) -> Tensor<4> {
+    vae.to_picture(vae.decode(latents(codes, device), classes(codes, device).as_ref()))
 }
 
 /// A code drawn from the posterior of each picture (interleaved bytes of the model's shape) of this class, all at once.

@@ -1,0 +1,93 @@
+//! Moving latents downhill: rows of numbers that Adam changes so that their pictures become what is wanted.
+
+use burn::module::{Module, Param};
+use burn::optim::GradientsParams;
+use burn::tensor::{Tensor, TensorData};
+
+use super::model::LoadedModel;
+use super::net::{Freedom, Held, host};
+use crate::base::Result;
+use crate::models::Probe;
+use crate::train::optim::{Adam, AdamSettings};
+
+/// The numbers that are moved, each about a standard normal.
+#[derive(Module, Debug)]
+struct Moved {
+    numbers: Param<Tensor<2>>,
+}
+
+/// Latents on their way downhill. Each row goes by itself: none minds the others.
+pub(super) struct Descent<'a> {
+    model: &'a LoadedModel,
+    freedom: Freedom,
+    held: Vec<Held>,
+    centre: Tensor<2>,
+    scale: f32,
+    moved: Moved,
+    adam: Adam,
+}
+
+impl<'a> Descent<'a> {
+    /// From these rows on, which hold this besides.
+    ///
+    /// # Errors
+    /// The model has no such space.
+    pub fn new(model: &'a LoadedModel, freedom: Freedom, rows: &[Vec<f32>], held: Vec<Held>) -> Result<Self> {
+        model.allows(freedom)?;
+        let (centre, scale) = model.spread(freedom)?;
+        let device = model.device.clone().autodiff();
+        let standard: Vec<f32> =
+            rows.iter().flat_map(|row| row.iter().zip(&centre).map(|(v, m)| (v - m) / scale)).collect();
+        let shape = [rows.len(), centre.len()];
+        let moved = Moved { numbers: Param::from_data(TensorData::new(standard, shape), &device) };
+        let centre = Tensor::from_data(TensorData::new(centre, [1, shape[1]]), &model.device);
+        Ok(Self { model, freedom, held, centre, scale, moved, adam: Adam::new() })
+    }
+
+    /// The standard numbers, differentiable. `[b, row]`
+    pub fn numbers(&self) -> Tensor<2> {
+        self.moved.numbers.val()
+    }
+
+    /// Pictures of standard numbers, differentiable, with features shown to `probe`. `[b, row] → [b, c, r, r]`
+    pub fn pictures(&self, numbers: Tensor<2>, probe: Probe<'_>) -> Tensor<4> {
+        self.model.draw(numbers * self.scale + self.centre.clone(), self.freedom, &self.held, probe)
+    }
+
+    /// One step of Adam on the sum of all rows' losses.
+    pub fn step(&mut self, loss: Tensor<1>, lr: f64) {
+        let grads = GradientsParams::from_grads(loss.backward(), &self.moved);
+        let settings = AdamSettings { lr, beta1: 0.9, beta2: 0.99, epsilon: 1e-10, clip_norm: 0.0 };
+        self.moved = self.adam.step(settings, self.moved.clone(), grads).0;
+    }
+
+    /// The rows as they are now.
+    pub fn rows(&self) -> Vec<Vec<f32>> {
+        host(self.numbers().inner() * self.scale + self.centre.clone())
+    }
+
+    /// What the rows hold.
+    pub fn held(&self) -> &[Held] {
+        &self.held
+    }
+
+    /// Goes on with some rows only, and with a fresh memory of gradients.
+    ///
+    /// # Errors
+    /// None that a descent that began can have.
+    pub fn choose(self, places: &[usize]) -> Result<Self> {
+        let rows = self.rows();
+        let chosen: Vec<Vec<f32>> = places.iter().map(|&i| rows[i].clone()).collect();
+        let held = places.iter().map(|&i| self.held[i].clone()).collect();
+        Self::new(self.model, self.freedom, &chosen, held)
+    }
+}
+
+/// Learning rate at `t` of the way (0 to 1): rises over the first twentieth, falls along a cosine over the second
+/// half (after StyleGAN2's projector).
+pub(super) fn rate(peak: f64, t: f64) -> f64 {
+    let fall = ((1.0 - t) / 0.5).clamp(0.0, 1.0);
+    let fall = 0.5 - 0.5 * (std::f64::consts::PI * fall).cos();
+    let rise = (t / 0.05 + 0.1).min(1.0);
+    peak * (fall * rise).max(0.005)
+}

@@ -1,0 +1,67 @@
+//! Where encoders are kept: in the studio's own folder by the hash of the generator, or beside the models that come with
+//! the studio as `NAME.encoder.safetensors`.
+
+use std::path::PathBuf;
+
+use super::{Encoder, EncoderInfo, METADATA, info_of};
+use crate::base::Result;
+use crate::base::paths::Paths;
+use crate::latent::catalog::shipped_folders;
+use crate::latent::model::LoadedModel;
+use crate::models::io::Weights;
+
+/// The studio's own file for the encoder of a generator.
+pub fn file(paths: &Paths, hash: &str) -> PathBuf {
+    paths.data.join("encoders").join(format!("{hash}.safetensors"))
+}
+
+/// Where a training that is not finished is kept.
+pub(super) fn unfinished(paths: &Paths, hash: &str) -> PathBuf {
+    paths.data.join("encoders").join(format!("{hash}.training"))
+}
+
+/// Every encoder file with what it says of itself, the studio's own first.
+fn all(paths: &Paths) -> Vec<(PathBuf, EncoderInfo)> {
+    let folders = std::iter::once(paths.data.join("encoders")).chain(shipped_folders());
+    let mut files = Vec::new();
+    for folder in folders {
+        let Ok(entries) = std::fs::read_dir(&folder) else { continue };
+        let mut here: Vec<PathBuf> = entries
+            .filter_map(|e| Some(e.ok()?.path()))
+            .filter(|p| p.extension().is_some_and(|x| x == "safetensors"))
+            .collect();
+        here.sort();
+        files.extend(here);
+    }
+    files
+        .into_iter()
+        .filter_map(|p| {
+            let info = info_of(Weights::read_metadata(&p).ok()?.get(METADATA)).ok()?;
+            Some((p, info))
+        })
+        .collect()
+}
+
+/// What is known of the encoder of a generator; nothing if there is none.
+pub fn known(hash: &str, paths: &Paths) -> Option<EncoderInfo> {
+    all(paths).into_iter().find(|(_, info)| info.hash == hash).map(|f| f.1)
+}
+
+/// The encoder of a model, if there is one.
+///
+/// # Errors
+/// Its file is damaged.
+pub fn find(model: &LoadedModel, paths: &Paths) -> Result<Option<Encoder>> {
+    let Some((path, _)) = all(paths).into_iter().find(|(_, info)| info.hash == model.info().hash) else {
+        return Ok(None);
+    };
+    Encoder::of(&Weights::read(&path)?, model.shape(), model.dims().classes, &model.device).map(Some)
+}
+
+/// Weights of an encoder of the same model at another time of its training, to begin from.
+pub(super) fn earlier(model: &LoadedModel, paths: &Paths) -> Option<Weights> {
+    let own = model.info();
+    let of_run = |info: &EncoderInfo| info.model == own.model && info.hash != own.hash && !own.model.is_empty();
+    let (path, _) = all(paths).into_iter().find(|(_, info)| of_run(info))?;
+    Weights::read(&path).ok()
+}
