@@ -33,6 +33,11 @@ impl Backend for RealBackend {
         Ok(Box::new(LoadedModel::open(model, &self.paths, &device)?))
     }
 
+    fn load(&self, model: &str) -> Result<LoadedModel> {
+        let device = self.device.lock().clone();
+        LoadedModel::open(model, &self.paths, &device)
+    }
+
     fn stamp(&self, model: &str) -> Option<String> {
         match catalog::resolve(model, &self.paths).ok()? {
             Source::File { path, .. } => {
@@ -114,5 +119,9 @@ impl Inference for LoadedModel {
 
     fn contact_sheet(&self) -> Result<Picture> {
         Self::contact_sheet(self)
+    }
+
+    fn real(&self) -> Option<&LoadedModel> {
+        Some(self)
     }
 }

@@ -143,6 +143,9 @@ pub enum Command {
     /// Copy kept picture files to a folder. → `Exported`.
     ExportItems { job: JobId, ids: Vec<i64>, options: ExportOptions },
 
+    /// Something of latent space. → `Latent`.
+    Latent(super::latent::LatentCommand),
+
     /// Find out what was dropped or pasted. → `Inspected`.
     Inspect { path: PathBuf },
     /// Compute models for exploring and export on this device from now on; models that are open are loaded again.

@@ -159,6 +159,9 @@ pub enum Event {
     /// A kept picture at full size.
     ItemDetail { item: Box<Item>, picture: Picture },
 
+    /// Something of latent space.
+    Latent(super::latent::LatentEvent),
+
     /// What a path is.
     Inspected(Inspected),
     /// Devices.

@@ -3,6 +3,7 @@
 //! It keeps every command it was sent ([`ScriptedEngine::commands`]), answers it from made runs, models, pictures and
 //! surveys, and plays any event a test pushes. It needs neither burn nor a disk.
 
+mod latent;
 mod made;
 mod play;
 
@@ -10,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::{Command, Engine, Event, RunSummary};
 
+pub use latent::Latents;
 pub use made::{curves, gradient, items, models, preview, prior, runs, survey};
 
 /// What the scripted engine pretends to be true.
@@ -33,6 +35,8 @@ pub struct Script {
     pub changes: Vec<Changed>,
     /// Scores by model.
     pub scores: Vec<(String, super::Score)>,
+    /// Latent space.
+    pub latent: Latents,
 }
 
 /// A change to kept pictures.
@@ -84,6 +88,7 @@ impl ScriptedEngine {
             space: ROOM,
             changes: Vec::new(),
             scores: Vec::new(),
+            latent: latent::made_directions(),
         })
     }
 

@@ -18,6 +18,7 @@ use super::outbox::Outbox;
 use super::worker::panicked;
 use super::{Event, GenerateRequest, ModelInfo, SlotId};
 use crate::base::{Picture, Problem, Progress, Result};
+use crate::latent::model::LoadedModel;
 use crate::latent::prior::Wish;
 use crate::recipe::picture::Latent;
 
@@ -73,6 +74,11 @@ pub trait Inference {
     /// # Errors
     /// The model cannot be computed.
     fn contact_sheet(&self) -> Result<Picture>;
+
+    /// The networks themselves; nothing where a model is only pretended.
+    fn real(&self) -> Option<&LoadedModel> {
+        None
+    }
 }
 
 /// Where models come from, and on what they are computed.
@@ -82,6 +88,14 @@ pub trait Backend: Send + Sync + 'static {
     /// # Errors
     /// There is no such model, or it cannot be loaded.
     fn open(&self, model: &str) -> Result<Box<dyn Inference>>;
+
+    /// Loads a model for a thread of its own.
+    ///
+    /// # Errors
+    /// There is no such model, it cannot be loaded, or there are no real ones.
+    fn load(&self, model: &str) -> Result<LoadedModel> {
+        Err(Problem::usage("This engine has no networks").of(model))
+    }
 
     /// Changes when the model's weights do (a run that trains on); nothing if there is no such model.
     fn stamp(&self, model: &str) -> Option<String>;

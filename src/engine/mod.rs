@@ -9,6 +9,7 @@ pub mod fake;
 pub mod inference;
 pub mod inspect;
 pub mod jobs;
+pub mod latent;
 pub mod outbox;
 pub mod runs;
 pub mod studio;
@@ -25,6 +26,7 @@ pub use crate::train::folder::Control;
 pub use crate::train::report::{CheckpointInfo, Preview, RunProgress, RunState, RunSummary};
 pub use command::{Command, GenerateRequest, JobId, SlotId};
 pub use event::{DeviceReport, Evaluation, Event, Inspected, Space};
+pub use latent::{LatentCommand, LatentEvent, Relative};
 
 /// An engine that works behind the scenes. `send` and `poll` never wait.
 pub trait Engine {

@@ -82,6 +82,7 @@ pub struct StudioEngine {
     cx: Context,
     lanes: Lanes,
     inference: InferenceWorker,
+    latent: Arc<super::latent::Desk>,
     runs: Runs,
     /// Small pictures asked for, the newest last: it is made first, for it is what is on the screen.
     thumb_asks: Arc<Mutex<Vec<ThumbAsk>>>,
@@ -118,13 +119,15 @@ impl StudioEngine {
             encode: Lane::start("encode", 64, outbox.clone(), jobs.clone(), neighbours::Atlas::default)?,
             library: library.clone(),
         };
-        let book = Box::new(LibraryBook { cx: cx.clone(), library });
+        let latent = Arc::new(super::latent::Desk::start(&cx, library.clone())?);
+        let book = Box::new(LibraryBook { cx: cx.clone(), library, latent: latent.clone() });
         let setup = Setup { paths: paths.clone(), launch, book };
         let runs = Runs::start(setup, outbox)?;
         Ok(Self {
             prober: Arc::new(Prober::studio(program, &paths)),
             thumb_asks: Arc::default(),
             encodes: Arc::default(),
+            latent,
             cx,
             lanes,
             inference,
@@ -197,7 +200,9 @@ impl StudioEngine {
         self.lanes.keep.push(None, move |()| {
             let kept = gallery::make(&cx, &wanted)?;
             let inside = cx.clone();
-            library.push(None, move |gallery| gallery.changing(&inside, |g| g.add(&wanted.model, kept, starred)));
+            library.push(None, move |gallery| {
+                gallery.changing(&inside, |g| g.add(&wanted.model, kept, starred).map(|_| ()))
+            });
             Ok(())
         });
     }
@@ -371,6 +376,8 @@ impl Engine for StudioEngine {
             Command::EmptyTrash => self.change(move |gallery| gallery.empty_trash(&cx.paths)),
             Command::ExportItems { job, ids, options } => self.export_items(job, ids, options),
 
+            Command::Latent(command) => self.latent.send(command),
+
             Command::Inspect { path } => lanes.files.push(None, move |()| {
                 cx.tell(Event::Inspected(inspect::inspect(&path, &cx.models())?));
                 Ok(())
@@ -401,6 +408,7 @@ impl Engine for StudioEngine {
         for lane in [&lanes.survey, &lanes.prepare, &lanes.export, &lanes.files, &lanes.sheets, &lanes.evaluate] {
             lane.finish();
         }
+        self.latent.finish();
         lanes.thumbs.finish();
         lanes.encode.finish();
         // A probe may take its whole time; nothing is lost with it.
@@ -417,6 +425,7 @@ impl Drop for StudioEngine {
 struct LibraryBook {
     cx: Context,
     library: Arc<Lane<Gallery>>,
+    latent: Arc<super::latent::Desk>,
 }
 
 impl RunBook for LibraryBook {
@@ -426,6 +435,7 @@ impl RunBook for LibraryBook {
 
     fn note(&self, run: &RunSummary) {
         self.cx.note_run(&run.dir);
+        self.latent.note_run(run);
         let run = run.clone();
         self.library.push(None, move |gallery| gallery.note_run(&run));
     }

@@ -292,6 +292,7 @@ impl Studio {
             | Event::ItemThumbs(_)
             | Event::ItemDetail { .. }
             | Event::Changed { .. }
+            | Event::Latent(_)
             | Event::Inspected(_) => {}
         }
     }

@@ -245,6 +245,7 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             job_of(job, "Exporting", ids.len() as u64, vec![Event::Exported { job, files }])
         }
 
+        Command::Latent(command) => super::latent::answer(script, command),
         Command::Inspect { path } => vec![Event::Inspected(inspect(script, path))],
         Command::ProbeDevices { .. } => vec![Event::Devices(script.devices.clone())],
         Command::Cancel { job } => {
@@ -270,7 +271,7 @@ fn evaluated(
     Event::Evaluated { job, model: info.model.clone(), evaluation: Box::new(evaluation) }
 }
 
-fn job_of(job: JobId, title: &str, total: u64, result: Vec<Event>) -> Vec<Event> {
+pub(super) fn job_of(job: JobId, title: &str, total: u64, result: Vec<Event>) -> Vec<Event> {
     let title = title.to_string();
     let mut events =
         vec![Event::Job { job, title: title.clone(), done: 0, total }, Event::Job { job, title, done: total, total }];

@@ -70,11 +70,11 @@ impl Gallery {
         self.library.as_mut().map_err(|p| p.clone())
     }
 
-    /// Notes pictures whose files are written.
+    /// Notes pictures whose files are written; says their numbers.
     ///
     /// # Errors
     /// The library cannot be written; the files stay.
-    pub fn add(&mut self, model: &str, kept: Vec<Kept>, starred: bool) -> Result<()> {
+    pub fn add(&mut self, model: &str, kept: Vec<Kept>, starred: bool) -> Result<Vec<i64>> {
         // A checkpoint of a run is a relative of the run's other ones.
         if let Some(recipe) = kept.first().and_then(|k| k.shot.recipe.as_ref())
             && RunFolder::is_run(Path::new(model))
@@ -91,7 +91,7 @@ impl Gallery {
                 starred,
             })
             .collect();
-        self.library()?.add_items(&new).map(|_| ())
+        self.library()?.add_items(&new)
     }
 
     /// Makes a change, after which lists have to be asked for again, and tells by which number it can be taken back.
@@ -140,6 +140,41 @@ impl Gallery {
             }
         }
         Ok(())
+    }
+
+    /// Notes the parents of a kept picture.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn link(&mut self, child: i64, parents: &[i64]) -> Result<()> {
+        let library = self.library()?;
+        parents.iter().try_for_each(|parent| library.link(&node(child), &node(*parent), "bred"))
+    }
+
+    /// A kept picture with all that it comes from and all that comes from it, each with its parents.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn family(&mut self, item: i64) -> Result<Vec<(Item, Vec<i64>)>> {
+        let library = self.library()?;
+        let mut found: Vec<(Item, Vec<i64>)> = Vec::new();
+        // Upwards and downwards each by itself: cousins are another story.
+        for up in [true, false] {
+            let (mut next, mut seen) = (vec![item], std::collections::HashSet::from([item]));
+            while let Some(id) = next.pop() {
+                let lineage = library.lineage(&node(id))?;
+                let parents: Vec<i64> = lineage.parents.iter().filter_map(|l| number(&l.parent)).collect();
+                let children: Vec<i64> = lineage.children.iter().filter_map(|l| number(&l.child)).collect();
+                let further = if up { &parents } else { &children };
+                next.extend(further.iter().filter(|i| seen.insert(**i)));
+                if found.iter().all(|f| f.0.id != id)
+                    && let Some(item) = library.item(id)?
+                {
+                    found.push((item, parents));
+                }
+            }
+        }
+        Ok(found)
     }
 
     /// Kept pictures for a filter.
@@ -269,4 +304,13 @@ impl Gallery {
     pub fn forget_run(&mut self, dir: &Path) -> Result<()> {
         self.library()?.forget_run(dir)
     }
+}
+
+/// What the library's lineage calls a kept picture.
+fn node(item: i64) -> String {
+    format!("item:{item}")
+}
+
+fn number(node: &str) -> Option<i64> {
+    node.strip_prefix("item:")?.parse().ok()
 }

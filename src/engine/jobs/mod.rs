@@ -104,7 +104,7 @@ impl Context {
     }
 
     /// What lists say of a model, or what it says of itself.
-    fn described(&self, info: ModelInfo) -> ModelInfo {
+    pub(crate) fn described(&self, info: ModelInfo) -> ModelInfo {
         let known = self.shared.models.lock().iter().find(|m| m.model == info.model).cloned();
         match known {
             Some(known) => ModelInfo { name: known.name, shipped: known.shipped, bytes: known.bytes, ..info },

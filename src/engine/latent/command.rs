@@ -1,0 +1,104 @@
+//! What a client asks of latent space.
+
+use std::path::PathBuf;
+
+use crate::engine::{ExportOptions, JobId};
+use crate::latent::atlas::gather;
+use crate::latent::directions::search::Find;
+use crate::latent::directions::{Direction, Move};
+use crate::latent::film::Timeline;
+use crate::latent::inside::Look;
+use crate::latent::map::Plane;
+use crate::latent::{breed, drag, invert, paint};
+use crate::models::info::ModelRef;
+use crate::recipe::picture::Latent;
+
+/// What a client asks of latent space. Answers come as [`super::LatentEvent`]s; tickets are handed back with them. Jobs
+/// tell `Event::Job` on their way and `Event::JobEnded` at their end, and are ended by `Command::Cancel`.
+#[derive(Clone, Debug, PartialEq)]
+#[allow(missing_docs)]
+pub enum LatentCommand {
+    /// Latents as styles: one for all layers, or one for each (models with styles). → `Latents`
+    ToStyles { ticket: u64, model: ModelRef, latents: Vec<Latent>, each_layer: bool },
+    /// `base` with the styles of `from` at these layers (the first, and the one past the last): coarse, middle or fine
+    /// looks of another picture (models with styles). → `Latents`, one
+    MixStyles { ticket: u64, model: ModelRef, base: Latent, from: Latent, layers: [u32; 2] },
+    /// Latents moved along directions; they become styles where a direction moves styles. → `Latents`
+    Move { ticket: u64, model: ModelRef, latents: Vec<Latent>, moves: Vec<Move> },
+    /// Latents at places of a plane. → `Latents`
+    PlaneLatents { ticket: u64, model: ModelRef, plane: Plane, places: Vec<(f64, f64)> },
+
+    /// Directions kept of a model. → `Directions`
+    ListDirections { model: ModelRef },
+    /// Find directions and keep them. → `DirectionsFound`, `Directions`
+    FindDirections { job: JobId, model: ModelRef, find: Find },
+    /// Measure how much else moves along directions (all if no names are given), with the attributes known of `data` if
+    /// that is given; kept with them. → `Directions`
+    MeasureDirections { job: JobId, model: ModelRef, names: Vec<String>, data: Option<String> },
+    /// Keep a direction: a new one, or in place of the one called `replaces` (to rename or change it). → `Directions`
+    KeepDirection { model: ModelRef, direction: Direction, replaces: Option<String> },
+    /// Take the parts along others out of a direction (all others that move the same if no names are given). →
+    /// `Directions`
+    SeparateDirection { model: ModelRef, name: String, others: Vec<String> },
+    /// Forget directions. → `Directions`
+    RemoveDirections { model: ModelRef, names: Vec<String> },
+    /// Write directions to a file; all if no names are given. → `Exported`
+    ExportDirections { job: JobId, model: ModelRef, names: Vec<String>, out: PathBuf },
+    /// Add directions of a file. → `Directions`
+    ImportDirections { model: ModelRef, path: PathBuf },
+
+    /// What is known of a GAN's encoder. → `Encoder`
+    ListEncoder { model: ModelRef },
+    /// Train an encoder for a GAN on so many thousand of its own pictures; goes on where an earlier training was ended.
+    /// → `Encoder`
+    TrainEncoder { job: JobId, model: ModelRef, kimg: f64 },
+    /// Whether encoders are trained on their own when a run of a GAN ends (they are, at first).
+    TrainEncoders(bool),
+    /// Find latents of picture files. → `Inverting` (the way), `Inverted` (each)
+    Invert { job: JobId, model: ModelRef, inputs: Vec<PathBuf>, wish: invert::Wish },
+    /// Bring a GAN closer to a picture at a latent that was found for it; the result is a model of its own. → `Tuned`,
+    /// `Event::Models`
+    Tune { job: JobId, model: ModelRef, input: PathBuf, latent: Latent, steps: u32 },
+
+    /// Tiles of a map, the most wanted first; replaces what was asked of this map before (no tiles: nothing is wanted). →
+    /// `MapTile` each
+    MapTiles { map: u64, model: ModelRef, plane: Plane, truncation: f32, zoom: i32, tiles: Vec<(i64, i64)> },
+
+    /// Drag points of a picture; replaces what was dragged in this session before. → `Dragged` each step
+    Drag { session: u64, model: ModelRef, latent: Latent, truncation: f32, wish: drag::Wish },
+    /// Stop dragging where it is. → `Dragged` is not told again
+    StopDrag { session: u64 },
+    /// Paint on or erase from a picture. → `Painting` (the way), `Painted`
+    Paint { job: JobId, model: ModelRef, latent: Latent, truncation: f32, wish: paint::Wish },
+    /// Fill a hole of a picture file (one byte a pixel of the model's size, 0 where it is known), or take its noise away.
+    /// → `Mended`
+    Mend { job: JobId, model: ModelRef, input: PathBuf, hole: Option<Vec<u8>>, typical: f64, steps: u32 },
+
+    /// Frames of a timeline at some times (in seconds of the timeline), for scrubbing. → `Frames`
+    Frames { ticket: u64, model: ModelRef, timeline: Box<Timeline>, times: Vec<f64> },
+    /// Write a film. → `Exported`
+    Film { job: JobId, model: ModelRef, timeline: Box<Timeline>, options: ExportOptions },
+
+    /// Lay pictures out on a sheet; `kept` are numbers of pictures in the gallery. → `Atlas`
+    Atlas { job: JobId, model: ModelRef, wish: gather::Wish, kept: Vec<i64> },
+    /// Small pictures of points of the newest atlas, by place among them. → `AtlasThumbs`
+    AtlasThumbs { model: ModelRef, points: Vec<u32>, size: u32 },
+    /// The latent at a place between the points of the newest atlas. → `Latents`, one
+    AtlasAt { ticket: u64, model: ModelRef, place: [f32; 2] },
+
+    /// Children of latents. → `Litter`
+    Breed { ticket: u64, model: ModelRef, parents: Vec<Latent>, wish: breed::Wish },
+    /// Keep a child in the gallery, with its parents there. → `Event::ItemsChanged`, `Family`
+    KeepChild { model: ModelRef, latent: Latent, truncation: f32, parents: Vec<i64> },
+    /// The family of a kept picture: all it comes from and all that comes from it. → `Family`
+    Family { item: i64 },
+
+    /// Features of a picture at a tap, with channels switched off. → `Inside`
+    Inside { ticket: u64, model: ModelRef, latent: Latent, truncation: f32, look: Look },
+    /// How much each channel at a tap matters to a picture. → `ChannelEffects`
+    ChannelEffects { job: JobId, model: ModelRef, latent: Latent, truncation: f32, tap: u32 },
+    /// How a VAE uses its latents over a data set (that of its recipe if `data` is empty). → `CodeUse`
+    CodeUse { job: JobId, model: ModelRef, data: String },
+    /// Where a VAE fails on a picture file. → `Anomaly`
+    Anomaly { ticket: u64, model: ModelRef, input: PathBuf },
+}

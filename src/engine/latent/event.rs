@@ -1,0 +1,83 @@
+//! What the engine tells of latent space.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::base::Picture;
+use crate::engine::{Item, JobId};
+use crate::latent::atlas::gather::Atlas;
+use crate::latent::breed::Child;
+use crate::latent::directions::Direction;
+use crate::latent::drag::Standing;
+use crate::latent::encoder::EncoderInfo;
+use crate::latent::film::Frame;
+use crate::latent::inside::Inside;
+use crate::latent::inside::codes::{Anomaly, NumberUse};
+use crate::latent::invert::{Found, Step};
+use crate::latent::paint::{Mended, Painted};
+use crate::models::info::ModelRef;
+use crate::recipe::picture::Latent;
+
+/// A kept picture in a family.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Relative {
+    /// The picture.
+    pub item: Item,
+    /// Numbers of its parents, as far as they are kept.
+    pub parents: Vec<i64>,
+}
+
+/// What the engine tells of latent space.
+#[derive(Clone, Debug)]
+#[allow(missing_docs)]
+pub enum LatentEvent {
+    /// Latents that were asked for, in the order of the request.
+    Latents { ticket: u64, model: ModelRef, latents: Vec<Latent> },
+    /// All directions of a model as they are kept now.
+    Directions { model: ModelRef, directions: Arc<Vec<Direction>> },
+    /// Names of the directions that a search found.
+    DirectionsFound { job: JobId, model: ModelRef, names: Vec<String> },
+
+    /// What is known of a model's encoder; nothing if it has none.
+    Encoder { model: ModelRef, info: Option<EncoderInfo> },
+    /// A look at the way to a latent.
+    Inverting { job: JobId, step: Step },
+    /// A picture with its latent, `index` among those asked for.
+    Inverted { job: JobId, model: ModelRef, index: usize, path: PathBuf, found: Box<Found> },
+    /// A model that was brought closer to a picture.
+    Tuned { job: JobId, model: ModelRef, child: ModelRef, picture: Picture, psnr: f64 },
+
+    /// A tile of a map.
+    MapTile { map: u64, zoom: i32, tile: (i64, i64), picture: Picture },
+
+    /// Where dragging stands.
+    Dragged { session: u64, model: ModelRef, standing: Box<Standing> },
+    /// A look at the way to what was painted.
+    Painting { job: JobId, step: u32, picture: Picture },
+    /// What became of paint or eraser.
+    Painted { job: JobId, model: ModelRef, painted: Box<Painted> },
+    /// A mended picture.
+    Mended { job: JobId, model: ModelRef, path: PathBuf, mended: Box<Mended> },
+
+    /// Frames at the times asked for.
+    Frames { ticket: u64, model: ModelRef, frames: Vec<Frame> },
+
+    /// A sheet of pictures.
+    Atlas { job: JobId, model: ModelRef, atlas: Arc<Atlas> },
+    /// Small pictures of points.
+    AtlasThumbs { model: ModelRef, thumbs: Vec<(u32, Picture)> },
+
+    /// Children.
+    Litter { ticket: u64, model: ModelRef, children: Vec<Child> },
+    /// A family: the picture asked for is among them.
+    Family { item: i64, members: Vec<Relative> },
+
+    /// Features of a picture.
+    Inside { ticket: u64, model: ModelRef, inside: Box<Inside> },
+    /// How much each channel matters: root mean square change of pixels (of 1) without it.
+    ChannelEffects { job: JobId, model: ModelRef, tap: u32, effects: Vec<f32> },
+    /// How a VAE uses each number of its latent, and the histogram that the prior has.
+    CodeUse { job: JobId, model: ModelRef, numbers: Vec<NumberUse>, prior: Vec<f32> },
+    /// Where a picture does not come back.
+    Anomaly { ticket: u64, model: ModelRef, anomaly: Box<Anomaly> },
+}

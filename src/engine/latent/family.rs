@@ -1,0 +1,75 @@
+//! Breeding and its family tree, which the library keeps.
+
+use crossbeam_channel::bounded;
+
+use super::LatentEvent;
+use super::event::Relative;
+use super::shelf::real;
+use crate::base::{Problem, Result};
+use crate::engine::Event;
+use crate::engine::jobs::Context;
+use crate::engine::jobs::export::Wanted;
+use crate::engine::jobs::gallery::{self, Gallery};
+use crate::engine::worker::Lane;
+use crate::latent::breed::Wish;
+use crate::recipe::picture::Latent;
+
+/// Has the library asked something and waits for the answer. Not for the library's own thread.
+pub fn ask<T: Send + 'static>(
+    library: &Lane<Gallery>,
+    question: impl FnOnce(&mut Gallery) -> Result<T> + Send + 'static,
+) -> Result<T> {
+    let (send, receive) = bounded(1);
+    library.push(None, move |gallery| {
+        let _ = send.send(question(gallery));
+        Ok(())
+    });
+    receive.recv().unwrap_or_else(|_| Err(Problem::failed("The library did not answer").try_this("Try once more")))
+}
+
+/// Children of latents. Never waits.
+pub fn breed(cx: &Context, ticket: u64, model: String, parents: Vec<Latent>, wish: Wish) {
+    let inside = cx.clone();
+    let taken =
+        cx.inference.soon(move |models| match real(models, &model).and_then(|loaded| loaded.breed(&parents, &wish)) {
+            Ok(children) => inside.tell(Event::Latent(LatentEvent::Litter { ticket, model, children })),
+            Err(problem) => inside.outbox.say(problem),
+        });
+    if !taken {
+        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy for this").of("inference")));
+    }
+}
+
+/// Keeps a child with its parents.
+///
+/// # Errors
+/// The model cannot be computed, or the disk is full.
+pub fn keep(cx: &Context, library: &Lane<Gallery>, wanted: &Wanted, parents: Vec<i64>) -> Result<()> {
+    let kept = gallery::make(cx, wanted)?;
+    let (inside, model) = (cx.clone(), wanted.model.clone());
+    let (child, members) = ask(library, move |gallery| {
+        let mut child = 0;
+        gallery.changing(&inside, |gallery| {
+            child = gallery.add(&model, kept, false)?.first().copied().unwrap_or_default();
+            gallery.link(child, &parents)
+        })?;
+        Ok((child, gallery.family(child)?))
+    })?;
+    tell(cx, child, members);
+    Ok(())
+}
+
+/// Tells the family of a kept picture.
+///
+/// # Errors
+/// The library cannot be read.
+pub fn family(cx: &Context, gallery: &mut Gallery, item: i64) -> Result<()> {
+    let members = gallery.family(item)?;
+    tell(cx, item, members);
+    Ok(())
+}
+
+fn tell(cx: &Context, item: i64, members: Vec<(crate::engine::Item, Vec<i64>)>) {
+    let members = members.into_iter().map(|(item, parents)| Relative { item, parents }).collect();
+    cx.tell(Event::Latent(LatentEvent::Family { item, members }));
+}

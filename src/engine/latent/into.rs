@@ -1,0 +1,117 @@
+//! Pictures into latents, and hands on pictures: inverted, tuned, painted, mended.
+
+use std::path::{Path, PathBuf};
+
+use super::LatentEvent;
+use super::shelf::Shelf;
+use crate::base::Result;
+use crate::data::decode_file;
+use crate::engine::jobs::{Context, models};
+use crate::engine::{Event, JobId};
+use crate::latent::encoder::store;
+use crate::latent::{invert, paint};
+use crate::recipe::picture::Latent;
+
+fn tell(cx: &Context, event: LatentEvent) {
+    cx.tell(Event::Latent(event));
+}
+
+/// Finds latents of picture files, and tells each as it is found.
+///
+/// # Errors
+/// A file is no picture, the model cannot be computed, or it was cancelled.
+pub fn invert(
+    cx: &Context,
+    shelf: &mut Shelf,
+    job: JobId,
+    model: &str,
+    inputs: &[PathBuf],
+    wish: &invert::Wish,
+) -> Result<()> {
+    let loaded = shelf.get(cx, model)?;
+    let progress = cx.progress(job);
+    let encoder = store::find(loaded, &cx.paths)?;
+    let judges = loaded.judges(wish, &cx.paths)?;
+    // A few at once: quicker than one by one, and the first are there while the last are worked on.
+    for (group, paths) in inputs.chunks(invert::TOGETHER).enumerate() {
+        let first = group * invert::TOGETHER;
+        let pictures = paths.iter().map(|p| decode_file(p)).collect::<Result<Vec<_>>>()?;
+        let mut watch = |step: invert::Step| {
+            let step = invert::Step { index: first + step.index, ..step };
+            tell(cx, LatentEvent::Inverting { job, step });
+        };
+        let found = loaded.invert(&pictures, wish, encoder.as_ref(), &judges, &mut watch, &progress)?;
+        for (i, (found, path)) in found.into_iter().zip(paths).enumerate() {
+            let found = Box::new(found);
+            let (model, path) = (model.to_string(), path.clone());
+            tell(cx, LatentEvent::Inverted { job, model, index: first + i, path, found });
+        }
+    }
+    Ok(())
+}
+
+/// Brings a GAN closer to a picture.
+///
+/// # Errors
+/// The file is no picture, the model is no GAN, the disk is full, or it was cancelled.
+pub fn tune(
+    cx: &Context,
+    shelf: &mut Shelf,
+    job: JobId,
+    model: &str,
+    input: &Path,
+    latent: &Latent,
+    steps: u32,
+) -> Result<()> {
+    let loaded = shelf.get(cx, model)?;
+    let tuned = loaded.tune(&decode_file(input)?, latent, steps, &cx.paths, &cx.progress(job))?;
+    models::list(cx);
+    let child = tuned.info.model;
+    tell(cx, LatentEvent::Tuned { job, model: model.into(), child, picture: tuned.picture, psnr: tuned.psnr });
+    Ok(())
+}
+
+/// Paints on or erases from a picture.
+///
+/// # Errors
+/// What was painted does not fit, or it was cancelled.
+pub fn paint(
+    cx: &Context,
+    shelf: &mut Shelf,
+    job: JobId,
+    model: &str,
+    (latent, truncation): (&Latent, f32),
+    wish: &paint::Wish,
+) -> Result<()> {
+    let loaded = shelf.get(cx, model)?;
+    let mut watch = |step, picture| tell(cx, LatentEvent::Painting { job, step, picture });
+    let painted = Box::new(loaded.paint(latent, truncation, wish, &mut watch, &cx.progress(job))?);
+    tell(cx, LatentEvent::Painted { job, model: model.into(), painted });
+    Ok(())
+}
+
+/// What is to be mended.
+pub struct Mend {
+    /// The picture file.
+    pub input: PathBuf,
+    /// Its hole.
+    pub hole: Option<Vec<u8>>,
+    /// How much the model is believed more than the picture.
+    pub typical: f64,
+    /// Steps.
+    pub steps: u32,
+}
+
+/// Fills a hole, or takes noise away.
+///
+/// # Errors
+/// The file is no picture, the hole does not fit, or it was cancelled.
+pub fn mend(cx: &Context, shelf: &mut Shelf, job: JobId, model: &str, wish: Mend) -> Result<()> {
+    let loaded = shelf.get(cx, model)?;
+    let encoder = store::find(loaded, &cx.paths)?;
+    let picture = decode_file(&wish.input)?;
+    let progress = cx.progress(job);
+    let mended = loaded.mend(&picture, wish.hole.as_deref(), wish.typical, wish.steps, encoder.as_ref(), &progress)?;
+    tell(cx, LatentEvent::Mended { job, model: model.into(), path: wish.input, mended: Box::new(mended) });
+    Ok(())
+}

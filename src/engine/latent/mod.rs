@@ -1,0 +1,198 @@
+//! Latent space as a place, for clients: directions, and what else there is to do with latents.
+//!
+//! Quick questions are answered on the inference thread; long work has lanes and models of its own, so that no view
+//! waits for another.
+
+pub mod command;
+mod directions;
+mod drags;
+mod encoders;
+pub mod event;
+mod family;
+pub mod films;
+mod into;
+mod looks;
+mod map;
+mod sheets;
+mod shelf;
+mod styles;
+
+use std::sync::Arc;
+
+pub use command::LatentCommand;
+pub use event::{LatentEvent, Relative};
+
+use super::RunSummary;
+use super::jobs::Context;
+use super::jobs::export::Wanted;
+use super::jobs::gallery::Gallery;
+use super::worker::Lane;
+use crate::base::Result;
+use shelf::Shelf;
+
+/// Lanes of the latent floor.
+pub struct Desk {
+    cx: Context,
+    library: Arc<Lane<Gallery>>,
+    search: Lane<Shelf>,
+    encoders: Lane<Shelf>,
+    into: Lane<Shelf>,
+    drag: Lane<Shelf>,
+    films: Lane<Shelf>,
+    sheets: Lane<sheets::Desk>,
+    maps: map::Maps,
+    sessions: drags::Sessions,
+    watch: encoders::Watch,
+}
+
+impl Desk {
+    /// Starts the lanes.
+    ///
+    /// # Errors
+    /// The system gives no more threads.
+    pub fn start(cx: &Context, library: Arc<Lane<Gallery>>) -> Result<Self> {
+        let lane = |name| Lane::start(name, 64, cx.outbox.clone(), cx.jobs.clone(), Shelf::default);
+        Ok(Self {
+            search: lane("search")?,
+            encoders: lane("encoders")?,
+            into: lane("into")?,
+            drag: lane("drag")?,
+            films: lane("films")?,
+            sheets: Lane::start("atlas", 256, cx.outbox.clone(), cx.jobs.clone(), sheets::Desk::default)?,
+            maps: map::Maps::default(),
+            sessions: drags::Sessions::default(),
+            watch: encoders::Watch::default(),
+            cx: cx.clone(),
+            library,
+        })
+    }
+
+    /// Takes note of a run: one that ended may get an encoder.
+    pub fn note_run(&self, run: &RunSummary) {
+        if let Some((job, model)) = self.watch.ended(run) {
+            self.send(LatentCommand::TrainEncoder {
+                job,
+                model,
+                kimg: crate::latent::encoder::train::Wish::default().kimg,
+            });
+        }
+    }
+
+    /// Takes a command; never waits.
+    #[allow(clippy::too_many_lines)] // one arm a command: a table, read as one
+    pub fn send(&self, command: LatentCommand) {
+        use LatentCommand as C;
+        let cx = self.cx.clone();
+        match command {
+            C::ToStyles { ticket, model, latents, each_layer } => {
+                styles::to_styles(&cx, ticket, model, latents, each_layer);
+            }
+            C::MixStyles { ticket, model, base, from, layers } => styles::mix(&cx, ticket, model, base, from, layers),
+            C::Move { ticket, model, latents, moves } => styles::moved(&cx, ticket, model, latents, moves),
+            C::PlaneLatents { ticket, model, plane, places } => styles::places(&cx, ticket, model, plane, places),
+
+            C::ListDirections { model } => self.search.push(None, move |_| directions::tell(&cx, &model)),
+            C::FindDirections { job, model, find } => {
+                self.search.push(Some(job), move |shelf| directions::find(&cx, shelf, job, &model, &find));
+            }
+            C::MeasureDirections { job, model, names, data } => {
+                let wish = directions::Measure { names, data };
+                self.search.push(Some(job), move |shelf| directions::measure(&cx, shelf, job, &model, &wish));
+            }
+            C::KeepDirection { model, direction, replaces } => {
+                self.search.push(None, move |_| directions::keep(&cx, &model, direction, replaces));
+            }
+            C::SeparateDirection { model, name, others } => {
+                self.search.push(None, move |_| directions::separate(&cx, &model, &name, &others));
+            }
+            C::RemoveDirections { model, names } => {
+                self.search.push(None, move |_| directions::remove(&cx, &model, &names));
+            }
+            C::ExportDirections { job, model, names, out } => {
+                self.search.push(Some(job), move |_| directions::export(&cx, job, &model, &names, &out));
+            }
+            C::ImportDirections { model, path } => {
+                self.search.push(None, move |_| directions::import(&cx, &model, &path));
+            }
+
+            C::ListEncoder { model } => self.search.push(None, move |_| encoders::tell(&cx, &model)),
+            C::TrainEncoder { job, model, kimg } => {
+                self.encoders.push(Some(job), move |shelf| encoders::make(&cx, shelf, job, &model, kimg));
+            }
+            C::TrainEncoders(wanted) => self.watch.want(wanted),
+            C::Invert { job, model, inputs, wish } => {
+                self.into.push(Some(job), move |shelf| into::invert(&cx, shelf, job, &model, &inputs, &wish));
+            }
+            C::Tune { job, model, input, latent, steps } => {
+                self.into.push(Some(job), move |shelf| into::tune(&cx, shelf, job, &model, &input, &latent, steps))
+            }
+            C::Paint { job, model, latent, truncation, wish } => self
+                .into
+                .push(Some(job), move |shelf| into::paint(&cx, shelf, job, &model, (&latent, truncation), &wish)),
+            C::Mend { job, model, input, hole, typical, steps } => {
+                let wish = into::Mend { input, hole, typical, steps };
+                self.into.push(Some(job), move |shelf| into::mend(&cx, shelf, job, &model, wish));
+            }
+
+            C::MapTiles { map, model, plane, truncation, zoom, tiles } => {
+                self.maps.want(&cx, map, map::Wanted { model, plane, truncation, zoom, tiles: tiles.into() });
+            }
+
+            C::Drag { session, model, latent, truncation, wish } => {
+                let number = self.sessions.begin(session);
+                let order = drags::Order { session, number, model, latent, truncation, wish };
+                let sessions = self.sessions.clone();
+                self.drag.push(None, move |shelf| drags::drag(&cx, shelf, &sessions, order));
+            }
+            C::StopDrag { session } => {
+                self.sessions.begin(session);
+            }
+
+            C::Frames { ticket, model, timeline, times } => films::frames(&cx, ticket, model, *timeline, times),
+            C::Film { job, model, timeline, options } => {
+                self.films.push(Some(job), move |shelf| films::film(&cx, shelf, job, &model, &timeline, &options));
+            }
+
+            C::Atlas { job, model, wish, kept } => {
+                let library = self.library.clone();
+                self.sheets.push(Some(job), move |desk| desk.make(&cx, &library, job, &model, &wish, kept));
+            }
+            C::AtlasThumbs { model, points, size } => {
+                self.sheets.push(None, move |desk| desk.thumbs(&cx, &model, &points, size));
+            }
+            C::AtlasAt { ticket, model, place } => {
+                self.sheets.push(None, move |desk| desk.at(&cx, ticket, &model, place));
+            }
+
+            C::Breed { ticket, model, parents, wish } => family::breed(&cx, ticket, model, parents, wish),
+            C::KeepChild { model, latent, truncation, parents } => {
+                let wanted = Wanted { model, latents: vec![latent], truncation, made_by: "breeding".into() };
+                let library = self.library.clone();
+                self.search.push(None, move |_| family::keep(&cx, &library, &wanted, parents));
+            }
+            C::Family { item } => self.library.push(None, move |gallery| family::family(&cx, gallery, item)),
+
+            C::Inside { ticket, model, latent, truncation, look } => {
+                looks::inside(&cx, ticket, model, latent, truncation, look);
+            }
+            C::ChannelEffects { job, model, latent, truncation, tap } => self
+                .search
+                .push(Some(job), move |shelf| looks::effects(&cx, shelf, job, &model, (&latent, truncation), tap)),
+            C::CodeUse { job, model, data } => {
+                self.search.push(Some(job), move |shelf| looks::code_use(&cx, shelf, job, &model, &data));
+            }
+            C::Anomaly { ticket, model, input } => looks::anomaly(&cx, ticket, model, input),
+        }
+    }
+
+    /// Ends the lanes; what was asked to be cancelled has been.
+    pub fn finish(&self) {
+        for lane in [&self.search, &self.encoders, &self.into, &self.drag, &self.films] {
+            lane.finish();
+        }
+        self.sheets.finish();
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,111 @@
+//! The atlas: all pictures on one sheet, with small versions on demand.
+
+use std::sync::Arc;
+
+use super::LatentEvent;
+use super::shelf::Shelf;
+use crate::base::{Picture, Problem, Result};
+use crate::data::{Prepared, thumbnail};
+use crate::engine::jobs::gallery::Gallery;
+use crate::engine::jobs::{Context, read_picture};
+use crate::engine::worker::Lane;
+use crate::engine::{Event, Item, JobId};
+use crate::latent::atlas::gather::{Atlas, Kept, Whose, Wish};
+use crate::recipe::picture::Latent;
+
+/// What the lane of atlases remembers: its model and the newest sheet.
+#[derive(Default)]
+pub struct Desk {
+    shelf: Shelf,
+    newest: Option<Sheet>,
+}
+
+struct Sheet {
+    model: String,
+    atlas: Arc<Atlas>,
+    set: Option<Prepared>,
+    kept: Vec<Item>,
+}
+
+impl Desk {
+    /// Lays pictures out.
+    ///
+    /// # Errors
+    /// The pictures are not there, there are none, or it was cancelled.
+    pub fn make(
+        &mut self,
+        cx: &Context,
+        library: &Lane<Gallery>,
+        job: JobId,
+        model: &str,
+        wish: &Wish,
+        kept: Vec<i64>,
+    ) -> Result<()> {
+        let loaded = self.shelf.get(cx, model)?;
+        let items =
+            if kept.is_empty() { Vec::new() } else { super::family::ask(library, move |gallery| gallery.some(&kept))? };
+        let mut pictures = Vec::with_capacity(items.len());
+        for item in &items {
+            let own = item.recipe.as_ref().filter(|r| r.model_hash == loaded.info().hash);
+            let latent: Option<Latent> = own.map(|r| r.latent.clone());
+            pictures.push(Kept { id: item.id, picture: read_picture(&item.path)?, latent });
+        }
+        let (atlas, set) = loaded.atlas(wish, &pictures, &cx.paths, &cx.progress(job))?;
+        let atlas = Arc::new(atlas);
+        self.newest = Some(Sheet { model: model.into(), atlas: atlas.clone(), set, kept: items });
+        cx.tell(Event::Latent(LatentEvent::Atlas { job, model: model.into(), atlas }));
+        Ok(())
+    }
+
+    fn newest(&self, model: &str) -> Result<&Sheet> {
+        let of_model = self.newest.as_ref().filter(|s| s.model == model);
+        of_model.ok_or_else(|| Problem::usage("There is no atlas of this model yet").of(model))
+    }
+
+    /// Small pictures of points.
+    ///
+    /// # Errors
+    /// There is no atlas of this model.
+    pub fn thumbs(&mut self, cx: &Context, model: &str, points: &[u32], size: u32) -> Result<()> {
+        let sheet = self.newest(model)?;
+        let (mut thumbs, mut seeds) = (Vec::with_capacity(points.len()), Vec::new());
+        for &i in points {
+            match sheet.atlas.points.get(i as usize).map(|p| &p.whose) {
+                Some(Whose::Real { index, .. }) => {
+                    let Some(set) = &sheet.set else { continue };
+                    let shape = set.shape();
+                    let side = shape.resolution;
+                    let picture = Picture::from_interleaved(side, side, shape.channels, set.picture(*index as usize));
+                    thumbs.push((i, small(&picture, size)));
+                }
+                Some(Whose::Generated { seed }) => seeds.push((i, Latent::Seed { seed: *seed })),
+                Some(Whose::Kept { id }) => {
+                    if let Some(item) = sheet.kept.iter().find(|k| k.id == *id) {
+                        thumbs.push((i, small(&read_picture(&item.path)?, size)));
+                    }
+                }
+                None => {}
+            }
+        }
+        let latents: Vec<Latent> = seeds.iter().map(|s| s.1.clone()).collect();
+        let made = self.shelf.get(cx, model)?.generate(&latents, 1.0)?;
+        thumbs.extend(seeds.iter().zip(&made).map(|((i, _), picture)| (*i, small(picture, size))));
+        cx.tell(Event::Latent(LatentEvent::AtlasThumbs { model: model.into(), thumbs }));
+        Ok(())
+    }
+
+    /// The latent at a place between points.
+    ///
+    /// # Errors
+    /// There is no atlas of this model, or no point of it has a latent.
+    pub fn at(&mut self, cx: &Context, ticket: u64, model: &str, place: [f32; 2]) -> Result<()> {
+        let dims = self.shelf.get(cx, model)?.dims();
+        let latents = vec![self.newest(model)?.atlas.at(&dims, place)?];
+        cx.tell(Event::Latent(LatentEvent::Latents { ticket, model: model.into(), latents }));
+        Ok(())
+    }
+}
+
+fn small(picture: &Picture, size: u32) -> Picture {
+    if picture.width.max(picture.height) <= size { picture.clone() } else { thumbnail(picture, size) }
+}
