@@ -2,11 +2,18 @@
 //!
 //! Exit 0 done, 2 usage, 3 bad data or file, 4 failed while running, 130 interrupted.
 
+mod atlas;
 mod bench;
 mod data;
+mod directions;
+mod encoder;
 mod evaluate;
 mod features;
+mod film;
+mod invert;
+mod latents;
 mod lists;
+mod map;
 mod pictures;
 mod prior;
 mod reproduce;
@@ -47,6 +54,20 @@ enum Task {
     /// Fit a prior to a VAE's codes, compare it with the standard normal
     #[command(subcommand)]
     Prior(prior::PriorTask),
+    /// Find, list and apply directions through latent space
+    #[command(subcommand)]
+    Directions(directions::DirectionsTask),
+    /// Train networks that tell the latents of a GAN's pictures
+    #[command(subcommand)]
+    Encoder(encoder::EncoderTask),
+    /// Find latents of pictures: one's own photo inside a model
+    Invert(invert::Invert),
+    /// Show a part of a plane through latent space
+    Map(map::Map),
+    /// Lay all pictures of a data set and a model out on one sheet
+    Atlas(atlas::Atlas),
+    /// Make a film from a timeline
+    Film(film::Film),
     /// Look through sources of pictures
     #[command(subcommand)]
     Data(data::Data),
@@ -87,6 +108,12 @@ pub fn main() -> ExitCode {
         Some(Task::Walk(task)) => task.run(&paths),
         Some(Task::Reconstruct(task)) => task.run(&paths),
         Some(Task::Prior(task)) => task.run(&paths),
+        Some(Task::Directions(task)) => task.run(&paths),
+        Some(Task::Encoder(task)) => task.run(&paths),
+        Some(Task::Invert(task)) => task.run(&paths),
+        Some(Task::Map(task)) => task.run(&paths),
+        Some(Task::Atlas(task)) => task.run(&paths),
+        Some(Task::Film(task)) => task.run(&paths),
         Some(Task::Data(task)) => task.run(&paths),
         Some(Task::Evaluate(task)) => task.run(&paths),
         Some(Task::Features(task)) => task.run(&paths),

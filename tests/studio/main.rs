@@ -9,6 +9,7 @@ mod devices;
 mod disk;
 mod engine;
 mod gans;
+mod latent;
 mod nets;
 mod pytorch;
 mod scores;

@@ -1,0 +1,336 @@
+//! `directions`: ways through latent space, found, listed, measured, applied.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use super::latents::{latent, latents, range};
+use super::{device, print_json, print_line, watched};
+use crate::base::paths::Paths;
+use crate::base::{Problem, Result};
+use crate::engine::jobs::picture_recipe;
+use crate::export::{self, ExportOptions, Shot};
+use crate::latent::attributes::Judged;
+use crate::latent::directions::meter::Judge;
+use crate::latent::directions::search::{Find, search};
+use crate::latent::directions::store::{self, Sheet};
+use crate::latent::directions::{Direction, Move};
+use crate::latent::model::LoadedModel;
+use crate::latent::pace::Pixels;
+use crate::recipe::picture::Latent;
+
+/// Tasks of `directions`.
+#[derive(Subcommand)]
+pub enum DirectionsTask {
+    /// Find directions and keep them with the model
+    Find(FindTask),
+    /// List the directions of a model
+    List {
+        /// The model
+        #[arg(long, value_name = "M")]
+        model: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure how much else moves along directions; kept with them
+    Measure {
+        /// The model
+        #[arg(long, value_name = "M")]
+        model: String,
+        /// Names; all if none are given
+        names: Vec<String>,
+        /// Pictures whose labels, factors or captions are known: how far each moves
+        #[arg(long, value_name = "SRC")]
+        data: Option<String>,
+        /// auto, cpu, vulkan, … (`latent-studio devices`)
+        #[arg(long, default_value = "auto")]
+        device: String,
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Move pictures along directions: a strip for each latent, or one picture with --at
+    Apply(Apply),
+    /// Take the parts along others out of a direction
+    Separate {
+        /// The model
+        #[arg(long, value_name = "M")]
+        model: String,
+        /// The direction
+        name: String,
+        /// The others; all if none are given
+        #[arg(long, value_delimiter = ',')]
+        from: Vec<String>,
+    },
+    /// Forget directions
+    Remove {
+        /// The model
+        #[arg(long, value_name = "M")]
+        model: String,
+        /// Names
+        #[arg(required = true)]
+        names: Vec<String>,
+    },
+    /// Write directions to a file
+    Export {
+        /// The model
+        #[arg(long, value_name = "M")]
+        model: String,
+        /// Names; all if none are given
+        names: Vec<String>,
+        /// JSON file to write
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Add directions of a file
+    Import {
+        /// The model
+        #[arg(long, value_name = "M")]
+        model: String,
+        /// JSON file to read
+        file: PathBuf,
+    },
+}
+
+/// Arguments of `directions find`.
+#[derive(Args)]
+pub struct FindTask {
+    /// Run folder, checkpoint file, or name of a shipped or imported model
+    #[arg(long, value_name = "M")]
+    model: String,
+    /// principal (styles or features), codes (of a VAE), sefa, data (labels, factors, captions), taste, difference
+    #[arg(long, default_value = "principal")]
+    method: String,
+    /// How many (principal, codes, sefa)
+    #[arg(long, default_value_t = 10)]
+    count: u32,
+    /// Latents or pictures that are looked at
+    #[arg(long, default_value_t = 2000)]
+    samples: u32,
+    /// Features to look at, 0 next to the latent (principal)
+    #[arg(long)]
+    tap: Option<u32>,
+    /// Layers, first-last (sefa)
+    #[arg(long)]
+    layers: Option<String>,
+    /// Pictures (codes, data); by default those of the model's recipe
+    #[arg(long, value_name = "SRC", default_value = "")]
+    data: String,
+    /// Only these attributes (data)
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// Each direction leaves the other attributes as they are (data)
+    #[arg(long)]
+    apart: bool,
+    /// Regression on the encoder's codes of the pictures, at once (data; a VAE)
+    #[arg(long)]
+    codes: bool,
+    /// Liked latents (taste), or where it goes (difference): seeds, pictures the studio made
+    #[arg(long, value_delimiter = ',')]
+    liked: Vec<String>,
+    /// Disliked latents (taste), or where it comes from (difference)
+    #[arg(long, value_delimiter = ',')]
+    disliked: Vec<String>,
+    /// Name (taste, difference)
+    #[arg(long, default_value = "")]
+    name: String,
+    /// auto, cpu, vulkan, … (`latent-studio devices`)
+    #[arg(long, default_value = "auto")]
+    device: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl FindTask {
+    fn find(&self) -> Result<Find> {
+        let named = |word: &str| if self.name.is_empty() { word.to_string() } else { self.name.clone() };
+        Ok(match self.method.as_str() {
+            "principal" => Find::Principal { tap: self.tap, count: self.count, samples: self.samples },
+            "codes" => Find::Codes { data: self.data.clone(), count: self.count, limit: self.samples },
+            "sefa" => Find::Sefa { layers: self.layers.as_deref().map(range).transpose()?, count: self.count },
+            "data" => Find::Data {
+                data: self.data.clone(),
+                only: self.only.clone(),
+                apart: self.apart,
+                limit: self.samples,
+                codes: self.codes,
+            },
+            "taste" => {
+                Find::Taste { name: named("Liked"), liked: latents(&self.liked)?, disliked: latents(&self.disliked)? }
+            }
+            "difference" => Find::Difference {
+                name: named("Difference"),
+                from: latents(&self.disliked)?,
+                to: latents(&self.liked)?,
+            },
+            other => {
+                return Err(Problem::usage("There is no such way to find directions")
+                    .of(other)
+                    .try_this("Choose principal, codes, sefa, data, taste or difference"));
+            }
+        })
+    }
+}
+
+/// Arguments of `directions apply`.
+#[derive(Args)]
+pub struct Apply {
+    /// The model
+    #[arg(long, value_name = "M")]
+    model: String,
+    /// Direction, or several as NAME=STRENGTH with --at
+    #[arg(long, required = true, value_name = "NAME[=STRENGTH]")]
+    direction: Vec<String>,
+    /// Latents to move: seeds, pictures the studio made
+    #[arg(long, value_delimiter = ',', required = true)]
+    latents: Vec<String>,
+    /// Move by the strengths given, instead of a strip from −3 to 3
+    #[arg(long)]
+    at: bool,
+    /// Pictures in a strip
+    #[arg(long, default_value_t = 7)]
+    steps: u32,
+    /// Standard deviations at the ends of a strip
+    #[arg(long, default_value_t = 3.0)]
+    reach: f32,
+    /// Whole factor to enlarge pictures by
+    #[arg(long, default_value_t = 1)]
+    scale: u32,
+    /// PNG to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// auto, cpu, vulkan, … (`latent-studio devices`)
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
+
+impl DirectionsTask {
+    /// Runs the task.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        match self {
+            Self::Find(task) => {
+                let model = LoadedModel::open(&task.model, paths, &device(&task.device, paths))?;
+                let found = search(&model, &task.find()?, paths, &watched(task.json))?;
+                let mut sheet = store::of_model(&task.model, paths)?;
+                let before = sheet.directions.len();
+                sheet.add(found, false);
+                store::keep(&sheet, paths)?;
+                list(&sheet.directions[before..], task.json)
+            }
+            Self::List { model, json } => list(&store::of_model(&model, paths)?.directions, json),
+            Self::Measure { model, names, data, device: asked, json } => {
+                let loaded = LoadedModel::open(&model, paths, &device(&asked, paths))?;
+                let progress = watched(json);
+                let predictor = data.map(|d| loaded.predictor(&d, paths, &progress)).transpose()?;
+                let judge = predictor.as_ref().map(|predictor| Judged { predictor, model: &loaded });
+                let judge = judge.as_ref().map(|j| j as &dyn Judge);
+                let mut sheet = store::of_model(&model, paths)?;
+                names.iter().try_for_each(|n| sheet.get(n).map(|_| ()))?;
+                for d in sheet.directions.iter_mut().filter(|d| names.is_empty() || names.contains(&d.name)) {
+                    d.entanglement = Some(loaded.entanglement(d, &Pixels(&loaded), judge, &progress)?);
+                }
+                store::keep(&sheet, paths)?;
+                list(&sheet.directions, json)
+            }
+            Self::Apply(task) => task.run(paths),
+            Self::Separate { model, name, from } => change(&model, paths, |sheet| {
+                let own = sheet.get(&name)?;
+                let others: Vec<&Direction> = if from.is_empty() {
+                    let alike = |d: &&Direction| d.name != name && d.values.len() == own.values.len();
+                    sheet.directions.iter().filter(alike).collect()
+                } else {
+                    from.iter().map(|n| sheet.get(n)).collect::<Result<_>>()?
+                };
+                let apart = own.apart_from(&others)?;
+                sheet.add(vec![apart], true);
+                Ok(())
+            }),
+            Self::Remove { model, names } => change(&model, paths, |sheet| {
+                names.iter().try_for_each(|n| sheet.get(n).map(|_| ()))?;
+                sheet.directions.retain(|d| !names.contains(&d.name));
+                Ok(())
+            }),
+            Self::Export { model, names, out } => {
+                store::export(&store::of_model(&model, paths)?, &names, &out)?;
+                print_line(&out.display().to_string())
+            }
+            Self::Import { model, file } => change(&model, paths, |sheet| {
+                let new = store::import(&file, &sheet.hash)?;
+                sheet.add(new, false);
+                Ok(())
+            }),
+        }
+    }
+}
+
+fn change(model: &str, paths: &Paths, change: impl FnOnce(&mut Sheet) -> Result<()>) -> Result<()> {
+    let mut sheet = store::of_model(model, paths)?;
+    change(&mut sheet)?;
+    store::keep(&sheet, paths)?;
+    list(&sheet.directions, false)
+}
+
+fn list(directions: &[Direction], json: bool) -> Result<()> {
+    if json {
+        return print_json(&directions);
+    }
+    for d in directions {
+        let score = d.score.map_or(String::new(), |s| format!("{:>5.1} %", s * 100.0));
+        let rest = d.entanglement.as_ref().map_or(String::new(), |e| format!("{:>5.1} % entangled", e.rest * 100.0));
+        print_line(&format!("{:28} {:14} {score:8} {rest}", d.name, d.method.title()))?;
+    }
+    Ok(())
+}
+
+impl Apply {
+    fn run(self, paths: &Paths) -> Result<()> {
+        let device = device(&self.device, paths);
+        let model = LoadedModel::open(&self.model, paths, &device)?;
+        let sheet = store::of_model(&self.model, paths)?;
+        let named = |text: &String| -> Result<(Direction, f32)> {
+            let bad = || Problem::usage("A strength is a number").of(text.clone());
+            match text.rsplit_once('=') {
+                Some((name, strength)) if sheet.get(text).is_err() => {
+                    Ok((sheet.get(name)?.clone(), strength.trim().parse().map_err(|_| bad())?))
+                }
+                _ => Ok((sheet.get(text)?.clone(), 1.0)),
+            }
+        };
+        let directions = self.direction.iter().map(named).collect::<Result<Vec<_>>>()?;
+        let steps: Vec<f32> = if self.at {
+            vec![1.0]
+        } else {
+            let n = self.steps.clamp(2, 101);
+            (0..n).map(|i| self.reach * (2.0 * i as f32 / (n - 1) as f32 - 1.0)).collect()
+        };
+        let mut cells: Vec<Latent> = Vec::new();
+        for text in &self.latents {
+            let base = latent(text)?;
+            for step in &steps {
+                let moves: Vec<Move> =
+                    directions.iter().map(|(d, s)| Move { direction: d.clone(), strength: s * step }).collect();
+                cells.push(model.moved(&base, &moves)?);
+            }
+        }
+        let made = model.generate(&cells, 1.0)?;
+        let mut shots = made.into_iter().zip(&cells).map(|(picture, latent)| {
+            let recipe = picture_recipe(model.info(), latent, 1.0, "direction", device.clone());
+            Ok(Shot { picture, recipe: Some(recipe), model: model.info().name.clone() })
+        });
+        let columns = if self.at { 0 } else { steps.len() as u32 };
+        let format = if self.at && cells.len() == 1 { "png" } else { "grid" };
+        let options = ExportOptions {
+            format: format.into(),
+            out: self.out,
+            scale: self.scale,
+            columns,
+            ..ExportOptions::default()
+        };
+        for file in export::export(&options, &mut shots, cells.len() as u64, &watched(false))? {
+            print_line(&file.display().to_string())?;
+        }
+        Ok(())
+    }
+}

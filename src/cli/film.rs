@@ -1,0 +1,89 @@
+//! `film`: films from timelines.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{device, print_line, watched};
+use crate::base::paths::Paths;
+use crate::base::{Problem, Result};
+use crate::engine::latent::films::write;
+use crate::export::ExportOptions;
+use crate::latent::film::Timeline;
+use crate::latent::model::LoadedModel;
+
+/// Arguments of `film`.
+#[derive(Args)]
+pub struct Film {
+    /// JSON file with the timeline (--example prints one)
+    #[arg(required_unless_present = "example")]
+    timeline: Option<PathBuf>,
+    /// Print a timeline to begin with
+    #[arg(long)]
+    example: bool,
+    /// The model, if the timeline does not name it
+    #[arg(long, value_name = "M")]
+    model: Option<String>,
+    /// File to write: .mp4, .gif, .png (animated), or a folder for numbered pictures
+    #[arg(long, value_name = "FILE", required_unless_present = "example")]
+    out: Option<PathBuf>,
+    /// Frames a second
+    #[arg(long, default_value_t = 30)]
+    fps: u32,
+    /// Whole factor to enlarge pictures by, 1 to 16
+    #[arg(long, default_value_t = 1)]
+    scale: u32,
+    /// How to enlarge: nearest or lanczos
+    #[arg(long, default_value = "nearest")]
+    filter: String,
+    /// Leave the recipe and the mark for generated pictures out of the file
+    #[arg(long)]
+    no_recipe: bool,
+    /// auto, cpu, vulkan, … (`latent-studio devices`)
+    #[arg(long, default_value = "auto")]
+    device: String,
+}
+
+impl Film {
+    /// Makes the film.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        if self.example {
+            let example = Timeline { model: self.model.unwrap_or_else(|| "nouns-gan".into()), ..Timeline::example() };
+            let text = serde_json::to_string_pretty(&example)
+                .map_err(|e| Problem::failed("The example could not be written").because(e))?;
+            return print_line(&text);
+        }
+        let (Some(file), Some(out)) = (self.timeline, self.out) else {
+            return Err(Problem::usage("Give a timeline, and --out"));
+        };
+        let text =
+            std::fs::read_to_string(&file).map_err(|e| Problem::io("This timeline could not be read", &file, &e))?;
+        let timeline = Timeline::from_json(&text).map_err(|p| p.of(file.display().to_string()))?;
+        let name = self.model.unwrap_or_else(|| timeline.model.clone());
+        if name.is_empty() {
+            return Err(Problem::usage("The timeline names no model").try_this("Give one with --model"));
+        }
+        let device = device(&self.device, paths);
+        let model = LoadedModel::open(&name, paths, &device)?;
+        let format = match out.extension().and_then(|e| e.to_str()).map(str::to_lowercase).as_deref() {
+            Some("mp4") => "mp4",
+            Some("gif") => "gif",
+            Some("png" | "apng") => "apng",
+            None => "frames",
+            _ => return Err(Problem::usage("A film is .mp4, .gif, .png, or a folder").of(out.display().to_string())),
+        };
+        let options = ExportOptions {
+            format: format.into(),
+            out,
+            scale: self.scale,
+            filter: self.filter,
+            fps: self.fps,
+            recipe: !self.no_recipe,
+            ..ExportOptions::default()
+        };
+        for file in write(&model, model.info(), device, &timeline, &options, &watched(false))? {
+            print_line(&file.display().to_string())?;
+        }
+        Ok(())
+    }
+}
