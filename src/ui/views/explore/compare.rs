@@ -1,16 +1,13 @@
 //! Two latents beside each other, and a slider from one to the other.
 
-use std::path::PathBuf;
-
 use egui::{Rect, Slider, Ui, Vec2, pos2, vec2};
 use egui_material_icons::icons::{ICON_COMPARE_ARROWS, ICON_MY_LOCATION};
 
 use super::desk::{CompareDesk, Desk};
 use super::feed::{Feed, Wish};
 use super::lattice::mode_choice;
+use super::place::{self, Places};
 use super::{Cx, Out};
-use crate::base::{Family, Problem};
-use crate::engine::{Command, Event, SlotId};
 use crate::latent::interpolate::norm;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
@@ -18,13 +15,15 @@ use crate::ui::theme::{self, size};
 use crate::ui::widgets::latent_slot::{Tile, anchor_field, anchor_slot, drag_latent, tile};
 
 const NAMES: [&str; 2] = ["Left picture", "Right picture"];
+/// Purposes of the dialogs that choose a picture for a side.
+pub const PICKS: [&str; 2] = ["left picture", "right picture"];
 
 /// The tab's own state.
 #[derive(Default)]
 pub struct Compare {
     pub feed: Feed,
-    slot: Option<SlotId>,
-    encoding: Vec<(usize, PathBuf)>,
+    /// Pictures put on either side.
+    pub places: Places,
 }
 
 /// Left, between, right.
@@ -68,15 +67,16 @@ impl Compare {
         let side = ((room.width() - 2.0 * size::M) / 3.0).min(room.height() - below).max(16.0).floor();
         let top = (room.center().y - (side + below) / 2.0).max(room.top());
         let left = room.center().x - (3.0 * side + 2.0 * size::M) / 2.0;
-        let place = |i: usize| Rect::from_min_size(pos2(left + i as f32 * (side + size::M), top), Vec2::splat(side));
+        let spot = |i: usize| Rect::from_min_size(pos2(left + i as f32 * (side + size::M), top), Vec2::splat(side));
         let ctx = ui.ctx().clone();
 
+        self.places.begin();
         for (end, at) in [(0, 0), (1, 2)] {
             let tex = self.feed.tex(at, cx.textures, &ctx);
             let selected = wish.latents[at] == desk.here.latent;
             let look = Tile { tex: tex.as_ref(), name: NAMES[end], selected, focusable: true };
             let id = ui.make_persistent_id(("compare", end));
-            let slot = anchor_slot(ui, id, place(at), &look, &mut desk.compare.ends[end], cx.studio, Some(info));
+            let slot = anchor_slot(ui, id, spot(at), &look, &mut desk.compare.ends[end], cx.studio, Some(info));
             out.foreign |= slot.foreign;
             if slot.changed {
                 out.label = Some("compare another latent");
@@ -85,10 +85,11 @@ impl Compare {
                 out.stand = Some(wish.latents[at].clone());
             }
             if let Some(path) = slot.file {
-                self.encode(end, path, info, cx);
+                self.places.encode(end, &path, info, cx);
             }
-            slot.response.on_hover_text("Drag across for other seeds, or drop a picture here");
-            let field = Rect::from_min_size(place(at).left_bottom() + vec2(0.0, 6.0), vec2(side, size::CONTROL));
+            self.places.show(ui, cx, end, &slot.response, info);
+            slot.response.on_hover_text(place::HINT).context_menu(|ui| Places::menu(ui, cx, PICKS[end], info));
+            let field = Rect::from_min_size(spot(at).left_bottom() + vec2(0.0, 6.0), vec2(side, size::CONTROL));
             let mut child = ui.new_child(egui::UiBuilder::new().max_rect(field).id_salt(("end", end)));
             if anchor_field(&mut child, &mut desk.compare.ends[end], &format!("{} seed", NAMES[end])) {
                 out.label = Some("compare another latent");
@@ -99,12 +100,12 @@ impl Compare {
         let selected = wish.latents[1] == desk.here.latent;
         let look = Tile { tex: tex.as_ref(), name: "Picture between", selected, focusable: true };
         let id = ui.make_persistent_id("between");
-        let response = tile(ui, id, place(1), &look);
+        let response = tile(ui, id, spot(1), &look);
         drag_latent(&response, &info.model, &wish.latents[1], desk.here.truncation, self.feed.picture(1));
         if response.on_hover_text("Click to stand here").clicked() {
             out.stand = Some(wish.latents[1].clone());
         }
-        let rail = Rect::from_min_size(place(1).left_bottom() + vec2(0.0, 6.0), vec2(side, size::CONTROL));
+        let rail = Rect::from_min_size(spot(1).left_bottom() + vec2(0.0, 6.0), vec2(side, size::CONTROL));
         let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rail).id_salt("rail"));
         child.spacing_mut().slider_width = (side - 56.0).max(24.0);
         let slider = Slider::new(&mut desk.compare.share, 0.0..=1.0).max_decimals(2);
@@ -123,27 +124,5 @@ impl Compare {
         let font = egui::FontId::proportional(size::SMALL);
         let at = pos2(room.center().x, rail.bottom() + size::S);
         ui.painter().text(at, egui::Align2::CENTER_TOP, text, font, t.weak);
-    }
-
-    fn encode(&mut self, end: usize, path: PathBuf, info: &ModelInfo, cx: &mut Cx<'_>) {
-        if info.family != Family::Vae {
-            cx.say(
-                Problem::usage("Only a VAE can place a picture from elsewhere").of(&info.name).try_this("Choose a VAE"),
-            );
-            return;
-        }
-        let slot = *self.slot.get_or_insert_with(|| cx.new_slot());
-        cx.send(Command::Encode { slot, model: info.model.clone(), path: path.clone() });
-        self.encoding.push((end, path));
-    }
-
-    /// The end and the latent of a picture that came back from the encoder.
-    pub fn encoded(&mut self, event: &Event) -> Option<(usize, Latent)> {
-        let Event::Encoded { slot, path, latent, .. } = event else { return None };
-        if Some(*slot) != self.slot {
-            return None;
-        }
-        let place = self.encoding.iter().position(|(_, p)| p == path)?;
-        Some((self.encoding.remove(place).0, latent.clone()))
     }
 }

@@ -1,15 +1,12 @@
 //! The interpolation grid: four corners, and everything between them, live.
 
-use std::path::{Path, PathBuf};
-
 use egui::{ComboBox, DragValue, EventFilter, Key, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
 use egui_material_icons::icons::ICON_CASINO;
 
 use super::desk::{Desk, GridDesk};
 use super::feed::{Feed, Wish};
+use super::place::{self, Places};
 use super::{Cx, Out, inspector};
-use crate::base::{Family, Problem};
-use crate::engine::{Command, Event, SlotId};
 use crate::latent::interpolate::{Mode, grid};
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
@@ -19,6 +16,8 @@ use crate::ui::widgets::latent_slot::{Tile, anchor_field, anchor_slot, drag_late
 
 /// Names of the corners, as they lie.
 const CORNERS: [&str; 4] = ["Top left corner", "Top right corner", "Bottom left corner", "Bottom right corner"];
+/// Purposes of the dialogs that choose a picture for a corner.
+pub const PICKS: [&str; 4] = ["corner 1", "corner 2", "corner 3", "corner 4"];
 
 /// The tab's own state.
 #[derive(Default)]
@@ -26,9 +25,8 @@ pub struct Lattice {
     pub feed: Feed,
     /// The cell the arrow keys stand at.
     cursor: usize,
-    slot: Option<SlotId>,
-    /// Pictures on their way through the encoder, and the corners they are for.
-    encoding: Vec<(usize, PathBuf)>,
+    /// Pictures put into corners.
+    pub places: Places,
 }
 
 /// The latents of the cells, row by row.
@@ -108,6 +106,7 @@ impl Lattice {
 
         let ctx = ui.ctx().clone();
         let corners = places(columns, rows);
+        self.places.begin();
         for i in 0..columns * rows {
             if corners.contains(&i) {
                 continue;
@@ -187,9 +186,10 @@ impl Lattice {
             out.stand = Some(latent);
         }
         if let Some(path) = slot.file {
-            self.encode(corner, &path, info, cx);
+            self.places.encode(corner, &path, info, cx);
         }
-        slot.response.on_hover_text("Drag across for other seeds, or drop a picture here").context_menu(|ui| {
+        self.places.show(ui, cx, corner, &slot.response, info);
+        slot.response.on_hover_text(place::HINT).context_menu(|ui| {
             if ui.button("Take where I stand").clicked() {
                 desk.grid.corners[corner] = desk.here.latent.clone().into();
                 out.label = Some("move a corner");
@@ -198,29 +198,8 @@ impl Lattice {
                 desk.grid.corners[corner] = inspector::dice().into();
                 out.label = Some("move a corner");
             }
+            Places::menu(ui, cx, PICKS[corner], info);
         });
-    }
-
-    fn encode(&mut self, corner: usize, path: &Path, info: &ModelInfo, cx: &mut Cx<'_>) {
-        if info.family != Family::Vae {
-            cx.say(
-                Problem::usage("Only a VAE can place a picture from elsewhere").of(&info.name).try_this("Choose a VAE"),
-            );
-            return;
-        }
-        let slot = *self.slot.get_or_insert_with(|| cx.new_slot());
-        self.encoding.push((corner, path.to_path_buf()));
-        cx.send(Command::Encode { slot, model: info.model.clone(), path: path.to_path_buf() });
-    }
-
-    /// The corner and the latent of a picture that came back from the encoder.
-    pub fn encoded(&mut self, event: &Event) -> Option<(usize, Latent)> {
-        let Event::Encoded { slot, path, latent, .. } = event else { return None };
-        if Some(*slot) != self.slot {
-            return None;
-        }
-        let place = self.encoding.iter().position(|(_, p)| p == path)?;
-        Some((self.encoding.remove(place).0, latent.clone()))
     }
 
     fn arrows(&mut self, ui: &Ui, columns: usize, rows: usize, wish: &Wish, out: &mut Out) {

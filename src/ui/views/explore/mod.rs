@@ -11,6 +11,7 @@ mod feed;
 mod inspector;
 mod lattice;
 mod picture;
+mod place;
 mod plane;
 mod sheet;
 mod strip;
@@ -380,11 +381,11 @@ impl View for ExploreView {
             }
             Event::Encoded { .. } => {
                 self.picture.on_event(event);
-                if let Some((corner, latent)) = self.lattice.encoded(event) {
+                if let Some((corner, latent)) = self.lattice.places.encoded(event) {
                     cx.undo_point(ViewId::Explore, "put a picture in a corner", self.snapshot());
                     self.desk.grid.corners[corner] = latent.into();
                 }
-                if let Some((end, latent)) = self.compare.encoded(event) {
+                if let Some((end, latent)) = self.compare.places.encoded(event) {
                     cx.undo_point(ViewId::Explore, "compare with a picture", self.snapshot());
                     self.desk.compare.ends[end] = latent.into();
                 }
@@ -435,12 +436,26 @@ impl View for ExploreView {
                 self.picture.open(path);
             }
             Parcel::Picked { purpose, paths } if !self.export.picked(purpose, paths) => {
-                if let Some(path) = paths.first() {
+                let (Some(path), Some(info)) = (paths.first(), self.info(cx.studio)) else { return };
+                if let Some(corner) = lattice::PICKS.iter().position(|p| p == purpose) {
+                    self.lattice.places.encode(corner, path, &info, cx);
+                } else if let Some(end) = compare::PICKS.iter().position(|p| p == purpose) {
+                    self.compare.places.encode(end, path, &info, cx);
+                } else {
                     self.tab = Tab::Picture;
                     self.picture.open(path);
                 }
             }
             _ => {}
+        }
+    }
+
+    fn on_drop(&mut self, paths: &[PathBuf], cx: &mut Cx<'_>) -> bool {
+        let Some(info) = self.info(cx.studio) else { return false };
+        match self.tab {
+            Tab::Grid => self.lattice.places.dropped(paths, &info, cx),
+            Tab::Compare => self.compare.places.dropped(paths, &info, cx),
+            _ => false,
         }
     }
 

@@ -350,6 +350,36 @@ fn a_dropped_picture_goes_through_the_encoder_of_a_vae() {
 }
 
 #[test]
+fn a_picture_is_dropped_chosen_or_pasted_onto_a_corner_of_a_vae() {
+    let mut stage = Stage::new(ExploreView::default());
+    let vae = stage.studio.models.iter().find(|m| m.family == Family::Vae).unwrap().model.clone();
+    stage.call(|view, cx| view.receive(&Parcel::Explore { model: vae, latent: None, truncation: 1.0 }, cx));
+    let mut h = harness(stage);
+    tab(&mut h, Tab::Grid);
+    let at = |h: &mut Harness<'static, Stage<ExploreView>>, name: &str| {
+        let place = h.get_by_role_and_label(Role::Button, name).rect().center();
+        h.hover_at(place);
+        h.run_steps(2);
+    };
+    at(&mut h, "Bottom left corner");
+    let taken = h.state_mut().call(|view, cx| view.on_drop(&["/x/cat.png".into()], cx));
+    assert!(taken);
+    let folder = h.state_mut().call(|view, cx| view.on_drop(&["/x/cats".into()], cx));
+    assert!(!folder, "the shell finds out what a folder is");
+    let picked = Parcel::Picked { purpose: super::lattice::PICKS[1], paths: vec!["/x/dog.png".into()] };
+    h.state_mut().call(|view, cx| view.receive(&picked, cx));
+    at(&mut h, "Bottom right corner");
+    h.event(egui::Event::Paste("/x/a bird.png\n".into()));
+    h.run_steps(4);
+    let dim = h.state().view.info(&h.state().studio).unwrap().latent as usize;
+    for (corner, name) in [(2, "/x/cat.png"), (1, "/x/dog.png"), (3, "/x/a bird.png")] {
+        let values = crate::base::rng::Stream::new(1, name).normals(dim);
+        assert_eq!(desk(&h).grid.corners[corner], Anchor::At(Latent::Point { values }), "{name}");
+    }
+    assert_eq!(desk(&h).grid.corners[0], Anchor::Seed(1.0));
+}
+
+#[test]
 fn the_grid_is_exported_with_its_columns() {
     let mut h = explore();
     tab(&mut h, Tab::Grid);

@@ -296,7 +296,8 @@ impl Walk {
                         if slot.response.clicked() {
                             out.stand = Some(desk.walk.stops[i].latent(dim));
                         }
-                        slot.response.on_hover_text("Drag across for other seeds, or drop a picture here");
+                        slot.response
+                            .on_hover_text("Drag across for other seeds, or drag a picture of this model here");
                         ui.horizontal(|ui| {
                             ui.spacing_mut().item_spacing.x = 2.0;
                             if anchor_field(ui, &mut desk.walk.stops[i], &format!("Seed of stop {}", i + 1)) {

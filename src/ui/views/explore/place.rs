@@ -1,0 +1,104 @@
+//! Pictures from elsewhere put into a corner of the grid or beside another: dropped on it, chosen in a dialog, or pasted
+//! as a path while the pointer or the focus is there. A VAE says where they lie.
+
+use std::path::{Path, PathBuf};
+
+use egui::{Event as Input, Response, Ui};
+use egui_material_icons::icons::ICON_FILE_OPEN;
+
+use super::{Cx, ViewId};
+use crate::base::{Family, Problem};
+use crate::data::path_of;
+use crate::engine::{Command, Event, SlotId};
+use crate::models::info::ModelInfo;
+use crate::recipe::picture::Latent;
+use crate::ui::action::PickKind;
+use crate::ui::theme;
+use crate::ui::widgets::drop_target::files_hover;
+use crate::ui::widgets::latent_slot::highlight;
+
+/// What a place says of itself under the pointer.
+pub const HINT: &str = "Drag across for other seeds; drop a picture here, paste its path, or right-click for more";
+
+/// The places of one tab, by their numbers.
+#[derive(Default)]
+pub struct Places {
+    slot: Option<SlotId>,
+    /// Pictures on their way through the encoder, and the places they are for.
+    encoding: Vec<(usize, PathBuf)>,
+    /// The place under the pointer in the last frame.
+    over: Option<usize>,
+}
+
+impl Places {
+    /// Before the places of a frame are drawn.
+    pub fn begin(&mut self) {
+        self.over = None;
+    }
+
+    /// Lights a place up while files are held over the window, and takes a path pasted onto it.
+    pub fn show(&mut self, ui: &Ui, cx: &mut Cx<'_>, place: usize, response: &Response, info: &ModelInfo) {
+        let over = ui.input(|i| i.pointer.latest_pos().is_some_and(|at| response.rect.contains(at)));
+        if over {
+            self.over = Some(place);
+        }
+        if files_hover(ui) && info.family == Family::Vae {
+            highlight(ui, response.rect, over);
+        }
+        if (over || response.has_focus()) && !ui.ctx().text_edit_focused() {
+            let pasted = ui.input_mut(|i| {
+                let at = i.events.iter().position(|e| matches!(e, Input::Paste(text) if !text.trim().is_empty()))?;
+                let Input::Paste(text) = i.events.remove(at) else { return None };
+                text.lines().map(str::trim).find(|line| !line.is_empty()).map(path_of)
+            });
+            if let Some(path) = pasted {
+                self.encode(place, &path, info, cx);
+            }
+        }
+    }
+
+    /// The entry of a place's menu that chooses a picture; the dialog answers with `purpose`.
+    pub fn menu(ui: &mut Ui, cx: &mut Cx<'_>, purpose: &'static str, info: &ModelInfo) {
+        ui.add_enabled_ui(info.family == Family::Vae, |ui| {
+            let choose = theme::quiet_button(ui, Some(ICON_FILE_OPEN), "Put a picture here…");
+            if choose.on_disabled_hover_text("Only a VAE can say where a picture lies").clicked() {
+                cx.pick(ViewId::Explore, purpose, PickKind::File, "Choose a picture", &[]);
+                ui.close();
+            }
+        });
+    }
+
+    /// Files dropped on the window: true if one was meant for a place.
+    pub fn dropped(&mut self, paths: &[PathBuf], info: &ModelInfo, cx: &mut Cx<'_>) -> bool {
+        let (Some(place), [path], Family::Vae) = (self.over, paths, info.family) else { return false };
+        // Folders, archives and models go where they belong.
+        if image::ImageFormat::from_path(path).is_err() {
+            return false;
+        }
+        self.encode(place, path, info, cx);
+        true
+    }
+
+    /// Asks where a picture lies.
+    pub fn encode(&mut self, place: usize, path: &Path, info: &ModelInfo, cx: &mut Cx<'_>) {
+        if info.family != Family::Vae {
+            cx.say(
+                Problem::usage("Only a VAE can place a picture from elsewhere").of(&info.name).try_this("Choose a VAE"),
+            );
+            return;
+        }
+        let slot = *self.slot.get_or_insert_with(|| cx.new_slot());
+        self.encoding.push((place, path.to_path_buf()));
+        cx.send(Command::Encode { slot, model: info.model.clone(), path: path.to_path_buf() });
+    }
+
+    /// The place and the latent of a picture that came back from the encoder.
+    pub fn encoded(&mut self, event: &Event) -> Option<(usize, Latent)> {
+        let Event::Encoded { slot, path, latent, .. } = event else { return None };
+        if Some(*slot) != self.slot {
+            return None;
+        }
+        let at = self.encoding.iter().position(|(_, p)| p == path)?;
+        Some((self.encoding.remove(at).0, latent.clone()))
+    }
+}
