@@ -258,7 +258,11 @@ impl Tracked {
             }
         }
         if reload {
-            outbox.tell(self.loaded());
+            let loaded = self.loaded();
+            if let Event::RunLoaded { edits, .. } = &loaded {
+                changed |= self.hold_edits(edits);
+            }
+            outbox.tell(loaded);
         } else if !readings.is_empty() {
             outbox.tell(Event::RunReadings { dir: dir.clone(), readings });
         }
@@ -271,6 +275,19 @@ impl Tracked {
     fn take_edit(&mut self, edit: &Edit) {
         if let Err(problem) = path::set(&mut self.summary.recipe, &edit.key, edit.value.clone()) {
             log::warn!("an edit of {} does not fit: {problem}", self.summary.dir.display());
+        }
+    }
+
+    /// The recipe with these edits and no others: what was changed after a state that the run went back to is undone.
+    fn hold_edits(&mut self, edits: &[Edit]) -> bool {
+        match self.folder.recipe().and_then(|recipe| path::edited(&recipe, edits)) {
+            Ok(recipe) => {
+                let changed = self.summary.recipe != recipe;
+                self.summary.recipe = recipe;
+                changed
+            }
+            // Its folder may be gone.
+            Err(_) => false,
         }
     }
 

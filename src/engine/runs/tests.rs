@@ -314,6 +314,8 @@ fn a_rewound_run_is_told_anew() {
     for images in [10, 20, 30] {
         tell(images);
     }
+    let late = Edit { step: 2, images: 20, key: "optim.batch".into(), value: 7.into() };
+    folder::append(&mut folder.append_telemetry().unwrap(), &RunEvent::Edited(late)).unwrap();
     let mut count = 0;
     while count < 3 {
         count +=
@@ -322,10 +324,13 @@ fn a_rewound_run_is_told_anew() {
                 |e| if let Event::RunReadings { readings, .. } = e { Some(readings.len()) } else { None },
             );
     }
+    let batch = |e: &Event, batch| matches!(e, Event::Run(r) if r.recipe.optim.batch == batch).then_some(());
+    s.until("the edit", |e| batch(e, 7));
     folder::append(&mut folder.append_telemetry().unwrap(), &RunEvent::Rewound { images: 10 }).unwrap();
     let readings =
         s.until("the reload", |e| if let Event::RunLoaded { readings, .. } = e { Some(readings.len()) } else { None });
     assert_eq!(readings, 1);
+    s.until("the recipe without the later edit", |e| batch(e, Recipe::default().optim.batch));
     s.runs.finish();
 }
 
