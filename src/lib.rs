@@ -21,6 +21,8 @@
 //! - A run is a process of its own and talks through its folder (see [`train::folder`]) rather than over a pipe: it
 //!   outlives the window, and the next start finds it again by the same files that survive a crash.
 //! - The optimiser is our own Adam (see [`train::optim`]): burn's fixes β₂ when it is made and clips each tensor alone.
+//! - Short messages are our own (see [`ui`]) rather than egui-notify's: each stays in a list of past messages, leads to
+//!   what it is about, and has a name for screen readers.
 //! - Penalties on gradients go by an exact dual pass (see [`objectives::penalty`]), since burn has no second-order
 //!   gradients.
 #![recursion_limit = "256"]

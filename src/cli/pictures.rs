@@ -21,7 +21,7 @@ struct Common {
     /// Run folder (`path`, `path@best`, `path@KIMG`), checkpoint file, or name of a shipped model
     #[arg(long, value_name = "M")]
     model: String,
-    /// Scales latents: below 1 more typical, above 1 more unusual
+    /// Below 1 more typical, above 1 more unusual: draws styles to their mean, or scales latents where a model has none
     #[arg(long, default_value_t = 1.0)]
     truncation: f32,
     /// Whole factor to enlarge pictures by, 1 to 16

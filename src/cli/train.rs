@@ -33,8 +33,7 @@ pub struct Train {
     /// A folder, zip, IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …
     #[arg(long, value_name = "SRC", required_unless_present = "resume")]
     data: Option<String>,
-    /// Model to train: res-gan, dcgan, conv-vae, res-vae
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", help = models_help())]
     model: Option<String>,
     /// Preset to start from (`latent-studio recipe presets`)
     #[arg(long)]
@@ -73,6 +72,12 @@ pub struct Train {
     /// One JSON object a line on stdout
     #[arg(long)]
     json: bool,
+}
+
+/// Help of `--model`: every row of the table.
+fn models_help() -> String {
+    let ids: Vec<&str> = crate::models::MODELS.iter().map(|m| m.id).collect();
+    format!("Model to train: {}", ids.join(", "))
 }
 
 impl Train {

@@ -185,6 +185,36 @@ fn mistakes_have_their_exit_codes_and_say_what_to_do() {
 }
 
 #[test]
+fn help_is_complete() {
+    let home = Home::new();
+    let top = home.ok(&["--help"]);
+    let commands: Vec<&str> = top
+        .lines()
+        .skip_while(|l| !l.starts_with("Commands:"))
+        .skip(1)
+        .take_while(|l| !l.trim().is_empty())
+        .filter_map(|l| l.strip_prefix("  ")?.split_whitespace().next().filter(|_| !l.starts_with("   ")))
+        .collect();
+    for named in ["train", "sample", "interpolate", "walk", "reconstruct", "data", "inspect", "reproduce", "models"] {
+        assert!(commands.contains(&named), "{named} in {commands:?}");
+    }
+    for command in commands.into_iter().filter(|c| *c != "help") {
+        let text = home.ok(&[command, "--help"]);
+        // An option without words stands alone on its line, and no line follows that is further in.
+        let lines: Vec<&str> = text.lines().collect();
+        for (i, line) in lines.iter().enumerate().filter(|(_, l)| l.trim_start().starts_with("--")) {
+            let told =
+                line.trim().contains("  ") || lines.get(i + 1).is_some_and(|next| next.starts_with("          "));
+            assert!(told, "{command}: {line}");
+        }
+    }
+    let train = home.ok(&["train", "--help"]);
+    for model in latent_studio::models::MODELS {
+        assert!(train.contains(model.id), "{}", model.id);
+    }
+}
+
+#[test]
 fn lists_are_json() {
     let home = Home::new();
     let survey = &lines(&home.ok(&["data", "survey", "shapes:64", "--json"]))[0];
@@ -193,7 +223,11 @@ fn lists_are_json() {
         assert!(survey[key].is_array(), "{key}");
     }
     let models = &lines(&home.ok(&["models", "--json"]))[0];
-    assert!(models.is_array());
+    assert!(!models.as_array().unwrap().is_empty());
+    for model in models.as_array().unwrap() {
+        assert!(model["name"].is_string() && model["resolution"].is_u64() && model["shipped"].is_boolean(), "{model}");
+        assert!(model["family"] == "gan" || model["family"] == "vae", "{model}");
+    }
     let devices = &lines(&home.ok(&["devices", "--json"]))[0];
     let cpu = devices.as_array().unwrap().iter().find(|d| d["id"] == "cpu").unwrap();
     assert_eq!(cpu["usable"], true);
