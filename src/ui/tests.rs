@@ -140,6 +140,17 @@ fn every_view_stands_in_a_studio_with_nothing_in_it_and_in_a_small_window() {
 }
 
 #[test]
+fn the_doors_of_home_do_not_overlap_in_a_small_window() {
+    let window = Window::sized(ScriptedEngine::new(), vec2(960.0, 600.0), Vec::new());
+    let rect = |name: &str| window.harness.get_by_role_and_label(Role::Button, name).rect();
+    let edge = rect("Try it with emoji faces").left();
+    for name in ["Choose folder…", "Choose files…", "Open path"] {
+        let rect = rect(name);
+        assert!(rect.left() >= edge && rect.right() <= edge + 250.0, "{name}: {rect:?} beside {edge}");
+    }
+}
+
+#[test]
 fn the_palette_finds_and_runs() {
     let mut window = Window::open(ScriptedEngine::new());
     window.key(Modifiers::COMMAND, Key::K);

@@ -19,6 +19,9 @@ use crate::ui::views::{Cx, ViewId};
 /// Purpose of the dialogs a drop target opens.
 pub const PURPOSE: &str = "drop";
 
+/// Below this width the buttons that open a dialog have short words.
+const WIDE: f32 = 300.0;
+
 /// What a drop target remembers from frame to frame.
 #[derive(Clone, Debug, Default)]
 pub struct DropState {
@@ -66,15 +69,21 @@ pub fn drop_target(
 /// The two buttons that open a dialog, side by side in the middle.
 pub fn choose_buttons(ui: &mut Ui, cx: &mut Cx<'_>, view: ViewId) {
     use egui::{Align, Layout};
+    let wide = ui.available_width() > WIDE;
+    let button = |ui: &mut Ui, icon, long: &str, short: &str| {
+        let response = theme::button(ui, Some(icon), if wide { long } else { short });
+        theme::name(&response, Role::Button, long);
+        response.clicked()
+    };
     // Columns stretch what is in them; these two shall meet in the middle instead.
     ui.columns(2, |columns| {
         columns[0].with_layout(Layout::right_to_left(Align::Min), |ui| {
-            if theme::button(ui, Some(ICON_FOLDER_OPEN), "Choose folder…").clicked() {
+            if button(ui, ICON_FOLDER_OPEN, "Choose folder…", "Folder…") {
                 cx.pick(view, PURPOSE, PickKind::Folder, "Choose a folder of pictures", &[]);
             }
         });
         columns[1].with_layout(Layout::left_to_right(Align::Min), |ui| {
-            if theme::button(ui, Some(ICON_FILE_OPEN), "Choose files…").clicked() {
+            if button(ui, ICON_FILE_OPEN, "Choose files…", "Files…") {
                 cx.pick(view, PURPOSE, PickKind::Files, "Choose pictures, an archive or a model", &[]);
             }
         });

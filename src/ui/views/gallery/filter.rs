@@ -1,6 +1,6 @@
 //! The bar above the pictures: what is shown, in which order, how large.
 
-use egui::{ComboBox, TextEdit, Ui, vec2};
+use egui::{ComboBox, Ui, vec2};
 use egui_material_icons::icons::{ICON_CLOSE, ICON_DELETE, ICON_HISTORY, ICON_REDO, ICON_SEARCH, ICON_STAR, ICON_UNDO};
 
 use super::{Cx, Deed, GalleryView};
@@ -56,8 +56,7 @@ impl GalleryView {
 
     fn search(&mut self, ui: &mut Ui, cx: &Cx<'_>) {
         ui.label(ICON_SEARCH.rich_text().size(size::ICON).color(theme::tokens(ui).weak));
-        let field = TextEdit::singleline(&mut self.filter.text).hint_text("Model, tag or recipe").desired_width(150.0);
-        if ui.add(field).accessible_name("Search").changed() {
+        if theme::text_field(ui, &mut self.filter.text, "Model, tag or recipe", 150.0, "Search").changed() {
             self.typed = cx.time;
             ui.ctx().request_repaint_after(std::time::Duration::from_millis(300));
         }

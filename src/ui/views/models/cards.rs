@@ -1,8 +1,6 @@
 //! All models as cards.
 
-use egui::{
-    CornerRadius, Key, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, TextEdit, Ui, WidgetInfo, pos2, vec2,
-};
+use egui::{CornerRadius, Key, Rect, RichText, ScrollArea, Sense, Stroke, StrokeKind, Ui, WidgetInfo, pos2, vec2};
 use egui_material_icons::icons::{ICON_DEPLOYED_CODE, ICON_FILE_OPEN, ICON_SEARCH};
 
 use super::{Cx, Deed, ModelsView, Which};
@@ -28,8 +26,7 @@ impl ModelsView {
         let mut deed = None;
         theme::toolbar(ui, |ui| {
             ui.label(ICON_SEARCH.rich_text().size(size::ICON).color(theme::tokens(ui).weak));
-            ui.add(TextEdit::singleline(&mut self.search).hint_text("Name, architecture or data").desired_width(150.0))
-                .accessible_name("Search models");
+            theme::text_field(ui, &mut self.search, "Name, architecture or data", 190.0, "Search models");
             let options = [(Which::All, "All"), (Which::Shipped, "Shipped"), (Which::Mine, "Mine")];
             theme::segmented(ui, "Show", &mut self.which, &options);
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {

@@ -181,8 +181,8 @@ fn facts(ui: &mut Ui, cx: &Cx<'_>, info: &ModelInfo) {
                 let on = if card.device.is_empty() { String::new() } else { format!(" on {}", card.device) };
                 rows.push(("Time", format!("{}{on}", format::duration(card.hours * 3600.0))));
             }
-            for (name, value) in &card.scores {
-                rows.push((name, format::number(*value)));
+            for (i, (name, value)) in card.scores.iter().enumerate() {
+                rows.push((if i == 0 { "Scores" } else { "" }, format!("{name} {}", format::number(*value))));
             }
         }
         None => rows.push(("Data", source_help(&info.recipe.data.source))),
