@@ -76,6 +76,15 @@ impl Stage {
         }
     }
 
+    /// Goes on drawing for so many seconds, so that what is asked for in turn arrives.
+    fn linger(&mut self, seconds: f64) {
+        let start = Instant::now();
+        while start.elapsed().as_secs_f64() < seconds {
+            self.harness.step();
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
     fn until(&mut self, what: &str, is: impl Fn(&StudioApp) -> bool) {
         let start = Instant::now();
         while !is(self.harness.state()) {
@@ -101,7 +110,6 @@ impl Stage {
 
     fn shoot(&mut self, name: &str) {
         self.settle();
-        // Messages of this moment would be on every picture.
         let path = self.folder.join(format!("{name}{}.png", self.ending));
         self.harness.render().unwrap().save(&path).unwrap();
         println!("{}", path.display());
@@ -110,8 +118,16 @@ impl Stage {
     fn explore(&mut self, model: &str, tab: &str) {
         self.act(Action::explore(model.into(), Some(Latent::Seed { seed: 12 }), 1.0));
         self.until("the model", |app| app.studio().opened.contains_key(model));
-        self.click(Role::RadioButton, &format!("Tab: {tab}"));
-        std::thread::sleep(Duration::from_millis(1500));
+        let (role, name) = (Role::RadioButton, format!("Tab: {tab}"));
+        if self.harness.query_by_role_and_label(role, &name).is_some() {
+            self.click(role, &name);
+        } else {
+            // A narrow window has a list.
+            self.click(Role::ComboBox, "Tab");
+            self.harness.get_all_by_label(tab).last().unwrap().click();
+            self.settle();
+        }
+        self.linger(2.5);
     }
 
     fn keep(&mut self, model: &str, seeds: std::ops::Range<u64>, starred: bool) {
@@ -127,13 +143,12 @@ impl Stage {
 fn story(home: &Home, folder: &Path, source: &str, a_picture: Option<PathBuf>) {
     let mut s = Stage::open(home, folder, "", vec2(1280.0, 800.0), 1.0);
     s.until("models", |app| !app.studio().models.is_empty());
-    std::thread::sleep(Duration::from_secs(2));
-    s.shoot("home");
+    s.linger(1.0);
 
     s.act(Action::train_on(source.into()));
     s.until("the survey", |app| app.studio().surveys.contains_key(source));
     s.hover_nth(Role::ListBoxOption, 9);
-    std::thread::sleep(Duration::from_secs(1));
+    s.linger(1.0);
     s.shoot("data");
     s.click(Role::Button, "Train on these…");
     s.until("devices", |app| app.studio().devices.len() > 1);
@@ -153,12 +168,15 @@ fn story(home: &Home, folder: &Path, source: &str, a_picture: Option<PathBuf>) {
     s.shoot("train-start");
     s.until("its middle", move |app| share(app) > 0.5);
     s.shoot("train-middle");
+    s.until("a checkpoint", |app| app.studio().selected_run().is_some_and(|r| !r.checkpoints.is_empty()));
     let dir = s.harness.state().studio().selection.run.clone().unwrap();
     let killed = std::process::Command::new("kill").args(["-9", &process_of(&dir).to_string()]).status();
     assert!(killed.unwrap().success());
     let state = |app: &StudioApp| app.studio().selected_run().map(|r| r.state);
     s.until("its interruption", move |app| state(app) == Some(RunState::Interrupted));
     s.shoot("train-interrupted");
+    // It would be on every picture from here on.
+    s.click(Role::Button, "Dismiss message");
     s.click(Role::Button, "Resume");
     s.until("its end", move |app| state(app) == Some(RunState::Finished));
     s.shoot("train");
@@ -176,10 +194,11 @@ fn story(home: &Home, folder: &Path, source: &str, a_picture: Option<PathBuf>) {
     if let Some(path) = a_picture {
         s.explore("fashion-vae", "Picture");
         s.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(path))));
-        std::thread::sleep(Duration::from_secs(3));
+        s.linger(3.0);
         s.shoot("picture");
     }
-    for (i, model) in MODELS.iter().enumerate() {
+    // What is kept last stands first.
+    for (i, model) in MODELS.iter().rev().enumerate() {
         s.keep(model, 1 + 10 * i as u64..9 + 10 * i as u64, i % 2 == 0);
     }
     s.act(Action::Go(ViewId::Gallery));
@@ -187,11 +206,14 @@ fn story(home: &Home, folder: &Path, source: &str, a_picture: Option<PathBuf>) {
     let third = s.harness.query_all_by_role(Role::ListBoxOption).nth(17).unwrap().rect().center();
     s.harness.get_all_by_role(Role::ListBoxOption).nth(17).unwrap().click();
     s.harness.hover_at(third);
-    std::thread::sleep(Duration::from_secs(1));
+    s.linger(1.0);
     s.shoot("gallery");
     s.act(Action::Go(ViewId::Models));
     s.until("contact sheets", |app| MODELS.iter().all(|m| app.studio().sheets.contains_key(*m)));
     s.shoot("models");
+    s.act(Action::Go(ViewId::Home));
+    s.linger(1.0);
+    s.shoot("home");
 }
 
 /// Every view as it stands after the story, to look at.
@@ -208,7 +230,7 @@ fn every_view(home: &Home, folder: &Path, source: &str, kind: (&str, Vec2, f32, 
     s.until("devices", |app| app.studio().devices.len() > 1);
     for view in &VIEWS {
         s.act(Action::Go(view.id));
-        std::thread::sleep(Duration::from_millis(1500));
+        s.linger(1.5);
         s.shoot(&view.title.to_lowercase());
     }
     for (model, tab) in [
