@@ -53,6 +53,11 @@ impl Toasts {
         }
     }
 
+    /// What was said of a run that goes on again does not matter any more.
+    pub fn settle(&mut self, subject: &str) {
+        self.toasts.retain(|t| t.problem.subject.as_deref() != Some(subject));
+    }
+
     /// Draws them, the newest at the bottom.
     pub fn show(&mut self, ctx: &Context, now: f64) -> Option<ToastClick> {
         let mut clicked = None;

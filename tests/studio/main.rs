@@ -16,4 +16,6 @@ mod scores;
 #[cfg(all(target_os = "linux", feature = "gui"))]
 mod shots;
 mod vaes;
+#[cfg(all(target_os = "linux", feature = "gui"))]
+mod window;
 mod zoo;

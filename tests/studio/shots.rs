@@ -6,7 +6,8 @@
 //!
 //! writes `assets/screenshots` (a person's way from pictures to films) and `assets/models` (a contact sheet of each
 //! shipped model). `LATENT_STUDIO_SHOTS` names another folder; there every view is drawn too, in other sizes and themes,
-//! to look at. `LATENT_STUDIO_KIMG` makes the run shorter than its preset.
+//! to look at. `LATENT_STUDIO_PICTURE` is a picture of clothes for the VAE to look at; without it that view is left out.
+//! `LATENT_STUDIO_KIMG` makes the run shorter than its preset.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 use egui::{Key, Modifiers, Role, Vec2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use latent_studio::base::paths::Paths;
 use latent_studio::engine::{Command, RunState};
 use latent_studio::recipe::picture::Latent;
@@ -111,7 +113,10 @@ impl Stage {
     fn shoot(&mut self, name: &str) {
         self.settle();
         let path = self.folder.join(format!("{name}{}.png", self.ending));
-        self.harness.render().unwrap().save(&path).unwrap();
+        let picture = self.harness.render().unwrap();
+        let file = std::io::BufWriter::new(std::fs::File::create(&path).unwrap());
+        let small = PngEncoder::new_with_quality(file, CompressionType::Best, FilterType::Adaptive);
+        image::DynamicImage::from(picture).into_rgb8().write_with_encoder(small).unwrap();
         println!("{}", path.display());
     }
 

@@ -35,6 +35,11 @@ impl StudioApp {
                 if let Command::OpenModel { model } = &*command {
                     self.shell.studio.selection.model = Some(model.clone());
                 }
+                if let Command::ResumeRun { dir, .. } = &*command
+                    && let Some(run) = self.shell.studio.runs.iter().find(|r| r.dir == *dir)
+                {
+                    self.shell.toasts.settle(&run.name);
+                }
                 self.shell.engine.send(*command);
             }
             Action::Ui(command) => self.command(ctx, command),
