@@ -194,12 +194,14 @@ fn story(home: &Home, folder: &Path, source: &str, a_picture: Option<PathBuf>) {
     s.shoot("plane");
     s.explore("shapes-beta-vae", "Traverse");
     s.shoot("traverse");
-    s.explore("fashion-vae", "Walk");
+    s.explore("nouns-gan", "Walk");
     s.shoot("walk");
     if let Some(path) = a_picture {
         s.explore("fashion-vae", "Picture");
         s.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(path))));
-        s.linger(3.0);
+        s.linger(2.0);
+        s.click(Role::Button, "Stand at its latent");
+        s.linger(1.0);
         s.shoot("picture");
     }
     // What is kept last stands first.
@@ -208,16 +210,18 @@ fn story(home: &Home, folder: &Path, source: &str, a_picture: Option<PathBuf>) {
     }
     s.act(Action::Go(ViewId::Gallery));
     s.until("kept pictures", |app| app.studio().items.as_ref().is_some_and(|i| i.items.len() >= 40));
-    let third = s.harness.query_all_by_role(Role::ListBoxOption).nth(17).unwrap().rect().center();
-    s.harness.get_all_by_role(Role::ListBoxOption).nth(17).unwrap().click();
-    s.harness.hover_at(third);
+    let place = s.harness.query_all_by_role(Role::ListBoxOption).nth(9).unwrap().rect().center();
+    s.harness.get_all_by_role(Role::ListBoxOption).nth(9).unwrap().click();
+    s.harness.hover_at(place);
     s.linger(1.0);
     s.shoot("gallery");
     s.act(Action::Go(ViewId::Models));
+    s.act(Action::SelectModel(Some("nouns-gan".into())));
     s.until("contact sheets", |app| MODELS.iter().all(|m| app.studio().sheets.contains_key(*m)));
     s.shoot("models");
     s.act(Action::Go(ViewId::Home));
-    s.linger(1.0);
+    s.act(Action::SelectModel(Some("nouns-gan".into())));
+    s.linger(2.0);
     s.shoot("home");
 }
 
