@@ -207,15 +207,15 @@ impl ModelsView {
                 theme::title(ui, &format!("Delete {}?", info.name));
                 ui.label(match run {
                     Some(run) => format!(
-                        "The run with {} of training, its curves and {} ({}) go to the trash of your desktop. \
-                     Pictures you kept stay in the gallery.",
+                        "The run with {} of training, its curves and {} ({}) go to the trash: your desktop's, \
+                     or the folder \"trash\" beside the library where there is none. Pictures you kept stay in the gallery.",
                         format::kimg(run.progress.images),
                         format::plural(run.checkpoints.len() as u64, "checkpoint", "checkpoints"),
                         format::bytes(run.bytes),
                     ),
                     None => format!(
-                        "Its weights ({}) go to the trash of your desktop. Pictures you kept stay in the gallery, \
-                     but cannot be made again without it.",
+                        "Its weights ({}) go to the trash: your desktop's, or the folder \"trash\" beside the library where there is \
+                     none. Pictures you kept stay in the gallery, but cannot be made again without it.",
                         format::bytes(info.bytes)
                     ),
                 });
