@@ -16,6 +16,7 @@ use crate::library::item::ItemFilter;
 use crate::recipe::preset::{Facts, PRESETS};
 use crate::recipe::{Recipe, form};
 use crate::train::device;
+use crate::train::folder::RunFolder;
 
 /// Arguments of `models`.
 #[derive(Args)]
@@ -350,7 +351,14 @@ impl LibraryTask {
 }
 
 fn runs(library: &Library, json: bool) -> Result<()> {
-    let rows = library.runs()?;
+    let mut rows = library.runs()?;
+    // A run that was killed could not note how far it came; its folder knows.
+    for row in &mut rows {
+        if let Ok(now) = RunFolder::open(&row.dir).and_then(|run| run.summary()) {
+            let saved = now.checkpoints.last().map_or(0, |c| c.images);
+            (row.state, row.images) = (now.state, now.progress.images.max(saved));
+        }
+    }
     if json {
         let rows: Vec<_> = rows
             .iter()

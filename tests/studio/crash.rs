@@ -67,6 +67,9 @@ fn a_killed_run_keeps_its_last_checkpoint_and_goes_on() {
     let last = folder.checkpoints().last().unwrap().images;
     assert!(folder.history().len() > 2);
     assert_eq!(folder.summary().unwrap().state, latent_studio::train::report::RunState::Interrupted);
+    let listed = &lines(&home.ok(&["library", "list", "--runs", "--json"]))[0];
+    assert_eq!(listed[0]["state"], "interrupted", "{listed}");
+    assert!(listed[0]["kimg"].as_f64().unwrap() >= last as f64 / 1000.0, "{listed}");
     let end = format!("{}", (last + 16) as f64 / 1000.0);
     let events = lines(&home.ok(&["train", "--resume", run, "--kimg", &end, "--json"]));
     let started = events.iter().find(|e| e["event"] == "started").unwrap();
