@@ -1,6 +1,18 @@
 //! Latent space on the command line, with the shipped models.
 
-use crate::common::{Home, lines};
+use std::time::{Duration, Instant};
+
+use egui::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+use latent_studio::base::paths::Paths;
+use latent_studio::recipe::picture::Latent;
+use latent_studio::ui::StudioApp;
+use latent_studio::ui::action::{Action, Pick};
+use latent_studio::ui::app::Options;
+use latent_studio::ui::picker::{Answer, FilePicker};
+
+use crate::common::{Home, engine, lines};
 
 const MODEL: &str = "nouns-gan";
 
@@ -124,4 +136,43 @@ fn films_are_the_same_to_the_last_byte() {
     std::fs::write(&file, "{}").unwrap();
     let refused = home.run(&["film", &file, "--out", &text(&home, "no.mp4")]);
     assert_eq!(refused.status.code(), Some(2));
+}
+
+struct Nobody;
+
+impl FilePicker for Nobody {
+    fn open(&self, _pick: &Pick, answer: Answer) {
+        answer(Ok(Vec::new()));
+    }
+}
+
+fn until(h: &mut Harness<'static, StudioApp>, what: &str, is: impl Fn(&Harness<'static, StudioApp>) -> bool) {
+    let start = Instant::now();
+    while !is(h) {
+        assert!(start.elapsed() < Duration::from_secs(60), "waited for {what}");
+        h.step();
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The window over the real engine: a map is looked at, children are bred, one of them is where one stands then.
+#[test]
+fn the_window_travels_through_a_real_model() {
+    let home = Home::new();
+    let paths = Paths::under(&home.path("home"));
+    let engine = engine(&home);
+    let mut h = Harness::builder().with_size(egui::vec2(1280.0, 800.0)).with_max_steps(60).build_eframe(move |_| {
+        let options = Options { picker: Box::new(Nobody), still: true, remember: false };
+        StudioApp::new(Box::new(engine), paths, options)
+    });
+    until(&mut h, "models", |h| !h.state().studio().models.is_empty());
+    h.state_mut().act(Action::explore(MODEL.into(), Some(Latent::Seed { seed: 12 }), 1.0));
+    until(&mut h, "the model", |h| h.state().studio().opened.contains_key(MODEL));
+    h.get_by_role_and_label(Role::RadioButton, "Tab: Map").click();
+    until(&mut h, "the map", |h| h.query_by_role_and_label(Role::Canvas, "Latent map").is_some());
+    h.get_by_role_and_label(Role::RadioButton, "Tab: Breed").click();
+    until(&mut h, "children", |h| h.query_by_label("Child 12").is_some());
+    assert!(h.query_by_label("Seed").is_some(), "one stands at a seed");
+    h.get_by_role_and_label(Role::Button, "Stand at child 5").click();
+    until(&mut h, "a place between seeds", |h| h.query_by_label("Seed").is_none());
 }

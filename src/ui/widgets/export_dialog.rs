@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use egui::{ComboBox, Frame, Id, Modal, RichText, TextEdit, Ui};
 use egui_material_icons::icons::{ICON_CHECK_CIRCLE, ICON_FOLDER_OPEN, ICON_IOS_SHARE};
 
-use crate::engine::{Command, ExportOptions, JobId};
+use crate::engine::{Command, ExportOptions, JobId, LatentCommand};
 use crate::export::names::{file_name, sanitised, today};
 use crate::export::{EXPORTERS, Exporter, Makes};
+use crate::latent::film::Timeline;
 use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
 use crate::ui::action::{Action, PickKind};
@@ -39,6 +40,13 @@ pub enum Subject {
     },
     /// Kept pictures.
     Items(Vec<i64>),
+    /// A film with keys.
+    Film {
+        /// The model.
+        model: ModelRef,
+        /// All that is said of it.
+        timeline: Box<Timeline>,
+    },
 }
 
 impl Subject {
@@ -46,6 +54,23 @@ impl Subject {
         match self {
             Self::Latents { latents, .. } => latents.len(),
             Self::Items(ids) => ids.len(),
+            Self::Film { timeline, .. } => (timeline.seconds * 30.0) as usize,
+        }
+    }
+
+    /// What the title calls it.
+    fn title(&self) -> String {
+        match self {
+            Self::Film { timeline, .. } => format!("Render a film of {:.1} s", timeline.seconds),
+            _ => format!("Export {}", format::plural(self.count() as u64, "picture", "pictures")),
+        }
+    }
+
+    /// Whether a format is for it.
+    fn takes(&self, format: &Exporter) -> bool {
+        match self {
+            Self::Film { .. } => format.makes == Makes::Film,
+            _ => self.count() > 1 || format.makes == Makes::Pictures,
         }
     }
 }
@@ -111,7 +136,7 @@ impl ExportDialog {
         let frame = Frame::popup(ui.style()).inner_margin(size::L);
         let modal = Modal::new(Id::unique(("export", view))).frame(frame).show(ui.ctx(), |ui| {
             ui.set_width(420.0);
-            theme::title(ui, &format!("Export {}", format::plural(open.subject.count() as u64, "picture", "pictures")));
+            theme::title(ui, &open.subject.title());
             close = match open.stage {
                 Stage::Choosing => choosing(ui, open, cx, view),
                 Stage::Writing(job) => writing(ui, job, cx),
@@ -134,13 +159,12 @@ fn ending(format: &Exporter) -> Option<&'static str> {
 
 fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: ViewId) -> bool {
     let o = &mut open.options;
-    let many = open.subject.count() > 1;
     ui.add_space(size::XS);
     let before = ending(format_of(&o.format));
     row(ui, "Format", |ui| {
         let shown = format_of(&o.format);
         let combo = ComboBox::from_id_salt("format").selected_text(shown.title).width(220.0).show_ui(ui, |ui| {
-            for f in EXPORTERS.iter().filter(|f| many || f.makes == Makes::Pictures) {
+            for f in EXPORTERS.iter().filter(|f| open.subject.takes(f)) {
                 ui.selectable_value(&mut o.format, f.id.to_string(), f.title).on_hover_text(f.help);
             }
         });
@@ -167,7 +191,10 @@ fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: ViewId) -> bool
     if chosen.makes == Makes::Film && chosen.id != "frames" {
         row(ui, "Speed", |ui| {
             ui.add(egui::Slider::new(&mut o.fps, 1..=60).suffix(" fps")).accessible_name("Frames a second");
-            let seconds = open.subject.count() as f64 / f64::from(o.fps.max(1));
+            let seconds = match &open.subject {
+                Subject::Film { timeline, .. } => timeline.seconds,
+                subject => subject.count() as f64 / f64::from(o.fps.max(1)),
+            };
             theme::weak(ui, format!("{seconds:.1} s"));
         });
     }
@@ -188,7 +215,7 @@ fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: ViewId) -> bool
         });
         let seed = match &open.subject {
             Subject::Latents { latents, .. } => latents.first().and_then(Latent::seed),
-            Subject::Items(_) => Some(7),
+            Subject::Items(_) | Subject::Film { .. } => Some(7),
         };
         note(ui, &format!("For example {}.png", file_name(&o.pattern, &open.name, seed, 1, &today())));
     }
@@ -248,6 +275,7 @@ fn start(open: &mut Open, cx: &mut Cx<'_>) {
             Command::Export { job, model, latents, truncation, made_by: made_by.into(), options }
         }
         Subject::Items(ids) => Command::ExportItems { job, ids, options },
+        Subject::Film { model, timeline } => Command::Latent(LatentCommand::Film { job, model, timeline, options }),
     });
     open.stage = Stage::Writing(job);
 }

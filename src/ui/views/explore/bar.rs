@@ -12,7 +12,8 @@ use crate::ui::widgets::latent_slot::latent_label;
 
 impl ExploreView {
     pub(super) fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, out: &mut Out) {
-        let wide = ui.available_width() > 760.0;
+        let width = ui.available_width();
+        let (wide, widest) = (width > 760.0, width > 1240.0);
         theme::toolbar(ui, |ui| {
             for (icon, label, by) in
                 [(ICON_ARROW_BACK, "Back (Alt+Left)", -1), (ICON_ARROW_FORWARD, "Forward (Alt+Right)", 1)]
@@ -23,7 +24,9 @@ impl ExploreView {
                 }
             }
             self.model_choice(ui, cx, out);
-            self.tabs(ui, wide);
+            if widest || !wide {
+                self.tabs(ui, wide);
+            }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if theme::icon_button(ui, ICON_IOS_SHARE, "Export… (Ctrl+E)").clicked() {
                     self.export_tab(cx, out);
@@ -31,6 +34,11 @@ impl ExploreView {
             });
         });
         close_up(ui);
+        // Where they do not fit beside the model, the tabs have a row of their own.
+        if wide && !widest {
+            theme::toolbar(ui, |ui| self.tabs(ui, true));
+            close_up(ui);
+        }
     }
 
     fn tabs(&mut self, ui: &mut Ui, wide: bool) {
@@ -74,7 +82,10 @@ impl ExploreView {
             Tab::Traverse => (traverse::latents(desk, &info), "grid", desk.traverse.steps, Some("grid")),
             Tab::Walk => (walk::latents(&desk.walk, dim), "walk", 0, Some("mp4")),
             Tab::Compare => (compare::latents(&desk.compare, dim), "sample", 3, Some("grid")),
-            Tab::Plane | Tab::Picture => (vec![desk.here.latent.clone()], "sample", 0, Some("png")),
+            Tab::Breed => (desk.here.all_classed(&desk.breed.parents), "breeding", 0, None),
+            Tab::Plane | Tab::Picture | Tab::Directions | Tab::Map | Tab::Film | Tab::Edit => {
+                (vec![desk.here.latent.clone()], "sample", 0, Some("png"))
+            }
         });
     }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::latent::breed::Wish as Breeding;
+use crate::latent::film::Timeline;
 use crate::latent::interpolate::Mode;
 use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
@@ -26,6 +28,16 @@ pub enum Tab {
     Compare,
     /// A picture from elsewhere.
     Picture,
+    /// Directions.
+    Directions,
+    /// A plane as a map.
+    Map,
+    /// Films with keys.
+    Film,
+    /// Parents and children.
+    Breed,
+    /// Hands on the picture.
+    Edit,
 }
 
 impl Tab {
@@ -39,6 +51,11 @@ impl Tab {
             Self::Walk => "Walk",
             Self::Compare => "Compare",
             Self::Picture => "Picture",
+            Self::Directions => "Directions",
+            Self::Map => "Map",
+            Self::Film => "Film",
+            Self::Breed => "Breed",
+            Self::Edit => "Edit",
         }
     }
 }
@@ -203,6 +220,92 @@ impl Default for CompareDesk {
     }
 }
 
+/// Which plane a map is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PlaneKind {
+    /// Through three latents.
+    #[default]
+    Through,
+    /// Along two directions.
+    Directions,
+    /// All seeds.
+    Seeds,
+    /// A latent of two numbers, whole.
+    Code,
+}
+
+impl PlaneKind {
+    /// Its title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Through => "Three latents",
+            Self::Directions => "Two directions",
+            Self::Seeds => "All seeds",
+            Self::Code => "The whole code",
+        }
+    }
+}
+
+/// The map.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct MapDesk {
+    /// Its plane.
+    pub kind: PlaneKind,
+    /// At (0, 0), (1, 0) and (0, 1).
+    pub anchors: [Anchor; 3],
+    /// Directions by name; the first ones if they are not there.
+    pub right: String,
+    /// Downwards.
+    pub down: String,
+    /// In the middle of the window.
+    pub x: f64,
+    /// In the middle of the window.
+    pub y: f64,
+    /// Points a unit of the plane.
+    pub scale: f64,
+}
+
+impl Default for MapDesk {
+    fn default() -> Self {
+        Self {
+            kind: PlaneKind::default(),
+            anchors: [1.0, 2.0, 3.0].map(Anchor::Seed),
+            right: String::new(),
+            down: String::new(),
+            x: 0.5,
+            y: 0.5,
+            scale: 300.0,
+        }
+    }
+}
+
+/// A film with keys.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FilmDesk {
+    /// All of it.
+    pub timeline: Timeline,
+}
+
+impl Default for FilmDesk {
+    fn default() -> Self {
+        let plain = Timeline { drift: None, truncation: None, ..Timeline::example() };
+        Self { timeline: plain }
+    }
+}
+
+/// The board of parents.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct BreedDesk {
+    /// Parents.
+    pub parents: Vec<Latent>,
+    /// What children are wanted.
+    pub wish: Breeding,
+}
+
 /// Everything laid out.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -221,6 +324,12 @@ pub struct Desk {
     pub walk: WalkDesk,
     /// Two latents.
     pub compare: CompareDesk,
+    /// Map.
+    pub map: MapDesk,
+    /// Film with keys.
+    pub film: FilmDesk,
+    /// Parents.
+    pub breed: BreedDesk,
 }
 
 impl Desk {
@@ -239,6 +348,15 @@ impl Desk {
         self.traverse.reach = finite(self.traverse.reach, 3.0).clamp(0.5, 8.0);
         self.walk.stretch = self.walk.stretch.clamp(2, 600);
         self.walk.stops.truncate(64);
+        self.map.scale = if self.map.scale.is_finite() { self.map.scale.clamp(8.0, 1e8) } else { 300.0 };
+        if !self.map.x.is_finite() || !self.map.y.is_finite() {
+            (self.map.x, self.map.y) = (0.5, 0.5);
+        }
+        if self.film.timeline.check().is_err() {
+            self.film = FilmDesk::default();
+        }
+        self.breed.parents.truncate(16);
+        self.breed.wish.count = self.breed.wish.count.clamp(1, 48);
         self.compare.share = finite(self.compare.share, 0.5).clamp(0.0, 1.0);
     }
 }

@@ -5,11 +5,16 @@
 //! screen while new ones are on the way.
 
 mod bar;
+mod breed;
 mod compare;
 mod desk;
+mod directions;
 mod feed;
+mod film;
 mod inspector;
 mod lattice;
+mod map;
+mod photo;
 mod picture;
 mod place;
 mod plane;
@@ -17,6 +22,7 @@ mod sheet;
 mod strip;
 #[cfg(test)]
 pub(in crate::ui) mod tests;
+mod touch;
 mod trail;
 mod traverse;
 mod walk;
@@ -28,8 +34,9 @@ use egui_material_icons::icons::ICON_EXPLORE;
 use serde::{Deserialize, Serialize};
 
 use super::{Cx, KeyHelp, View, ViewId};
-use crate::base::{Family, Problem};
+use crate::base::Problem;
 use crate::engine::{Command, Event};
+use crate::latent::film::Timeline;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::ui::action::{Action, Parcel};
@@ -62,6 +69,8 @@ struct Out {
     foreign: bool,
     /// Look at another model.
     model: Option<ModelRef>,
+    /// Render this film.
+    film: Option<Timeline>,
 }
 
 /// A change that is still going on: a drag, or typing.
@@ -98,6 +107,11 @@ pub struct ExploreView {
     walk: walk::Walk,
     compare: compare::Compare,
     picture: picture::PictureTab,
+    directions: directions::Directions,
+    map: map::Map,
+    film: film::Film,
+    breed: breed::Breed,
+    touch: touch::Touch,
     export: ExportDialog,
     /// Whether the inspector shows all dimensions.
     all_sliders: bool,
@@ -150,6 +164,11 @@ impl ExploreView {
             }
             self.traverse.feed.expire();
             self.compare.feed.expire();
+            self.directions.feed.expire();
+            for feed in [&mut self.film.keys, &mut self.film.screen, &mut self.breed.parents, &mut self.breed.feed] {
+                feed.expire();
+            }
+            self.touch.feed.expire();
             self.plane.clear();
             self.walk.clear();
         }
@@ -232,6 +251,10 @@ impl ExploreView {
             let (model, made_by) = (info.model.clone(), "sample".to_string());
             cx.send(Command::Keep { model, latents: out.keep, truncation, made_by, starred: true });
         }
+        if let Some(timeline) = out.film {
+            let subject = Subject::Film { model: info.model.clone(), timeline: Box::new(timeline) };
+            self.export.begin(subject, &info.name, info.resolution, Some("mp4"), &cx.studio.settings.export);
+        }
         if let Some((latents, made_by, columns, format)) = out.export {
             let latents = self.desk.here.all_classed(&latents);
             let subject = Subject::Latents { model: info.model.clone(), latents, truncation, made_by, columns };
@@ -255,6 +278,16 @@ impl ExploreView {
                 self.past.want(Wish { model, latents, truncation }, cx);
             }
         }
+    }
+
+    /// News for the tabs that travel through latent space.
+    fn on_latent(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        self.directions.on_event(event, cx);
+        self.film.on_event(event, cx);
+        self.breed.on_event(event, cx);
+        self.touch.on_event(event, cx);
+        self.map.on_event(event);
+        self.picture.on_event(event);
     }
 
     fn is_kept(&self, stand: &Stand) -> bool {
@@ -285,6 +318,11 @@ impl ExploreView {
             Tab::Walk => self.walk.show(ui, cx, info, desk, out),
             Tab::Compare => self.compare.show(ui, cx, info, desk, out),
             Tab::Picture => self.picture.show(ui, cx, info, desk, out),
+            Tab::Directions => self.directions.show(ui, cx, info, desk, out),
+            Tab::Map => self.map.show(ui, cx, info, desk, &mut self.directions, out),
+            Tab::Film => self.film.show(ui, cx, info, desk, &mut self.directions, out),
+            Tab::Breed => self.breed.show(ui, cx, info, desk, out),
+            Tab::Edit => self.touch.show(ui, cx, info, desk, out),
         }
     }
 
@@ -378,7 +416,9 @@ impl View for ExploreView {
                 self.compare.feed.on_event(event, cx);
                 self.plane.on_event(event, cx);
                 self.walk.on_event(event, cx);
+                self.on_latent(event, cx);
             }
+            Event::Latent(_) => self.on_latent(event, cx),
             Event::Encoded { .. } => {
                 self.picture.on_event(event);
                 if let Some((corner, latent)) = self.lattice.places.encoded(event) {
@@ -427,15 +467,13 @@ impl View for ExploreView {
             }
             Parcel::Generated { path, recipe } => self.orphan = Some((path.clone(), recipe.clone())),
             Parcel::Picture(path) => {
-                let vae = self.info(cx.studio).is_some_and(|i| i.family == Family::Vae);
-                if !vae && let Some(other) = cx.studio.models.iter().find(|m| m.family == Family::Vae) {
-                    let model = Some(other.model.clone());
-                    self.stand(Stand { model, ..self.desk.here.clone() }, "change model", cx);
-                }
                 self.tab = Tab::Picture;
                 self.picture.open(path);
             }
             Parcel::Picked { purpose, paths } if !self.export.picked(purpose, paths) => {
+                if self.directions.picked(purpose, paths, cx) {
+                    return;
+                }
                 let (Some(path), Some(info)) = (paths.first(), self.info(cx.studio)) else { return };
                 if let Some(corner) = lattice::PICKS.iter().position(|p| p == purpose) {
                     self.lattice.places.encode(corner, path, &info, cx);
@@ -486,6 +524,7 @@ impl View for ExploreView {
             (".", "Keep what is selected, or where you stand, in the gallery with a star"),
             ("R", "Roll again: a new sheet, or a random place"),
             ("P", "Play or hold the walk"),
+            ("B", "Hold to see the picture before (Picture, Edit)"),
             ("Arrows", "Move through the sheet or the grid"),
             ("Enter", "Stand at the selected sample or cell"),
         ]

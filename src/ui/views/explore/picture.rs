@@ -1,12 +1,13 @@
-//! A picture from elsewhere, seen by a VAE: what it makes of it, how far off, and what is near.
+//! A picture from elsewhere: what a VAE makes of it, how far off, and what is near; its latent in any model.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egui::{Sense, Ui, Vec2};
-use egui_material_icons::icons::{ICON_FILE_OPEN, ICON_HIDE_IMAGE, ICON_MY_LOCATION};
+use egui_material_icons::icons::{ICON_FILE_OPEN, ICON_MY_LOCATION};
 
 use super::desk::Desk;
+use super::photo::Photo;
 use super::{Cx, Out, ViewId};
 use crate::base::{Family, Picture};
 use crate::engine::{Command, Event, SlotId};
@@ -34,6 +35,7 @@ struct Seen {
 #[derive(Default)]
 pub struct PictureTab {
     drop: DropState,
+    photo: Photo,
     slot: Option<SlotId>,
     path: Option<PathBuf>,
     /// Path and model that were asked for last.
@@ -51,6 +53,7 @@ impl PictureTab {
 
     /// Takes the encoder's answer in.
     pub fn on_event(&mut self, event: &Event) {
+        self.photo.on_event(event);
         let Event::Encoded { slot, model, path, input, reconstruction, latent, deviation, neighbours } = event else {
             return;
         };
@@ -73,17 +76,8 @@ impl PictureTab {
 
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
-        if info.family != Family::Vae {
-            let other = cx.studio.models.iter().find(|m| m.family == Family::Vae);
-            let text = format!("{} is a GAN: it makes pictures and cannot look at them. A VAE can.", info.name);
-            let action = other.map(|m| format!("Use {}", m.name));
-            let button = theme::empty_state(ui, ICON_HIDE_IMAGE, "This model has no encoder", &text, action.as_deref());
-            if button.is_some_and(|b| b.clicked()) {
-                out.model = other.map(|m| m.model.clone());
-            }
-            return;
-        }
-        if let Some(path) = self.path.clone() {
+        let vae = info.family == Family::Vae;
+        if let Some(path) = self.path.clone().filter(|_| vae) {
             let wanted = (path, info.model.clone());
             if self.asked.as_ref() != Some(&wanted) {
                 let slot = *self.slot.get_or_insert_with(|| cx.new_slot());
@@ -92,7 +86,7 @@ impl PictureTab {
             }
         }
         let there = self.seen.as_ref().is_some_and(|s| s.model == info.model);
-        if there {
+        if if vae { there } else { self.path.is_some() } {
             theme::toolbar(ui, |ui| {
                 if theme::button(ui, Some(ICON_FILE_OPEN), "Choose picture…").clicked() {
                     cx.pick(ViewId::Explore, PURPOSE, PickKind::File, "Choose a picture", &[]);
@@ -103,12 +97,17 @@ impl PictureTab {
             });
         }
         theme::page(ui, "encode", |ui| {
-            if let Some(seen) = self.seen.as_ref().filter(|s| s.model == info.model) {
+            let seen = self.seen.as_ref().filter(|s| vae && s.model == info.model);
+            if let Some(seen) = seen {
                 trio(ui, cx, info, seen, desk, out);
+                theme::section(ui, "Look closer");
+            }
+            if let Some(path) = self.path.clone().filter(|_| !vae || seen.is_some()) {
+                self.photo.section(ui, cx, info, &path, desk, out);
                 return;
             }
             let title = "Drop a picture";
-            let hint = "See what this VAE makes of it, and stand at its latent";
+            let hint = "See what this model makes of it, and stand at its latent";
             if let Some(path) =
                 drop_target(ui, cx, ViewId::Explore, &mut self.drop, title, hint).and_then(|p| p.into_iter().next())
             {

@@ -6,8 +6,9 @@ use egui_kittest::kittest::Queryable;
 use strum::IntoEnumIterator;
 
 use super::*;
+use crate::base::Family;
 use crate::engine::fake::ScriptedEngine;
-use crate::engine::{Engine, GenerateRequest};
+use crate::engine::{Engine, GenerateRequest, LatentCommand};
 use crate::ui::textures::Textures;
 use crate::ui::views::Ids;
 use crate::ui::widgets::latent_slot::Anchor;
@@ -332,17 +333,22 @@ fn every_tab_opens_and_asks_for_its_pictures() {
         requests(&h);
         tab(&mut h, tab_);
         let asked = !requests(&h).is_empty();
-        assert!(asked || matches!(tab_, Tab::Sheet | Tab::Picture), "{tab_:?}");
+        // A map asks for tiles; the first model may have no directions.
+        assert!(asked || matches!(tab_, Tab::Sheet | Tab::Picture | Tab::Map | Tab::Directions), "{tab_:?}");
     }
 }
 
 #[test]
 fn a_dropped_picture_goes_through_the_encoder_of_a_vae() {
     let mut stage = Stage::new(ExploreView::default());
+    let vae = stage.studio.models.iter().find(|m| m.family == Family::Vae).unwrap().model.clone();
+    let parcel = Parcel::Explore { model: vae, latent: None, truncation: 1.0 };
+    stage.call(|view, cx| view.receive(&parcel, cx));
     stage.call(|view, cx| view.receive(&Parcel::Picture("/x/cat.png".into()), cx));
     let mut h = harness(stage);
     let info = h.state().view.info(&h.state().studio).unwrap();
     assert_eq!(info.family, Family::Vae);
+    assert!(h.query_by_role_and_label(Role::Button, "Find its latent").is_some(), "it may be looked at closer");
     assert!(h.query_by_role_and_label(Role::Button, "Reconstruction").is_some());
     h.get_by_role_and_label(Role::Button, "Stand at its latent").click();
     h.run_steps(4);
@@ -507,4 +513,202 @@ fn a_checkpoint_of_a_run_is_waited_for() {
     h.run_steps(4);
     assert_eq!(desk(&h).here.model, Some(model));
     assert!(h.query_by_label("Seed 1").is_some());
+}
+
+/// Explore with the model that has directions, on a tab.
+fn on_nouns(on: Tab) -> Harness<'static, Stage<ExploreView>> {
+    let mut stage = Stage::new(ExploreView::default());
+    let parcel = Parcel::Explore { model: "nouns-gan".into(), latent: None, truncation: 1.0 };
+    stage.call(|view, cx| view.receive(&parcel, cx));
+    let mut h = harness(stage);
+    tab(&mut h, on);
+    h
+}
+
+fn asked(h: &Harness<'static, Stage<ExploreView>>) -> Vec<LatentCommand> {
+    let latent = |c| if let Command::Latent(command) = c { Some(command) } else { None };
+    h.state().engine.take_commands().into_iter().filter_map(latent).collect()
+}
+
+#[test]
+fn a_photo_goes_into_a_gan_and_the_model_comes_closer_to_it() {
+    let mut h = on_nouns(Tab::Sheet);
+    h.state_mut().call(|view, cx| view.receive(&Parcel::Picture("/x/me.png".into()), cx));
+    h.run_steps(8);
+    let sent = asked(&h);
+    let invert = |c: &LatentCommand| matches!(c, LatentCommand::Invert { model, .. } if model == "nouns-gan");
+    assert_eq!(sent.iter().filter(|c| invert(c)).count(), 1, "it is looked for at once, and once");
+    assert!(h.query_by_role_and_label(Role::Button, "Your picture").is_some());
+    assert!(h.query_by_label("Step on the way").is_some());
+    h.get_by_role_and_label(Role::Button, "Stand at what was found").click();
+    h.run_steps(4);
+    let found = desk(&h).here.latent.clone();
+    assert!(matches!(&found, Latent::Point { .. }));
+    h.get_by_role_and_label(Role::Button, "Tune the model to it").click();
+    h.run_steps(6);
+    assert!(asked(&h).iter().any(|c| matches!(c, LatentCommand::Tune { latent, .. } if *latent == found)));
+    h.get_by_role_and_label(Role::Button, "Explore the tuned model").click();
+    h.run_steps(6);
+    assert_ne!(desk(&h).here.model.as_deref(), Some("nouns-gan"));
+    assert_eq!(desk(&h).here.latent, found);
+}
+
+#[test]
+fn sliders_push_along_directions_and_undo_comes_back() {
+    let mut h = on_nouns(Tab::Directions);
+    let start = desk(&h).here.latent.clone();
+    h.get_by_role_and_label(Role::Slider, "Strength of Warmer").focus();
+    h.run_steps(2);
+    h.key_press(Key::ArrowRight);
+    h.run_steps(4);
+    let info = h.state().view.info(&h.state().studio).unwrap();
+    let dim = info.latent as usize;
+    let script = h.state().engine.script();
+    let warmer = script.latent.directions["nouns-gan"].iter().find(|d| d.name == "Warmer").unwrap().clone();
+    let by: Vec<f32> = desk(&h).here.latent.values(dim).iter().zip(start.values(dim)).map(|(a, b)| a - b).collect();
+    let strength = by[0] / warmer.values[0];
+    assert!(strength > 0.0 && by.iter().zip(&warmer.values).all(|(b, w)| (b - strength * w).abs() < 1e-4));
+    assert_eq!(h.state().undo.last().unwrap().0, "push along a direction");
+    h.state_mut().take_back();
+    h.run_steps(4);
+    assert_eq!(desk(&h).here.latent, start);
+    // The strip of another, and what can be done with it.
+    h.get_by_label("Glasses").click();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, "Glasses at +3 σ").click();
+    h.run_steps(4);
+    assert_ne!(desk(&h).here.latent, start);
+    asked(&h);
+    h.get_by_role_and_label(Role::Button, "Take the others out of Glasses").click();
+    h.get_by_role_and_label(Role::Button, "Find").click();
+    h.run_steps(6);
+    let sent = asked(&h);
+    assert!(sent.iter().any(|c| matches!(c, LatentCommand::SeparateDirection { name, .. } if name == "Glasses")));
+    assert!(sent.iter().any(|c| matches!(c, LatentCommand::FindDirections { .. })));
+    assert!(h.query_by_label("Strength of Axis 1").is_some(), "what was found is there to push along");
+}
+
+#[test]
+fn a_map_is_panned_zoomed_and_stood_on() {
+    let mut h = on_nouns(Tab::Map);
+    let tiles = |sent: &[LatentCommand]| {
+        let one = |c: &LatentCommand| {
+            if let LatentCommand::MapTiles { zoom, tiles, .. } = c { Some((*zoom, tiles.len())) } else { None }
+        };
+        sent.iter().find_map(one)
+    };
+    let first = tiles(&asked(&h)).expect("tiles are asked for");
+    assert!(first.1 > 3);
+    h.get_by_role_and_label(Role::Button, "Zoom in").click();
+    h.run_steps(4);
+    assert_eq!(tiles(&asked(&h)).unwrap().0, first.0 + 1);
+    h.get_by_role_and_label(Role::Canvas, "Latent map").click();
+    h.run_steps(4);
+    // The middle of the cell under the pointer, which is in the middle of the map.
+    let cell = libm::exp2(f64::from(-(first.0 + 1))) / f64::from(crate::latent::map::CELLS);
+    let at = ((0.5 / cell).floor() + 0.5) * cell;
+    let info = h.state().view.info(&h.state().studio).unwrap();
+    let plane = map::plane(desk(&h), &info, &[]).unwrap();
+    let expected = plane.at(&crate::latent::blend::Dims::of(&info), at, at).unwrap();
+    assert_eq!(desk(&h).here.latent, expected);
+    h.state_mut().take_back();
+    assert_eq!(desk(&h).here.latent, Latent::Seed { seed: 1 });
+}
+
+#[test]
+fn a_film_gets_keys_and_is_rendered() {
+    let mut h = on_nouns(Tab::Film);
+    assert!(asked(&h).iter().any(|c| matches!(c, LatentCommand::Frames { .. })), "the frame under the head");
+    assert!(h.query_by_label("Key 2 at 1.50 s").is_some());
+    h.get_by_label("Key 2 at 1.50 s").click();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, "Add where I stand").click();
+    h.run_steps(4);
+    assert_eq!(desk(&h).film.timeline.keys[1].latent, desk(&h).here.latent, "a key that is there becomes it");
+    h.get_by_role_and_label(Role::Button, "Remove this key").click();
+    h.run_steps(4);
+    assert_eq!(desk(&h).film.timeline.keys.len(), 2);
+    h.state_mut().take_back();
+    assert_eq!(desk(&h).film.timeline.keys.len(), 3);
+    h.get_by_role_and_label(Role::Button, "Render film…").click();
+    h.run_steps(4);
+    h.get_by_label("Export path").focus();
+    h.run_steps(2);
+    h.get_by_label("Export path").type_text("/tmp/out.mp4");
+    h.run_steps(3);
+    h.get_by_role_and_label(Role::Button, "Export").click();
+    h.run_steps(4);
+    let sent = asked(&h);
+    let film = sent.iter().find_map(|c| match c {
+        LatentCommand::Film { model, timeline, options, .. } => Some((model, timeline, options)),
+        _ => None,
+    });
+    let (model, timeline, options) = film.expect("a film is asked for");
+    assert_eq!((model.as_str(), options.format.as_str(), timeline.keys.len()), ("nouns-gan", "mp4", 3));
+}
+
+#[test]
+fn children_become_parents_and_are_kept() {
+    let mut h = on_nouns(Tab::Breed);
+    h.run_steps(4);
+    assert!(h.query_by_label("Child 12").is_some());
+    h.get_by_role_and_label(Role::Button, "Stand at child 3").click();
+    h.run_steps(4);
+    let third = desk(&h).here.latent.clone();
+    h.get_by_label("Child 3").click();
+    h.run_steps(3);
+    h.get_by_role_and_label(Role::Button, "Next generation").click();
+    h.run_steps(6);
+    assert_eq!(desk(&h).breed.parents, [third]);
+    asked(&h);
+    h.get_by_role_and_label(Role::Button, "Keep child 1").click();
+    h.run_steps(4);
+    assert!(asked(&h).iter().any(|c| matches!(c, LatentCommand::KeepChild { .. })));
+    h.state_mut().take_back();
+    assert_eq!(desk(&h).breed.parents.len(), 2);
+}
+
+#[test]
+fn points_are_dragged_and_paint_is_followed() {
+    let mut h = on_nouns(Tab::Edit);
+    let start = desk(&h).here.latent.clone();
+    let pull = |h: &mut Harness<'static, Stage<ExploreView>>| {
+        let at = h.get_by_role_and_label(Role::Canvas, "Picture to work on").rect().center();
+        h.hover_at(at);
+        h.run_steps(2);
+        h.drag_at(at);
+        h.run_steps(1);
+        for i in 1..=4 {
+            h.hover_at(at + vec2(15.0 * i as f32, 0.0));
+            h.run_steps(1);
+        }
+        h.drop_at(at + vec2(60.0, 0.0));
+        h.run_steps(3);
+    };
+    pull(&mut h);
+    asked(&h);
+    h.get_by_role_and_label(Role::Button, "Drag points").click();
+    h.run_steps(6);
+    let sent = asked(&h);
+    let handle = sent
+        .iter()
+        .find_map(|c| if let LatentCommand::Drag { wish, .. } = c { wish.handles.first().copied() } else { None });
+    let handle = handle.expect("points are dragged");
+    assert!(handle.to[0] > handle.from[0] + 2.0 && (handle.to[1] - handle.from[1]).abs() < 0.01, "{handle:?}");
+    let dragged = desk(&h).here.latent.clone();
+    assert_ne!(dragged, start);
+    assert_eq!(h.state().undo.last().unwrap().0, "drag points");
+    h.get_by_role_and_label(Role::RadioButton, "Tool: Paint").click();
+    h.run_steps(3);
+    pull(&mut h);
+    h.get_by_role_and_label(Role::Button, "Follow the brush").click();
+    h.run_steps(6);
+    let painted =
+        |c: &LatentCommand| matches!(c, LatentCommand::Paint { wish, .. } if wish.paint.iter().any(|v| *v > 0));
+    assert!(asked(&h).iter().any(painted));
+    assert_ne!(desk(&h).here.latent, dragged);
+    h.state_mut().take_back();
+    assert_eq!(desk(&h).here.latent, dragged);
+    h.state_mut().take_back();
+    assert_eq!(desk(&h).here.latent, start);
 }

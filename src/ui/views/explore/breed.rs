@@ -1,0 +1,242 @@
+//! Breeding: parents, a litter of children, and the ones that are liked as the next parents.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use egui::{ComboBox, Rect, Sense, Slider, Ui, Vec2, vec2};
+use egui_material_icons::icons::{
+    ICON_ADD, ICON_CASINO, ICON_CLOSE, ICON_ESCALATOR_WARNING, ICON_MY_LOCATION, ICON_STAR,
+};
+
+use super::desk::Desk;
+use super::feed::{Feed, Wish};
+use super::{Cx, Out, inspector};
+use crate::engine::{Command, Event, LatentCommand, LatentEvent};
+use crate::latent::breed::{Child, Crossover, Wish as Breeding};
+use crate::models::info::ModelInfo;
+use crate::recipe::picture::Latent;
+use crate::ui::theme::{self, size};
+use crate::ui::widgets::latent_slot::{Dropped, Tile, drag_latent, latent_label, take_drop, tile};
+
+/// The tab's own state.
+#[derive(Default)]
+pub struct Breed {
+    pub parents: Feed,
+    pub feed: Feed,
+    /// What the litter is of: model, parents, wish.
+    of: Option<(String, Vec<Latent>, Breeding)>,
+    ticket: Option<u64>,
+    children: Vec<Child>,
+    chosen: BTreeSet<usize>,
+    /// Kept pictures by what they are of, so that a family knows its parents.
+    kept: BTreeMap<String, i64>,
+    family: usize,
+}
+
+fn name_of(latent: &Latent) -> String {
+    serde_json::to_string(latent).unwrap_or_default()
+}
+
+impl Breed {
+    /// Draws it.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        if desk.breed.parents.is_empty() {
+            desk.breed.parents = vec![Latent::Seed { seed: 1 }, Latent::Seed { seed: 2 }];
+        }
+        theme::toolbar(ui, |ui| self.bar(ui, desk, out));
+        let of = (info.model.clone(), desk.here.all_classed(&desk.breed.parents), desk.breed.wish.clone());
+        if self.of.as_ref() != Some(&of) {
+            let ticket = cx.ids.next();
+            let (model, parents, wish) = of.clone();
+            cx.send(Command::Latent(LatentCommand::Breed { ticket, model, parents, wish }));
+            self.ticket = Some(ticket);
+            self.of = Some(of);
+        }
+        theme::page(ui, "breed", |ui| {
+            theme::section(ui, "Parents");
+            self.parents_row(ui, cx, info, desk, out);
+            theme::section(ui, "Children");
+            self.litter(ui, cx, info, desk, out);
+            if self.family > 0 {
+                let text = format!("{} pictures of this family are kept in the gallery", self.family);
+                theme::weak(ui, text);
+            }
+        });
+    }
+
+    fn bar(&mut self, ui: &mut Ui, desk: &mut Desk, out: &mut Out) {
+        let wish = &mut desk.breed.wish;
+        let next = theme::primary_button(ui, Some(ICON_ESCALATOR_WARNING), "Next generation");
+        let help = "The selected children become the parents; without any, the parents have other children";
+        if next.on_hover_text(help).clicked() {
+            let chosen: Vec<Latent> =
+                self.chosen.iter().filter_map(|&i| Some(self.children.get(i)?.latent.clone())).collect();
+            if !chosen.is_empty() {
+                desk.breed.parents = chosen;
+            }
+            wish.seed = wish.seed.wrapping_add(1);
+            self.chosen.clear();
+            out.label = Some("breed a generation");
+        }
+        ui.spacing_mut().slider_width = 90.0;
+        theme::weak(ui, "Mutation");
+        let mutation = Slider::new(&mut wish.mutation, 0.0..=1.0).max_decimals(2);
+        let help = "How far children stray from what they inherit";
+        if ui.add(mutation).accessible_name("Mutation").on_hover_text(help).changed() {
+            out.label = Some("change the mutation");
+        }
+        theme::weak(ui, "Diversity");
+        let diversity = Slider::new(&mut wish.diversity, 0.0..=1.0).max_decimals(2);
+        let help = "How different children are from each other: more are born, the most different stay";
+        if ui.add(diversity).accessible_name("Diversity").on_hover_text(help).changed() {
+            out.label = Some("change the diversity");
+        }
+        let text = |c: Crossover| match c {
+            Crossover::Blend => "Blend",
+            Crossover::Dimensions => "Number by number",
+            Crossover::Layers => "Layer by layer",
+        };
+        let before = wish.crossover;
+        let combo = ComboBox::from_id_salt("crossover").selected_text(text(wish.crossover)).width(120.0);
+        let combo = combo.show_ui(ui, |ui| {
+            for c in [Crossover::Dimensions, Crossover::Blend, Crossover::Layers] {
+                ui.selectable_value(&mut wish.crossover, c, text(c));
+            }
+        });
+        combo.response.accessible_name("How children inherit");
+        if wish.crossover != before {
+            out.label = Some("change how children inherit");
+        }
+    }
+
+    fn parents_row(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        let truncation = desk.here.truncation;
+        let latents = desk.here.all_classed(&desk.breed.parents);
+        self.parents.want(Wish { model: info.model.clone(), latents: latents.clone(), truncation }, cx);
+        let ctx = ui.ctx().clone();
+        let mut remove = None;
+        ui.horizontal_wrapped(|ui| {
+            for (i, latent) in latents.iter().enumerate() {
+                ui.vertical(|ui| {
+                    ui.set_width(84.0);
+                    let (rect, _) = ui.allocate_exact_size(Vec2::splat(80.0), Sense::hover());
+                    let tex = self.parents.tex(i, cx.textures, &ctx);
+                    let name = format!("Parent {}", i + 1);
+                    let look = Tile { tex: tex.as_ref(), name: &name, selected: false, focusable: true };
+                    let response = tile(ui, ui.make_persistent_id(("parent", i)), rect, &look);
+                    drag_latent(&response, &info.model, latent, truncation, self.parents.picture(i));
+                    match take_drop(ui, &response, cx.studio, Some(info)) {
+                        Some(Dropped::Latent(latent)) => {
+                            desk.breed.parents[i] = latent;
+                            out.label = Some("choose a parent");
+                        }
+                        Some(_) => out.foreign = true,
+                        None => {}
+                    }
+                    if response.clicked() {
+                        out.stand = Some(latent.clone());
+                    }
+                    ui.horizontal(|ui| {
+                        theme::weak(ui, latent_label(latent).chars().take(9).collect::<String>());
+                        if latents.len() > 1
+                            && theme::icon_button(ui, ICON_CLOSE, &format!("Remove parent {}", i + 1)).clicked()
+                        {
+                            remove = Some(i);
+                        }
+                    });
+                });
+            }
+            ui.vertical(|ui| {
+                let add = theme::button(ui, Some(ICON_ADD), "Add where I stand");
+                if add.clicked() {
+                    desk.breed.parents.push(desk.here.latent.clone());
+                    out.label = Some("add a parent");
+                }
+                match take_drop(ui, &add, cx.studio, Some(info)) {
+                    Some(Dropped::Latent(latent)) => {
+                        desk.breed.parents.push(latent);
+                        out.label = Some("add a parent");
+                    }
+                    Some(_) => out.foreign = true,
+                    None => {}
+                }
+                if theme::button(ui, Some(ICON_CASINO), "Add a stranger").clicked() {
+                    desk.breed.parents.push(inspector::dice());
+                    out.label = Some("add a parent");
+                }
+            });
+        });
+        if let Some(i) = remove {
+            desk.breed.parents.remove(i);
+            out.label = Some("remove a parent");
+        }
+    }
+
+    fn litter(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &Desk, out: &mut Out) {
+        if self.children.is_empty() {
+            return;
+        }
+        let truncation = desk.here.truncation;
+        let latents: Vec<Latent> = self.children.iter().map(|c| c.latent.clone()).collect();
+        self.feed.want(Wish { model: info.model.clone(), latents: latents.clone(), truncation }, cx);
+        let ctx = ui.ctx().clone();
+        let gap = size::S;
+        let columns = ((ui.available_width() + gap) / 136.0).floor().max(1.0);
+        let side = ((ui.available_width() + gap) / columns - gap).floor().min(176.0);
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = Vec2::splat(gap);
+            for (i, latent) in latents.iter().enumerate() {
+                let (room, _) = ui.allocate_exact_size(vec2(side, side + 30.0), Sense::hover());
+                let rect = Rect::from_min_size(room.min, Vec2::splat(side));
+                let tex = self.feed.tex(i, cx.textures, &ctx);
+                let name = format!("Child {}", i + 1);
+                let selected = self.chosen.contains(&i);
+                let look = Tile { tex: tex.as_ref(), name: &name, selected, focusable: true };
+                let response = tile(ui, ui.make_persistent_id(("child", i)), rect, &look);
+                drag_latent(&response, &info.model, latent, truncation, self.feed.picture(i));
+                if response.clicked() && !self.chosen.remove(&i) {
+                    self.chosen.insert(i);
+                }
+                response.on_hover_text("Click to select it as a parent");
+                let below = Rect::from_min_size(rect.left_bottom() + vec2(0.0, 2.0), vec2(side, 28.0));
+                let mut child = ui
+                    .new_child(egui::UiBuilder::new().max_rect(below).layout(*ui.layout()).id_salt(("under child", i)));
+                child.horizontal(|ui| {
+                    if theme::icon_button(ui, ICON_MY_LOCATION, &format!("Stand at child {}", i + 1)).clicked() {
+                        out.stand = Some(latent.clone());
+                    }
+                    if theme::icon_button(ui, ICON_STAR, &format!("Keep child {}", i + 1)).clicked() {
+                        self.keep(i, info, truncation, cx);
+                    }
+                });
+            }
+        });
+    }
+
+    fn keep(&self, i: usize, info: &ModelInfo, truncation: f32, cx: &mut Cx<'_>) {
+        let (Some(child), Some((_, parents, _))) = (self.children.get(i), &self.of) else { return };
+        let of = child.parents.iter().filter_map(|&p| self.kept.get(&name_of(parents.get(p)?)).copied()).collect();
+        let (model, latent) = (info.model.clone(), child.latent.clone());
+        cx.send(Command::Latent(LatentCommand::KeepChild { model, latent, truncation, parents: of }));
+    }
+
+    /// Takes news in.
+    pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        self.parents.on_event(event, cx);
+        self.feed.on_event(event, cx);
+        match event {
+            Event::Latent(LatentEvent::Litter { ticket, children, .. }) if self.ticket == Some(*ticket) => {
+                self.children.clone_from(children);
+                self.chosen.clear();
+            }
+            Event::Latent(LatentEvent::Family { members, .. }) => {
+                self.family = members.len();
+                for member in members {
+                    if let Some(recipe) = &member.item.recipe {
+                        self.kept.insert(name_of(&recipe.latent), member.item.id);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
