@@ -141,6 +141,8 @@ struct Course {
     scoring: Scoring,
     /// Pictures seen when scores were taken last, and the one that checkpoints are chosen by.
     scored: Option<(u64, Option<f64>)>,
+    /// Pictures seen when samples were shown last.
+    shown: Option<u64>,
     /// Pictures trained on.
     pictures: u64,
 }
@@ -187,6 +189,7 @@ fn work(
         target: 0,
         scoring: Scoring::default(),
         scored: None,
+        shown: None,
         pictures: prepared.train().len() as u64,
     };
     course.trainer.set_heldout(&heldout.bytes, heldout.count)?;
@@ -200,6 +203,7 @@ fn work(
                 session.tell(&RunEvent::Message(loaded.saved.machine.unlike(&machine)));
             }
             course.saved = SavedState { machine, ..loaded.saved };
+            course.shown = Some(course.saved.images).filter(|images| folder.previews().contains(images));
             course.scoring = Scoring::new(course.saved.scoring);
         }
         None => {
@@ -240,7 +244,7 @@ fn work(
     session.progress.images = course.saved.images;
     session.change_state(RunState::Training);
     if !resumed {
-        show(session, &course, &prepared, &heldout)?;
+        show(session, &mut course, &prepared, &heldout)?;
     }
     train(session, &mut course, &prepared, &sampler, &heldout, &info, stop)
 }
@@ -363,7 +367,12 @@ fn crossed(before: u64, after: u64, kimg: f64) -> bool {
 }
 
 /// Samples from fixed latents, kept on disk.
-fn show(session: &mut Session<'_>, course: &Course, prepared: &Prepared, heldout: &Heldout) -> Result<()> {
+fn show(session: &mut Session<'_>, course: &mut Course, prepared: &Prepared, heldout: &Heldout) -> Result<()> {
+    // A run that ends where samples are due shows them once.
+    if course.shown == Some(course.saved.images) {
+        return Ok(());
+    }
+    course.shown = Some(course.saved.images);
     let points = plane::preview(&course.recipe, &course.trainer, prepared, course.saved.images);
     let pictures = || preview::make(&course.trainer, &course.recipe, prepared, course.saved.images);
     let preview = points.unwrap_or_else(pictures);
@@ -478,7 +487,7 @@ fn go_back(session: &mut Session<'_>, course: &mut Course, heldout: &Heldout, ba
             (course.saved.step, course.saved.images, course.saved.seconds) = (0, 0, 0.0);
         }
     }
-    course.scored = None;
+    (course.scored, course.shown) = (None, None);
     course.saved.retries = retries;
     course.saved.lr_factor = lr_factor;
     course.trainer.move_streams(retries);
