@@ -11,6 +11,7 @@ pub mod preset;
 pub mod schedule;
 pub mod space;
 pub mod vae;
+pub mod work;
 
 use serde::{Deserialize, Serialize};
 

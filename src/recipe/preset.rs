@@ -343,23 +343,7 @@ impl Preset {
 
     /// Work of one picture, in billions of multiply-adds for a whole training step of it (rough).
     pub fn gmacs_per_picture(&self, resolution: u32) -> f64 {
-        let r = self.recipe(Facts { pictures: 10_000, resolution });
-        let scale = f64::from(resolution * resolution) / 1024.0;
-        let (w, n) = (f64::from(r.model.width), f64::from(r.model.narrow));
-        let blocks = f64::from(r.model.blocks);
-        match self.model {
-            // Generator and critic passes, measured at 32 px: 0.75 M and 0.6 M parameters cost 0.35 GMAC.
-            "res-gan" => 0.35 * scale * blocks * (w / 128.0) * (n / 32.0).max(0.5) * 0.5 * (1.0 + w / 128.0),
-            "dcgan" => 0.21 * scale * (w / 256.0).powi(2),
-            "style-gan" => 0.45 * scale * (w / 128.0).powi(2),
-            "sn-resgan" => 0.5 * scale * (w / 128.0).powi(2),
-            "fast-gan" => 0.45 * scale * (w / 128.0).powi(2),
-            "mlp-gan" => 3e-6 * w * w,
-            "mlp-vae" => 0.011 * scale,
-            "ladder-vae" => 0.3 * scale * blocks * (w / 128.0) * (n / 32.0),
-            "conv-vae" => 0.035 * scale * (w / 128.0) * (0.5 + n / 64.0),
-            _ => 0.25 * scale * blocks * (w / 128.0) * (n / 32.0),
-        }
+        super::work::gmacs_per_picture(&self.recipe(Facts { pictures: 10_000, resolution }))
     }
 }
 

@@ -12,6 +12,7 @@ use super::trainer::Trainer;
 use crate::base::{Problem, Result};
 use crate::recipe::Schedule;
 use crate::recipe::preset::{self, Facts};
+use crate::recipe::work::gmacs_per_picture;
 
 /// Largest relative difference from the CPU that a device may show.
 pub const TOLERANCE: f64 = 2e-3;
@@ -145,7 +146,7 @@ fn speed(device: &Device) -> Result<f64> {
         steps += 1;
     }
     let images_per_s = f64::from(steps) * n as f64 / began.elapsed().as_secs_f64();
-    Ok(images_per_s * preset.gmacs_per_picture(32))
+    Ok(images_per_s * gmacs_per_picture(&recipe))
 }
 
 /// Opens a device, compares it with the CPU and measures its speed. May crash with the driver.

@@ -431,6 +431,6 @@ mod tests {
         let weights = |name: &str| Weights::read(&home.path().join(name)).unwrap().hash();
         assert_eq!(weights("parts.safetensors"), weights("whole.safetensors"));
         assert_eq!(weights("parts.state.safetensors"), weights("whole.state.safetensors"));
-        assert!(card.parameters > 600_000 && card.scores.iter().any(|s| s.0.contains("hue")), "{card:?}");
+        assert!(card.parameters > 600_000 && card.scores.iter().any(|s| s.0.contains("shape")), "{card:?}");
     }
 }

@@ -3,12 +3,13 @@
 use crate::engine::DeviceReport;
 use crate::recipe::Recipe;
 use crate::recipe::preset::{PRESETS, Preset, for_model};
+use crate::recipe::work::gmacs_per_picture;
 use crate::ui::format;
 
-/// Seconds that a preset takes on a device for `kimg` thousand pictures; unknown if the device was not measured.
-pub fn seconds(preset: &Preset, resolution: u32, kimg: f64, device: Option<&DeviceReport>) -> Option<f64> {
+/// Seconds that a recipe takes on a device for `kimg` thousand pictures; unknown if the device was not measured.
+pub fn seconds(recipe: &Recipe, kimg: f64, device: Option<&DeviceReport>) -> Option<f64> {
     let speed = device?.gmacs_per_s.filter(|s| *s > 0.0)?;
-    Some(kimg * 1000.0 * preset.gmacs_per_picture(resolution) / speed)
+    Some(kimg * 1000.0 * gmacs_per_picture(recipe) / speed)
 }
 
 /// The preset whose network is most like a recipe's.
@@ -62,10 +63,11 @@ mod tests {
     #[test]
     fn twice_the_speed_takes_half_the_time() {
         let preset = find("gan-tiny").unwrap();
-        let slow = seconds(preset, 32, preset.kimg, Some(&device(Some(10.0)))).unwrap();
-        let fast = seconds(preset, 32, preset.kimg, Some(&device(Some(20.0)))).unwrap();
+        let recipe = preset.recipe(Facts { pictures: 900, resolution: 32 });
+        let slow = seconds(&recipe, preset.kimg, Some(&device(Some(10.0)))).unwrap();
+        let fast = seconds(&recipe, preset.kimg, Some(&device(Some(20.0)))).unwrap();
         assert!((slow / fast - 2.0).abs() < 1e-9);
-        assert!(seconds(preset, 32, preset.kimg, Some(&device(None))).is_none());
+        assert!(seconds(&recipe, preset.kimg, Some(&device(None))).is_none());
         assert_eq!(about(Some(250.0)), "about 4 min");
         assert_eq!(about(Some(5.0)), "about 1 min");
     }

@@ -50,9 +50,7 @@ impl TrainView {
                     start = button.on_disabled_hover_text(why).clicked();
                 });
                 if !self.recipe.data.source.is_empty() {
-                    let preset = estimate::nearest_preset(&self.recipe).unwrap_or(self.preset);
-                    let kimg = self.recipe.run.kimg;
-                    let time = estimate::seconds(preset, self.recipe.data.resolution, kimg, self.device(cx));
+                    let time = estimate::seconds(&self.recipe, self.recipe.run.kimg, self.device(cx));
                     theme::weak(ui, estimate::about(time))
                         .on_hover_text("Rough, from the measured speed of the device");
                 }
@@ -187,6 +185,7 @@ impl TrainView {
         let columns = (((ui.available_width() + size::M) / (CARD + size::M)) as usize).clamp(1, 4);
         let device = self.device(cx);
         let untouched = self.recipe == self.base;
+        let facts = self.facts(cx.studio);
         let mut chosen = None;
         ui.spacing_mut().item_spacing = vec2(size::M, size::M);
         let mut cards = |ui: &mut Ui, presets: &[&'static Preset]| {
@@ -194,10 +193,9 @@ impl TrainView {
                 ui.columns(columns, |cells| {
                     for (ui, preset) in cells.iter_mut().zip(row.iter().copied()) {
                         let selected = preset.id == self.preset.id;
-                        let kimg =
-                            if selected { self.recipe.run.kimg } else { preset.recipe(self.facts(cx.studio)).run.kimg };
-                        let resolution = self.recipe.data.resolution;
-                        let time = estimate::about(estimate::seconds(preset, resolution, kimg, device));
+                        let fitted = if selected { self.recipe.clone() } else { self.of_preset(preset, facts) };
+                        let kimg = fitted.run.kimg;
+                        let time = estimate::about(estimate::seconds(&fitted, kimg, device));
                         let edited = selected && !untouched;
                         if preset_card(ui, preset, selected, edited, &time, kimg) {
                             chosen = Some(preset);
@@ -241,9 +239,7 @@ impl TrainView {
             return;
         };
         network::diagram(ui, outline);
-        let preset = estimate::nearest_preset(&self.recipe).unwrap_or(self.preset);
-        let (resolution, device) = (self.recipe.data.resolution, self.device(cx));
-        let speed = estimate::seconds(preset, resolution, 1.0, device).map(|s| format::rate(1000.0 / s));
+        let speed = estimate::seconds(&self.recipe, 1.0, self.device(cx)).map(|s| format::rate(1000.0 / s));
         let speed = speed.map_or_else(String::new, |s| format!(" · about {s}"));
         let parameters = format::plural(outline.parameters() as u64, "parameter", "parameters");
         theme::weak(ui, format!("{parameters} · about {} of memory{speed}", format::bytes(outline.memory)))

@@ -113,15 +113,10 @@ fn choosing_a_preset_changes_the_recipe_and_says_how_long_it_takes() {
     assert_eq!(view.recipe.data.source, "/pictures/nouns");
     let undo = harness.state().said.iter().any(|a| matches!(a, Action::Undo(u) if u.label == "choose VAE"));
     assert!(undo);
-    let preset = preset::find("vae").unwrap();
-    let kimg = harness.state().view.recipe.run.kimg;
+    let recipe = harness.state().view.recipe.clone();
     let device = harness.state().studio.devices[0].clone();
-    let time = estimate::about(estimate::seconds(preset, view_resolution(&harness), kimg, Some(&device)));
+    let time = estimate::about(estimate::seconds(&recipe, recipe.run.kimg, Some(&device)));
     assert!(harness.query_all_by_label_contains(&time).count() >= 1, "{time}");
-}
-
-fn view_resolution(harness: &Bench) -> u32 {
-    harness.state().view.recipe.data.resolution
 }
 
 #[test]

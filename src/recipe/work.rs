@@ -1,0 +1,90 @@
+//! How much a recipe's networks compute. Rough, and said so: what estimates of minutes are made of.
+
+use super::{Adversarial, Recipe};
+use crate::base::{Family, Shape};
+
+/// Multiply-adds of one picture through one network, in billions: what convolutions at each size take. Networks that make
+/// pictures cost as much as those that take them in.
+fn forward(recipe: &Recipe) -> f64 {
+    let model = &recipe.model;
+    let (_, base, doublings) = Shape::built(recipe.data.resolution);
+    let (wide, narrow, blocks) = (f64::from(model.width), f64::from(model.narrow), f64::from(model.blocks.max(1)));
+    let colours = recipe.data.channels.count() as f64;
+    let latent = f64::from(model.latent);
+    let pixels = |size: u32| f64::from(base << size).powi(2);
+    // Channels with `count` sizes, the smallest picture first.
+    let channels = |count: u32, i: u32| (narrow * f64::from(1u32 << (count - 1 - i).min(16))).min(wide.max(narrow));
+    let sum = match model.id.as_str() {
+        "mlp-gan" | "mlp-vae" => {
+            let numbers = colours * f64::from(recipe.data.resolution).powi(2);
+            numbers * wide + (blocks - 1.0).max(0.0) * wide * wide + latent * wide
+        }
+        // One 4 × 4 convolution by stride 2 from size to size.
+        "dcgan" | "conv-vae" => {
+            let inner = |i: u32| if i < doublings { channels(doublings, i) } else { colours };
+            let layer = |i: u32| pixels(i + 1) * 4.0 * inner(i) * inner(i + 1);
+            (0..doublings).map(layer).sum::<f64>() + latent * pixels(0) * inner(0)
+        }
+        // Two 3 × 3 convolutions a block.
+        _ => {
+            let grown = if model.expansion > 0 { 0.5 * f64::from(model.expansion) } else { 1.0 };
+            let size = |i: u32| pixels(i) * 18.0 * channels(doublings + 1, i).powi(2) * blocks * grown;
+            (0..=doublings).map(size).sum::<f64>() + latent * pixels(0) * wide
+        }
+    };
+    sum / 1e9
+}
+
+/// Work of one picture in whole training steps, in billions of multiply-adds, weighted by how fast each kind goes on the
+/// CPU: 3 × 3 convolutions by Winograd's, others at two thirds of that speed, plain matrices slower still.
+pub fn gmacs_per_picture(recipe: &Recipe) -> f64 {
+    let pace = match recipe.model.id.as_str() {
+        "mlp-gan" | "mlp-vae" => 3.0,
+        "dcgan" | "conv-vae" => 1.5,
+        _ => 1.0,
+    };
+    let passes = match recipe.family() {
+        // There and back for both halves: a backward pass is two forward ones.
+        Ok(Family::Vae) => 6.0,
+        _ => {
+            let objective = &recipe.objective;
+            let penalties = f64::from(u8::from(objective.r1)) + f64::from(u8::from(objective.r2));
+            let critic_steps = f64::from(objective.critic_steps.max(1));
+            let paired = f64::from(u8::from(objective.adversarial == Adversarial::Relativistic));
+            let critic = critic_steps * (6.0 + 6.0 * penalties / f64::from(objective.penalty_interval.max(1)));
+            // The generator's step: its own way there and back, through the critic to the picture.
+            critic_steps + 3.0 + critic + 2.0 + paired
+        }
+    };
+    forward(recipe) * passes * pace
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recipe::preset::{Facts, PRESETS, find};
+
+    #[test]
+    fn larger_pictures_and_networks_take_more() {
+        for preset in PRESETS {
+            let at = |resolution| gmacs_per_picture(&preset.recipe(Facts { pictures: 9000, resolution }));
+            assert!(at(32) > 0.0 && at(32) < 100.0, "{}: {}", preset.id, at(32));
+            if !preset.model.starts_with("mlp") {
+                assert!(at(64) > at(32), "{}: {} and {}", preset.id, at(64), at(32));
+            }
+        }
+        let work = |id: &str| gmacs_per_picture(&find(id).unwrap().recipe(Facts { pictures: 9000, resolution: 32 }));
+        assert!(work("gan-tiny") < 0.7 * work("gan") && work("gan") < 0.3 * work("gan-quality"));
+        assert!(work("vae") < 0.1 * work("gan"));
+    }
+
+    #[test]
+    fn a_small_residual_gan_is_counted_by_hand() {
+        let mut r = find("gan").unwrap().recipe(Facts { pictures: 9000, resolution: 32 });
+        (r.model.width, r.model.narrow, r.model.latent) = (128, 32, 0);
+        // 18 · s² · c² at 4, 8, 16 and 32 pixels with 128, 128, 64 and 32 channels.
+        let one = 18.0 * (16.0 * 16384.0 + 64.0 * 16384.0 + 256.0 * 4096.0 + 1024.0 * 1024.0) / 1e9;
+        assert!((forward(&r) - one).abs() < 1e-9);
+        assert!((gmacs_per_picture(&r) / one - (1.0 + 3.0 + 6.0 + 6.0 * 2.0 / 4.0 + 3.0)).abs() < 1e-9);
+    }
+}
