@@ -275,6 +275,40 @@ fn every_view(home: &Home, folder: &Path, source: &str, kind: (&str, Vec2, f32, 
     s.shoot("panes");
 }
 
+/// The pages that travel through latent space, with the shipped models.
+fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
+    let mut s = Stage::open(home, folder, "", vec2(1280.0, 800.0), 1.0);
+    s.until("models", |app| !app.studio().models.is_empty());
+    s.explore("nouns-gan", "Directions");
+    s.click(Role::Button, "Find");
+    s.until("directions", |app| app.studio().jobs.values().any(|j| j.ended && j.problem.is_none()));
+    s.shoot("directions");
+    for tab in ["Map", "Film", "Breed", "Edit"] {
+        s.explore("nouns-gan", tab);
+        std::thread::sleep(Duration::from_secs(3));
+        s.shoot(&tab.to_lowercase());
+    }
+    if let Some(path) = a_picture {
+        s.explore("nouns-gan", "Picture");
+        s.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(path))));
+        let start = Instant::now();
+        let found = |s: &Stage| s.harness.query_by_label("Stand at what was found").is_some();
+        while !found(&s) && start.elapsed() < Duration::from_secs(300) {
+            s.settle();
+        }
+        s.shoot("photo");
+    }
+}
+
+#[test]
+#[ignore = "draws on a software renderer; run it to renew the pictures of these pages"]
+fn travel_shots() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let elsewhere = std::env::var_os("LATENT_STUDIO_SHOTS").map(PathBuf::from);
+    let folder = elsewhere.unwrap_or_else(|| root.join("assets/screenshots"));
+    travels(&Home::new(), &folder, std::env::var_os("LATENT_STUDIO_PICTURE").map(PathBuf::from));
+}
+
 #[test]
 #[ignore = "trains for minutes and draws on a software renderer; run it to renew the README's pictures"]
 fn shots() {
