@@ -101,6 +101,11 @@ pub struct Directions {
     rename: Option<(String, String)>,
 }
 
+/// Standard deviations as they are told.
+fn steps_text(steps: f32) -> String {
+    if steps == 0.0 { "0 σ".into() } else { format!("{steps:+.0} σ").replace('-', "−") }
+}
+
 impl Directions {
     /// The directions known of a model.
     pub fn known(&self, model: &str) -> &[Direction] {
@@ -264,7 +269,7 @@ impl Directions {
         for (i, latent) in latents.iter().enumerate() {
             let rect = Rect::from_min_size(room.min + vec2(i as f32 * (side + gap), 0.0), Vec2::splat(side));
             let tex = self.feed.tex(i, cx.textures, &ctx);
-            let name = format!("{} at {:+.0} σ", direction.name, at(i)).replace('-', "−");
+            let name = format!("{} at {}", direction.name, steps_text(at(i)));
             let look = Tile { tex: tex.as_ref(), name: &name, selected: false, focusable: true };
             let response = tile(ui, ui.make_persistent_id(("strip", i)), rect, &look);
             drag_latent(&response, &info.model, latent, truncation, self.feed.picture(i));
@@ -274,7 +279,7 @@ impl Directions {
                 out.stand = Some(latent.clone());
                 out.label = Some("push along a direction");
             }
-            let text = format!("{:+.0} σ", at(i)).replace('-', "−");
+            let text = steps_text(at(i));
             let font = egui::FontId::proportional(size::SMALL);
             ui.painter().text(rect.center_bottom() + vec2(0.0, 2.0), egui::Align2::CENTER_TOP, text, font, t.weak);
         }
@@ -315,6 +320,8 @@ impl Directions {
             });
             let strength = self.strengths.entry(d.name.clone()).or_default();
             ui.spacing_mut().slider_width = (ui.available_width() - 470.0).clamp(80.0, 320.0);
+            // On the canvas a rail needs a colour of its own to be seen.
+            ui.visuals_mut().widgets.inactive.bg_fill = theme::tokens(ui).raised;
             let slider = Slider::new(strength, -REACH..=REACH).fixed_decimals(2).trailing_fill(false);
             ui.add(slider).accessible_name(format!("Strength of {}", d.name));
             let score = d.score.map_or(String::new(), |s| format!("  ·  {:.0} %", s * 100.0));

@@ -73,6 +73,7 @@ impl Film {
         directions.follow(info, cx);
         let known = directions.known(&info.model).to_vec();
         self.bar(ui, cx, info, desk, out);
+        ui.add_space(-ui.spacing().item_spacing.y);
         theme::toolbar(ui, |ui| tracks(ui, &mut desk.film, &known, self.at, out));
         self.play(ui, cx, &desk.film.timeline);
         self.ask(info, desk, cx);
@@ -197,6 +198,7 @@ impl Film {
 
     fn head(&mut self, ui: &mut Ui, t: &Timeline) {
         ui.spacing_mut().slider_width = (ui.available_width() - 64.0).max(40.0);
+        ui.visuals_mut().widgets.inactive.bg_fill = theme::tokens(ui).raised;
         let slider = Slider::new(&mut self.at, 0.0..=t.seconds).fixed_decimals(2).suffix(" s");
         if ui.add(slider).accessible_name("Time").changed() {
             self.playing = false;
