@@ -4,6 +4,7 @@ mod cards;
 mod compare;
 mod lineage;
 mod page;
+mod prior;
 #[cfg(test)]
 mod tests;
 mod timeline;
@@ -72,6 +73,7 @@ pub struct ModelsView {
     /// The checkpoint chosen on the time line, by pictures seen.
     checkpoint: Option<u64>,
     scores: ScorePanel,
+    prior: prior::PriorPanel,
 }
 
 /// The run behind a model, if it is one.
@@ -324,6 +326,7 @@ impl View for ModelsView {
     }
 
     fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        self.prior.receive(event, cx);
         match event {
             Event::Models(models) => {
                 // Weights may have changed under the same name: their sheets are asked for again.

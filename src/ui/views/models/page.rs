@@ -69,6 +69,7 @@ impl ModelsView {
             ui.add_space(size::M);
             theme::section(ui, "Scores");
             self.scores.show_whole(ui, &info.model, true, cx);
+            self.prior.show(ui, info, cx);
             let family = lineage::Family::of(cx.studio, info);
             if family.is_there() {
                 ui.add_space(size::M);

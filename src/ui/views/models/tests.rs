@@ -60,6 +60,32 @@ fn a_card_leads_to_explore() {
 }
 
 #[test]
+fn a_prior_is_fitted_switched_and_held_against_the_standard_normal() {
+    let mut h = models();
+    let vae = h.state().studio.models.iter().find(|m| m.family == crate::base::Family::Vae).unwrap().clone();
+    let gan = h.state().studio.models.iter().find(|m| m.family == crate::base::Family::Gan).unwrap().clone();
+    open(&mut h, &gan);
+    assert!(h.query_by_label_contains("Fit a").is_none(), "a GAN has no codes");
+    open(&mut h, &vae);
+    let press = |h: &mut Harness<'static, Stage<ModelsView>>, role, name: &str| {
+        h.get_by_role_and_label(role, name).scroll_to_me();
+        h.run_steps(4);
+        h.get_by_role_and_label(role, name).click();
+        h.run_steps(8);
+    };
+    press(&mut h, Role::Button, "Fit a prior");
+    assert!(h.state().studio.model(&vae.model).unwrap().prior.as_ref().is_some_and(|p| p.on));
+    press(&mut h, Role::Button, "Compare with the standard normal");
+    assert!(
+        h.query_by_label("Fitted prior, seed 16").is_some() && h.query_by_label("Standard normal, seed 1").is_some()
+    );
+    press(&mut h, Role::CheckBox, "Draw through it");
+    let sent = h.state().engine.take_commands();
+    assert!(sent.iter().any(|c| matches!(c, Command::UsePrior { on: false, .. })), "{sent:?}");
+    assert!(!h.state().studio.model(&vae.model).unwrap().prior.as_ref().unwrap().on);
+}
+
+#[test]
 fn the_difference_of_two_recipes_names_the_settings() {
     let mut h = models();
     let (mut a, mut b) = (h.state().studio.models[0].clone(), h.state().studio.models[1].clone());
