@@ -31,7 +31,7 @@ pub struct NewItem {
 }
 
 /// Columns that [`Library::row`] reads.
-const COLUMNS: &str = "id, path, width, height, model, rating, starred, created, recipe, latent, \
+pub(super) const COLUMNS: &str = "id, path, width, height, model, rating, starred, created, recipe, latent, \
     (SELECT group_concat(tag, char(31)) FROM item_tags WHERE item = items.id)";
 
 /// Models that are relatives of the one that made a picture; a union without "all" ends on circles too.
@@ -94,7 +94,7 @@ pub(super) fn query_text(filter: &ItemFilter) -> String {
 }
 
 /// What a person typed as a question to the index: every word, as the beginning of one. None if there is no word.
-fn words(text: &str) -> Option<String> {
+pub(super) fn words(text: &str) -> Option<String> {
     let quoted = text.split_whitespace().filter(|w| w.chars().any(char::is_alphanumeric));
     let all: Vec<String> = quoted.map(|w| format!("\"{}\"*", w.replace('"', "\"\""))).collect();
     if all.is_empty() { None } else { Some(all.join(" ")) }
@@ -216,7 +216,7 @@ impl Library {
         })
     }
 
-    fn row(&self, row: &Row<'_>) -> rusqlite::Result<Item> {
+    pub(super) fn row(&self, row: &Row<'_>) -> rusqlite::Result<Item> {
         let tags: Option<&str> = row.get_ref(10)?.as_str_or_null()?;
         let json = row.get_ref(8)?.as_str_or_null()?;
         let latent = row.get_ref(9)?.as_blob_or_null()?;
@@ -253,6 +253,9 @@ impl Library {
     /// # Errors
     /// The library cannot be read.
     pub fn page(&self, filter: &ItemFilter, from: usize, count: usize) -> Result<Vec<Item>> {
+        if let Some(items) = self.newest_with_words(filter, from, count)? {
+            return Ok(items);
+        }
         let Query { conditions, mut values, order } = Query::of(filter);
         values.push(Value::Integer(sql::count(count as u64)));
         values.push(Value::Integer(sql::count(from as u64)));

@@ -3,7 +3,8 @@
 //! Pictures are files beside it; the library holds what is known of them and a small version of each. A [`Library`] is
 //! a connection: open one in each thread (or process) that needs it. Writers wait for each other; readers wait for none.
 //!
-//! - [`schema`]: tables and their migrations. [`items`]: kept pictures (`alike`: by how they look). [`journal`]: changes
+//! - [`schema`]: tables and their migrations. [`items`]: kept pictures (`alike`: by how they look,
+//!   `search`: by words). [`journal`]: changes
 //!   to them, undo and redo.
 //! - [`runs`]: runs, checkpoints, models, data sets, lineage. [`rescue`]: damaged files.
 
@@ -14,6 +15,7 @@ pub mod journal;
 pub mod rescue;
 pub mod runs;
 pub mod schema;
+mod search;
 mod sql;
 #[cfg(test)]
 mod tests;
