@@ -98,9 +98,15 @@ pub fn sample(model: &str, count: usize) -> Result<Sampled> {
     Ok(Sampled { model: model.into(), resolution: info.resolution, count, pictures_per_s: median(&speeds) })
 }
 
+/// What [`start`] measures.
+pub const START: &str = "from the start of a process to its first generated picture, through the engine as the window \
+                         uses it, and to the process's end; no window is drawn";
+
 /// From a process to its first picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Started {
+    /// What was measured: [`START`].
+    pub measures: &'static str,
     /// The model.
     pub model: String,
     /// Milliseconds of each start.
@@ -125,7 +131,7 @@ pub fn start(program: &Path, model: &str, times: usize) -> Result<Started> {
         }
         starts_ms.push(begun.elapsed().as_secs_f64() * 1e3);
     }
-    Ok(Started { model: model.into(), warm_ms: median(&starts_ms[1..]), starts_ms })
+    Ok(Started { measures: START, model: model.into(), warm_ms: median(&starts_ms[1..]), starts_ms })
 }
 
 /// What a started process does.

@@ -18,7 +18,7 @@ pub enum Bench {
     Sample(Explore),
     /// From a drag to its picture, through the worker behind the window
     Latency(Explore),
-    /// From the start of the program to its first picture
+    /// From the start of the program to its first picture, through the engine; no window is drawn
     Start(Start),
     /// Pictures into a prepared set
     Import(Import),
@@ -157,8 +157,12 @@ impl Start {
         }
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("latent-studio"));
         let r = explore::start(&program, &self.model, self.count)?;
-        let line = format!("{:.0} ms warm; {:.0} ms the first time", r.warm_ms, r.starts_ms.first().unwrap_or(&0.0));
-        tell(self.json, &r, &[line])
+        tell(self.json, &r, &Self::lines(&r))
+    }
+
+    fn lines(r: &explore::Started) -> [String; 2] {
+        let first = r.starts_ms.first().unwrap_or(&0.0);
+        [format!("{:.0} ms warm; {first:.0} ms the first time", r.warm_ms), format!("({})", r.measures)]
     }
 }
 
@@ -247,5 +251,24 @@ impl Ui {
         let line =
             |f: &crate::ui::frames::Frames| format!("{:9} p50 {:5.2} ms, p99 {:5.2} ms", f.view, f.p50_ms, f.p99_ms);
         tell(self.json, &measured, &measured.iter().map(line).collect::<Vec<_>>())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_start_says_what_it_measures() {
+        let measured = explore::Started {
+            measures: explore::START,
+            model: "m".into(),
+            starts_ms: vec![900.0, 200.4],
+            warm_ms: 200.4,
+        };
+        let lines = Start::lines(&measured);
+        assert_eq!(lines[0], "200 ms warm; 900 ms the first time");
+        assert!(lines[1].contains("first generated picture") && lines[1].contains("no window is drawn"));
+        assert!(serde_json::to_string(&measured).unwrap().contains("no window is drawn"));
     }
 }

@@ -8,10 +8,11 @@ use serde::Serialize;
 use super::action::Action;
 use super::app::{Options, StudioApp};
 use super::views::VIEWS;
-use crate::base::Result;
 use crate::base::paths::Paths;
+use crate::base::{Problem, Result};
 use crate::engine::{Command, Engine};
 use crate::recipe::Recipe;
+use crate::train::report::RunState;
 
 /// Frames until a view has what it asked the engine for.
 const SETTLE: usize = 30;
@@ -32,18 +33,31 @@ pub struct Frames {
 /// Draws `frames` frames of every view at 1920×1080, the pointer moving about, while `run` trains if given.
 ///
 /// # Errors
-/// The run reports nothing in time.
+/// The run reports nothing in time, or ends before the last frame: these would be frames of a window at rest.
 pub fn measure(engine: Box<dyn Engine>, paths: Paths, run: Option<Recipe>, frames: usize) -> Result<Vec<Frames>> {
+    measure_within(engine, paths, run, frames, PATIENCE)
+}
+
+fn measure_within(
+    engine: Box<dyn Engine>,
+    paths: Paths,
+    run: Option<Recipe>,
+    frames: usize,
+    patience: Duration,
+) -> Result<Vec<Frames>> {
+    let beside = run.is_some();
     if let Some(recipe) = run {
         engine.send(Command::StartRun { recipe: Box::new(recipe), from: None, device: "cpu".into() });
     }
     let options = Options { remember: false, ..Options::default() };
     let mut window = Window { app: StudioApp::new(engine, paths, options), ctx: Context::default(), frame: 0 };
-    let trains = |window: &Window| window.app.studio().runs.iter().any(|r| r.progress.images > 0);
     let begun = Instant::now();
-    // A run that never reports is measured as what it is: a window with nothing going on.
-    while !trains(&window) && begun.elapsed() < PATIENCE {
+    while beside && !window.trains() {
         window.draw();
+        if begun.elapsed() >= patience || window.over() {
+            let why = format!("the run reported no progress within {} s", begun.elapsed().as_secs());
+            return Err(window.without_run(&why));
+        }
         std::thread::sleep(Duration::from_millis(20));
     }
     let measured = VIEWS.iter().map(|view| {
@@ -56,7 +70,11 @@ pub fn measure(engine: Box<dyn Engine>, paths: Paths, run: Option<Recipe>, frame
         let at = |q| crate::bench::quantile(&times, q);
         Frames { view: view.title.into(), p50_ms: at(0.5), p99_ms: at(0.99) }
     });
-    Ok(measured.collect())
+    let measured: Vec<Frames> = measured.collect();
+    if beside && window.over() {
+        return Err(window.without_run("the run ended before the last frame"));
+    }
+    Ok(measured)
 }
 
 struct Window {
@@ -66,6 +84,26 @@ struct Window {
 }
 
 impl Window {
+    /// Whether a run has reported pictures that it learned from.
+    fn trains(&self) -> bool {
+        self.app.studio().runs.iter().any(|r| r.progress.images > 0)
+    }
+
+    /// Whether there was a run and none goes on.
+    fn over(&self) -> bool {
+        let runs = &self.app.studio().runs;
+        !runs.is_empty() && !runs.iter().any(|r| r.state.is_alive() || r.state == RunState::Queued)
+    }
+
+    /// Says that there was no run to measure frames beside, and what the run says of it.
+    fn without_run(&self, why: &str) -> Problem {
+        let told = self.app.studio().runs.iter().find_map(|r| r.problem.as_ref());
+        let why = told.map_or_else(|| why.to_string(), |p| format!("{why}: {p}"));
+        Problem::failed("Frames were not measured, as no run trained beside the window")
+            .because(why)
+            .try_this("Choose pictures that can be trained on with --data")
+    }
+
     /// One frame; milliseconds of processor time.
     fn draw(&mut self) -> f64 {
         self.frame += 1;
@@ -109,7 +147,33 @@ pub(crate) fn thread_ms() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::engine::Event;
     use crate::engine::fake::ScriptedEngine;
+    use crate::recipe::preset::{self, Facts};
+
+    /// Takes everything and says nothing.
+    struct Silent;
+
+    impl Engine for Silent {
+        fn send(&self, _: Command) {}
+        fn poll(&self) -> Vec<Event> {
+            Vec::new()
+        }
+        fn on_wake(&self, _: Box<dyn Fn() + Send + Sync>) {}
+        fn shut_down(&self) {}
+    }
+
+    #[test]
+    fn a_run_that_never_reports_is_told_instead_of_frames() {
+        let home = tempfile::tempdir().unwrap();
+        let recipe = preset::PRESETS[0].recipe(Facts { pictures: 100, resolution: 32 });
+        let patience = Duration::from_millis(60);
+        let within = |recipe| measure_within(Box::new(Silent), Paths::under(home.path()), recipe, 2, patience);
+        let problem = within(Some(recipe)).unwrap_err();
+        assert!(problem.what.contains("no run trained"), "{problem}");
+        assert!(problem.detail.unwrap().contains("no progress"));
+        assert_eq!(within(None).unwrap().len(), VIEWS.len(), "without a run there is nothing to wait for");
+    }
 
     #[test]
     fn every_view_is_measured() {
