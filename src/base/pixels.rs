@@ -35,7 +35,12 @@ impl Picture {
     pub fn to_interleaved(&self, channels: Channels) -> Vec<u8> {
         match channels {
             Channels::Rgba | Channels::Points => self.rgba.clone(),
-            Channels::Rgb => self.rgba.chunks_exact(4).flat_map(|p| [p[0], p[1], p[2]]).collect(),
+            Channels::Rgb => {
+                let mut out = vec![0; self.rgba.len() / 4 * 3];
+                let pixels = out.as_chunks_mut().0.iter_mut().zip(self.rgba.as_chunks::<4>().0);
+                pixels.for_each(|(to, &[r, g, b, _])| *to = [r, g, b]);
+                out
+            }
             Channels::Grey => self
                 .rgba
                 .chunks_exact(4)
@@ -45,6 +50,13 @@ impl Picture {
                 })
                 .collect(),
         }
+    }
+
+    /// Whether nothing shines through.
+    pub fn is_opaque(&self) -> bool {
+        // In blocks, so that many pixels are looked at at once and a clear one ends it soon.
+        let all = |block: &[[u8; 4]]| block.iter().fold(u32::MAX, |all, p| all & u32::from_le_bytes(*p)) >> 24 == 255;
+        self.rgba.as_chunks().0.chunks(64).all(all)
     }
 
     /// The colour at `(x, y)`.

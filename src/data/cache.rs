@@ -231,10 +231,10 @@ impl Writer {
         Ok(Self { file, shape })
     }
 
-    /// Writes a picture to its slot; slots may be written in any order, from any thread.
-    pub fn put(&self, slot: usize, picture: &[u8]) -> io::Result<()> {
-        debug_assert_eq!(picture.len(), self.shape.bytes());
-        write_all_at(self.file.as_file(), picture, START + (slot * self.shape.bytes()) as u64)
+    /// Writes pictures that follow each other, the first to this slot; slots may be written in any order, from any thread.
+    pub fn put(&self, slot: usize, pictures: &[u8]) -> io::Result<()> {
+        debug_assert_eq!(pictures.len() % self.shape.bytes(), 0);
+        write_all_at(self.file.as_file(), pictures, START + (slot * self.shape.bytes()) as u64)
     }
 
     /// Moves the kept slots (ascending) together, describes them, and puts the file in its place.

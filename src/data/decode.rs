@@ -1,12 +1,15 @@
 //! From the bytes of a file to upright RGBA pixels, with limits, and a reason whenever that fails.
 
-use std::io::{Cursor, ErrorKind};
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{Cursor, ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use parking_lot::Mutex;
 
+use super::quick_png;
 use crate::base::{Picture, Problem, Result};
 
 /// Larger files are refused unread.
@@ -23,6 +26,12 @@ const MAX_ALLOC: u64 = 1 << 30;
 const LARGE: u64 = 16_000_000;
 
 static ONE_LARGE: Mutex<()> = Mutex::new(());
+/// What a thread keeps to read the next file into, at most.
+const KEPT: usize = 4 << 20;
+
+thread_local! {
+    static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
 
 /// Decodes a picture: the first frame, upright by its EXIF orientation, 8-bit RGBA, all metadata dropped.
 /// `name` is told in errors; its extension is used only for TGA, which has no signature.
@@ -53,6 +62,49 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
         return Err(too_large(size));
     }
     std::fs::read(path).map_err(|e| io_reason(&e))
+}
+
+/// Hands on the bytes of a file that had `size` of them when it was listed. Opened, read and closed with one call each
+/// if it still has as many, into memory of the thread that is used again.
+pub(super) fn read_with<T>(path: &Path, size: u64, then: impl FnOnce(&[u8]) -> T) -> Result<T, String> {
+    if size > MAX_FILE {
+        return Err(too_large(size));
+    }
+    let mut buffer = BUFFER.take();
+    let filled = fill(path, size as usize, &mut buffer);
+    let value = match filled {
+        Ok(n) if n as u64 > MAX_FILE => Err(too_large(n as u64)),
+        Ok(n) => Ok(then(&buffer[..n])),
+        Err(e) => Err(io_reason(&e)),
+    };
+    if buffer.len() <= KEPT {
+        BUFFER.set(buffer);
+    }
+    value
+}
+
+/// Reads a file to its end, or past [`MAX_FILE`]; says how many bytes of the buffer it filled.
+fn fill(path: &Path, size: usize, buffer: &mut Vec<u8>) -> std::io::Result<usize> {
+    let mut file = File::open(path)?;
+    // Room for one more byte, so that a file that has grown is noticed by the same call.
+    if buffer.len() <= size {
+        buffer.resize(size + 1, 0);
+    }
+    let mut n = 0;
+    loop {
+        match file.read(&mut buffer[n..]) {
+            Ok(0) => return Ok(n),
+            Ok(more) => n += more,
+            Err(e) if e.kind() == ErrorKind::Interrupted => continue,
+            Err(e) => return Err(e),
+        }
+        if n == size || n as u64 > MAX_FILE {
+            return Ok(n);
+        }
+        if n == buffer.len() {
+            buffer.resize(2 * n, 0);
+        }
+    }
 }
 
 /// Says that a file is too large.
@@ -130,6 +182,12 @@ fn decode(bytes: &[u8], name: &str) -> Result<Picture, String> {
         None if extension(name) == "tga" => ImageFormat::Tga,
         None => return Err(not_a_picture(head)),
     };
+    if format == ImageFormat::Png
+        && let Some(picture) = quick_png::decode(bytes)
+    {
+        check_size(picture.width, picture.height)?;
+        return Ok(picture);
+    }
     if !is_whole(format, bytes) {
         return Err("The file is cut off".into());
     }
@@ -253,6 +311,22 @@ mod tests {
         assert!(check_size(30_000, 1).unwrap_err().contains("too long"));
         assert!(check_size(16_000, 16_000).unwrap_err().contains("too large"));
         assert!(check_size(4, 4).is_ok() && check_size(8000, 6000).is_ok());
+    }
+
+    #[test]
+    fn a_file_is_read_whole_whatever_its_size_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x");
+        let bytes: Vec<u8> = (0..10_000u32).map(|i| i as u8).collect();
+        std::fs::write(&path, &bytes).unwrap();
+        // As listed, grown since, shrunk since, empty then.
+        for size in [10_000, 9_999, 300, 20_000, 0] {
+            assert_eq!(read_with(&path, size, <[u8]>::to_vec).unwrap(), bytes, "listed with {size}");
+        }
+        std::fs::write(&path, b"short").unwrap();
+        assert_eq!(read_with(&path, 10_000, <[u8]>::to_vec).unwrap(), b"short", "nothing is left of another file");
+        assert!(read_with(&path, MAX_FILE + 1, |_| ()).unwrap_err().contains("too large"));
+        assert!(read_with(&dir.path().join("y"), 5, |_| ()).unwrap_err().contains("not there"));
     }
 
     #[test]

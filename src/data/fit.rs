@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
+use super::resize;
 use crate::base::{Channels, Picture};
 use crate::recipe::{DataRecipe, Fit};
 
@@ -13,7 +14,7 @@ thread_local! {
 }
 
 /// A part of a picture: left, top, width, height in pixels.
-type Part = (u32, u32, u32, u32);
+pub(super) type Part = (u32, u32, u32, u32);
 
 /// Prepares one picture: square by crop, pad or stretch; resized in premultiplied colour; laid on the background where
 /// the recipe has no alpha; grey by luma where it has no colour. [`Picture::to_interleaved`] of it is the training data.
@@ -41,7 +42,8 @@ pub fn prepare_picture(picture: &Picture, recipe: &DataRecipe) -> Picture {
             square
         }
     };
-    for pixel in square.rgba.chunks_exact_mut(4) {
+    let see_through = if square.is_opaque() { &mut [] } else { &mut square.rgba[..] };
+    for pixel in see_through.chunks_exact_mut(4) {
         let alpha = u32::from(pixel[3]);
         if recipe.channels != Channels::Rgba {
             for (channel, back) in pixel.iter_mut().zip([r, g, b]) {
@@ -98,8 +100,11 @@ fn resample(picture: &Picture, part: Part, width: u32, height: u32, filter: Filt
     if (left, top, w, h) == (0, 0, width, height) && (picture.width, picture.height) == (width, height) {
         return picture.clone();
     }
+    let opaque = picture.is_opaque();
+    if opaque && let Some(done) = resize::opaque(picture, part, width, height, filter) {
+        return done;
+    }
     let mut out = Image::new(width, height, PixelType::U8x4);
-    let opaque = picture.rgba.chunks_exact(4).all(|p| p[3] == 255);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(filter))
         .crop(f64::from(left), f64::from(top), f64::from(w), f64::from(h))

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::captions::{self, Table};
-use super::decode::{decode_bytes, extension, io_reason, read};
+use super::decode::{decode_bytes, extension, io_reason, read, read_with};
 use super::listing::{Listing, Use, is_hidden, use_of};
 use super::report::BrokenFile;
 use super::source::{ImageSource, path_of};
@@ -161,8 +161,8 @@ impl ImageSource for Folder {
 
     fn decode(&self, i: usize) -> Result<Picture> {
         let item = &self.files[i];
-        let bytes = read(&item.path).map_err(|reason| Problem::data(reason).of(&item.name))?;
-        decode_bytes(&bytes, &item.name)
+        read_with(&item.path, item.size, |bytes| decode_bytes(bytes, &item.name))
+            .unwrap_or_else(|reason| Err(Problem::data(reason).of(&item.name)))
     }
 
     fn bytes(&self) -> u64 {

@@ -43,7 +43,7 @@ mod lay;
 mod micro;
 mod planes;
 pub mod pointwise;
-mod simd;
+pub(crate) mod simd;
 mod winograd;
 mod work;
 
