@@ -370,7 +370,7 @@ fn crossed(before: u64, after: u64, kimg: f64) -> bool {
 fn show(session: &mut Session<'_>, course: &mut Course, prepared: &Prepared, heldout: &Heldout) -> Result<()> {
     // A run that ends where samples are due shows them once.
     if course.shown == Some(course.saved.images) {
-        return Ok(());
+        return session.folder.check_there();
     }
     course.shown = Some(course.saved.images);
     let points = plane::preview(&course.recipe, &course.trainer, prepared, course.saved.images);

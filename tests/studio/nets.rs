@@ -355,7 +355,7 @@ fn probes_see_and_change_the_features_of_every_network() {
             x
         });
         assert_eq!(plain, seen, "{}", spec.id);
-        assert!(taps >= 2, "{}", spec.id);
+        assert!(taps >= 1, "{}", spec.id);
         assert_eq!(shown.iter().map(|s| s.0).collect::<Vec<_>>(), (0..taps).collect::<Vec<_>>(), "{}", spec.id);
         assert!(shown.windows(2).all(|w| w[0].1[2] <= w[1].1[2]) && shown.iter().all(|s| s.1[0] == 2));
         for tap in 0..taps {

@@ -384,7 +384,6 @@ struct Target {
 mod tests {
     use super::*;
     use crate::base::progress::Quiet;
-    use crate::latent::testing::fresh;
 
     fn own(model: &LoadedModel, seed: u64) -> (Latent, Picture) {
         let latent = Latent::Seed { seed };
@@ -394,24 +393,24 @@ mod tests {
 
     #[test]
     fn a_models_own_pictures_are_found_again() {
-        for (id, freedom, least) in [("dcgan", Freedom::Z, 35.0)] {
-            let model = fresh(id, 16, 8);
-            let (a, b) = (own(&model, 1001).1, own(&model, 1002).1);
-            let wish = Wish { freedom: Some(freedom), steps: 300, starts: 2, show: 150, ..Wish::default() };
-            let mut seen = Vec::new();
-            let found = model
-                .invert(&[a, b], &wish, None, &Judges::default(), &mut |s| seen.push(s), &Quiet::default())
-                .unwrap();
-            for (i, f) in found.iter().enumerate() {
-                assert!(f.psnr > least, "{id} {freedom:?} {i}: {:.1} dB", f.psnr);
-                let again = model.generate(std::slice::from_ref(&f.latent), 1.0).unwrap().remove(0);
-                assert_eq!(again, f.picture, "the latent is that of the picture");
-                assert_eq!(f.outside, None);
-            }
-            let of_first: Vec<f64> = seen.iter().filter(|s| s.index == 0).map(|s| s.psnr).collect();
-            assert_eq!(of_first.len(), 3);
-            assert!(of_first[2] > of_first[0] + 3.0, "{of_first:?}");
+        // Pictures of fresh weights are all grey: a model that learned.
+        let home = tempfile::tempdir().unwrap();
+        let paths = crate::base::paths::Paths::under(home.path());
+        let model = LoadedModel::open("emoji-faces-gan", &paths, "cpu").unwrap();
+        let (a, b) = (own(&model, 1001).1, own(&model, 1002).1);
+        let wish = Wish { steps: 60, starts: 2, show: 30, ..Wish::default() };
+        let mut seen = Vec::new();
+        let found =
+            model.invert(&[a, b], &wish, None, &Judges::default(), &mut |s| seen.push(s), &Quiet::default()).unwrap();
+        for (i, f) in found.iter().enumerate() {
+            assert!(f.psnr > 23.0, "{i}: {:.1} dB", f.psnr);
+            let again = model.generate(std::slice::from_ref(&f.latent), 1.0).unwrap().remove(0);
+            assert_eq!(again, f.picture, "the latent is that of the picture");
+            assert_eq!(f.outside, None);
         }
+        let of_first: Vec<f64> = seen.iter().filter(|s| s.index == 0).map(|s| s.psnr).collect();
+        assert_eq!(of_first.len(), 3);
+        assert!(of_first[2] > of_first[0] + 3.0, "{of_first:?}");
     }
 
     #[test]
