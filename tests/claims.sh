@@ -22,10 +22,12 @@ score() { echo "== $1"; "$studio" evaluate --model "./$1" --device cpu "${@:2}";
 
 case "${1:?name a claim}" in
 grid25) # all 25 modes, nearly all samples good
-  run grid25 --data points:grid25 --preset mlp-gan
+  run grid25 --data points:grid25 --preset mlp-gan --kimg 5000 --set model.latent=2 \
+    --set "objective.gamma=$(line 0.005 0.00005 5000)" --set "optim.lr=$(line 0.003 0.0005 5000)"
   score grid25 --metrics modes --count 2500 ;;
 collapse) # the same network with the loss of 2014 and no penalty loses modes
-  run collapse --data points:grid25 --preset mlp-gan --kimg 1000 --set objective.adversarial=non-saturating \
+  run collapse --data points:grid25 --preset mlp-gan --kimg 1000 --set model.latent=2 \
+    --set "optim.lr=$(line 0.001 0.0001 1000)" --set objective.adversarial=non-saturating \
     --set objective.r1=false --set objective.r2=false
   score collapse --metrics modes --count 2500 ;;
 bound) # the same network and recipe here and in PyTorch
