@@ -278,6 +278,9 @@ mod tests {
     use crate::base::progress::Quiet;
     use crate::latent::algebra::{correlation, predicted, ridge};
 
+    /// A VAE of the studio with β = 4 on `shapes`, 120 kimg: coarse pictures, and size and place well apart.
+    const SHAPES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/shapes-vae.safetensors");
+
     /// Mass and centre of what is not black: what the eye would tell size, x and y by.
     fn moments(pixels: &[f32]) -> Row {
         let plane = pixels.len() / 3;
@@ -334,7 +337,7 @@ mod tests {
     fn directions_learned_from_factors_move_them_and_leave_the_others() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::under(home.path());
-        let model = LoadedModel::open("shapes-beta-vae", &paths, "cpu").unwrap();
+        let model = LoadedModel::open(SHAPES, &paths, "cpu").unwrap();
         let names = ["size", "x", "y"];
         let regressor = Regressor::train(&model, &names, &paths);
         let directions = told(&model, &regressor, true, &Quiet::default()).unwrap();
@@ -352,14 +355,14 @@ mod tests {
     fn directions_learned_from_codes_of_pictures_move_what_they_are_for() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::under(home.path());
-        let model = LoadedModel::open("shapes-beta-vae", &paths, "cpu").unwrap();
+        let model = LoadedModel::open(SHAPES, &paths, "cpu").unwrap();
         let names = ["size", "x", "y"];
         let regressor = Regressor::train(&model, &names, &paths);
         let only = names.map(String::from).to_vec();
         let find = Find::Data { data: "shapes:600".into(), only, apart: true, limit: 600, codes: true };
         let by_codes = search(&model, &find, &paths, &Quiet::default()).unwrap();
         let table = moves(&model, &by_codes, &regressor, 20);
-        assert!((0..3).all(|k| table[k][k] > 0.55), "{table:.3?}");
+        assert!((0..3).all(|k| table[k][k] > 0.7), "{table:.3?}");
     }
 
     /// Correlation of the steps of a strip (−3 to 3) with how far what is told moves from the strip's mean.
