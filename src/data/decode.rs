@@ -9,7 +9,6 @@ use std::path::Path;
 use image::{DynamicImage, ImageDecoder, ImageError, ImageFormat, ImageReader, Limits};
 use parking_lot::Mutex;
 
-use super::quick_png;
 use crate::base::{Picture, Problem, Result};
 
 /// Larger files are refused unread.
@@ -182,12 +181,6 @@ fn decode(bytes: &[u8], name: &str) -> Result<Picture, String> {
         None if extension(name) == "tga" => ImageFormat::Tga,
         None => return Err(not_a_picture(head)),
     };
-    if format == ImageFormat::Png
-        && let Some(picture) = quick_png::decode(bytes)
-    {
-        check_size(picture.width, picture.height)?;
-        return Ok(picture);
-    }
     if !is_whole(format, bytes) {
         return Err("The file is cut off".into());
     }

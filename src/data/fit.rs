@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use super::resize;
 use crate::base::{Channels, Picture};
 use crate::recipe::{DataRecipe, Fit};
 
@@ -14,7 +13,7 @@ thread_local! {
 }
 
 /// A part of a picture: left, top, width, height in pixels.
-pub(super) type Part = (u32, u32, u32, u32);
+type Part = (u32, u32, u32, u32);
 
 /// Prepares one picture: square by crop, pad or stretch; resized in premultiplied colour; laid on the background where
 /// the recipe has no alpha; grey by luma where it has no colour. [`Picture::to_interleaved`] of it is the training data.
@@ -101,9 +100,6 @@ fn resample(picture: &Picture, part: Part, width: u32, height: u32, filter: Filt
         return picture.clone();
     }
     let opaque = picture.is_opaque();
-    if opaque && let Some(done) = resize::opaque(picture, part, width, height, filter) {
-        return done;
-    }
     let mut out = Image::new(width, height, PixelType::U8x4);
     let options = ResizeOptions::new()
         .resize_alg(ResizeAlg::Convolution(filter))

@@ -43,7 +43,7 @@ mod lay;
 mod micro;
 mod planes;
 pub mod pointwise;
-pub(crate) mod simd;
+mod simd;
 mod winograd;
 mod work;
 

@@ -27,8 +27,6 @@ pub mod spectral;
 pub mod style;
 pub mod walk;
 
-pub(crate) use kernel::simd;
-
 use burn::tensor::Tensor;
 
 /// `c = a · b`, of `m×k` and `k×n`, in plain order, on this thread.
