@@ -169,20 +169,8 @@ pub fn untrained(preset: &str, resolution: u32, file: &Path) -> Result<()> {
     let info = ModelInfo {
         model: file.display().to_string(),
         name: preset.into(),
-        family,
-        architecture: recipe.model.id.clone(),
-        resolution,
-        channels: recipe.data.channels,
         latent: latent as u32,
-        shipped: false,
-        hash: weights.hash(),
-        kimg: 0.0,
-        bytes: 0,
-        card: None,
-        recipe,
-        parent: None,
-        kl: Vec::new(),
-        prior: None,
+        ..ModelInfo::of(&recipe, weights.hash())
     };
     let text = serde_json::to_string(&info).map_err(|e| Problem::failed("The model cannot be told").because(e))?;
     weights.with(METADATA, text).write(file)

@@ -13,7 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crossbeam_channel::bounded;
 use parking_lot::Mutex;
 
 use super::devices::Prober;
@@ -226,25 +225,12 @@ impl StudioEngine {
     fn export_items(&self, job: super::JobId, ids: Vec<i64>, options: super::ExportOptions) {
         let (cx, library) = (self.cx.clone(), self.lanes.library.clone());
         self.lanes.export.push(Some(job), move |()| {
-            let items = ask(&library, move |gallery| gallery.some(&ids))?;
+            let items = library.ask(move |gallery| gallery.some(&ids))?;
             let files = export::items(&cx, job, &items, &options)?;
             cx.tell(Event::Exported { job, files });
             Ok(())
         });
     }
-}
-
-/// Has the library asked something and waits for the answer. Not for the library's own thread.
-fn ask<T: Send + 'static>(
-    library: &Lane<Gallery>,
-    question: impl FnOnce(&mut Gallery) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let (send, receive) = bounded(1);
-    library.push(None, move |gallery| {
-        let _ = send.send(question(gallery));
-        Ok(())
-    });
-    receive.recv().unwrap_or_else(|_| Err(Problem::failed("The library did not answer").try_this("Try once more")))
 }
 
 impl Engine for StudioEngine {
@@ -430,7 +416,7 @@ struct LibraryBook {
 
 impl RunBook for LibraryBook {
     fn known(&self) -> Vec<PathBuf> {
-        ask(&self.library, |gallery| gallery.run_folders()).unwrap_or_default()
+        self.library.ask(|gallery| gallery.run_folders()).unwrap_or_default()
     }
 
     fn note(&self, run: &RunSummary) {

@@ -83,6 +83,20 @@ impl<S: 'static> Lane<S> {
         });
     }
 
+    /// Has something asked there and waits for the answer. Not for the lane's own thread.
+    ///
+    /// # Errors
+    /// What the question says, or the lane is too busy or closing.
+    pub fn ask<T: Send + 'static>(&self, question: impl FnOnce(&mut S) -> Result<T> + Send + 'static) -> Result<T> {
+        let (send, receive) = bounded(1);
+        self.push(None, move |state| {
+            let _ = send.send(question(state));
+            Ok(())
+        });
+        let silent = || Problem::failed("The studio did not answer").of(self.name).try_this("Try once more");
+        receive.recv().unwrap_or_else(|_| Err(silent()))
+    }
+
     /// Takes no more work and waits until what waits is done.
     pub fn finish(&self) {
         let thread = self.thread.lock().take();

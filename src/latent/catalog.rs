@@ -258,28 +258,12 @@ fn from_pytorch(path: &Path) -> Result<(Weights, ModelInfo)> {
     let (mut recipe, mut weights) = pytorch::read(path)?;
     recipe.name = stem(path);
     recipe.validate()?;
-    let info = ModelInfo {
-        model: String::new(),
-        name: recipe.name.clone(),
-        family: recipe.family()?,
-        architecture: recipe.model.id.clone(),
-        resolution: recipe.data.resolution,
-        channels: recipe.data.channels,
-        latent: recipe.model.latent,
-        shipped: false,
-        hash: weights.hash(),
-        kimg: 0.0,
-        bytes: 0,
-        card: Some(ModelCard {
-            summary: "Imported from PyTorch".into(),
-            data: "Not told by the file".into(),
-            ..ModelCard::default()
-        }),
-        recipe,
-        parent: None,
-        kl: Vec::new(),
-        prior: None,
+    let card = ModelCard {
+        summary: "Imported from PyTorch".into(),
+        data: "Not told by the file".into(),
+        ..ModelCard::default()
     };
+    let info = ModelInfo { card: Some(card), ..ModelInfo::of(&recipe, weights.hash()) };
     let text = serde_json::to_string(&info)
         .map_err(|e| Problem::failed("The model's card could not be written").because(e))?;
     weights.metadata.insert(METADATA.into(), text);

@@ -33,23 +33,6 @@ pub fn of(recipe: Recipe) -> LoadedModel {
         Family::Gan => Weights::of(&Generator::init(&recipe, &device).unwrap()),
         Family::Vae => Weights::of(&Vae::init(&recipe, &device).unwrap()),
     };
-    let info = ModelInfo {
-        model: recipe.name.clone(),
-        name: recipe.name.clone(),
-        family,
-        architecture: recipe.model.id.clone(),
-        resolution: recipe.data.resolution,
-        channels: recipe.data.channels,
-        latent: recipe.model.latent,
-        shipped: false,
-        hash: weights.hash(),
-        kimg: 0.0,
-        bytes: 0,
-        card: None,
-        parent: None,
-        kl: Vec::new(),
-        prior: None,
-        recipe,
-    };
+    let info = ModelInfo { model: recipe.name.clone(), ..ModelInfo::of(&recipe, weights.hash()) };
     LoadedModel::from_weights(&weights, info, "cpu").unwrap()
 }

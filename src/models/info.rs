@@ -50,6 +50,28 @@ pub struct ModelInfo {
 }
 
 impl ModelInfo {
+    /// What a recipe alone says of its model; `hash` is that of the weights.
+    pub fn of(recipe: &Recipe, hash: String) -> Self {
+        Self {
+            model: ModelRef::new(),
+            name: recipe.name.clone(),
+            family: recipe.family().unwrap_or(Family::Gan),
+            architecture: recipe.model.id.clone(),
+            resolution: recipe.data.resolution,
+            channels: recipe.data.channels,
+            latent: recipe.model.latent,
+            shipped: false,
+            hash,
+            kimg: 0.0,
+            bytes: 0,
+            card: None,
+            recipe: recipe.clone(),
+            parent: recipe.parent.as_ref().map(|p| p.model.clone()),
+            kl: Vec::new(),
+            prior: None,
+        }
+    }
+
     /// The fitted prior, if latents are drawn through one.
     pub fn active_prior(&self) -> Option<&PriorInfo> {
         self.prior.as_ref().filter(|p| p.on)

@@ -6,7 +6,7 @@ use super::folder::RunFolder;
 use super::report::RunEvent;
 use super::session::Session;
 use crate::base::progress::Watched;
-use crate::base::{Cancel, Family, Problem, Result};
+use crate::base::{Cancel, Problem, Result};
 use crate::data::{self, Prepared};
 use crate::models::info::ModelInfo;
 use crate::recipe::Recipe;
@@ -62,22 +62,6 @@ pub(super) fn learn_labels(recipe: &mut Recipe, prepared: &Prepared) -> Result<(
 /// What lists and snapshots say of the model.
 pub(super) fn model_info(folder: &RunFolder, recipe: &Recipe) -> ModelInfo {
     let name = folder.dir().file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    ModelInfo {
-        model: String::new(),
-        name: if recipe.name.is_empty() { name } else { recipe.name.clone() },
-        family: recipe.family().unwrap_or(Family::Gan),
-        architecture: recipe.model.id.clone(),
-        resolution: recipe.data.resolution,
-        channels: recipe.data.channels,
-        latent: recipe.model.latent,
-        shipped: false,
-        hash: String::new(),
-        kimg: 0.0,
-        bytes: 0,
-        card: None,
-        recipe: recipe.clone(),
-        parent: recipe.parent.as_ref().map(|p| p.model.clone()),
-        kl: Vec::new(),
-        prior: None,
-    }
+    let info = ModelInfo::of(recipe, String::new());
+    if info.name.is_empty() { ModelInfo { name, ..info } } else { info }
 }

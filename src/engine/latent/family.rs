@@ -1,7 +1,5 @@
 //! Breeding and its family tree, which the library keeps.
 
-use crossbeam_channel::bounded;
-
 use super::LatentEvent;
 use super::event::Relative;
 use super::shelf::real;
@@ -13,19 +11,6 @@ use crate::engine::jobs::gallery::{self, Gallery};
 use crate::engine::worker::Lane;
 use crate::latent::breed::Wish;
 use crate::recipe::picture::Latent;
-
-/// Has the library asked something and waits for the answer. Not for the library's own thread.
-pub fn ask<T: Send + 'static>(
-    library: &Lane<Gallery>,
-    question: impl FnOnce(&mut Gallery) -> Result<T> + Send + 'static,
-) -> Result<T> {
-    let (send, receive) = bounded(1);
-    library.push(None, move |gallery| {
-        let _ = send.send(question(gallery));
-        Ok(())
-    });
-    receive.recv().unwrap_or_else(|_| Err(Problem::failed("The library did not answer").try_this("Try once more")))
-}
 
 /// Children of latents. Never waits.
 pub fn breed(cx: &Context, ticket: u64, model: String, parents: Vec<Latent>, wish: Wish) {
@@ -47,7 +32,7 @@ pub fn breed(cx: &Context, ticket: u64, model: String, parents: Vec<Latent>, wis
 pub fn keep(cx: &Context, library: &Lane<Gallery>, wanted: &Wanted, parents: Vec<i64>) -> Result<()> {
     let kept = gallery::make(cx, wanted)?;
     let (inside, model) = (cx.clone(), wanted.model.clone());
-    let (child, members) = ask(library, move |gallery| {
+    let (child, members) = library.ask(move |gallery| {
         let mut child = 0;
         gallery.changing(&inside, |gallery| {
             child = gallery.add(&model, kept, false)?.first().copied().unwrap_or_default();

@@ -42,8 +42,7 @@ impl Desk {
         kept: Vec<i64>,
     ) -> Result<()> {
         let loaded = self.shelf.get(cx, model)?;
-        let items =
-            if kept.is_empty() { Vec::new() } else { super::family::ask(library, move |gallery| gallery.some(&kept))? };
+        let items = if kept.is_empty() { Vec::new() } else { library.ask(move |gallery| gallery.some(&kept))? };
         let mut pictures = Vec::with_capacity(items.len());
         for item in &items {
             let own = item.recipe.as_ref().filter(|r| r.model_hash == loaded.info().hash);

@@ -290,14 +290,14 @@ fn runs_are_started_and_noted_in_the_library() {
         Event::Run(run) if run.problem.is_some() => Some(run.dir.clone()),
         _ => None,
     });
-    let known = ask(&s.engine.lanes.library, |gallery| gallery.run_folders()).unwrap();
+    let known = s.engine.lanes.library.ask(|gallery| gallery.run_folders()).unwrap();
     assert_eq!(known, std::slice::from_ref(&dir));
     s.engine.send(Command::RenameRun { dir: dir.clone(), name: "large".into() });
     s.until("the new name", |e| matches!(e, Event::Runs(r) if r[0].name == "large").then_some(()));
     s.engine.send(Command::TrashRun { dir: dir.clone() });
     s.until("an empty list", |e| matches!(e, Event::Runs(r) if r.is_empty()).then_some(()));
     assert!(!dir.exists());
-    assert!(ask(&s.engine.lanes.library, |gallery| gallery.run_folders()).unwrap().is_empty());
+    assert!(s.engine.lanes.library.ask(|gallery| gallery.run_folders()).unwrap().is_empty());
 }
 
 #[test]
