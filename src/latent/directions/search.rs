@@ -333,7 +333,6 @@ mod tests {
 
     /// The claim of the whole: what factors of data say, directions do, and leave the rest.
     #[test]
-    #[ignore = "half a minute"]
     fn directions_learned_from_factors_move_them_and_leave_the_others() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::under(home.path());

@@ -301,7 +301,9 @@ impl Of<'_> {
             let numbers = descent.numbers();
             let y = descent.pictures(self.shaken(numbers.clone(), t, &mut restless), &mut |_, x| x);
             let errors = per_picture((y.clone() - target.pixels.clone()).square()).mean_dim(1);
-            let read: Vec<f32> = host(errors.clone()).into_iter().flatten().collect();
+            // What is seen ends at black and white; what goes downhill does not, or nothing would lead back.
+            let seen = y.clone().inner().clamp(-1.0, 1.0) - target.pixels.clone();
+            let read: Vec<f32> = host(per_picture(seen.square()).mean_dim(1)).into_iter().flatten().collect();
             let rows = descent.rows();
             for (i, error) in read.iter().enumerate() {
                 let slot = &mut best[owner[i]];
@@ -411,6 +413,24 @@ mod tests {
         let of_first: Vec<f64> = seen.iter().filter(|s| s.index == 0).map(|s| s.psnr).collect();
         assert_eq!(of_first.len(), 3);
         assert!(of_first[2] > of_first[0] + 3.0, "{of_first:?}");
+    }
+
+    /// In every freedom the search tells of the picture that its latent makes.
+    #[test]
+    fn styles_that_are_found_make_the_picture_that_was_told() {
+        let model = crate::latent::testing::fresh("style-gan", 16, 8);
+        let picture = own(&model, 1001).1;
+        for freedom in [Freedom::Z, Freedom::W, Freedom::WPlus] {
+            let wish = Wish { freedom: Some(freedom), steps: 60, starts: 2, show: 30, ..Wish::default() };
+            let mut seen = Vec::new();
+            let mut watch = |s: Step| seen.push(s.psnr);
+            let wanted = [picture.clone()];
+            let found = model.invert(&wanted, &wish, None, &Judges::default(), &mut watch, &Quiet::default()).unwrap();
+            let again = model.generate(std::slice::from_ref(&found[0].latent), 1.0).unwrap().remove(0);
+            let psnr = model.likeness(&picture, &again);
+            assert!(psnr > seen[0] + 8.0 && psnr > seen[2] - 0.5, "{freedom:?}: {psnr:.1} of {seen:.1?}");
+            assert_eq!(found[0].psnr, psnr);
+        }
     }
 
     #[test]
