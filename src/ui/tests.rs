@@ -1,5 +1,8 @@
 //! The window against the scripted engine, by role and name.
 
+mod drops;
+mod looks;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -347,47 +350,6 @@ fn a_problem_is_a_toast_then_a_line_in_the_log() {
 }
 
 #[test]
-fn chosen_files_go_where_they_belong() {
-    let cases: [(&str, ViewId); 4] = [
-        ("/photos/cats", ViewId::Data),
-        ("/models/a.safetensors", ViewId::Models),
-        ("/photos/cat.png", ViewId::Explore),
-        ("/photos/generated-1.png", ViewId::Explore),
-    ];
-    for (path, view) in cases {
-        let mut window = Window::sized(ScriptedEngine::new(), vec2(1280.0, 800.0), vec![path.into()]);
-        window.key(Modifiers::COMMAND, Key::O);
-        assert_eq!(window.person.asked.lock().len(), 1);
-        assert_eq!(window.active(), view, "{path}");
-    }
-}
-
-#[test]
-fn a_path_can_be_pasted_on_home() {
-    let mut window = Window::open(ScriptedEngine::fresh());
-    window.harness.get_by_label("Path").focus();
-    window.harness.get_by_label("Path").type_text("'/photos/my cats'");
-    window.harness.run();
-    window.click("Open path");
-    let asked = Command::Inspect { path: "/photos/my cats".into() };
-    assert!(window.engine.commands().contains(&asked));
-    assert_eq!(window.active(), ViewId::Data);
-}
-
-#[test]
-fn a_pasted_list_of_files_is_one_source() {
-    let mut window = Window::open(ScriptedEngine::fresh());
-    window.key(Modifiers::COMMAND, Key::Num2);
-    window.harness.get_by_label("Path").click();
-    window.harness.run();
-    let list = "file:///photos/my%20cat.png\nfile:///photos/dog.png\n";
-    window.harness.event(egui::Event::Paste(list.into()));
-    window.harness.run();
-    let surveys = &window.harness.state().studio().surveys;
-    assert!(surveys.contains_key("/photos/my cat.png\n/photos/dog.png"), "{:?}", surveys.keys());
-}
-
-#[test]
 fn home_shows_samples_at_once_and_leads_on() {
     let mut window = Window::open(ScriptedEngine::fresh());
     assert!(window.harness.query_by_label("Sample 1").is_some(), "no sample of a shipped model");
@@ -514,45 +476,6 @@ fn what_the_window_remembers_comes_back() {
     assert!(!second.ctx.global_style().visuals.dark_mode);
 }
 
-/// A file that a desktop drops on the window.
-#[derive(Debug)]
-struct Dropped(PathBuf);
-
-impl egui::DroppedFile for Dropped {
-    fn path(&self) -> &std::path::Path {
-        &self.0
-    }
-
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        Err("the window reads no dropped file itself".into())
-    }
-}
-
-#[test]
-fn files_dropped_on_the_window_are_told_apart() {
-    let mut window = Window::open(ScriptedEngine::new());
-    window.key(Modifiers::COMMAND, Key::Num8);
-    let mut drop = |paths: &[&str]| {
-        let files = paths.iter().map(|p| Arc::new(Dropped((*p).into())) as egui::DroppedFileHandle);
-        window.harness.input_mut().dropped_files = files.collect();
-        window.harness.step();
-        window.harness.input_mut().dropped_files.clear();
-        window.harness.run();
-        window.active()
-    };
-    assert_eq!(drop(&["/photos/cats"]), ViewId::Data);
-    assert_eq!(drop(&["/models/a.safetensors"]), ViewId::Models);
-    // Several pictures are something to train on, one is something to look at.
-    assert_eq!(drop(&["/photos/1.png", "/photos/2.png"]), ViewId::Data);
-    assert_eq!(drop(&["/photos/3.png", "/photos/cats", "/photos/dogs"]), ViewId::Data);
-    // An archive stands alone.
-    assert_eq!(drop(&["/photos/all.zip", "/photos/cats"]), ViewId::Data);
-    let surveys = &window.harness.state().studio().surveys;
-    assert!(surveys.contains_key("/photos/1.png\n/photos/2.png"), "only these two, not their folder");
-    assert!(surveys.contains_key("/photos/cats\n/photos/dogs\n/photos/3.png"));
-    assert!(surveys.contains_key("/photos/all.zip"));
-}
-
 #[test]
 fn undo_and_redo_say_what_they_do_and_come_back() {
     let mut window = Window::open(ScriptedEngine::new());
@@ -604,138 +527,4 @@ fn changes_of_kept_pictures_are_undone_in_turn_with_forms() {
         window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::Z);
     }
     assert_eq!(rating(&window), 5);
-}
-
-/// Processor time of a frame (logic, layout, tessellation; nothing is rasterised) in every view while a run reports:
-/// `cargo test --release --lib frame_times -- --ignored --nocapture`.
-#[test]
-#[ignore = "measures time; run it alone on a quiet machine, in release"]
-fn frame_times() {
-    const FRAMES: usize = 400;
-    let mut window = Window::sized(ScriptedEngine::new(), vec2(1920.0, 1080.0), Vec::new());
-    let run = window.engine.script().runs.iter().find(|r| r.state.is_alive()).cloned().unwrap();
-    let mut images = run.progress.images;
-    for view in &VIEWS {
-        window.key(Modifiers::COMMAND, view.key);
-        let mut times = Vec::with_capacity(FRAMES);
-        for frame in 0..FRAMES {
-            images += 32;
-            let values = ["loss/generator", "loss/critic", "critic/real", "critic/fake"];
-            let reading = crate::base::series::Reading {
-                step: images / 32,
-                images,
-                seconds: frame as f64 * 0.05,
-                values: values.iter().map(|v| ((*v).to_owned(), (frame as f64 * 0.1).sin())).collect(),
-            };
-            window.engine.push(Event::RunReadings { dir: run.dir.clone(), readings: vec![reading] });
-            let x = 80.0 + (frame * 7 % 1800) as f32;
-            window.harness.hover_at(egui::pos2(x, 60.0 + (frame * 5 % 960) as f32));
-            let began = super::frames::thread_ms();
-            window.harness.step();
-            let output = window.harness.output();
-            let shapes = output.shapes.clone();
-            let triangles = window.harness.ctx.tessellate(shapes, output.pixels_per_point);
-            times.push(super::frames::thread_ms() - began);
-            assert!(!triangles.is_empty());
-        }
-        times.sort_by(f64::total_cmp);
-        let at = |q: usize| times[(times.len() * q / 100).min(times.len() - 1)];
-        println!("{:<9} p50 {:5.2} ms  p99 {:5.2} ms", view.title, at(50), at(99));
-        assert!(cfg!(debug_assertions) || at(99) <= 16.0, "{}: {:.1} ms", view.title, at(99));
-    }
-}
-
-/// Pictures of every view for the eye: `LATENT_STUDIO_SHOTS=folder cargo test --lib screenshots -- --ignored`.
-#[test]
-#[ignore = "draws on a software renderer; run it to look at the window"]
-fn screenshots() {
-    let folder = PathBuf::from(std::env::var("LATENT_STUDIO_SHOTS").unwrap_or_else(|_| "target/shots".into()));
-    std::fs::create_dir_all(&folder).unwrap();
-    let only = std::env::var("LATENT_STUDIO_VIEW").unwrap_or_default();
-    let kinds = [
-        ("1280-dark", vec2(1280.0, 800.0), 1.0, egui::Theme::Dark),
-        ("1280-light", vec2(1280.0, 800.0), 1.0, egui::Theme::Light),
-        ("1920-dark", vec2(1920.0, 1080.0), 1.0, egui::Theme::Dark),
-        ("scaled-light", vec2(1280.0, 800.0), 1.5, egui::Theme::Light),
-    ];
-    for (kind, room, scale, theme) in kinds {
-        if !std::env::var("LATENT_STUDIO_KIND").unwrap_or_default().is_empty()
-            && std::env::var("LATENT_STUDIO_KIND").is_ok_and(|k| k != kind)
-        {
-            continue;
-        }
-        let home = tempfile::tempdir().unwrap();
-        let folders = Paths::under(home.path());
-        // At scale 1.5 a 1920 by 1200 screen has room for 1280 by 800 points.
-        let mut harness =
-            Harness::builder().with_size(room).with_pixels_per_point(scale).with_max_steps(60).wgpu().build_eframe(
-                move |_| {
-                    let options = Options { picker: Box::new(Person::default()), still: true, remember: false };
-                    StudioApp::new(Box::new(ScriptedEngine::new()), folders, options)
-                },
-            );
-        harness.run_ok();
-        if theme == egui::Theme::Light {
-            harness.state_mut().act(Action::Ui(UiCommand::Theme));
-            harness.run_ok();
-        }
-        for view in &VIEWS {
-            if !only.is_empty() && !only.split(',').any(|o| o.eq_ignore_ascii_case(view.title)) {
-                continue;
-            }
-            harness.state_mut().act(Action::Go(view.id));
-            harness.run_ok();
-            harness.run_ok();
-            let name = format!("{}-{kind}.png", view.title.to_lowercase());
-            harness.render().unwrap().save(folder.join(name)).unwrap();
-        }
-        if only.is_empty() || only == "shell" {
-            shell_pictures(&mut harness, &folder, kind);
-        }
-    }
-}
-
-/// Menus, dialogs, the palette, panes and toasts.
-fn shell_pictures(harness: &mut Harness<'_, StudioApp>, folder: &std::path::Path, kind: &str) {
-    let shoot = |harness: &mut Harness<'_, StudioApp>, name: &str| {
-        harness.run_ok();
-        harness.run_ok();
-        harness.render().unwrap().save(folder.join(format!("shell-{name}-{kind}.png"))).unwrap();
-    };
-    harness.state_mut().act(Action::Go(ViewId::Home));
-    for (name, command) in [("palette", UiCommand::Palette), ("keys", UiCommand::Keys), ("about", UiCommand::About)] {
-        harness.state_mut().act(Action::Ui(command));
-        shoot(harness, name);
-        harness.key_press(Key::Escape);
-        harness.run_ok();
-    }
-    harness.get_by_label("View").click();
-    shoot(harness, "menu");
-    harness.key_press(Key::Escape);
-    harness.run_ok();
-    harness.state_mut().shell.dialog = super::dialogs::Dialog::Close;
-    shoot(harness, "close");
-    harness.state_mut().shell.dialog = super::dialogs::Dialog::None;
-    for problem in [
-        Problem::usage("Picture copied").info(),
-        Problem::data("12 files cannot be used")
-            .of("/photos/cats")
-            .try_this("They are listed in Data, each with its reason")
-            .warning(),
-        Problem::failed("The disk is full")
-            .of("/runs/nouns")
-            .try_this("Free some space, then go on with the run")
-            .because("ENOSPC"),
-    ] {
-        harness.state_mut().act(Action::Message(problem));
-    }
-    harness.state_mut().act(Action::Go(ViewId::Train));
-    harness.state_mut().act(Action::Beside(ViewId::Explore));
-    shoot(harness, "panes");
-    harness.state_mut().act(Action::Go(ViewId::Log));
-    harness.run_ok();
-    harness.state_mut().act(Action::Ui(UiCommand::ResetLayout));
-    harness.run_ok();
-    harness.get_by_role_and_label(Role::ListItem, "The disk is full").click();
-    shoot(harness, "log");
 }

@@ -208,7 +208,7 @@ fn part(pace: Option<f64>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ui::views::explore::tests::Bench;
+    use crate::ui::views::explore::testing::Bench;
 
     fn wish(seed: u64) -> Wish {
         Wish { model: "m".into(), latents: vec![Latent::Seed { seed }], truncation: 1.0 }

@@ -21,7 +21,9 @@ mod plane;
 mod sheet;
 mod strip;
 #[cfg(test)]
-pub(in crate::ui) mod tests;
+pub(in crate::ui) mod testing;
+#[cfg(test)]
+mod tests;
 mod touch;
 mod trail;
 mod traverse;
@@ -465,6 +467,7 @@ impl View for ExploreView {
                 self.desk.compare.ends = latents.clone().map(Into::into);
                 self.tab = Tab::Compare;
             }
+            Parcel::Page(tab) => self.tab = *tab,
             Parcel::Generated { path, recipe } => self.orphan = Some((path.clone(), recipe.clone())),
             Parcel::Picture(path) => {
                 self.tab = Tab::Picture;

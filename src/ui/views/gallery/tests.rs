@@ -5,7 +5,7 @@ use egui_kittest::kittest::Queryable;
 
 use super::*;
 use crate::engine::fake::ScriptedEngine;
-use crate::ui::views::explore::tests::{Stage, harness};
+use crate::ui::views::explore::testing::{Stage, harness};
 
 fn gallery() -> Harness<'static, Stage<GalleryView>> {
     harness(Stage::new(GalleryView::default()))
