@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::command::UiCommand;
 use super::settings::Settings;
 use super::views::ViewId;
+use super::views::explore::Tab;
 use crate::base::{Picture, Problem};
 use crate::engine::Command;
 use crate::models::info::ModelRef;
@@ -87,6 +88,8 @@ pub enum Parcel {
         /// Both latents.
         latents: [Latent; 2],
     },
+    /// Show this page (Explore).
+    Page(Tab),
     /// A picture that the studio made was dropped but its model is not here (Explore).
     Generated {
         /// The file.

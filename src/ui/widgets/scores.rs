@@ -21,6 +21,8 @@ const PAIR: f32 = 56.0;
 #[derive(Debug)]
 pub struct ScorePanel {
     chosen: BTreeSet<&'static str>,
+    /// What to hold models against, where that is not what they were trained on.
+    data: String,
     count: u32,
     /// Weights whose scores were asked for.
     asked: HashSet<(ModelRef, String)>,
@@ -31,6 +33,7 @@ impl Default for ScorePanel {
     fn default() -> Self {
         Self {
             chosen: ["kid", "fid", "prdc", "memory"].into(),
+            data: String::new(),
             count: 1000,
             asked: HashSet::new(),
             jobs: HashMap::new(),
@@ -71,7 +74,8 @@ impl ScorePanel {
     }
 
     fn tools(&mut self, ui: &mut Ui, model: &ModelRef, ready: bool, cx: &mut Cx<'_>) {
-        let running = self.jobs.get(model).and_then(|id| cx.studio.jobs.get(id)).filter(|j| !j.ended);
+        let job = self.jobs.get(model).and_then(|id| cx.studio.jobs.get(id));
+        let (running, ended) = (job.filter(|j| !j.ended), job.filter(|j| j.ended));
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = size::S;
             if let Some(job) = running {
@@ -91,7 +95,7 @@ impl ScorePanel {
                 cx.send(Command::Evaluate {
                     job,
                     model: model.clone(),
-                    data: None,
+                    data: Some(self.data.trim().to_owned()).filter(|d| !d.is_empty()),
                     metrics: self.chosen.iter().map(|id| (*id).to_string()).collect(),
                     count: self.count,
                 });
@@ -114,7 +118,12 @@ impl ScorePanel {
             ui.add(count)
                 .accessible_name("Samples")
                 .on_hover_text("More make intervals narrower and take longer; only scores of as many can be compared");
+            theme::text_field(ui, &mut self.data, "data it was trained on", 200.0, "Data to hold it against")
+                .on_hover_text("A folder, zip or other source; left empty, the source of the model's recipe");
         });
+        if let Some(problem) = ended.and_then(|j| j.problem.as_ref()) {
+            theme::toned(ui, Tone::Bad, problem.to_string());
+        }
     }
 }
 

@@ -157,8 +157,18 @@ impl Touch {
         if marked && self.dragging.is_none() && theme::quiet_button(ui, None, "Clear marks").clicked() {
             self.clear();
         }
-        if self.before.is_some() && ui.available_width() > 150.0 {
-            theme::weak(ui, "Hold B for before");
+        let hint = match self.tool {
+            _ if self.before.is_some() => "Hold B for before",
+            _ if marked => "",
+            Tool::Points => "Pull on the picture: from what shall move to where it shall go",
+            Tool::Mask => "Brush over what may change; without a mark, all may",
+            Tool::Paint => "Paint on the picture, then let the latent follow",
+            Tool::Erase => "Brush over what shall become something else",
+        };
+        if ui.available_width() > 150.0 {
+            ui.add(
+                egui::Label::new(egui::RichText::new(hint).size(size::SMALL).color(theme::tokens(ui).weak)).truncate(),
+            );
         }
     }
 

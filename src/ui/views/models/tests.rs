@@ -4,7 +4,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 
 use super::*;
-use crate::ui::views::explore::tests::{Stage, harness};
+use crate::ui::views::explore::testing::{Stage, harness};
 
 impl ModelsView {
     /// Compares with another model.
@@ -163,4 +163,13 @@ fn the_page_lists_scores_and_has_them_measured() {
     assert!(sent.contains(&Command::KnownScores { model: first.model.clone() }));
     assert!(sent.iter().any(|c| matches!(c, Command::Evaluate { model, .. } if *model == first.model)));
     assert!(h.state().studio.evaluations[&first.model].scores.iter().any(|s| s.name == "kid"));
+    // Shipped models come without their pictures: others can be named.
+    h.get_by_label("Data to hold it against").focus();
+    h.run_steps(2);
+    h.get_by_label("Data to hold it against").type_text("/pictures/nouns");
+    h.run_steps(2);
+    h.get_by_role_and_label(Role::Button, "Measure").click();
+    h.run_steps(4);
+    let named = |c: &Command| matches!(c, Command::Evaluate { data: Some(d), .. } if d == "/pictures/nouns");
+    assert!(h.state().engine.commands().iter().any(named));
 }

@@ -114,6 +114,11 @@ impl TrainView {
                     let colours = crate::ui::widgets::form::option_title("data.channels", channels(&self.recipe));
                     let text = format!("{count} · {r}×{r} · {colours}", r = facts.resolution);
                     ui.label(RichText::new(text).size(size::SMALL).color(t.weak));
+                    let broken = cx.studio.surveys.get(&source).map_or(0, |s| s.broken.len() as u64);
+                    if broken > 0 {
+                        let text = format!("{} left out", format::plural(broken, "broken file", "broken files"));
+                        theme::toned(ui, Tone::Warn, text).on_hover_text("Data lists each with its reason");
+                    }
                 });
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     let button = theme::button(ui, Some(ICON_TUNE), "Look at the pictures…");

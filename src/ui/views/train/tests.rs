@@ -107,6 +107,7 @@ fn choosing_a_preset_changes_the_recipe_and_says_how_long_it_takes() {
     let mut harness = setting_up();
     shot(&mut harness, "train-setup");
     assert_eq!(harness.state().view.recipe.model.id, "res-gan");
+    assert!(harness.query_by_label("3 broken files left out").is_some());
     press(&mut harness, Role::Button, "VAE");
     let view = &harness.state().view;
     assert_eq!((view.preset.id, view.recipe.model.id.as_str()), ("vae", "conv-vae"));
