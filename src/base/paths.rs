@@ -17,6 +17,12 @@ pub struct Paths {
     pub cache: PathBuf,
 }
 
+/// The source tree that cargo runs the program or its tests from, else the one that it was built in (a built program may
+/// have moved, and so may a clone that shares its target folder with another one).
+pub fn source_tree() -> PathBuf {
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
+}
+
 impl Paths {
     /// The folders of this user, or those under `LATENT_STUDIO_HOME`.
     pub fn of_user() -> Self {

@@ -125,7 +125,7 @@ fn worse_pictures_of_many_kinds_are_farther() {
     check("emoji", 16, 600, &[6, 3, 1]);
     check("emoji", 64, 600, &[6, 3, 1]);
     check("shapes:4000", 32, 600, &[2, 1]);
-    let shared = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data/fashion-mnist");
+    let shared = crate::base::paths::source_tree().join("../shared/data/fashion-mnist");
     let clothes = shared.join("t10k-images-idx3-ubyte.gz");
     if clothes.is_file() {
         check(clothes.to_str().unwrap(), 28, 1000, &[7, 4, 1]);

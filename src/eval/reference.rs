@@ -1,14 +1,12 @@
 //! The scores against other people's code: see `tests/fixtures/make_scores.py`.
 
-use std::path::Path;
-
 use super::factors::{Coded, dci, mig};
 use super::rows::Rows;
 use super::{fid, kid, pairs, prdc};
 use crate::models::io::{HostTensor, Weights};
 
 fn fixture() -> Weights {
-    Weights::read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/scores.safetensors")).unwrap()
+    Weights::read(&crate::base::paths::source_tree().join("tests/fixtures/scores.safetensors")).unwrap()
 }
 
 fn rows(t: &HostTensor) -> Rows {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::model::{info_from, info_of};
-use crate::base::paths::{Paths, write_atomically};
+use crate::base::paths::{Paths, source_tree, write_atomically};
 use crate::base::{Problem, Result};
 use crate::latent::prior::Prior;
 use crate::models::info::{ModelCard, ModelInfo, PriorInfo};
@@ -77,7 +77,7 @@ pub fn shipped_folders() -> Vec<PathBuf> {
             out.push(up.join("share/latent-studio/checkpoints"));
         }
     }
-    out.push(Path::new(env!("CARGO_MANIFEST_DIR")).join("checkpoints"));
+    out.push(source_tree().join("checkpoints"));
     out
 }
 

@@ -1,6 +1,6 @@
 //! The arrows of the house, read from the `use` lines and paths of the sources.
 
-use std::path::Path;
+use latent_studio::base::paths::source_tree;
 
 /// Floors from the ground up; a floor may use itself and those before it. Rooms of one floor may use each other.
 const FLOORS: &[&[&str]] = &[
@@ -21,7 +21,7 @@ fn floor(room: &str) -> Option<usize> {
 
 #[test]
 fn no_floor_uses_one_above_it() {
-    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let src = source_tree().join("src");
     let mut checked = 0;
     let mut wrong = Vec::new();
     for entry in walkdir::WalkDir::new(&src).into_iter().filter_map(|e| e.ok()) {

@@ -1,12 +1,11 @@
 //! Every GAN of the zoo against PyTorch (`tests/fixtures/make_gan_fixtures.py`): outputs, gradients of losses, and gradients
 //! of penalties against double backward.
 
-use std::path::PathBuf;
-
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use latent_studio::base::Channels;
+use latent_studio::base::paths::source_tree;
 use latent_studio::models::io::{HostTensor, Weights};
 use latent_studio::models::{Critic, Generator};
 use latent_studio::nn::act::softplus;
@@ -15,7 +14,7 @@ use latent_studio::objectives::penalty;
 use latent_studio::recipe::Recipe;
 
 fn fixtures() -> Weights {
-    Weights::read(&PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gans.safetensors")).unwrap()
+    Weights::read(&source_tree().join("tests/fixtures/gans.safetensors")).unwrap()
 }
 
 fn tensor<const D: usize>(of: &Weights, name: &str, device: &Device) -> Tensor<D> {

@@ -1,10 +1,9 @@
 //! The networks against PyTorch (`tests/fixtures/make_fixtures.py`), and what every row of the table must do.
 
-use std::path::PathBuf;
-
 use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
+use latent_studio::base::paths::source_tree;
 use latent_studio::base::rng::Stream;
 use latent_studio::base::{Channels, Family};
 use latent_studio::models::io::Weights;
@@ -14,7 +13,7 @@ use latent_studio::objectives::{elbo, penalty};
 use latent_studio::recipe::{Likelihood, Recipe};
 
 fn fixtures() -> Weights {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/nets.safetensors");
+    let path = source_tree().join("tests/fixtures/nets.safetensors");
     Weights::read(&path).unwrap()
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use latent_studio::base::Family;
+use latent_studio::base::paths::source_tree;
 use latent_studio::base::rng::Stream;
 use latent_studio::latent::catalog;
 use latent_studio::latent::model::LoadedModel;
@@ -16,7 +17,7 @@ use latent_studio::recipe::picture::Latent;
 use crate::common::Home;
 
 fn file(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+    source_tree().join("tests/fixtures").join(name)
 }
 
 fn tensor<const D: usize>(of: &Weights, name: &str, shape: [usize; D]) -> Tensor<D> {

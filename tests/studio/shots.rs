@@ -16,7 +16,7 @@ use egui::{Key, Modifiers, Role, Vec2, vec2};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use latent_studio::base::paths::Paths;
+use latent_studio::base::paths::{Paths, source_tree};
 use latent_studio::engine::{Command, RunState};
 use latent_studio::recipe::picture::Latent;
 use latent_studio::ui::action::Action;
@@ -303,7 +303,7 @@ fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
 #[test]
 #[ignore = "draws on a software renderer; run it to renew the pictures of these pages"]
 fn travel_shots() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = source_tree();
     let elsewhere = std::env::var_os("LATENT_STUDIO_SHOTS").map(PathBuf::from);
     let folder = elsewhere.unwrap_or_else(|| root.join("assets/screenshots"));
     travels(&Home::new(), &folder, std::env::var_os("LATENT_STUDIO_PICTURE").map(PathBuf::from));
@@ -312,7 +312,7 @@ fn travel_shots() {
 #[test]
 #[ignore = "trains for minutes and draws on a software renderer; run it to renew the README's pictures"]
 fn shots() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let root = source_tree();
     let elsewhere = std::env::var_os("LATENT_STUDIO_SHOTS").map(PathBuf::from);
     let folder = elsewhere.clone().unwrap_or_else(|| root.join("assets/screenshots"));
     let sheets = elsewhere.as_ref().map_or_else(|| root.join("assets/models"), |e| e.join("models"));

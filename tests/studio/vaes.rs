@@ -1,11 +1,10 @@
 //! The VAE networks against PyTorch (`tests/fixtures/make_vae_fixtures.py`).
 
-use std::path::PathBuf;
-
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 use latent_studio::base::Channels;
+use latent_studio::base::paths::source_tree;
 use latent_studio::models::io::{HostTensor, Weights};
 use latent_studio::models::{Draw, Vae};
 use latent_studio::nn::walk::Path;
@@ -13,7 +12,7 @@ use latent_studio::objectives::elbo;
 use latent_studio::recipe::{Likelihood, Recipe};
 
 fn fixtures() -> Weights {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/vaes.safetensors");
+    let path = source_tree().join("tests/fixtures/vaes.safetensors");
     Weights::read(&path).unwrap()
 }
 

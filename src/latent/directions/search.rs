@@ -279,7 +279,10 @@ mod tests {
     use crate::latent::algebra::{correlation, predicted, ridge};
 
     /// A VAE of the studio with β = 4 on `shapes`, 120 kimg: coarse pictures, and size and place well apart.
-    const SHAPES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/shapes-vae.safetensors");
+    fn shapes(paths: &Paths) -> LoadedModel {
+        let file = crate::base::paths::source_tree().join("tests/fixtures/shapes-vae.safetensors");
+        LoadedModel::open(&file.to_string_lossy(), paths, "cpu").unwrap()
+    }
 
     /// Mass and centre of what is not black: what the eye would tell size, x and y by.
     fn moments(pixels: &[f32]) -> Row {
@@ -336,7 +339,7 @@ mod tests {
     fn directions_learned_from_factors_move_them_and_leave_the_others() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::under(home.path());
-        let model = LoadedModel::open(SHAPES, &paths, "cpu").unwrap();
+        let model = shapes(&paths);
         let names = ["size", "x", "y"];
         let regressor = Regressor::train(&model, &names, &paths);
         let directions = told(&model, &regressor, true, &Quiet::default()).unwrap();
@@ -354,7 +357,7 @@ mod tests {
     fn directions_learned_from_codes_of_pictures_move_what_they_are_for() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::under(home.path());
-        let model = LoadedModel::open(SHAPES, &paths, "cpu").unwrap();
+        let model = shapes(&paths);
         let names = ["size", "x", "y"];
         let regressor = Regressor::train(&model, &names, &paths);
         let only = names.map(String::from).to_vec();
