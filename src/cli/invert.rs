@@ -1,6 +1,6 @@
 //! `invert`: latents of pictures.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
@@ -8,11 +8,10 @@ use serde_json::json;
 use super::{device, print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Progress, Result};
-use crate::data::decode_file;
 use crate::engine::jobs::picture_recipe;
 use crate::export::write_png;
 use crate::latent::encoder::store;
-use crate::latent::invert::{TOGETHER, Wish};
+use crate::latent::invert::{TOGETHER, Wish, picture_files, readable};
 use crate::latent::model::LoadedModel;
 use crate::latent::net::Freedom;
 
@@ -58,10 +57,12 @@ impl Invert {
         let judges = model.judges(&wish, paths)?;
         std::fs::create_dir_all(&self.out).map_err(|e| Problem::io("This folder could not be made", &self.out, &e))?;
         let progress = watched(self.json);
-        for group in files(&self.input)?.chunks(TOGETHER) {
-            let pictures = group.iter().map(|p| decode_file(p)).collect::<Result<Vec<_>>>()?;
+        for group in picture_files(&self.input)?.chunks(TOGETHER) {
+            let read = readable(group, |problem| eprintln!("{problem}"))?;
+            let (places, pictures): (Vec<usize>, Vec<_>) = read.into_iter().unzip();
             let found = model.invert(&pictures, &wish, encoder.as_ref(), &judges, &mut |_| {}, &progress)?;
-            for ((file, picture), found) in group.iter().zip(&pictures).zip(found) {
+            for ((place, picture), found) in places.into_iter().zip(&pictures).zip(found) {
+                let file = &group[place];
                 let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
                 let target = crate::export::free_path(&self.out, &stem, "png");
                 let recipe = picture_recipe(model.info(), &found.latent, 1.0, "inversion", self.device.clone());
@@ -101,27 +102,4 @@ impl Invert {
         }
         Ok(())
     }
-}
-
-/// Files, and the pictures in folders.
-fn files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
-    let picture = |p: &Path| {
-        let known = ["png", "jpg", "jpeg", "webp", "bmp", "gif", "tif", "tiff", "qoi"];
-        p.extension().and_then(|e| e.to_str()).is_some_and(|e| known.contains(&e.to_lowercase().as_str()))
-    };
-    let mut out = Vec::new();
-    for input in inputs {
-        if !input.is_dir() {
-            out.push(input.clone());
-            continue;
-        }
-        let entries = std::fs::read_dir(input).map_err(|e| Problem::io("This folder could not be read", input, &e))?;
-        let mut here: Vec<PathBuf> = entries.filter_map(|e| Some(e.ok()?.path())).filter(|p| picture(p)).collect();
-        here.sort();
-        out.extend(here);
-    }
-    if out.is_empty() {
-        return Err(Problem::data("There are no pictures here"));
-    }
-    Ok(out)
 }

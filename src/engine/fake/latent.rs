@@ -68,7 +68,9 @@ pub(super) fn answer(script: &mut Script, command: LatentCommand) -> Vec<Event> 
         LatentCommand::Move { ticket, model, latents, moves } => {
             let Some(info) = info_of(script, &model) else { return missing(&model) };
             let dims = Dims::of(&info);
-            let along = |l: &Latent| dims.moved(l, moves.iter().map(|m| (&m.direction, m.strength)));
+            let styled = moves.iter().any(|m| m.direction.space == Space::W);
+            let start = |l: &Latent| if styled { style(&info, l, false) } else { l.clone() };
+            let along = |l: &Latent| dims.moved(&start(l), moves.iter().map(|m| (&m.direction, m.strength)));
             match latents.iter().map(along).collect::<crate::base::Result<Vec<_>>>() {
                 Ok(latents) => tell(LatentEvent::Latents { ticket, model, latents }),
                 Err(problem) => vec![Event::Message(problem)],
@@ -159,7 +161,7 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
         }
         LatentCommand::TrainEncoders(_) | LatentCommand::StopDrag { .. } => Vec::new(),
         LatentCommand::Invert { job, model, inputs, wish } => {
-            let mut told = Vec::new();
+            let mut told = vec![Event::Latent(LatentEvent::InvertFiles { job, files: inputs.clone() })];
             for (index, path) in inputs.iter().enumerate() {
                 let name = path.display().to_string();
                 let input = made::source_picture(&name, 0, info.resolution);

@@ -54,7 +54,7 @@ pub enum LatentCommand {
     TrainEncoder { job: JobId, model: ModelRef, kimg: f64 },
     /// Whether encoders are trained on their own when a run of a GAN ends (they are, at first).
     TrainEncoders(bool),
-    /// Find latents of picture files. → `Inverting` (the way), `Inverted` (each)
+    /// Find latents of picture files, and of those in folders. → `InvertFiles`, `Inverting` (the way), `Inverted` (each)
     Invert { job: JobId, model: ModelRef, inputs: Vec<PathBuf>, wish: invert::Wish },
     /// Bring a GAN closer to a picture at a latent that was found for it; the result is a model of its own. → `Tuned`,
     /// `Event::Models`

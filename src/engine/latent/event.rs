@@ -40,6 +40,8 @@ pub enum LatentEvent {
 
     /// What is known of a model's encoder; nothing if it has none.
     Encoder { model: ModelRef, info: Option<EncoderInfo> },
+    /// The files that a search is about, those in folders among them.
+    InvertFiles { job: JobId, files: Vec<PathBuf> },
     /// A look at the way to a latent.
     Inverting { job: JobId, step: Step },
     /// A picture with its latent, `index` among those asked for.

@@ -16,10 +16,11 @@ fn tell(cx: &Context, event: LatentEvent) {
     cx.tell(Event::Latent(event));
 }
 
-/// Finds latents of picture files, and tells each as it is found.
+/// Finds latents of picture files and of those in folders, and tells each as it is found. What cannot be read is said and
+/// left out.
 ///
 /// # Errors
-/// A file is no picture, the model cannot be computed, or it was cancelled.
+/// None can be read, the model cannot be computed, or it was cancelled.
 pub fn invert(
     cx: &Context,
     shelf: &mut Shelf,
@@ -30,21 +31,30 @@ pub fn invert(
 ) -> Result<()> {
     let loaded = shelf.get(cx, model)?;
     let progress = cx.progress(job);
+    let inputs = invert::picture_files(inputs)?;
+    tell(cx, LatentEvent::InvertFiles { job, files: inputs.clone() });
     let encoder = store::find(loaded, &cx.paths)?;
     let judges = loaded.judges(wish, &cx.paths)?;
     // A few at once: quicker than one by one, and the first are there while the last are worked on.
     for (group, paths) in inputs.chunks(invert::TOGETHER).enumerate() {
         let first = group * invert::TOGETHER;
-        let pictures = paths.iter().map(|p| decode_file(p)).collect::<Result<Vec<_>>>()?;
+        let read = match invert::readable(paths, |problem| cx.outbox.say(problem)) {
+            Ok(read) => read,
+            Err(problem) if inputs.len() > paths.len() => {
+                cx.outbox.say(problem.warning());
+                continue;
+            }
+            Err(problem) => return Err(problem),
+        };
+        let (places, pictures): (Vec<usize>, Vec<_>) = read.into_iter().unzip();
         let mut watch = |step: invert::Step| {
-            let step = invert::Step { index: first + step.index, ..step };
+            let step = invert::Step { index: first + places[step.index], ..step };
             tell(cx, LatentEvent::Inverting { job, step });
         };
         let found = loaded.invert(&pictures, wish, encoder.as_ref(), &judges, &mut watch, &progress)?;
-        for (i, (found, path)) in found.into_iter().zip(paths).enumerate() {
-            let found = Box::new(found);
-            let (model, path) = (model.to_string(), path.clone());
-            tell(cx, LatentEvent::Inverted { job, model, index: first + i, path, found });
+        for (&i, found) in places.iter().zip(found) {
+            let (model, path, index) = (model.to_string(), paths[i].clone(), first + i);
+            tell(cx, LatentEvent::Inverted { job, model, index, path, found: Box::new(found) });
         }
     }
     Ok(())

@@ -4,9 +4,11 @@
 //! downhill in Z, W or W+ (Abdal 2019; Karras 2020) by pixels, by what the critic and the studio's own features see, and
 //! by how typical they are. [`tune`] then brings the generator itself closer to the picture (Roich 2021).
 
+mod files;
 pub mod tune;
 
 use burn::tensor::Tensor;
+pub use files::{picture_files, readable};
 use serde::{Deserialize, Serialize};
 
 use super::descent::{Descent, rate};
