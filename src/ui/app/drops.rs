@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use egui::{Align2, Area, Context, CornerRadius, Frame, Id, Margin, Order, RichText, Stroke};
 
 use super::StudioApp;
-use crate::base::{Family, Problem};
+use crate::base::Problem;
 use crate::data;
 use crate::engine::{Command, Inspected};
 use crate::ui::action::{Action, Parcel};
@@ -100,7 +100,7 @@ impl StudioApp {
         }
     }
 
-    /// One picture goes to a VAE; several, and folders, are one source to train on.
+    /// One picture goes to the model in use; several, and folders, are one source to train on.
     fn all_answered(&mut self) {
         let Drops { pictures, folders, archives, .. } = std::mem::take(&mut self.shell.drops);
         let actions = &mut self.shell.actions;
@@ -122,18 +122,17 @@ impl StudioApp {
 
     fn picture_arrived(&mut self, picture: &Path) {
         let actions = &mut self.shell.actions;
-        let vae = |m: &&crate::models::info::ModelInfo| m.family == Family::Vae;
-        let chosen = self.shell.studio.selected_model().filter(vae);
-        let model = chosen.or_else(|| self.shell.studio.models.iter().find(vae)).map(|m| m.model.clone());
+        let chosen = self.shell.studio.selected_model().or_else(|| self.shell.studio.models.first());
+        let model = chosen.map(|m| m.model.clone());
         match model {
             Some(model) => {
                 actions.push(Action::SelectModel(Some(model)));
                 actions.push(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(picture.into()))));
             }
             None => actions.push(Action::Message(
-                Problem::usage("No VAE is here that could take this picture in")
+                Problem::usage("No model is here that could take this picture in")
                     .of(picture.display().to_string())
-                    .try_this("Train a VAE first, or drop the whole folder to train on it")
+                    .try_this("Train one first, or drop the whole folder to train on it")
                     .info(),
             )),
         }

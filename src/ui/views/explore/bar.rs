@@ -4,6 +4,7 @@ use egui::{ComboBox, Ui};
 use egui_material_icons::icons::{ICON_ARROW_BACK, ICON_ARROW_FORWARD, ICON_FILE_OPEN, ICON_IOS_SHARE};
 use strum::IntoEnumIterator;
 
+use super::directions::STRIP;
 use super::{Cx, ExploreView, Out, Stand, Tab, compare, lattice, traverse, walk};
 use crate::ui::action::Action;
 use crate::ui::command::UiCommand;
@@ -83,9 +84,22 @@ impl ExploreView {
             Tab::Walk => (walk::latents(&desk.walk, dim), "walk", 0, Some("mp4")),
             Tab::Compare => (compare::latents(&desk.compare, dim), "sample", 3, Some("grid")),
             Tab::Breed => (desk.here.all_classed(&desk.breed.parents), "breeding", 0, None),
-            Tab::Plane | Tab::Picture | Tab::Directions | Tab::Map | Tab::Film | Tab::Edit => {
-                (vec![desk.here.latent.clone()], "sample", 0, Some("png"))
+            Tab::Directions if self.directions.shown().is_some() => {
+                let latents = self.directions.shown().unwrap_or_default();
+                (latents, "direction", STRIP as u32, Some("grid"))
             }
+            Tab::Film => {
+                out.film = Some(desk.film.timeline.clone());
+                return;
+            }
+            Tab::Plane
+            | Tab::Models
+            | Tab::Picture
+            | Tab::Directions
+            | Tab::Map
+            | Tab::Atlas
+            | Tab::Edit
+            | Tab::Inside => (vec![desk.here.latent.clone()], "sample", 0, Some("png")),
         });
     }
 

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use egui::{ComboBox, Rect, Sense, Slider, Ui, Vec2, vec2};
+use egui::{ComboBox, DragValue, Rect, Sense, Slider, Ui, Vec2, vec2};
 use egui_material_icons::icons::{
     ICON_ADD, ICON_CASINO, ICON_CLOSE, ICON_ESCALATOR_WARNING, ICON_MY_LOCATION, ICON_STAR,
 };
 
 use super::desk::Desk;
+use super::family::Family;
 use super::feed::{Feed, Wish};
 use super::{Cx, Out, inspector};
 use crate::engine::{Command, Event, LatentCommand, LatentEvent};
@@ -29,7 +30,7 @@ pub struct Breed {
     chosen: BTreeSet<usize>,
     /// Kept pictures by what they are of, so that a family knows its parents.
     kept: BTreeMap<String, i64>,
-    family: usize,
+    family: Family,
 }
 
 fn name_of(latent: &Latent) -> String {
@@ -56,10 +57,7 @@ impl Breed {
             self.parents_row(ui, cx, info, desk, out);
             theme::section(ui, "Children");
             self.litter(ui, cx, info, desk, out);
-            if self.family > 0 {
-                let text = format!("{} pictures of this family are kept in the gallery", self.family);
-                theme::weak(ui, text);
-            }
+            self.family.show(ui, cx, info, desk, out);
         });
     }
 
@@ -89,6 +87,10 @@ impl Breed {
         let help = "How different children are from each other: more are born, the most different stay";
         if ui.add(diversity).accessible_name("Diversity").on_hover_text(help).changed() {
             out.label = Some("change the diversity");
+        }
+        let count = DragValue::new(&mut wish.count).range(1..=48).speed(0.1).suffix(" children");
+        if ui.add(count).accessible_name("Children in a litter").changed() {
+            out.label = Some("change the size of a litter");
         }
         let text = |c: Crossover| match c {
             Crossover::Blend => "Blend",
@@ -223,13 +225,14 @@ impl Breed {
     pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
         self.parents.on_event(event, cx);
         self.feed.on_event(event, cx);
+        self.family.feed.on_event(event, cx);
         match event {
             Event::Latent(LatentEvent::Litter { ticket, children, .. }) if self.ticket == Some(*ticket) => {
                 self.children.clone_from(children);
                 self.chosen.clear();
             }
             Event::Latent(LatentEvent::Family { members, .. }) => {
-                self.family = members.len();
+                self.family.take(members);
                 for member in members {
                     if let Some(recipe) = &member.item.recipe {
                         self.kept.insert(name_of(&recipe.latent), member.item.id);

@@ -88,7 +88,7 @@ impl Compare {
                 self.places.encode(end, &path, info, cx);
             }
             self.places.show(ui, cx, end, &slot.response, info);
-            slot.response.on_hover_text(place::HINT).context_menu(|ui| Places::menu(ui, cx, PICKS[end], info));
+            slot.response.on_hover_text(place::HINT).context_menu(|ui| Places::menu(ui, cx, PICKS[end]));
             let field = Rect::from_min_size(spot(at).left_bottom() + vec2(0.0, 6.0), vec2(side, size::CONTROL));
             let mut child = ui.new_child(egui::UiBuilder::new().max_rect(field).id_salt(("end", end)));
             if anchor_field(&mut child, &mut desk.compare.ends[end], &format!("{} seed", NAMES[end])) {

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::directions::DirectionsDesk;
+use super::directions::sum::{PICKS, SumDesk};
 use crate::latent::breed::Wish as Breeding;
 use crate::latent::film::Timeline;
 use crate::latent::interpolate::Mode;
@@ -26,18 +28,24 @@ pub enum Tab {
     Walk,
     /// Two latents.
     Compare,
+    /// Two models side by side.
+    Models,
     /// A picture from elsewhere.
     Picture,
     /// Directions.
     Directions,
     /// A plane as a map.
     Map,
+    /// Pictures by likeness on one sheet.
+    Atlas,
     /// Films with keys.
     Film,
     /// Parents and children.
     Breed,
     /// Hands on the picture.
     Edit,
+    /// What goes on inside the network.
+    Inside,
 }
 
 impl Tab {
@@ -56,6 +64,9 @@ impl Tab {
             Self::Film => "Film",
             Self::Breed => "Breed",
             Self::Edit => "Edit",
+            Self::Atlas => "Atlas",
+            Self::Inside => "Inside",
+            Self::Models => "Models",
         }
     }
 }
@@ -330,6 +341,10 @@ pub struct Desk {
     pub film: FilmDesk,
     /// Parents.
     pub breed: BreedDesk,
+    /// Pushing along directions.
+    pub directions: DirectionsDesk,
+    /// Arithmetic with pictures.
+    pub sum: SumDesk,
 }
 
 impl Desk {
@@ -355,6 +370,9 @@ impl Desk {
         if self.film.timeline.check().is_err() {
             self.film = FilmDesk::default();
         }
+        self.directions.rows = self.directions.rows.clamp(1, 8);
+        self.directions.find.count = self.directions.find.count.clamp(1, 32);
+        self.sum.terms.truncate(PICKS.len());
         self.breed.parents.truncate(16);
         self.breed.wish.count = self.breed.wish.count.clamp(1, 48);
         self.compare.share = finite(self.compare.share, 0.5).clamp(0.0, 1.0);

@@ -198,7 +198,7 @@ impl Lattice {
                 desk.grid.corners[corner] = inspector::dice().into();
                 out.label = Some("move a corner");
             }
-            Places::menu(ui, cx, PICKS[corner], info);
+            Places::menu(ui, cx, PICKS[corner]);
         });
     }
 

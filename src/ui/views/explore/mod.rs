@@ -4,17 +4,22 @@
 //! it, and it is kept from one start to the next. Pictures come by [`feed::Feed`]s, which keep the old ones on the
 //! screen while new ones are on the way.
 
+mod act;
+mod atlas;
 mod bar;
 mod breed;
 mod compare;
 mod desk;
 mod directions;
+mod family;
 mod feed;
 mod film;
+mod inside;
 mod inspector;
 mod lattice;
 mod map;
 mod photo;
+mod photos;
 mod picture;
 mod place;
 mod plane;
@@ -27,62 +32,30 @@ mod tests;
 mod touch;
 mod trail;
 mod traverse;
+mod twins;
 mod walk;
 
 use std::path::PathBuf;
 
 use egui::{Key, Modifiers, Ui};
-use egui_material_icons::icons::ICON_EXPLORE;
 use serde::{Deserialize, Serialize};
 
 use super::{Cx, KeyHelp, View, ViewId};
-use crate::base::Problem;
 use crate::engine::{Command, Event};
-use crate::latent::film::Timeline;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::ui::action::{Action, Parcel};
 use crate::ui::command::UiCommand;
 use crate::ui::state::Studio;
-use crate::ui::theme;
-use crate::ui::widgets::export_dialog::{ExportDialog, Subject};
+use crate::ui::widgets::export_dialog::ExportDialog;
 use crate::ui::widgets::latent_slot::ghost;
+use act::{Gesture, Out, waiting};
 pub use desk::{Desk, Stand, Tab};
-use feed::{Feed, Wish};
+use feed::Feed;
 use trail::Trail;
 
-/// Seconds of typing or key presses that make one step of Undo.
-const TYPING: f64 = 0.8;
 /// Seconds that a model may take to be found before another one is shown.
 const PATIENCE: f64 = 6.0;
-
-/// What a tab wants; applied once it is drawn.
-#[derive(Default)]
-struct Out {
-    /// Stand here.
-    stand: Option<Latent>,
-    /// Keep these in the gallery, starred.
-    keep: Vec<Latent>,
-    /// Export these: latents, what made them, columns on the screen, proposed format.
-    export: Option<(Vec<Latent>, &'static str, u32, Option<&'static str>)>,
-    /// What changed on the desk, as Undo calls it.
-    label: Option<&'static str>,
-    /// A picture of another model was dropped on a slot.
-    foreign: bool,
-    /// Look at another model.
-    model: Option<ModelRef>,
-    /// Render this film.
-    film: Option<Timeline>,
-}
-
-/// A change that is still going on: a drag, or typing.
-struct Gesture {
-    label: &'static str,
-    time: f64,
-    held: bool,
-    /// The pass in which the pointer was let go; what changes in it still belongs to the drag.
-    released: u64,
-}
 
 /// The view.
 #[derive(Default)]
@@ -114,6 +87,9 @@ pub struct ExploreView {
     film: film::Film,
     breed: breed::Breed,
     touch: touch::Touch,
+    atlas: atlas::AtlasTab,
+    inside: inside::InsideTab,
+    twins: twins::Twins,
     export: ExportDialog,
     /// Whether the inspector shows all dimensions.
     all_sliders: bool,
@@ -171,6 +147,9 @@ impl ExploreView {
                 feed.expire();
             }
             self.touch.feed.expire();
+            self.atlas.expire();
+            self.inside.expire();
+            self.twins.expire();
             self.plane.clear();
             self.walk.clear();
         }
@@ -194,94 +173,6 @@ impl ExploreView {
         cx.push(Action::SelectModel(model));
     }
 
-    /// Draws a part, then applies what it wants, keeps a step of Undo where one is due, and asks for pictures.
-    fn part(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, draw: impl FnOnce(&mut Self, &mut Ui, &mut Cx<'_>, &mut Out)) {
-        let before = self.desk.clone();
-        let mut out = Out::default();
-        draw(self, ui, cx, &mut out);
-        if let Some(latent) = out.stand.take() {
-            self.desk.here.latent = self.desk.here.classed(&latent);
-            out.label.get_or_insert("stand elsewhere");
-        }
-        if let Some(model) = out.model.take() {
-            self.select(Some(model.clone()), cx);
-            self.desk.here.model = Some(model);
-            self.desk.here.latent = self.desk.here.latent.with_class(&[]);
-            out.label = Some("change model");
-        }
-        let held = ui.input(|i| i.pointer.any_down());
-        let pass = ui.ctx().cumulative_pass_nr();
-        if let Some(gesture) = self.gesture.as_mut().filter(|g| g.held && !held) {
-            (gesture.held, gesture.released) = (false, pass);
-        }
-        if self.desk != before {
-            let label = out.label.unwrap_or("change Explore");
-            let typing =
-                ui.input(|i| i.events.iter().any(|e| matches!(e, egui::Event::Key { .. } | egui::Event::Text(_))));
-            let going_on = self.gesture.as_ref().is_some_and(|g| {
-                g.held || g.released == pass || g.label == label && typing && cx.time - g.time < TYPING
-            });
-            if !going_on {
-                let state = serde_json::to_value(&before).unwrap_or_default();
-                cx.undo_point(ViewId::Explore, label, state);
-            }
-            let released = if held { 0 } else { self.gesture.as_ref().map_or(0, |g| g.released) };
-            self.gesture = Some(Gesture { label, time: cx.time, held, released });
-        }
-        if !held && self.desk.here.model.is_some() {
-            self.trail.visit(&self.desk.here);
-        }
-        self.apply(out, cx);
-        self.look(cx);
-    }
-
-    fn apply(&mut self, mut out: Out, cx: &mut Cx<'_>) {
-        let Some(info) = self.info(cx.studio) else { return };
-        if out.foreign {
-            cx.say(
-                Problem::usage("This picture was made by another model")
-                    .try_this("Choose that model first, or drag a picture of this one")
-                    .info(),
-            );
-        }
-        let truncation = self.desk.here.truncation;
-        if !out.keep.is_empty() {
-            out.keep = self.desk.here.all_classed(&out.keep);
-            for latent in &out.keep {
-                self.kept.push(Stand { model: Some(info.model.clone()), latent: latent.clone(), truncation });
-            }
-            let (model, made_by) = (info.model.clone(), "sample".to_string());
-            cx.send(Command::Keep { model, latents: out.keep, truncation, made_by, starred: true });
-        }
-        if let Some(timeline) = out.film {
-            let subject = Subject::Film { model: info.model.clone(), timeline: Box::new(timeline) };
-            self.export.begin(subject, &info.name, info.resolution, Some("mp4"), &cx.studio.settings.export);
-        }
-        if let Some((latents, made_by, columns, format)) = out.export {
-            let latents = self.desk.here.all_classed(&latents);
-            let subject = Subject::Latents { model: info.model.clone(), latents, truncation, made_by, columns };
-            self.export.begin(subject, &info.name, info.resolution, format, &cx.studio.settings.export);
-        }
-    }
-
-    /// Asks for the picture of where one stands, and for those of the strip.
-    fn look(&mut self, cx: &mut Cx<'_>) {
-        let here = &self.desk.here;
-        let Some(model) = here.model.clone().filter(|m| cx.studio.model(m).is_some()) else { return };
-        let truncation = here.truncation;
-        self.present.want(Wish { model, latents: vec![here.latent.clone()], truncation }, cx);
-        let unseen = self.trail.unseen(12);
-        // The present place gets its picture from `present`; others are asked for when that one has arrived.
-        if unseen.iter().any(|s| *s != self.desk.here) && !self.present.is_busy(cx.time) && !self.past.is_busy(cx.time)
-        {
-            let Some(Stand { model: Some(model), truncation, .. }) = unseen.first().cloned() else { return };
-            if cx.studio.model(&model).is_some() {
-                let latents = unseen.into_iter().map(|s| s.latent).collect();
-                self.past.want(Wish { model, latents, truncation }, cx);
-            }
-        }
-    }
-
     /// News for the tabs that travel through latent space.
     fn on_latent(&mut self, event: &Event, cx: &mut Cx<'_>) {
         self.directions.on_event(event, cx);
@@ -290,6 +181,27 @@ impl ExploreView {
         self.touch.on_event(event, cx);
         self.map.on_event(event);
         self.picture.on_event(event);
+        self.atlas.on_event(event, cx);
+        self.inside.on_event(event, cx);
+        self.twins.on_event(event, cx);
+    }
+
+    /// Pictures from elsewhere whose place is known now.
+    fn placed(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        if let Some((corner, latent)) = self.lattice.places.encoded(event) {
+            cx.undo_point(ViewId::Explore, "put a picture in a corner", self.snapshot());
+            self.desk.grid.corners[corner] = latent.into();
+        }
+        if let Some((end, latent)) = self.compare.places.encoded(event) {
+            cx.undo_point(ViewId::Explore, "compare with a picture", self.snapshot());
+            self.desk.compare.ends[end] = latent.into();
+        }
+        if let Some((term, latent)) = self.directions.sum.places.encoded(event)
+            && term < self.desk.sum.terms.len()
+        {
+            cx.undo_point(ViewId::Explore, "put a picture in a sum", self.snapshot());
+            self.desk.sum.terms[term].anchor = latent.into();
+        }
     }
 
     fn is_kept(&self, stand: &Stand) -> bool {
@@ -325,6 +237,9 @@ impl ExploreView {
             Tab::Film => self.film.show(ui, cx, info, desk, &mut self.directions, out),
             Tab::Breed => self.breed.show(ui, cx, info, desk, out),
             Tab::Edit => self.touch.show(ui, cx, info, desk, out),
+            Tab::Atlas => self.atlas.show(ui, cx, info, desk, out),
+            Tab::Inside => self.inside.show(ui, cx, info, desk, out),
+            Tab::Models => self.twins.show(ui, cx, info, desk, out),
         }
     }
 
@@ -420,17 +335,13 @@ impl View for ExploreView {
                 self.walk.on_event(event, cx);
                 self.on_latent(event, cx);
             }
-            Event::Latent(_) => self.on_latent(event, cx),
+            Event::Latent(_) => {
+                self.placed(event, cx);
+                self.on_latent(event, cx);
+            }
             Event::Encoded { .. } => {
                 self.picture.on_event(event);
-                if let Some((corner, latent)) = self.lattice.places.encoded(event) {
-                    cx.undo_point(ViewId::Explore, "put a picture in a corner", self.snapshot());
-                    self.desk.grid.corners[corner] = latent.into();
-                }
-                if let Some((end, latent)) = self.compare.places.encoded(event) {
-                    cx.undo_point(ViewId::Explore, "compare with a picture", self.snapshot());
-                    self.desk.compare.ends[end] = latent.into();
-                }
+                self.placed(event, cx);
             }
             // Weights behind the name may have changed since it was opened.
             Event::Models(models) => {
@@ -482,9 +393,11 @@ impl View for ExploreView {
                     self.lattice.places.encode(corner, path, &info, cx);
                 } else if let Some(end) = compare::PICKS.iter().position(|p| p == purpose) {
                     self.compare.places.encode(end, path, &info, cx);
+                } else if let Some(term) = directions::sum::PICKS.iter().position(|p| p == purpose) {
+                    self.directions.sum.places.encode(term, path, &info, cx);
                 } else {
                     self.tab = Tab::Picture;
-                    self.picture.open(path);
+                    self.picture.open_all(paths);
                 }
             }
             _ => {}
@@ -496,6 +409,12 @@ impl View for ExploreView {
         match self.tab {
             Tab::Grid => self.lattice.places.dropped(paths, &info, cx),
             Tab::Compare => self.compare.places.dropped(paths, &info, cx),
+            Tab::Directions => self.directions.sum.places.dropped(paths, &info, cx),
+            // Pictures and folders dropped here are meant for the model, not to train on.
+            Tab::Picture if self.picture.takes(paths) => {
+                self.picture.open_all(paths);
+                true
+            }
             _ => false,
         }
     }
@@ -561,31 +480,6 @@ impl View for ExploreView {
             }
             self.desk = desk;
             self.gesture = None;
-        }
-    }
-}
-
-/// While no model is known: what comes, or what to do.
-fn waiting(ui: &mut Ui, cx: &mut Cx<'_>, opening: bool) {
-    if cx.studio.models_known && !opening {
-        let text = "Train one on your pictures, or import a checkpoint file";
-        let button =
-            theme::empty_state(ui, ICON_EXPLORE, "No model to explore yet", text, Some("Train on your pictures"));
-        if button.is_some_and(|b| b.clicked()) {
-            cx.go(ViewId::Data);
-        }
-        return;
-    }
-    // The shape of the sheet that comes; a model that is not found is given up after a while.
-    ui.ctx().request_repaint_after(std::time::Duration::from_secs(1));
-    let room = ui.available_rect_before_wrap().shrink(theme::size::M);
-    let t = theme::tokens(ui);
-    let columns = (room.width() / 104.0).floor().max(1.0);
-    let side = (room.width() - 4.0 * (columns - 1.0)) / columns;
-    for row in 0..(room.height() / (side + 4.0)).floor() as usize {
-        for column in 0..columns as usize {
-            let at = room.min + egui::vec2(column as f32, row as f32) * (side + 4.0);
-            ui.painter().rect_filled(egui::Rect::from_min_size(at, egui::Vec2::splat(side)), 2.0, t.raised);
         }
     }
 }

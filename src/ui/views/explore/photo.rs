@@ -4,15 +4,17 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use egui::{DragValue, Key, Sense, Slider, Ui, Vec2};
+use egui::{ComboBox, DragValue, Key, Sense, Slider, Ui, Vec2};
 use egui_material_icons::icons::{ICON_CLOSE, ICON_EXPLORE, ICON_MODEL_TRAINING, ICON_MY_LOCATION, ICON_SEARCH};
 
 use super::desk::Desk;
 use super::{Cx, Out};
 use crate::base::{Family, Picture};
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
+use crate::latent::blend::Dims;
 use crate::latent::encoder::EncoderInfo;
 use crate::latent::invert::Wish;
+use crate::latent::net::Freedom;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
 use crate::ui::action::Action;
@@ -26,6 +28,56 @@ const STEPS: u32 = 300;
 const TUNING: u32 = 200;
 /// Thousands of pictures that an encoder is trained on.
 const KIMG: f64 = 60.0;
+
+/// How a latent shall be looked for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct How {
+    /// What may move; the model's best if not given.
+    pub freedom: Option<Freedom>,
+    /// Steps.
+    pub steps: u32,
+    /// First guesses.
+    pub starts: u32,
+}
+
+impl Default for How {
+    fn default() -> Self {
+        Self { freedom: None, steps: STEPS, starts: Wish::default().starts }
+    }
+}
+
+impl How {
+    /// What is asked of the engine, with so many steps between looks at the way.
+    pub fn wish(&self, info: &ModelInfo, show: u32) -> Wish {
+        // A choice made for a model with styles says nothing of one without.
+        let freedom = self.freedom.filter(|f| *f == Freedom::Z || Dims::of(info).layers > 0);
+        Wish { freedom, steps: self.steps, starts: self.starts, show, ..Wish::default() }
+    }
+
+    /// Its fields.
+    pub fn fields(&mut self, ui: &mut Ui, info: &ModelInfo) {
+        let field = DragValue::new(&mut self.steps).range(0..=5000).speed(2.0).suffix(" steps");
+        let help = "More steps come closer and take longer; none leaves it to the encoder alone";
+        ui.add(field).accessible_name("Steps of the search").on_hover_text(help);
+        let starts = DragValue::new(&mut self.starts).range(1..=16).speed(0.05).suffix(" starts");
+        let help = "First guesses that set out; the best goes on alone after a third of the way";
+        ui.add(starts).accessible_name("Starts of the search").on_hover_text(help);
+        if Dims::of(info).layers > 0 {
+            let text = |f: Option<Freedom>| match f {
+                None | Some(Freedom::WPlus) => "W+: a style for each layer",
+                Some(Freedom::W) => "W: one style",
+                Some(Freedom::Z) => "Z: a latent",
+            };
+            let combo = ComboBox::from_id_salt("space").selected_text(text(self.freedom)).show_ui(ui, |ui| {
+                for freedom in [None, Some(Freedom::W), Some(Freedom::Z)] {
+                    ui.selectable_value(&mut self.freedom, freedom, text(freedom));
+                }
+            });
+            let help = "W+ comes closest; Z stays nearest to what the model makes on its own";
+            combo.response.accessible_name("Space of the search").on_hover_text(help);
+        }
+    }
+}
 
 /// A look at the way.
 struct Look {
@@ -55,7 +107,7 @@ struct Tuned {
 pub struct Photo {
     /// Picture and model it is about.
     of: Option<(PathBuf, ModelRef)>,
-    steps: Option<u32>,
+    wish: How,
     job: Option<JobId>,
     tuning: Option<JobId>,
     training: Option<JobId>,
@@ -71,7 +123,7 @@ pub struct Photo {
 
 impl Photo {
     /// Whether a job is still on.
-    fn on(job: Option<JobId>, cx: &Cx<'_>) -> bool {
+    pub fn on(job: Option<JobId>, cx: &Cx<'_>) -> bool {
         job.is_some_and(|j| cx.studio.jobs.get(&j).is_none_or(|j| !j.ended))
     }
 
@@ -100,7 +152,7 @@ impl Photo {
 
     fn search(&mut self, info: &ModelInfo, path: &Path, cx: &mut Cx<'_>) {
         let job = cx.new_job();
-        let wish = Wish { steps: self.steps.unwrap_or(STEPS), show: 10, ..Wish::default() };
+        let wish = self.wish.wish(info, 10);
         let (model, inputs) = (info.model.clone(), vec![path.to_path_buf()]);
         cx.send(Command::Latent(LatentCommand::Invert { job, model, inputs, wish }));
         (self.job, self.found, self.at) = (Some(job), None, None);
@@ -123,12 +175,7 @@ impl Photo {
             if theme::button(ui, Some(ICON_SEARCH), text).clicked() {
                 self.search(info, path, cx);
             }
-            let mut steps = self.steps.unwrap_or(STEPS);
-            let field = DragValue::new(&mut steps).range(0..=5000).speed(2.0).suffix(" steps");
-            let help = "More steps come closer and take longer; none leaves it to the encoder alone";
-            if ui.add(field).accessible_name("Steps of the search").on_hover_text(help).changed() {
-                self.steps = Some(steps);
-            }
+            self.wish.fields(ui, info);
         });
     }
 

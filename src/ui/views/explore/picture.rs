@@ -8,6 +8,7 @@ use egui_material_icons::icons::{ICON_FILE_OPEN, ICON_MY_LOCATION};
 
 use super::desk::Desk;
 use super::photo::Photo;
+use super::photos::{Photos, is_picture};
 use super::{Cx, Out, ViewId};
 use crate::base::{Family, Picture};
 use crate::engine::{Command, Event, SlotId};
@@ -36,6 +37,7 @@ struct Seen {
 pub struct PictureTab {
     drop: DropState,
     photo: Photo,
+    photos: Photos,
     slot: Option<SlotId>,
     path: Option<PathBuf>,
     /// Path and model that were asked for last.
@@ -49,11 +51,28 @@ impl PictureTab {
     pub fn open(&mut self, path: &Path) {
         self.path = Some(path.to_path_buf());
         self.asked = None;
+        self.photos.close();
+    }
+
+    /// Looks at one picture file, or at several and those in folders.
+    pub fn open_all(&mut self, paths: &[PathBuf]) {
+        match paths {
+            [one] if !one.is_dir() => self.open(one),
+            several => self.photos.open(several),
+        }
+    }
+
+    /// Whether these are pictures and folders of them. A single file is left to the shell, which knows those that the
+    /// studio made itself.
+    pub fn takes(&self, paths: &[PathBuf]) -> bool {
+        let alone = paths.len() == 1 && !paths[0].is_dir();
+        !alone && paths.iter().all(|p| p.is_dir() || is_picture(p))
     }
 
     /// Takes the encoder's answer in.
     pub fn on_event(&mut self, event: &Event) {
         self.photo.on_event(event);
+        self.photos.on_event(event);
         let Event::Encoded { slot, model, path, input, reconstruction, latent, deviation, neighbours } = event else {
             return;
         };
@@ -86,17 +105,23 @@ impl PictureTab {
             }
         }
         let there = self.seen.as_ref().is_some_and(|s| s.model == info.model);
-        if if vae { there } else { self.path.is_some() } {
+        if self.photos.any() || if vae { there } else { self.path.is_some() } {
             theme::toolbar(ui, |ui| {
-                if theme::button(ui, Some(ICON_FILE_OPEN), "Choose picture…").clicked() {
-                    cx.pick(ViewId::Explore, PURPOSE, PickKind::File, "Choose a picture", &[]);
+                if theme::button(ui, Some(ICON_FILE_OPEN), "Choose pictures…").clicked() {
+                    cx.pick(ViewId::Explore, PURPOSE, PickKind::Files, "Choose pictures", &[]);
                 }
-                if let Some(path) = path_field(ui, &mut self.drop).and_then(|p| p.into_iter().next()) {
-                    self.open(&path);
+                if let Some(paths) = path_field(ui, &mut self.drop) {
+                    self.open_all(&paths);
                 }
             });
         }
         theme::page(ui, "encode", |ui| {
+            if self.photos.any() {
+                if self.photos.show(ui, cx, info, desk, out) {
+                    self.photos.close();
+                }
+                return;
+            }
             let seen = self.seen.as_ref().filter(|s| vae && s.model == info.model);
             if let Some(seen) = seen {
                 trio(ui, cx, info, seen, desk, out);
@@ -106,12 +131,10 @@ impl PictureTab {
                 self.photo.section(ui, cx, info, &path, desk, out);
                 return;
             }
-            let title = "Drop a picture";
-            let hint = "See what this model makes of it, and stand at its latent";
-            if let Some(path) =
-                drop_target(ui, cx, ViewId::Explore, &mut self.drop, title, hint).and_then(|p| p.into_iter().next())
-            {
-                self.open(&path);
+            let title = "Drop a picture, or a folder of them";
+            let hint = "See what this model makes of them, and stand at their latents";
+            if let Some(paths) = drop_target(ui, cx, ViewId::Explore, &mut self.drop, title, hint) {
+                self.open_all(&paths);
             }
         });
     }

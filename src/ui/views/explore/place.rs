@@ -1,5 +1,5 @@
 //! Pictures from elsewhere put into a corner of the grid or beside another: dropped on it, chosen in a dialog, or pasted
-//! as a path while the pointer or the focus is there. A VAE says where they lie.
+//! as a path while the pointer or the focus is there. A VAE's encoder says where they lie; for a GAN the latent is looked for.
 
 use std::path::{Path, PathBuf};
 
@@ -7,9 +7,10 @@ use egui::{Event as Input, Response, Ui};
 use egui_material_icons::icons::ICON_FILE_OPEN;
 
 use super::{Cx, ViewId};
-use crate::base::{Family, Problem};
+use crate::base::Family;
 use crate::data::path_of;
-use crate::engine::{Command, Event, SlotId};
+use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent, SlotId};
+use crate::latent::invert::Wish;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::action::PickKind;
@@ -20,12 +21,17 @@ use crate::ui::widgets::latent_slot::highlight;
 /// What a place says of itself under the pointer.
 pub const HINT: &str = "Drag across for other seeds; drop a picture here, paste its path, or right-click for more";
 
+/// Steps of a search for the latent of a picture that is put into a place of a GAN.
+const STEPS: u32 = 150;
+
 /// The places of one tab, by their numbers.
 #[derive(Default)]
 pub struct Places {
     slot: Option<SlotId>,
     /// Pictures on their way through the encoder, and the places they are for.
     encoding: Vec<(usize, PathBuf)>,
+    /// Pictures whose latents are looked for, and the places they are for.
+    looking: Vec<(usize, JobId)>,
     /// The place under the pointer in the last frame.
     over: Option<usize>,
 }
@@ -42,7 +48,7 @@ impl Places {
         if over {
             self.over = Some(place);
         }
-        if files_hover(ui) && info.family == Family::Vae {
+        if files_hover(ui) {
             highlight(ui, response.rect, over);
         }
         if (over || response.has_focus()) && !ui.ctx().text_edit_focused() {
@@ -58,19 +64,16 @@ impl Places {
     }
 
     /// The entry of a place's menu that chooses a picture; the dialog answers with `purpose`.
-    pub fn menu(ui: &mut Ui, cx: &mut Cx<'_>, purpose: &'static str, info: &ModelInfo) {
-        ui.add_enabled_ui(info.family == Family::Vae, |ui| {
-            let choose = theme::quiet_button(ui, Some(ICON_FILE_OPEN), "Put a picture here…");
-            if choose.on_disabled_hover_text("Only a VAE can say where a picture lies").clicked() {
-                cx.pick(ViewId::Explore, purpose, PickKind::File, "Choose a picture", &[]);
-                ui.close();
-            }
-        });
+    pub fn menu(ui: &mut Ui, cx: &mut Cx<'_>, purpose: &'static str) {
+        if theme::quiet_button(ui, Some(ICON_FILE_OPEN), "Put a picture here…").clicked() {
+            cx.pick(ViewId::Explore, purpose, PickKind::File, "Choose a picture", &[]);
+            ui.close();
+        }
     }
 
     /// Files dropped on the window: true if one was meant for a place.
     pub fn dropped(&mut self, paths: &[PathBuf], info: &ModelInfo, cx: &mut Cx<'_>) -> bool {
-        let (Some(place), [path], Family::Vae) = (self.over, paths, info.family) else { return false };
+        let (Some(place), [path]) = (self.over, paths) else { return false };
         // Folders, archives and models go where they belong.
         if image::ImageFormat::from_path(path).is_err() {
             return false;
@@ -81,10 +84,14 @@ impl Places {
 
     /// Asks where a picture lies.
     pub fn encode(&mut self, place: usize, path: &Path, info: &ModelInfo, cx: &mut Cx<'_>) {
-        if info.family != Family::Vae {
-            cx.say(
-                Problem::usage("Only a VAE can place a picture from elsewhere").of(&info.name).try_this("Choose a VAE"),
-            );
+        if info.family == Family::Gan {
+            let job = cx.new_job();
+            // A place is wanted soon; the page of one's own picture takes more time and comes closer.
+            let wish = Wish { steps: STEPS, show: STEPS, ..Wish::default() };
+            let (model, inputs) = (info.model.clone(), vec![path.to_path_buf()]);
+            cx.send(Command::Latent(LatentCommand::Invert { job, model, inputs, wish }));
+            self.looking.retain(|l| l.0 != place);
+            self.looking.push((place, job));
             return;
         }
         let slot = *self.slot.get_or_insert_with(|| cx.new_slot());
@@ -94,6 +101,10 @@ impl Places {
 
     /// The place and the latent of a picture that came back from the encoder.
     pub fn encoded(&mut self, event: &Event) -> Option<(usize, Latent)> {
+        if let Event::Latent(LatentEvent::Inverted { job, found, .. }) = event {
+            let at = self.looking.iter().position(|l| l.1 == *job)?;
+            return Some((self.looking.remove(at).0, found.latent.clone()));
+        }
         let Event::Encoded { slot, path, latent, .. } = event else { return None };
         if Some(*slot) != self.slot {
             return None;

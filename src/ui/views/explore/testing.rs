@@ -7,6 +7,7 @@ use super::*;
 use crate::engine::fake::ScriptedEngine;
 use crate::engine::{Engine, GenerateRequest};
 use crate::ui::textures::Textures;
+use crate::ui::theme;
 use crate::ui::views::Ids;
 
 /// What a feed is tried with: actions are kept, nothing answers.

@@ -1,17 +1,25 @@
 //! Directions: found, pushed along by sliders, seen as strips, measured, taken apart, kept with the model.
 
+mod detail;
+pub mod find;
+mod styles;
+pub mod sum;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use egui::{ComboBox, Rect, Sense, Slider, Ui, Vec2, vec2};
+use egui::{ComboBox, Slider, Ui};
 use egui_material_icons::icons::{
     ICON_CALL_SPLIT, ICON_CLOSE, ICON_DELETE, ICON_FILE_OPEN, ICON_IOS_SHARE, ICON_RESTART_ALT, ICON_SEARCH,
     ICON_SPEED, ICON_THUMB_DOWN, ICON_THUMB_UP,
 };
+use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
-use super::feed::{Feed, Wish};
+use super::feed::Feed;
 use super::{Cx, Out, ViewId};
 use crate::base::Family;
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
@@ -22,88 +30,86 @@ use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::{Latent, Space};
 use crate::ui::action::{Action, PickKind};
 use crate::ui::theme::{self, size};
-use crate::ui::widgets::latent_slot::{Tile, drag_latent, tile};
+use find::{FindDesk, How};
+use styles::Styles;
+use sum::Sum;
 
 /// Purposes of the file dialogs.
 pub const PURPOSE_IMPORT: &str = "import directions";
 pub const PURPOSE_EXPORT: &str = "export directions";
-/// Pictures of a strip.
-const STRIP: usize = 7;
+/// Pictures across a strip.
+pub const STRIP: usize = 7;
 /// Standard deviations at its ends.
 const REACH: f32 = 3.0;
-/// Latents or pictures that a search looks at, and directions it gives.
-const SAMPLES: u32 = 2000;
-const COUNT: u32 = 6;
 
-/// How directions are looked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-enum How {
-    #[default]
-    Principal,
-    Sefa,
-    Codes,
-    Known,
+type Strengths = BTreeMap<String, f32>;
+
+/// Pushing, as it is laid out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DirectionsDesk {
+    /// Where pushing began, in which model.
+    pub base: Option<(ModelRef, Latent)>,
+    /// Where it led.
+    pub led: Option<Latent>,
+    /// How far along each direction, in standard deviations.
+    pub strengths: Strengths,
+    /// Pictures that the strip moves: where one stands, then those of the sheet.
+    pub rows: u32,
+    /// How directions are found.
+    pub find: FindDesk,
 }
 
-impl How {
-    fn title(self) -> &'static str {
-        match self {
-            Self::Principal => "Principal axes",
-            Self::Sefa => "SeFa",
-            Self::Codes => "Axes of codes",
-            Self::Known => "Labels and factors",
-        }
-    }
-
-    fn help(self) -> &'static str {
-        match self {
-            Self::Principal => "Where features or styles of the model's pictures vary most",
-            Self::Sefa => "What the first weights turn into the largest changes",
-            Self::Codes => "Where codes of the training pictures vary most",
-            Self::Known => "What is known of the training pictures: labels, factors, words of captions",
-        }
-    }
-
-    fn find(self) -> Find {
-        match self {
-            Self::Principal => Find::Principal { tap: None, count: COUNT, samples: SAMPLES },
-            Self::Sefa => Find::Sefa { layers: None, count: COUNT },
-            Self::Codes => Find::Codes { data: String::new(), count: COUNT, limit: SAMPLES },
-            Self::Known => {
-                Find::Data { data: String::new(), only: Vec::new(), apart: true, limit: SAMPLES, codes: false }
-            }
-        }
+impl Default for DirectionsDesk {
+    fn default() -> Self {
+        Self { base: None, led: None, strengths: Strengths::new(), rows: 1, find: FindDesk::default() }
     }
 }
+
+impl DirectionsDesk {
+    /// Where pushing began, if one still stands where it led.
+    fn pushed(&self, model: &str, here: &Latent) -> Option<&Latent> {
+        let (of, base) = self.base.as_ref()?;
+        (of == model && self.led.as_ref() == Some(here)).then_some(base)
+    }
+}
+
+/// A push that the engine makes.
+struct Push {
+    ticket: u64,
+    base: Latent,
+    strengths: Strengths,
+    since: f64,
+}
+
+/// Seconds after which a push is held to have failed.
+const PATIENCE: f64 = 5.0;
 
 /// The tab's own state.
 #[derive(Default)]
 pub struct Directions {
     pub feed: Feed,
+    pub sum: Sum,
     /// The model whose directions these are.
     model: Option<ModelRef>,
     all: Arc<Vec<Direction>>,
     chosen: usize,
-    /// Where pushing began, and where it led.
-    base: Option<Latent>,
-    led: Option<Latent>,
-    /// Where pushing began, in styles; asked for where a direction moves some.
-    styled: Option<Latent>,
-    style_ticket: Option<u64>,
-    strengths: BTreeMap<String, f32>,
-    /// A push that the engine makes, with the strengths it is for.
-    push: Option<u64>,
-    arrived: Option<Latent>,
-    how: How,
+    /// Starts of the strip as styles, where a direction moves some.
+    styles: Styles,
+    /// A push that is on its way.
+    push: Option<Push>,
+    /// What the sliders say while a push is on its way.
+    wanted: Option<Strengths>,
+    /// What the engine made of a push.
+    arrived: Option<(Latent, Latent, Strengths)>,
+    /// What the strip shows.
+    shown: Vec<Latent>,
     job: Option<JobId>,
     liked: Vec<Latent>,
     disliked: Vec<Latent>,
     rename: Option<(String, String)>,
-}
-
-/// Standard deviations as they are told.
-fn steps_text(steps: f32) -> String {
-    if steps == 0.0 { "0 σ".into() } else { format!("{steps:+.0} σ").replace('-', "−") }
+    /// Names ticked to be taken out of the chosen direction.
+    ticked: Vec<String>,
 }
 
 impl Directions {
@@ -115,7 +121,7 @@ impl Directions {
     /// Asks for the directions of a model unless it has them.
     pub fn follow(&mut self, info: &ModelInfo, cx: &mut Cx<'_>) {
         if self.model.as_ref() != Some(&info.model) {
-            *self = Self { how: self.how, ..Self::default() };
+            *self = Self { sum: std::mem::take(&mut self.sum), ..Self::default() };
             self.model = Some(info.model.clone());
             cx.send(Command::Latent(LatentCommand::ListDirections { model: info.model.clone() }));
         }
@@ -124,39 +130,72 @@ impl Directions {
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
         self.follow(info, cx);
-        if let Some(latent) = self.arrived.take() {
-            self.led = Some(desk.here.classed(&latent));
-            out.stand = Some(latent);
-            out.label = Some("push along a direction");
+        let here = desk.here.latent.clone();
+        let mut base = desk.directions.pushed(&info.model, &here).cloned();
+        if let Some((from, latent, strengths)) = self.arrived.take() {
+            // Sliders may have gone on in the meantime.
+            let again = self.wanted.take().filter(|w| *w != strengths);
+            self.led(&from, latent, strengths, info, desk, out);
+            self.wanted = again;
+            base = Some(from);
         }
-        let pushed = out.stand.is_some() || self.led.as_ref() == Some(&desk.here.latent);
-        if !pushed {
-            // One stands elsewhere now: pushing begins anew from there.
-            self.base = Some(desk.here.latent.clone());
-            self.led.clone_from(&self.base);
-            self.styled = None;
-            self.strengths.clear();
-        }
-        theme::toolbar(ui, |ui| self.bar(ui, cx, info, desk));
+        let mut strengths = match (&self.wanted, &base) {
+            (Some(wanted), _) => wanted.clone(),
+            (None, Some(_)) => desk.directions.strengths.clone(),
+            (None, None) => Strengths::new(),
+        };
+        let base = base.unwrap_or(here);
+        theme::toolbar(ui, |ui| self.bar(ui, cx, info, desk, &base, &mut strengths, out));
+        let before = strengths.clone();
         theme::page(ui, "directions", |ui| {
             if self.all.is_empty() {
                 theme::weak(ui, "No directions yet. Find some, or mark four pictures that you like or dislike.");
-                return;
+            } else {
+                self.chosen = self.chosen.min(self.all.len() - 1);
+                self.strip(ui, cx, info, desk, &base, out);
+                self.detail(ui, cx, info, desk, out);
+                ui.add_space(size::S);
+                for i in 0..self.all.len() {
+                    self.row(ui, cx, info, i, &mut strengths);
+                }
             }
-            self.chosen = self.chosen.min(self.all.len() - 1);
-            self.strip(ui, cx, info, desk, out);
-            ui.add_space(size::S);
-            let before = self.strengths.clone();
-            for i in 0..self.all.len() {
-                self.row(ui, cx, info, i);
-            }
-            if self.strengths != before {
-                self.go(info, desk, out, cx);
-            }
+            self.sum.show(ui, cx, info, desk, out);
         });
+        if strengths != before || self.wanted.is_some() && self.push.is_none() {
+            self.go(&base, strengths, info, desk, out, cx);
+        }
     }
 
-    fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &Desk) {
+    /// A push has led somewhere: one stands there, and knows how one came.
+    fn led(
+        &mut self,
+        base: &Latent,
+        to: Latent,
+        strengths: Strengths,
+        info: &ModelInfo,
+        desk: &mut Desk,
+        out: &mut Out,
+    ) {
+        let d = &mut desk.directions;
+        d.base = Some((info.model.clone(), base.clone()));
+        d.led = Some(desk.here.classed(&to));
+        d.strengths = strengths;
+        self.wanted = None;
+        out.stand = Some(to);
+        out.label = Some("push along a direction");
+    }
+
+    #[allow(clippy::too_many_arguments)]
+    fn bar(
+        &mut self,
+        ui: &mut Ui,
+        cx: &mut Cx<'_>,
+        info: &ModelInfo,
+        desk: &mut Desk,
+        base: &Latent,
+        strengths: &mut Strengths,
+        out: &mut Out,
+    ) {
         let running = self.job.is_some_and(|j| cx.studio.jobs.get(&j).is_none_or(|j| !j.ended));
         if running {
             let share = self.job.and_then(|j| cx.studio.jobs.get(&j)).and_then(|j| j.share());
@@ -167,16 +206,23 @@ impl Directions {
                 cx.push(Action::Cancel(job));
             }
         } else {
-            let combo = ComboBox::from_id_salt("how").selected_text(self.how.title()).width(130.0).show_ui(ui, |ui| {
+            let find = &mut desk.directions.find;
+            let before = find.how;
+            let combo = ComboBox::from_id_salt("how").selected_text(find.how.title()).width(130.0).show_ui(ui, |ui| {
                 for how in [How::Principal, How::Sefa, How::Codes, How::Known] {
                     if how != How::Codes || info.family == Family::Vae {
-                        ui.selectable_value(&mut self.how, how, how.title()).on_hover_text(how.help());
+                        ui.selectable_value(&mut find.how, how, how.title()).on_hover_text(how.help());
                     }
                 }
             });
-            combo.response.accessible_name("How to find directions").on_hover_text(self.how.help());
+            combo.response.accessible_name("How to find directions").on_hover_text(find.how.help());
+            if find.how != before {
+                out.label = Some("change how directions are found");
+            }
+            find.fields(ui, info, out);
             if theme::primary_button(ui, Some(ICON_SEARCH), "Find").clicked() {
-                self.search(info, self.how.find(), cx);
+                let find = find.find(info);
+                self.search(info, find, cx);
             }
         }
         let here = &desk.here.latent;
@@ -217,10 +263,10 @@ impl Directions {
             if theme::icon_button(ui, ICON_FILE_OPEN, "Import directions…").clicked() {
                 cx.pick(ViewId::Explore, PURPOSE_IMPORT, PickKind::File, "Import directions", &[kind]);
             }
-            let pushed = self.strengths.values().any(|s| *s != 0.0);
+            let pushed = strengths.values().any(|s| *s != 0.0);
             if pushed && theme::icon_button(ui, ICON_RESTART_ALT, "Back to where pushing began").clicked() {
-                self.strengths.clear();
-                self.arrived.clone_from(&self.base);
+                strengths.clear();
+                self.arrived = Some((base.clone(), base.clone(), Strengths::new()));
             }
         });
     }
@@ -238,54 +284,14 @@ impl Directions {
         self.job = Some(job);
     }
 
-    /// From −3 to 3 standard deviations along the chosen direction.
-    fn strip(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &Desk, out: &mut Out) {
-        let direction = self.all[self.chosen].clone();
-        let Some(start) = self.base.clone() else { return };
-        let base = if direction.space == Space::W && start.place().space == Space::Z {
-            if self.styled.is_none() && self.style_ticket.is_none() {
-                let ticket = cx.ids.next();
-                let (model, latents) = (info.model.clone(), vec![start]);
-                cx.send(Command::Latent(LatentCommand::ToStyles { ticket, model, latents, each_layer: false }));
-                self.style_ticket = Some(ticket);
-            }
-            self.styled.clone()
-        } else {
-            Some(start)
-        };
-        let dims = Dims::of(info);
-        let at = |i: usize| REACH * (2.0 * i as f32 / (STRIP - 1) as f32 - 1.0);
-        let latents: Option<Vec<Latent>> =
-            base.and_then(|b| (0..STRIP).map(|i| dims.moved(&b, [(&direction, at(i))]).ok()).collect());
-        let gap = 4.0;
-        let side = ((ui.available_width() + gap) / STRIP as f32 - gap).clamp(24.0, 132.0).floor();
-        let (room, _) = ui.allocate_exact_size(vec2(ui.available_width(), side + 18.0), Sense::hover());
-        let Some(latents) = latents else { return };
-        let truncation = desk.here.truncation;
-        let latents = desk.here.all_classed(&latents);
-        self.feed.want(Wish { model: info.model.clone(), latents: latents.clone(), truncation }, cx);
-        let ctx = ui.ctx().clone();
-        let t = theme::tokens(ui);
-        for (i, latent) in latents.iter().enumerate() {
-            let rect = Rect::from_min_size(room.min + vec2(i as f32 * (side + gap), 0.0), Vec2::splat(side));
-            let tex = self.feed.tex(i, cx.textures, &ctx);
-            let name = format!("{} at {}", direction.name, steps_text(at(i)));
-            let look = Tile { tex: tex.as_ref(), name: &name, selected: false, focusable: true };
-            let response = tile(ui, ui.make_persistent_id(("strip", i)), rect, &look);
-            drag_latent(&response, &info.model, latent, truncation, self.feed.picture(i));
-            if response.clicked() {
-                self.strengths = BTreeMap::from([(direction.name.clone(), at(i))]);
-                self.led = Some(latent.clone());
-                out.stand = Some(latent.clone());
-                out.label = Some("push along a direction");
-            }
-            let text = steps_text(at(i));
-            let font = egui::FontId::proportional(size::SMALL);
-            ui.painter().text(rect.center_bottom() + vec2(0.0, 2.0), egui::Align2::CENTER_TOP, text, font, t.weak);
-        }
+    fn measure(&mut self, info: &ModelInfo, names: Vec<String>, data: Option<String>, cx: &mut Cx<'_>) {
+        let job = cx.new_job();
+        let model = info.model.clone();
+        cx.send(Command::Latent(LatentCommand::MeasureDirections { job, model, names, data }));
+        self.job = Some(job);
     }
 
-    fn row(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, i: usize) {
+    fn row(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, i: usize, strengths: &mut Strengths) {
         let d = self.all[i].clone();
         let model = info.model.clone();
         ui.horizontal(|ui| {
@@ -318,12 +324,14 @@ impl Directions {
                     }
                 }
             });
-            let strength = self.strengths.entry(d.name.clone()).or_default();
+            let mut strength = strengths.get(&d.name).copied().unwrap_or_default();
             ui.spacing_mut().slider_width = (ui.available_width() - 470.0).clamp(80.0, 320.0);
             // On the canvas a rail needs a colour of its own to be seen.
             ui.visuals_mut().widgets.inactive.bg_fill = theme::tokens(ui).raised;
-            let slider = Slider::new(strength, -REACH..=REACH).fixed_decimals(2).trailing_fill(false);
-            ui.add(slider).accessible_name(format!("Strength of {}", d.name));
+            let slider = Slider::new(&mut strength, -REACH..=REACH).fixed_decimals(2).trailing_fill(false);
+            if ui.add(slider).accessible_name(format!("Strength of {}", d.name)).changed() {
+                strengths.insert(d.name.clone(), strength);
+            }
             let score = d.score.map_or(String::new(), |s| format!("  ·  {:.0} %", s * 100.0));
             let what = match d.method {
                 Method::Principal | Method::Sefa => "Share of all variance",
@@ -338,11 +346,7 @@ impl Directions {
             }
             let names = vec![d.name.clone()];
             if theme::icon_button(ui, ICON_SPEED, &format!("Measure {}", d.name)).clicked() {
-                let job = cx.new_job();
-                let model = model.clone();
-                let command = LatentCommand::MeasureDirections { job, model, names: names.clone(), data: None };
-                cx.send(Command::Latent(command));
-                self.job = Some(job);
+                self.measure(info, names.clone(), None, cx);
             }
             if theme::icon_button(ui, ICON_CALL_SPLIT, &format!("Take the others out of {}", d.name)).clicked() {
                 let command =
@@ -356,33 +360,45 @@ impl Directions {
     }
 
     /// Stands where all sliders lead.
-    fn go(&mut self, info: &ModelInfo, desk: &Desk, out: &mut Out, cx: &mut Cx<'_>) {
-        let Some(base) = self.base.clone() else { return };
+    fn go(
+        &mut self,
+        base: &Latent,
+        strengths: Strengths,
+        info: &ModelInfo,
+        desk: &mut Desk,
+        out: &mut Out,
+        cx: &mut Cx<'_>,
+    ) {
         let moves: Vec<(&Direction, f32)> =
-            self.all.iter().filter_map(|d| Some((d, *self.strengths.get(&d.name).filter(|s| **s != 0.0)?))).collect();
+            self.all.iter().filter_map(|d| Some((d, *strengths.get(&d.name).filter(|s| **s != 0.0)?))).collect();
         let styles = moves.iter().any(|m| m.0.space == Space::W) && base.place().space == Space::Z;
         if !styles {
-            if let Ok(latent) = Dims::of(info).moved(&base, moves) {
-                self.led = Some(desk.here.classed(&latent));
-                out.stand = Some(latent);
-                out.label = Some("push along a direction");
+            if let Ok(latent) = Dims::of(info).moved(base, moves) {
+                self.led(base, latent, strengths, info, desk, out);
             }
             return;
         }
-        let moves = moves.into_iter().map(|(d, strength)| Move { direction: d.clone(), strength }).collect();
-        let ticket = cx.ids.next();
-        self.push = Some(ticket);
-        let (model, latents) = (info.model.clone(), vec![base]);
-        cx.send(Command::Latent(LatentCommand::Move { ticket, model, latents, moves }));
+        self.wanted = Some(strengths.clone());
+        // One at a time: while it is on its way the sliders go on, and the next begins where they are then.
+        if self.push.as_ref().is_none_or(|p| cx.time - p.since > PATIENCE) {
+            let moves = moves.into_iter().map(|(d, strength)| Move { direction: d.clone(), strength }).collect();
+            let ticket = cx.ids.next();
+            let (model, latents) = (info.model.clone(), vec![base.clone()]);
+            cx.send(Command::Latent(LatentCommand::Move { ticket, model, latents, moves }));
+            self.push = Some(Push { ticket, base: base.clone(), strengths, since: cx.time });
+        }
     }
 
     /// Takes news in.
     pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
         self.feed.on_event(event, cx);
+        self.sum.feed.on_event(event, cx);
+        self.sum.styles.on_event(event);
+        self.styles.on_event(event);
         match event {
             Event::Latent(LatentEvent::Directions { model, directions }) if self.model.as_ref() == Some(model) => {
                 self.all = directions.clone();
-                self.strengths.retain(|name, _| directions.iter().any(|d| d.name == *name));
+                self.ticked.retain(|name| directions.iter().any(|d| d.name == *name));
             }
             Event::Latent(LatentEvent::DirectionsFound { job, names, .. }) if Some(*job) == self.job => {
                 if let Some(place) = self.all.iter().position(|d| names.first() == Some(&d.name)) {
@@ -390,12 +406,10 @@ impl Directions {
                 }
             }
             Event::Latent(LatentEvent::Latents { ticket, latents, .. }) => {
-                if self.style_ticket == Some(*ticket) {
-                    self.style_ticket = None;
-                    self.styled = latents.first().cloned();
-                } else if self.push == Some(*ticket) {
-                    self.push = None;
-                    self.arrived = latents.first().cloned();
+                if let Some(push) = self.push.take_if(|p| p.ticket == *ticket)
+                    && let Some(latent) = latents.first()
+                {
+                    self.arrived = Some((push.base, latent.clone(), push.strengths));
                 }
             }
             _ => {}

@@ -1,0 +1,195 @@
+//! Several pictures from elsewhere put into a model, one after the other: each with what the model makes of it.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egui::{Sense, Ui, Vec2, vec2};
+use egui_material_icons::icons::{ICON_CLOSE, ICON_IOS_SHARE, ICON_SEARCH, ICON_STAR};
+
+use super::desk::Desk;
+use super::photo::{How, Photo};
+use super::{Cx, Out};
+use crate::base::Picture;
+use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
+use crate::models::info::{ModelInfo, ModelRef};
+use crate::recipe::picture::Latent;
+use crate::ui::action::Action;
+use crate::ui::textures::{self, key};
+use crate::ui::theme::{self, Tone, size};
+use crate::ui::widgets::latent_slot::drag_latent;
+
+/// Points a side.
+const SIDE: f32 = 72.0;
+
+/// What was found for a file.
+struct Found {
+    latent: Latent,
+    pictures: [Arc<Picture>; 2],
+    psnr: f64,
+    guess: Option<f64>,
+    outside: bool,
+    revision: u64,
+}
+
+/// The files, and what is known of them.
+#[derive(Default)]
+pub struct Photos {
+    /// Files and folders as they were given.
+    inputs: Vec<PathBuf>,
+    /// Files, as far as they are known.
+    files: Vec<PathBuf>,
+    found: Vec<Option<Found>>,
+    model: Option<ModelRef>,
+    wish: How,
+    job: Option<JobId>,
+    revision: u64,
+}
+
+impl Photos {
+    /// Takes files and folders; their latents are looked for as soon as they are drawn.
+    pub fn open(&mut self, paths: &[PathBuf]) {
+        *self =
+            Self { inputs: paths.to_vec(), wish: self.wish.clone(), revision: self.revision + 1, ..Self::default() };
+    }
+
+    /// Whether there are any.
+    pub fn any(&self) -> bool {
+        !self.inputs.is_empty()
+    }
+
+    /// Forgets them.
+    pub fn close(&mut self) {
+        self.open(&[]);
+    }
+
+    /// Draws them. True when they shall be put away.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &Desk, out: &mut Out) -> bool {
+        if self.model.as_ref() != Some(&info.model) {
+            self.model = Some(info.model.clone());
+            self.search(info, cx);
+        }
+        let mut close = false;
+        let done: Vec<&Found> = self.found.iter().flatten().collect();
+        let latents: Vec<Latent> = done.iter().map(|f| f.latent.clone()).collect();
+        let mean = done.iter().map(|f| f.psnr).sum::<f64>() / done.len().max(1) as f64;
+        let told =
+            (!done.is_empty()).then(|| format!("{} of {}, {mean:.1} dB on average", done.len(), self.files.len()));
+        ui.horizontal_wrapped(|ui| {
+            theme::title(ui, &format!("{} pictures", self.files.len()));
+            if Photo::on(self.job, cx) {
+                let share = self.job.and_then(|j| cx.studio.jobs.get(&j)).and_then(|j| j.share());
+                theme::progress(ui, share, 200.0, "Looking for their latents");
+                if theme::button(ui, Some(ICON_CLOSE), "Cancel the search").clicked()
+                    && let Some(job) = self.job
+                {
+                    cx.push(Action::Cancel(job));
+                }
+            } else {
+                if theme::button(ui, Some(ICON_SEARCH), "Look again").clicked() {
+                    self.search(info, cx);
+                }
+                self.wish.fields(ui, info);
+            }
+            if !latents.is_empty() {
+                if theme::button(ui, Some(ICON_STAR), "Keep all").clicked() {
+                    out.keep.clone_from(&latents);
+                }
+                if theme::button(ui, Some(ICON_IOS_SHARE), "Export all…").clicked() {
+                    out.export = Some((latents.clone(), "inversion", 0, None));
+                }
+            }
+            close = theme::quiet_button(ui, Some(ICON_CLOSE), "Put them away").clicked();
+            if let Some(told) = &told {
+                theme::weak(ui, told.as_str());
+            }
+        });
+        ui.add_space(size::S);
+        self.cells(ui, cx, info, desk, out);
+        close
+    }
+
+    fn search(&mut self, info: &ModelInfo, cx: &mut Cx<'_>) {
+        let job = cx.new_job();
+        let (model, inputs) = (info.model.clone(), self.inputs.clone());
+        let wish = self.wish.wish(info, self.wish.steps.max(1));
+        cx.send(Command::Latent(LatentCommand::Invert { job, model, inputs, wish }));
+        self.job = Some(job);
+        self.found.iter_mut().for_each(|f| *f = None);
+    }
+
+    fn cells(&self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &Desk, out: &mut Out) {
+        let ctx = ui.ctx().clone();
+        let cell = vec2(2.0 * SIDE + size::XS, SIDE + 20.0);
+        ui.horizontal_wrapped(|ui| {
+            ui.spacing_mut().item_spacing = Vec2::splat(size::S);
+            for (i, (file, found)) in self.files.iter().zip(&self.found).enumerate() {
+                let (rect, _) = ui.allocate_exact_size(cell, Sense::hover());
+                if !ui.is_rect_visible(rect) {
+                    continue;
+                }
+                let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(rect).id_salt(("photo cell", i)));
+                let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let Some(found) = found else {
+                    theme::skeleton(&mut ui, vec2(cell.x, SIDE));
+                    ui.add(egui::Label::new(egui::RichText::new(&name).size(size::SMALL)).truncate());
+                    continue;
+                };
+                ui.horizontal(|ui| {
+                    ui.spacing_mut().item_spacing.x = size::XS;
+                    for (which, picture) in found.pictures.iter().enumerate() {
+                        let tex = cx.textures.get(&ctx, key(("photos", i, which)), found.revision, picture);
+                        let made = which == 1;
+                        let sense = if made { Sense::click_and_drag() } else { Sense::hover() };
+                        let label = if made { format!("{name} as the model makes it") } else { name.clone() };
+                        let response = textures::picture(ui, &tex, Vec2::splat(SIDE), sense, &label);
+                        if made {
+                            drag_latent(&response, &info.model, &found.latent, desk.here.truncation, Some(picture));
+                            if response.clicked() {
+                                out.stand = Some(found.latent.clone());
+                                out.label = Some("stand at a picture of one's own");
+                            }
+                        }
+                    }
+                });
+                let guess = found.guess.map_or(String::new(), |g| format!(", encoder alone {g:.1} dB"));
+                let text = format!("{:.1} dB{guess}", found.psnr);
+                if found.outside {
+                    theme::toned(&mut ui, Tone::Warn, text).on_hover_text("It lies outside of what the model knows");
+                } else {
+                    theme::weak(&mut ui, text);
+                }
+            }
+        });
+    }
+
+    /// Takes news in.
+    pub fn on_event(&mut self, event: &Event) {
+        let Event::Latent(event) = event else { return };
+        match event {
+            LatentEvent::InvertFiles { job, files } if Some(*job) == self.job => {
+                self.files.clone_from(files);
+                self.found.clear();
+                self.found.resize_with(files.len(), || None);
+            }
+            LatentEvent::Inverted { job, index, found, .. } if Some(*job) == self.job => {
+                self.revision += 1;
+                if let Some(slot) = self.found.get_mut(*index) {
+                    *slot = Some(Found {
+                        latent: found.latent.clone(),
+                        pictures: [&found.input, &found.picture].map(|p| Arc::new(p.clone())),
+                        psnr: found.psnr,
+                        guess: found.guess.as_ref().map(|g| g.1),
+                        outside: found.outside == Some(true),
+                        revision: self.revision,
+                    });
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether this is the name of a picture file that can be read.
+pub fn is_picture(path: &Path) -> bool {
+    image::ImageFormat::from_path(path).is_ok_and(|f| f.reading_enabled())
+}
