@@ -24,6 +24,9 @@ pub struct Evaluate {
     /// Another model to measure in the same way and compare with
     #[arg(long, value_name = "M")]
     versus: Option<String>,
+    /// Pictures that another program made of the same data, measured in the same way and compared with
+    #[arg(long, value_name = "SRC", conflicts_with = "versus")]
+    versus_pictures: Option<String>,
     /// Metrics, such as kid,fid,prdc, or all that apply (`--list` shows them)
     #[arg(long, value_delimiter = ',', default_value = "kid,fid,prdc")]
     metrics: Vec<String>,
@@ -58,9 +61,10 @@ impl Evaluate {
         }
         let Some(model) = &self.model else { return Err(Problem::usage("Give --model M")) };
         let first = self.measure(model, self.data.as_deref(), paths)?;
-        let second = match &self.versus {
-            Some(model) => Some(self.measure(model, Some(&first.source), paths)?),
-            None => None,
+        let second = match (&self.versus, &self.versus_pictures) {
+            (Some(model), _) => Some(self.measure(model, Some(&first.source), paths)?),
+            (None, Some(pictures)) => Some(self.measure_pictures(pictures, model, &first, paths)?),
+            (None, None) => None,
         };
         if let (Some(file), false) = (&self.pairs, first.report.suspects.is_empty()) {
             let suspects = &first.report.suspects;
@@ -112,14 +116,24 @@ impl Evaluate {
         if let Err(problem) = store::keep(paths, &info.hash, &report.metrics) {
             super::say(&problem.warning());
         }
-        Ok(Measured { model: model.into(), info, source: opened.source, device, seed: self.seed, report })
+        Ok(Measured { model: model.into(), info: Some(info), source: opened.source, device, seed: self.seed, report })
+    }
+
+    fn measure_pictures(&self, pictures: &str, model: &str, first: &Measured, paths: &Paths) -> Result<Measured> {
+        let metrics = chosen(&self.metrics)?;
+        let progress = watched(self.json);
+        let device = device(&self.device, paths);
+        let opened = Opened::open(model, Some(&first.source), paths, &device, &progress)?;
+        let report = opened.evaluate_pictures(pictures, metrics, self.count, self.seed, paths, &progress)?;
+        Ok(Measured { model: pictures.into(), info: None, source: opened.source, device, seed: self.seed, report })
     }
 }
 
 /// A model with its scores.
 struct Measured {
     model: String,
-    info: ModelInfo,
+    /// Not of pictures that another program made.
+    info: Option<ModelInfo>,
     source: String,
     device: String,
     seed: u64,
@@ -130,7 +144,8 @@ impl Measured {
     fn json(&self) -> serde_json::Value {
         let pair = |s: &crate::eval::bench::Suspect| json!({ "seed": s.seed, "training": s.name, "distance": s.distance, "ratio": s.ratio });
         json!({
-            "model": self.model, "name": self.info.name, "hash": self.info.hash, "kimg": self.info.kimg,
+            "model": self.model, "name": self.info.as_ref().map(|i| &i.name),
+            "hash": self.info.as_ref().map(|i| &i.hash), "kimg": self.info.as_ref().map(|i| i.kimg),
             "data": self.source, "device": self.device, "seed": self.seed, "metrics": self.report.metrics,
             "left_out": self.report.left_out, "pairs": self.report.suspects.iter().map(pair).collect::<Vec<_>>(),
         })

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bench::{Bench, Suspect};
 use super::score::Score;
-use super::subject::Subject;
+use super::subject::{Pictures, Subject};
 use super::table::{METRICS, MetricSpec, Need, find};
 use crate::base::paths::Paths;
 use crate::base::{Channels, Problem, Progress, Result};
@@ -182,18 +182,50 @@ impl Opened {
         paths: &Paths,
         progress: &dyn Progress,
     ) -> Result<Report> {
-        let task = Task {
-            subject: &self.model,
+        evaluate(&Task { metrics, count, draws, ..self.task(&self.model, seed, paths) }, progress)
+    }
+
+    /// The same of pictures that another program made: as if they were the model's samples.
+    ///
+    /// # Errors
+    /// As [`evaluate`], or the pictures are too few or not there.
+    pub fn evaluate_pictures(
+        &self,
+        pictures: &str,
+        metrics: Vec<&'static MetricSpec>,
+        count: usize,
+        seed: u64,
+        paths: &Paths,
+        progress: &dyn Progress,
+    ) -> Result<Report> {
+        let own = &self.model.info().recipe.data;
+        let source = pictures.to_string();
+        let recipe =
+            DataRecipe { source, limit: 0, exclude: Vec::new(), mirror: false, drop_duplicates: false, ..own.clone() };
+        let set = data::prepare(&recipe, &paths.prepared(), progress)?;
+        if set.len() < count {
+            return Err(Problem::data("There are too few pictures to measure")
+                .of(pictures)
+                .because(format!("{} of {count}", set.len()))
+                .try_this("Make more, or give a smaller --count for both"));
+        }
+        let subject = Pictures(&set);
+        let task = Task { metrics, count, ..self.task(&subject, seed, paths) };
+        evaluate(&task, progress)
+    }
+
+    fn task<'a>(&'a self, subject: &'a dyn Subject, seed: u64, paths: &'a Paths) -> Task<'a> {
+        Task {
+            subject,
             data: &self.data,
             source: &self.source,
             training: self.training.as_ref(),
-            metrics,
-            count,
-            draws,
+            metrics: Vec::new(),
+            count: 0,
+            draws: 0,
             seed,
             cache: &paths.cache,
             device: self.device.clone(),
-        };
-        evaluate(&task, progress)
+        }
     }
 }

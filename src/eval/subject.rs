@@ -3,6 +3,7 @@
 use super::likelihood::{Explained, Weighing};
 use crate::base::rng::Stream;
 use crate::base::{Picture, Result, Shape};
+use crate::data::Prepared;
 use crate::latent::model::LoadedModel;
 use crate::latent::sample;
 use crate::latent::space::Code;
@@ -56,6 +57,25 @@ pub trait Encoding {
 
     /// What the likelihood rests on besides.
     fn describe(&self) -> String;
+}
+
+/// Pictures that another program made: it "makes" them one after the other.
+pub struct Pictures<'a>(pub &'a Prepared);
+
+impl Subject for Pictures<'_> {
+    fn shape(&self) -> Shape {
+        self.0.shape()
+    }
+
+    fn sample(&self, seeds: &[(u64, Option<u32>)], each: &mut dyn FnMut(usize, Picture) -> bool) -> Result<()> {
+        for (i, (seed, _)) in seeds.iter().enumerate() {
+            let place = (seed % self.0.len().max(1) as u64) as usize;
+            if !each(i, super::bench::picture_of(self.0, place)) {
+                break;
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Subject for LoadedModel {

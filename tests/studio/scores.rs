@@ -128,6 +128,12 @@ fn a_gan_gets_what_applies_and_says_what_does_not() {
     assert_eq!(names(&report), ["precision", "recall", "density", "coverage"]);
     assert_eq!(report["left_out"][0][0], "elbo");
     assert_eq!(report["data"], "emoji:animals");
+    // Pictures that another program made are measured alike; the data themselves are far better than a fresh model.
+    let theirs = ["--metrics", "kid", "--count", "40", "--data", "emoji:animals", "--versus-pictures", "emoji:animals"];
+    let report = evaluate(&home, run, &theirs);
+    assert_eq!(report["comparison"][0]["standing"], "worse");
+    let (own, theirs) = (&report["metrics"][0]["value"], &report["versus"]["metrics"][0]["value"]);
+    assert!(theirs.as_f64().unwrap() < 0.3 * own.as_f64().unwrap(), "{theirs} {own}");
     let code = |more: &[&str]| {
         let mut arguments = vec!["evaluate", "--model", run];
         arguments.extend(more);
@@ -136,6 +142,7 @@ fn a_gan_gets_what_applies_and_says_what_does_not() {
     assert_eq!(code(&["--metrics", "elbo"]), Some(2), "nothing is left to measure");
     assert_eq!(code(&["--metrics", "nonsense"]), Some(2));
     assert_eq!(code(&["--count", "0"]), Some(2));
+    assert_eq!(code(&["--metrics", "kid", "--count", "900", "--versus-pictures", "emoji:animals"]), Some(3));
     assert_eq!(code(&["--data", "/nowhere"]), Some(3));
     let listed = home.ok(&["evaluate", "--list"]);
     assert!(listed.contains("kid") && listed.contains("memorisation"));
