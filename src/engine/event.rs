@@ -148,6 +148,8 @@ pub enum Event {
 
     /// Kept pictures for a filter.
     Items { filter: ItemFilter, items: Arc<Vec<Item>> },
+    /// The first of many pictures for a filter, so that there is something to see; all of them follow as `Items`.
+    FirstItems { filter: ItemFilter, items: Arc<Vec<Item>> },
     /// Something about kept pictures changed: ask again.
     ItemsChanged,
     /// A change to kept pictures was made that can be taken back by its number.

@@ -336,8 +336,7 @@ impl Engine for StudioEngine {
             }
 
             Command::ListItems { filter } => lanes.library.push(None, move |gallery| {
-                let items = Arc::new(gallery.items(&filter)?);
-                cx.tell(Event::Items { filter, items });
+                gallery.list(&cx, filter)?;
                 Ok(())
             }),
             Command::ItemThumbs { ids } => lanes.library.push(None, move |gallery| {

@@ -293,6 +293,7 @@ impl Studio {
             | Event::ItemDetail { .. }
             | Event::Changed { .. }
             | Event::Latent(_)
+            | Event::FirstItems { .. }
             | Event::Inspected(_) => {}
         }
     }

@@ -1,6 +1,7 @@
 //! The library's own thread: kept pictures, data sets, runs. Files first, then rows, so that no row is without its file.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::export::{Shots, Wanted};
 use super::{Context, read_picture};
@@ -12,6 +13,9 @@ use crate::export::{Shot, file_name, png_bytes, today, write_new};
 use crate::library::{Library, NewItem};
 use crate::recipe::picture::Latent;
 use crate::train::folder::RunFolder;
+
+/// Pictures that are told at once.
+const SOME: usize = 400;
 
 /// Changes in a history.
 const CHANGES: u32 = 20;
@@ -177,12 +181,23 @@ impl Gallery {
         Ok(found)
     }
 
-    /// Kept pictures for a filter.
+    /// Tells the kept pictures for a filter; where there are many, some at once.
     ///
     /// # Errors
     /// The library cannot be read.
-    pub fn items(&mut self, filter: &ItemFilter) -> Result<Vec<Item>> {
-        self.library()?.items(filter)
+    pub fn list(&mut self, cx: &Context, filter: ItemFilter) -> Result<()> {
+        let library = self.library()?;
+        let first = if filter.alike.is_none() { library.page(&filter, 0, SOME)? } else { Vec::new() };
+        let all = if first.is_empty() || first.len() == SOME {
+            if !first.is_empty() {
+                cx.tell(Event::FirstItems { filter: filter.clone(), items: Arc::new(first) });
+            }
+            library.items(&filter)?
+        } else {
+            first
+        };
+        cx.tell(Event::Items { filter, items: Arc::new(all) });
+        Ok(())
     }
 
     /// Kept pictures by number, those that are gone left out.

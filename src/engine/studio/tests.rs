@@ -361,3 +361,27 @@ fn a_prior_is_fitted_switched_and_compared() {
     s.engine.send(Command::RemovePrior { model: vae.into() });
     assert!(opened(&mut s).is_none());
 }
+
+#[test]
+fn of_many_kept_pictures_some_are_told_at_once() {
+    let home = tempfile::tempdir().unwrap();
+    let paths = Paths::under(home.path());
+    std::fs::create_dir_all(&paths.data).unwrap();
+    let new = |n: usize| crate::library::NewItem {
+        path: format!("{n}.png").into(),
+        picture: Picture::filled(4, 4, [1, 2, 3, 255]),
+        model: ["nouns", "faces"][n % 2].into(),
+        recipe: None,
+        starred: false,
+    };
+    let library = crate::library::Library::open(&paths.library()).unwrap();
+    library.add_items(&(0..900).map(new).collect::<Vec<_>>()).unwrap();
+    drop(library);
+    let mut s = studio_in(home, Made::default());
+    let all = s.items(ItemFilter::default());
+    let first = s.until("some", |e| if let Event::FirstItems { items, .. } = e { Some(items.clone()) } else { None });
+    assert!(all.len() == 900 && first[..] == all[..first.len()] && first.len() < 900);
+    // Where all come at once nothing comes before them.
+    let few = s.items(ItemFilter { text: "nothing".into(), ..ItemFilter::default() });
+    assert!(few.is_empty() && !s.seen.iter().any(|e| matches!(e, Event::FirstItems { .. })));
+}

@@ -64,6 +64,8 @@ pub struct GalleryView {
     places: HashMap<u64, usize>,
     listed: bool,
     filter: ItemFilter,
+    /// The filter that all pictures are shown of.
+    of: Option<ItemFilter>,
     /// The filter that was asked for last, with the library's revision then.
     asked: Option<(ItemFilter, u64)>,
     typed: f64,
@@ -92,6 +94,7 @@ impl Default for GalleryView {
             places: HashMap::new(),
             listed: false,
             filter: ItemFilter::default(),
+            of: None,
             asked: None,
             typed: 0.0,
             thumbs: Thumbs::default(),
@@ -130,6 +133,14 @@ impl GalleryView {
             cx.send(Command::ListItems { filter: self.filter.clone() });
             self.asked = Some(wanted);
         }
+    }
+
+    /// Shows these.
+    fn lay_out(&mut self, items: &Arc<Vec<Item>>) {
+        self.grid.revision += 1;
+        self.listed = true;
+        self.items = items.clone();
+        self.places = items.iter().enumerate().map(|(place, i)| (i.id as u64, place)).collect();
     }
 
     /// The picture at full size, asked for if it is not here.
@@ -380,13 +391,15 @@ impl View for GalleryView {
 
     fn on_event(&mut self, event: &Event, _cx: &mut Cx<'_>) {
         match event {
+            // Only for another filter: of the same one more is shown already, and some of it may be selected.
+            Event::FirstItems { filter, items } if *filter == self.filter && self.of.as_ref() != Some(filter) => {
+                self.lay_out(items);
+            }
             Event::Items { filter, items } => {
                 self.note_words(items);
                 if *filter == self.filter {
-                    self.grid.revision += 1;
-                    self.listed = true;
-                    self.items = items.clone();
-                    self.places = items.iter().enumerate().map(|(place, i)| (i.id as u64, place)).collect();
+                    self.of = Some(filter.clone());
+                    self.lay_out(items);
                     self.grid.selection.retain(|k| self.places.contains_key(&k));
                     // What is shown large may have gone to the trash.
                     let gone = |id: &i64| !self.places.contains_key(&(*id as u64));

@@ -146,3 +146,22 @@ fn recipes_read_like_sentences() {
     assert!(text.iter().any(|(n, v)| *n == "Latent" && (v.starts_with("seed") || v.starts_with("point"))));
     assert!(text.iter().all(|(_, v)| !v.is_empty()), "{text:?}");
 }
+
+#[test]
+fn the_first_of_a_new_search_are_shown_and_those_of_the_same_one_leave_the_list_alone() {
+    let mut h = gallery();
+    let all = h.state().view.items.clone();
+    assert!(all.len() > 2);
+    let some = Arc::new(all[..2].to_vec());
+    let told = |h: &mut Harness<'static, Stage<GalleryView>>, filter: &ItemFilter| {
+        let event = Event::FirstItems { filter: filter.clone(), items: some.clone() };
+        h.state_mut().call(|view, cx| view.on_event(&event, cx));
+    };
+    let filter = h.state().view.filter.clone();
+    told(&mut h, &filter);
+    assert_eq!(h.state().view.items.len(), all.len(), "all of this filter are here already");
+    let filter = ItemFilter { min_rating: 1, ..filter };
+    h.state_mut().view.filter = filter.clone();
+    told(&mut h, &filter);
+    assert_eq!(h.state().view.items.len(), 2);
+}
