@@ -6,12 +6,12 @@
 
 use burn::module::Module;
 use burn::optim::GradientsParams;
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
 use super::nets::{ConvVae, DcCritic, DcGenerator, FlatVae, LATENT, ResCritic, ResGenerator, Vae};
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
+use crate::nn::act;
 use crate::nn::init::Init;
 use crate::objectives::{adversarial, elbo};
 use crate::recipe::{Adversarial, Likelihood};
@@ -159,7 +159,7 @@ impl Bench {
         let noise = |dim: usize, stream: &mut Stream| matrix(stream.normals(SAMPLES * dim), SAMPLES, dim, &self.device);
         let x = match &self.nets {
             Nets::Gan { generator, .. } => generator.clone().no_grad().forward(noise(LATENT, &mut self.noise)),
-            Nets::Vae { vae, .. } => sigmoid(vae.valid().decode(noise(vae.latent(), &mut self.noise).inner())),
+            Nets::Vae { vae, .. } => act::sigmoid(vae.valid().decode(noise(vae.latent(), &mut self.noise).inner())),
         };
         x.into_data().convert::<f32>().try_to_vec().unwrap_or_default()
     }

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use burn::module::{Module, Param};
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 
 use super::{ConvVae, LadderVae, MlpVae, Plan, Probe, ResVae, unknown};
@@ -232,7 +231,7 @@ impl Vae {
     /// Pictures in [-1, 1] of what [`Self::decode`] says: its mean. Shapes stay.
     pub fn to_picture(&self, decoded: Tensor<4>) -> Tensor<4> {
         let mean = match self.likelihood() {
-            Likelihood::Bernoulli => sigmoid(decoded),
+            Likelihood::Bernoulli => act::sigmoid(decoded),
             Likelihood::Gaussian => decoded.clamp(0.0, 1.0),
         };
         mean * 2.0 - 1.0

@@ -43,6 +43,11 @@ pub fn tanh<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     fused::tanh(&x).unwrap_or_else(|| activation::tanh(x))
 }
 
+/// Logistic function.
+pub fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    fused::sigmoid(&x).unwrap_or_else(|| activation::sigmoid(x))
+}
+
 /// Cross-entropy of Bernoulli pixels, in nats, summed over each picture; targets are constants. `[b, n] → [b, 1]`
 pub fn cross_entropy(logits: Tensor<2>, targets: Tensor<2>) -> Tensor<2> {
     if let Some(nats) = fused::cross_entropy(&logits, &targets) {

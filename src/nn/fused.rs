@@ -115,9 +115,27 @@ impl Backward<Flex, 1> for CrossEntropy {
 
 /// Hyperbolic tangent.
 pub fn tanh<const D: usize>(x: &Tensor<D>) -> Option<Tensor<D>> {
+    squash(x, Squash { forward: pointwise::tanh, gradient: pointwise::tanh_gradient })
+}
+
+/// Logistic function: `1 / (1 + e⁻ˣ)`.
+pub fn sigmoid<const D: usize>(x: &Tensor<D>) -> Option<Tensor<D>> {
+    squash(x, Squash { forward: pointwise::sigmoids, gradient: pointwise::sigmoid_gradient })
+}
+
+/// What is done number by number, with a slope that its own result tells.
+#[derive(Clone, Copy, Debug)]
+struct Squash {
+    /// Results of numbers.
+    forward: fn(&[f32], &mut [f32]),
+    /// Results and gradients of them to gradients of the numbers.
+    gradient: fn(&[f32], &[f32], &mut [f32]),
+}
+
+fn squash<const D: usize>(x: &Tensor<D>, squash: Squash) -> Option<Tensor<D>> {
     let of = |x: &Host| {
         let mut y = vec![0.0; slice(x).len()];
-        pointwise::tanh(slice(x), &mut y);
+        (squash.forward)(slice(x), &mut y);
         like(y, x)
     };
     if !x.is_autodiff() {
@@ -125,24 +143,22 @@ pub fn tanh<const D: usize>(x: &Tensor<D>) -> Option<Tensor<D>> {
     }
     let x = taped(x)?;
     let y = of(&host(x.primitive().clone()));
-    let y = match Tanh.prepare::<NoCheckpointing>([x.node()]).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish(y.clone(), y),
+    let y = match squash.prepare::<NoCheckpointing>([x.node()]).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => prep.finish((y.clone(), squash), y),
         OpsKind::UnTracked(prep) => prep.finish(y),
     };
     Some(Tensor::from_primitive::<Taped>(y))
 }
 
-#[derive(Debug)]
-struct Tanh;
+impl Backward<Flex, 1> for Squash {
+    type State = (Host, Self);
 
-impl Backward<Flex, 1> for Tanh {
-    type State = Host;
-
-    fn backward(self, ops: Ops<Host, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
         let d = host(grads.consume::<Flex>(&ops.node));
         if let [Some(node)] = ops.parents {
+            let (y, squash) = ops.state;
             let mut out = vec![0.0; slice(&d).len()];
-            pointwise::tanh_gradient(slice(&ops.state), slice(&d), &mut out);
+            (squash.gradient)(slice(&y), slice(&d), &mut out);
             grads.register::<Flex>(node.id, like(out, &d));
         }
     }
@@ -313,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn tanh_and_cross_entropy_are_burns() {
+    fn tanh_sigmoid_and_cross_entropy_are_burns() {
         let x = numbers::<4>("x", [3, 2, 5, 7]) * 3.0;
         let weights = numbers::<4>("w", [3, 2, 5, 7]);
         let of = |ours: bool| {
@@ -326,6 +342,15 @@ mod tests {
         close(&ours.0, &burns.0, 1e-6);
         close(&ours.1, &burns.1, 1e-6);
         close(&values(tanh(&x).unwrap()), &burns.0, 1e-6);
+        let of = |ours: bool| {
+            let x = (x.clone() * 3.0).autodiff().require_grad();
+            let y = if ours { sigmoid(&x).unwrap() } else { burn::tensor::activation::sigmoid(x.clone()) };
+            let mut grads = (y.clone() * weights.clone()).sum().backward();
+            (values(y), values(x.grad_remove(&mut grads).unwrap()))
+        };
+        let (ours, burns) = (of(true), of(false));
+        close(&ours.0, &burns.0, 1e-6);
+        close(&ours.1, &burns.1, 1e-6);
 
         let (logits, targets) =
             (numbers::<2>("l", [4, 37]) * 6.0, burn::tensor::activation::sigmoid(numbers::<2>("t", [4, 37])));

@@ -210,6 +210,26 @@ pub fn tanh_gradient(y: &[f32], d: &[f32], out: &mut [f32]) {
     });
 }
 
+/// Logistic function.
+pub fn sigmoids(x: &[f32], out: &mut [f32]) {
+    assert_eq!(x.len(), out.len());
+    out.par_chunks_mut(BLOCK).zip(x.par_chunks(BLOCK)).for_each(|(out, x)| {
+        dispatch(
+            #[inline(always)]
+            || out.iter_mut().zip(x).for_each(|(out, x)| *out = sigmoid(*x)),
+        );
+    });
+}
+
+/// `d · y · (1 − y)`: the gradient of [`sigmoids`], whose result was `y`.
+pub fn sigmoid_gradient(y: &[f32], d: &[f32], out: &mut [f32]) {
+    assert!(y.len() == out.len() && d.len() == out.len());
+    out.par_chunks_mut(BLOCK).enumerate().for_each(|(i, out)| {
+        let at = i * BLOCK..i * BLOCK + out.len();
+        out.iter_mut().zip(&y[at.clone()]).zip(&d[at]).for_each(|((out, y), d)| *out = d * y * (1.0 - y));
+    });
+}
+
 /// Batch normalisation of `[b, channels, n]`.
 pub struct Normal {
     /// Channels.
