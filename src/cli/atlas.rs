@@ -68,6 +68,7 @@ impl Atlas {
             layout: Layout::from_id(&self.layout)?,
             by: if self.pixels { By::Pixels } else { By::Codes },
             seed: self.seed,
+            ..Wish::default()
         };
         let (atlas, set) = model.atlas(&wish, &[], paths, &watched(false))?;
         if extension == "json" {

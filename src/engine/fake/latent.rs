@@ -281,10 +281,10 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
             let thumbs = points.iter().filter_map(thumb).collect();
             tell(LatentEvent::AtlasThumbs { model, thumbs })
         }
-        LatentCommand::AtlasAt { ticket, model, place } => {
+        LatentCommand::AtlasAt { ticket, model, places } => {
             let Some(atlas) = script.latent.atlases.get(&model) else { return Vec::new() };
-            match atlas.at(&dims, place) {
-                Ok(latent) => tell(LatentEvent::Latents { ticket, model, latents: vec![latent] }),
+            match places.iter().map(|place| atlas.at(&dims, *place)).collect::<crate::base::Result<Vec<_>>>() {
+                Ok(latents) => tell(LatentEvent::Latents { ticket, model, latents }),
                 Err(problem) => vec![Event::Message(problem)],
             }
         }
@@ -315,7 +315,16 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
                     crate::base::Channels::Grey,
                 ),
             };
-            let inside = Inside { picture: make(&latent, truncation), channels: (0..16).map(channel).collect() };
+            // What is switched off shows: each channel shifts the picture a little.
+            let mut values = latent.values(info.latent as usize);
+            let shift = 0.4 * look.off.len() as f32 + f32::from(u8::from(look.without_noise));
+            values.iter_mut().for_each(|v| *v += shift);
+            let picture = make(
+                &if values == latent.values(values.len()) { latent } else { Latent::Point { values } },
+                truncation,
+            );
+            let taps = (0..4).map(|tap| [16, 8 << tap]).collect();
+            let inside = Inside { picture, channels: (0..16).map(channel).collect(), taps };
             tell(LatentEvent::Inside { ticket, model, inside: Box::new(inside) })
         }
         LatentCommand::ChannelEffects { job, model, tap, .. } => {
@@ -409,7 +418,8 @@ fn atlas(script: &Script, wish: &gather::Wish, kept: &[i64]) -> Atlas {
     let mut points: Vec<Point> = (0..real)
         .map(|index| {
             let (name, label, covered) = (format!("picture {index}"), Some(index % 3), index < gone);
-            let whose = Whose::Real { index, name, label, covered };
+            let hardness = Some(0.02 + 0.01 * (index % 10) as f32);
+            let whose = Whose::Real { index, name, label, covered, hardness };
             Point { place: on_ring(index, real, 1.0), whose, latent: None }
         })
         .collect();

@@ -83,8 +83,8 @@ pub enum LatentCommand {
     Atlas { job: JobId, model: ModelRef, wish: gather::Wish, kept: Vec<i64> },
     /// Small pictures of points of the newest atlas, by place among them. → `AtlasThumbs`
     AtlasThumbs { model: ModelRef, points: Vec<u32>, size: u32 },
-    /// The latent at a place between the points of the newest atlas. → `Latents`, one
-    AtlasAt { ticket: u64, model: ModelRef, place: [f32; 2] },
+    /// The latents at places between the points of the newest atlas. → `Latents`
+    AtlasAt { ticket: u64, model: ModelRef, places: Vec<[f32; 2]> },
 
     /// Children of latents. → `Litter`
     Breed { ticket: u64, model: ModelRef, parents: Vec<Latent>, wish: breed::Wish },

@@ -160,8 +160,8 @@ impl Desk {
             C::AtlasThumbs { model, points, size } => {
                 self.sheets.push(None, move |desk| desk.thumbs(&cx, &model, &points, size));
             }
-            C::AtlasAt { ticket, model, place } => {
-                self.sheets.push(None, move |desk| desk.at(&cx, ticket, &model, place));
+            C::AtlasAt { ticket, model, places } => {
+                self.sheets.push(None, move |desk| desk.at(&cx, ticket, &model, &places));
             }
 
             C::Breed { ticket, model, parents, wish } => family::breed(&cx, ticket, model, parents, wish),

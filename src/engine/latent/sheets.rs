@@ -22,6 +22,7 @@ pub struct Desk {
 
 struct Sheet {
     model: String,
+    truncation: f32,
     atlas: Arc<Atlas>,
     set: Option<Prepared>,
     kept: Vec<Item>,
@@ -47,11 +48,16 @@ impl Desk {
         for item in &items {
             let own = item.recipe.as_ref().filter(|r| r.model_hash == loaded.info().hash);
             let latent: Option<Latent> = own.map(|r| r.latent.clone());
-            pictures.push(Kept { id: item.id, picture: read_picture(&item.path)?, latent });
+            match read_picture(&item.path) {
+                Ok(picture) => pictures.push(Kept { id: item.id, picture, latent }),
+                // One file that is gone shall not keep all others away.
+                Err(problem) => cx.outbox.say(problem.warning()),
+            }
         }
         let (atlas, set) = loaded.atlas(wish, &pictures, &cx.paths, &cx.progress(job))?;
         let atlas = Arc::new(atlas);
-        self.newest = Some(Sheet { model: model.into(), atlas: atlas.clone(), set, kept: items });
+        let truncation = wish.truncation;
+        self.newest = Some(Sheet { model: model.into(), truncation, atlas: atlas.clone(), set, kept: items });
         cx.tell(Event::Latent(LatentEvent::Atlas { job, model: model.into(), atlas }));
         Ok(())
     }
@@ -67,6 +73,7 @@ impl Desk {
     /// There is no atlas of this model.
     pub fn thumbs(&mut self, cx: &Context, model: &str, points: &[u32], size: u32) -> Result<()> {
         let sheet = self.newest(model)?;
+        let truncation = sheet.truncation;
         let (mut thumbs, mut seeds) = (Vec::with_capacity(points.len()), Vec::new());
         for &i in points {
             match sheet.atlas.points.get(i as usize).map(|p| &p.whose) {
@@ -87,19 +94,20 @@ impl Desk {
             }
         }
         let latents: Vec<Latent> = seeds.iter().map(|s| s.1.clone()).collect();
-        let made = self.shelf.get(cx, model)?.generate(&latents, 1.0)?;
+        let made = self.shelf.get(cx, model)?.generate(&latents, truncation)?;
         thumbs.extend(seeds.iter().zip(&made).map(|((i, _), picture)| (*i, small(picture, size))));
         cx.tell(Event::Latent(LatentEvent::AtlasThumbs { model: model.into(), thumbs }));
         Ok(())
     }
 
-    /// The latent at a place between points.
+    /// The latents at places between points.
     ///
     /// # Errors
     /// There is no atlas of this model, or no point of it has a latent.
-    pub fn at(&mut self, cx: &Context, ticket: u64, model: &str, place: [f32; 2]) -> Result<()> {
+    pub fn at(&mut self, cx: &Context, ticket: u64, model: &str, places: &[[f32; 2]]) -> Result<()> {
         let dims = self.shelf.get(cx, model)?.dims();
-        let latents = vec![self.newest(model)?.atlas.at(&dims, place)?];
+        let atlas = &self.newest(model)?.atlas;
+        let latents = places.iter().map(|place| atlas.at(&dims, *place)).collect::<Result<_>>()?;
         cx.tell(Event::Latent(LatentEvent::Latents { ticket, model: model.into(), latents }));
         Ok(())
     }

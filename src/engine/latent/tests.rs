@@ -283,8 +283,13 @@ fn films_sheets_and_looks_inside() {
     let thumbs =
         s.told("thumbs", |e| if let LatentEvent::AtlasThumbs { thumbs, .. } = e { Some(thumbs.clone()) } else { None });
     assert_eq!(thumbs.iter().map(|t| (t.0, t.1.width)).collect::<Vec<_>>(), [(2, 16), (40, 16)]);
-    s.ask(LatentCommand::AtlasAt { ticket: 7, model: VAE.into(), place: atlas.points[45].place });
+    s.ask(LatentCommand::AtlasAt {
+        ticket: 7,
+        model: VAE.into(),
+        places: [45, 3].map(|i| atlas.points[i].place).to_vec(),
+    });
     let there = s.latents(7);
+    assert_eq!(there.len(), 2);
     assert!((there[0].values(10)[3] - atlas.points[45].latent.as_ref().unwrap().values(10)[3]).abs() < 1e-3);
 
     let latent = Latent::Seed { seed: 2 };

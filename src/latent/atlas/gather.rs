@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::holes::{Hole, covered, holes};
+use super::holes::{Hole, cover, holes};
 use super::{Layout, lay_out};
 use crate::base::paths::Paths;
 use crate::base::{Family, Picture, Problem, Progress, Result};
@@ -45,12 +45,15 @@ pub struct Wish {
     pub by: By,
     /// Seed of the layout.
     pub seed: u64,
+    /// Truncation or temperature that the model's pictures are made with.
+    pub truncation: f32,
 }
 
 impl Default for Wish {
     fn default() -> Self {
         let layout = Layout::default();
-        Self { data: Some(String::new()), limit: 4000, samples: 2000, layout, by: By::default(), seed: 1 }
+        let by = By::default();
+        Self { data: Some(String::new()), limit: 4000, samples: 2000, layout, by, seed: 1, truncation: 1.0 }
     }
 }
 
@@ -68,6 +71,9 @@ pub enum Whose {
         label: Option<u32>,
         /// Whether something generated is near.
         covered: bool,
+        /// How far the model is off at it: root mean square error of pixels (of 1) of what comes back through its
+        /// encoder, or, where it has none, of the nearest sample. Nothing without either.
+        hardness: Option<f32>,
     },
     /// A picture of the model.
     Generated {
@@ -159,10 +165,12 @@ impl LoadedModel {
                 progress.report("Looking at pictures", points.len() as u64, places.len() as u64);
                 progress.cancel().check()?;
                 let bytes: Vec<u8> = group.iter().flat_map(|&i| set.picture(i as usize).to_vec()).collect();
-                for (&index, (row, latent)) in group.iter().zip(looker.look(&bytes, group.len())) {
+                let looked = looker.look(&bytes, group.len());
+                let off = looker.off(&bytes, &looked)?;
+                for ((&index, (row, latent)), hardness) in group.iter().zip(looked).zip(off) {
                     rows.push(row);
                     let (name, label) = (set.name(index as usize).to_string(), set.label(index as usize));
-                    let whose = Whose::Real { index, name, label, covered: true };
+                    let whose = Whose::Real { index, name, label, covered: true, hardness };
                     points.push(Point { place: [0.0; 2], whose, latent });
                 }
             }
@@ -177,7 +185,7 @@ impl LoadedModel {
             progress.report("Making pictures", (rows.len() - real) as u64, seeds.len() as u64);
             progress.cancel().check()?;
             let latents: Vec<Latent> = group.iter().map(|&seed| Latent::Seed { seed }).collect();
-            let made = self.generate(&latents, 1.0)?;
+            let made = self.generate(&latents, wish.truncation)?;
             for (latent, (row, _)) in latents.into_iter().zip(looker.look(&bytes_of(&made), group.len())) {
                 rows.push(row);
                 let seed = latent.seed().unwrap_or_default();
@@ -204,12 +212,16 @@ impl LoadedModel {
         if real > 0 && generated > real {
             progress.report("Looking for holes", 0, 1);
             let (of_data, of_model) = (&rows[..real], &rows[real..generated]);
-            for (point, is) in points.iter_mut().zip(covered(of_data, of_model)) {
-                if let Whose::Real { covered, .. } = &mut point.whose {
-                    *covered = is;
+            let cover = cover(of_data, of_model, wish.seed, progress)?;
+            let pixels = matches!(looker, Looker::Pixels(_));
+            for ((point, is), far) in points.iter_mut().zip(&cover.covered).zip(&cover.nearest) {
+                if let Whose::Real { covered, hardness, .. } = &mut point.whose {
+                    *covered = *is;
+                    // Rows are pixels in −1…1 then.
+                    *hardness = hardness.or(pixels.then(|| far * 0.5 / (shape.bytes() as f32).sqrt()));
                 }
             }
-            found = holes(of_data, of_model, &places[..real]);
+            found = holes(&cover, &places[..real]);
         }
         Ok((Atlas { points, labels, holes: found }, set.map(|s| s.0)))
     }
@@ -235,6 +247,21 @@ impl<'a> Looker<'a> {
         Ok(Self::Pixels(model))
     }
 
+    /// How far the model is off at pictures, where it can take them in: see [`Whose::Real`].
+    fn off(&self, bytes: &[u8], looked: &[(Vec<f32>, Option<Latent>)]) -> Result<Vec<Option<f32>>> {
+        match self {
+            Self::Vae(model) => Ok(model.faults(bytes, looked.len()).into_iter().map(Some).collect()),
+            Self::Encoder(model, _) => {
+                let latents: Vec<Latent> = looked.iter().filter_map(|l| l.1.clone()).collect();
+                let made = model.generate(&latents, 1.0)?;
+                let shape = model.shape();
+                let pairs = bytes.chunks_exact(shape.bytes()).zip(&made);
+                Ok(pairs.map(|(own, made)| Some(root_mean_square(own, &made.to_interleaved(shape.channels)))).collect())
+            }
+            Self::Pixels(_) => Ok(vec![None; looked.len()]),
+        }
+    }
+
     /// Rows of pictures (interleaved bytes of the model's shape).
     fn look(&self, bytes: &[u8], n: usize) -> Vec<(Vec<f32>, Option<Latent>)> {
         match self {
@@ -255,6 +282,12 @@ impl<'a> Looker<'a> {
     }
 }
 
+/// Root mean square difference of bytes, of 1.
+fn root_mean_square(a: &[u8], b: &[u8]) -> f32 {
+    let sum: f32 = a.iter().zip(b).map(|(x, y)| (f32::from(*x) - f32::from(*y)).powi(2)).sum();
+    (sum / a.len().max(1) as f32).sqrt() / 255.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -272,8 +305,21 @@ mod tests {
         assert_eq!((atlas.points.len(), set.unwrap().len()), (201, 120));
         assert_eq!(atlas.labels, ["square", "ellipse", "heart"]);
         assert!(atlas.points.iter().all(|p| p.latent.is_some()));
-        let Whose::Real { name, label, .. } = &atlas.points[3].whose else { panic!() };
+        let Whose::Real { name, label, hardness, .. } = &atlas.points[3].whose else { panic!() };
         assert_eq!((name.as_str(), label.is_some()), ("shape 000003", true));
+        let alone = model.anomaly(&crate::data::open("shapes").unwrap().decode(3).unwrap()).unwrap();
+        assert!((hardness.unwrap() - alone.error).abs() < 1e-3, "{hardness:?} {}", alone.error);
+        // Without codes it is the nearest sample that tells.
+        let pixels = Wish { by: By::Pixels, ..wish.clone() };
+        let (by_pixels, _) = model.atlas(&pixels, &[], &paths, &Quiet::default()).unwrap();
+        let Whose::Real { hardness: Some(far), index, .. } = by_pixels.points[3].whose else { panic!() };
+        let made: Vec<Latent> = (1..=80).map(|seed| Latent::Seed { seed }).collect();
+        let (set, _) = pictures(&model, "shapes:120", 120, &paths, &Quiet::default()).unwrap();
+        let own = set.picture(index as usize);
+        let each = model.generate(&made, 1.0).unwrap();
+        let least = each.iter().map(|p| root_mean_square(own, &p.to_interleaved(model.shape().channels)));
+        let least = least.fold(f32::INFINITY, f32::min);
+        assert!((far - least).abs() < 1e-3, "{far} {least}");
         // The kept picture is the third shape of the data: it lies in the same place.
         let (own, same) = (atlas.points[200].place, atlas.points[3].place);
         assert!((own[0] - same[0]).abs() < 0.02 && (own[1] - same[1]).abs() < 0.02, "{own:?} {same:?}");

@@ -1,14 +1,17 @@
 //! Holes: real pictures where nothing is generated.
 //!
 //! A real picture is covered if a generated one is nearer to it than its fifth nearest real neighbour (coverage, Naeem
-//! 2020). What is not covered and lies together is a hole.
+//! 2020). What is not covered and lies together, among the rows as well as on the sheet, is a hole.
 
-use super::knn;
+use super::knn::{self, Near};
+use crate::base::{Progress, Result};
 
 /// Real neighbours that say how dense real pictures are.
 const NEIGHBOURS: usize = 5;
 /// Pictures that make a hole.
 const LEAST: usize = 3;
+/// Times the usual distance on the sheet of neighbouring rows up to which they lie together there.
+const TOGETHER: f32 = 3.0;
 
 /// Real pictures that lie together and that nothing generated is near to.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,23 +22,52 @@ pub struct Hole {
     pub outline: Vec<[f32; 2]>,
 }
 
-/// Whether each real row has a generated one near.
-pub fn covered(real: &[Vec<f32>], generated: &[Vec<f32>]) -> Vec<bool> {
-    let own = knn::exact(real, NEIGHBOURS);
+/// What generated rows cover of real ones.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Cover {
+    /// Whether each real row has a generated one near.
+    pub covered: Vec<bool>,
+    /// How far the nearest generated row is from each real one; infinite if there is none.
+    pub nearest: Vec<f32>,
+    /// The nearest real rows of each.
+    own: Vec<Vec<Near>>,
+}
+
+/// Looks what generated rows cover; among very many real rows their own neighbours are nearly right.
+///
+/// # Errors
+/// It was cancelled.
+pub fn cover(real: &[Vec<f32>], generated: &[Vec<f32>], seed: u64, progress: &dyn Progress) -> Result<Cover> {
+    let own = knn::nearest(real, NEIGHBOURS, seed, progress)?;
     let near = knn::across(real, generated, 1);
-    let reach = |near: &Vec<knn::Near>| near.last().map_or(0.0, |n| n.distance);
-    own.iter().zip(&near).map(|(own, near)| near.first().is_some_and(|n| n.distance <= reach(own))).collect()
+    let nearest: Vec<f32> = near.iter().map(|n| n.first().map_or(f32::INFINITY, |n| n.distance)).collect();
+    let reach = |near: &Vec<Near>| near.last().map_or(0.0, |n| n.distance);
+    let covered = own.iter().zip(&nearest).map(|(own, far)| *far <= reach(own)).collect();
+    Ok(Cover { covered, nearest, own })
 }
 
 /// Holes among real rows that lie at `places` of the sheet, the largest first.
-pub fn holes(real: &[Vec<f32>], generated: &[Vec<f32>], places: &[[f32; 2]]) -> Vec<Hole> {
-    let covered = covered(real, generated);
-    let near = knn::exact(real, NEIGHBOURS);
+pub fn holes(cover: &Cover, places: &[[f32; 2]]) -> Vec<Hole> {
+    let Cover { covered, own: near, .. } = cover;
+    let real = near;
+    let apart = |i: usize, n: &Near| {
+        let (a, b) = (places[i], places[n.place as usize]);
+        (a[0] - b[0]).hypot(a[1] - b[1])
+    };
+    // A sheet cannot keep all neighbours together; an outline around those that it tore apart would say nothing.
+    let mut usual: Vec<f32> = near
+        .iter()
+        .enumerate()
+        .flat_map(|(i, own)| own.iter().map(move |n| (i, n)))
+        .map(|(i, n)| apart(i, n))
+        .collect();
+    usual.sort_by(f32::total_cmp);
+    let reach = TOGETHER * usual.get(usual.len() / 2).copied().unwrap_or(0.0);
     // Uncovered neighbours belong together: groups by following them.
     let mut group: Vec<Option<usize>> = vec![None; real.len()];
     let mut links: Vec<Vec<usize>> = vec![Vec::new(); real.len()];
     for (i, own) in near.iter().enumerate().filter(|(i, _)| !covered[*i]) {
-        for n in own.iter().filter(|n| !covered[n.place as usize]) {
+        for n in own.iter().filter(|n| !covered[n.place as usize] && apart(i, n) <= reach) {
             links[i].push(n.place as usize);
             links[n.place as usize].push(i);
         }
@@ -98,6 +130,7 @@ fn hull(mut points: Vec<[f32; 2]>) -> Vec<[f32; 2]> {
 mod tests {
     use super::super::tests::clouds;
     use super::*;
+    use crate::base::progress::Quiet;
 
     #[test]
     fn what_the_model_never_makes_is_a_hole() {
@@ -107,12 +140,34 @@ mod tests {
             clouds(480, 4, 6).into_iter().enumerate().filter(|(i, _)| i % 4 != 3).map(|r| r.1).collect();
         let places: Vec<[f32; 2]> =
             (0..120).map(|i| [(i % 4) as f32 + (i % 7) as f32 * 0.01, (i % 5) as f32 * 0.02]).collect();
-        let found = holes(&real, &generated, &places);
+        let quiet = Quiet::default();
+        let cover = |generated: &[Vec<f32>]| cover(&real, generated, 1, &quiet).unwrap();
+        let found = holes(&cover(&generated), &places);
         assert!(found[0].members.len() >= 28 && found[0].members.iter().all(|m| m % 4 == 3), "{found:?}");
         assert!(found[0].outline.len() >= 3);
         assert!(found.iter().skip(1).all(|h| h.members.len() < 8));
-        assert!(covered(&real, &real).iter().all(|c| *c));
-        assert!(covered(&real, &[]).iter().all(|c| !c));
+        let all = cover(&real);
+        assert!(all.covered.iter().all(|c| *c) && all.nearest.iter().all(|n| *n < 1e-3));
+        assert!(cover(&[]).covered.iter().all(|c| !c));
+    }
+
+    #[test]
+    fn what_the_sheet_tears_apart_is_no_hole_across_it() {
+        let real = clouds(120, 4, 6);
+        let generated: Vec<Vec<f32>> =
+            clouds(480, 4, 6).into_iter().enumerate().filter(|(i, _)| i % 4 != 3).map(|r| r.1).collect();
+        // Half of the last group lies far from the other half.
+        let far = |i: usize| if i % 4 == 3 && i % 8 == 3 { 9.0 } else { 0.0 };
+        let places: Vec<[f32; 2]> =
+            (0..120).map(|i| [(i % 4) as f32 + (i % 7) as f32 * 0.01, far(i) + (i % 5) as f32 * 0.02]).collect();
+        let cover = cover(&real, &generated, 1, &Quiet::default()).unwrap();
+        let found = holes(&cover, &places);
+        assert!(found.len() >= 2 && found.iter().take(2).all(|h| h.members.len() >= 10), "{found:?}");
+        for hole in &found {
+            let tall = hole.outline.iter().map(|p| p[1]).fold(f32::NEG_INFINITY, f32::max)
+                - hole.outline.iter().map(|p| p[1]).fold(f32::INFINITY, f32::min);
+            assert!(tall < 1.0, "{hole:?}");
+        }
     }
 
     #[test]

@@ -95,6 +95,15 @@ impl LoadedModel {
         Ok(normals.iter().map(|n| number_use(n)).collect())
     }
 
+    /// Root mean square error of pixels (of 1) with which each of `n` pictures (interleaved bytes of the model's shape)
+    /// comes back; nothing for a GAN.
+    pub(in crate::latent) fn faults(&self, bytes: &[u8], n: usize) -> Vec<f32> {
+        let Net::Vae(vae) = &self.net else { return Vec::new() };
+        let x = tensors::pictures(bytes, n, self.shape(), &self.device);
+        let y = vae.to_picture(vae.decode(vae.encode(x.clone(), None).0, None));
+        host((per_picture((x - y).square()).mean_dim(1) * 0.25).sqrt()).concat()
+    }
+
     /// Where a picture does not come back.
     ///
     /// # Errors

@@ -47,6 +47,8 @@ pub struct Inside {
     pub picture: Picture,
     /// The channels at the tap, before any is switched off there.
     pub channels: Vec<ChannelLook>,
+    /// All taps there are: channels, and places a side.
+    pub taps: Vec<[u32; 2]>,
 }
 
 /// What to look at.
@@ -93,13 +95,15 @@ impl LoadedModel {
             held.noise = None;
         }
         let mut shown = None;
+        let mut taps = Vec::with_capacity(self.taps());
         let off: HashSet<Channel> = look.off.iter().copied().collect();
         let n = row.len();
         let y = self.draw(tensors::matrix(row, 1, n, &self.device), freedom, &[held], &mut |tap, x| {
             if tap as u32 == look.tap {
                 shown = Some(x.clone());
             }
-            let [_, c, ..] = x.dims();
+            let [_, c, side, _] = x.dims();
+            taps.push([c as u32, side as u32]);
             let kept = |channel: usize| !off.contains(&Channel { tap: tap as u32, channel: channel as u32 });
             if (0..c).all(kept) {
                 return x;
@@ -110,7 +114,7 @@ impl LoadedModel {
         let picture = tensors::to_pictures(y, self.shape()).pop();
         let channels = shown.map(channel_looks).unwrap_or_default();
         let picture = picture.ok_or_else(|| Problem::failed("The model made no picture"))?;
-        Ok(Inside { picture, channels })
+        Ok(Inside { picture, channels, taps })
     }
 
     /// How much each channel at a tap matters to a latent's picture: the root mean square change of pixels (of 1) when
@@ -194,6 +198,7 @@ mod tests {
             let seen = model.inside(&latent, 1.0, &Look::default()).unwrap();
             assert_eq!(seen.picture, plain, "{id}");
             assert_eq!((seen.channels.len(), seen.channels[0].map.width), (8, 4));
+            assert_eq!((seen.taps.len(), seen.taps[0]), (model.taps(), [8, 4]), "{id}");
             for c in &seen.channels {
                 assert!(c.range[0] <= c.mean && c.mean <= c.range[1] && (0.0..=1.0).contains(&c.silent));
             }
