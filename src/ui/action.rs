@@ -10,8 +10,8 @@ use super::views::explore::Tab;
 use crate::base::{Picture, Problem};
 use crate::engine::Command;
 use crate::models::info::ModelRef;
-use crate::recipe::Recipe;
 use crate::recipe::picture::{Latent, PictureRecipe};
+use crate::recipe::{DataRecipe, Recipe};
 
 /// What a view wants to happen.
 #[derive(Clone, Debug)]
@@ -101,6 +101,13 @@ pub enum Parcel {
     Picture(PathBuf),
     /// A source of pictures (Data).
     Source(String),
+    /// Leave pictures of a source out, by their names (Data). The rest says how to prepare it, if it is not chosen yet.
+    LeaveOut {
+        /// The source, and its preparation.
+        data: Box<DataRecipe>,
+        /// Names within the source.
+        names: Vec<String>,
+    },
     /// Set up a run (Train).
     SetUp {
         /// What to train.

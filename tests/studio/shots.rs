@@ -288,6 +288,11 @@ fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
         std::thread::sleep(Duration::from_secs(3));
         s.shoot(&tab.to_lowercase());
     }
+    s.explore("shapes-beta-vae", "Atlas");
+    s.click(Role::Button, "Make the atlas");
+    s.until("an atlas", |app| app.studio().jobs.values().any(|j| j.ended && j.title.contains("hole")));
+    std::thread::sleep(Duration::from_secs(3));
+    s.shoot("atlas");
     if let Some(path) = a_picture {
         s.explore("nouns-gan", "Picture");
         s.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(path))));

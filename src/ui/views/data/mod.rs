@@ -188,6 +188,21 @@ impl DataView {
         self.name_excluded(survey);
     }
 
+    /// Leaves pictures out by their names; turns to their source first if another one is chosen.
+    fn leave_out(&mut self, data: &DataRecipe, names: &[String], cx: &mut Cx<'_>) {
+        cx.undo_point(ViewId::Data, "leave out pictures", self.snapshot());
+        if self.recipe.data.source != data.source {
+            self.choose(&data.source, cx);
+            self.recipe.data = data.clone();
+        }
+        let all: BTreeSet<String> = self.recipe.data.exclude.iter().chain(names).cloned().collect();
+        self.recipe.data.exclude = all.into_iter().collect();
+        if let Some(survey) = self.survey(cx.studio) {
+            self.place_excluded(&survey);
+        }
+        self.excluded_revision += 1;
+    }
+
     fn name_excluded(&mut self, survey: &Survey) {
         let name = |i: &u32| survey.entries.get(*i as usize).map(|e| e.name.clone());
         self.recipe.data.exclude = self.excluded.iter().filter_map(name).collect();
@@ -288,6 +303,7 @@ impl View for DataView {
     fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
         match parcel {
             Parcel::Source(source) => self.choose(source, cx),
+            Parcel::LeaveOut { data, names } => self.leave_out(data, names, cx),
             Parcel::Picked { purpose, paths } if *purpose == PURPOSE && !paths.is_empty() => {
                 self.choose(&joined(paths), cx);
             }

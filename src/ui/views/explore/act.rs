@@ -14,7 +14,7 @@ use crate::recipe::picture::Latent;
 use crate::ui::theme;
 use crate::ui::widgets::export_dialog::Subject;
 
-/// Seconds of typing or key presses that make one step of Undo.
+/// Seconds of typing, key presses or turns of the wheel that make one step of Undo.
 const TYPING: f64 = 0.8;
 /// What a tab wants; applied once it is drawn.
 #[derive(Default)]
@@ -72,8 +72,9 @@ impl ExploreView {
         }
         if self.desk != before {
             let label = out.label.unwrap_or("change Explore");
-            let typing =
-                ui.input(|i| i.events.iter().any(|e| matches!(e, egui::Event::Key { .. } | egui::Event::Text(_))));
+            let typed = |e: &egui::Event| matches!(e, egui::Event::Key { .. } | egui::Event::Text(_));
+            let turned = |i: &egui::InputState| i.smooth_scroll_delta != egui::Vec2::ZERO || i.zoom_delta() != 1.0;
+            let typing = ui.input(|i| turned(i) || i.events.iter().any(typed));
             let going_on = self.gesture.as_ref().is_some_and(|g| {
                 g.held || g.released == pass || g.label == label && typing && cx.time - g.time < TYPING
             });

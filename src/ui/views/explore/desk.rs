@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::atlas::AtlasDesk;
 use super::directions::DirectionsDesk;
 use super::directions::sum::{PICKS, SumDesk};
 use crate::latent::breed::Wish as Breeding;
@@ -341,6 +342,8 @@ pub struct Desk {
     pub film: FilmDesk,
     /// Parents.
     pub breed: BreedDesk,
+    /// Pictures by likeness.
+    pub atlas: AtlasDesk,
     /// Pushing along directions.
     pub directions: DirectionsDesk,
     /// Arithmetic with pictures.
@@ -370,6 +373,7 @@ impl Desk {
         if self.film.timeline.check().is_err() {
             self.film = FilmDesk::default();
         }
+        self.atlas.mend();
         self.directions.rows = self.directions.rows.clamp(1, 8);
         self.directions.find.count = self.directions.find.count.clamp(1, 32);
         self.sum.terms.truncate(PICKS.len());

@@ -343,6 +343,7 @@ impl View for ExploreView {
                 self.picture.on_event(event);
                 self.placed(event, cx);
             }
+            Event::Items { .. } => self.atlas.on_event(event, cx),
             // Weights behind the name may have changed since it was opened.
             Event::Models(models) => {
                 let here = models.iter().find(|m| Some(&m.model) == self.desk.here.model.as_ref());
@@ -385,7 +386,7 @@ impl View for ExploreView {
                 self.picture.open(path);
             }
             Parcel::Picked { purpose, paths } if !self.export.picked(purpose, paths) => {
-                if self.directions.picked(purpose, paths, cx) {
+                if self.directions.picked(purpose, paths, cx) || self.atlas.picked(purpose, paths) {
                     return;
                 }
                 let (Some(path), Some(info)) = (paths.first(), self.info(cx.studio)) else { return };
@@ -447,6 +448,8 @@ impl View for ExploreView {
             ("R", "Roll again: a new sheet, or a random place"),
             ("P", "Play or hold the walk"),
             ("B", "Hold to see the picture before (Picture, Edit)"),
+            ("F, +, −", "See all of the atlas, come nearer, go back"),
+            ("Shift and drag, Esc", "Draw a lasso on the atlas, drop it"),
             ("Arrows", "Move through the sheet or the grid"),
             ("Enter", "Stand at the selected sample or cell"),
         ]
