@@ -1,23 +1,32 @@
 //! Processor time of frames: logic, layout and tessellation of every view, without a window or a renderer.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use egui::{Context, Event as Input, RawInput, Rect, pos2, vec2};
+use egui::{Context, Event as Input, Modifiers, PointerButton, Pos2, RawInput, Rect, pos2, vec2};
+use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::action::Action;
+use super::action::{Action, Parcel};
 use super::app::{Options, StudioApp};
-use super::views::VIEWS;
+use super::views::explore::Tab;
+use super::views::{VIEWS, ViewId};
 use crate::base::paths::Paths;
+use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
-use crate::engine::{Command, Engine};
+use crate::engine::{Command, Engine, Event, LatentCommand, LatentEvent};
+use crate::latent::atlas::gather::{Atlas, Point, Whose};
 use crate::recipe::Recipe;
+use crate::recipe::picture::Latent;
 use crate::train::report::RunState;
 
 /// Frames until a view has what it asked the engine for.
 const SETTLE: usize = 30;
 /// A run has to report before its view is measured.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Points of the atlas that is dragged about.
+const POINTS: u32 = 100_000;
 
 /// Frames of one view.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -30,7 +39,8 @@ pub struct Frames {
     pub p99_ms: f64,
 }
 
-/// Draws `frames` frames of every view at 1920×1080, the pointer moving about, while `run` trains if given.
+/// Draws `frames` frames of every view at 1920×1080, the pointer moving about, while `run` trains if given; then of an
+/// atlas of many points that is dragged about.
 ///
 /// # Errors
 /// The run reports nothing in time, or ends before the last frame: these would be frames of a window at rest.
@@ -50,7 +60,10 @@ fn measure_within(
         engine.send(Command::StartRun { recipe: Box::new(recipe), from: None, device: "cpu".into() });
     }
     let options = Options { remember: false, ..Options::default() };
-    let mut window = Window { app: StudioApp::new(engine, paths, options), ctx: Context::default(), frame: 0 };
+    let told = Told::default();
+    let engine = Box::new(Fed { engine, told: told.clone() });
+    let app = StudioApp::new(engine, paths, options);
+    let mut window = Window { app, ctx: Context::default(), frame: 0, held: None };
     let begun = Instant::now();
     while beside && !window.trains() {
         window.draw();
@@ -62,28 +75,91 @@ fn measure_within(
     }
     let measured = VIEWS.iter().map(|view| {
         window.app.act(Action::Go(view.id));
-        for _ in 0..SETTLE {
-            window.draw();
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        let times: Vec<f64> = (0..frames).map(|_| window.draw()).collect();
-        let at = |q| crate::bench::quantile(&times, q);
-        Frames { view: view.title.into(), p50_ms: at(0.5), p99_ms: at(0.99) }
+        window.frames(view.title.into(), frames)
     });
-    let measured: Vec<Frames> = measured.collect();
+    let mut measured: Vec<Frames> = measured.collect();
+    if let Some(model) = window.app.studio().models.first().map(|m| m.model.clone()) {
+        window.app.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Page(Tab::Atlas))));
+        let atlas = Arc::new(clouds(POINTS));
+        told.lock().push(Event::Latent(LatentEvent::Atlas { job: 0, model, atlas }));
+        window.held = Some(pos2(700.0, 520.0));
+        measured.push(window.frames("Atlas".into(), frames));
+    }
     if beside && window.over() {
         return Err(window.without_run("the run ended before the last frame"));
     }
     Ok(measured)
 }
 
+/// What is told besides what the engine tells.
+type Told = Arc<Mutex<Vec<Event>>>;
+
+/// An engine that is told a sheet which it never made.
+struct Fed {
+    engine: Box<dyn Engine>,
+    told: Told,
+}
+
+impl Engine for Fed {
+    fn send(&self, command: Command) {
+        if !matches!(command, Command::Latent(LatentCommand::AtlasThumbs { .. })) {
+            self.engine.send(command);
+        }
+    }
+
+    fn poll(&self) -> Vec<Event> {
+        let mut events = self.engine.poll();
+        events.append(&mut self.told.lock());
+        events
+    }
+
+    fn on_wake(&self, wake: Box<dyn Fn() + Send + Sync>) {
+        self.engine.on_wake(wake);
+    }
+
+    fn shut_down(&self) {
+        self.engine.shut_down();
+    }
+}
+
+/// A sheet of so many points in a few clouds, half of them real.
+pub(super) fn clouds(points: u32) -> Atlas {
+    let mut s = Stream::new(5, "clouds");
+    let mut point = |i: u32| {
+        let middle = [(i % 5) as f32 * 0.4 - 0.8, (i % 7) as f32 * 0.25 - 0.75];
+        let place = middle.map(|m| m + s.normal() * 0.1);
+        if i.is_multiple_of(2) {
+            let (name, label) = (format!("picture {i}"), Some(i % 5));
+            let whose = Whose::Real { index: i, name, label, covered: true, hardness: Some((i % 100) as f32 / 100.0) };
+            return Point { place, whose, latent: None };
+        }
+        let seed = u64::from(i);
+        Point { place, whose: Whose::Generated { seed }, latent: Some(Latent::Seed { seed }) }
+    };
+    let points = (0..points).map(&mut point).collect();
+    Atlas { points, labels: (0..5).map(|i| format!("cloud {i}")).collect(), holes: Vec::new() }
+}
+
 struct Window {
     app: StudioApp,
     ctx: Context,
     frame: usize,
+    /// Where the pointer is held down and moves around.
+    held: Option<Pos2>,
 }
 
 impl Window {
+    /// Draws until a view has what it asked for, then measures frames.
+    fn frames(&mut self, view: String, frames: usize) -> Frames {
+        for _ in 0..SETTLE {
+            self.draw();
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        let times: Vec<f64> = (0..frames).map(|_| self.draw()).collect();
+        let at = |q| crate::bench::quantile(&times, q);
+        Frames { view, p50_ms: at(0.5), p99_ms: at(0.99) }
+    }
+
     /// Whether a run has reported pictures that it learned from.
     fn trains(&self) -> bool {
         self.app.studio().runs.iter().any(|r| r.progress.images > 0)
@@ -107,11 +183,20 @@ impl Window {
     /// One frame; milliseconds of processor time.
     fn draw(&mut self) -> f64 {
         self.frame += 1;
-        let pointer = pos2(80.0 + (self.frame * 7 % 1800) as f32, 60.0 + (self.frame * 5 % 960) as f32);
+        let mut pointer = pos2(80.0 + (self.frame * 7 % 1800) as f32, 60.0 + (self.frame * 5 % 960) as f32);
+        let mut events = Vec::new();
+        if let Some(middle) = self.held {
+            let turn = self.frame as f32 * 0.1;
+            pointer = middle + vec2(turn.cos(), turn.sin()) * 60.0;
+            let (button, modifiers) = (PointerButton::Primary, Modifiers::NONE);
+            // Pressed again at each frame: only the first press counts.
+            events.push(Input::PointerButton { pos: pointer, button, pressed: true, modifiers });
+        }
+        events.insert(0, Input::PointerMoved(pointer));
         let input = RawInput {
             screen_rect: Some(Rect::from_min_size(pos2(0.0, 0.0), vec2(1920.0, 1080.0))),
             time: Some(self.frame as f64 / 60.0),
-            events: vec![Input::PointerMoved(pointer)],
+            events,
             ..RawInput::default()
         };
         let begun = thread_ms();
@@ -147,7 +232,6 @@ pub(crate) fn thread_ms() -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::Event;
     use crate::engine::fake::ScriptedEngine;
     use crate::recipe::preset::{self, Facts};
 
@@ -179,7 +263,8 @@ mod tests {
     fn every_view_is_measured() {
         let home = tempfile::tempdir().unwrap();
         let measured = measure(Box::new(ScriptedEngine::new()), Paths::under(home.path()), None, 3).unwrap();
-        assert_eq!(measured.len(), VIEWS.len());
+        assert_eq!(measured.len(), VIEWS.len() + 1);
+        assert_eq!(measured.last().unwrap().view, "Atlas");
         assert!(measured.iter().all(|v| v.p50_ms > 0.0 && v.p50_ms <= v.p99_ms));
     }
 }
