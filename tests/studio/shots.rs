@@ -283,7 +283,7 @@ fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
     s.click(Role::Button, "Find");
     s.until("directions", |app| app.studio().jobs.values().any(|j| j.ended && j.problem.is_none()));
     s.shoot("directions");
-    for tab in ["Map", "Film", "Breed", "Edit"] {
+    for tab in ["Map", "Film", "Breed", "Edit", "Inside"] {
         s.explore("nouns-gan", tab);
         std::thread::sleep(Duration::from_secs(3));
         s.shoot(&tab.to_lowercase());

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::atlas::AtlasDesk;
 use super::directions::DirectionsDesk;
 use super::directions::sum::{PICKS, SumDesk};
+use super::inside::InsideDesk;
 use crate::latent::breed::Wish as Breeding;
 use crate::latent::film::Timeline;
 use crate::latent::interpolate::Mode;
@@ -344,6 +345,8 @@ pub struct Desk {
     pub breed: BreedDesk,
     /// Pictures by likeness.
     pub atlas: AtlasDesk,
+    /// What goes on inside the network.
+    pub inside: InsideDesk,
     /// Pushing along directions.
     pub directions: DirectionsDesk,
     /// Arithmetic with pictures.
@@ -374,6 +377,7 @@ impl Desk {
             self.film = FilmDesk::default();
         }
         self.atlas.mend();
+        self.inside.mend();
         self.directions.rows = self.directions.rows.clamp(1, 8);
         self.directions.find.count = self.directions.find.count.clamp(1, 32);
         self.sum.terms.truncate(PICKS.len());

@@ -386,7 +386,10 @@ impl View for ExploreView {
                 self.picture.open(path);
             }
             Parcel::Picked { purpose, paths } if !self.export.picked(purpose, paths) => {
-                if self.directions.picked(purpose, paths, cx) || self.atlas.picked(purpose, paths) {
+                if self.directions.picked(purpose, paths, cx)
+                    || self.atlas.picked(purpose, paths)
+                    || self.inside.picked(purpose, paths)
+                {
                     return;
                 }
                 let (Some(path), Some(info)) = (paths.first(), self.info(cx.studio)) else { return };
@@ -396,6 +399,8 @@ impl View for ExploreView {
                     self.compare.places.encode(end, path, &info, cx);
                 } else if let Some(term) = directions::sum::PICKS.iter().position(|p| p == purpose) {
                     self.directions.sum.places.encode(term, path, &info, cx);
+                } else if self.tab == Tab::Inside && self.inside.dropped(paths, &info) {
+                    // A picture to look for faults in, shown from now on.
                 } else {
                     self.tab = Tab::Picture;
                     self.picture.open_all(paths);
@@ -411,6 +416,7 @@ impl View for ExploreView {
             Tab::Grid => self.lattice.places.dropped(paths, &info, cx),
             Tab::Compare => self.compare.places.dropped(paths, &info, cx),
             Tab::Directions => self.directions.sum.places.dropped(paths, &info, cx),
+            Tab::Inside => self.inside.dropped(paths, &info),
             // Pictures and folders dropped here are meant for the model, not to train on.
             Tab::Picture if self.picture.takes(paths) => {
                 self.picture.open_all(paths);
@@ -447,7 +453,7 @@ impl View for ExploreView {
             (".", "Keep what is selected, or where you stand, in the gallery with a star"),
             ("R", "Roll again: a new sheet, or a random place"),
             ("P", "Play or hold the walk"),
-            ("B", "Hold to see the picture before (Picture, Edit)"),
+            ("B", "Hold to see the picture before (Picture, Edit, Inside)"),
             ("F, +, −", "See all of the atlas, come nearer, go back"),
             ("Shift and drag, Esc", "Draw a lasso on the atlas, drop it"),
             ("Arrows", "Move through the sheet or the grid"),

@@ -1,0 +1,189 @@
+//! Where a picture does not come back from a VAE, and what that means.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use egui::{Rect, Sense, Ui, Vec2, pos2};
+use egui_material_icons::icons::ICON_FILE_OPEN;
+
+use super::Page;
+use crate::base::Picture;
+use crate::engine::{Command, Event, LatentCommand, LatentEvent};
+use crate::latent::inside::codes::Anomaly;
+use crate::models::info::ModelInfo;
+use crate::ui::action::PickKind;
+use crate::ui::textures::{self, key};
+use crate::ui::theme::{self, Tone, size};
+use crate::ui::views::explore::desk::Desk;
+use crate::ui::views::explore::{Cx, Out, ViewId};
+use crate::ui::widgets::drop_target::{DropState, PURPOSE, drop_target, path_field};
+
+/// Seconds after which an answer is no longer waited for.
+const GIVE_UP: f64 = 20.0;
+/// Times the usual error up to which a picture is like those of the model.
+const ALIKE: f32 = 1.5;
+/// Times the usual error from which it lies outside.
+const OUTSIDE: f32 = 3.0;
+
+/// Picture, model and weights.
+type Of = (PathBuf, String, String);
+
+struct Seen {
+    of: Of,
+    pictures: [Arc<Picture>; 3],
+    error: f32,
+    usual: f32,
+    revision: u64,
+}
+
+/// What is known of a picture's faults.
+#[derive(Default)]
+pub struct AnomalyPage {
+    drop: DropState,
+    /// What was asked for last, and when.
+    asked: Option<(u64, Of, f64)>,
+    seen: Option<Seen>,
+    revision: u64,
+}
+
+impl AnomalyPage {
+    /// Draws them; what is looked at after that.
+    pub fn show(
+        &mut self,
+        ui: &mut Ui,
+        cx: &mut Cx<'_>,
+        info: &ModelInfo,
+        desk: &mut Desk,
+        out: &mut Out,
+        pages: impl FnOnce(&mut Ui, &mut Out) -> Page,
+    ) -> Page {
+        let mut chosen = None;
+        let wanted = desk.inside.picture.clone();
+        let page = theme::toolbar(ui, |ui| {
+            let page = pages(ui, out);
+            if wanted.is_some() {
+                if theme::button(ui, Some(ICON_FILE_OPEN), "Choose picture…").clicked() {
+                    cx.pick(ViewId::Explore, PURPOSE, PickKind::File, "Choose a picture", &[]);
+                }
+                chosen = path_field(ui, &mut self.drop);
+            }
+            page
+        });
+        theme::page(ui, "anomaly", |ui| match &wanted {
+            None => {
+                let hint = "See where this model fails to give it back";
+                let taken = drop_target(ui, cx, ViewId::Explore, &mut self.drop, "Drop a picture", hint);
+                chosen = taken.or(chosen.take());
+            }
+            Some(path) => {
+                let of = (path.clone(), info.model.clone(), info.hash.clone());
+                self.look(ui, cx, of);
+            }
+        });
+        if let Some(path) = chosen.and_then(|c| c.into_iter().next()) {
+            desk.inside.picture = Some(path);
+            out.label = Some("look at a picture's faults");
+        }
+        page
+    }
+
+    fn look(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, of: Of) {
+        if self.seen.as_ref().is_none_or(|s| s.of != of) {
+            if self.asked.as_ref().is_none_or(|a| a.1 != of) {
+                self.ask(of.clone(), cx);
+            }
+            let late = self.asked.as_ref().is_some_and(|a| cx.time - a.2 > GIVE_UP);
+            if late {
+                theme::toned(ui, Tone::Warn, "No answer came for this picture");
+                if theme::button(ui, None, "Try again").clicked() {
+                    self.ask(of, cx);
+                }
+            } else {
+                let side = ((ui.available_width() - 2.0 * size::M) / 3.0).clamp(32.0, 280.0).floor();
+                ui.horizontal(|ui| (0..3).for_each(|_| drop(theme::skeleton(ui, Vec2::splat(side)))));
+                ui.ctx().request_repaint_after(std::time::Duration::from_secs(1));
+            }
+            return;
+        }
+        let Some(seen) = &self.seen else { return };
+        let ctx = ui.ctx().clone();
+        let side = ((ui.available_width() - 2.0 * size::M) / 3.0).clamp(32.0, 280.0).floor();
+        let tex: Vec<_> =
+            (0..3).map(|i| cx.textures.get(&ctx, key(("anomaly", i)), seen.revision, &seen.pictures[i])).collect();
+        ui.horizontal_top(|ui| {
+            ui.spacing_mut().item_spacing.x = size::M;
+            for (i, title) in ["Your picture", "What comes back", "Where it fails"].into_iter().enumerate() {
+                ui.vertical(|ui| {
+                    // The third is the first, with the heat over it.
+                    let below = &tex[if i == 1 { 1 } else { 0 }];
+                    let response = textures::picture(ui, below, Vec2::splat(side), Sense::hover(), title);
+                    if i == 2 {
+                        let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
+                        ui.painter().image(tex[2].id(), response.rect, whole, egui::Color32::WHITE);
+                    }
+                    theme::weak(ui, title);
+                });
+            }
+        });
+        ui.add_space(size::S);
+        let ratio = seen.error / seen.usual.max(1e-6);
+        let (tone, meaning) = meaning(ratio);
+        ui.horizontal_wrapped(|ui| {
+            theme::badge(ui, tone, &format!("{ratio:.1} times the usual error"));
+            theme::toned(ui, tone, meaning);
+        });
+        let percent = |v: f32| format!("{:.1} %", v * 100.0);
+        theme::weak(
+            ui,
+            format!(
+                "It comes back {} off; the model's own pictures {} on average",
+                percent(seen.error),
+                percent(seen.usual)
+            ),
+        );
+        theme::weak(ui, "Clear where it comes back as usual, yellow where it is off more, red at five times the usual");
+    }
+
+    fn ask(&mut self, of: Of, cx: &mut Cx<'_>) {
+        let ticket = cx.ids.next();
+        let (input, model) = (of.0.clone(), of.1.clone());
+        cx.send(Command::Latent(LatentCommand::Anomaly { ticket, model, input }));
+        self.asked = Some((ticket, of, cx.time));
+    }
+
+    /// Takes what comes from the engine.
+    pub fn on_event(&mut self, event: &Event) {
+        let Event::Latent(LatentEvent::Anomaly { ticket, anomaly, .. }) = event else { return };
+        let Some((_, of, _)) = self.asked.take_if(|a| a.0 == *ticket) else { return };
+        self.revision += 1;
+        let Anomaly { input, reconstruction, heat, error, usual } = (**anomaly).clone();
+        let pictures = [input, reconstruction, heat].map(Arc::new);
+        self.seen = Some(Seen { of, pictures, error, usual, revision: self.revision });
+    }
+
+    /// The model has other weights now.
+    pub fn expire(&mut self) {
+        self.asked = None;
+    }
+}
+
+/// What an error says, as so many times the usual one.
+fn meaning(ratio: f32) -> (Tone, &'static str) {
+    match ratio {
+        r if r < ALIKE => (Tone::Good, "This picture is like those that the model knows"),
+        r if r < OUTSIDE => (Tone::Warn, "Part of this picture is unknown to the model"),
+        _ => (Tone::Bad, "This picture lies outside of what the model knows"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_score_says_what_it_means() {
+        assert_eq!(meaning(1.0).0, Tone::Good);
+        assert_eq!(meaning(2.0).0, Tone::Warn);
+        assert!(meaning(4.0).1.contains("outside"));
+    }
+}

@@ -1,0 +1,163 @@
+//! What goes on inside the network.
+//!
+//! - [`features`]: maps of any layer, channels switched off, noise left out.
+//! - [`codes`]: how a VAE uses its latents. [`anomaly`]: where a picture does not come back from it.
+
+mod anomaly;
+mod codes;
+mod features;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use egui::Ui;
+use serde::{Deserialize, Serialize};
+
+use super::desk::Desk;
+use super::{Cx, Out};
+use crate::base::Family;
+use crate::engine::{Event, JobId};
+use crate::latent::inside::Channel;
+use crate::models::info::ModelInfo;
+use crate::ui::theme;
+
+/// Purpose of the dialog that chooses pictures to measure codes on.
+pub const PURPOSE: &str = "code pictures";
+/// Channels that may be switched off at once.
+const MOST_OFF: usize = 4096;
+
+/// What is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Page {
+    /// Feature maps.
+    #[default]
+    Features,
+    /// The use of codes (VAE).
+    Codes,
+    /// Faults of a picture (VAE).
+    Anomaly,
+}
+
+/// In which order channels are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Order {
+    /// As they are numbered.
+    #[default]
+    Number,
+    /// The loudest first.
+    Strength,
+    /// What changes the picture most first.
+    Effect,
+}
+
+/// What is laid out on the page.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct InsideDesk {
+    /// What is looked at.
+    pub page: Page,
+    /// Which layer: 0 is next to the latent.
+    pub tap: u32,
+    /// Channels that are switched off, in any layer.
+    pub off: Vec<Channel>,
+    /// Whether noise is left out.
+    pub without_noise: bool,
+    /// Order of the channels.
+    pub order: Order,
+    /// Pictures that codes are measured on; empty: those of the model's recipe.
+    pub data: String,
+    /// The picture whose faults are looked at.
+    pub picture: Option<PathBuf>,
+}
+
+impl InsideDesk {
+    /// Puts what a hand-edited file may hold back into its range.
+    pub fn mend(&mut self) {
+        self.off.truncate(MOST_OFF);
+    }
+}
+
+/// The tab's own state.
+#[derive(Default)]
+pub struct InsideTab {
+    features: features::Features,
+    codes: codes::Codes,
+    anomaly: anomaly::AnomalyPage,
+    /// Pictures chosen in a dialog, to measure codes on.
+    folder: Option<PathBuf>,
+    /// A picture that was dropped or chosen.
+    dropped: Option<PathBuf>,
+}
+
+/// Whether a job is still on.
+fn on(job: Option<JobId>, cx: &Cx<'_>) -> bool {
+    job.is_some_and(|j| cx.studio.jobs.get(&j).is_none_or(|j| !j.ended))
+}
+
+impl InsideTab {
+    /// Draws it.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        if let Some(path) = self.dropped.take() {
+            desk.inside.picture = Some(path);
+            desk.inside.page = Page::Anomaly;
+            out.label = Some("look at a picture's faults");
+        }
+        if let Some(folder) = self.folder.take() {
+            desk.inside.data = folder.display().to_string();
+            out.label = Some("choose pictures to measure on");
+        }
+        let vae = info.family == Family::Vae;
+        let mut page = if vae { desk.inside.page } else { Page::Features };
+        let pages = |ui: &mut Ui, out: &mut Out| {
+            let all = [(Page::Features, "Features"), (Page::Codes, "Codes"), (Page::Anomaly, "Anomalies")];
+            if vae && theme::segmented(ui, "Inside", &mut page, &all) {
+                out.label = Some("look at something else inside");
+            }
+            page
+        };
+        let shown = match if vae { desk.inside.page } else { Page::Features } {
+            Page::Features => self.features.show(ui, cx, info, desk, out, pages),
+            Page::Codes => self.codes.show(ui, cx, info, desk, out, pages),
+            Page::Anomaly => self.anomaly.show(ui, cx, info, desk, out, pages),
+        };
+        if vae {
+            desk.inside.page = shown;
+        }
+    }
+
+    /// Takes what comes from the engine.
+    pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        self.features.on_event(event, cx);
+        self.codes.on_event(event);
+        self.anomaly.on_event(event);
+    }
+
+    /// Takes the answer of a dialog of this page.
+    pub fn picked(&mut self, purpose: &str, paths: &[PathBuf]) -> bool {
+        if purpose != PURPOSE {
+            return false;
+        }
+        self.folder = paths.first().cloned();
+        true
+    }
+
+    /// Takes a picture file that was dropped or chosen: where does it not come back? False for what is none.
+    pub fn dropped(&mut self, paths: &[PathBuf], info: &ModelInfo) -> bool {
+        let [path] = paths else { return false };
+        if info.family != Family::Vae || image::ImageFormat::from_path(path).is_err() {
+            return false;
+        }
+        self.dropped = Some(path.clone());
+        true
+    }
+
+    /// The model has other weights now.
+    pub fn expire(&mut self) {
+        self.features.expire();
+        self.codes.expire();
+        self.anomaly.expire();
+    }
+}

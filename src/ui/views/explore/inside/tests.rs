@@ -1,0 +1,158 @@
+use std::path::PathBuf;
+
+use egui::Key;
+use egui::accesskit::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+
+use super::super::desk::Tab;
+use super::super::testing::{Stage, harness};
+use super::super::tests::{asked, desk, on_nouns, tab};
+use super::super::{ExploreView, View as _};
+use super::*;
+use crate::engine::{LatentCommand, LatentEvent};
+use crate::latent::inside::Look;
+use crate::ui::action::Parcel;
+
+type Explore = Harness<'static, Stage<ExploreView>>;
+
+fn on_model(model: &str) -> Explore {
+    let mut stage = Stage::new(ExploreView::default());
+    let parcel = Parcel::Explore { model: model.into(), latent: None, truncation: 1.0 };
+    stage.call(|view, cx| view.receive(&parcel, cx));
+    let mut h = harness(stage);
+    tab(&mut h, Tab::Inside);
+    h
+}
+
+fn click(h: &mut Explore, role: Role, name: &str) {
+    h.get_by_role_and_label(role, name).click();
+    h.run_steps(6);
+}
+
+fn looks(h: &Explore) -> Vec<Look> {
+    asked(h)
+        .into_iter()
+        .filter_map(|c| if let LatentCommand::Inside { look, .. } = c { Some(look) } else { None })
+        .collect()
+}
+
+#[test]
+fn a_channel_is_switched_off_and_on_and_undo_knows() {
+    let mut h = on_nouns(Tab::Inside);
+    assert_eq!(looks(&h).len(), 1, "one look is enough");
+    click(&mut h, Role::Button, "Channel 3");
+    let channel = Channel { tap: 0, channel: 3 };
+    assert_eq!(desk(&h).inside.off, [channel]);
+    assert_eq!(looks(&h), [Look { tap: 0, off: vec![channel], without_noise: false }]);
+    assert!(h.query_by_label("1 channel is switched off").is_some());
+    assert!(h.query_by_label("Layer 1: 3").is_some());
+    assert_eq!(h.state().undo.last().unwrap().0, "switch a channel off");
+    // It stays off while one looks at another layer.
+    click(&mut h, Role::ComboBox, "Layer");
+    click(&mut h, Role::Button, "Layer 3 · 32 × 32, 16 channels");
+    assert_eq!(looks(&h).last().unwrap(), &Look { tap: 2, off: vec![channel], without_noise: false });
+    click(&mut h, Role::Button, "Switch all on");
+    assert!(desk(&h).inside.off.is_empty());
+    h.state_mut().take_back();
+    h.run_steps(4);
+    assert_eq!(desk(&h).inside.off, [channel]);
+}
+
+#[test]
+fn b_shows_the_picture_before() {
+    let mut h = on_nouns(Tab::Inside);
+    click(&mut h, Role::Button, "Channel 1");
+    let features = &h.state().view.inside.features;
+    let (before, after) = features.pictures_of();
+    assert!(before.unwrap() != after.unwrap(), "without a channel it is another picture");
+    assert!(h.query_by_label("Hold B to see the picture before").is_some());
+    let shown = |h: &Explore, name| h.query_all_by_role_and_label(Role::Image, name).count();
+    assert_eq!((shown(&h, "Before"), shown(&h, "After")), (1, 1));
+    h.key_down(Key::B);
+    h.run_steps(2);
+    assert_eq!((shown(&h, "Before"), shown(&h, "After")), (2, 0), "it takes the other's place");
+    h.key_up(Key::B);
+    h.run_steps(2);
+    assert_eq!(shown(&h, "After"), 1);
+}
+
+#[test]
+fn effects_are_measured_shown_and_ordered_by() {
+    let mut h = on_nouns(Tab::Inside);
+    asked(&h);
+    click(&mut h, Role::Button, "Measure effects");
+    let measured = |c: &LatentCommand| matches!(c, LatentCommand::ChannelEffects { tap: 0, .. });
+    assert_eq!(asked(&h).iter().filter(|c| measured(c)).count(), 1);
+    click(&mut h, Role::RadioButton, "Order: Effect");
+    assert_eq!(desk(&h).inside.order, Order::Effect);
+    assert!(h.query_by_label_contains("Measure effects first").is_none());
+    let at = |h: &Explore, c: u32| h.get_by_role_and_label(Role::Button, &format!("Channel {c}")).rect().min;
+    assert!(at(&h, 0).x < at(&h, 1).x, "the made effects fall");
+    // Elsewhere they are of another picture.
+    click(&mut h, Role::Button, "Random seed (R)");
+    assert!(h.query_by_label("These effects were measured where you stood before").is_some());
+}
+
+#[test]
+fn the_use_of_codes_is_measured_and_leads_to_traverse() {
+    let mut h = on_model("shapes-beta-vae");
+    click(&mut h, Role::RadioButton, "Inside: Codes");
+    asked(&h);
+    click(&mut h, Role::Button, "Measure on the data");
+    let measured = |c: &LatentCommand| matches!(c, LatentCommand::CodeUse { data, .. } if data.is_empty());
+    assert!(asked(&h).iter().any(measured));
+    assert!(h.query_by_label_contains("dimensions used").is_some());
+    h.state_mut().actions.clear();
+    click(&mut h, Role::Button, "Dimension 4");
+    let info = h.state().view.info(&h.state().studio).unwrap();
+    let place = super::super::traverse::order(&info).iter().position(|d| *d == 4).unwrap();
+    assert_eq!(desk(&h).traverse.first as usize, place);
+    assert!(h.state().actions.iter().any(|a| matches!(
+        a,
+        crate::ui::action::Action::DeliverQuietly(_, parcel) if matches!(**parcel, Parcel::Page(Tab::Traverse))
+    )));
+}
+
+#[test]
+fn a_dropped_picture_shows_where_it_does_not_come_back() {
+    let mut h = on_model("fashion-vae");
+    click(&mut h, Role::RadioButton, "Inside: Anomalies");
+    asked(&h);
+    let file = PathBuf::from("/x/shoe.png");
+    let folder = PathBuf::from("/x/shoes");
+    assert!(!h.state_mut().call(|view, cx| view.on_drop(&[folder], cx)), "a folder goes where it belongs");
+    assert!(h.state_mut().call(|view, cx| view.on_drop(std::slice::from_ref(&file), cx)));
+    h.run_steps(6);
+    assert_eq!(desk(&h).inside.picture.as_ref(), Some(&file));
+    let sent = asked(&h);
+    let wanted = |c: &&LatentCommand| matches!(c, LatentCommand::Anomaly { input, .. } if *input == file);
+    assert_eq!(sent.iter().filter(wanted).count(), 1);
+    for name in ["Your picture", "What comes back", "Where it fails"] {
+        assert!(h.query_by_role_and_label(Role::Image, name).is_some(), "{name}");
+    }
+    assert!(h.query_by_label("4.0 times the usual error").is_some());
+    assert!(h.query_by_label("This picture lies outside of what the model knows").is_some());
+    // A GAN has no codes and takes no picture here.
+    let mut h = on_nouns(Tab::Inside);
+    assert!(h.query_by_label("Inside: Codes").is_none());
+    assert!(!h.state_mut().call(|view, cx| view.on_drop(&[file], cx)));
+}
+
+#[test]
+fn a_look_that_never_comes_is_given_up_and_tried_again() {
+    let mut h = on_nouns(Tab::Inside);
+    let features = &mut h.state_mut().view.inside.features;
+    features.lose();
+    h.run_steps(3);
+    assert!(h.query_by_label("The features of this model could not be looked at").is_some());
+    asked(&h);
+    click(&mut h, Role::Button, "Try again");
+    assert_eq!(looks(&h).len(), 1);
+    assert!(h.query_by_label("Channel 3").is_some());
+    // News of other lookers are not taken.
+    let stray = LatentEvent::ChannelEffects { job: 99_999, model: "nouns-gan".into(), tap: 0, effects: vec![1.0; 16] };
+    h.state_mut().call(|view, cx| view.on_event(&Event::Latent(stray), cx));
+    click(&mut h, Role::RadioButton, "Order: Effect");
+    assert!(h.query_by_label_contains("Measure effects first").is_some());
+}
