@@ -14,6 +14,7 @@ use super::feed::{Feed, Wish};
 use super::{Cx, Out};
 use crate::base::Picture;
 use crate::engine::{Command, Event, LatentCommand, LatentEvent};
+use crate::latent::blend::Dims;
 use crate::latent::directions::Direction;
 use crate::latent::film::curve::{Curve, Easing, Point};
 use crate::latent::film::{Drift, Frame, Key, Timeline, Track, Way};
@@ -59,6 +60,15 @@ pub fn set_at(curve: &mut Curve, time: f64, value: f64) {
     }
 }
 
+/// Sets the seed of the noise from a time on: that of the change there, or a new one.
+fn set_noise(noise: &mut Vec<(f64, u64)>, time: f64, seed: u64) {
+    match noise.iter_mut().find(|n| (n.0 - time).abs() < APART) {
+        Some(there) => there.1 = seed,
+        None => noise.push((time, seed)),
+    }
+    noise.sort_by(|a, b| a.0.total_cmp(&b.0));
+}
+
 impl Film {
     /// Draws it.
     pub fn show(
@@ -74,7 +84,7 @@ impl Film {
         let known = directions.known(&info.model).to_vec();
         self.bar(ui, cx, info, desk, out);
         ui.add_space(-ui.spacing().item_spacing.y);
-        theme::toolbar(ui, |ui| tracks(ui, &mut desk.film, &known, self.at, out));
+        theme::toolbar(ui, |ui| tracks(ui, &mut desk.film, &known, Dims::of(info).layers > 0, self.at, out));
         self.play(ui, cx, &desk.film.timeline);
         self.ask(info, desk, cx);
         let room = ui.available_rect_before_wrap().shrink(size::M);
@@ -323,7 +333,7 @@ impl Film {
 }
 
 /// Tracks: truncation, and directions; what is set holds under the head.
-fn tracks(ui: &mut Ui, film: &mut FilmDesk, known: &[Direction], at: f64, out: &mut Out) {
+fn tracks(ui: &mut Ui, film: &mut FilmDesk, known: &[Direction], styled: bool, at: f64, out: &mut Out) {
     let t = &mut film.timeline;
     let period = t.looped.then_some(t.seconds);
     theme::weak(ui, "At this time").on_hover_text("What is set here holds at the time under the head");
@@ -332,6 +342,23 @@ fn tracks(ui: &mut Ui, film: &mut FilmDesk, known: &[Direction], at: f64, out: &
     if ui.add(field).accessible_name("Truncation at this time").changed() {
         set_at(t.truncation.get_or_insert_with(Curve::default), at, truncation);
         out.label = Some("change truncation over time");
+    }
+    if styled {
+        // Noise cannot be between two seeds: one holds until the next.
+        let now = t.noise.iter().rposition(|n| n.0 <= at + APART);
+        let mut seed = now.and_then(|i| t.noise.get(i)).map_or(0, |n| n.1);
+        let own = t.noise.is_empty();
+        let field = DragValue::new(&mut seed).speed(0.1).prefix("noise ");
+        let field = field.custom_formatter(move |v, _| if own { "of each key".into() } else { format!("{v:.0}") });
+        let help = "Seed of the noise from this time on; without any, each key has its own";
+        if ui.add(field).accessible_name("Noise from this time on").on_hover_text(help).changed() {
+            set_noise(&mut t.noise, at, seed);
+            out.label = Some("change the noise over time");
+        }
+        if !own && theme::icon_button(ui, ICON_CLOSE, "Let each key have its own noise").clicked() {
+            t.noise.clear();
+            out.label = Some("change the noise over time");
+        }
     }
     let mut remove = None;
     for (i, track) in t.tracks.iter_mut().enumerate() {
@@ -390,6 +417,15 @@ fn easing_text(easing: Easing) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn noise_changes_at_its_times() {
+        let mut noise = Vec::new();
+        for (time, seed) in [(2.0, 7), (0.5, 3), (2.01, 8)] {
+            set_noise(&mut noise, time, seed);
+        }
+        assert_eq!(noise, [(0.5, 3), (2.0, 8)]);
+    }
 
     #[test]
     fn what_is_set_at_a_time_holds_there() {
