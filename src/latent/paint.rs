@@ -7,7 +7,7 @@
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::descent::{Descent, rate};
+use super::descent::{Descent, beside, rate};
 use super::encoder::Encoder;
 use super::invert::{self, Judges};
 use super::model::LoadedModel;
@@ -126,7 +126,7 @@ impl LoadedModel {
             if step.is_multiple_of(10) {
                 watch(step, tensors::to_pictures(y.clone().inner(), shape).remove(0));
             }
-            let error = ((y - wanted.clone()).square() * weights.clone()).mean_dim(1);
+            let error = ((beside(y, &wanted) - wanted.clone()).square() * weights.clone()).mean_dim(1);
             let loss = per_picture(error).sum_dim(1).sum() + numbers.square().mean_dim(1).sum() * wish.typical;
             descent.step(loss, rate(RATE, f64::from(step) / f64::from(wish.steps.max(1))));
         }
@@ -201,7 +201,8 @@ impl LoadedModel {
             progress.cancel().check()?;
             let numbers = descent.numbers();
             let y = descent.pictures(numbers.clone(), &mut |_, x| x);
-            let error = per_picture(((y - x.clone()).square() * weights.clone()).mean_dim(1)).sum_dim(1).sum();
+            let error =
+                per_picture(((beside(y, &x) - x.clone()).square() * weights.clone()).mean_dim(1)).sum_dim(1).sum();
             let loss = error + numbers.square().mean() * typical;
             descent.step(loss, rate(RATE, f64::from(step) / f64::from(steps.max(1))));
         }

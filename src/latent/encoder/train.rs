@@ -14,6 +14,7 @@ use super::{Encoder, psnr, store};
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::rng::{Stream, StreamState};
 use crate::base::{Family, Problem, Progress, Result};
+use crate::latent::descent::beside;
 use crate::latent::model::LoadedModel;
 use crate::latent::net::{Freedom, Held, host};
 use crate::models::io::{HostTensor, Weights};
@@ -164,7 +165,7 @@ impl<'a> Training<'a> {
             numbers
         } else {
             let y = model.draw(told, freedom, &held, &mut |_, x| x);
-            (y - x).square().mean() + numbers * NUMBERS
+            (beside(y, &x) - x).square().mean() + numbers * NUMBERS
         };
         if let Some(logits) = logits {
             let shares = tensors::matrix(

@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 pub use files::{picture_files, readable};
 use serde::{Deserialize, Serialize};
 
-use super::descent::{Descent, rate};
+use super::descent::{Descent, beside, rate};
 use super::encoder::{Encoder, psnr};
 use super::model::{LoadedModel, Net};
 use super::net::{Freedom, Held, host};
@@ -302,8 +302,7 @@ impl Of<'_> {
             let t = f64::from(step) / f64::from(steps.max(1));
             let numbers = descent.numbers();
             let y = descent.pictures(self.shaken(numbers.clone(), t, &mut restless), &mut |_, x| x);
-            let errors = per_picture((y.clone() - target.pixels.clone()).square()).mean_dim(1);
-            // What is seen ends at black and white; what goes downhill does not, or nothing would lead back.
+            let errors = per_picture((beside(y.clone(), &target.pixels) - target.pixels.clone()).square()).mean_dim(1);
             let seen = y.clone().inner().clamp(-1.0, 1.0) - target.pixels.clone();
             let read: Vec<f32> = host(per_picture(seen.square()).mean_dim(1)).into_iter().flatten().collect();
             let rows = descent.rows();

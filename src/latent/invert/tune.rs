@@ -7,6 +7,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
+use super::super::descent::beside;
 use super::super::model::{LoadedModel, Net};
 use super::super::net::{Freedom, Held};
 use crate::base::paths::Paths;
@@ -94,7 +95,7 @@ impl LoadedModel {
             let before = self.draw(z.clone(), Freedom::Z, &others, &mut |_, x| x);
             let now = self.draw_by(&net, z, Freedom::Z, &others, &mut |_, x| x);
             let y = self.draw_by(&net, row.clone(), freedom, &held, &mut |_, x| x);
-            let error = per_picture((y - x.clone()).square()).mean_dim(1).sum();
+            let error = per_picture((beside(y, &x) - x.clone()).square()).mean_dim(1).sum();
             let drift = per_picture((now - before).square()).mean_dim(1).mean();
             let loss = error + drift * HOLD;
             let grads = GradientsParams::from_grads(loss.backward(), &net);
