@@ -63,7 +63,7 @@ fn measure_within(
     let told = Told::default();
     let engine = Box::new(Fed { engine, told: told.clone() });
     let app = StudioApp::new(engine, paths, options);
-    let mut window = Window { app, ctx: Context::default(), frame: 0, held: None };
+    let mut window = Window { app, ctx: Context::default(), frame: 0, held: None, pressed: false };
     let begun = Instant::now();
     while beside && !window.trains() {
         window.draw();
@@ -146,6 +146,8 @@ struct Window {
     frame: usize,
     /// Where the pointer is held down and moves around.
     held: Option<Pos2>,
+    /// Whether it has been pressed.
+    pressed: bool,
 }
 
 impl Window {
@@ -188,9 +190,10 @@ impl Window {
         if let Some(middle) = self.held {
             let turn = self.frame as f32 * 0.1;
             pointer = middle + vec2(turn.cos(), turn.sin()) * 60.0;
-            let (button, modifiers) = (PointerButton::Primary, Modifiers::NONE);
-            // Pressed again at each frame: only the first press counts.
-            events.push(Input::PointerButton { pos: pointer, button, pressed: true, modifiers });
+            if !std::mem::replace(&mut self.pressed, true) {
+                let (button, modifiers) = (PointerButton::Primary, Modifiers::NONE);
+                events.push(Input::PointerButton { pos: pointer, button, pressed: true, modifiers });
+            }
         }
         events.insert(0, Input::PointerMoved(pointer));
         let input = RawInput {
