@@ -181,7 +181,7 @@ impl ExploreView {
         self.touch.on_event(event, cx);
         self.map.on_event(event);
         self.picture.on_event(event);
-        self.atlas.on_event(event, cx);
+        self.atlas.on_event(event, &mut self.desk.atlas, cx);
         self.inside.on_event(event, cx);
         self.twins.on_event(event, cx);
     }
@@ -343,7 +343,7 @@ impl View for ExploreView {
                 self.picture.on_event(event);
                 self.placed(event, cx);
             }
-            Event::Items { .. } => self.atlas.on_event(event, cx),
+            Event::Items { .. } => self.atlas.on_event(event, &mut self.desk.atlas, cx),
             // Weights behind the name may have changed since it was opened.
             Event::Models(models) => {
                 let here = models.iter().find(|m| Some(&m.model) == self.desk.here.model.as_ref());

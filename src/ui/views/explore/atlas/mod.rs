@@ -39,9 +39,11 @@ use cells::Cells;
 /// Purposes of the dialogs that choose pictures.
 pub const PURPOSE_FOLDER: &str = "atlas pictures";
 /// Points of the screen around a sheet that is seen whole.
-const MARGIN: f32 = 24.0;
+const MARGIN: f32 = 40.0;
 /// How far from its middle a sheet is seen whole, in its own units; what strays farther is a few points.
 const FAR: f32 = 1.6;
+/// Narrower than this the upper bar is two.
+const WIDE: f32 = 780.0;
 /// Most pictures of a kind.
 const MOST: u32 = 100_000;
 
@@ -103,16 +105,29 @@ pub struct AtlasDesk {
     pub scale: f64,
     /// Corners of the lasso.
     pub lasso: Vec<[f32; 2]>,
+    /// The sheet that place, scale and lasso are of: its model, and what was wished for.
+    pub of: Option<(ModelRef, Wish)>,
 }
 
 impl Default for AtlasDesk {
     fn default() -> Self {
         let wish = Wish::default();
-        Self { wish, kept: true, tint: Tint::Kind, holes: true, x: 0.0, y: 0.0, scale: 0.0, lasso: Vec::new() }
+        let (lasso, of) = (Vec::new(), None);
+        Self { wish, kept: true, tint: Tint::Kind, holes: true, x: 0.0, y: 0.0, scale: 0.0, lasso, of }
     }
 }
 
 impl AtlasDesk {
+    /// Another sheet is here: places on the last one mean nothing on it.
+    fn turn_to(&mut self, model: &ModelRef, wish: Option<&Wish>) {
+        let now = wish.map(|w| (model.clone(), w.clone()));
+        if self.of != now {
+            (self.x, self.y, self.scale) = (0.0, 0.0, 0.0);
+            self.lasso.clear();
+            self.of = now;
+        }
+    }
+
     /// Puts numbers that a hand-edited file may hold back into their ranges.
     pub fn mend(&mut self) {
         let finite = |v: f64| if v.is_finite() { v.clamp(-100.0, 100.0) } else { 0.0 };
@@ -231,15 +246,15 @@ impl AtlasTab {
             cx.send(Command::ListData);
         }
         self.follow(cx);
-        theme::toolbar(ui, |ui| self.what(ui, cx, info, desk, out));
+        self.what(ui, cx, info, desk, out);
         let here = self.made.as_ref().is_some_and(|m| m.model == info.model);
         if !here {
-            self.nothing(ui, cx, info, desk);
+            self.nothing(ui, cx, info, desk, out);
             return;
         }
-        ui.add_space(-ui.spacing().item_spacing.y);
+        close_up(ui);
         theme::toolbar(ui, |ui| self.how(ui, info, &mut desk.atlas, out));
-        ui.add_space(-ui.spacing().item_spacing.y);
+        close_up(ui);
         self.canvas(ui, cx, info, desk, out);
     }
 
@@ -260,37 +275,33 @@ impl AtlasTab {
         self.making.as_ref().is_some_and(|m| cx.studio.jobs.get(&m.job).is_none_or(|j| !j.ended))
     }
 
-    /// The bar of what is on the sheet.
+    /// The bar of what is on the sheet, or two of them where there is little room.
     fn what(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
         let making = self.is_making(cx);
-        let own = &mut desk.atlas;
+        let wide = ui.available_width() > WIDE;
+        theme::toolbar(ui, |ui| {
+            ui.add_enabled_ui(!making, |ui| ui.horizontal(|ui| of_what(ui, cx, &mut desk.atlas, out)));
+            if wide {
+                self.layout(ui, cx, info, desk, out);
+            }
+        });
+        if !wide {
+            close_up(ui);
+            theme::toolbar(ui, |ui| self.layout(ui, cx, info, desk, out));
+        }
+    }
+
+    /// How pictures are laid out, and the button that does it.
+    fn layout(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        let making = self.is_making(cx);
+        let own = &mut desk.atlas.wish;
         ui.add_enabled_ui(!making, |ui| {
             ui.horizontal(|ui| {
-                if source(ui, cx, &mut own.wish.data, PURPOSE_FOLDER, true) {
-                    out.label = Some("choose pictures of the atlas");
-                }
-                let field = |value, name: &'static str, unit: &'static str, least: u32| {
-                    (DragValue::new(value).range(least..=MOST).speed(20.0).suffix(unit), name)
-                };
-                if own.wish.data.is_some() {
-                    let (widget, name) = field(&mut own.wish.limit, "Real pictures at most", " real", 1);
-                    let help = "So many pictures of the data at most, evenly spread";
-                    if ui.add(widget).accessible_name(name).on_hover_text(help).changed() {
-                        out.label = Some("change the atlas");
-                    }
-                }
-                let (widget, name) = field(&mut own.wish.samples, "Samples", " samples", 0);
-                if ui.add(widget).accessible_name(name).on_hover_text("Pictures that the model makes").changed() {
-                    out.label = Some("change the atlas");
-                }
-                if theme::icon_toggle(ui, ICON_PHOTO_LIBRARY, "Pictures of the gallery", &mut own.kept).clicked() {
-                    out.label = Some("change the atlas");
-                }
                 let layouts = [(Layout::Pca, "PCA"), (Layout::Tsne, "t-SNE"), (Layout::Umap, "UMAP")];
-                if theme::segmented(ui, "Layout", &mut own.wish.layout, &layouts) {
+                if theme::segmented(ui, "Layout", &mut own.layout, &layouts) {
                     out.label = Some("change the layout");
                 }
-                let seed = DragValue::new(&mut own.wish.seed).prefix("seed ").speed(0.1);
+                let seed = DragValue::new(&mut own.seed).prefix("seed ").speed(0.1);
                 let help = "The same pictures and seed give the same sheet";
                 if ui.add(seed).accessible_name("Seed of the layout").on_hover_text(help).changed() {
                     out.label = Some("change the layout");
@@ -377,7 +388,7 @@ impl AtlasTab {
     }
 
     /// While there is no sheet of this model: the button that makes it, what goes on, or what went wrong.
-    fn nothing(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &Desk) {
+    fn nothing(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
         if self.is_making(cx) {
             theme::empty_state(ui, ICON_SCATTER_PLOT, "The atlas is being made", &self.stage(cx), None);
             return;
@@ -389,7 +400,20 @@ impl AtlasTab {
                 if theme::problem(ui, &problem) {
                     cx.push(Action::CopyText(problem.to_string()));
                 }
-                again = theme::primary_button(ui, None, "Try again").clicked();
+                ui.horizontal(|ui| {
+                    again = theme::primary_button(ui, None, "Try again").clicked();
+                    // The data that a model learned from may be on another computer.
+                    if desk.atlas.wish.data.is_some() {
+                        if theme::button(ui, Some(ICON_FOLDER_OPEN), "Choose a folder…").clicked() {
+                            choose_folder(cx, PURPOSE_FOLDER);
+                        }
+                        if theme::button(ui, None, "Without real pictures").clicked() {
+                            desk.atlas.wish.data = None;
+                            out.label = Some("choose pictures of the atlas");
+                            again = true;
+                        }
+                    }
+                });
             });
             if again {
                 self.make(info, desk, cx);
@@ -423,7 +447,7 @@ impl AtlasTab {
     }
 
     /// Takes what comes from the engine.
-    pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
+    pub fn on_event(&mut self, event: &Event, own: &mut AtlasDesk, cx: &mut Cx<'_>) {
         self.chosen.on_event(event, cx);
         match event {
             Event::Items { filter, items } => {
@@ -434,8 +458,9 @@ impl AtlasTab {
                 cx.send(Command::Latent(LatentCommand::Atlas { job, model, wish, kept }));
             }
             Event::Latent(LatentEvent::Atlas { job, model, atlas }) => {
-                let own = self.making.take_if(|m| m.job == *job);
-                let (wish, hash) = own.map_or((None, String::new()), |m| (Some(m.wish), m.hash));
+                let making = self.making.take_if(|m| m.job == *job);
+                let (wish, hash) = making.map_or((None, String::new()), |m| (Some(m.wish), m.hash));
+                own.turn_to(model, wish.as_ref());
                 self.number += 1;
                 self.thumbs.clear();
                 self.standing = None;
@@ -484,9 +509,40 @@ impl AtlasTab {
     }
 }
 
+/// Which pictures are on the sheet.
+fn of_what(ui: &mut Ui, cx: &mut Cx<'_>, own: &mut AtlasDesk, out: &mut Out) {
+    if source(ui, cx, &mut own.wish.data, PURPOSE_FOLDER, true) {
+        out.label = Some("choose pictures of the atlas");
+    }
+    let mut number = |ui: &mut Ui, value: &mut u32, name: &str, unit: &str, help: &str| {
+        let least = u32::from(unit == " real");
+        let field = DragValue::new(value).range(least..=MOST).speed(20.0).suffix(unit);
+        if ui.add(field).accessible_name(name).on_hover_text(help).changed() {
+            out.label = Some("change the atlas");
+        }
+    };
+    if own.wish.data.is_some() {
+        let help = "So many pictures of the data at most, evenly spread";
+        number(ui, &mut own.wish.limit, "Real pictures at most", " real", help);
+    }
+    number(ui, &mut own.wish.samples, "Samples", " samples", "Pictures that the model makes");
+    if theme::icon_toggle(ui, ICON_PHOTO_LIBRARY, "Pictures of the gallery", &mut own.kept).clicked() {
+        out.label = Some("change the atlas");
+    }
+}
+
+/// Puts the next bar right under the last one.
+pub fn close_up(ui: &mut Ui) {
+    ui.add_space(-ui.spacing().item_spacing.y);
+}
+
 /// What is wanted from where one stands.
 fn wanted(desk: &Desk) -> Wish {
     Wish { truncation: desk.here.truncation, ..desk.atlas.wish.clone() }
+}
+
+fn choose_folder(cx: &mut Cx<'_>, purpose: &'static str) {
+    cx.pick(ViewId::Explore, purpose, PickKind::Folder, "Choose a folder of pictures", &[]);
 }
 
 /// The choice of real pictures, of none too if `or_none`; a dialog answers with `purpose`. True when it changed.
@@ -507,7 +563,7 @@ pub fn source(ui: &mut Ui, cx: &mut Cx<'_>, data: &mut Option<String>, purpose: 
             ui.selectable_value(data, None, "No real pictures");
         }
         if theme::quiet_button(ui, Some(ICON_FOLDER_OPEN), "Choose a folder…").clicked() {
-            cx.pick(ViewId::Explore, purpose, PickKind::Folder, "Choose a folder of pictures", &[]);
+            choose_folder(cx, purpose);
             ui.close();
         }
     });

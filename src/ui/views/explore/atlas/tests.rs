@@ -306,9 +306,31 @@ fn a_sheet_that_cannot_be_made_says_why_and_is_tried_again() {
     h.state_mut().studio.apply(&Event::JobEnded { job: 7777, problem });
     h.run_steps(3);
     assert!(h.query_by_label("There is nothing at this place").is_some());
-    h.get_by_role_and_label(Role::Button, "Try again").click();
-    h.run_steps(6);
-    made(&h);
+    button(&mut h, "Choose a folder…");
+    assert!(h.state().actions.iter().any(|a| matches!(a, Action::Pick(pick) if pick.purpose == PURPOSE_FOLDER)));
+    button(&mut h, "Without real pictures");
+    assert_eq!(desk(&h).atlas.wish.data, None);
+    assert_eq!(paint::counts(&made(&h).atlas)[0], 0);
+    h.state_mut().take_back();
+    assert_eq!(desk(&h).atlas.wish.data.as_deref(), Some(""));
+}
+
+#[test]
+fn another_sheet_is_seen_whole_and_the_same_one_as_before() {
+    let mut h = with_atlas();
+    let own = &mut h.state_mut().view.desk.atlas;
+    (own.x, own.scale, own.lasso) = (0.3, 900.0, vec![[0.0, 0.0], [0.5, 0.0], [0.0, 0.5]]);
+    h.run_steps(3);
+    let steps = h.state().undo.len();
+    button(&mut h, "Make again");
+    assert_eq!((desk(&h).atlas.x, desk(&h).atlas.lasso.len()), (0.3, 3), "the same wish makes the same sheet");
+    h.get_by_role_and_label(Role::RadioButton, "Layout: PCA").click();
+    h.run_steps(3);
+    button(&mut h, "Make again");
+    assert_eq!((desk(&h).atlas.x, desk(&h).atlas.scale), (0.0, 0.0));
+    assert!(desk(&h).atlas.lasso.is_empty());
+    assert_eq!(h.state().undo.len(), steps + 1, "only the choice of a layout is a step");
+    assert_eq!(made(&h).wish.as_ref().unwrap().layout, Layout::Pca);
 }
 
 #[test]

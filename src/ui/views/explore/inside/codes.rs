@@ -66,12 +66,6 @@ impl Codes {
             } else if numbers.is_some() && theme::button(ui, Some(ICON_SPEED), "Measure again").clicked() {
                 self.measure(info, desk, cx);
             }
-            if let Some((numbers, _)) = &numbers {
-                let used = numbers.iter().filter(|n| n.used).count() as u64;
-                let nats: f32 = numbers.iter().map(|n| n.kl).sum();
-                let all = format::plural(numbers.len() as u64, "dimension", "dimensions");
-                theme::weak(ui, format!("{used} of {all} used, {nats:.1} nats in all"));
-            }
             page
         });
         match numbers {
@@ -117,6 +111,10 @@ impl Codes {
         let mut order: Vec<usize> = (0..numbers.len()).collect();
         order.sort_by(|a, b| numbers[*b].kl.total_cmp(&numbers[*a].kl));
         theme::page(ui, "codes", |ui| {
+            let used = numbers.iter().filter(|n| n.used).count() as u64;
+            let nats: f32 = numbers.iter().map(|n| n.kl).sum();
+            let all = format::plural(numbers.len() as u64, "dimension", "dimensions");
+            theme::section(ui, &format!("{used} of {all} used, {nats:.1} nats in all"));
             theme::weak(
                 ui,
                 "Filled: codes of the pictures. Line: the prior. Click a dimension to move along it in Traverse",
@@ -143,9 +141,6 @@ impl Codes {
             self.measured = Some(Measured { model: model.clone(), hash, numbers, prior: prior.clone() });
         }
     }
-
-    /// The model has other weights now: what was measured is not of them.
-    pub fn expire(&mut self) {}
 }
 
 /// One number: its histogram in front of the prior's, and what it carries.

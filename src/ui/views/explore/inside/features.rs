@@ -5,7 +5,8 @@ use std::sync::Arc;
 use egui::{Align2, ComboBox, CornerRadius, FontId, Key, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2, vec2};
 use egui_material_icons::icons::{ICON_CLOSE, ICON_GRAIN, ICON_RESTART_ALT, ICON_SPEED};
 
-use super::{Order, Page, on};
+use super::super::atlas::close_up;
+use super::{InsideDesk, Order, Page, on};
 use crate::base::Picture;
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
 use crate::latent::blend::Dims;
@@ -29,6 +30,8 @@ const SIDE: f32 = 72.0;
 const GAP: f32 = 6.0;
 /// Narrower than this the pictures stand above the maps.
 const NARROW: f32 = 640.0;
+/// Narrower than this the bar is two.
+const WIDE: f32 = 800.0;
 
 /// What was looked at.
 #[derive(Clone, Debug, PartialEq)]
@@ -90,25 +93,22 @@ impl Features {
         let wish = Wish { model: info.model.clone(), latents: vec![here.latent.clone()], truncation: here.truncation };
         self.feed.want(wish, cx);
         let own = &mut desk.inside;
+        let wide = ui.available_width() > WIDE;
         let page = theme::toolbar(ui, |ui| {
             let page = pages(ui, out);
             if layers(ui, &mut own.tap, tap, &taps) {
                 out.label = Some("look at another layer");
             }
-            let orders = [(Order::Number, "Number"), (Order::Strength, "Strength"), (Order::Effect, "Effect")];
-            if theme::segmented(ui, "Order", &mut own.order, &orders) {
-                out.label = Some("order channels");
+            if wide {
+                self.channels(ui, cx, info, own, (&here.latent, here.truncation, tap), out);
             }
-            if Dims::of(info).layers > 0 {
-                let mut noise = !own.without_noise;
-                if theme::icon_toggle(ui, ICON_GRAIN, "Noise", &mut noise).clicked() {
-                    own.without_noise = !noise;
-                    out.label = Some("switch the noise");
-                }
-            }
-            self.measure(ui, cx, info, (&here.latent, here.truncation), tap);
             page
         });
+        if !wide {
+            close_up(ui);
+            let of = (&here.latent, here.truncation, tap);
+            theme::toolbar(ui, |ui| self.channels(ui, cx, info, own, of, out));
+        }
         let look = Look { tap, off: own.off.clone(), without_noise: own.without_noise };
         let (latent, truncation) = (here.latent, here.truncation);
         let ask = Ask { model: info.model.clone(), hash: info.hash.clone(), latent, truncation, look };
@@ -130,6 +130,30 @@ impl Features {
         let maps = Rect::from_min_max(maps.min + gap, maps.max);
         ui.scope_builder(UiBuilder::new().max_rect(maps), |ui| self.maps(ui, cx, desk, tap, out));
         page
+    }
+
+    /// How channels are shown, and what is measured of them.
+    fn channels(
+        &mut self,
+        ui: &mut Ui,
+        cx: &mut Cx<'_>,
+        info: &ModelInfo,
+        own: &mut InsideDesk,
+        (latent, truncation, tap): (&Latent, f32, u32),
+        out: &mut Out,
+    ) {
+        let orders = [(Order::Number, "Number"), (Order::Strength, "Strength"), (Order::Effect, "Effect")];
+        if theme::segmented(ui, "Order", &mut own.order, &orders) {
+            out.label = Some("order channels");
+        }
+        if Dims::of(info).layers > 0 {
+            let mut noise = !own.without_noise;
+            if theme::icon_toggle(ui, ICON_GRAIN, "Noise", &mut noise).clicked() {
+                own.without_noise = !noise;
+                out.label = Some("switch the noise");
+            }
+        }
+        self.measure(ui, cx, info, (latent, truncation), tap);
     }
 
     /// Asks for a look unless it is here or on the way.

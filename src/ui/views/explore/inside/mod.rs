@@ -157,7 +157,6 @@ impl InsideTab {
     /// The model has other weights now.
     pub fn expire(&mut self) {
         self.features.expire();
-        self.codes.expire();
         self.anomaly.expire();
     }
 }
