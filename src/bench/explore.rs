@@ -1,7 +1,8 @@
 //! `bench latency`, `bench sample`, `bench start`: how soon pictures come.
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
@@ -102,10 +103,17 @@ pub fn sample(model: &str, count: usize) -> Result<Sampled> {
 pub const START: &str = "from the start of a process to its first generated picture, through the engine as the window \
                          uses it, and to the process's end; no window is drawn";
 
+/// What [`start`] measures with a window.
+pub const START_WINDOW: &str = "from the start of a process to the frame of its window that shows the first generated \
+                                picture, with everything that the window does at its start";
+
+/// Set for a process that shall say a line and close with its first picture.
+pub const UNTIL_PICTURE: &str = "LATENT_STUDIO_UNTIL_PICTURE";
+
 /// From a process to its first picture.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Started {
-    /// What was measured: [`START`].
+    /// What was measured: [`START`] or [`START_WINDOW`].
     pub measures: &'static str,
     /// The model.
     pub model: String,
@@ -132,6 +140,34 @@ pub fn start(program: &Path, model: &str, times: usize) -> Result<Started> {
         starts_ms.push(begun.elapsed().as_secs_f64() * 1e3);
     }
     Ok(Started { measures: START, model: model.into(), warm_ms: median(&starts_ms[1..]), starts_ms })
+}
+
+/// Opens the window of `program` some times, in a home of its own, until it shows a generated picture.
+///
+/// # Errors
+/// The window does not open, or shows no picture.
+pub fn start_window(program: &Path, times: usize) -> Result<Started> {
+    let home = tempfile::tempdir().map_err(|e| Problem::failed("A folder could not be made").because(e))?;
+    let mut starts_ms = Vec::new();
+    let failed = |why: String| Problem::failed("The window showed no picture").because(why);
+    for _ in 0..times.max(2) {
+        let begun = Instant::now();
+        let mut command = Command::new(program);
+        command.env(UNTIL_PICTURE, "1").env("LATENT_STUDIO_HOME", home.path());
+        let mut child = command.stdout(Stdio::piped()).spawn().map_err(|e| failed(e.to_string()))?;
+        let mut line = String::new();
+        if let Some(out) = child.stdout.take() {
+            BufReader::new(out).read_line(&mut line).map_err(|e| failed(e.to_string()))?;
+        }
+        let ms = begun.elapsed().as_secs_f64() * 1e3;
+        let status = child.wait().map_err(|e| failed(e.to_string()))?;
+        if line.trim().is_empty() {
+            return Err(failed(status.to_string()));
+        }
+        starts_ms.push(ms);
+    }
+    let model = "the first shipped one".into();
+    Ok(Started { measures: START_WINDOW, model, warm_ms: median(&starts_ms[1..]), starts_ms })
 }
 
 /// What a started process does.

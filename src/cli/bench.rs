@@ -18,7 +18,7 @@ pub enum Bench {
     Sample(Explore),
     /// From a drag to its picture, through the worker behind the window
     Latency(Explore),
-    /// From the start of the program to its first picture, through the engine; no window is drawn
+    /// From the start of the program to its first picture, through the engine or in its window
     Start(Start),
     /// Pictures into a prepared set
     Import(Import),
@@ -142,6 +142,9 @@ pub struct Start {
     /// Starts
     #[arg(long, default_value_t = 6)]
     count: usize,
+    /// Open the window, and wait for the frame with its first generated picture
+    #[arg(long)]
+    window: bool,
     /// Be the process that is started
     #[arg(long, hide = true)]
     once: bool,
@@ -156,7 +159,11 @@ impl Start {
             return explore::once(&self.model);
         }
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("latent-studio"));
-        let r = explore::start(&program, &self.model, self.count)?;
+        let r = if self.window {
+            explore::start_window(&program, self.count)?
+        } else {
+            explore::start(&program, &self.model, self.count)?
+        };
         tell(self.json, &r, &Self::lines(&r))
     }
 

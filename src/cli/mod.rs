@@ -137,7 +137,8 @@ pub fn main() -> ExitCode {
 #[cfg(feature = "gui")]
 fn window(paths: Paths) -> Result<()> {
     let engine = crate::engine::studio::StudioEngine::start(crate::engine::studio::Options::of_user(paths.clone()))?;
-    crate::ui::open(Box::new(engine), &paths)
+    let until_picture = std::env::var_os(crate::bench::explore::UNTIL_PICTURE).is_some();
+    crate::ui::open(Box::new(engine), &paths, until_picture)
 }
 
 #[cfg(not(feature = "gui"))]

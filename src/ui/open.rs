@@ -17,11 +17,11 @@ const SIZE: [f32; 2] = [1280.0, 800.0];
 /// Smallest window in which nothing is cut off.
 const SMALLEST: [f32; 2] = [960.0, 600.0];
 
-/// Opens the studio and returns when its window is closed.
+/// Opens the studio and returns when its window is closed; `until_picture` closes it with its first generated picture.
 ///
 /// # Errors
 /// No renderer starts: there is no display, or no usable graphics driver.
-pub fn open(engine: Box<dyn Engine>, paths: &Paths) -> Result<()> {
+pub fn open(engine: Box<dyn Engine>, paths: &Paths, until_picture: bool) -> Result<()> {
     // The window takes the engine only once its renderer has started; until then the next renderer may have it.
     let engine = Rc::new(Cell::new(Some(engine)));
     let renderers = match std::env::var("LATENT_STUDIO_RENDERER").as_deref() {
@@ -31,7 +31,7 @@ pub fn open(engine: Box<dyn Engine>, paths: &Paths) -> Result<()> {
     };
     let mut reasons = Vec::new();
     for renderer in renderers {
-        match open_with(renderer, engine.clone(), paths) {
+        match open_with(renderer, engine.clone(), paths, until_picture) {
             Ok(()) => return Ok(()),
             Err(error) => {
                 log::warn!("the window does not start with {renderer}: {error}");
@@ -52,7 +52,12 @@ pub fn open(engine: Box<dyn Engine>, paths: &Paths) -> Result<()> {
         .because(reasons.join("; ")))
 }
 
-fn open_with(renderer: Renderer, engine: Rc<Cell<Option<Box<dyn Engine>>>>, paths: &Paths) -> eframe::Result<()> {
+fn open_with(
+    renderer: Renderer,
+    engine: Rc<Cell<Option<Box<dyn Engine>>>>,
+    paths: &Paths,
+    until_picture: bool,
+) -> eframe::Result<()> {
     let kept = keep::load(&paths.config);
     let size = kept.window.map_or(SIZE, |[w, h]| [w.clamp(SMALLEST[0], 8192.0), h.clamp(SMALLEST[1], 8192.0)]);
     let viewport = ViewportBuilder::default()
@@ -70,7 +75,7 @@ fn open_with(renderer: Renderer, engine: Rc<Cell<Option<Box<dyn Engine>>>>, path
         options,
         Box::new(move |cc| {
             let engine = engine.take().ok_or("the engine was given to a window that has closed")?;
-            let app = StudioApp::new(engine, paths, Options::default());
+            let app = StudioApp::new(engine, paths, Options { until_picture, ..Options::default() });
             Ok(Box::new(Windowed::new(&cc.egui_ctx, app)))
         }),
     )

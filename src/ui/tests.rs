@@ -56,7 +56,7 @@ impl Window {
         let (handle, picker) = (engine.clone(), Box::new(person.clone()));
         let folders = Paths::under(home.path());
         let mut harness = Harness::builder().with_size(size).with_max_steps(24).build_eframe(move |_| {
-            let options = Options { picker, still: true, remember: false };
+            let options = Options { picker, still: true, remember: false, ..Options::default() };
             StudioApp::new(Box::new(handle), folders, options)
         });
         harness.run();
@@ -457,7 +457,8 @@ fn what_the_window_remembers_comes_back() {
         let folders = Paths::under(home.path());
         let mut harness =
             Harness::builder().with_size(vec2(1280.0, 800.0)).with_max_steps(24).build_eframe(move |_| {
-                let options = Options { picker: Box::new(Person::default()), still: true, remember: true };
+                let options =
+                    Options { picker: Box::new(Person::default()), still: true, remember: true, ..Options::default() };
                 StudioApp::new(Box::new(ScriptedEngine::new()), folders, options)
             });
         harness.run();

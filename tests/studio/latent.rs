@@ -162,7 +162,7 @@ fn the_window_travels_through_a_real_model() {
     let paths = Paths::under(&home.path("home"));
     let engine = engine(&home);
     let mut h = Harness::builder().with_size(egui::vec2(1280.0, 800.0)).with_max_steps(60).build_eframe(move |_| {
-        let options = Options { picker: Box::new(Nobody), still: true, remember: false };
+        let options = Options { picker: Box::new(Nobody), still: true, remember: false, ..Options::default() };
         StudioApp::new(Box::new(engine), paths, options)
     });
     until(&mut h, "models", |h| !h.state().studio().models.is_empty());

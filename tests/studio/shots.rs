@@ -53,7 +53,8 @@ impl Stage {
         let harness =
             Harness::builder().with_size(size).with_pixels_per_point(pixels).with_max_steps(60).wgpu().build_eframe(
                 move |_| {
-                    let options = Options { picker: Box::new(Nobody), still: true, remember: false };
+                    let options =
+                        Options { picker: Box::new(Nobody), still: true, remember: false, ..Options::default() };
                     StudioApp::new(Box::new(engine), paths, options)
                 },
             );

@@ -32,7 +32,7 @@ impl Window {
     fn open(home: &Home) -> Self {
         let (paths, engine) = (home.paths(), engine(home));
         let harness = Harness::builder().with_size(vec2(1280.0, 800.0)).build_eframe(move |_| {
-            let options = Options { picker: Box::new(Nobody), still: true, remember: false };
+            let options = Options { picker: Box::new(Nobody), still: true, remember: false, ..Options::default() };
             StudioApp::new(Box::new(engine), paths, options)
         });
         Self { harness }

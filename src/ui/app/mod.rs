@@ -44,11 +44,16 @@ pub struct Options {
     pub still: bool,
     /// What was kept is read, and written again.
     pub remember: bool,
+    /// Says [`FIRST_PICTURE`] and closes once a picture that a model made is drawn (to measure how long that takes).
+    pub until_picture: bool,
 }
+
+/// What a window that closes with its first picture says.
+pub const FIRST_PICTURE: &str = "first picture";
 
 impl Default for Options {
     fn default() -> Self {
-        Self { picker: Box::new(DesktopPicker), still: false, remember: true }
+        Self { picker: Box::new(DesktopPicker), still: false, remember: true, until_picture: false }
     }
 }
 
@@ -90,6 +95,10 @@ pub(super) struct Shell {
     exploring_on: String,
     /// When room on the disk is asked for again.
     room_at: f64,
+    /// What is waited for before the window closes by itself.
+    until_picture: bool,
+    /// A model's picture has arrived.
+    pictured: bool,
     /// Milliseconds of processor time of the last frames.
     pub(super) frame_ms: std::collections::VecDeque<f32>,
 }
@@ -169,6 +178,8 @@ impl StudioApp {
             keep_at: 0.0,
             exploring_on: "cpu".into(),
             room_at: 0.0,
+            until_picture: options.until_picture,
+            pictured: false,
             frame_ms: std::collections::VecDeque::new(),
         };
         Self { shell, views }
@@ -257,6 +268,7 @@ impl StudioApp {
                 self.shell.toasts.add(problem.clone(), time);
             }
             Event::Inspected(what) => self.route(what.clone()),
+            Event::Generated { pictures, .. } => self.shell.pictured |= !pictures.is_empty(),
             Event::Devices(_) => self.shell.choose_where_to_explore(),
             Event::Changed { change, name } => self.shell.undo.push(undo::library_change(*change, name)),
             _ => {}
@@ -305,6 +317,11 @@ impl StudioApp {
         self.apply(&ctx);
         self.shell.textures.end_frame();
         self.keep(&ctx, time);
+        if self.shell.until_picture && self.shell.pictured {
+            self.shell.until_picture = false;
+            println!("{FIRST_PICTURE}");
+            ctx.send_viewport_cmd(egui::ViewportCommand::Close);
+        }
         let frames = &mut self.shell.frame_ms;
         if frames.len() == 600 {
             frames.pop_front();

@@ -63,13 +63,16 @@ fn screenshots() {
         let home = tempfile::tempdir().unwrap();
         let folders = Paths::under(home.path());
         // At scale 1.5 a 1920 by 1200 screen has room for 1280 by 800 points.
-        let mut harness =
-            Harness::builder().with_size(room).with_pixels_per_point(scale).with_max_steps(60).wgpu().build_eframe(
-                move |_| {
-                    let options = Options { picker: Box::new(Person::default()), still: true, remember: false };
-                    StudioApp::new(Box::new(ScriptedEngine::new()), folders, options)
-                },
-            );
+        let mut harness = Harness::builder()
+            .with_size(room)
+            .with_pixels_per_point(scale)
+            .with_max_steps(60)
+            .wgpu()
+            .build_eframe(move |_| {
+                let options =
+                    Options { picker: Box::new(Person::default()), still: true, remember: false, ..Options::default() };
+                StudioApp::new(Box::new(ScriptedEngine::new()), folders, options)
+            });
         harness.run_ok();
         if theme == egui::Theme::Light {
             harness.state_mut().act(Action::Ui(UiCommand::Theme));
