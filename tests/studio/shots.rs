@@ -291,8 +291,11 @@ fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
     }
     s.explore("shapes-beta-vae", "Atlas");
     s.click(Role::Button, "Make the atlas");
-    s.until("an atlas", |app| app.studio().jobs.values().any(|j| j.ended && j.title.contains("hole")));
-    std::thread::sleep(Duration::from_secs(3));
+    let start = Instant::now();
+    while s.harness.query_by_label("Make again").is_none() && start.elapsed() < Duration::from_secs(300) {
+        s.settle();
+    }
+    s.linger(3.0);
     s.shoot("atlas");
     if let Some(path) = a_picture {
         s.explore("nouns-gan", "Picture");

@@ -172,6 +172,9 @@ impl Chosen {
                     cx.say(Problem::usage(said).info());
                     cx.send(Command::TagItems { ids: kept.clone(), tag, add: true });
                 }
+                if theme::icon_button(ui, ICON_STAR, "Give kept pictures a star").clicked() {
+                    cx.send(Command::StarItems { ids: kept.clone(), starred: true });
+                }
                 if theme::button(ui, Some(ICON_PHOTO_LIBRARY), "Show in gallery").clicked() {
                     cx.push(Action::Deliver(ViewId::Gallery, Box::new(Parcel::Item(kept[0]))));
                 }

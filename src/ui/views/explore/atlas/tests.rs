@@ -255,6 +255,12 @@ fn kept_pictures_in_a_lasso_are_tagged() {
     let sent = h.state().engine.take_commands();
     let tagged = |c: &Command| matches!(c, Command::TagItems { ids, tag, add: true } if ids.contains(&kept[0].0) && tag == "odd");
     assert!(sent.iter().any(tagged), "{sent:?}");
+    button(&mut h, "Give kept pictures a star");
+    let starred = |c: &Command| matches!(c, Command::StarItems { ids, starred: true } if ids.contains(&kept[0].0));
+    assert!(h.state().engine.take_commands().iter().any(starred));
+    h.state_mut().actions.clear();
+    button(&mut h, "Show in gallery");
+    assert!(h.state().actions.iter().any(|a| matches!(a, Action::Deliver(ViewId::Gallery, _))));
 }
 
 #[test]

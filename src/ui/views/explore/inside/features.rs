@@ -109,7 +109,9 @@ impl Features {
             let of = (&here.latent, here.truncation, tap);
             theme::toolbar(ui, |ui| self.channels(ui, cx, info, own, of, out));
         }
-        let look = Look { tap, off: own.off.clone(), without_noise: own.without_noise };
+        // A model without noise has none to leave out.
+        let noiseless = own.without_noise && Dims::of(info).layers > 0;
+        let look = Look { tap, off: own.off(&info.model).to_vec(), without_noise: noiseless };
         let (latent, truncation) = (here.latent, here.truncation);
         let ask = Ask { model: info.model.clone(), hash: info.hash.clone(), latent, truncation, look };
         self.want(ask.clone(), cx);
@@ -247,20 +249,20 @@ impl Features {
                 });
             }
         });
-        let own = &mut desk.inside;
-        if own.off.is_empty() && !own.without_noise {
+        let (off, own) = (seen.of.look.off.clone(), &mut desk.inside);
+        if off.is_empty() && !seen.of.look.without_noise {
             theme::weak(ui, "Click a channel to switch it off");
             return;
         }
         theme::weak(ui, "Hold B to see the picture before");
-        if !own.off.is_empty() {
-            let n = format::plural(own.off.len() as u64, "channel is", "channels are");
+        if !off.is_empty() {
+            let n = format::plural(off.len() as u64, "channel is", "channels are");
             theme::toned(ui, Tone::Warn, format!("{n} switched off"));
-            let mut taps: Vec<u32> = own.off.iter().map(|c| c.tap).collect();
+            let mut taps: Vec<u32> = off.iter().map(|c| c.tap).collect();
             taps.sort_unstable();
             taps.dedup();
             for tap in taps {
-                let mut of: Vec<u32> = own.off.iter().filter(|c| c.tap == tap).map(|c| c.channel).collect();
+                let mut of: Vec<u32> = off.iter().filter(|c| c.tap == tap).map(|c| c.channel).collect();
                 of.sort_unstable();
                 let more = of.len().saturating_sub(12);
                 let mut text: Vec<String> = of.iter().take(12).map(u32::to_string).collect();
@@ -320,7 +322,7 @@ impl Features {
                     let at = line.min + vec2(column as f32 * (SIDE + GAP), 0.0);
                     let rect = Rect::from_min_size(at, Vec2::splat(SIDE));
                     let channel = Channel { tap, channel: c as u32 };
-                    let off = desk.inside.off.contains(&channel);
+                    let off = desk.inside.off(&seen.of.model).contains(&channel);
                     let tex = cx.textures.get(&ctx, key(("inside", c)), seen.revision, &seen.maps[c]);
                     let name = format!("Channel {c}");
                     let look = Tile { tex: (!flat).then_some(&tex), name: &name, selected: off, focusable: true };
@@ -333,13 +335,7 @@ impl Features {
                     let effect = effects.and_then(|e| e.0.get(c).copied());
                     marks(ui, rect, off, effect.map(|e| e / most.max(1e-9)));
                     if response.clicked() {
-                        if off {
-                            desk.inside.off.retain(|o| *o != channel);
-                            out.label = Some("switch a channel on");
-                        } else {
-                            desk.inside.off.push(channel);
-                            out.label = Some("switch a channel off");
-                        }
+                        out.label = Some(desk.inside.switch(&seen.of.model, channel));
                     }
                     response.on_hover_text(tell(c, &channels[c], effect, off));
                 }

@@ -19,7 +19,7 @@ use super::{Cx, Out};
 use crate::base::Family;
 use crate::engine::{Event, JobId};
 use crate::latent::inside::Channel;
-use crate::models::info::ModelInfo;
+use crate::models::info::{ModelInfo, ModelRef};
 use crate::ui::theme;
 
 /// Purpose of the dialog that chooses pictures to measure codes on.
@@ -63,6 +63,8 @@ pub struct InsideDesk {
     pub tap: u32,
     /// Channels that are switched off, in any layer.
     pub off: Vec<Channel>,
+    /// The model whose channels these are.
+    pub off_of: ModelRef,
     /// Whether noise is left out.
     pub without_noise: bool,
     /// Order of the channels.
@@ -77,6 +79,25 @@ impl InsideDesk {
     /// Puts what a hand-edited file may hold back into its range.
     pub fn mend(&mut self) {
         self.off.truncate(MOST_OFF);
+    }
+
+    /// Channels of a model that are switched off.
+    fn off(&self, model: &str) -> &[Channel] {
+        if self.off_of == model { &self.off } else { &[] }
+    }
+
+    /// Switches a channel off, or on again; the word for it.
+    fn switch(&mut self, model: &str, channel: Channel) -> &'static str {
+        if self.off_of != model {
+            self.off.clear();
+            self.off_of = model.into();
+        }
+        if self.off.contains(&channel) {
+            self.off.retain(|o| *o != channel);
+            return "switch a channel on";
+        }
+        self.off.push(channel);
+        "switch a channel off"
     }
 }
 

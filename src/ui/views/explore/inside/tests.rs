@@ -57,6 +57,34 @@ fn a_channel_is_switched_off_and_on_and_undo_knows() {
     h.state_mut().take_back();
     h.run_steps(4);
     assert_eq!(desk(&h).inside.off, [channel]);
+    // Channels of another model are others.
+    let other = Parcel::Explore { model: "emoji-faces-gan".into(), latent: None, truncation: 1.0 };
+    h.state_mut().call(|view, cx| view.receive(&other, cx));
+    h.run_steps(6);
+    assert!(looks(&h).last().unwrap().off.is_empty());
+    assert!(h.query_by_label("Switch all on").is_none());
+    click(&mut h, Role::Button, "Channel 5");
+    assert_eq!(desk(&h).inside.off, [Channel { tap: 2, channel: 5 }]);
+}
+
+#[test]
+fn noise_is_left_out_where_there_is_some() {
+    let mut h = on_nouns(Tab::Inside);
+    assert!(h.query_by_label("Noise").is_none());
+    h.state_mut().view.desk.inside.without_noise = true;
+    h.run_steps(3);
+    assert!(looks(&h).iter().all(|l| !l.without_noise), "what has no noise is as it is");
+    let mut models = crate::engine::fake::models();
+    models.iter_mut().for_each(|m| m.recipe.model.id = "style-gan".into());
+    let script = crate::engine::fake::Script { models, ..Default::default() };
+    let engine = crate::engine::fake::ScriptedEngine::with(script);
+    let mut h = harness(Stage::with(ExploreView::default(), engine));
+    tab(&mut h, Tab::Inside);
+    looks(&h);
+    click(&mut h, Role::Button, "Noise");
+    assert!(desk(&h).inside.without_noise);
+    assert!(looks(&h).last().unwrap().without_noise);
+    assert_eq!(h.state().undo.last().unwrap().0, "switch the noise");
 }
 
 #[test]
