@@ -4,14 +4,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{device, print_line, watched};
+use super::{device, latents, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::rng::latent_from_seed;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::data;
+use crate::export::sheet::TRIANGLE;
 use crate::export::{self, ExportOptions, Shot};
-use crate::latent::interpolate::{Mode, grid};
+use crate::latent::interpolate::Mode;
+use crate::latent::lattice::{Layout, Wish};
 use crate::latent::model::LoadedModel;
+use crate::latent::net::Freedom;
 use crate::latent::walk;
 use crate::recipe::picture::{Latent, PictureRecipe};
 
@@ -148,14 +151,29 @@ pub struct Interpolate {
     #[command(flatten)]
     common: Common,
     /// Seeds of the corners: two, or four (top left, top right, bottom left, bottom right)
-    #[arg(long, value_delimiter = ',', required = true)]
+    #[arg(long, value_delimiter = ',', conflicts_with = "anchors", required_unless_present = "anchors")]
     corners: Vec<u64>,
-    /// Columns and rows
+    /// Any number of anchors: seeds, pictures that the studio made, files with a latent (as `invert` writes them)
+    #[arg(long, value_delimiter = ',')]
+    anchors: Vec<String>,
+    /// line, triangle (three anchors), corners (four), or sheet (any number, row by row)
+    #[arg(long, default_value = "corners")]
+    layout: String,
+    /// Anchors in a row of a sheet; as square as can be if not given
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    across: usize,
+    /// Columns and rows of cells; a line has one row, a triangle as many cells along a side as there are rows
     #[arg(long, default_value = "9x9")]
     size: String,
     /// slerp or lerp
     #[arg(long, default_value = "slerp")]
     mode: String,
+    /// z, or w for a way through styles (models that have some)
+    #[arg(long, default_value = "z")]
+    through: String,
+    /// Places cells so that every step changes as much to the eye, and says how even they are
+    #[arg(long)]
+    even: bool,
     /// PNG to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -164,23 +182,54 @@ pub struct Interpolate {
 impl Interpolate {
     /// Makes the grid.
     pub fn run(self, paths: &Paths) -> Result<()> {
+        let wish = self.wish()?;
+        wish.check()?;
+        let (model, device) = self.common.open(paths)?;
+        let laid = model.lattice(&wish, self.common.truncation, &watched(false))?;
+        let columns = if wish.layout == Layout::Triangle { TRIANGLE } else { wish.columns as u32 };
+        let options = ExportOptions { columns, ..self.common.options("grid", self.out.clone()) };
+        self.common.export(&model, &device, &laid.cells, "grid", &options, &watched(false))?;
+        match laid.spread {
+            Some(spread) => print_line(&format!("steps differ by {:.1} %", spread * 100.0)),
+            None => Ok(()),
+        }
+    }
+
+    fn wish(&self) -> Result<Wish> {
         let bad = || Problem::usage("A size is columns x rows, such as 9x9, each from 1 to 64").of(self.size.clone());
         let (columns, rows) = self.size.split_once(['x', 'X', '×']).ok_or_else(bad)?;
         let count = |s: &str| s.trim().parse::<usize>().ok().filter(|n| (1..=64).contains(n)).ok_or_else(bad);
         let (columns, rows) = (count(columns)?, count(rows)?);
-        if self.corners.len() != 2 && self.corners.len() != 4 {
-            return Err(
-                Problem::usage("A grid has two or four corners").of(format!("--corners with {}", self.corners.len()))
-            );
+        let layout = Layout::from_id(&self.layout)?;
+        let anchors = if self.anchors.is_empty() {
+            self.corners.iter().map(|&seed| Latent::Seed { seed }).collect()
+        } else {
+            latents::latents(&self.anchors)?
+        };
+        let given = anchors.len();
+        let right = match layout {
+            Layout::Line => given >= 2,
+            Layout::Triangle => given == 3,
+            Layout::Corners => given == 2 || given == 4,
+            Layout::Sheet => true,
+        };
+        if !right {
+            let what = match layout {
+                Layout::Line => "A line has at least two anchors",
+                Layout::Triangle => "A triangle has three anchors",
+                Layout::Corners | Layout::Sheet => "A grid has two or four corners",
+            };
+            let of = if self.anchors.is_empty() { "--corners" } else { "--anchors" };
+            let problem = Problem::usage(what).of(format!("{of} with {given}"));
+            return Err(problem.try_this("Lay any number out with --layout line or --layout sheet"));
         }
-        let (model, device) = self.common.open(paths)?;
-        let corners: Vec<Vec<f32>> = self.corners.iter().map(|&s| latent_from_seed(s, model.latent())).collect();
-        let latents: Vec<Latent> = grid(&corners, columns, rows, mode(&self.mode)?)
-            .into_iter()
-            .map(|values| Latent::Point { values })
-            .collect();
-        let options = ExportOptions { columns: columns as u32, ..self.common.options("grid", self.out.clone()) };
-        self.common.export(&model, &device, &latents, "grid", &options, &watched(false))
+        let styles = match Freedom::from_id(&self.through.to_lowercase())? {
+            Freedom::Z => false,
+            Freedom::W | Freedom::WPlus => true,
+        };
+        let (mode, across, even) = (mode(&self.mode)?, self.across, self.even);
+        let rows = if layout == Layout::Line { 1 } else { rows };
+        Ok(Wish { anchors, layout, across, columns, rows, mode, styles, even })
     }
 }
 

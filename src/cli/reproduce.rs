@@ -149,7 +149,8 @@ pub fn make(model: &LoadedModel, recipe: &PictureRecipe) -> Result<Picture> {
     };
     let cells = model.generate(&grid.latents, recipe.truncation)?;
     // As it was exported: laid out at the model's size, then enlarged as a whole.
-    let style = export::sheet::Style { columns: grid.columns as usize, gap: grid.gap, ..Default::default() };
+    let columns = if grid.triangle { export::sheet::TRIANGLE } else { grid.columns };
+    let style = export::sheet::Style { columns: columns as usize, gap: grid.gap, ..Default::default() };
     Ok(export::scale(&export::sheet::lay(&cells, &style)?, factor, filter))
 }
 

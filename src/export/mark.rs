@@ -125,7 +125,7 @@ pub mod tests {
             made_by: "grid".into(),
             scale: 4,
             filter: "nearest".into(),
-            grid: Some(GridRecipe { columns: 2, rows: 1, gap: 1, latents }),
+            grid: Some(GridRecipe { columns: 2, rows: 1, gap: 1, latents, triangle: false }),
             device: "flex".into(),
             prior: Some("11ee".into()),
         }

@@ -17,7 +17,7 @@ pub struct ExportOptions {
     pub filter: String,
     /// Frames a second (films).
     pub fps: u32,
-    /// Columns (grids); 0 for nearly square.
+    /// Columns (grids); 0 for nearly square, [`super::sheet::TRIANGLE`] for a triangle.
     pub columns: u32,
     /// File name pattern for single pictures: `{model}`, `{seed}`, `{n}`, `{date}`.
     pub pattern: String,

@@ -143,11 +143,15 @@ impl Job<'_> {
             && all.iter().all(|s| s.recipe.as_ref().is_some_and(|r| r.model_hash == recipe.model_hash))
         {
             recipe.made_by = "grid".into();
-            recipe.grid = Some(GridRecipe { columns: columns as u32, rows: rows as u32, gap: GRID_GAP, latents });
+            let triangle = self.options.columns == sheet::TRIANGLE;
+            let (columns, rows) = (columns as u32, rows as u32);
+            recipe.grid = Some(GridRecipe { columns, rows, gap: GRID_GAP, latents, triangle });
         }
         let path = self.target(&first);
         let cells: Vec<_> = all.into_iter().map(|s| s.picture).collect();
-        let style = Style { columns, gap: GRID_GAP, ..Style::default() };
+        let triangle = self.options.columns == sheet::TRIANGLE;
+        let wide = if triangle { sheet::TRIANGLE as usize } else { columns };
+        let style = Style { columns: wide, gap: GRID_GAP, ..Style::default() };
         let plain = sheet::lay(&cells, &style)?;
         let (w, h) = (u64::from(plain.width), u64::from(plain.height));
         super::png::check_size(w * u64::from(self.factor), h * u64::from(self.factor))?;

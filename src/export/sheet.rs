@@ -3,10 +3,13 @@
 use super::png::check_size;
 use crate::base::{Picture, Problem, Result};
 
+/// As a number of columns: rows of one, two, three … cells, each in the middle of the sheet.
+pub const TRIANGLE: u32 = u32::MAX;
+
 /// How a sheet looks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
 pub struct Style {
-    /// Cells across; 0 for nearly square.
+    /// Cells across; 0 for nearly square, [`TRIANGLE`] for a triangle.
     pub columns: usize,
     /// Pixels around and between cells.
     pub gap: u32,
@@ -23,8 +26,13 @@ pub fn square(count: usize) -> usize {
     columns
 }
 
-/// Columns and rows of `count` cells; `columns` 0 is nearly square, and there are never more columns than cells.
+/// Columns and rows of `count` cells; `columns` 0 is nearly square, [`TRIANGLE`] a triangle with as many columns as rows, and
+/// else there are never more columns than cells.
 pub fn shape(count: usize, columns: usize) -> (usize, usize) {
+    if columns == TRIANGLE as usize {
+        let rows = (1..).find(|n| n * (n + 1) / 2 >= count).unwrap_or(1);
+        return (rows, rows);
+    }
     let columns = if columns == 0 { square(count) } else { columns }.clamp(1, count.max(1));
     (columns, count.div_ceil(columns))
 }
@@ -47,8 +55,13 @@ pub fn lay(pictures: &[Picture], style: &Style) -> Result<Picture> {
     let mut sheet =
         Picture::filled(columns as u32 * across + style.gap, rows as u32 * down + style.gap, style.background);
     for (i, picture) in pictures.iter().enumerate() {
-        let (row, column) = ((i / columns) as u32, (i % columns) as u32);
-        let x = style.gap + column * across + (widest - picture.width) / 2;
+        let (row, column, indent) = if style.columns == TRIANGLE as usize {
+            let row = (0..rows).find(|r| i < (r + 1) * (r + 2) / 2).unwrap_or(0) as u32;
+            (row, i as u32 - row * (row + 1) / 2, (rows as u32 - 1 - row) * across / 2)
+        } else {
+            ((i / columns) as u32, (i % columns) as u32, 0)
+        };
+        let x = style.gap + indent + column * across + (widest - picture.width) / 2;
         let y = style.gap + row * down + (tallest - picture.height) / 2;
         if style.background[3] == 255 {
             let [r, g, b, _] = style.background;
@@ -84,6 +97,17 @@ mod tests {
             let sheet = lay(&cells, &Style { columns, gap, background: [9, 9, 9, 0] }).unwrap();
             assert_eq!(sheet, Picture::grid(&cells, columns, gap, [9, 9, 9, 0]));
         }
+    }
+
+    #[test]
+    fn a_triangle_has_one_cell_more_in_each_row_and_all_in_the_middle() {
+        let cells: Vec<_> = (1..=6u8).map(|v| Picture::filled(4, 2, [v, v, v, 255])).collect();
+        let sheet = lay(&cells, &Style { columns: TRIANGLE as usize, gap: 0, background: [9, 9, 9, 0] }).unwrap();
+        assert_eq!((sheet.width, sheet.height), (12, 6));
+        for (x, y, v) in [(3, 0, 9), (4, 0, 1), (7, 1, 1), (8, 0, 9), (2, 2, 2), (6, 3, 3), (0, 4, 4), (11, 5, 6)] {
+            assert_eq!(sheet.pixel(x, y)[0], v, "{x} {y}");
+        }
+        assert_eq!(shape(6, TRIANGLE as usize), (3, 3));
     }
 
     #[test]

@@ -1,11 +1,11 @@
-//! Arithmetic with whole latents: between two, sums of several, sheets of any number of anchors.
+//! Arithmetic with whole latents: between two, sums and means of several.
 //!
 //! A [`Latent`] is more than a vector: it may be a seed, a place in Z, a style in W or one for each layer (W+), with
 //! shares of classes and noise. Everything here works on all of it, so that grids, walks, films and maps need not know
 //! which of them they are given. Latents in Z turn along the sphere they live on ([`Mode::Slerp`]); styles have no
 //! sphere and go straight.
 
-use super::interpolate::{Mode, norm};
+use super::interpolate::{Mode, norm, spherical_mean};
 use super::space::class_of_seed;
 use crate::base::{Family, Problem, Result, Shape};
 use crate::models::info::ModelInfo;
@@ -110,37 +110,21 @@ impl Dims {
         self.made(sum.into_iter().map(|v| (v * scale) as f32).collect(), terms)
     }
 
-    /// A `columns` × `rows` sheet through anchors, row by row from the top.
-    ///
-    /// Anchors lie on a sheet of their own that is as square as it can be (one, two side by side, three or four in the
-    /// corners, five or six in two rows of three, …); a place left over is taken by the last anchor. Rows of anchors are
-    /// joined first, then columns.
+    /// The mean of latents by weights that add up to one; a weight of one gives its latent exactly. For [`Mode::Slerp`] in Z
+    /// it is the mean on the sphere, see [`spherical_mean`].
     ///
     /// # Errors
-    /// Some anchors are latents and others styles.
-    pub fn sheet(&self, anchors: &[Latent], columns: usize, rows: usize, mode: Mode) -> Result<Vec<Latent>> {
-        let Some(last) = anchors.last() else { return Ok(Vec::new()) };
-        let across = (1..).find(|n| n * n >= anchors.len()).unwrap_or(1).max(1);
-        let down = anchors.len().div_ceil(across);
-        let anchor = |column: usize, row: usize| anchors.get(row * across + column).unwrap_or(last);
-        let mut out = Vec::with_capacity(columns * rows);
-        for row in 0..rows {
-            let (top, v) = stretch(row, rows, down);
-            for column in 0..columns {
-                let (left, u) = stretch(column, columns, across);
-                let joined = |row: usize| {
-                    let right = (left + 1).min(across - 1);
-                    self.between(anchor(left, row), anchor(right, row), u, mode)
-                };
-                let upper = joined(top)?;
-                out.push(if v == 0.0 {
-                    upper
-                } else {
-                    self.between(&upper, &joined((top + 1).min(down - 1))?, v, mode)?
-                });
-            }
+    /// There are none, or some are latents and others styles.
+    pub fn mean(&self, terms: &[(f64, &Latent)], mode: Mode) -> Result<Latent> {
+        if let Some((_, only)) = terms.iter().find(|t| t.0 == 1.0) {
+            return Ok((*only).clone());
         }
-        Ok(out)
+        if mode_in(space_of(terms.iter().map(|t| t.1))?, mode) == Mode::Lerp {
+            return self.sum(terms, Mode::Lerp);
+        }
+        let rows = self.alike(terms.iter().map(|t| t.1).collect::<Vec<_>>());
+        let weights: Vec<f64> = terms.iter().map(|t| t.0).collect();
+        self.made(spherical_mean(&rows, &weights), terms)
     }
 
     /// Numbers of latents, all as many as the longest has: a style stands for all layers where another has one each.
@@ -193,16 +177,6 @@ pub fn space_of<'a>(latents: impl IntoIterator<Item = &'a Latent>) -> Result<Spa
         return Ok(first);
     }
     Err(Problem::usage("Latents and styles cannot be mixed as they are").try_this("Turn all of them into styles first"))
-}
-
-/// The anchor before place `i` of `n`, among `anchors` spread from the first place to the last, and how far past it.
-fn stretch(i: usize, n: usize, anchors: usize) -> (usize, f64) {
-    if n < 2 || anchors < 2 {
-        return (0, 0.0);
-    }
-    let along = (i * (anchors - 1)) as f64 / (n - 1) as f64;
-    let before = (along as usize).min(anchors - 2);
-    (before, along - before as f64)
 }
 
 #[cfg(test)]
@@ -279,25 +253,5 @@ mod tests {
         let far = DIMS.sum(&[(1.0, &a), (40.0, &b), (-40.0, &c)], Mode::Slerp).unwrap();
         assert!(norm(&DIMS.numbers(&far)) > 0.2 * norm(&rows[0]));
         assert!(DIMS.sum(&[], Mode::Lerp).is_err());
-    }
-
-    #[test]
-    fn sheets_of_up_to_four_anchors_are_the_grid_and_larger_ones_go_through_all() {
-        let anchors: Vec<Latent> = (1..=7).map(seed).collect();
-        for n in 1..=4 {
-            let corners: Vec<Vec<f32>> = (1..=n as u64).map(|s| latent_from_seed(s, 16)).collect();
-            let old = interpolate::grid(&corners, 5, 4, Mode::Slerp);
-            let new = DIMS.sheet(&anchors[..n], 5, 4, Mode::Slerp).unwrap();
-            for (cell, wanted) in new.iter().zip(&old) {
-                let got = DIMS.numbers(cell);
-                assert!(got.iter().zip(wanted).all(|(a, b)| (a - b).abs() < 1e-5), "{n} anchors");
-            }
-        }
-        // Seven anchors: three rows of three, the last one repeated.
-        let cells = DIMS.sheet(&anchors, 5, 5, Mode::Slerp).unwrap();
-        for (cell, anchor) in [(0, 1), (2, 2), (4, 3), (10, 4), (12, 5), (14, 6), (20, 7), (24, 7)] {
-            assert_eq!(cells[cell], seed(anchor), "cell {cell}");
-        }
-        assert!(DIMS.sheet(&[], 3, 3, Mode::Lerp).unwrap().is_empty());
     }
 }

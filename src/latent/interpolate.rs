@@ -1,4 +1,4 @@
-//! Between latents: straight, and along the sphere they live on; grids of two or four corners.
+//! Between latents: straight, and along the sphere they live on; means of several; grids of two or four corners.
 //!
 //! Standard normals in many dimensions all have nearly the same length (√dim). A straight line between two of them
 //! dips through shorter vectors, which a model has hardly ever seen; [`slerp`] turns the direction and carries the
@@ -68,6 +68,56 @@ pub fn slerp(a: &[f32], b: &[f32], t: f64) -> Vec<f32> {
     let length = la + (lb - la) * t;
     let (wa, wb) = (libm::sin((1.0 - t) * angle) / sine, libm::sin(t * angle) / sine);
     a.iter().zip(b).map(|(&x, &y)| mix(x, y, wa * length / la, wb * length / lb)).collect()
+}
+
+/// Rounds after which a mean on the sphere is near enough.
+const ROUNDS: usize = 64;
+
+/// The mean of latents on the sphere by weights that add up to one: the direction from which the squared angles to all of
+/// them, by their weights, are least (Buss & Fillmore 2001, 10.1145/502122.502124); the length is the mean of lengths. Of
+/// two it is [`slerp`].
+///
+/// Where there is no sphere (a zero vector, opposite directions) the straight mean is taken.
+pub fn spherical_mean(rows: &[Vec<f32>], weights: &[f64]) -> Vec<f32> {
+    let sum = |of: &dyn Fn(usize, usize) -> f64, n: usize| -> Vec<f64> {
+        (0..n).map(|i| (0..rows.len()).map(|k| of(k, i)).sum()).collect()
+    };
+    let dim = rows.iter().map(Vec::len).min().unwrap_or(0);
+    let lengths: Vec<f64> = rows.iter().map(|r| norm(r)).collect();
+    let straight = || sum(&|k, i| weights[k] * f64::from(rows[k][i]), dim).into_iter().map(|v| v as f32).collect();
+    if lengths.iter().any(|l| *l < 1e-12) {
+        return straight();
+    }
+    let unit = |k: usize, i: usize| f64::from(rows[k][i]) / lengths[k];
+    let size = |v: &[f64]| libm::sqrt(v.iter().map(|x| x * x).sum());
+    let mut middle = sum(&|k, i| weights[k] * unit(k, i), dim);
+    for _ in 0..ROUNDS {
+        let now = size(&middle);
+        if now < 1e-9 {
+            return straight();
+        }
+        middle.iter_mut().for_each(|v| *v /= now);
+        // Where each lies as seen from here: how far, and in which direction off the sphere's middle.
+        let mut pull = vec![0.0; dim];
+        for (k, weight) in weights.iter().enumerate() {
+            let cosine: f64 = (0..dim).map(|i| middle[i] * unit(k, i)).sum::<f64>().clamp(-1.0, 1.0);
+            let (angle, sine) = (libm::acos(cosine), libm::sqrt(1.0 - cosine * cosine));
+            if sine < 1e-9 && cosine < 0.0 {
+                return straight();
+            }
+            let stretch = if sine < 1e-9 { 1.0 } else { angle / sine };
+            (0..dim).for_each(|i| pull[i] += weight * stretch * (unit(k, i) - cosine * middle[i]));
+        }
+        let step = size(&pull);
+        if step < 1e-12 {
+            break;
+        }
+        let (ahead, aside) = (libm::cos(step), libm::sin(step) / step);
+        middle.iter_mut().zip(&pull).for_each(|(m, p)| *m = *m * ahead + p * aside);
+    }
+    let length: f64 = weights.iter().zip(&lengths).map(|(w, l)| w * l).sum();
+    let now = size(&middle).max(1e-300);
+    middle.into_iter().map(|v| (v / now * length) as f32).collect()
 }
 
 /// Latents of a `columns` × `rows` grid, row by row from the top.
@@ -156,6 +206,30 @@ mod tests {
             // acos is coarse near 0, hence the tolerance.
             assert!((angle(&a, &p) - whole * t).abs() < 1e-3, "angle at {t}");
         }
+    }
+
+    #[test]
+    fn the_mean_on_the_sphere_is_slerp_for_two_and_as_far_from_each_of_three() {
+        let rows: Vec<Vec<f32>> = (1..=3).map(|s| crate::base::rng::latent_from_seed(s, 24)).collect();
+        let of_two = spherical_mean(&rows[..2], &[0.7, 0.3]);
+        assert!(close(&of_two, &slerp(&rows[0], &rows[1], 0.3)));
+        let unit: Vec<Vec<f32>> = rows.iter().map(|r| r.iter().map(|v| v / norm(r) as f32).collect()).collect();
+        let middle = spherical_mean(&unit, &[1.0 / 3.0; 3]);
+        assert!((norm(&middle) - 1.0).abs() < 1e-6);
+        // Least squared angles: a step to any side makes them larger.
+        let cost = |m: &[f32]| -> f64 {
+            let n = norm(m);
+            let angle = |r: &Vec<f32>| (r.iter().zip(m).map(|(a, b)| f64::from(a * b)).sum::<f64>() / n).acos();
+            unit.iter().map(|r| angle(r).powi(2)).sum()
+        };
+        for i in 0..24 {
+            for step in [-0.02, 0.02] {
+                let mut other = middle.clone();
+                other[i] += step;
+                assert!(cost(&other) > cost(&middle), "{i} {step}");
+            }
+        }
+        assert_eq!(spherical_mean(&[vec![1.0, 0.0], vec![-1.0, 0.0]], &[0.5, 0.5]), vec![0.0, 0.0]);
     }
 
     #[test]

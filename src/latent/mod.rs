@@ -14,6 +14,7 @@ pub mod film;
 pub mod inside;
 pub mod interpolate;
 pub mod invert;
+pub mod lattice;
 pub mod levels;
 pub mod map;
 pub mod model;

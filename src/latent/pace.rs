@@ -79,7 +79,10 @@ pub fn even(
 }
 
 /// Root mean square change from each row to the next.
-fn steps_of(rows: &[Vec<f32>]) -> Result<Vec<f64>> {
+///
+/// # Errors
+/// Some of them are not finite.
+pub(in crate::latent) fn steps_of(rows: &[Vec<f32>]) -> Result<Vec<f64>> {
     let step = |pair: &[Vec<f32>]| {
         let sum: f64 = pair[0].iter().zip(&pair[1]).map(|(a, b)| f64::from(a - b).powi(2)).sum();
         (sum / pair[0].len().max(1) as f64).sqrt()

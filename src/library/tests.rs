@@ -72,6 +72,7 @@ fn pictures_come_back_with_everything() {
         rows: 1,
         gap: 1,
         latents: vec![Latent::Point { values }, Latent::Seed { seed: 5 }],
+        triangle: false,
     });
     let new = NewItem { recipe: Some(full.clone()), starred: true, ..item(dir.path(), 77, "grids") };
     let id = library.add_item(&new).unwrap();

@@ -183,6 +183,9 @@ pub struct GridRecipe {
     pub gap: u32,
     /// All latents, row by row.
     pub latents: Vec<Latent>,
+    /// Whether rows have one, two, three … cells, each in the middle.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub triangle: bool,
 }
 
 #[cfg(test)]

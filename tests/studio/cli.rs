@@ -215,6 +215,42 @@ fn help_is_complete() {
 }
 
 #[test]
+fn any_number_of_anchors_is_interpolated_and_even_steps_are_even() {
+    let home = Home::new();
+    let spread = |out: &str| -> f64 {
+        let line = out.lines().find_map(|l| l.strip_prefix("steps differ by ")).expect("how even they are");
+        line.trim_end_matches(" %").parse().unwrap()
+    };
+    let make = |args: &[&str], out: &str| -> (String, (u32, u32)) {
+        let file = home.path(out);
+        let file = file.to_str().unwrap();
+        let base = ["interpolate", "--model", "fashion-vae", "--device", "cpu", "--out", file];
+        let said = home.ok(&[&base, args].concat());
+        let size = image::image_dimensions(file).unwrap();
+        (said, size)
+    };
+    let even = make(&["--anchors", "1,2", "--layout", "line", "--size", "16x1", "--even"], "line.png");
+    assert!(spread(&even.0) < 10.0, "{}", even.0);
+    assert_eq!(even.1, (16 * 29 + 1, 30));
+    let triangle = make(&["--anchors", "1,2,3", "--layout", "triangle", "--size", "5x5"], "triangle.png");
+    assert_eq!(triangle.1, (5 * 29 + 1, 5 * 29 + 1));
+    let file = home.path("triangle.png");
+    let again = &lines(&home.ok(&["reproduce", file.to_str().unwrap(), "--json", "--device", "cpu"]))[0];
+    assert_eq!(again["exact"], true, "{again}");
+    let anchors = "1,2,3,4,5,6";
+    let sheet = make(&["--anchors", anchors, "--layout", "sheet", "--across", "3", "--size", "7x4"], "sheet.png");
+    assert_eq!(sheet.1, (7 * 29 + 1, 4 * 29 + 1));
+    let out = home.path("no.png");
+    let refused = |args: &[&str]| {
+        let base = ["interpolate", "--model", "fashion-vae", "--out", out.to_str().unwrap()];
+        assert!(!home.run(&[&base, args].concat()).status.success(), "{args:?}");
+    };
+    refused(&["--anchors", "1,2", "--layout", "triangle"]);
+    refused(&["--corners", "1,2,3"]);
+    refused(&["--anchors", "1,2", "--layout", "line", "--through", "w"]);
+}
+
+#[test]
 fn lists_are_json() {
     let home = Home::new();
     let survey = &lines(&home.ok(&["data", "survey", "shapes:64", "--json"]))[0];

@@ -77,6 +77,29 @@ pub(super) fn answer(script: &mut Script, command: LatentCommand) -> Vec<Event> 
             }
         }
 
+        LatentCommand::LayOut { ticket, model, mut wish, .. } => {
+            let Some(info) = info_of(script, &model) else { return missing(&model) };
+            let own = wish.anchors.clone();
+            if wish.styles || own.iter().any(|a| a.place().space == Space::W) {
+                wish.anchors = own.iter().map(|a| style(&info, a, false)).collect();
+            }
+            let laid = wish.plain(&Dims::of(&info)).map(|mut laid| {
+                if wish.even {
+                    laid.spread = Some(0.03);
+                    laid.cells.iter_mut().for_each(|c| *c = evened(c));
+                }
+                laid.anchors.iter().for_each(|(anchor, cell)| laid.cells[*cell].clone_from(&own[*anchor]));
+                Box::new(laid)
+            });
+            match laid {
+                Ok(laid) => tell(LatentEvent::LaidOut { ticket, model, laid: Some(laid) }),
+                Err(problem) => {
+                    let told = LatentEvent::LaidOut { ticket, model, laid: None };
+                    vec![Event::Message(problem), Event::Latent(told)]
+                }
+            }
+        }
+
         LatentCommand::ListDirections { model } => directions(script, &model),
         LatentCommand::FindDirections { job, model, find } => {
             let Some(info) = info_of(script, &model) else { return missing(&model) };
@@ -468,6 +491,13 @@ fn names_of(find: &Find) -> Vec<String> {
         Find::Data { .. } => ["size", "hue", "x", "y"].map(String::from).to_vec(),
         Find::Taste { name, .. } | Find::Difference { name, .. } => vec![name.clone()],
     }
+}
+
+/// A place a little further on, as even steps would have it.
+fn evened(latent: &Latent) -> Latent {
+    let mut place = latent.place();
+    place.values.iter_mut().take(1).for_each(|v| *v += 0.05);
+    Latent::of(place)
 }
 
 fn style(info: &ModelInfo, latent: &Latent, each_layer: bool) -> Latent {

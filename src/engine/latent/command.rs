@@ -8,6 +8,7 @@ use crate::latent::directions::search::Find;
 use crate::latent::directions::{Direction, Move};
 use crate::latent::film::Timeline;
 use crate::latent::inside::Look;
+use crate::latent::lattice;
 use crate::latent::map::Plane;
 use crate::latent::{breed, drag, invert, paint};
 use crate::models::info::ModelRef;
@@ -27,6 +28,10 @@ pub enum LatentCommand {
     Move { ticket: u64, model: ModelRef, latents: Vec<Latent>, moves: Vec<Move> },
     /// Latents at places of a plane. → `Latents`
     PlaneLatents { ticket: u64, model: ModelRef, plane: Plane, places: Vec<(f64, f64)> },
+
+    /// Cells between anchors, with steps evened as they are seen at this truncation; replaces what was asked in this
+    /// session before, and is ended by `StopDrag`. → `LaidOut`
+    LayOut { session: u64, ticket: u64, model: ModelRef, wish: lattice::Wish, truncation: f32 },
 
     /// Directions kept of a model. → `Directions`
     ListDirections { model: ModelRef },
@@ -66,7 +71,7 @@ pub enum LatentCommand {
 
     /// Drag points of a picture; replaces what was dragged in this session before. → `Dragged` each step
     Drag { session: u64, model: ModelRef, latent: Latent, truncation: f32, wish: drag::Wish },
-    /// Stop dragging where it is. → `Dragged` is not told again
+    /// Stop dragging, or laying out, in a session. → `Dragged` or `LaidOut` is not told again
     StopDrag { session: u64 },
     /// Paint on or erase from a picture. → `Painting` (the way), `Painted`
     Paint { job: JobId, model: ModelRef, latent: Latent, truncation: f32, wish: paint::Wish },

@@ -13,7 +13,7 @@ use crate::engine::jobs::Context;
 use crate::latent::drag::{Drag, Wish};
 use crate::recipe::picture::Latent;
 
-/// The newest drag of each session, by number.
+/// The newest drag, or grid, of each session, by number.
 #[derive(Clone, Default)]
 pub struct Sessions(Arc<Mutex<HashMap<u64, u64>>>);
 
@@ -26,7 +26,8 @@ impl Sessions {
         *newest
     }
 
-    fn is_on(&self, session: u64, number: u64) -> bool {
+    /// Whether this is still the newest of a session.
+    pub fn is_on(&self, session: u64, number: u64) -> bool {
         self.0.lock().get(&session) == Some(&number)
     }
 }

@@ -14,6 +14,7 @@ use crate::latent::film::Frame;
 use crate::latent::inside::Inside;
 use crate::latent::inside::codes::{Anomaly, NumberUse};
 use crate::latent::invert::{Found, Step};
+use crate::latent::lattice::Laid;
 use crate::latent::paint::{Mended, Painted};
 use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
@@ -33,6 +34,8 @@ pub struct Relative {
 pub enum LatentEvent {
     /// Latents that were asked for, in the order of the request.
     Latents { ticket: u64, model: ModelRef, latents: Vec<Latent> },
+    /// Cells between anchors; nothing if they could not be laid out, which is told besides.
+    LaidOut { ticket: u64, model: ModelRef, laid: Option<Box<Laid>> },
     /// All directions of a model as they are kept now.
     Directions { model: ModelRef, directions: Arc<Vec<Direction>> },
     /// Names of the directions that a search found.

@@ -11,6 +11,7 @@ pub mod event;
 mod family;
 pub mod films;
 mod into;
+mod lattices;
 mod looks;
 mod map;
 mod sheets;
@@ -38,6 +39,7 @@ pub struct Desk {
     encoders: Lane<Shelf>,
     into: Lane<Shelf>,
     drag: Lane<Shelf>,
+    lattice: Lane<Shelf>,
     films: Lane<Shelf>,
     sheets: Lane<sheets::Desk>,
     maps: map::Maps,
@@ -57,6 +59,7 @@ impl Desk {
             encoders: lane("encoders")?,
             into: lane("into")?,
             drag: lane("drag")?,
+            lattice: lane("lattice")?,
             films: lane("films")?,
             sheets: Lane::start("atlas", 256, cx.outbox.clone(), cx.jobs.clone(), sheets::Desk::default)?,
             maps: map::Maps::default(),
@@ -90,6 +93,13 @@ impl Desk {
             C::MixStyles { ticket, model, base, from, layers } => styles::mix(&cx, ticket, model, base, from, layers),
             C::Move { ticket, model, latents, moves } => styles::moved(&cx, ticket, model, latents, moves),
             C::PlaneLatents { ticket, model, plane, places } => styles::places(&cx, ticket, model, plane, places),
+
+            C::LayOut { session, ticket, model, wish, truncation } => {
+                let number = self.sessions.begin(session);
+                let order = lattices::Order { session, number, ticket, model, wish, truncation };
+                let sessions = self.sessions.clone();
+                self.lattice.push(None, move |shelf| lattices::lay_out(&cx, shelf, &sessions, order));
+            }
 
             C::ListDirections { model } => self.search.push(None, move |_| directions::tell(&cx, &model)),
             C::FindDirections { job, model, find } => {
@@ -187,7 +197,7 @@ impl Desk {
 
     /// Ends the lanes; what was asked to be cancelled has been.
     pub fn finish(&self) {
-        for lane in [&self.search, &self.encoders, &self.into, &self.drag, &self.films] {
+        for lane in [&self.search, &self.encoders, &self.into, &self.drag, &self.lattice, &self.films] {
             lane.finish();
         }
         self.sheets.finish();

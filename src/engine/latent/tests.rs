@@ -164,6 +164,41 @@ fn maps_make_what_is_wanted_now_and_forget_the_rest() {
 }
 
 #[test]
+fn the_newest_grid_of_a_session_is_laid_out_and_what_does_not_fit_is_told() {
+    use crate::latent::interpolate::Mode;
+    use crate::latent::lattice::{Layout, Wish};
+    let mut s = Studio::new();
+    let anchors: Vec<Latent> = (1..=3).map(|seed| Latent::Seed { seed }).collect();
+    let (layout, mode) = (Layout::Line, Mode::Slerp);
+    let wish = Wish { anchors, layout, across: 0, columns: 9, rows: 1, mode, styles: false, even: true };
+    let lay = |ticket: u64, wish: &Wish| LatentCommand::LayOut {
+        session: 1,
+        ticket,
+        model: VAE.into(),
+        wish: wish.clone(),
+        truncation: 1.0,
+    };
+    for ticket in 1..=5 {
+        s.ask(lay(ticket, &wish));
+    }
+    let laid = s.told("the newest", |e| match e {
+        LatentEvent::LaidOut { ticket: 5, laid, .. } => laid.clone(),
+        _ => None,
+    });
+    assert_eq!((laid.cells.len(), laid.anchors.len()), (9, 3));
+    assert!(laid.spread.unwrap() < 0.2, "{:?}", laid.spread);
+    let told = s.seen.iter().filter(|e| matches!(e, Event::Latent(LatentEvent::LaidOut { .. }))).count();
+    assert!(told < 4, "{told} that nobody wants any more");
+    s.ask(lay(6, &Wish { styles: true, ..wish.clone() }));
+    s.told("that there is none", |e| matches!(e, LatentEvent::LaidOut { ticket: 6, laid: None, .. }).then_some(()));
+    s.until("why", |e| matches!(e, Event::Message(p) if p.kind == Kind::Usage).then_some(()));
+    s.ask(lay(7, &wish));
+    s.ask(LatentCommand::StopDrag { session: 1 });
+    s.ask(LatentCommand::LayOut { session: 2, ticket: 8, model: VAE.into(), wish, truncation: 1.0 });
+    s.told("another session", |e| matches!(e, LatentEvent::LaidOut { ticket: 8, .. }).then_some(()));
+}
+
+#[test]
 fn dragging_goes_on_until_it_is_stopped_or_begun_anew() {
     use crate::latent::drag::{Handle, Wish};
     let mut s = Studio::new();

@@ -7,6 +7,7 @@ use egui_material_icons::icons::{ICON_CHECK_CIRCLE, ICON_FOLDER_OPEN, ICON_IOS_S
 
 use crate::engine::{Command, ExportOptions, JobId, LatentCommand};
 use crate::export::names::{file_name, sanitised, today};
+use crate::export::sheet::TRIANGLE;
 use crate::export::{EXPORTERS, Exporter, Makes};
 use crate::latent::film::Timeline;
 use crate::models::info::ModelRef;
@@ -200,6 +201,10 @@ fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: ViewId) -> bool
     }
     if chosen.makes == Makes::Sheet {
         row(ui, "Columns", |ui| {
+            if o.columns == TRIANGLE {
+                theme::weak(ui, "a triangle");
+                return;
+            }
             let most = open.subject.count().max(1) as u32;
             ui.add(egui::Slider::new(&mut o.columns, 0..=most.min(64))).accessible_name("Columns");
             if o.columns == 0 {

@@ -5,7 +5,7 @@ use egui_material_icons::icons::{ICON_ARROW_BACK, ICON_ARROW_FORWARD, ICON_FILE_
 use strum::IntoEnumIterator;
 
 use super::directions::STRIP;
-use super::{Cx, ExploreView, Out, Stand, Tab, compare, lattice, traverse, walk};
+use super::{Cx, ExploreView, Out, Stand, Tab, compare, traverse, walk};
 use crate::ui::action::Action;
 use crate::ui::command::UiCommand;
 use crate::ui::theme;
@@ -79,7 +79,7 @@ impl ExploreView {
         let desk = &self.desk;
         out.export = Some(match self.tab {
             Tab::Sheet => (self.sheet.chosen(&desk.sheet), "sample", 0, None),
-            Tab::Grid => (lattice::latents(&desk.grid, dim), "grid", desk.grid.columns, Some("grid")),
+            Tab::Grid => (self.lattice.cells_of(desk, &info), "grid", desk.grid.sheet_columns(), Some("grid")),
             Tab::Traverse => (traverse::latents(desk, &info), "grid", desk.traverse.steps, Some("grid")),
             Tab::Walk => (walk::latents(&desk.walk, dim), "walk", 0, Some("mp4")),
             Tab::Compare => (compare::latents(&desk.compare, dim), "sample", 3, Some("grid")),

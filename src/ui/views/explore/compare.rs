@@ -54,6 +54,7 @@ impl Compare {
                 out.label = Some("swap both");
             }
             mode_choice(ui, &mut desk.compare.mode, out);
+            self.places.busy(ui, cx);
         });
         let wish = Wish {
             model: info.model.clone(),

@@ -6,6 +6,7 @@ use super::atlas::AtlasDesk;
 use super::directions::DirectionsDesk;
 use super::directions::sum::{PICKS, SumDesk};
 use super::inside::InsideDesk;
+pub use super::lattice::GridDesk;
 use crate::latent::breed::Wish as Breeding;
 use crate::latent::film::Timeline;
 use crate::latent::interpolate::Mode;
@@ -121,26 +122,6 @@ pub struct SheetDesk {
 impl Default for SheetDesk {
     fn default() -> Self {
         Self { first: 1, count: 36 }
-    }
-}
-
-/// The interpolation grid.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct GridDesk {
-    /// Top left, top right, bottom left, bottom right.
-    pub corners: [Anchor; 4],
-    /// Cells across.
-    pub columns: u32,
-    /// Cells down.
-    pub rows: u32,
-    /// How to get from corner to corner.
-    pub mode: Mode,
-}
-
-impl Default for GridDesk {
-    fn default() -> Self {
-        Self { corners: [1.0, 2.0, 3.0, 4.0].map(Anchor::Seed), columns: 7, rows: 7, mode: Mode::Slerp }
     }
 }
 
@@ -358,8 +339,7 @@ impl Desk {
     pub fn mend(&mut self) {
         self.here.truncation = finite(self.here.truncation, 1.0).clamp(0.0, 2.0);
         self.sheet.count = self.sheet.count.clamp(1, 256);
-        self.grid.columns = self.grid.columns.clamp(2, 16);
-        self.grid.rows = self.grid.rows.clamp(1, 16);
+        self.grid.mend();
         self.plane.zoom = if self.plane.zoom.is_finite() { self.plane.zoom.clamp(60.0, 2000.0) } else { 220.0 };
         if !self.plane.x.is_finite() || !self.plane.y.is_finite() {
             (self.plane.x, self.plane.y) = (1.0, 0.0);

@@ -1,23 +1,42 @@
-//! The interpolation grid: four corners, and everything between them, live.
+//! The interpolation grid: anchors on a line, in a triangle, in four corners or on a sheet, and everything between them,
+//! live.
 
-use egui::{ComboBox, DragValue, EventFilter, Key, Rect, Role, Sense, Ui, Vec2, WidgetInfo, pos2, vec2};
-use egui_material_icons::icons::ICON_CASINO;
+mod desk;
+mod frame;
+#[cfg(test)]
+mod tests;
 
-use super::desk::{Desk, GridDesk};
+use std::sync::Arc;
+
+use egui::{ComboBox, DragValue, EventFilter, Key, Role, Sense, Ui, WidgetInfo, pos2, vec2};
+use egui_material_icons::icons::{ICON_CASINO, ICON_CLOSE};
+use strum::IntoEnumIterator;
+
+pub use self::desk::GridDesk;
+use super::desk::{Desk, Stand};
 use super::feed::{Feed, Wish};
 use super::place::{self, Places};
 use super::{Cx, Out, inspector};
-use crate::latent::interpolate::{Mode, grid};
-use crate::models::info::ModelInfo;
-use crate::recipe::picture::Latent;
+use crate::engine::{Command, Event, LatentCommand, LatentEvent};
+use crate::latent::blend::Dims;
+use crate::latent::interpolate::Mode;
+use crate::latent::lattice::{self, Laid, Layout};
+use crate::models::info::{ModelInfo, ModelRef};
+use crate::recipe::picture::{Latent, Space};
 use crate::ui::textures;
 use crate::ui::theme::{self, size};
 use crate::ui::widgets::latent_slot::{Tile, anchor_field, anchor_slot, drag_latent, tile};
+use frame::Frame;
 
 /// Names of the corners, as they lie.
 const CORNERS: [&str; 4] = ["Top left corner", "Top right corner", "Bottom left corner", "Bottom right corner"];
-/// Purposes of the dialogs that choose a picture for a corner.
-pub const PICKS: [&str; 4] = ["corner 1", "corner 2", "corner 3", "corner 4"];
+/// Purpose of the dialog that chooses a picture for an anchor.
+pub const PICK: &str = "anchor of the grid";
+/// Seconds that an answer of the engine is waited for before the next question replaces it.
+const PATIENCE: f64 = 0.3;
+
+/// What the engine is asked to lay out: model, anchors and truncation.
+type Asked = (ModelRef, lattice::Wish, f32);
 
 /// The tab's own state.
 #[derive(Default)]
@@ -25,124 +44,177 @@ pub struct Lattice {
     pub feed: Feed,
     /// The cell the arrow keys stand at.
     cursor: usize,
-    /// Pictures put into corners.
+    /// Pictures put on anchors.
     pub places: Places,
+    /// The anchor that a dialog was opened for.
+    picking: usize,
+    session: Option<u64>,
+    /// What the engine is at: its ticket, and since when.
+    asked: Option<(u64, f64, Asked)>,
+    /// What was laid out last; nothing of it if it could not be.
+    laid: Option<(Asked, Option<Arc<Laid>>)>,
 }
 
-/// The latents of the cells, row by row.
-pub fn latents(desk: &GridDesk, dim: usize) -> Vec<Latent> {
-    let corners: Vec<Vec<f32>> = desk.corners.iter().map(|c| c.values(dim)).collect();
-    let (columns, rows) = (desk.columns as usize, desk.rows as usize);
-    let mut cells: Vec<Latent> =
-        grid(&corners, columns, rows, desk.mode).into_iter().map(|values| Latent::Point { values }).collect();
-    // Corners keep their own words, so that a seed stays a seed in recipes.
-    for (corner, at) in places(columns, rows).into_iter().enumerate() {
-        if let Some(cell) = cells.get_mut(at) {
-            *cell = desk.corners[corner].latent(dim);
-        }
+/// What is to be laid out; anchors are of the class one stands at, unless they have their own.
+pub fn wish(desk: &GridDesk, here: &Stand, dims: &Dims) -> lattice::Wish {
+    let (columns, rows) = desk.cells();
+    lattice::Wish {
+        anchors: desk.used().iter().map(|a| here.classed(&a.latent(dims.z))).collect(),
+        layout: desk.layout,
+        across: desk.across as usize,
+        columns,
+        rows,
+        mode: desk.mode,
+        styles: desk.styles && dims.layers > 0,
+        even: desk.even,
     }
-    cells
 }
 
-/// Places of the corners; with one row the lower ones lie nowhere.
-fn places(columns: usize, rows: usize) -> [usize; 4] {
-    let last = (rows > 1).then(|| (rows - 1) * columns);
-    [0, columns - 1, last.unwrap_or(usize::MAX), last.map_or(usize::MAX, |l| l + columns - 1)]
+/// Whether only the engine can lay it out.
+fn needs_engine(wish: &lattice::Wish) -> bool {
+    wish.even || wish.styles || wish.anchors.iter().any(|a| a.place().space == Space::W)
 }
 
 impl Lattice {
-    /// Draws it.
-    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
-        theme::toolbar(ui, |ui| {
-            if theme::primary_button(ui, Some(ICON_CASINO), "New corners").clicked() {
-                desk.grid.corners = std::array::from_fn(|_| inspector::dice().into());
-                out.label = Some("roll new corners");
-            }
-            let across = DragValue::new(&mut desk.grid.columns).range(2..=16).speed(0.05).suffix(" across");
-            let down = DragValue::new(&mut desk.grid.rows).range(1..=16).speed(0.05).suffix(" down");
-            let changed = ui.add(across).accessible_name("Cells across").changed();
-            if ui.add(down).accessible_name("Cells down").changed() || changed {
-                out.label = Some("change the size of the grid");
-            }
-            mode_choice(ui, &mut desk.grid.mode, out);
-        });
-        let cells = desk.here.all_classed(&latents(&desk.grid, info.latent as usize));
-        let wish = Wish { model: info.model.clone(), latents: cells, truncation: desk.here.truncation };
-        self.feed.want(wish.clone(), cx);
-        self.cells(ui, cx, info, desk, &wish, out);
+    /// The cells on the screen, row by row.
+    pub fn cells_of(&self, desk: &Desk, info: &ModelInfo) -> Vec<Latent> {
+        let dims = Dims::of(info);
+        let want = (info.model.clone(), wish(&desk.grid, &desk.here, &dims), desk.here.truncation);
+        self.standing(&want, &dims).map_or(Vec::new(), |l| l.cells.clone())
     }
 
-    fn cells(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, wish: &Wish, out: &mut Out) {
-        let (columns, rows) = (desk.grid.columns as usize, desk.grid.rows as usize);
-        let room = ui.available_rect_before_wrap().shrink(size::M);
-        // A line of fields above and one below.
-        let field = size::CONTROL + size::S;
-        let gap = 2.0;
-        let lines = if rows > 1 { 2.0 } else { 1.0 };
-        let side = ((room.width() - gap * (columns - 1) as f32) / columns as f32)
-            .min((room.height() - lines * field - gap * (rows - 1) as f32) / rows as f32)
-            .max(8.0)
-            .floor();
-        let whole = vec2(columns as f32, rows as f32) * (side + gap) - Vec2::splat(gap);
-        let top = room.center() - vec2(whole.x, whole.y + (lines - 2.0) * field) / 2.0;
-        let top = pos2(top.x.max(room.left()), top.y.max(room.top() + field)).round();
-        let frame = Rect::from_min_size(top, whole);
-        let cell_rect = |i: usize| {
-            let at = top + vec2((i % columns) as f32, (i / columns) as f32) * (side + gap);
-            Rect::from_min_size(at, Vec2::splat(side))
+    /// The model has other weights now.
+    pub fn expire(&mut self) {
+        self.feed.expire();
+        (self.asked, self.laid) = (None, None);
+    }
+
+    /// What can be shown now: what is wanted, what was laid out before in the same shape, or what needs no engine.
+    fn standing(&self, want: &Asked, dims: &Dims) -> Option<Arc<Laid>> {
+        let shape = |w: &lattice::Wish| (w.layout, w.columns, w.rows, w.across, w.anchors.len());
+        let fits = |of: &Asked| of == want || needs_engine(&want.1) && of.0 == want.0 && shape(&of.1) == shape(&want.1);
+        let last = self.laid.as_ref().filter(|(of, _)| fits(of)).and_then(|(_, laid)| laid.clone());
+        last.or_else(|| want.1.plain(dims).ok().map(Arc::new))
+    }
+
+    /// Has the engine lay out what only it can; the newest wish replaces what it is at.
+    fn ask(&mut self, want: &Asked, ui: &Ui, cx: &mut Cx<'_>) {
+        if !needs_engine(&want.1) {
+            if let (Some(_), Some(session)) = (self.asked.take(), self.session) {
+                cx.send(Command::Latent(LatentCommand::StopDrag { session }));
+            }
+            return;
+        }
+        let done = self.laid.as_ref().is_some_and(|(of, _)| of == want);
+        if done || self.asked.as_ref().is_some_and(|(_, _, of)| of == want) {
+            return;
+        }
+        if self.asked.as_ref().is_some_and(|(_, since, _)| cx.time - since < PATIENCE) {
+            ui.ctx().request_repaint_after_secs(PATIENCE as f32);
+            return;
+        }
+        let session = *self.session.get_or_insert_with(|| cx.ids.next());
+        let ticket = cx.ids.next();
+        let (model, wish, truncation) = want.clone();
+        cx.send(Command::Latent(LatentCommand::LayOut { session, ticket, model, wish, truncation }));
+        self.asked = Some((ticket, cx.time, want.clone()));
+    }
+
+    /// Takes news in.
+    pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        self.feed.on_event(event, cx);
+        if let Event::Latent(LatentEvent::LaidOut { ticket, laid, .. }) = event
+            && let Some((_, _, of)) = self.asked.take_if(|a| a.0 == *ticket)
+        {
+            self.laid = Some((of, laid.as_deref().cloned().map(Arc::new)));
+        }
+    }
+
+    /// Draws it.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        let dims = Dims::of(info);
+        theme::toolbar(ui, |ui| {
+            bar(ui, &mut desk.grid, &dims, out);
+            self.state(ui, cx, &mut desk.grid, out);
+        });
+        let want = (info.model.clone(), wish(&desk.grid, &desk.here, &dims), desk.here.truncation);
+        self.ask(&want, ui, cx);
+        let Some(laid) = self.standing(&want, &dims) else {
+            theme::skeleton(ui, ui.available_size());
+            return;
         };
+        if !needs_engine(&want.1) {
+            // Worked out once, not in every frame.
+            self.laid = Some((want, Some(laid.clone())));
+        }
+        let wish = Wish { model: info.model.clone(), latents: laid.cells.clone(), truncation: desk.here.truncation };
+        self.feed.want(wish, cx);
+        self.cells(ui, cx, info, desk, &laid, out);
+    }
+
+    /// What goes on: pictures looked for, steps evened, and how even they are.
+    fn state(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, desk: &mut GridDesk, out: &mut Out) {
+        if self.places.busy(ui, cx) {
+            return;
+        }
+        if self.asked.is_some() && desk.even {
+            theme::progress(ui, None, 80.0, "Evening the steps");
+            if theme::icon_button(ui, ICON_CLOSE, "Leave steps as they are").clicked() {
+                desk.even = false;
+                out.label = Some("even the steps");
+            }
+        } else if let Some(spread) = self.laid.as_ref().and_then(|l| l.1.as_ref()?.spread).filter(|_| desk.even)
+            && ui.available_width() > 130.0
+        {
+            let help = "Standard deviation of what changes from cell to cell, over its mean";
+            theme::weak(ui, format!("Steps differ by {:.0} %", spread * 100.0)).on_hover_text(help);
+        }
+    }
+
+    fn cells(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, laid: &Laid, out: &mut Out) {
+        let layout = desk.grid.layout;
+        let (columns, rows) = desk.grid.cells();
+        let frame = Frame::of(layout, columns, rows, ui.available_rect_before_wrap().shrink(size::M));
 
         // The ground is one stop for Tab; arrows move on it and one stands where they lead.
         let id = ui.make_persistent_id("lattice");
-        let ground = ui.interact(frame, id, Sense::click());
+        let ground = ui.interact(frame.whole, id, Sense::click());
         ground.widget_info(|| WidgetInfo::labeled(Role::Grid, true, "Interpolation grid"));
         ui.memory_mut(|m| {
             let filter = EventFilter { horizontal_arrows: true, vertical_arrows: true, ..EventFilter::default() };
             m.set_focus_lock_filter(id, filter);
         });
         if ground.has_focus() {
-            self.arrows(ui, columns, rows, wish, out);
+            self.arrows(ui, &frame, laid, out);
         }
 
         let ctx = ui.ctx().clone();
-        let corners = places(columns, rows);
         self.places.begin();
-        for i in 0..columns * rows {
-            if corners.contains(&i) {
-                continue;
-            }
+        for (i, latent) in laid.cells.iter().enumerate().filter(|(i, _)| laid.anchors.iter().all(|a| a.1 != *i)) {
             let tex = self.feed.tex(i, cx.textures, &ctx);
-            let name = format!("Row {}, column {}", i / columns + 1, i % columns + 1);
-            let selected = wish.latents[i] == desk.here.latent;
+            let (row, column) = frame.spot(i);
+            let name = format!("Row {}, column {}", row + 1, column + 1);
+            let selected = *latent == desk.here.latent;
             let look = Tile { tex: tex.as_ref(), name: &name, selected, focusable: false };
-            let response = tile(ui, id.with(i), cell_rect(i), &look);
-            drag_latent(&response, &info.model, &wish.latents[i], desk.here.truncation, self.feed.picture(i));
+            let response = tile(ui, id.with(i), frame.cell(i), &look);
+            drag_latent(&response, &info.model, latent, desk.here.truncation, self.feed.picture(i));
             if response.clicked() {
-                out.stand = Some(wish.latents[i].clone());
+                out.stand = Some(latent.clone());
                 self.cursor = i;
                 ground.request_focus();
             }
         }
-        for (corner, at) in corners.into_iter().enumerate().filter(|(_, at)| *at < columns * rows) {
-            self.corner(ui, cx, info, desk, corner, cell_rect(at), wish.latents[at].clone(), at, out);
+        for &(anchor, cell) in &laid.anchors {
+            self.anchor(ui, cx, info, desk, (anchor, cell), &frame, &laid.cells[cell], out);
         }
-        // The fields of the corners, above and below.
-        for (corner, _) in corners.into_iter().enumerate().filter(|(_, at)| *at < columns * rows) {
-            let (right, below) = (corner % 2 == 1, corner >= 2);
-            let y = if below { frame.bottom() + 6.0 } else { frame.top() - 6.0 - size::CONTROL };
-            // On a small grid both fields still stand beside each other.
-            let half = (frame.width() / 2.0 - size::XS).max(88.0);
-            let x = if right { frame.center().x + size::XS } else { frame.center().x - size::XS - half };
-            let place = Rect::from_min_size(pos2(x, y), vec2(half, size::CONTROL));
-            let layout = if right {
-                egui::Layout::right_to_left(egui::Align::Center)
-            } else {
-                egui::Layout::left_to_right(egui::Align::Center)
-            };
+        for &(anchor, cell) in &laid.anchors {
+            let Some((place, right)) = frame.field(layout, anchor, cell, laid) else { continue };
+            let align = egui::Align::Center;
+            let layout = if right { egui::Layout::right_to_left(align) } else { egui::Layout::left_to_right(align) };
             let mut child =
-                ui.new_child(egui::UiBuilder::new().max_rect(place).layout(layout).id_salt(("corner", corner)));
-            if anchor_field(&mut child, &mut desk.grid.corners[corner], CORNERS[corner]) {
-                out.label = Some("move a corner");
+                ui.new_child(egui::UiBuilder::new().max_rect(place).layout(layout).id_salt(("anchor", anchor)));
+            if anchor_field(&mut child, &mut desk.grid.anchors[anchor], &name_of(desk.grid.layout, anchor)) {
+                out.label = Some(moved(desk.grid.layout));
             }
         }
         if ground.has_focus() {
@@ -151,77 +223,169 @@ impl Lattice {
     }
 
     #[allow(clippy::too_many_arguments)]
-    fn corner(
+    fn anchor(
         &mut self,
         ui: &mut Ui,
         cx: &mut Cx<'_>,
         info: &ModelInfo,
         desk: &mut Desk,
-        corner: usize,
-        rect: Rect,
-        latent: Latent,
-        at: usize,
+        (anchor, cell): (usize, usize),
+        frame: &Frame,
+        latent: &Latent,
         out: &mut Out,
     ) {
-        let ctx = ui.ctx().clone();
-        let tex = self.feed.tex(at, cx.textures, &ctx);
-        let selected = latent == desk.here.latent;
-        let look = Tile { tex: tex.as_ref(), name: CORNERS[corner], selected, focusable: true };
-        let id = ui.make_persistent_id(("lattice corner", corner));
-        let slot = anchor_slot(ui, id, rect, &look, &mut desk.grid.corners[corner], cx.studio, Some(info));
+        let (ctx, layout, rect) = (ui.ctx().clone(), desk.grid.layout, frame.cell(cell));
+        let tex = self.feed.tex(cell, cx.textures, &ctx);
+        let selected = *latent == desk.here.latent;
+        let name = name_of(layout, anchor);
+        let look = Tile { tex: tex.as_ref(), name: &name, selected, focusable: true };
+        let id = ui.make_persistent_id(("lattice anchor", anchor));
+        let slot = anchor_slot(ui, id, rect, &look, &mut desk.grid.anchors[anchor], cx.studio, Some(info));
         // A small mark says: this one can be moved.
-        let t = theme::tokens(ui);
-        let (dx, dy) = (if corner % 2 == 1 { -6.0 } else { 6.0 }, if corner >= 2 { -6.0 } else { 6.0 });
-        let from = pos2(
-            if corner % 2 == 1 { rect.right() } else { rect.left() },
-            if corner >= 2 { rect.bottom() } else { rect.top() },
-        );
-        let mark = vec![from + vec2(dx, dy), from + vec2(dx + dx * 2.0, dy), from + vec2(dx, dy + dy * 2.0)];
-        ui.painter().add(egui::Shape::convex_polygon(mark, t.accent, egui::Stroke::NONE));
+        let corners = layout == Layout::Corners;
+        let (right, below) = (corners && anchor % 2 == 1, corners && anchor >= 2);
+        let arm = (rect.width() / 6.0).clamp(3.0, 6.0);
+        let (dx, dy) = (if right { -arm } else { arm }, if below { -arm } else { arm });
+        let from = pos2(if right { rect.right() } else { rect.left() }, if below { rect.bottom() } else { rect.top() });
+        let mark = vec![from + vec2(dx, dy), from + vec2(dx * 3.0, dy), from + vec2(dx, dy * 3.0)];
+        let accent = theme::tokens(ui).accent;
+        ui.painter().add(egui::Shape::convex_polygon(mark, accent, egui::Stroke::NONE));
         if slot.changed {
-            out.label = Some("move a corner");
+            out.label = Some(moved(layout));
         }
         out.foreign |= slot.foreign;
         if slot.response.clicked() {
-            out.stand = Some(latent);
+            out.stand = Some(latent.clone());
+            self.cursor = cell;
         }
         if let Some(path) = slot.file {
-            self.places.encode(corner, &path, info, cx);
+            self.places.encode(anchor, &path, info, cx);
         }
-        self.places.show(ui, cx, corner, &slot.response, info);
+        self.places.show(ui, cx, anchor, &slot.response, info);
         slot.response.on_hover_text(place::HINT).context_menu(|ui| {
+            ui.horizontal(|ui| {
+                theme::weak(ui, "Anchor");
+                if anchor_field(ui, &mut desk.grid.anchors[anchor], "Seed of this anchor") {
+                    out.label = Some(moved(layout));
+                }
+            });
             if ui.button("Take where I stand").clicked() {
-                desk.grid.corners[corner] = desk.here.latent.clone().into();
-                out.label = Some("move a corner");
+                desk.grid.anchors[anchor] = desk.here.latent.clone().into();
+                out.label = Some(moved(layout));
             }
             if ui.button("Random seed").clicked() {
-                desk.grid.corners[corner] = inspector::dice().into();
-                out.label = Some("move a corner");
+                desk.grid.anchors[anchor] = inspector::dice().into();
+                out.label = Some(moved(layout));
             }
-            Places::menu(ui, cx, PICKS[corner]);
+            self.picking = anchor;
+            Places::menu(ui, cx, PICK);
+            if layout == Layout::Line && desk.grid.along > 2 && ui.button("Remove this anchor").clicked() {
+                desk.grid.anchors.remove(anchor);
+                desk.grid.along -= 1;
+                out.label = Some("remove an anchor");
+                ui.close();
+            }
         });
     }
 
-    fn arrows(&mut self, ui: &Ui, columns: usize, rows: usize, wish: &Wish, out: &mut Out) {
-        let pressed = |key| ui.input(|i| i.key_pressed(key));
-        let (mut x, mut y) = (self.cursor % columns, (self.cursor / columns).min(rows - 1));
-        let before = (x, y);
-        if pressed(Key::ArrowRight) {
-            x = (x + 1).min(columns - 1);
+    /// A picture was chosen in the dialog.
+    pub fn picked(&mut self, path: &std::path::Path, info: &ModelInfo, cx: &mut Cx<'_>) {
+        self.places.encode(self.picking, path, info, cx);
+    }
+
+    fn arrows(&mut self, ui: &Ui, frame: &Frame, laid: &Laid, out: &mut Out) {
+        let pressed = |key| i32::from(ui.input(|i| i.key_pressed(key)));
+        let dx = pressed(Key::ArrowRight) - pressed(Key::ArrowLeft);
+        let dy = pressed(Key::ArrowDown) - pressed(Key::ArrowUp);
+        let next = frame.step(self.cursor, dx, dy);
+        if next != self.cursor || pressed(Key::Enter) > 0 {
+            self.cursor = next;
+            out.stand = laid.cells.get(next).cloned();
         }
-        if pressed(Key::ArrowLeft) {
-            x = x.saturating_sub(1);
+    }
+}
+
+/// What an anchor is called.
+fn name_of(layout: Layout, anchor: usize) -> String {
+    match CORNERS.get(anchor).filter(|_| layout == Layout::Corners) {
+        Some(corner) => (*corner).to_string(),
+        None => format!("Anchor {}", anchor + 1),
+    }
+}
+
+/// What Undo calls a change of an anchor.
+fn moved(layout: Layout) -> &'static str {
+    if layout == Layout::Corners { "move a corner" } else { "move an anchor" }
+}
+
+fn bar(ui: &mut Ui, desk: &mut GridDesk, dims: &Dims, out: &mut Out) {
+    let new = if desk.layout == Layout::Corners { "New corners" } else { "New anchors" };
+    if theme::primary_button(ui, Some(ICON_CASINO), new).clicked() {
+        let used = desk.needs();
+        desk.anchors.iter_mut().take(used).for_each(|a| *a = inspector::dice().into());
+        out.label = Some("roll new anchors");
+    }
+    let before = desk.layout;
+    let combo = ComboBox::from_id_salt("layout").selected_text(desk.layout.title()).width(76.0).show_ui(ui, |ui| {
+        for layout in Layout::iter() {
+            ui.selectable_value(&mut desk.layout, layout, layout.title()).on_hover_text(help(layout));
         }
-        if pressed(Key::ArrowDown) {
-            y = (y + 1).min(rows - 1);
+    });
+    combo.response.accessible_name("Layout").on_hover_text(help(before));
+    if desk.layout != before {
+        desk.fill();
+        out.label = Some("lay anchors out differently");
+    }
+    let mut field = |ui: &mut Ui, value: &mut u32, (least, most): (u32, u32), suffix: &str, name: &str| {
+        let drag = DragValue::new(value).range(least..=most).speed(0.05).suffix(suffix);
+        let changed = ui.add(drag).accessible_name(name).on_hover_text(name).changed();
+        if changed {
+            out.label = Some("change the size of the grid");
         }
-        if pressed(Key::ArrowUp) {
-            y = y.saturating_sub(1);
+        changed
+    };
+    let mut size = desk.clone();
+    let (longest, finest) = (desk.longest(), desk.finest());
+    let changed = match desk.layout {
+        Layout::Line => {
+            field(ui, &mut size.along, (2, GridDesk::ALONG), " anchors", "Anchors along the line")
+                | field(ui, &mut size.stride, (1, longest), " steps", "Steps from anchor to anchor")
         }
-        if (x, y) != before || pressed(Key::Enter) {
-            self.cursor = y * columns + x;
-            out.stand = wish.latents.get(self.cursor).cloned();
+        Layout::Triangle => field(ui, &mut size.rows, (2, 16), " a side", "Cells along a side"),
+        Layout::Corners => {
+            field(ui, &mut size.columns, (2, 16), " across", "Cells across")
+                | field(ui, &mut size.rows, (1, 16), " down", "Cells down")
         }
+        Layout::Sheet => {
+            field(ui, &mut size.across, (1, GridDesk::SIDE), " across", "Anchors across")
+                | field(ui, &mut size.down, (1, GridDesk::SIDE), " down", "Anchors down")
+                | field(ui, &mut size.steps, (1, finest), " steps", "Steps from anchor to anchor")
+        }
+    };
+    if changed {
+        desk.resize(&size);
+    }
+    mode_choice(ui, &mut desk.mode, out);
+    if dims.layers > 0 {
+        let options = [(false, "z"), (true, "W")];
+        if theme::segmented(ui, "Through", &mut desk.styles, &options) {
+            out.label = Some("change how it interpolates");
+        }
+    }
+    let help = "Places cells so that every step changes as much to the eye; without it steps are equal in numbers, and \
+                pictures rest here and jump there";
+    let even = ui.checkbox(&mut desk.even, "Even steps").on_hover_text(help);
+    if even.changed() {
+        out.label = Some("even the steps");
+    }
+}
+
+fn help(layout: Layout) -> &'static str {
+    match layout {
+        Layout::Line => "Two anchors or more, one after the other",
+        Layout::Triangle => "Three anchors; every cell is a mixture of them",
+        Layout::Corners => "Four anchors in the corners",
+        Layout::Sheet => "Any number of anchors in rows and columns; right-click one for its seed",
     }
 }
 
@@ -245,24 +409,4 @@ pub fn mode_choice(ui: &mut Ui, mode: &mut Mode, out: &mut Out) {
         }
     });
     combo.response.accessible_name("Interpolation");
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn corners_stay_seeds_and_cells_lie_between() {
-        let desk = GridDesk { columns: 3, rows: 2, mode: Mode::Lerp, ..GridDesk::default() };
-        let cells = latents(&desk, 4);
-        assert_eq!(cells.len(), 6);
-        for (at, seed) in [(0, 1), (2, 2), (3, 3), (5, 4)] {
-            assert_eq!(cells[at], Latent::Seed { seed });
-        }
-        let (a, b) = (cells[0].values(4), cells[2].values(4));
-        let middle: Vec<f32> = a.iter().zip(&b).map(|(x, y)| ((f64::from(*x) + f64::from(*y)) / 2.0) as f32).collect();
-        assert_eq!(cells[1], Latent::Point { values: middle });
-        let row = GridDesk { columns: 4, rows: 1, ..GridDesk::default() };
-        assert_eq!(latents(&row, 4)[3], Latent::Seed { seed: 2 });
-    }
 }

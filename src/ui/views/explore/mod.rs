@@ -137,9 +137,10 @@ impl ExploreView {
         if hash != self.hash {
             // The same name, other weights: a run saved a checkpoint.
             self.hash = hash;
-            for feed in [&mut self.present, &mut self.past, &mut self.sheet.feed, &mut self.lattice.feed] {
+            for feed in [&mut self.present, &mut self.past, &mut self.sheet.feed] {
                 feed.expire();
             }
+            self.lattice.expire();
             self.traverse.feed.expire();
             self.compare.feed.expire();
             self.directions.feed.expire();
@@ -175,6 +176,7 @@ impl ExploreView {
 
     /// News for the tabs that travel through latent space.
     fn on_latent(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        self.lattice.on_event(event, cx);
         self.directions.on_event(event, cx);
         self.film.on_event(event, cx);
         self.breed.on_event(event, cx);
@@ -190,7 +192,9 @@ impl ExploreView {
     fn placed(&mut self, event: &Event, cx: &mut Cx<'_>) {
         if let Some((corner, latent)) = self.lattice.places.encoded(event) {
             cx.undo_point(ViewId::Explore, "put a picture in a corner", self.snapshot());
-            self.desk.grid.corners[corner] = latent.into();
+            if let Some(anchor) = self.desk.grid.anchors.get_mut(corner) {
+                *anchor = latent.into();
+            }
         }
         if let Some((end, latent)) = self.compare.places.encoded(event) {
             cx.undo_point(ViewId::Explore, "compare with a picture", self.snapshot());
@@ -328,7 +332,6 @@ impl View for ExploreView {
                     }
                 }
                 self.sheet.feed.on_event(event, cx);
-                self.lattice.feed.on_event(event, cx);
                 self.traverse.feed.on_event(event, cx);
                 self.compare.feed.on_event(event, cx);
                 self.plane.on_event(event, cx);
@@ -393,8 +396,8 @@ impl View for ExploreView {
                     return;
                 }
                 let (Some(path), Some(info)) = (paths.first(), self.info(cx.studio)) else { return };
-                if let Some(corner) = lattice::PICKS.iter().position(|p| p == purpose) {
-                    self.lattice.places.encode(corner, path, &info, cx);
+                if *purpose == lattice::PICK {
+                    self.lattice.picked(path, &info, cx);
                 } else if let Some(end) = compare::PICKS.iter().position(|p| p == purpose) {
                     self.compare.places.encode(end, path, &info, cx);
                 } else if let Some(term) = directions::sum::PICKS.iter().position(|p| p == purpose) {

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use egui::{Event as Input, Response, Ui};
-use egui_material_icons::icons::ICON_FILE_OPEN;
+use egui_material_icons::icons::{ICON_CLOSE, ICON_FILE_OPEN};
 
 use super::{Cx, ViewId};
 use crate::base::Family;
@@ -13,7 +13,7 @@ use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent, SlotId};
 use crate::latent::invert::Wish;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
-use crate::ui::action::PickKind;
+use crate::ui::action::{Action, PickKind};
 use crate::ui::theme;
 use crate::ui::widgets::drop_target::files_hover;
 use crate::ui::widgets::latent_slot::highlight;
@@ -79,6 +79,18 @@ impl Places {
             return false;
         }
         self.encode(place, path, info, cx);
+        true
+    }
+
+    /// While latents are looked for: how far, and a button that ends it. True while that is on.
+    pub fn busy(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) -> bool {
+        self.looking.retain(|(_, j)| cx.studio.jobs.get(j).is_none_or(|j| !j.ended));
+        let Some(&(_, job)) = self.looking.first() else { return false };
+        let share = cx.studio.jobs.get(&job).and_then(|j| j.share());
+        theme::progress(ui, share, 100.0, "Looking for its latent");
+        if theme::icon_button(ui, ICON_CLOSE, "Cancel the search").clicked() {
+            self.looking.iter().for_each(|(_, job)| cx.push(Action::Cancel(*job)));
+        }
         true
     }
 

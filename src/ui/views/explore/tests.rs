@@ -78,8 +78,8 @@ fn a_cell_of_the_grid_is_a_place_to_stand() {
     requests(&h);
     h.get_by_label("Row 4, column 4").click();
     h.run_steps(4);
-    let dim = h.state().view.info(&h.state().studio).unwrap().latent as usize;
-    let middle = lattice::latents(&desk(&h).grid, dim);
+    let info = h.state().view.info(&h.state().studio).unwrap();
+    let middle = h.state().view.lattice.cells_of(desk(&h), &info);
     assert_eq!(desk(&h).here.latent, middle[24]);
     assert!(requests(&h).iter().any(|r| r.latents == [middle[24].clone()]), "its picture is asked for");
     h.state_mut().take_back();
@@ -105,11 +105,11 @@ fn dragging_a_corner_moves_the_grid_live_and_is_one_step() {
     assert!(live.iter().filter(|r| r.latents.len() > 20).count() >= 3, "the grid follows while it is dragged");
     h.drop_at(from + vec2(192.0, 0.0));
     h.run_steps(4);
-    let Anchor::Seed(x) = desk(&h).grid.corners[0] else { panic!("a seed") };
+    let Anchor::Seed(x) = desk(&h).grid.anchors[0] else { panic!("a seed") };
     assert!(x.fract() == 0.0 && x >= 2.0, "{x}");
     assert_eq!(h.state().undo.len(), steps + 1);
     h.state_mut().take_back();
-    assert_eq!(desk(&h).grid.corners[0], Anchor::Seed(1.0));
+    assert_eq!(desk(&h).grid.anchors[0], Anchor::Seed(1.0));
 }
 
 #[test]
@@ -214,7 +214,11 @@ fn a_picture_is_dropped_chosen_or_pasted_onto_a_corner_of_a_vae() {
     assert!(taken);
     let folder = h.state_mut().call(|view, cx| view.on_drop(&["/x/cats".into()], cx));
     assert!(!folder, "the shell finds out what a folder is");
-    let picked = Parcel::Picked { purpose: super::lattice::PICKS[1], paths: vec!["/x/dog.png".into()] };
+    h.get_by_role_and_label(Role::Button, "Top right corner").click_secondary();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, "Put a picture here…").click();
+    h.run_steps(4);
+    let picked = Parcel::Picked { purpose: super::lattice::PICK, paths: vec!["/x/dog.png".into()] };
     h.state_mut().call(|view, cx| view.receive(&picked, cx));
     at(&mut h, "Bottom right corner");
     h.event(egui::Event::Paste("/x/a bird.png\n".into()));
@@ -222,9 +226,9 @@ fn a_picture_is_dropped_chosen_or_pasted_onto_a_corner_of_a_vae() {
     let dim = h.state().view.info(&h.state().studio).unwrap().latent as usize;
     for (corner, name) in [(2, "/x/cat.png"), (1, "/x/dog.png"), (3, "/x/a bird.png")] {
         let values = crate::base::rng::Stream::new(1, name).normals(dim);
-        assert_eq!(desk(&h).grid.corners[corner], Anchor::At(Latent::Point { values }), "{name}");
+        assert_eq!(desk(&h).grid.anchors[corner], Anchor::At(Latent::Point { values }), "{name}");
     }
-    assert_eq!(desk(&h).grid.corners[0], Anchor::Seed(1.0));
+    assert_eq!(desk(&h).grid.anchors[0], Anchor::Seed(1.0));
 }
 
 #[test]
@@ -268,8 +272,8 @@ fn a_picture_is_dragged_onto_a_corner() {
     tab(&mut h, Tab::Grid);
     let from = h.get_by_role_and_label(Role::Button, "Row 4, column 4").rect().center();
     let to = h.get_by_role_and_label(Role::Button, "Bottom right corner").rect().center();
-    let dim = h.state().view.info(&h.state().studio).unwrap().latent as usize;
-    let middle = lattice::latents(&desk(&h).grid, dim)[24].clone();
+    let info = h.state().view.info(&h.state().studio).unwrap();
+    let middle = h.state().view.lattice.cells_of(desk(&h), &info)[24].clone();
     h.hover_at(from);
     h.run_steps(2);
     h.drag_at(from);
@@ -280,9 +284,9 @@ fn a_picture_is_dragged_onto_a_corner() {
     }
     h.drop_at(to);
     h.run_steps(3);
-    assert_eq!(desk(&h).grid.corners[3], Anchor::At(middle));
+    assert_eq!(desk(&h).grid.anchors[3], Anchor::At(middle));
     h.state_mut().take_back();
-    assert_eq!(desk(&h).grid.corners[3], Anchor::Seed(4.0));
+    assert_eq!(desk(&h).grid.anchors[3], Anchor::Seed(4.0));
 }
 
 #[test]
