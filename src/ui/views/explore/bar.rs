@@ -130,6 +130,6 @@ impl ExploreView {
 }
 
 /// Puts the next bar right under the last one.
-fn close_up(ui: &mut Ui) {
+pub(super) fn close_up(ui: &mut Ui) {
     ui.add_space(-ui.spacing().item_spacing.y);
 }

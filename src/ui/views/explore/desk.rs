@@ -7,6 +7,7 @@ use super::directions::DirectionsDesk;
 use super::directions::sum::{PICKS, SumDesk};
 use super::inside::InsideDesk;
 pub use super::lattice::GridDesk;
+pub use super::twins::TwinsDesk;
 use crate::latent::breed::Wish as Breeding;
 use crate::latent::film::Timeline;
 use crate::latent::interpolate::Mode;
@@ -332,6 +333,8 @@ pub struct Desk {
     pub directions: DirectionsDesk,
     /// Arithmetic with pictures.
     pub sum: SumDesk,
+    /// Two models.
+    pub twins: TwinsDesk,
 }
 
 impl Desk {
@@ -340,6 +343,7 @@ impl Desk {
         self.here.truncation = finite(self.here.truncation, 1.0).clamp(0.0, 2.0);
         self.sheet.count = self.sheet.count.clamp(1, 256);
         self.grid.mend();
+        self.twins.mend();
         self.plane.zoom = if self.plane.zoom.is_finite() { self.plane.zoom.clamp(60.0, 2000.0) } else { 220.0 };
         if !self.plane.x.is_finite() || !self.plane.y.is_finite() {
             (self.plane.x, self.plane.y) = (1.0, 0.0);

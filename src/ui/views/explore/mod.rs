@@ -208,6 +208,11 @@ impl ExploreView {
         }
     }
 
+    fn put_into_both(&mut self, path: &std::path::Path, cx: &mut Cx<'_>) {
+        cx.undo_point(ViewId::Explore, "put a picture into both models", self.snapshot());
+        twins::Twins::put(&mut self.desk, path);
+    }
+
     fn is_kept(&self, stand: &Stand) -> bool {
         self.kept.contains(stand)
     }
@@ -279,6 +284,11 @@ impl ExploreView {
     }
 }
 
+/// Whether this is one picture file; folders, archives and models go where they belong.
+fn one_picture(paths: &[PathBuf]) -> bool {
+    matches!(paths, [path] if image::ImageFormat::from_path(path).is_ok())
+}
+
 impl View for ExploreView {
     fn id(&self) -> ViewId {
         ViewId::Explore
@@ -344,6 +354,7 @@ impl View for ExploreView {
             }
             Event::Encoded { .. } => {
                 self.picture.on_event(event);
+                self.twins.on_event(event, cx);
                 self.placed(event, cx);
             }
             Event::Items { .. } => self.atlas.on_event(event, &mut self.desk.atlas, cx),
@@ -404,6 +415,8 @@ impl View for ExploreView {
                     self.directions.sum.places.encode(term, path, &info, cx);
                 } else if self.tab == Tab::Inside && self.inside.dropped(paths, &info) {
                     // A picture to look for faults in, shown from now on.
+                } else if *purpose == twins::PICK || self.tab == Tab::Models {
+                    self.put_into_both(path, cx);
                 } else {
                     self.tab = Tab::Picture;
                     self.picture.open_all(paths);
@@ -420,6 +433,10 @@ impl View for ExploreView {
             Tab::Compare => self.compare.places.dropped(paths, &info, cx),
             Tab::Directions => self.directions.sum.places.dropped(paths, &info, cx),
             Tab::Inside => self.inside.dropped(paths, &info),
+            Tab::Models if one_picture(paths) => {
+                self.put_into_both(&paths[0], cx);
+                true
+            }
             // Pictures and folders dropped here are meant for the model, not to train on.
             Tab::Picture if self.picture.takes(paths) => {
                 self.picture.open_all(paths);

@@ -187,7 +187,7 @@ fn trio(ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, seen: &Seen, desk: &Desk
 }
 
 /// Absolute difference of two pictures, brightened to be seen, and its mean as a share of the whole range.
-fn difference(a: &Picture, b: &Picture) -> (Picture, f64) {
+pub(super) fn difference(a: &Picture, b: &Picture) -> (Picture, f64) {
     let mut out = Picture::filled(a.width, a.height, [0, 0, 0, 255]);
     let mut sum = 0u64;
     for ((o, x), y) in out.rgba.chunks_exact_mut(4).zip(a.rgba.chunks_exact(4)).zip(b.rgba.chunks_exact(4)) {

@@ -112,7 +112,13 @@ impl<V: View> Stage<V> {
     fn act(&mut self) {
         for action in std::mem::take(&mut self.actions) {
             match action {
-                Action::Engine(command) => self.engine.send(*command),
+                Action::Engine(command) => {
+                    // As in the window, what is opened is selected.
+                    if let Command::OpenModel { model } = &*command {
+                        self.studio.selection.model = Some(model.clone());
+                    }
+                    self.engine.send(*command);
+                }
                 Action::Undo(point) => {
                     self.undo.push((point.label, point.before));
                     self.redo.clear();

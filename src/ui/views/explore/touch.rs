@@ -5,6 +5,7 @@ use std::sync::Arc;
 use egui::{Color32, Key, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
 use egui_material_icons::icons::{ICON_BRUSH, ICON_CLOSE, ICON_PLAY_ARROW, ICON_STOP};
 
+use super::bar::close_up;
 use super::desk::Desk;
 use super::feed::{Feed, Wish};
 use super::{Cx, Out};
@@ -96,6 +97,7 @@ impl Touch {
         self.feed.want(wish, cx);
         theme::toolbar(ui, |ui| self.tools(ui, cx, info, desk));
         if Dims::of(info).layers > 0 {
+            close_up(ui);
             theme::toolbar(ui, |ui| self.styles(ui, cx, info, desk));
         }
         self.canvas(ui, cx, info);

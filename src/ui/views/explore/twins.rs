@@ -1,23 +1,423 @@
-//! Two models side by side on one latent or one picture.
+//! Two models side by side: the same seeds or the same place through both, or one picture put into both.
+//!
+//! The left one is the model one explores, the right one any other, checkpoints of runs among them.
 
-use egui::Ui;
+mod desk;
+mod photo;
+#[cfg(test)]
+mod tests;
 
+use std::path::Path;
+use std::sync::Arc;
+
+use egui::{ComboBox, DragValue, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
+use egui_material_icons::icons::{ICON_CHEVRON_LEFT, ICON_CHEVRON_RIGHT, ICON_COMPARE_ARROWS, ICON_MODEL_TRAINING};
+
+pub use self::desk::{TwinsDesk, What};
+use super::bar::close_up;
 use super::desk::Desk;
+use super::feed::{Feed, Wish};
+use super::picture::difference;
 use super::{Cx, Out};
-use crate::engine::Event;
-use crate::models::info::ModelInfo;
+use crate::base::{Channels, Picture};
+use crate::engine::{Command, Event};
+use crate::eval::pairs;
+use crate::latent::blend::Dims;
+use crate::models::info::{ModelInfo, ModelRef};
+use crate::recipe::picture::{Latent, Space};
+use crate::ui::action::Action;
+use crate::ui::format;
+use crate::ui::textures::{self, Tex, key};
+use crate::ui::theme::{self, size};
+use crate::ui::widgets::latent_slot::{Tile, drag_latent, tile};
+use photo::Photo;
 
-/// The tab's own state.
+/// Purpose of the dialog that chooses a picture for both.
+pub const PICK: &str = "picture for two models";
+
+/// The tab's own state; the first of two is the left one.
 #[derive(Default)]
-pub struct Twins {}
+pub struct Twins {
+    feeds: [Feed; 2],
+    photo: Photo,
+    /// The model that was asked to be opened last.
+    opened: Option<ModelRef>,
+    /// Both pictures, what they differ in, and how alike they are in dB.
+    apart: Option<([Arc<Picture>; 2], Picture, f64)>,
+    revision: u64,
+    /// The place under the pointer, on either side.
+    over: Option<usize>,
+}
+
+/// Two pictures of one size: the smaller one is enlarged by whole pixels if that brings it there.
+fn matched(a: &Picture, b: &Picture) -> Option<(Picture, Picture)> {
+    let side = a.width.max(b.width);
+    let grown = |p: &Picture| (p.width > 0 && side.is_multiple_of(p.width)).then(|| p.enlarged(side / p.width));
+    let (a, b) = (grown(a)?, grown(b)?);
+    (a.height == b.height).then_some((a, b))
+}
+
+/// What two pictures differ in, brightened to be seen, and how alike they are in dB; nothing if their sizes do not meet.
+fn apart(a: &Picture, b: &Picture) -> Option<(Picture, f64)> {
+    let (a, b) = matched(a, b)?;
+    let bytes = |p: &Picture| p.to_interleaved(Channels::Rgb);
+    let psnr = if a == b { f64::INFINITY } else { pairs::psnr(&bytes(&a), &bytes(&b)) };
+    Some((difference(&a, &b).0, psnr))
+}
+
+/// Why a latent of one model is none of another; nothing if it is.
+fn misfit(latent: &Latent, a: &ModelInfo, b: &ModelInfo) -> Option<String> {
+    if a.latent != b.latent {
+        return Some(format!(
+            "A latent has {} numbers here and {} there, so one place is not in both",
+            a.latent, b.latent
+        ));
+    }
+    let layers = (Dims::of(a).layers, Dims::of(b).layers);
+    (latent.place().space == Space::W && layers.0 != layers.1)
+        .then(|| "Styles of one model are none of the other: stand at a latent, or take the same seeds".into())
+}
 
 impl Twins {
+    /// The right model, as the studio knows it; asks for it where it is not known yet.
+    fn other(&mut self, desk: &mut TwinsDesk, info: &ModelInfo, cx: &mut Cx<'_>) -> Option<ModelInfo> {
+        // The first other one, if none was chosen; the same size of latents says the most.
+        let chosen = desk.other.clone().or_else(|| {
+            let others = || cx.studio.models.iter().filter(|m| m.model != info.model);
+            others().find(|m| m.latent == info.latent).or(others().next()).map(|m| m.model.clone())
+        })?;
+        // Listed models are known; a checkpoint has to be opened. What is opened is selected, which the left one stays.
+        if self.opened.as_ref() != Some(&chosen) && cx.studio.model(&chosen).is_none() {
+            cx.send(Command::OpenModel { model: chosen.clone() });
+            cx.push(Action::SelectModel(Some(info.model.clone())));
+            self.opened = Some(chosen.clone());
+        }
+        cx.studio.model(&chosen).cloned()
+    }
+
+    /// Puts a picture file into both.
+    pub fn put(desk: &mut Desk, path: &Path) {
+        desk.twins.what = What::Photo;
+        desk.twins.photo = Some(path.to_path_buf());
+    }
+
     /// Draws it.
-    pub fn show(&mut self, _ui: &mut Ui, _cx: &mut Cx<'_>, _info: &ModelInfo, _desk: &mut Desk, _out: &mut Out) {}
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        let other = self.other(&mut desk.twins, info, cx);
+        theme::toolbar(ui, |ui| {
+            let options = [(What::Seeds, "Same seeds"), (What::Here, "Where I stand"), (What::Photo, "A picture")];
+            if theme::segmented(ui, "Put into both", &mut desk.twins.what, &options) {
+                out.label = Some("compare models by something else");
+            }
+            match desk.twins.what {
+                What::Seeds => steps(ui, &mut desk.twins, out),
+                What::Here => {}
+                What::Photo => self.photo.bar(ui, cx, &mut desk.twins, out),
+            }
+        });
+        if other.is_none() && desk.twins.other.is_none() {
+            let text = "Train or import another one; a checkpoint of a run is one, too";
+            let title = "No second model yet";
+            let go = theme::empty_state(ui, ICON_MODEL_TRAINING, title, text, Some("Train on your pictures"));
+            if go.is_some_and(|b| b.clicked()) {
+                cx.go(super::ViewId::Data);
+            }
+            return;
+        }
+        close_up(ui);
+        theme::toolbar(ui, |ui| self.names(ui, cx, info, other.as_ref(), desk, out));
+        let Some(other) = other else {
+            theme::skeleton(ui, ui.available_size());
+            ui.ctx().request_repaint_after_secs(1.0);
+            return;
+        };
+        match desk.twins.what {
+            What::Seeds => {
+                let seed = |i: u32| Latent::Seed { seed: desk.twins.first.wrapping_add(u64::from(i)) };
+                let latents: Vec<Latent> = (0..desk.twins.count).map(seed).collect();
+                self.sheets(ui, cx, [info, &other], latents, desk, out);
+            }
+            What::Here => match misfit(&desk.here.latent, info, &other) {
+                None => self.here(ui, cx, [info, &other], desk, out),
+                Some(why) => {
+                    let title = "This place is not in both models";
+                    let go = theme::empty_state(ui, ICON_COMPARE_ARROWS, title, &why, Some("Take the same seeds"));
+                    if go.is_some_and(|b| b.clicked()) {
+                        desk.twins.what = What::Seeds;
+                        out.label = Some("compare models by something else");
+                    }
+                }
+            },
+            What::Photo => self.photo.show(ui, cx, [info, &other], desk, out),
+        }
+    }
+
+    /// What both are called; the right one is chosen here.
+    fn names(
+        &self,
+        ui: &mut Ui,
+        cx: &Cx<'_>,
+        info: &ModelInfo,
+        other: Option<&ModelInfo>,
+        desk: &mut Desk,
+        out: &mut Out,
+    ) {
+        let text = |m: &ModelInfo| format!("{}  ·  {} {} px", m.name, m.family.id().to_uppercase(), m.resolution);
+        let half = ui.available_width() / 2.0;
+        let left = ui.label(text(info));
+        let gap = half - left.rect.width() - size::CONTROL - size::S;
+        ui.add_space(gap.max(size::S));
+        if theme::icon_button(ui, ICON_COMPARE_ARROWS, "Swap both models").clicked()
+            && let Some(other) = other
+        {
+            desk.twins.other = Some(info.model.clone());
+            out.model = Some(other.model.clone());
+        }
+        let shown = match (other, &desk.twins.other) {
+            (Some(m), _) => text(m),
+            (None, Some(name)) => name.clone(),
+            (None, None) => "Choose a model".into(),
+        };
+        let combo = ComboBox::from_id_salt("other").selected_text(shown).width(240.0).truncate().show_ui(ui, |ui| {
+            ui.set_min_width(300.0);
+            for (model, name) in choices(cx, info) {
+                let on = other.is_some_and(|o| o.model == model);
+                if ui.selectable_label(on, &name).clicked() && !on {
+                    desk.twins.other = Some(model);
+                    out.label = Some("compare another model");
+                }
+            }
+        });
+        combo.response.accessible_name("Other model");
+    }
+
+    /// Two sheets; what the pointer is on lights up on both.
+    fn sheets(
+        &mut self,
+        ui: &mut Ui,
+        cx: &mut Cx<'_>,
+        models: [&ModelInfo; 2],
+        latents: Vec<Latent>,
+        desk: &mut Desk,
+        out: &mut Out,
+    ) {
+        let latents = [desk.here.all_classed(&latents), latents];
+        let halves = halves(ui);
+        let last = self.over.take();
+        for side in 0..2 {
+            let wish = Wish {
+                model: models[side].model.clone(),
+                latents: latents[side].clone(),
+                truncation: desk.here.truncation,
+            };
+            self.feeds[side].want(wish, cx);
+            for (i, rect) in grid(halves[side], latents[side].len()).into_iter().enumerate() {
+                let latent = &latents[side][i];
+                let name = format!("{} {}", SIDES[side], latent.label());
+                let response = self.cell(ui, cx, side, i, rect, &name, models, latent, desk, out);
+                if response.hovered() {
+                    self.over = Some(i);
+                }
+                if last == Some(i) {
+                    let stroke = Stroke::new(1.0, theme::tokens(ui).text);
+                    ui.painter().rect_stroke(rect, 2.0, stroke, StrokeKind::Outside);
+                }
+            }
+        }
+        if self.over != last {
+            ui.ctx().request_repaint();
+        }
+    }
+
+    /// A picture of a side: a click stands there, a drag takes it away.
+    #[allow(clippy::too_many_arguments)]
+    fn cell(
+        &self,
+        ui: &Ui,
+        cx: &mut Cx<'_>,
+        side: usize,
+        i: usize,
+        rect: Rect,
+        name: &str,
+        models: [&ModelInfo; 2],
+        latent: &Latent,
+        desk: &mut Desk,
+        out: &mut Out,
+    ) -> egui::Response {
+        let tex = self.feeds[side].tex(i, cx.textures, &ui.ctx().clone());
+        let selected = side == 0 && *latent == desk.here.latent;
+        let look = Tile { tex: tex.as_ref(), name, selected, focusable: true };
+        let response = tile(ui, ui.make_persistent_id(("twins", side, i)), rect, &look);
+        drag_latent(&response, &models[side].model, latent, desk.here.truncation, self.feeds[side].picture(i));
+        if response.clicked() {
+            stand(side, models, latent, desk, out);
+        }
+        response
+    }
+
+    /// The picture of one place by both, and what they differ in.
+    fn here(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, models: [&ModelInfo; 2], desk: &mut Desk, out: &mut Out) {
+        let here = desk.here.clone();
+        // Classes of one model are not those of another.
+        let latents = [here.latent.clone(), here.latent.with_class(&[])];
+        for side in 0..2 {
+            let latents = vec![latents[side].clone()];
+            let (model, truncation) = (models[side].model.clone(), here.truncation);
+            self.feeds[side].want(Wish { model, latents, truncation }, cx);
+        }
+        let room = ui.available_rect_before_wrap().shrink(size::M);
+        let below = size::CONTROL;
+        let side = ((room.width() - 2.0 * size::M) / 3.0).min(room.height() - below).max(16.0).floor();
+        let left = room.center().x - (3.0 * side + 2.0 * size::M) / 2.0;
+        let top = (room.center().y - (side + below) / 2.0).max(room.top());
+        let spot = |i: usize| Rect::from_min_size(pos2(left + i as f32 * (side + size::M), top), Vec2::splat(side));
+        for (of, at) in [(0, 0), (1, 2)] {
+            let name = format!("{} picture", SIDES[of]);
+            self.cell(ui, cx, of, 0, spot(at), &name, models, &latents[of], desk, out);
+            note(ui, spot(at), &models[of].name);
+        }
+        self.differ();
+        let tex = self
+            .apart
+            .as_ref()
+            .map(|(_, picture, _)| cx.textures.get(&ui.ctx().clone(), key("twins apart"), self.revision, picture));
+        still(ui, "Difference", spot(1), tex.as_ref());
+        let text = match &self.apart {
+            Some((_, _, psnr)) => format!("Difference  ·  {}", decibels(*psnr)),
+            None => "Difference".into(),
+        };
+        note(ui, spot(1), &text);
+    }
+
+    /// Finds out what both pictures differ in, once for each pair.
+    fn differ(&mut self) {
+        let [Some(a), Some(b)] = [0, 1].map(|side| self.feeds[side].picture(0).cloned()) else { return };
+        let known = |k: &([Arc<Picture>; 2], Picture, f64)| Arc::ptr_eq(&k.0[0], &a) && Arc::ptr_eq(&k.0[1], &b);
+        if !self.apart.as_ref().is_some_and(known) {
+            self.revision += 1;
+            self.apart = apart(&a, &b).map(|(picture, psnr)| ([a, b], picture, psnr));
+        }
+    }
 
     /// Takes what comes from the engine.
-    pub fn on_event(&mut self, _event: &Event, _cx: &mut Cx<'_>) {}
+    pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        for feed in &mut self.feeds {
+            feed.on_event(event, cx);
+        }
+        self.photo.on_event(event);
+    }
 
     /// The model has other weights now.
-    pub fn expire(&mut self) {}
+    pub fn expire(&mut self) {
+        self.feeds.iter_mut().for_each(Feed::expire);
+        self.photo.expire();
+        self.opened = None;
+    }
+}
+
+/// What both sides are called.
+const SIDES: [&str; 2] = ["Left", "Right"];
+
+/// Stands at a picture of a side. One of the right model swaps both, so that what one looked at stays beside it.
+fn stand(side: usize, models: [&ModelInfo; 2], latent: &Latent, desk: &mut Desk, out: &mut Out) {
+    out.stand = Some(latent.clone());
+    if side == 1 {
+        desk.twins.other = Some(models[0].model.clone());
+        out.model = Some(models[1].model.clone());
+    }
+}
+
+/// Likeness for people.
+fn decibels(psnr: f64) -> String {
+    if psnr.is_finite() { format!("{psnr:.1} dB alike") } else { "the same to the last bit".into() }
+}
+
+/// Models that can stand on the right: all listed ones but the left, and every checkpoint of a run.
+fn choices(cx: &Cx<'_>, info: &ModelInfo) -> Vec<(ModelRef, String)> {
+    let mut all: Vec<(ModelRef, String)> = cx
+        .studio
+        .models
+        .iter()
+        .map(|m| (m.model.clone(), format!("{}  ·  {} {} px", m.name, m.family.id().to_uppercase(), m.resolution)))
+        .collect();
+    for run in &cx.studio.runs {
+        let folder = run.dir.display().to_string();
+        for c in &run.checkpoints {
+            let kimg = c.images as f64 / 1000.0;
+            all.push((format!("{folder}@{kimg}"), format!("{}  ·  at {}", run.name, format::kimg(c.images))));
+            if c.best {
+                all.push((format!("{folder}@best"), format!("{}  ·  the best so far", run.name)));
+            }
+        }
+    }
+    all.retain(|(model, _)| *model != info.model);
+    all
+}
+
+fn steps(ui: &mut Ui, desk: &mut TwinsDesk, out: &mut Out) {
+    let by = u64::from(desk.count);
+    let mut go = None;
+    if theme::icon_button(ui, ICON_CHEVRON_LEFT, "Seeds before").clicked() {
+        go = Some(desk.first.saturating_sub(by));
+    }
+    let field = DragValue::new(&mut desk.first).prefix("from seed ").speed(0.3);
+    if ui.add(field).accessible_name("First seed of both").changed() {
+        out.label = Some("step through seeds");
+    }
+    if theme::icon_button(ui, ICON_CHEVRON_RIGHT, "Seeds after").clicked() {
+        go = Some(desk.first.saturating_add(by));
+    }
+    if let Some(first) = go {
+        desk.first = first;
+        out.label = Some("step through seeds");
+    }
+    let count = DragValue::new(&mut desk.count).range(1..=64).speed(0.1).suffix(" each");
+    if ui.add(count).accessible_name("Samples of each").changed() {
+        out.label = Some("change the number of samples");
+    }
+}
+
+/// The two halves of what is left of the canvas.
+fn halves(ui: &Ui) -> [Rect; 2] {
+    let room = ui.available_rect_before_wrap().shrink(size::M);
+    let (left, right) = room.split_left_right_at_fraction(0.5);
+    [left.with_max_x(left.right() - size::S), right.with_min_x(right.left() + size::S)]
+}
+
+/// `count` squares that just fit into a room, from its upper left.
+fn grid(room: Rect, count: usize) -> Vec<Rect> {
+    let gap = 3.0;
+    let fits = |columns: usize| {
+        let side = (room.width() - gap * (columns - 1) as f32) / columns as f32;
+        let rows = count.div_ceil(columns) as f32;
+        (rows * (side + gap) - gap <= room.height()).then_some((columns, side))
+    };
+    let (columns, side) = (1..=count.max(1)).find_map(fits).unwrap_or((count.max(1), 16.0));
+    let side = side.max(8.0).floor();
+    (0..count)
+        .map(|i| {
+            let at = vec2((i % columns) as f32, (i / columns) as f32) * (side + gap);
+            Rect::from_min_size(room.min + at, Vec2::splat(side))
+        })
+        .collect()
+}
+
+/// A line under a picture.
+fn note(ui: &Ui, rect: Rect, text: &str) {
+    let font = egui::FontId::proportional(size::SMALL);
+    let colour = theme::tokens(ui).weak;
+    ui.painter().text(rect.left_bottom() + vec2(0.0, size::XS), egui::Align2::LEFT_TOP, text, font, colour);
+}
+
+/// A picture that only shows something.
+fn still(ui: &Ui, name: &str, rect: Rect, tex: Option<&Tex>) {
+    let response = ui.interact(rect, ui.make_persistent_id(name), Sense::hover());
+    theme::name(&response, egui::Role::Image, name);
+    let t = theme::tokens(ui);
+    match tex {
+        Some(tex) => textures::paint(ui.painter(), rect, tex, t),
+        None => {
+            ui.painter().rect_filled(rect, 2.0, t.raised);
+        }
+    }
 }

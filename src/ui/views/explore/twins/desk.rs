@@ -1,0 +1,52 @@
+//! What is compared of two models, as it is kept.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::models::info::ModelRef;
+
+/// What is put into both models.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum What {
+    /// The same seeds.
+    #[default]
+    Seeds,
+    /// Where one stands.
+    Here,
+    /// A picture file.
+    Photo,
+}
+
+/// Two models.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct TwinsDesk {
+    /// The right one; the first other one if none was chosen.
+    pub other: Option<ModelRef>,
+    /// What is put into both.
+    pub what: What,
+    /// First seed.
+    pub first: u64,
+    /// Samples of each.
+    pub count: u32,
+    /// The picture file.
+    pub photo: Option<PathBuf>,
+    /// Steps of a GAN's search for it.
+    pub steps: u32,
+}
+
+impl Default for TwinsDesk {
+    fn default() -> Self {
+        Self { other: None, what: What::default(), first: 1, count: 16, photo: None, steps: 150 }
+    }
+}
+
+impl TwinsDesk {
+    /// Puts numbers back into their ranges.
+    pub fn mend(&mut self) {
+        self.count = self.count.clamp(1, 64);
+        self.steps = self.steps.min(5000);
+    }
+}
