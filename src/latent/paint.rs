@@ -138,6 +138,11 @@ impl LoadedModel {
         Ok(Painted { before, picture: pictures[best].clone(), latent: latents[best].clone() })
     }
 
+    /// A picture as the model sees it: prepared as its training pictures were.
+    pub fn seen(&self, picture: &Picture) -> Picture {
+        self.taken_in(std::slice::from_ref(picture)).1.remove(0)
+    }
+
     /// A latent with all the freedom it can have: its row, and what it holds.
     fn free(&self, latent: &Latent, truncation: f32) -> Result<(Vec<f32>, Freedom, Held)> {
         let (row, freedom, held) = self.as_drawn(latent, truncation)?;

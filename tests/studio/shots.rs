@@ -297,6 +297,39 @@ fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
     }
     s.linger(3.0);
     s.shoot("atlas");
+    s.explore("emoji-faces-gan", "Grid");
+    s.click(Role::ComboBox, "Layout");
+    s.click(Role::Button, "Sheet");
+    s.linger(4.0);
+    s.shoot("grid-sheet");
+    s.explore("nouns-gan", "Models");
+    s.linger(4.0);
+    s.shoot("models-two");
+    s.explore("fashion-vae", "Edit");
+    s.click(Role::RadioButton, "Work on: A picture to mend");
+    if let Some(path) = &a_picture {
+        // As dropped on the page; then a hole is brushed into its middle and filled.
+        s.act(Action::Deliver(
+            ViewId::Explore,
+            Box::new(Parcel::Picked { purpose: "picture to mend", paths: vec![path.clone()] }),
+        ));
+        s.linger(2.0);
+        let at = s.harness.get_by_role_and_label(Role::Canvas, "Picture to mend").rect().center();
+        s.harness.hover_at(at);
+        s.settle();
+        s.harness.drag_at(at);
+        s.settle();
+        s.harness.hover_at(at + vec2(60.0, 40.0));
+        s.settle();
+        s.harness.drop_at(at + vec2(60.0, 40.0));
+        s.settle();
+        s.click(Role::Button, "Fill the hole");
+        s.until("the hole to be filled", |app| {
+            app.studio().jobs.values().any(|j| j.title == "Mending" && j.ended && j.problem.is_none())
+        });
+        s.linger(2.0);
+    }
+    s.shoot("mend");
     if let Some(path) = a_picture {
         s.explore("nouns-gan", "Picture");
         s.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(path))));

@@ -272,6 +272,15 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
             let told = tell(LatentEvent::Mended { job, model, path: input, mended: Box::new(mended) });
             job_of(job, "Mending", u64::from(steps), told)
         }
+        LatentCommand::TakeIn { ticket, model, input } => {
+            let name = input.display().to_string();
+            let seen = made::source_picture(&name, 0, info.resolution);
+            let picture = (!name.contains("broken")).then(|| Box::new(seen));
+            tell(LatentEvent::TakenIn { ticket, model, path: input, picture })
+        }
+        LatentCommand::WriteMended { job, out, .. } => {
+            job_of(job, "Exporting", 1, vec![Event::Exported { job, files: vec![out] }])
+        }
         LatentCommand::Frames { ticket, model, timeline, times } => {
             match times.iter().map(|t| timeline.at(&dims, 1.0, *t)).collect::<crate::base::Result<Vec<_>>>() {
                 Ok(frames) => tell(LatentEvent::Frames { ticket, model, frames }),
@@ -403,6 +412,8 @@ fn model_of(command: &LatentCommand) -> Option<String> {
         | C::Drag { model, .. }
         | C::Paint { model, .. }
         | C::Mend { model, .. }
+        | C::TakeIn { model, .. }
+        | C::WriteMended { model, .. }
         | C::Frames { model, .. }
         | C::Film { model, .. }
         | C::Atlas { model, .. }

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::base::Picture;
 use crate::engine::{ExportOptions, JobId};
 use crate::latent::atlas::gather;
 use crate::latent::directions::search::Find;
@@ -78,6 +79,10 @@ pub enum LatentCommand {
     /// Fill a hole of a picture file (one byte a pixel of the model's size, 0 where it is known), or take its noise away.
     /// → `Mended`
     Mend { job: JobId, model: ModelRef, input: PathBuf, hole: Option<Vec<u8>>, typical: f64, steps: u32 },
+    /// A picture file as the model sees it. → `TakenIn`
+    TakeIn { ticket: u64, model: ModelRef, input: PathBuf },
+    /// Write a mended picture with the latent that mended it. → `Exported`
+    WriteMended { job: JobId, model: ModelRef, latent: Latent, picture: Box<Picture>, out: PathBuf },
 
     /// Frames of a timeline at some times (in seconds of the timeline), for scrubbing. → `Frames`
     Frames { ticket: u64, model: ModelRef, timeline: Box<Timeline>, times: Vec<f64> },

@@ -63,6 +63,8 @@ pub enum LatentEvent {
     Painted { job: JobId, model: ModelRef, painted: Box<Painted> },
     /// A mended picture.
     Mended { job: JobId, model: ModelRef, path: PathBuf, mended: Box<Mended> },
+    /// A picture file as the model sees it; nothing if it cannot be read, which is told besides.
+    TakenIn { ticket: u64, model: ModelRef, path: PathBuf, picture: Option<Box<Picture>> },
 
     /// Frames at the times asked for.
     Frames { ticket: u64, model: ModelRef, frames: Vec<Frame> },

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::LatentEvent;
 use super::shelf::Shelf;
-use crate::base::Result;
+use crate::base::{Picture, Result};
 use crate::data::decode_file;
-use crate::engine::jobs::{Context, models};
-use crate::engine::{Event, JobId};
+use crate::engine::inference::Urgency;
+use crate::engine::jobs::{Context, models, picture_recipe};
+use crate::engine::{Event, JobId, ModelInfo};
+use crate::export::write_png;
 use crate::latent::encoder::store;
 use crate::latent::{invert, paint};
 use crate::recipe::picture::Latent;
@@ -123,5 +125,26 @@ pub fn mend(cx: &Context, shelf: &mut Shelf, job: JobId, model: &str, wish: Mend
     let progress = cx.progress(job);
     let mended = loaded.mend(&picture, wish.hole.as_deref(), wish.typical, wish.steps, encoder.as_ref(), &progress)?;
     tell(cx, LatentEvent::Mended { job, model: model.into(), path: wish.input, mended: Box::new(mended) });
+    Ok(())
+}
+
+/// Writes a mended picture. Its recipe tells the latent; the picture itself is only in part the model's.
+///
+/// # Errors
+/// There is no such model any more, or the disk is full.
+pub fn write_mended(
+    cx: &Context,
+    job: JobId,
+    model: &str,
+    latent: &Latent,
+    picture: &Picture,
+    out: PathBuf,
+) -> Result<()> {
+    let name = model.to_string();
+    let info = cx.inference.wait(Urgency::Later, move |models| Ok(models.get(&name)?.info().clone()))?;
+    let info = cx.described(ModelInfo { model: model.into(), ..info });
+    let recipe = picture_recipe(&info, latent, 1.0, "mended", cx.backend.device());
+    write_png(&out, picture, Some(&recipe))?;
+    cx.tell(Event::Exported { job, files: vec![out] });
     Ok(())
 }

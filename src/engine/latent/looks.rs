@@ -48,6 +48,21 @@ pub fn anomaly(cx: &Context, ticket: u64, model: String, input: PathBuf) {
     });
 }
 
+/// A picture file as the model sees it.
+pub fn take_in(cx: &Context, ticket: u64, model: String, input: PathBuf) {
+    let outbox = cx.outbox.clone();
+    soon(cx, model, move |loaded, model| {
+        let picture = match decode_file(&input) {
+            Ok(picture) => Some(Box::new(loaded.seen(&picture))),
+            Err(problem) => {
+                outbox.say(problem);
+                None
+            }
+        };
+        Ok(LatentEvent::TakenIn { ticket, model, path: input, picture })
+    });
+}
+
 /// How much each channel matters.
 ///
 /// # Errors

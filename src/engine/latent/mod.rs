@@ -144,6 +144,11 @@ impl Desk {
                 self.into.push(Some(job), move |shelf| into::mend(&cx, shelf, job, &model, wish));
             }
 
+            C::TakeIn { ticket, model, input } => looks::take_in(&cx, ticket, model, input),
+            C::WriteMended { job, model, latent, picture, out } => {
+                self.into.push(Some(job), move |_| into::write_mended(&cx, job, &model, &latent, &picture, out));
+            }
+
             C::MapTiles { map, model, plane, truncation, zoom, tiles } => {
                 self.maps.want(&cx, map, map::Wanted { model, plane, truncation, zoom, tiles: tiles.into() });
             }

@@ -374,6 +374,21 @@ fn pictures_are_taken_in_painted_on_and_looked_at_for_faults() {
         steps: 4,
     });
     s.told("what was mended", |e| matches!(e, LatentEvent::Mended { .. }).then_some(()));
+    s.ask(LatentCommand::TakeIn { ticket: 5, model: VAE.into(), input: file.clone() });
+    let taken = s.told("the picture as the model sees it", |e| match e {
+        LatentEvent::TakenIn { ticket: 5, picture, .. } => Some(picture.clone()),
+        _ => None,
+    });
+    assert_eq!(*taken.unwrap(), picture);
+    s.ask(LatentCommand::TakeIn { ticket: 6, model: VAE.into(), input: "/nowhere.png".into() });
+    s.told("that there is none", |e| matches!(e, LatentEvent::TakenIn { ticket: 6, picture: None, .. }).then_some(()));
+    s.until("why", |e| matches!(e, Event::Message(_)).then_some(()));
+    let (out, latent) = (s.home.path().join("mended.png"), Latent::Seed { seed: 6 });
+    let whole = Box::new(picture.clone());
+    s.ask(LatentCommand::WriteMended { job: 7, model: VAE.into(), latent, picture: whole, out: out.clone() });
+    assert_eq!(s.ended(7), None);
+    assert_eq!(crate::data::decode_file(&out).unwrap(), picture);
+    assert_eq!(crate::export::read_recipe(&out).unwrap().unwrap().made_by, "mended");
     s.ask(LatentCommand::Anomaly { ticket: 4, model: VAE.into(), input: file });
     let anomaly =
         s.told("faults", |e| if let LatentEvent::Anomaly { anomaly, .. } = e { Some(anomaly.clone()) } else { None });

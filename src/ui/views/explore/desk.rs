@@ -7,6 +7,7 @@ use super::directions::DirectionsDesk;
 use super::directions::sum::{PICKS, SumDesk};
 use super::inside::InsideDesk;
 pub use super::lattice::GridDesk;
+pub use super::mend::MendDesk;
 pub use super::twins::TwinsDesk;
 use crate::latent::breed::Wish as Breeding;
 use crate::latent::film::Timeline;
@@ -335,6 +336,8 @@ pub struct Desk {
     pub sum: SumDesk,
     /// Two models.
     pub twins: TwinsDesk,
+    /// A picture to mend.
+    pub mend: MendDesk,
 }
 
 impl Desk {
@@ -344,6 +347,7 @@ impl Desk {
         self.sheet.count = self.sheet.count.clamp(1, 256);
         self.grid.mend();
         self.twins.mend();
+        self.mend.mend();
         self.plane.zoom = if self.plane.zoom.is_finite() { self.plane.zoom.clamp(60.0, 2000.0) } else { 220.0 };
         if !self.plane.x.is_finite() || !self.plane.y.is_finite() {
             (self.plane.x, self.plane.y) = (1.0, 0.0);

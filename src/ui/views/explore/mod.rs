@@ -18,6 +18,7 @@ mod inside;
 mod inspector;
 mod lattice;
 mod map;
+mod mend;
 mod photo;
 mod photos;
 mod picture;
@@ -148,6 +149,7 @@ impl ExploreView {
                 feed.expire();
             }
             self.touch.feed.expire();
+            self.touch.mend.expire();
             self.atlas.expire();
             self.inside.expire();
             self.twins.expire();
@@ -206,6 +208,16 @@ impl ExploreView {
             cx.undo_point(ViewId::Explore, "put a picture in a sum", self.snapshot());
             self.desk.sum.terms[term].anchor = latent.into();
         }
+    }
+
+    /// Whether a picture put here is one to mend.
+    fn mends(&self) -> bool {
+        self.tab == Tab::Edit && self.desk.mend.on
+    }
+
+    fn put_to_mend(&mut self, path: &std::path::Path, cx: &mut Cx<'_>) {
+        cx.undo_point(ViewId::Explore, "mend another picture", self.snapshot());
+        self.desk.mend.put(path.to_path_buf());
     }
 
     fn put_into_both(&mut self, path: &std::path::Path, cx: &mut Cx<'_>) {
@@ -413,6 +425,10 @@ impl View for ExploreView {
                     self.compare.places.encode(end, path, &info, cx);
                 } else if let Some(term) = directions::sum::PICKS.iter().position(|p| p == purpose) {
                     self.directions.sum.places.encode(term, path, &info, cx);
+                } else if *purpose == mend::SAVE {
+                    self.touch.mend.save(path, &info, &self.desk, cx);
+                } else if *purpose == mend::PICK || self.mends() {
+                    self.put_to_mend(path, cx);
                 } else if self.tab == Tab::Inside && self.inside.dropped(paths, &info) {
                     // A picture to look for faults in, shown from now on.
                 } else if *purpose == twins::PICK || self.tab == Tab::Models {
@@ -435,6 +451,10 @@ impl View for ExploreView {
             Tab::Inside => self.inside.dropped(paths, &info),
             Tab::Models if one_picture(paths) => {
                 self.put_into_both(&paths[0], cx);
+                true
+            }
+            Tab::Edit if self.mends() && one_picture(paths) => {
+                self.put_to_mend(&paths[0], cx);
                 true
             }
             // Pictures and folders dropped here are meant for the model, not to train on.

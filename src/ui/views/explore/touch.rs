@@ -8,6 +8,7 @@ use egui_material_icons::icons::{ICON_BRUSH, ICON_CLOSE, ICON_PLAY_ARROW, ICON_S
 use super::bar::close_up;
 use super::desk::Desk;
 use super::feed::{Feed, Wish};
+use super::mend::Mend;
 use super::{Cx, Out};
 use crate::base::Picture;
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
@@ -39,6 +40,8 @@ enum Tool {
 #[derive(Default)]
 pub struct Touch {
     pub feed: Feed,
+    /// Pictures from elsewhere.
+    pub mend: Mend,
     tool: Tool,
     handles: Vec<Handle>,
     /// One byte a pixel: where it may change.
@@ -78,6 +81,14 @@ impl Touch {
 
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        if desk.mend.on {
+            theme::toolbar(ui, |ui| {
+                page_choice(ui, desk, out);
+                self.mend.tools(ui, cx, desk, out);
+            });
+            self.mend.show(ui, cx, info, desk, out);
+            return;
+        }
         if self.brush == 0.0 {
             (self.brush, self.colour) = (2.0, Color32::from_rgb(230, 60, 50));
         }
@@ -95,7 +106,10 @@ impl Touch {
         let here = desk.here.clone();
         let wish = Wish { model: info.model.clone(), latents: vec![here.latent.clone()], truncation: here.truncation };
         self.feed.want(wish, cx);
-        theme::toolbar(ui, |ui| self.tools(ui, cx, info, desk));
+        theme::toolbar(ui, |ui| {
+            page_choice(ui, desk, out);
+            self.tools(ui, cx, info, desk);
+        });
         if Dims::of(info).layers > 0 {
             close_up(ui);
             theme::toolbar(ui, |ui| self.styles(ui, cx, info, desk));
@@ -310,6 +324,7 @@ impl Touch {
     /// Takes news in.
     pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
         self.feed.on_event(event, cx);
+        self.mend.on_event(event, cx);
         let Event::Latent(event) = event else { return };
         self.revision += 1;
         match event {
@@ -336,5 +351,13 @@ impl Touch {
             }
             _ => {}
         }
+    }
+}
+
+/// The picture where one stands, or one from elsewhere.
+fn page_choice(ui: &mut Ui, desk: &mut Desk, out: &mut Out) {
+    let options = [(false, "Where I stand"), (true, "A picture to mend")];
+    if theme::segmented(ui, "Work on", &mut desk.mend.on, &options) {
+        out.label = Some("work on another picture");
     }
 }

@@ -1,0 +1,378 @@
+//! A picture file with a hole that the model fills, or with noise that it takes away.
+
+mod desk;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use egui::{Color32, DragValue, Key, Pos2, Rect, Role, Sense, Slider, Ui, Vec2, WidgetInfo, vec2};
+use egui_material_icons::icons::{
+    ICON_AUTO_FIX_HIGH, ICON_BLUR_OFF, ICON_CLOSE, ICON_FILE_OPEN, ICON_MY_LOCATION, ICON_SAVE, ICON_STAR,
+};
+
+pub use self::desk::{Hole, MendDesk, Mended};
+use super::bar::close_up;
+use super::desk::Desk;
+use super::feed::{Feed, Wish};
+use super::{Cx, Out, ViewId};
+use crate::base::{Channels, Picture};
+use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
+use crate::export::names::sanitised;
+use crate::models::info::{ModelInfo, ModelRef};
+use crate::ui::action::{Action, PickKind};
+use crate::ui::textures::{self, key};
+use crate::ui::theme::{self, size};
+use crate::ui::widgets::drop_target::{DropState, drop_target};
+use crate::ui::widgets::latent_slot::drag_latent;
+
+/// Purpose of the dialog that chooses a picture.
+pub const PICK: &str = "picture to mend";
+/// Purpose of the dialog that saves what came of it.
+pub const SAVE: &str = "mended picture";
+
+/// A mended picture.
+#[derive(Clone)]
+struct Whole {
+    /// The picture as the model sees it, and the model's own.
+    parts: [Arc<Picture>; 2],
+    hole: Hole,
+    picture: Arc<Picture>,
+    /// How alike the model's own is to what is known, in dB.
+    psnr: f64,
+}
+
+/// The page's own state.
+#[derive(Default)]
+pub struct Mend {
+    pub feed: Feed,
+    drop: DropState,
+    brush: f32,
+    /// Whether the brush takes the hole away.
+    unhole: bool,
+    /// What was asked to be shown as the model sees it, by ticket.
+    asked: Option<(u64, PathBuf, ModelRef)>,
+    /// The picture as the model sees it; nothing if it cannot be read.
+    seen: Option<Arc<Picture>>,
+    /// Whether the answer was that it cannot.
+    unread: bool,
+    job: Option<JobId>,
+    /// The hole that the job fills.
+    filling: Hole,
+    arrived: Option<Mended>,
+    whole: Option<Whole>,
+    revision: u64,
+}
+
+impl Mend {
+    fn running(&self, cx: &Cx<'_>) -> bool {
+        self.job.is_some_and(|j| cx.studio.jobs.get(&j).is_none_or(|j| !j.ended))
+    }
+
+    /// Asks how the model sees the picture, once.
+    fn look(&mut self, cx: &mut Cx<'_>, info: &ModelInfo, photo: Option<&PathBuf>) {
+        let Some(photo) = photo else {
+            (self.asked, self.seen, self.unread) = (None, None, false);
+            return;
+        };
+        if self.asked.as_ref().is_some_and(|(_, path, model)| path == photo && *model == info.model) {
+            return;
+        }
+        let ticket = cx.ids.next();
+        let (model, input) = (info.model.clone(), photo.clone());
+        cx.send(Command::Latent(LatentCommand::TakeIn { ticket, model, input }));
+        self.asked = Some((ticket, photo.clone(), info.model.clone()));
+        (self.seen, self.unread) = (None, false);
+    }
+
+    /// What stands beside the switch between both pages.
+    pub fn tools(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, desk: &mut Desk, out: &mut Out) {
+        if desk.mend.photo.is_none() {
+            return;
+        }
+        if theme::button(ui, Some(ICON_FILE_OPEN), "Choose picture…").clicked() {
+            cx.pick(ViewId::Explore, PICK, PickKind::File, "Choose a picture to mend", &[]);
+        }
+        theme::segmented(ui, "Brush", &mut self.unhole, &[(false, "Hole"), (true, "Erase")]);
+        let brush = DragValue::new(&mut self.brush).range(1.0..=64.0).speed(0.1).max_decimals(0).suffix(" px");
+        ui.add(brush).accessible_name("Brush size").on_hover_text("Pixels of the model across");
+        let there = !desk.mend.hole.is_empty();
+        if ui.add_enabled_ui(there, |ui| theme::quiet_button(ui, None, "Clear hole")).inner.clicked() {
+            desk.mend.hole = Hole::default();
+            out.label = Some("clear the hole");
+        }
+        if ui.available_width() > 150.0 {
+            let hint = if desk.mend.mended.is_some() {
+                "Hold B for before"
+            } else if there {
+                ""
+            } else {
+                "Brush over what shall be filled"
+            };
+            theme::weak(ui, hint);
+        }
+    }
+
+    /// Draws it.
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        if self.brush == 0.0 {
+            self.brush = (info.resolution as f32 / 8.0).clamp(2.0, 32.0).round();
+        }
+        if info.channels == Channels::Points {
+            let why = "It makes points of the plane; choose a model that makes pictures";
+            theme::empty_state(ui, ICON_AUTO_FIX_HIGH, "This model cannot mend pictures", why, None);
+            return;
+        }
+        if let Some(mended) = self.arrived.take() {
+            desk.mend.mended = Some(mended);
+            out.label = Some("mend a picture");
+        }
+        self.look(cx, info, desk.mend.photo.as_ref());
+        if desk.mend.photo.is_none() || self.unread {
+            theme::page(ui, "mend", |ui| {
+                if self.unread {
+                    theme::toned(ui, theme::Tone::Warn, "This file cannot be read as a picture");
+                }
+                let hint = "Brush a hole into it for the model to fill, or have its noise taken away";
+                let dropped = drop_target(ui, cx, ViewId::Explore, &mut self.drop, "Drop a picture to mend", hint);
+                if let Some(path) = dropped.and_then(|p| p.into_iter().next()) {
+                    desk.mend.put(path);
+                    out.label = Some("mend another picture");
+                }
+            });
+            return;
+        }
+        close_up(ui);
+        theme::toolbar(ui, |ui| self.work(ui, cx, info, desk, out));
+        self.canvas(ui, cx, info, desk, out);
+    }
+
+    /// What can be done, or how far it is.
+    fn work(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        if self.running(cx) {
+            let share = self.job.and_then(|j| cx.studio.jobs.get(&j)).and_then(|j| j.share());
+            theme::progress(ui, share, 180.0, "Mending");
+            if theme::button(ui, Some(ICON_CLOSE), "Cancel mending").clicked()
+                && let Some(job) = self.job
+            {
+                cx.push(Action::Cancel(job));
+            }
+            return;
+        }
+        let mend = &mut desk.mend;
+        let (there, seen) = (!mend.hole.is_empty(), self.seen.is_some());
+        let fill =
+            ui.add_enabled_ui(there && seen, |ui| theme::primary_button(ui, Some(ICON_AUTO_FIX_HIGH), "Fill the hole"));
+        let fill = fill.inner.on_disabled_hover_text("Brush over what shall be filled first").clicked();
+        let noise =
+            ui.add_enabled_ui(seen, |ui| theme::button(ui, Some(ICON_BLUR_OFF), "Take noise away")).inner.clicked();
+        let [least, most] = MendDesk::TYPICAL;
+        theme::weak(ui, "As seen");
+        ui.spacing_mut().slider_width = 96.0;
+        let slider = Slider::new(&mut mend.typical, least..=most).logarithmic(true).show_value(false);
+        let help = "To the left the picture is believed, to the right the model: cleaner and more typical, but less like \
+                    what is there. Noise wants more of it than a hole";
+        if ui.add(slider).accessible_name("How typical the result is").on_hover_text(help).changed() {
+            out.label = Some("change how typical it shall be");
+        }
+        theme::weak(ui, "Typical");
+        let steps = DragValue::new(&mut mend.steps).range(1..=5000).speed(2.0).suffix(" steps");
+        let help = "More steps come closer and take longer";
+        if ui.add(steps).accessible_name("Steps of mending").on_hover_text(help).changed() {
+            out.label = Some("change the steps of mending");
+        }
+        if let (true, Some(input)) = (fill || noise, mend.photo.clone()) {
+            let job = cx.new_job();
+            self.filling = if fill { mend.hole.clone() } else { Hole::default() };
+            let hole = fill.then(|| mend.hole.bytes(info.resolution));
+            let (model, typical, steps) = (info.model.clone(), mend.typical, mend.steps);
+            cx.send(Command::Latent(LatentCommand::Mend { job, model, input, hole, typical, steps }));
+            self.job = Some(job);
+        }
+    }
+
+    fn canvas(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        let room = ui.available_rect_before_wrap().shrink(size::M);
+        let below = 2.0 * size::CONTROL;
+        let pixels = info.resolution.max(1);
+        let side = ((room.width() - size::M) / 2.0).min(room.height() - below).max(16.0);
+        let side = if side >= pixels as f32 { (side / pixels as f32).floor() * pixels as f32 } else { side };
+        let top = room.center().y - (side + below) / 2.0;
+        let spot = |i: f32| {
+            let x = room.center().x + (i - 1.0) * (side + size::M / 2.0) + i * size::M / 2.0;
+            Rect::from_min_size(egui::pos2(x, top.max(room.top())).round(), Vec2::splat(side))
+        };
+        self.picture(ui, cx, info, desk, spot(0.0), out);
+        self.result(ui, cx, info, desk, spot(1.0), out);
+    }
+
+    /// The picture as the model sees it, with its hole to brush on.
+    fn picture(&mut self, ui: &Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, rect: Rect, out: &mut Out) {
+        let response = ui.interact(rect, ui.make_persistent_id("mend"), Sense::click_and_drag());
+        response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Picture to mend"));
+        let (ctx, t) = (ui.ctx().clone(), theme::tokens(ui));
+        let Some(seen) = self.seen.clone() else {
+            ui.painter().rect_filled(rect, 2.0, t.raised);
+            return;
+        };
+        let tex = cx.textures.get(&ctx, key("mend input"), self.revision, &seen);
+        textures::paint(ui.painter(), rect, &tex, t);
+        let pixels = info.resolution;
+        if !self.running(cx)
+            && (response.dragged() || response.clicked())
+            && let Some(at) = response.interact_pointer_pos()
+        {
+            let scale = rect.width() / pixels as f32;
+            let pixel = |p: Pos2| (p - rect.min) / scale;
+            let mut bytes = desk.mend.hole.bytes(pixels);
+            stroke(&mut bytes, pixels, [pixel(at - response.drag_delta()), pixel(at)], self.brush, !self.unhole);
+            desk.mend.hole = Hole::of(pixels, &bytes);
+            out.label = Some(if self.unhole { "erase from the hole" } else { "brush a hole" });
+        }
+        if !desk.mend.hole.is_empty() {
+            let [r, g, b, _] = t.accent.to_array();
+            let bytes = desk.mend.hole.bytes(pixels);
+            let rgba = bytes.iter().flat_map(|v| [r, g, b, if *v > 0 { 170 } else { 0 }]).collect();
+            let mark = Picture { width: pixels, height: pixels, rgba };
+            let tex = cx.textures.get(&ctx, key("mend hole"), key(&bytes), &mark);
+            let uv = Rect::from_min_max(Pos2::ZERO, egui::pos2(1.0, 1.0));
+            ui.painter().image(tex.id(), rect, uv, Color32::WHITE);
+        }
+        if response.has_focus() {
+            textures::focus_ring(ui, &response);
+        }
+        note(ui, rect, "Your picture, as the model sees it");
+    }
+
+    /// What came of it, and what can be done with that.
+    fn result(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, rect: Rect, out: &mut Out) {
+        let t = theme::tokens(ui);
+        let Some(mended) = desk.mend.mended.clone() else {
+            ui.painter().rect_stroke(rect, 2.0, egui::Stroke::new(1.0, t.line), egui::StrokeKind::Inside);
+            note(ui, rect, "Mended");
+            return;
+        };
+        let (model, latents) = (info.model.clone(), vec![mended.latent.clone()]);
+        self.feed.want(Wish { model, latents, truncation: 1.0 }, cx);
+        self.join(info, &mended);
+        let response = ui.interact(rect, ui.make_persistent_id("mended"), Sense::click_and_drag());
+        response.widget_info(|| WidgetInfo::labeled(Role::Button, true, "Mended picture"));
+        let before = ui.input(|i| i.key_down(Key::B)) && cx.keys_free;
+        let Some(Whole { parts, picture, psnr, .. }) = &self.whole else {
+            ui.painter().rect_filled(rect, 2.0, t.raised);
+            note(ui, rect, "Mended");
+            return;
+        };
+        let (shown, revision) = if before { (&parts[0], 2 * self.revision) } else { (picture, 2 * self.revision + 1) };
+        let tex = cx.textures.get(&ui.ctx().clone(), key("mended"), revision, shown);
+        textures::paint(ui.painter(), rect, &tex, t);
+        drag_latent(&response, &info.model, &mended.latent, 1.0, Some(&parts[1]));
+        note(ui, rect, &format!("Mended  ·  the model comes to {psnr:.1} dB on what is known"));
+        let bar = Rect::from_min_size(rect.left_bottom() + vec2(0.0, size::CONTROL), vec2(rect.width(), size::CONTROL));
+        let layout = egui::Layout::left_to_right(egui::Align::Center);
+        let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(bar).layout(layout).id_salt("mended"));
+        let stand = theme::button(&mut ui, Some(ICON_MY_LOCATION), "Stand at it").clicked();
+        if stand || response.on_hover_text("Click to stand at the model's own picture").clicked() {
+            out.stand = Some(mended.latent.clone());
+            out.label = Some("stand at a mended picture");
+        }
+        let help = "Keep the model's own picture in the gallery";
+        if theme::quiet_button(&mut ui, Some(ICON_STAR), "Keep").on_hover_text(help).clicked() {
+            out.keep = vec![mended.latent.clone()];
+        }
+        if theme::quiet_button(&mut ui, Some(ICON_SAVE), "Save picture…").clicked() {
+            let photo = desk.mend.photo.as_deref().and_then(Path::file_stem).unwrap_or_default();
+            let name = format!("{}-mended.png", sanitised(&photo.to_string_lossy()));
+            cx.pick(ViewId::Explore, SAVE, PickKind::Save(name), "Save the mended picture", &[("PNG", &["png"])]);
+        }
+    }
+
+    /// Puts the model's picture into the hole, once for each of both.
+    fn join(&mut self, info: &ModelInfo, mended: &Mended) {
+        let (Some(seen), Some(made)) = (self.seen.clone(), self.feed.picture(0).cloned()) else { return };
+        let same =
+            |w: &Whole| Arc::ptr_eq(&w.parts[0], &seen) && Arc::ptr_eq(&w.parts[1], &made) && w.hole == mended.hole;
+        if self.whole.as_ref().is_some_and(same) || seen.rgba.len() != made.rgba.len() {
+            return;
+        }
+        let hole = mended.hole.bytes(info.resolution);
+        let (picture, psnr) = joined(&seen, &made, &hole, mended.hole.is_empty());
+        self.revision += 1;
+        let (parts, hole, picture) = ([seen, made], mended.hole.clone(), Arc::new(picture));
+        self.whole = Some(Whole { parts, hole, picture, psnr });
+    }
+
+    /// Writes what came of it.
+    pub fn save(&mut self, path: &Path, info: &ModelInfo, desk: &Desk, cx: &mut Cx<'_>) {
+        let (Some(whole), Some(mended)) = (&self.whole, &desk.mend.mended) else { return };
+        let job = cx.new_job();
+        let (model, latent, picture) = (info.model.clone(), mended.latent.clone(), Box::new((*whole.picture).clone()));
+        let mut out = path.to_path_buf();
+        if out.extension().is_none() {
+            out.set_extension("png");
+        }
+        cx.send(Command::Latent(LatentCommand::WriteMended { job, model, latent, picture, out }));
+    }
+
+    /// Takes news in.
+    pub fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        self.feed.on_event(event, cx);
+        let Event::Latent(event) = event else { return };
+        match event {
+            LatentEvent::TakenIn { ticket, picture, .. }
+                if self.asked.as_ref().is_some_and(|(asked, ..)| asked == ticket) =>
+            {
+                self.revision += 1;
+                self.seen = picture.as_ref().map(|p| Arc::new((**p).clone()));
+                self.unread = picture.is_none();
+            }
+            LatentEvent::Mended { job, mended, .. } if Some(*job) == self.job => {
+                self.arrived = Some(Mended { latent: mended.latent.clone(), hole: self.filling.clone() });
+            }
+            _ => {}
+        }
+    }
+
+    /// The model has other weights now.
+    pub fn expire(&mut self) {
+        self.feed.expire();
+        self.asked = None;
+    }
+}
+
+/// The picture with its hole filled by the model (or the model's own, where noise was taken away), and how alike the
+/// model's is to what is known, in dB.
+fn joined(seen: &Picture, made: &Picture, hole: &[u8], all: bool) -> (Picture, f64) {
+    let (mut sum, mut count) = (0.0, 0.0f64);
+    let mut out = made.clone();
+    for (i, to) in out.rgba.chunks_exact_mut(4).enumerate().filter(|(i, _)| hole.get(*i) == Some(&0)) {
+        let own = &seen.rgba[4 * i..4 * i + 4];
+        sum += (0..3).map(|c| (f64::from(own[c]) - f64::from(to[c])).powi(2)).sum::<f64>();
+        count += 3.0;
+        if !all {
+            to.copy_from_slice(own);
+        }
+    }
+    (out, 10.0 * (255.0 * 255.0 / (sum / count.max(1.0)).max(1e-6)).log10())
+}
+
+/// Brushes from one place of the picture to another, in its pixels.
+fn stroke(bytes: &mut [u8], side: u32, [from, to]: [Vec2; 2], brush: f32, fill: bool) {
+    let reach = (brush / 2.0).max(0.5);
+    let way = to - from;
+    for (i, byte) in bytes.iter_mut().enumerate() {
+        let at = vec2((i as u32 % side) as f32 + 0.5, (i as u32 / side) as f32 + 0.5) - from;
+        let along = if way.length_sq() > 0.0 { (at.dot(way) / way.length_sq()).clamp(0.0, 1.0) } else { 0.0 };
+        if (at - way * along).length() <= reach {
+            *byte = if fill { 255 } else { 0 };
+        }
+    }
+}
+
+/// A line under a picture.
+fn note(ui: &Ui, rect: Rect, text: &str) {
+    let font = egui::FontId::proportional(size::SMALL);
+    let at = rect.left_bottom() + vec2(0.0, size::XS);
+    ui.painter().text(at, egui::Align2::LEFT_TOP, text, font, theme::tokens(ui).weak);
+}
