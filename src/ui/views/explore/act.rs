@@ -5,7 +5,7 @@ use egui_material_icons::icons::ICON_EXPLORE;
 
 use super::desk::Stand;
 use super::feed::Wish;
-use super::{Cx, ExploreView, ViewId};
+use super::{Cx, ExploreView, ViewId, came};
 use crate::base::Problem;
 use crate::engine::Command;
 use crate::latent::film::Timeline;
@@ -55,8 +55,10 @@ impl ExploreView {
         let before = self.desk.clone();
         let mut out = Out::default();
         draw(self, ui, cx, &mut out);
+        let stood = out.stand.is_some() || out.model.is_some();
         if let Some(latent) = out.stand.take() {
             self.desk.here.latent = self.desk.here.classed(&latent);
+            self.desk.came = came::of(self.tab, &self.desk, out.label);
             out.label.get_or_insert("stand elsewhere");
         }
         if let Some(model) = out.model.take() {
@@ -64,6 +66,9 @@ impl ExploreView {
             self.desk.here.model = Some(model);
             self.desk.here.latent = self.desk.here.latent.with_class(&[]);
             out.label = Some("change model");
+        }
+        if self.desk.here.latent != before.here.latent && !stood {
+            self.desk.came = came::changed(&before.came);
         }
         let held = ui.input(|i| i.pointer.any_down());
         let pass = ui.ctx().cumulative_pass_nr();

@@ -338,6 +338,8 @@ pub struct Desk {
     pub twins: TwinsDesk,
     /// A picture to mend.
     pub mend: MendDesk,
+    /// Where the present picture came from, in words; empty at first.
+    pub came: String,
 }
 
 impl Desk {

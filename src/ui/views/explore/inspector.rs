@@ -31,6 +31,11 @@ pub fn dice() -> Latent {
 impl ExploreView {
     pub(super) fn show_inspector(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) {
         self.portrait(ui, cx, info, out);
+        if !self.desk.came.is_empty() {
+            let came = egui::RichText::new(&self.desk.came).size(size::SMALL).color(theme::tokens(ui).weak);
+            let help = format!("Where this picture came from: {}", self.desk.came);
+            ui.add(egui::Label::new(came).truncate()).on_hover_text(help);
+        }
         self.seed_row(ui, out);
         self.class_rows(ui, info, out);
         self.truncation(ui, info, out);

@@ -8,6 +8,7 @@ mod act;
 mod atlas;
 mod bar;
 mod breed;
+mod came;
 mod compare;
 mod desk;
 mod directions;
@@ -168,6 +169,7 @@ impl ExploreView {
             self.select(stand.model.clone(), cx);
         }
         self.desk.here = stand;
+        self.desk.came = label.into();
         self.trail.visit(&self.desk.here);
     }
 
@@ -241,6 +243,7 @@ impl ExploreView {
             self.select(stand.model.clone(), cx);
         }
         self.desk.here = stand;
+        self.desk.came = "A place visited before".into();
     }
 
     fn canvas(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) {

@@ -17,6 +17,8 @@ fn undo_brings_sliders_and_place_back_together() {
     h.run_steps(4);
     let there = desk(&h).here.latent.clone();
     assert_eq!(desk(&h).directions.strengths["Bigger head"], 2.0);
+    assert_eq!(desk(&h).came, "seed 1, moved: Bigger head +2.0 σ");
+    assert!(h.query_by_label_contains("Bigger head +2.0 σ").is_some(), "it says where the picture came from");
     h.get_by_role_and_label(Role::Slider, "Strength of Warmer").focus();
     h.run_steps(2);
     h.key_press(Key::ArrowRight);
