@@ -43,7 +43,8 @@ pub struct Frames {
 /// atlas of many points that is dragged about.
 ///
 /// # Errors
-/// The run reports nothing in time, or ends before the last frame: these would be frames of a window at rest.
+/// The run reports nothing in time, or ends before the last frame: these would be frames of a window at rest; so would
+/// those of an atlas that is not dragged.
 pub fn measure(engine: Box<dyn Engine>, paths: Paths, run: Option<Recipe>, frames: usize) -> Result<Vec<Frames>> {
     measure_within(engine, paths, run, frames, PATIENCE)
 }
@@ -82,8 +83,12 @@ fn measure_within(
         window.app.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Page(Tab::Atlas))));
         let atlas = Arc::new(clouds(POINTS));
         told.lock().push(Event::Latent(LatentEvent::Atlas { job: 0, model, atlas }));
+        window.settle();
         window.held = Some(pos2(700.0, 520.0));
         measured.push(window.frames("Atlas".into(), frames));
+        if window.ctx.dragged_id().is_none() {
+            return Err(Problem::failed("The atlas was not dragged, so its frames say nothing"));
+        }
     }
     if beside && window.over() {
         return Err(window.without_run("the run ended before the last frame"));
@@ -151,12 +156,16 @@ struct Window {
 }
 
 impl Window {
-    /// Draws until a view has what it asked for, then measures frames.
-    fn frames(&mut self, view: String, frames: usize) -> Frames {
+    fn settle(&mut self) {
         for _ in 0..SETTLE {
             self.draw();
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Draws until a view has what it asked for, then measures frames.
+    fn frames(&mut self, view: String, frames: usize) -> Frames {
+        self.settle();
         let times: Vec<f64> = (0..frames).map(|_| self.draw()).collect();
         let at = |q| crate::bench::quantile(&times, q);
         Frames { view, p50_ms: at(0.5), p99_ms: at(0.99) }
