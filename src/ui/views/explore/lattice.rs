@@ -13,6 +13,7 @@ use egui_material_icons::icons::{ICON_CASINO, ICON_CLOSE};
 use strum::IntoEnumIterator;
 
 pub use self::desk::GridDesk;
+use super::bar::close_up;
 use super::desk::{Desk, Stand};
 use super::feed::{Feed, Wish};
 use super::place::{self, Places};
@@ -32,6 +33,8 @@ use frame::Frame;
 const CORNERS: [&str; 4] = ["Top left corner", "Top right corner", "Bottom left corner", "Bottom right corner"];
 /// Purpose of the dialog that chooses a picture for an anchor.
 pub const PICK: &str = "anchor of the grid";
+/// Points below which the tools take two rows.
+const NARROW: f32 = 760.0;
 /// Seconds that an answer of the engine is waited for before the next question replaces it.
 const PATIENCE: f64 = 0.3;
 
@@ -133,10 +136,17 @@ impl Lattice {
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
         let dims = Dims::of(info);
+        let wide = ui.available_width() > NARROW;
         theme::toolbar(ui, |ui| {
-            bar(ui, &mut desk.grid, &dims, out);
-            self.state(ui, cx, &mut desk.grid, out);
+            bar(ui, &mut desk.grid, out);
+            if wide {
+                self.ways(ui, cx, &mut desk.grid, &dims, out);
+            }
         });
+        if !wide {
+            close_up(ui);
+            theme::toolbar(ui, |ui| self.ways(ui, cx, &mut desk.grid, &dims, out));
+        }
         let want = (info.model.clone(), wish(&desk.grid, &desk.here, &dims), desk.here.truncation);
         self.ask(&want, ui, cx);
         let Some(laid) = self.standing(&want, &dims) else {
@@ -150,6 +160,24 @@ impl Lattice {
         let wish = Wish { model: info.model.clone(), latents: laid.cells.clone(), truncation: desk.here.truncation };
         self.feed.want(wish, cx);
         self.cells(ui, cx, info, desk, &laid, out);
+    }
+
+    /// How to get from anchor to anchor, and what goes on.
+    fn ways(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, desk: &mut GridDesk, dims: &Dims, out: &mut Out) {
+        mode_choice(ui, &mut desk.mode, out);
+        if dims.layers > 0 {
+            let options = [(false, "z"), (true, "W")];
+            if theme::segmented(ui, "Through", &mut desk.styles, &options) {
+                out.label = Some("change how it interpolates");
+            }
+        }
+        let help = "Places cells so that every step changes as much to the eye; without it steps are equal in numbers, \
+                    and pictures rest here and jump there";
+        let even = ui.checkbox(&mut desk.even, "Even steps").on_hover_text(help);
+        if even.changed() {
+            out.label = Some("even the steps");
+        }
+        self.state(ui, cx, desk, out);
     }
 
     /// What goes on: pictures looked for, steps evened, and how even they are.
@@ -318,7 +346,7 @@ fn moved(layout: Layout) -> &'static str {
     if layout == Layout::Corners { "move a corner" } else { "move an anchor" }
 }
 
-fn bar(ui: &mut Ui, desk: &mut GridDesk, dims: &Dims, out: &mut Out) {
+fn bar(ui: &mut Ui, desk: &mut GridDesk, out: &mut Out) {
     let new = if desk.layout == Layout::Corners { "New corners" } else { "New anchors" };
     if theme::primary_button(ui, Some(ICON_CASINO), new).clicked() {
         let used = desk.needs();
@@ -364,19 +392,6 @@ fn bar(ui: &mut Ui, desk: &mut GridDesk, dims: &Dims, out: &mut Out) {
     };
     if changed {
         desk.resize(&size);
-    }
-    mode_choice(ui, &mut desk.mode, out);
-    if dims.layers > 0 {
-        let options = [(false, "z"), (true, "W")];
-        if theme::segmented(ui, "Through", &mut desk.styles, &options) {
-            out.label = Some("change how it interpolates");
-        }
-    }
-    let help = "Places cells so that every step changes as much to the eye; without it steps are equal in numbers, and \
-                pictures rest here and jump there";
-    let even = ui.checkbox(&mut desk.even, "Even steps").on_hover_text(help);
-    if even.changed() {
-        out.label = Some("even the steps");
     }
 }
 

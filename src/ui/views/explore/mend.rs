@@ -32,6 +32,11 @@ pub const PICK: &str = "picture to mend";
 /// Purpose of the dialog that saves what came of it.
 pub const SAVE: &str = "mended picture";
 
+/// Points beside the switch below which the tools have no words.
+const NARROW: f32 = 480.0;
+/// Points that the buttons under a mended picture take.
+const BUTTONS: f32 = 324.0;
+
 /// A mended picture.
 #[derive(Clone)]
 struct Whole {
@@ -91,7 +96,12 @@ impl Mend {
         if desk.mend.photo.is_none() {
             return;
         }
-        if theme::button(ui, Some(ICON_FILE_OPEN), "Choose picture…").clicked() {
+        let choose = if ui.available_width() > NARROW {
+            theme::button(ui, Some(ICON_FILE_OPEN), "Choose picture…")
+        } else {
+            theme::icon_button(ui, ICON_FILE_OPEN, "Choose picture…")
+        };
+        if choose.clicked() {
             cx.pick(ViewId::Explore, PICK, PickKind::File, "Choose a picture to mend", &[]);
         }
         theme::segmented(ui, "Brush", &mut self.unhole, &[(false, "Hole"), (true, "Erase")]);
@@ -268,8 +278,13 @@ impl Mend {
         let tex = cx.textures.get(&ui.ctx().clone(), key("mended"), revision, shown);
         textures::paint(ui.painter(), rect, &tex, t);
         drag_latent(&response, &info.model, &mended.latent, 1.0, Some(&parts[1]));
-        note(ui, rect, &format!("Mended  ·  the model comes to {psnr:.1} dB on what is known"));
-        let bar = Rect::from_min_size(rect.left_bottom() + vec2(0.0, size::CONTROL), vec2(rect.width(), size::CONTROL));
+        let wide = rect.width() > 300.0;
+        let text = if wide { "the model comes to" } else { "to" };
+        note(ui, rect, &format!("Mended  ·  {text} {psnr:.1} dB on what is known"));
+        // Under a small picture the buttons begin further left.
+        let left = rect.left().min(ui.max_rect().right() - BUTTONS);
+        let at = egui::pos2(left, rect.bottom() + size::CONTROL);
+        let bar = Rect::from_min_size(at, vec2(BUTTONS.max(rect.width()), size::CONTROL));
         let layout = egui::Layout::left_to_right(egui::Align::Center);
         let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(bar).layout(layout).id_salt("mended"));
         let stand = theme::button(&mut ui, Some(ICON_MY_LOCATION), "Stand at it").clicked();

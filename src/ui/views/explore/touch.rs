@@ -106,10 +106,18 @@ impl Touch {
         let here = desk.here.clone();
         let wish = Wish { model: info.model.clone(), latents: vec![here.latent.clone()], truncation: here.truncation };
         self.feed.want(wish, cx);
+        // Where both do not fit, the switch has a row of its own.
+        let wide = ui.available_width() > 760.0;
         theme::toolbar(ui, |ui| {
             page_choice(ui, desk, out);
-            self.tools(ui, cx, info, desk);
+            if wide {
+                self.tools(ui, cx, info, desk);
+            }
         });
+        if !wide {
+            close_up(ui);
+            theme::toolbar(ui, |ui| self.tools(ui, cx, info, desk));
+        }
         if Dims::of(info).layers > 0 {
             close_up(ui);
             theme::toolbar(ui, |ui| self.styles(ui, cx, info, desk));

@@ -102,7 +102,9 @@ impl Photo {
             if theme::button(ui, Some(ICON_FILE_OPEN), "Choose picture…").clicked() {
                 cx.pick(ViewId::Explore, PICK, PickKind::File, "Choose a picture for both models", &[]);
             }
-            if let Some(path) = path_field(ui, &mut self.drop).and_then(|p| p.into_iter().next()) {
+            if ui.available_width() > 160.0
+                && let Some(path) = path_field(ui, &mut self.drop).and_then(|p| p.into_iter().next())
+            {
                 desk.photo = Some(path);
                 out.label = Some("put a picture into both models");
             }
