@@ -416,6 +416,32 @@ mod tests {
         assert!(of_first[2] > of_first[0] + 3.0, "{of_first:?}");
     }
 
+    /// Each comes with its encoder, which alone is near; the search then finds the picture itself.
+    #[test]
+    fn shipped_generators_find_their_own_pictures() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = crate::base::paths::Paths::under(home.path());
+        let shipped = crate::latent::catalog::list(&paths).into_iter().filter(|m| m.shipped && m.family == Family::Gan);
+        let mut seen = 0;
+        for info in shipped {
+            let model = LoadedModel::open(&info.model, &paths, "cpu").unwrap();
+            let encoder = crate::latent::encoder::store::find(&model, &paths).unwrap();
+            let encoder = encoder.unwrap_or_else(|| panic!("{} has no encoder", info.name));
+            let pictures = [own(&model, 100_001).1, own(&model, 100_002).1];
+            let wish = Wish { steps: 120, starts: 1, show: 120, ..Wish::default() };
+            let judges = Judges::default();
+            let found =
+                model.invert(&pictures, &wish, Some(&encoder), &judges, &mut |_| {}, &Quiet::default()).unwrap();
+            for f in found {
+                let guess = f.guess.unwrap().1;
+                assert!(f.psnr > 35.0 && guess > 20.0, "{}: {:.1} dB, {guess:.1} at once", info.name, f.psnr);
+                assert_eq!(f.outside, Some(false));
+            }
+            seen += 1;
+        }
+        assert!(seen >= 2);
+    }
+
     /// In every freedom the search tells of the picture that its latent makes.
     #[test]
     fn styles_that_are_found_make_the_picture_that_was_told() {
