@@ -10,6 +10,7 @@ use crate::nn::embed::{Embed, judge};
 use crate::nn::flow::{Flow, Tape};
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
+use crate::nn::waves;
 
 /// Layers between the first and the last.
 fn hidden(plan: &Plan, init: &Init<'_>) -> Vec<Linear> {
@@ -33,18 +34,23 @@ pub struct MlpGenerator {
     pub embed: Option<Embed>,
     #[module(skip)]
     shape: [usize; 2],
+    /// Numbers in a latent, and whether it is given as waves too.
+    #[module(skip)]
+    latent: (usize, bool),
 }
 
 impl MlpGenerator {
     pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
         let numbers = plan.colours * plan.resolution * plan.resolution;
+        let inputs = plan.latent + if plan.waves > 0 { 2 * waves::RANDOM } else { 0 };
         Self {
-            first: Linear::new(&init.child("first"), plan.latent, plan.width, lecun(plan.latent))
+            first: Linear::new(&init.child("first"), inputs, plan.width, lecun(inputs))
                 .with_random_bias(&init.child("first"), 1.0),
             hidden: hidden(plan, init),
             last: Linear::new(&init.child("last"), plan.width, numbers, he(plan.width)),
             embed: Embed::new(&init.child("embed"), plan.classes, plan.width, 1.0),
             shape: [plan.colours, plan.resolution],
+            latent: (plan.latent, plan.waves > 0),
         }
     }
 
@@ -56,6 +62,7 @@ impl MlpGenerator {
     /// As [`Self::forward`], with features shown to `probe` on their way.
     pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let b = z.dims()[0];
+        let z = if self.latent.1 { waves::random(z) } else { z };
         let mut shown = |i: usize, h: Tensor<2>| {
             let [b, n] = h.dims();
             probe(i, h.reshape([b, n, 1, 1])).reshape([b, n])
@@ -74,7 +81,7 @@ impl MlpGenerator {
     }
 
     pub(crate) fn latent(&self) -> usize {
-        self.first.weight.dims()[0]
+        self.latent.0
     }
 }
 
@@ -89,22 +96,26 @@ pub struct MlpCritic {
     pub fc: Linear,
     /// Classes.
     pub embed: Option<Embed>,
+    /// Octaves of waves beside the numbers.
+    #[module(skip)]
+    waves: usize,
 }
 
 impl MlpCritic {
     pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
-        let numbers = plan.colours * plan.resolution * plan.resolution;
+        let numbers = waves::widened(plan.colours * plan.resolution * plan.resolution, plan.waves);
         Self {
             first: Linear::new(&init.child("first"), numbers, plan.width, lecun(numbers))
                 .with_random_bias(&init.child("first"), 1.0),
             hidden: hidden(plan, init),
             fc: Linear::new(&init.child("fc"), plan.width, 1, lecun(plan.width)),
             embed: Embed::new(&init.child("embed"), plan.classes, plan.width, lecun(plan.width)),
+            waves: plan.waves,
         }
     }
 
     pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, tape: &mut Tape) -> (Flow<2>, Flow<2>) {
-        let mut h = x.flat().fully(&self.first).leaky(tape);
+        let mut h = waves::octaves(x.flat(), self.waves, tape).fully(&self.first).leaky(tape);
         for layer in &self.hidden {
             h = h.fully(layer).leaky(tape);
         }

@@ -229,6 +229,8 @@ pub(crate) struct Plan {
     pub width: usize,
     /// Channels of the narrowest layers.
     pub narrow: usize,
+    /// Octaves of waves beside points.
+    pub waves: usize,
 }
 
 impl Plan {
@@ -246,6 +248,7 @@ impl Plan {
             classes: if recipe.model.conditional { recipe.model.classes.len() } else { 0 },
             width: recipe.model.width as usize,
             narrow: recipe.model.narrow as usize,
+            waves: if recipe.data.channels == crate::base::Channels::Points { recipe.model.waves as usize } else { 0 },
         }
     }
 

@@ -36,13 +36,13 @@ pub struct Tape {
 }
 
 #[derive(Clone, Debug)]
-enum Kept {
+pub(super) enum Kept {
     Four(Tensor<4>),
     Two(Tensor<2>),
 }
 
 /// Ranks that activations come in.
-trait Keep: Sized {
+pub(super) trait Keep: Sized {
     fn keep(self) -> Kept;
     fn back(kept: &Kept) -> Option<Self>;
 }
@@ -92,7 +92,7 @@ impl Tape {
     }
 
     /// What an activation reads, without a graph: written down as a value passes, read back where only a tangent does.
-    fn point<const D: usize>(&mut self, x: &Flow<D>) -> Option<Tensor<D>>
+    pub(super) fn point<const D: usize>(&mut self, x: &Flow<D>) -> Option<Tensor<D>>
     where
         Tensor<D>: Keep,
     {

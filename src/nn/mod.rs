@@ -26,6 +26,7 @@ pub mod residual;
 pub mod spectral;
 pub mod style;
 pub mod walk;
+pub mod waves;
 
 use burn::tensor::Tensor;
 

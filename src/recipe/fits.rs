@@ -24,6 +24,9 @@ pub fn idle(recipe: &Recipe, key: &str) -> Option<String> {
         "model.mapping" | "model.noise" | "model.minibatch" | "objective.style_mixing" | "objective.freeze_mapping" => {
             only(&["style-gan"], "StyleGAN2")
         }
+        "model.waves" => only(&["mlp-gan"], "the MLP GAN").or_else(|| {
+            (recipe.data.channels != crate::base::Channels::Points).then(|| "Only points are given as waves".into())
+        }),
         "model.blocks" => {
             only(&["res-gan", "res-vae", "mlp-gan", "mlp-vae", "ladder-vae"], "a residual or fully connected network")
         }

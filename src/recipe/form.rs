@@ -130,6 +130,9 @@ pub const FIELDS: &[Field] = &[
     field("model.levels", "Levels", Group::Model, int(2, 4),
         "Levels of latents of ladder-vae, from coarse to fine; more tell coarse and fine apart better and are slower")
         .of(Family::Vae),
+    field("model.waves", "Waves", Group::Model, int(0, 6),
+        "Octaves of sines and cosines that an MLP GAN is given beside points (Fourier features): sharper modes; 0 for none")
+        .of(Family::Gan),
     field("model.conditional", "Learn the labels", Group::Model, Input::Bool,
         "Lets you ask for a class of pictures; needs data with labels"),
     field("model.expansion", "Block expansion", Group::Model, int(0, 4),

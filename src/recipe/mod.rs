@@ -113,6 +113,9 @@ pub struct ModelRecipe {
     pub minibatch: u32,
     /// `ladder-vae`: levels of latents.
     pub levels: u32,
+    /// `mlp-gan` on points: octaves of waves that the critic is given beside the coordinates; with any the generator is
+    /// given waves of its latent too. 0 for none.
+    pub waves: u32,
 }
 
 /// Loss of a GAN: which game the two networks play.
@@ -316,6 +319,7 @@ impl Default for ModelRecipe {
             noise: true,
             minibatch: 4,
             levels: 3,
+            waves: 0,
         }
     }
 }
