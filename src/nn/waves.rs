@@ -10,8 +10,9 @@ use crate::base::rng::Stream;
 
 /// Random waves beside a latent.
 pub const RANDOM: usize = 64;
-/// Standard deviation of their frequencies, in radians a unit of the latent.
-const SPREAD: f32 = 1.5;
+/// Standard deviation of their phases over typical latents, in radians. Measured on `points:grid25`, latents of two numbers:
+/// 4.2 keeps all modes alike; 2 and 8.5 make fewer good samples in as many steps.
+const SPREAD: f32 = 4.2;
 
 /// Numbers of `n` given as waves in `octaves`.
 pub const fn widened(n: usize, octaves: usize) -> usize {
@@ -58,7 +59,8 @@ pub fn random(z: Tensor<2>) -> Tensor<2> {
 }
 
 fn directions(n: usize, device: &Device) -> Tensor<2> {
-    let numbers: Vec<f32> = Stream::new(0, "waves").normals(n * RANDOM).into_iter().map(|v| v * SPREAD).collect();
+    let numbers: Vec<f32> =
+        Stream::new(0, "waves").normals(n * RANDOM).into_iter().map(|v| v * SPREAD / (n as f32).sqrt()).collect();
     Tensor::from_data(TensorData::new(numbers, [n, RANDOM]), device)
 }
 

@@ -293,7 +293,7 @@ impl Preset {
                 r.optim.ema_kimg = Schedule::constant(5.0);
             }
             "mlp-gan" => {
-                r.model.latent = 8;
+                (r.model.latent, r.model.waves) = (2, 1);
                 (r.model.width, r.model.blocks) = (128, 4);
                 // Measured on points:grid25: a large γ finds all modes, a small one then lets the generator jump between
                 // them. At γ = 1, right for pictures, gradients at modes this narrow are never allowed.
