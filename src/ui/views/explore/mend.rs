@@ -9,19 +9,20 @@ use std::sync::Arc;
 
 use egui::{Color32, DragValue, Key, Pos2, Rect, Role, Sense, Slider, Ui, Vec2, WidgetInfo, vec2};
 use egui_material_icons::icons::{
-    ICON_AUTO_FIX_HIGH, ICON_BLUR_OFF, ICON_CLOSE, ICON_FILE_OPEN, ICON_MY_LOCATION, ICON_SAVE, ICON_STAR,
+    ICON_AUTO_FIX_HIGH, ICON_BLUR_OFF, ICON_FILE_OPEN, ICON_MY_LOCATION, ICON_SAVE, ICON_STAR,
 };
 
 pub use self::desk::{Hole, MendDesk, Mended};
 use super::bar::close_up;
 use super::desk::Desk;
 use super::feed::{Feed, Wish};
+use super::work::{self, Doing};
 use super::{Cx, Out, ViewId};
 use crate::base::{Channels, Picture};
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
 use crate::export::names::sanitised;
 use crate::models::info::{ModelInfo, ModelRef};
-use crate::ui::action::{Action, PickKind};
+use crate::ui::action::PickKind;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
 use crate::ui::widgets::drop_target::{DropState, drop_target};
@@ -72,7 +73,7 @@ pub struct Mend {
 
 impl Mend {
     fn running(&self, cx: &Cx<'_>) -> bool {
-        self.job.is_some_and(|j| cx.studio.jobs.get(&j).is_none_or(|j| !j.ended))
+        work::is_on(self.job, cx)
     }
 
     /// Asks how the model sees the picture, once.
@@ -160,14 +161,7 @@ impl Mend {
 
     /// What can be done, or how far it is.
     fn work(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
-        if self.running(cx) {
-            let share = self.job.and_then(|j| cx.studio.jobs.get(&j)).and_then(|j| j.share());
-            theme::progress(ui, share, 180.0, "Mending");
-            if theme::button(ui, Some(ICON_CLOSE), "Cancel mending").clicked()
-                && let Some(job) = self.job
-            {
-                cx.push(Action::Cancel(job));
-            }
+        if work::shown(ui, cx, self.job, 180.0, "Mending", "Cancel mending") != Doing::Nothing {
             return;
         }
         let mend = &mut desk.mend;

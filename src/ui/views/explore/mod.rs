@@ -36,6 +36,7 @@ mod trail;
 mod traverse;
 mod twins;
 mod walk;
+mod work;
 
 use std::path::PathBuf;
 

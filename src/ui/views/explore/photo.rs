@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use egui::{ComboBox, DragValue, Key, Sense, Slider, Ui, Vec2};
-use egui_material_icons::icons::{ICON_CLOSE, ICON_EXPLORE, ICON_MODEL_TRAINING, ICON_MY_LOCATION, ICON_SEARCH};
+use egui_material_icons::icons::{ICON_EXPLORE, ICON_MODEL_TRAINING, ICON_MY_LOCATION, ICON_SEARCH};
 
 use super::desk::Desk;
+use super::work::{self, Doing};
 use super::{Cx, Out};
 use crate::base::{Family, Picture};
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
@@ -17,7 +18,6 @@ use crate::latent::invert::Wish;
 use crate::latent::net::Freedom;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
-use crate::ui::action::Action;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, Tone, size};
 use crate::ui::widgets::latent_slot::drag_latent;
@@ -122,11 +122,6 @@ pub struct Photo {
 }
 
 impl Photo {
-    /// Whether a job is still on.
-    pub fn on(job: Option<JobId>, cx: &Cx<'_>) -> bool {
-        job.is_some_and(|j| cx.studio.jobs.get(&j).is_none_or(|j| !j.ended))
-    }
-
     /// Draws what is known of a picture, and what can be done.
     pub fn section(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, path: &Path, desk: &Desk, out: &mut Out) {
         let of = (path.to_path_buf(), info.model.clone());
@@ -161,14 +156,7 @@ impl Photo {
 
     fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, path: &Path) {
         ui.horizontal(|ui| {
-            if Self::on(self.job, cx) {
-                let share = self.job.and_then(|j| cx.studio.jobs.get(&j)).and_then(|j| j.share());
-                theme::progress(ui, share, 220.0, "Looking for its latent");
-                if theme::button(ui, Some(ICON_CLOSE), "Cancel the search").clicked()
-                    && let Some(job) = self.job
-                {
-                    cx.push(Action::Cancel(job));
-                }
+            if work::shown(ui, cx, self.job, 220.0, "Looking for its latent", "Cancel the search") != Doing::Nothing {
                 return;
             }
             let text = if self.found.is_some() { "Look again" } else { "Find its latent" };
@@ -186,14 +174,8 @@ impl Photo {
                 let text = format!("Its encoder alone comes to {:.1} dB on the model's own pictures", encoder.psnr);
                 theme::weak(ui, text);
             }
-            None if Self::on(self.training, cx) => {
-                let share = self.training.and_then(|j| cx.studio.jobs.get(&j)).and_then(|j| j.share());
-                theme::progress(ui, share, 220.0, "Training the encoder");
-                if theme::quiet_button(ui, Some(ICON_CLOSE), "Cancel the training").clicked()
-                    && let Some(job) = self.training
-                {
-                    cx.push(Action::Cancel(job));
-                }
+            None if work::is_on(self.training, cx) => {
+                work::shown(ui, cx, self.training, 220.0, "Training the encoder", "Cancel the training");
             }
             None => {
                 theme::weak(ui, "No encoder for this model yet: the search begins at the likest of its pictures");
@@ -280,15 +262,8 @@ impl Photo {
             if info.family != Family::Gan {
                 return;
             }
-            if Self::on(self.tuning, cx) {
-                let share = self.tuning.and_then(|j| cx.studio.jobs.get(&j)).and_then(|j| j.share());
-                theme::progress(ui, share, 160.0, "Tuning the model");
-                if theme::quiet_button(ui, Some(ICON_CLOSE), "Cancel the tuning").clicked()
-                    && let Some(job) = self.tuning
-                {
-                    cx.push(Action::Cancel(job));
-                }
-            } else if self.tuned.is_none() {
+            let doing = work::shown(ui, cx, self.tuning, 160.0, "Tuning the model", "Cancel the tuning");
+            if doing == Doing::Nothing && self.tuned.is_none() {
                 let help = "Trains the model a little so that it makes this picture exactly, and keeps the result as a \
                             model of its own";
                 if theme::button(ui, Some(ICON_MODEL_TRAINING), "Tune the model to it").on_hover_text(help).clicked() {

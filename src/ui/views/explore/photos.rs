@@ -7,13 +7,13 @@ use egui::{Sense, Ui, Vec2, vec2};
 use egui_material_icons::icons::{ICON_CLOSE, ICON_IOS_SHARE, ICON_SEARCH, ICON_STAR};
 
 use super::desk::Desk;
-use super::photo::{How, Photo};
+use super::photo::How;
+use super::work::{self, Doing};
 use super::{Cx, Out};
 use crate::base::Picture;
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
-use crate::ui::action::Action;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, Tone, size};
 use crate::ui::widgets::latent_slot::drag_latent;
@@ -76,15 +76,8 @@ impl Photos {
             (!done.is_empty()).then(|| format!("{} of {}, {mean:.1} dB on average", done.len(), self.files.len()));
         ui.horizontal_wrapped(|ui| {
             theme::title(ui, &format!("{} pictures", self.files.len()));
-            if Photo::on(self.job, cx) {
-                let share = self.job.and_then(|j| cx.studio.jobs.get(&j)).and_then(|j| j.share());
-                theme::progress(ui, share, 200.0, "Looking for their latents");
-                if theme::button(ui, Some(ICON_CLOSE), "Cancel the search").clicked()
-                    && let Some(job) = self.job
-                {
-                    cx.push(Action::Cancel(job));
-                }
-            } else {
+            if work::shown(ui, cx, self.job, 200.0, "Looking for their latents", "Cancel the search") == Doing::Nothing
+            {
                 if theme::button(ui, Some(ICON_SEARCH), "Look again").clicked() {
                     self.search(info, cx);
                 }

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use egui::{Color32, Key, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
-use egui_material_icons::icons::{ICON_BRUSH, ICON_CLOSE, ICON_PLAY_ARROW, ICON_STOP};
+use egui_material_icons::icons::{ICON_BRUSH, ICON_PLAY_ARROW, ICON_STOP};
 
 use super::bar::close_up;
 use super::desk::Desk;
 use super::feed::{Feed, Wish};
 use super::mend::Mend;
+use super::work::{self, Doing};
 use super::{Cx, Out};
 use crate::base::Picture;
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
@@ -17,7 +18,6 @@ use crate::latent::drag::{Handle, Wish as Drag};
 use crate::latent::paint::Wish as Paint;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
-use crate::ui::action::Action;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
 use crate::ui::widgets::latent_slot::{Anchor, anchor_field};
@@ -71,7 +71,7 @@ pub struct Touch {
 
 impl Touch {
     fn running(&self, cx: &Cx<'_>) -> bool {
-        self.job.is_some_and(|j| cx.studio.jobs.get(&j).is_none_or(|j| !j.ended))
+        work::is_on(self.job, cx)
     }
 
     fn clear(&mut self) {
@@ -148,12 +148,7 @@ impl Touch {
                 self.arrived = latent.map(|l| (l, "drag points"));
             }
         } else if self.running(cx) {
-            let share = self.job.and_then(|j| cx.studio.jobs.get(&j)).and_then(|j| j.share());
-            theme::progress(ui, share, 140.0, "Following the brush");
-            if theme::button(ui, Some(ICON_CLOSE), "Cancel painting").clicked()
-                && let Some(job) = self.job
-            {
-                cx.push(Action::Cancel(job));
+            if work::shown(ui, cx, self.job, 140.0, "Following the brush", "Cancel painting") == Doing::Cancelled {
                 self.way = None;
             }
         } else if matches!(self.tool, Tool::Points | Tool::Mask) {

@@ -13,13 +13,14 @@ use std::sync::Arc;
 
 use egui::{ComboBox, Slider, Ui};
 use egui_material_icons::icons::{
-    ICON_CALL_SPLIT, ICON_CLOSE, ICON_DELETE, ICON_FILE_OPEN, ICON_IOS_SHARE, ICON_RESTART_ALT, ICON_SEARCH,
-    ICON_SPEED, ICON_THUMB_DOWN, ICON_THUMB_UP,
+    ICON_CALL_SPLIT, ICON_DELETE, ICON_FILE_OPEN, ICON_IOS_SHARE, ICON_RESTART_ALT, ICON_SEARCH, ICON_SPEED,
+    ICON_THUMB_DOWN, ICON_THUMB_UP,
 };
 use serde::{Deserialize, Serialize};
 
 use super::desk::Desk;
 use super::feed::Feed;
+use super::work::{self, Doing};
 use super::{Cx, Out, ViewId};
 use crate::base::Family;
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
@@ -28,7 +29,7 @@ use crate::latent::directions::search::Find;
 use crate::latent::directions::{Direction, Method, Move};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::{Latent, Space};
-use crate::ui::action::{Action, PickKind};
+use crate::ui::action::PickKind;
 use crate::ui::theme::{self, size};
 use find::{FindDesk, How};
 use styles::Styles;
@@ -196,16 +197,7 @@ impl Directions {
         strengths: &mut Strengths,
         out: &mut Out,
     ) {
-        let running = self.job.is_some_and(|j| cx.studio.jobs.get(&j).is_none_or(|j| !j.ended));
-        if running {
-            let share = self.job.and_then(|j| cx.studio.jobs.get(&j)).and_then(|j| j.share());
-            theme::progress(ui, share, 160.0, "Looking for directions");
-            if theme::button(ui, Some(ICON_CLOSE), "Cancel the search").clicked()
-                && let Some(job) = self.job
-            {
-                cx.push(Action::Cancel(job));
-            }
-        } else {
+        if work::shown(ui, cx, self.job, 160.0, "Looking for directions", "Cancel the search") == Doing::Nothing {
             let find = &mut desk.directions.find;
             let before = find.how;
             let combo = ComboBox::from_id_salt("how").selected_text(find.how.title()).width(130.0).show_ui(ui, |ui| {

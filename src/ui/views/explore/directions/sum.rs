@@ -143,6 +143,7 @@ impl Sum {
                     out.label = Some("add a term");
                 }
             }
+            theme::title(ui, "=");
             ui.vertical(|ui| {
                 let (rect, _) = ui.allocate_exact_size(Vec2::splat(1.5 * SIDE), Sense::hover());
                 match &sum {

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use egui::{CornerRadius, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
-use egui_material_icons::icons::{ICON_BAR_CHART, ICON_CLOSE, ICON_SPEED};
+use egui_material_icons::icons::{ICON_BAR_CHART, ICON_SPEED};
 
-use super::{PURPOSE, Page, on};
+use super::super::work::{self, Doing};
+use super::{PURPOSE, Page};
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
 use crate::latent::inside::codes::{NumberUse, REACH};
 use crate::models::info::{ModelInfo, ModelRef};
@@ -55,15 +56,11 @@ impl Codes {
                 out.label = Some("choose pictures to measure on");
             }
             let job = self.job.as_ref().map(|j| j.0);
-            if on(job, cx) {
-                let share = job.and_then(|j| cx.studio.jobs.get(&j)).and_then(|j| j.share());
-                theme::progress(ui, share, 140.0, "Measuring codes");
-                if theme::button(ui, Some(ICON_CLOSE), "Cancel").clicked()
-                    && let Some(job) = job
-                {
-                    cx.push(Action::Cancel(job));
-                }
-            } else if numbers.is_some() && theme::button(ui, Some(ICON_SPEED), "Measure again").clicked() {
+            let doing = work::shown(ui, cx, job, 140.0, "Measuring codes", "Cancel");
+            if doing == Doing::Nothing
+                && numbers.is_some()
+                && theme::button(ui, Some(ICON_SPEED), "Measure again").clicked()
+            {
                 self.measure(info, desk, cx);
             }
             page
@@ -84,7 +81,7 @@ impl Codes {
 
     fn nothing(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &Desk) {
         let job = self.job.as_ref().and_then(|j| cx.studio.jobs.get(&j.0));
-        if on(self.job.as_ref().map(|j| j.0), cx) {
+        if work::is_on(self.job.as_ref().map(|j| j.0), cx) {
             let title = job.map_or("Waiting", |j| j.title.as_str()).to_string();
             theme::empty_state(ui, ICON_BAR_CHART, "Measuring how codes are used", &title, None);
             return;

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 
 use egui::{Align2, ComboBox, CornerRadius, FontId, Key, Rect, ScrollArea, Sense, Ui, UiBuilder, Vec2, vec2};
-use egui_material_icons::icons::{ICON_CLOSE, ICON_GRAIN, ICON_RESTART_ALT, ICON_SPEED};
+use egui_material_icons::icons::{ICON_GRAIN, ICON_RESTART_ALT, ICON_SPEED};
 
 use super::super::atlas::close_up;
-use super::{InsideDesk, Order, Page, on};
+use super::super::work::{self, Doing};
+use super::{InsideDesk, Order, Page};
 use crate::base::Picture;
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
 use crate::latent::blend::Dims;
 use crate::latent::inside::{Channel, ChannelLook, Inside, Look};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
-use crate::ui::action::Action;
 use crate::ui::format;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, Tone, size};
@@ -198,14 +198,7 @@ impl Features {
 
     fn measure(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, of: (&Latent, f32), tap: u32) {
         let job = self.job.as_ref().map(|j| j.0);
-        if on(job, cx) {
-            let share = job.and_then(|j| cx.studio.jobs.get(&j)).and_then(|j| j.share());
-            theme::progress(ui, share, 120.0, "Measuring effects");
-            if theme::button(ui, Some(ICON_CLOSE), "Cancel").clicked()
-                && let Some(job) = job
-            {
-                cx.push(Action::Cancel(job));
-            }
+        if work::shown(ui, cx, job, 120.0, "Measuring effects", "Cancel") != Doing::Nothing {
             return;
         }
         let help = "Switches off one channel of this layer after the other, and measures how much the picture changes";

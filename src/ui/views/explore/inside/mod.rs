@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::desk::Desk;
 use super::{Cx, Out};
 use crate::base::Family;
-use crate::engine::{Event, JobId};
+use crate::engine::Event;
 use crate::latent::inside::Channel;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::ui::theme;
@@ -111,11 +111,6 @@ pub struct InsideTab {
     folder: Option<PathBuf>,
     /// A picture that was dropped or chosen.
     dropped: Option<PathBuf>,
-}
-
-/// Whether a job is still on.
-fn on(job: Option<JobId>, cx: &Cx<'_>) -> bool {
-    job.is_some_and(|j| cx.studio.jobs.get(&j).is_none_or(|j| !j.ended))
 }
 
 impl InsideTab {

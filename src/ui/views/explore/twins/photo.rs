@@ -6,6 +6,7 @@ use std::sync::Arc;
 use egui::{DragValue, Sense, Ui, Vec2};
 use egui_material_icons::icons::{ICON_CLOSE, ICON_FILE_OPEN, ICON_SEARCH};
 
+use super::super::work;
 use super::desk::TwinsDesk;
 use super::{Cx, Desk, Out, PICK, SIDES, apart, decibels, stand};
 use crate::base::{Family, Picture};
@@ -49,7 +50,7 @@ pub struct Photo {
 
 impl Side {
     fn running(&self, cx: &Cx<'_>) -> bool {
-        self.job.is_some_and(|j| cx.studio.jobs.get(&j).is_none_or(|j| !j.ended))
+        work::is_on(self.job, cx)
     }
 
     /// Asks for the picture by this model, once.
