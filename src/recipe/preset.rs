@@ -300,7 +300,7 @@ impl Preset {
                 r.objective.gamma = Schedule::cosine(1e-2, 5e-5, r.run.kimg);
                 r.objective.penalty_interval = 1;
                 r.optim.batch = 256;
-                r.optim.lr = Schedule::cosine(3e-3, 5e-4, r.run.kimg);
+                r.optim.lr = Schedule::cosine(3e-3, 1e-4, r.run.kimg);
                 r.optim.beta2 = Schedule::constant(0.99);
                 r.optim.ema_kimg = Schedule::constant(50.0);
             }
