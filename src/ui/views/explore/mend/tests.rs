@@ -6,7 +6,7 @@ use egui_kittest::kittest::Queryable;
 use super::super::testing::{Stage, harness};
 use super::super::{ExploreView, Tab};
 use super::*;
-use crate::ui::action::Parcel;
+use crate::ui::action::{Action, Parcel};
 use crate::ui::views::View;
 
 type H = Harness<'static, Stage<ExploreView>>;
