@@ -39,7 +39,10 @@ pub fn candidates() -> Vec<(String, String)> {
 }
 
 fn cpu_name() -> String {
-    format!("CPU ({} threads)", rayon::current_num_threads())
+    match rayon::current_num_threads() {
+        1 => "CPU (1 thread)".into(),
+        n => format!("CPU ({n} threads)"),
+    }
 }
 
 /// Opens a device by its id, without autodiff.

@@ -49,6 +49,14 @@ pub fn of(tab: Tab, desk: &Desk, label: Option<&str>) -> String {
     }
 }
 
+/// Where a place came from that another page, the gallery or a file handed over. `label`: what was done.
+pub fn brought(label: &str) -> &'static str {
+    match label {
+        "stand at a dropped picture" => "A dropped picture",
+        _ => "Brought from another page",
+    }
+}
+
 /// The same once it was changed by hand; said once.
 pub fn changed(came: &str) -> String {
     if came.is_empty() || came.ends_with(BY_HAND) { came.into() } else { format!("{came}; {BY_HAND}") }
@@ -68,6 +76,7 @@ mod tests {
         assert_eq!(of(Tab::Directions, &desk, None), "seed 4, moved: Warmer −1.5 σ");
         assert_eq!(of(Tab::Directions, &desk, Some("stand at a sum")), "Sum + seed 1 − seed 2 + seed 3");
         assert_eq!(of(Tab::Walk, &desk, None), "Walk past seed 1, seed 2 and seed 3");
+        assert_eq!(brought("stand at a dropped picture"), "A dropped picture");
         let hand = changed("Random sheet");
         assert_eq!((hand.as_str(), changed(&hand)), ("Random sheet; changed by hand", hand.clone()));
         assert_eq!(list(&(1..7).map(|i| i.to_string()).collect::<Vec<_>>()), "1, 2 and 4 more");

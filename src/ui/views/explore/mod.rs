@@ -170,7 +170,7 @@ impl ExploreView {
             self.select(stand.model.clone(), cx);
         }
         self.desk.here = stand;
-        self.desk.came = label.into();
+        self.desk.came = came::brought(label).into();
         self.trail.visit(&self.desk.here);
     }
 
