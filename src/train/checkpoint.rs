@@ -143,6 +143,13 @@ pub fn save(
         let _ = fs::remove_dir_all(&old);
         Ok(())
     });
+    if let Err(gone) = folder.check_there() {
+        // The run's folder went while this was written, and nothing shall stand in its place: folders go only if empty.
+        let _ = fs::remove_dir_all(&beside);
+        let _ = fs::remove_dir_all(&target);
+        let _ = root.parent().map(|run| fs::remove_dir(&root).and_then(|()| fs::remove_dir(run)));
+        return Err(gone);
+    }
     if let Err(problem) = written {
         let _ = fs::remove_dir_all(&beside);
         return Err(problem);
