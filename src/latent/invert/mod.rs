@@ -18,6 +18,8 @@ use super::net::{Freedom, Held, host};
 use crate::base::rng::Stream;
 use crate::base::{Family, Picture, Problem, Progress, Result};
 use crate::data::prepare_picture;
+use crate::eval::features::Extractor;
+use crate::eval::perceptual;
 use crate::models::Critic;
 use crate::nn::per_picture;
 use crate::recipe::picture::Latent;
@@ -33,6 +35,8 @@ const TOURNAMENT: f64 = 0.3;
 const RATE: f64 = 0.08;
 /// Weight of how typical the numbers are; it fades.
 const TYPICAL: f64 = 2e-3;
+/// Share of the steps over which the studio's features fade: they lead to the right thing, pixels to its likeness.
+const LOOKED: f64 = 0.5;
 /// Standard deviation of the noise on styles at first, so that they do not settle early.
 const RESTLESS: f64 = 0.05;
 
@@ -96,6 +100,8 @@ pub struct Step {
 pub struct Judges {
     /// The critic that the generator was trained against.
     pub critic: Option<Critic>,
+    /// The studio's own features.
+    pub eyes: Option<Extractor>,
 }
 
 impl LoadedModel {
@@ -105,7 +111,8 @@ impl LoadedModel {
     /// The training state is damaged.
     pub fn judges(&self, wish: &Wish, paths: &crate::base::paths::Paths) -> Result<Judges> {
         let critic = if wish.critic > 0.0 { self.critic(paths)? } else { None };
-        Ok(Judges { critic })
+        let eyes = if wish.features > 0.0 && wish.steps > 0 { Some(Extractor::shipped(&self.device)?) } else { None };
+        Ok(Judges { critic, eyes })
     }
 
     /// The critic of a model whose whole training state is kept.
@@ -319,6 +326,10 @@ impl Of<'_> {
                 break;
             }
             let mut loss = errors.sum() + (numbers.square().mean_dim(1).sum() * (TYPICAL * (1.0 - t).powi(2)));
+            if let Some(eyes) = self.judges.eyes.as_ref().filter(|_| self.wish.features > 0.0 && t < LOOKED) {
+                let far = perceptual::loss(eyes.net(), y.clone(), target.pixels.clone()).sum();
+                loss = loss + far * (self.wish.features * (1.0 - t / LOOKED));
+            }
             if let Some(wanted) = &target.critic
                 && let Some(critic) = &self.judges.critic
             {
@@ -414,6 +425,25 @@ mod tests {
         let of_first: Vec<f64> = seen.iter().filter(|s| s.index == 0).map(|s| s.psnr).collect();
         assert_eq!(of_first.len(), 3);
         assert!(of_first[2] > of_first[0] + 3.0, "{of_first:?}");
+    }
+
+    #[test]
+    fn the_studios_features_lead_the_search_where_they_are_wished_for() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = crate::base::paths::Paths::under(home.path());
+        let model = LoadedModel::open("emoji-faces-gan", &paths, "cpu").unwrap();
+        let picture = own(&model, 1001).1;
+        let found = |features: f64| {
+            let wish = Wish { steps: 24, starts: 1, features, ..Wish::default() };
+            let judges = model.judges(&wish, &paths).unwrap();
+            assert_eq!(judges.eyes.is_some(), features > 0.0);
+            let wanted = [picture.clone()];
+            model.invert(&wanted, &wish, None, &judges, &mut |_| {}, &Quiet::default()).unwrap().remove(0)
+        };
+        let (without, with) = (found(0.0), found(1.0));
+        assert_ne!(without.latent, with.latent);
+        let far = |f: &Found| perceptual::distance(&picture, &f.picture).unwrap();
+        assert!(far(&with) < 1.05 * far(&without), "{} {}", far(&with), far(&without));
     }
 
     /// Each comes with its encoder, which alone is near; the search then finds the picture itself.
