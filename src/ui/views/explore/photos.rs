@@ -57,6 +57,12 @@ impl Photos {
         !self.inputs.is_empty()
     }
 
+    /// The search that is on or was the last.
+    #[cfg(test)]
+    pub fn job(&self) -> Option<JobId> {
+        self.job
+    }
+
     /// Forgets them.
     pub fn close(&mut self) {
         self.open(&[]);
@@ -112,7 +118,8 @@ impl Photos {
 
     fn cells(&self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &Desk, out: &mut Out) {
         let ctx = ui.ctx().clone();
-        let cell = vec2(2.0 * SIDE + size::XS, SIDE + 20.0);
+        let cell = vec2(2.0 * SIDE + size::XS, SIDE + 38.0);
+        let searching = work::is_on(self.job, cx);
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = Vec2::splat(size::S);
             for (i, (file, found)) in self.files.iter().zip(&self.found).enumerate() {
@@ -120,11 +127,23 @@ impl Photos {
                 if !ui.is_rect_visible(rect) {
                     continue;
                 }
-                let mut ui = ui.new_child(egui::UiBuilder::new().max_rect(rect).id_salt(("photo cell", i)));
+                let down = egui::Layout::top_down(egui::Align::Min);
+                let cell_of = egui::UiBuilder::new().max_rect(rect).layout(down).id_salt(("photo cell", i));
+                let mut ui = ui.new_child(cell_of);
+                ui.spacing_mut().item_spacing.y = 2.0;
                 let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let named = |ui: &mut Ui| {
+                    let text = egui::RichText::new(&name).size(size::SMALL);
+                    ui.add(egui::Label::new(text).truncate()).on_hover_text(file.display().to_string());
+                };
                 let Some(found) = found else {
                     theme::skeleton(&mut ui, vec2(cell.x, SIDE));
-                    ui.add(egui::Label::new(egui::RichText::new(&name).size(size::SMALL)).truncate());
+                    named(&mut ui);
+                    if !searching {
+                        theme::toned(&mut ui, Tone::Warn, "Not taken in").on_hover_text(
+                            "It could not be read (the log says why), or the search was cancelled before it",
+                        );
+                    }
                     continue;
                 };
                 ui.horizontal(|ui| {
@@ -144,12 +163,14 @@ impl Photos {
                         }
                     }
                 });
-                let guess = found.guess.map_or(String::new(), |g| format!(", encoder alone {g:.1} dB"));
-                let text = format!("{:.1} dB{guess}", found.psnr);
+                named(&mut ui);
+                let guess = found.guess.map_or(String::new(), |g| format!("{g:.1} dB by the encoder alone"));
                 if found.outside {
-                    theme::toned(&mut ui, Tone::Warn, text).on_hover_text("It lies outside of what the model knows");
+                    let text = format!("{:.1} dB, outside", found.psnr);
+                    let help = format!("It lies outside of what the model knows. {guess}");
+                    theme::toned(&mut ui, Tone::Warn, text).on_hover_text(help);
                 } else {
-                    theme::weak(&mut ui, text);
+                    theme::weak(&mut ui, format!("{:.1} dB", found.psnr)).on_hover_text(guess);
                 }
             }
         });

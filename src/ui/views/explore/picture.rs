@@ -69,6 +69,12 @@ impl PictureTab {
         !alone && paths.iter().all(|p| p.is_dir() || is_picture(p))
     }
 
+    /// The search for several pictures.
+    #[cfg(test)]
+    pub fn job_of_photos(&self) -> Option<crate::engine::JobId> {
+        self.photos.job()
+    }
+
     /// Takes the encoder's answer in.
     pub fn on_event(&mut self, event: &Event) {
         self.photo.on_event(event);

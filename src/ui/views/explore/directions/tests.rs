@@ -109,6 +109,15 @@ fn several_pictures_go_into_a_model_one_after_the_other() {
     h.get_by_label("strange.png as the model makes it").click();
     h.run_steps(4);
     assert!(matches!(desk(&h).here.latent, Latent::Point { .. }));
+    assert!(h.query_by_label("28.0 dB, outside").is_some() && h.query_by_label("Not taken in").is_none());
+    // A file that nothing came of says so once the search has ended.
+    h.state_mut().call(|view, cx| {
+        let job = view.picture.job_of_photos().unwrap();
+        let files = vec!["/x/a.png".into(), "/x/broken.png".into()];
+        view.on_event(&Event::Latent(LatentEvent::InvertFiles { job, files }), cx);
+    });
+    h.run_steps(3);
+    assert_eq!(h.query_all_by_label("Not taken in").count(), 2);
     h.get_by_role_and_label(Role::Button, "Put them away").click();
     h.run_steps(4);
     assert!(h.query_by_label_contains("Drop a picture, or a folder of them").is_some());
