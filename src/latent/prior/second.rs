@@ -25,6 +25,9 @@ const BATCH: usize = 256;
 const WIDTH: usize = 256;
 /// Smallest log deviation of standardised codes.
 const LEAST_LOG_GAMMA: f64 = -3.0;
+/// Log deviation to begin with. At 0 standardised codes are worth no latent, and mostly all latents are given up at once:
+/// of a ring 0 to 68 % of the draws were near, with this 93 %.
+const FIRST_LOG_GAMMA: f64 = -2.0;
 /// Latents that the mean and covariance of decoded codes are measured on.
 const MEASURED: usize = 8192;
 
@@ -72,7 +75,7 @@ pub fn train(codes: &[Vec<f64>], seed: u64, progress: &dyn Progress) -> Result<(
     let mut net = Second {
         encoder: Half::new(&init.child("encoder"), dim, 2 * dim),
         decoder: Half::new(&init.child("decoder"), dim, dim),
-        log_gamma: init.filled([1], 0.0),
+        log_gamma: init.filled([1], FIRST_LOG_GAMMA),
     };
     let mut adam = Adam::new();
     let mut stream = Stream::new(seed, "second stage");
@@ -201,9 +204,8 @@ mod tests {
         assert!(c.iter().zip(&wanted_c).all(|(a, b)| (a - b).abs() < 0.02), "{c:?} {wanted_c:?}");
     }
 
-    /// Codes on a ring, which no Gaussian fits. Takes its time: 4,000 steps.
+    /// Codes on a ring, which no Gaussian fits.
     #[test]
-    #[ignore = "half a minute"]
     fn a_ring_is_learned() {
         let mut stream = Stream::new(5, "ring");
         let ring: Vec<Vec<f64>> = (0..4000)
