@@ -9,6 +9,7 @@ use super::{device, print_line, watched};
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Picture, Problem, Result};
 use crate::data::thumbnail;
+use crate::engine::own;
 use crate::export::write_png;
 use crate::latent::atlas::Layout;
 use crate::latent::atlas::gather::{By, Whose, Wish};
@@ -61,8 +62,13 @@ impl Atlas {
             return Err(Problem::usage("An atlas is a .png or a .json").of(self.out.display().to_string()));
         }
         let model = LoadedModel::open(&self.model, paths, &device(&self.device, paths))?;
+        let source = &model.info().recipe.data.source;
+        let data = match self.data.as_str() {
+            "none" => None,
+            data => Some(own::resolve(&self.model, source, data, paths)?),
+        };
         let wish = Wish {
-            data: (self.data != "none").then(|| self.data.clone()),
+            data,
             limit: self.limit,
             samples: self.samples,
             layout: Layout::from_id(&self.layout)?,

@@ -9,6 +9,7 @@ use super::{device, print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::engine::jobs::picture_recipe;
+use crate::engine::own;
 use crate::export::{self, ExportOptions, Shot};
 use crate::latent::attributes::Judged;
 use crate::latent::directions::meter::Judge;
@@ -212,7 +213,11 @@ impl DirectionsTask {
         match self {
             Self::Find(task) => {
                 let model = LoadedModel::open(&task.model, paths, &device(&task.device, paths))?;
-                let found = search(&model, &task.find()?, paths, &watched(task.json))?;
+                let mut find = task.find()?;
+                if let Some(data) = find.data_mut() {
+                    *data = own::resolve(&task.model, &model.info().recipe.data.source, data, paths)?;
+                }
+                let found = search(&model, &find, paths, &watched(task.json))?;
                 let mut sheet = store::of_model(&task.model, paths)?;
                 let before = sheet.directions.len();
                 sheet.add(found, false);
@@ -223,6 +228,8 @@ impl DirectionsTask {
             Self::Measure { model, names, data, device: asked, json } => {
                 let loaded = LoadedModel::open(&model, paths, &device(&asked, paths))?;
                 let progress = watched(json);
+                let own = |d: String| own::resolve(&model, &loaded.info().recipe.data.source, &d, paths);
+                let data = data.map(own).transpose()?;
                 let predictor = data.map(|d| loaded.predictor(&d, paths, &progress)).transpose()?;
                 let judge = predictor.as_ref().map(|predictor| Judged { predictor, model: &loaded });
                 let judge = judge.as_ref().map(|j| j as &dyn Judge);

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{device, print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
+use crate::engine::own;
 use crate::eval::evaluate::{Opened, chosen};
 use crate::eval::{METRICS, NAMES, Report, Score, Standing, compare, store, table};
 use crate::models::info::ModelInfo;
@@ -109,7 +110,8 @@ impl Evaluate {
         let metrics = chosen(&self.metrics)?;
         let progress = watched(self.json);
         let device = device(&self.device, paths);
-        let opened = Opened::open(model, data, paths, &device, &progress)?;
+        let found = data.is_none().then(|| own::elsewhere(model, paths)).flatten();
+        let opened = Opened::open(model, data.or(found.as_deref()), paths, &device, &progress)?;
         let report = opened.evaluate(metrics, self.count, self.draws, self.seed, paths, &progress)?;
         let info = opened.model.info().clone();
         // Known to the window as well; without room for them they are still told.

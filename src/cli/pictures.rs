@@ -15,6 +15,7 @@ use crate::latent::interpolate::Mode;
 use crate::latent::lattice::{Layout, Wish};
 use crate::latent::model::LoadedModel;
 use crate::latent::net::Freedom;
+use crate::latent::pace::Measure;
 use crate::latent::walk;
 use crate::recipe::picture::{Latent, PictureRecipe};
 
@@ -171,9 +172,10 @@ pub struct Interpolate {
     /// z, or w for a way through styles (models that have some)
     #[arg(long, default_value = "z")]
     through: String,
-    /// Places cells so that every step changes as much to the eye, and says how even they are
-    #[arg(long)]
-    even: bool,
+    /// Places cells so that every step changes as much to the eye, and says how even they are: by pixels, or by what
+    /// the studio's own features see
+    #[arg(long, value_name = "BY", num_args = 0..=1, default_missing_value = "pixels")]
+    even: Option<String>,
     /// PNG to write
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -227,7 +229,8 @@ impl Interpolate {
             Freedom::Z => false,
             Freedom::W | Freedom::WPlus => true,
         };
-        let (mode, across, even) = (mode(&self.mode)?, self.across, self.even);
+        let even = self.even.as_deref().map(Measure::from_id).transpose()?;
+        let (mode, across) = (mode(&self.mode)?, self.across);
         let rows = if layout == Layout::Line { 1 } else { rows };
         Ok(Wish { anchors, layout, across, columns, rows, mode, styles, even })
     }

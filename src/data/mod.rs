@@ -44,5 +44,5 @@ pub use decode::{decode_bytes, decode_file};
 pub use fit::{prepare_picture, scaled, thumbnail};
 pub use prepare::{prepare, prepared_bytes, prepared_path};
 pub use report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
-pub use source::{ImageSource, SOURCES, SourceKind, absolute, joined, open, path_of};
+pub use source::{ImageSource, SOURCES, SourceKind, absolute, is_there, joined, name_of, open, path_of};
 pub use survey::survey;

@@ -7,6 +7,9 @@ use super::report::BrokenFile;
 use super::{cifar, emoji, folder, idx, points, shapes, stacked, zip};
 use crate::base::{Picture, Problem, Result};
 
+/// Names of folders that say nothing of what is in them; such a folder is known by the one it lies in.
+const PLAIN: [&str; 7] = ["images", "pictures", "photos", "imgs", "data", "train", "png"];
+
 /// Pictures by place, with what is known of them. Places are stable as long as [`ImageSource::fingerprint`] is.
 pub trait ImageSource: Send + Sync {
     /// What it is, for a person, such as "Folder".
@@ -167,6 +170,21 @@ pub fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
             .of(path.display().to_string())
             .try_this("Give a folder, a zip, a picture, an IDX or a CIFAR file")),
     }
+}
+
+/// Whether something of a known kind is there, without reading it.
+pub fn is_there(spec: &str) -> bool {
+    !spec.trim().is_empty() && SOURCES.iter().any(|kind| (kind.sniff)(spec.trim()))
+}
+
+/// What a source is called: the last part of its path that says something, without its ending; of several paths the
+/// first counts. Nothing for one without a name.
+pub fn name_of(spec: &str) -> Option<String> {
+    let first = path_of(spec.lines().next()?);
+    let plain = |p: &&Path| p.file_name().is_some_and(|n| PLAIN.iter().any(|plain| n.eq_ignore_ascii_case(plain)));
+    let named = first.ancestors().find(|p| !plain(p) && p.file_name().is_some()).unwrap_or(&first);
+    let name = if named.extension().is_some() { named.file_stem() } else { named.file_name() };
+    name.map(|n| n.to_string_lossy().into_owned())
 }
 
 /// The source that several paths are together: one a line. Of one path it is that path.

@@ -115,8 +115,8 @@ pub enum Command {
         made_by: String,
         options: ExportOptions,
     },
-    /// Keep pictures in the gallery. → `ItemsChanged`.
-    Keep { model: ModelRef, latents: Vec<Latent>, truncation: f32, made_by: String, starred: bool },
+    /// Keep pictures in the gallery; many of them as a job that can be watched and ended. → `Job`, `ItemsChanged`.
+    Keep { job: Option<JobId>, model: ModelRef, latents: Vec<Latent>, truncation: f32, made_by: String, starred: bool },
 
     /// Kept pictures. → `Items`.
     ListItems { filter: ItemFilter },

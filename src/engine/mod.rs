@@ -11,6 +11,7 @@ pub mod inspect;
 pub mod jobs;
 pub mod latent;
 pub mod outbox;
+pub mod own;
 pub mod runs;
 pub mod studio;
 pub mod worker;

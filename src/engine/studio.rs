@@ -26,7 +26,8 @@ use super::runs::{Ask, RunBook, Runs, Setup, awake};
 use super::worker::{Jobs, Lane};
 use super::{Command, DeviceReport, Engine, Event, RunSummary, SlotId, Space, discard, inspect};
 use crate::base::paths::{Paths, free_bytes};
-use crate::base::{Problem, Result};
+use crate::base::progress::Quiet;
+use crate::base::{Problem, Progress, Result};
 
 /// Time before devices are probed for the first time, so that the window's first second is not spent on it.
 const PROBE_AFTER: Duration = Duration::from_secs(4);
@@ -194,15 +195,16 @@ impl StudioEngine {
         });
     }
 
-    fn keep(&self, wanted: Wanted, starred: bool) {
+    fn keep(&self, job: Option<super::JobId>, wanted: Wanted, starred: bool) {
         let (cx, library) = (self.cx.clone(), self.lanes.library.clone());
-        self.lanes.keep.push(None, move |()| {
-            let kept = gallery::make(&cx, &wanted)?;
-            let inside = cx.clone();
-            library.push(None, move |gallery| {
-                gallery.changing(&inside, |g| g.add(&wanted.model, kept, starred).map(|_| ()))
-            });
-            Ok(())
+        self.lanes.keep.push(job, move |()| {
+            let progress = job.map(|job| cx.progress(job));
+            let quiet = Quiet::default();
+            let progress = progress.as_ref().map_or(&quiet as &dyn Progress, |p| p);
+            gallery::make(&cx, &wanted, progress, &mut |kept| {
+                let (inside, model) = (cx.clone(), wanted.model.clone());
+                library.ask(move |gallery| gallery.changing(&inside, |g| g.add(&model, kept, starred).map(|_| ())))
+            })
         });
     }
 
@@ -331,8 +333,8 @@ impl Engine for StudioEngine {
                 let wanted = Wanted { model, latents, truncation, made_by };
                 lanes.export.push(Some(job), move |()| export::pictures(&cx, job, &wanted, &options));
             }
-            Command::Keep { model, latents, truncation, made_by, starred } => {
-                self.keep(Wanted { model, latents, truncation, made_by }, starred);
+            Command::Keep { job, model, latents, truncation, made_by, starred } => {
+                self.keep(job, Wanted { model, latents, truncation, made_by }, starred);
             }
 
             Command::ListItems { filter } => lanes.library.push(None, move |gallery| {

@@ -5,10 +5,12 @@
 
 use std::cell::OnceCell;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::module::interpolate;
+use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::features::{Encoder, Extractor, SIDE, input};
-use crate::base::{Picture, Result};
+use crate::base::{Picture, Result, Shape};
 
 /// Pictures in one pass of the network.
 const BATCH: usize = 16;
@@ -39,6 +41,37 @@ pub fn distances(extractor: &Extractor, a: &[Picture], b: &[Picture]) -> Vec<f64
     out
 }
 
+/// What pictures look like, as rows whose squared distance is the distance of the pictures; of pictures that are not
+/// rounded yet (planar rows of this shape in −1…1). A picture's row does not depend on its company.
+pub fn looks(extractor: &Extractor, pixels: &[Vec<f32>], shape: Shape) -> Vec<Vec<f32>> {
+    let (channels, side) = (shape.channels.count(), shape.resolution as usize);
+    let size = channels * side * side;
+    let seen_at = shape.resolution.next_multiple_of(16).clamp(SIDE, 256) as usize;
+    let mut out = Vec::with_capacity(pixels.len());
+    for group in pixels.chunks(BATCH) {
+        // Full batches only: which kernel a product takes depends on its size.
+        let mut values = vec![0f32; BATCH * size];
+        values.chunks_exact_mut(size).zip(group).for_each(|(to, from)| to.copy_from_slice(from));
+        let x = Tensor::<4>::from_data(TensorData::new(values, [BATCH, channels, side, side]), extractor.device());
+        let mut x = seen(x);
+        if side != seen_at {
+            x = interpolate(x, InterpolateOptions::new(InterpolateMode::Bicubic).with_output_size([seen_at, seen_at]));
+        }
+        let maps = extractor.net().maps(x);
+        let count = maps.len();
+        let rows = maps.into_iter().map(|map| {
+            let [b, c, h, w] = map.dims();
+            // Means over places and maps of the distance are sums over these.
+            (unit(map) / ((h * w * count) as f64).sqrt()).reshape([b, c * h * w])
+        });
+        let rows = Tensor::cat(rows.collect(), 1);
+        let [_, n] = rows.dims();
+        let values = rows.into_data().convert::<f32>().try_to_vec::<f32>().unwrap_or_default();
+        out.extend(values.chunks_exact(n.max(1)).take(group.len()).map(<[f32]>::to_vec));
+    }
+    out
+}
+
 /// The distance as a loss: differentiable in both, pictures in −1…1 with one, three or four channels at their own size.
 /// `[b, c, r, r] → [b, 1]`
 pub fn loss(net: &Encoder, x: Tensor<4>, y: Tensor<4>) -> Tensor<2> {
@@ -58,13 +91,14 @@ fn seen(x: Tensor<4>) -> Tensor<4> {
     }
 }
 
+/// Each place as a direction: strong responses would drown all others. `[b, c, r, r]`
+fn unit(map: Tensor<4>) -> Tensor<4> {
+    let length = (map.clone().square().sum_dim(1) + 1e-6).sqrt();
+    map / length
+}
+
 /// `[b, 3, r, r] → [b, 1]`
 fn per_pair(net: &Encoder, x: Tensor<4>, y: Tensor<4>) -> Tensor<2> {
-    let unit = |map: Tensor<4>| {
-        // Direction counts, not strength: strong responses would drown all others.
-        let length = (map.clone().square().sum_dim(1) + 1e-6).sqrt();
-        map / length
-    };
     let parts = net.maps(x).into_iter().zip(net.maps(y)).map(|(p, q)| {
         let apart = (unit(p) - unit(q)).square().sum_dim(1);
         let [b, _, h, w] = apart.dims();
@@ -108,6 +142,29 @@ mod tests {
         assert!(noisy.windows(2).all(|w| w[0] > 0.0 && w[0] < w[1]), "{noisy:?}");
         let one = distance(&clean[0], &blurred_one(&clean[0])).unwrap();
         assert!(one > 0.0);
+    }
+
+    #[test]
+    fn rows_are_as_far_apart_as_their_pictures() {
+        let source = data::open("emoji:faces").unwrap();
+        let extractor = Extractor::shipped(&Device::flex()).unwrap();
+        let pictures: Vec<Picture> = (0..3).map(|i| data::scaled(&source.decode(i * 9).unwrap(), 64, 64)).collect();
+        let shape = Shape { resolution: 64, channels: crate::base::Channels::Rgba };
+        let planar = |p: &Picture| -> Vec<f32> {
+            (0..4).flat_map(|c| p.rgba.iter().skip(c).step_by(4).map(|v| f32::from(*v) / 127.5 - 1.0)).collect()
+        };
+        let all: Vec<Vec<f32>> = pictures.iter().map(planar).collect();
+        let rows = looks(&extractor, &all, shape);
+        let far =
+            |a: usize, b: usize| -> f64 { rows[a].iter().zip(&rows[b]).map(|(x, y)| f64::from(x - y).powi(2)).sum() };
+        let known = distances(&extractor, &pictures[..2], &pictures[1..]);
+        assert!((far(0, 1) - known[0]).abs() < 0.02 * known[0], "{} {}", far(0, 1), known[0]);
+        assert!((far(1, 2) - known[1]).abs() < 0.02 * known[1]);
+        assert_eq!(looks(&extractor, &all[2..], shape)[0], rows[2], "alone as in company");
+        // Small pictures are brought to the size that the network knows.
+        let small = vec![vec![0.3; 28 * 28]; 2];
+        let grey = Shape { resolution: 28, channels: crate::base::Channels::Grey };
+        assert_eq!(looks(&extractor, &small, grey)[0].len(), rows[0].len());
     }
 
     fn blurred_one(p: &Picture) -> Picture {

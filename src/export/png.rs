@@ -4,13 +4,15 @@ use std::path::Path;
 
 use super::mark;
 use crate::base::paths::write_atomically;
-use crate::base::{Picture, Problem, Result};
+use crate::base::{Channels, Picture, Problem, Result, Shape};
 use crate::recipe::picture::PictureRecipe;
 
 /// Longest side of a written picture, in pixels.
 pub const LONGEST_SIDE: u32 = 32_768;
 /// Most pixels of a written picture (1 GiB of RGBA).
 pub const MOST_PIXELS: u64 = 1 << 28;
+/// Bytes of a recipe and the mark, about.
+const RECIPE_BYTES: u64 = 4096;
 
 /// Makes sure that a picture is one: not empty, not too large, with as many bytes as its size says.
 ///
@@ -40,6 +42,13 @@ pub fn check_size(width: u64, height: u64) -> Result<()> {
             .try_this("Choose a smaller scale or fewer pictures"));
     }
     Ok(())
+}
+
+/// Bytes of a PNG file at most, about: what its pixels take before they are packed, and its recipe.
+pub fn most_bytes(shape: Shape, factor: u32, recipe: bool) -> u64 {
+    let side = u64::from(shape.resolution) * u64::from(factor);
+    let channels = if shape.channels == Channels::Rgba { 4 } else { 3 };
+    side * side * channels + if recipe { RECIPE_BYTES } else { 0 }
 }
 
 /// The bytes of a PNG file: RGB, or RGBA if any pixel is not opaque; with the recipe and the mark if given.

@@ -127,11 +127,22 @@ impl Job<'_> {
         if files.is_empty() { Err(none()) } else { Ok(files) }
     }
 
+    /// Pixels of a sheet of all pictures as large as this one.
+    fn room(&self, cell: &Picture) -> (u64, u64) {
+        let total = usize::try_from(self.total).unwrap_or(usize::MAX);
+        sheet::room(total, self.options.columns as usize, (cell.width, cell.height), self.factor)
+    }
+
     fn sheet(&self, shots: &mut dyn Iterator<Item = Result<Shot>>) -> Result<Vec<PathBuf>> {
-        let mut all = Vec::new();
+        let mut all: Vec<Shot> = Vec::new();
         for shot in shots {
             self.step(all.len() as u64)?;
             all.push(shot?);
+            if all.len() == 1 {
+                // Told now, not once thousands are made.
+                let (w, h) = self.room(&all[0].picture);
+                super::png::check_size(w, h)?;
+            }
         }
         let Some(first) = all.first().cloned() else { return Err(none()) };
         let (columns, rows) = sheet::shape(all.len(), self.options.columns as usize);

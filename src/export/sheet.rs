@@ -1,6 +1,7 @@
 //! Contact sheets: many pictures on one.
 
 use super::png::check_size;
+use super::run::GRID_GAP;
 use crate::base::{Picture, Problem, Result};
 
 /// As a number of columns: rows of one, two, three … cells, each in the middle of the sheet.
@@ -35,6 +36,16 @@ pub fn shape(count: usize, columns: usize) -> (usize, usize) {
     }
     let columns = if columns == 0 { square(count) } else { columns }.clamp(1, count.max(1));
     (columns, count.div_ceil(columns))
+}
+
+/// Pixels of a sheet of `count` cells of this size, enlarged by a whole factor.
+pub fn room(count: usize, columns: usize, cell: (u32, u32), factor: u32) -> (u64, u64) {
+    let (columns, rows) = shape(count, columns);
+    let length = |cells: usize, cell: u32| {
+        let each = u64::from(cell) + u64::from(GRID_GAP);
+        (cells as u64).saturating_mul(each).saturating_add(u64::from(GRID_GAP)).saturating_mul(u64::from(factor))
+    };
+    (length(columns, cell.0), length(rows, cell.1))
 }
 
 /// Lays pictures out row by row. Every cell has the size of the largest picture; smaller ones are centred in it.

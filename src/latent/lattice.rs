@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::blend::{Dims, space_of};
 use super::interpolate::Mode;
 use super::model::LoadedModel;
-use super::pace;
+use super::pace::{self, Measure, Ruler};
 use crate::base::{Problem, Progress, Result};
 use crate::recipe::picture::{Latent, Space};
 use even::Evening;
@@ -80,8 +80,8 @@ pub struct Wish {
     pub mode: Mode,
     /// Through styles (models that have some) rather than through latents.
     pub styles: bool,
-    /// Equal steps mean equal visible change. See [`LoadedModel::lattice`].
-    pub even: bool,
+    /// Equal steps mean equal visible change by this measure. See [`LoadedModel::lattice`].
+    pub even: Option<Measure>,
 }
 
 /// Cells with what is known of them.
@@ -234,7 +234,7 @@ fn at(values: &[f64], t: f64) -> f64 {
 impl LoadedModel {
     /// Cells between anchors. Anchors become styles where that is wished, or where some of them are styles.
     ///
-    /// Where even steps are wished, pixels before they are rounded say what is visible, and anchors stay where they are.
+    /// Where even steps are wished, their measure says what is visible, and anchors stay where they are.
     /// On a line every step is as large as the next, as far as whole cells from anchor to anchor allow; on a sheet (and
     /// between corners) columns are evened along all rows of anchors together, and rows along all columns of anchors, from
     /// anchor to anchor; in a triangle both sides together, and the base.
@@ -247,14 +247,15 @@ impl LoadedModel {
         let styles = wish.styles || wish.anchors.iter().any(|a| a.place().space == Space::W);
         let anchors = if styles { self.as_styles(&wish.anchors)? } else { wish.anchors.clone() };
         space_of(&anchors)?;
-        if !wish.even {
+        let Some(measure) = wish.even else {
             return wish.laid(&dims, &anchors, &wish.places());
-        }
-        let of = Evening { model: self, wish, dims, anchors: &anchors, truncation, progress };
+        };
+        let eye = self.eye(measure, truncation)?;
+        let of = Evening { eye: &eye, wish, dims, anchors: &anchors, progress };
         let (places, worst) = of.places()?;
         let mut laid = wish.laid(&dims, &anchors, &places)?;
         laid.spread = Some(if wish.layout == Layout::Line {
-            pace::spread(&pace::steps_of(&self.pixels(&laid.cells, truncation)?)?)
+            pace::spread(&pace::steps_of(&eye.look(&laid.cells)?)?)
         } else {
             worst
         });
@@ -290,7 +291,7 @@ mod tests {
 
     fn wish(layout: Layout, anchors: u64, columns: usize, rows: usize) -> Wish {
         let anchors = seeds(anchors);
-        Wish { anchors, layout, across: 0, columns, rows, mode: Mode::Slerp, styles: false, even: false }
+        Wish { anchors, layout, across: 0, columns, rows, mode: Mode::Slerp, styles: false, even: None }
     }
 
     fn close(a: &[f32], b: &[f32]) -> bool {
@@ -345,15 +346,49 @@ mod tests {
     fn even_steps_on_a_line_change_as_much_to_the_eye() {
         let home = tempfile::tempdir().unwrap();
         let model = LoadedModel::open("fashion-vae", &Paths::under(home.path()), "cpu").unwrap();
-        let steps = |cells: &[Latent]| pace::spread(&pace::steps_of(&model.pixels(cells, 0.9).unwrap()).unwrap());
-        let plain = wish(Layout::Line, 3, 16, 1);
-        let uneven = steps(&model.lattice(&plain, 0.9, &Quiet::default()).unwrap().cells);
-        let even = model.lattice(&Wish { even: true, ..plain }, 0.9, &Quiet::default()).unwrap();
-        let spread = steps(&even.cells);
-        assert!(spread < 0.1 && uneven > 1.5 * spread && uneven > 0.1, "{uneven} {spread}");
-        assert!((even.spread.unwrap() - spread).abs() < 1e-6);
-        assert_eq!((even.cells.len(), even.anchors.len()), (16, 3));
-        assert_eq!(even.cells[even.anchors[1].1], Latent::Seed { seed: 2 }, "anchors stay");
+        // Features take longer to look at: a short way will do.
+        for (measure, anchors, columns) in [(Measure::Pixels, 3, 16), (Measure::Features, 2, 7)] {
+            let plain = wish(Layout::Line, anchors, columns, 1);
+            let eye = model.eye(measure, 0.9).unwrap();
+            let steps = |cells: &[Latent]| pace::spread(&pace::steps_of(&eye.look(cells).unwrap()).unwrap());
+            let uneven = steps(&model.lattice(&plain, 0.9, &Quiet::default()).unwrap().cells);
+            let even = Wish { even: Some(measure), ..plain };
+            let even = model.lattice(&even, 0.9, &Quiet::default()).unwrap();
+            let spread = steps(&even.cells);
+            assert!(spread < 0.1 && uneven > 1.5 * spread && uneven > 0.1, "{measure}: {uneven} {spread}");
+            assert!((even.spread.unwrap() - spread).abs() < 1e-6);
+            assert_eq!((even.cells.len(), even.anchors.len()), (columns, anchors as usize));
+            assert_eq!(even.cells[even.anchors[1].1], Latent::Seed { seed: 2 }, "anchors stay");
+        }
+    }
+
+    /// The spread of steps in both measures, left as they are and evened by each: lines through random anchors.
+    #[test]
+    #[ignore = "measures; run with --release --nocapture"]
+    fn how_even_each_measure_makes_the_other() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::under(home.path());
+        for name in ["nouns-gan", "emoji-faces-gan", "fashion-vae"] {
+            let model = LoadedModel::open(name, &paths, "cpu").unwrap();
+            let eyes = [Measure::Pixels, Measure::Features].map(|m| model.eye(m, 1.0).unwrap());
+            for even in [None, Some(Measure::Pixels), Some(Measure::Features)] {
+                let (mut sums, mut most) = ([0.0f64; 2], [0.0f64; 2]);
+                const LINES: u64 = 8;
+                for line in 0..LINES {
+                    let anchors = [2 * line + 1, 2 * line + 2].map(|seed| Latent::Seed { seed }).to_vec();
+                    let wish = Wish { anchors, even, ..wish(Layout::Line, 2, 16, 1) };
+                    let cells = model.lattice(&wish, 1.0, &Quiet::default()).unwrap().cells;
+                    for (k, eye) in eyes.iter().enumerate() {
+                        let spread = pace::spread(&pace::steps_of(&eye.look(&cells).unwrap()).unwrap());
+                        sums[k] += spread / LINES as f64;
+                        most[k] = most[k].max(spread);
+                    }
+                }
+                let percent = |v: f64| format!("{:.1} %", v * 100.0);
+                let [p, f] = [0, 1].map(|k| format!("{} (at most {})", percent(sums[k]), percent(most[k])));
+                println!("{name:<16} {:<10} pixels {p:<24} features {f}", even.map_or("as it is", Measure::id));
+            }
+        }
     }
 
     #[test]
@@ -363,14 +398,14 @@ mod tests {
             let chosen: Vec<Latent> = of.iter().map(|&i| cells[i].clone()).collect();
             pace::spread(&pace::steps_of(&model.pixels(&chosen, 1.0).unwrap()).unwrap())
         };
-        let corners = Wish { even: true, ..wish(Layout::Corners, 2, 8, 2) };
+        let corners = Wish { even: Some(Measure::Pixels), ..wish(Layout::Corners, 2, 8, 2) };
         let laid = model.lattice(&corners, 1.0, &Quiet::default()).unwrap();
         assert!(edge(&laid.cells, &[0, 1, 2, 3, 4, 5, 6, 7]) < 0.1);
-        let triangle = Wish { even: true, ..wish(Layout::Triangle, 3, 1, 6) };
+        let triangle = Wish { even: Some(Measure::Pixels), ..wish(Layout::Triangle, 3, 1, 6) };
         let laid = model.lattice(&triangle, 1.0, &Quiet::default()).unwrap();
         assert!(edge(&laid.cells, &[15, 16, 17, 18, 19, 20]) < 0.1 && laid.spread.unwrap() < 0.1);
         assert_eq!(laid.anchors, [(0, 0), (1, 15), (2, 20)]);
-        let crowded = Wish { even: true, ..wish(Layout::Line, 5, 4, 1) };
+        let crowded = Wish { even: Some(Measure::Pixels), ..wish(Layout::Line, 5, 4, 1) };
         assert!(model.lattice(&crowded, 1.0, &Quiet::default()).is_err());
     }
 

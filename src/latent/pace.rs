@@ -3,8 +3,14 @@
 //! A network does not change evenly along an even way: here it rests, there it jumps. Frames are set along the way,
 //! what changes between neighbours is measured, and their times are moved until all changes are alike.
 
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
 use super::model::LoadedModel;
-use crate::base::{Problem, Progress, Result};
+use crate::base::{Channels, Problem, Progress, Result};
+use crate::eval::features::Extractor;
+use crate::eval::perceptual;
 use crate::recipe::picture::Latent;
 
 /// Rounds of measuring at most.
@@ -13,6 +19,61 @@ const ROUNDS: usize = 24;
 const EVEN: f64 = 0.02;
 /// Steps may be this many times closer than evenly spaced ones, so that a jump does not draw all frames to it.
 const CLOSEST: f64 = 1e-4;
+/// Latents looked at together: what they look like is kept only as long as it is needed.
+const TOGETHER: usize = 64;
+
+/// What is taken for visible change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, strum::EnumIter)]
+#[serde(rename_all = "lowercase")]
+pub enum Measure {
+    /// Pixels, before they are rounded.
+    #[default]
+    Pixels,
+    /// The studio's own features, as [`perceptual`] compares them.
+    Features,
+}
+
+impl Measure {
+    /// `pixels` or `features`.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Pixels => "pixels",
+            Self::Features => "features",
+        }
+    }
+
+    /// Its title.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::Pixels => "Pixels",
+            Self::Features => "Features",
+        }
+    }
+
+    /// What it takes for change, in one sentence.
+    pub fn help(self) -> &'static str {
+        match self {
+            Self::Pixels => "How far colours move, pixel by pixel",
+            Self::Features => "How far shapes and textures change, as the studio's own network sees them; takes longer",
+        }
+    }
+
+    /// The measure of this id.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn from_id(id: &str) -> Result<Self> {
+        [Self::Pixels, Self::Features].into_iter().find(|m| m.id() == id).ok_or_else(|| {
+            Problem::usage("There is no such measure of change").of(id).try_this("Choose pixels or features")
+        })
+    }
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.id())
+    }
+}
 
 /// What latents look like, as numbers whose straight distance is what the eye sees change.
 pub trait Ruler {
@@ -21,6 +82,11 @@ pub trait Ruler {
     /// # Errors
     /// The model cannot be computed.
     fn look(&self, latents: &[Latent]) -> Result<Vec<Vec<f32>>>;
+
+    /// Looks within each of so many steps, for what changes in jumps; one looks at their ends alone.
+    fn parts(&self, _steps: usize) -> usize {
+        1
+    }
 }
 
 /// Pixels, before they are rounded.
@@ -29,6 +95,40 @@ pub struct Pixels<'a>(pub &'a LoadedModel);
 impl Ruler for Pixels<'_> {
     fn look(&self, latents: &[Latent]) -> Result<Vec<Vec<f32>>> {
         self.0.pixels(latents, 1.0)
+    }
+}
+
+/// What a model's pictures look like by a measure, at a truncation.
+pub struct Eye<'a> {
+    model: &'a LoadedModel,
+    truncation: f32,
+    features: Option<Extractor>,
+}
+
+impl LoadedModel {
+    /// A ruler of what this measure takes for change.
+    ///
+    /// # Errors
+    /// The studio's features cannot be read.
+    pub fn eye(&self, measure: Measure, truncation: f32) -> Result<Eye<'_>> {
+        // Points of a plane are no pictures: how far they go is all that is seen.
+        let sees = measure == Measure::Features && self.shape().channels != Channels::Points;
+        let features = if sees { Some(Extractor::shipped(&self.device)?) } else { None };
+        Ok(Eye { model: self, truncation, features })
+    }
+}
+
+impl Ruler for Eye<'_> {
+    fn parts(&self, steps: usize) -> usize {
+        if self.features.is_some() { (TOGETHER / steps.max(1)).clamp(1, 4) } else { 1 }
+    }
+
+    fn look(&self, latents: &[Latent]) -> Result<Vec<Vec<f32>>> {
+        let pixels = self.model.pixels(latents, self.truncation)?;
+        match &self.features {
+            None => Ok(pixels),
+            Some(eyes) => Ok(perceptual::looks(eyes, &pixels, self.model.shape())),
+        }
     }
 }
 
@@ -62,8 +162,9 @@ pub fn even(
     for round in 0..ROUNDS {
         progress.report("Measuring steps", round as u64, ROUNDS as u64);
         progress.cancel().check()?;
-        let latents = times.iter().map(|t| way(*t)).collect::<Result<Vec<_>>>()?;
-        let sizes = steps_of(&ruler.look(&latents)?)?;
+        let parts = ruler.parts(steps);
+        let looked = within(&times, parts);
+        let (sizes, parts) = sizes(way, &looked, parts, ruler)?;
         let spread = spread(&sizes);
         if spread < best.spread {
             best = Paced { times: times.clone(), spread };
@@ -71,11 +172,52 @@ pub fn even(
         if spread < EVEN {
             break;
         }
-        times = moved(&times, &sizes);
+        times = moved(&looked, &parts, &times);
     }
     progress.report("Measuring steps", ROUNDS as u64, ROUNDS as u64);
     best.times.truncate(frames);
     Ok(best)
+}
+
+/// Times with so many parts between each and the next.
+fn within(times: &[f64], parts: usize) -> Vec<f64> {
+    let mut out = times[..1].to_vec();
+    for pair in times.windows(2) {
+        out.extend((1..parts).map(|j| pair[0] + (pair[1] - pair[0]) * j as f64 / parts as f64));
+        out.push(pair[1]);
+    }
+    out
+}
+
+/// Visible change in each step of so many parts, and its share in each part.
+fn sizes(
+    way: &dyn Fn(f64) -> Result<Latent>,
+    times: &[f64],
+    parts: usize,
+    ruler: &dyn Ruler,
+) -> Result<(Vec<f64>, Vec<f64>)> {
+    if parts > 1 {
+        let latents = times.iter().map(|t| way(*t)).collect::<Result<Vec<_>>>()?;
+        let rows = ruler.look(&latents)?;
+        let ends: Vec<Vec<f32>> = rows.iter().step_by(parts).cloned().collect();
+        let (steps, mut shares) = (steps_of(&ends)?, steps_of(&rows)?);
+        for (step, own) in steps.iter().zip(shares.chunks_mut(parts)) {
+            // A way that bends is longer than the step it makes.
+            let long: f64 = own.iter().sum();
+            own.iter_mut().for_each(|s| *s *= step / long.max(1e-300));
+        }
+        return Ok((steps, shares));
+    }
+    let mut sizes = Vec::with_capacity(times.len());
+    let mut last: Option<Vec<f32>> = None;
+    for group in times.chunks(TOGETHER) {
+        let latents = group.iter().map(|t| way(*t)).collect::<Result<Vec<_>>>()?;
+        let mut rows: Vec<Vec<f32>> = last.take().into_iter().collect();
+        rows.extend(ruler.look(&latents)?);
+        sizes.extend(steps_of(&rows)?);
+        last = rows.pop();
+    }
+    Ok((sizes.clone(), sizes))
 }
 
 /// Root mean square change from each row to the next.
@@ -105,32 +247,32 @@ pub fn spread(sizes: &[f64]) -> f64 {
     (sizes.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / n).sqrt() / mean
 }
 
-/// Times at equal shares of all that changes, if change is even within each step.
-fn moved(times: &[f64], sizes: &[f64]) -> Vec<f64> {
-    let n = sizes.len();
+/// Times at equal shares of all that changes, if change is even within each part; `before` are those of the steps.
+fn moved(times: &[f64], sizes: &[f64], before: &[f64]) -> Vec<f64> {
+    let (looks, n) = (sizes.len(), before.len() - 1);
     // Where nothing changes, time still has to pass.
-    let floor = sizes.iter().sum::<f64>() / n as f64 * 1e-3;
+    let floor = sizes.iter().sum::<f64>() / looks as f64 * 1e-3;
     let mut along = vec![0.0];
     along.extend(sizes.iter().scan(0.0, |sum, s| {
         *sum += s.max(floor);
         Some(*sum)
     }));
-    let whole = along[n];
+    let whole = along[looks];
     if whole <= 0.0 {
-        return times.to_vec();
+        return before.to_vec();
     }
     let mut out = Vec::with_capacity(n + 1);
     let mut stretch = 0;
     for k in 0..=n {
         let wanted = whole * k as f64 / n as f64;
-        while stretch + 1 < n && along[stretch + 1] < wanted {
+        while stretch + 1 < looks && along[stretch + 1] < wanted {
             stretch += 1;
         }
         let part = ((wanted - along[stretch]) / (along[stretch + 1] - along[stretch]).max(1e-300)).clamp(0.0, 1.0);
         out.push(times[stretch] + part * (times[stretch + 1] - times[stretch]));
     }
     // A little of the old keeps the rounds from swinging.
-    for (new, old) in out.iter_mut().zip(times) {
+    for (new, old) in out.iter_mut().zip(before) {
         *new = 0.85 * *new + 0.15 * old;
     }
     let least = CLOSEST / n as f64;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::command::UiCommand;
 use super::settings::Settings;
 use super::views::ViewId;
-use super::views::explore::Tab;
+use super::views::explore::{LeftOut, Tab};
 use crate::base::{Picture, Problem};
 use crate::engine::Command;
 use crate::models::info::ModelRef;
@@ -107,6 +107,13 @@ pub enum Parcel {
         data: Box<DataRecipe>,
         /// Names within the source.
         names: Vec<String>,
+    },
+    /// What is left out of a source of data, from now on (Explore).
+    LeftOut {
+        /// The source.
+        source: String,
+        /// Names within it.
+        names: LeftOut,
     },
     /// Set up a run (Train).
     SetUp {

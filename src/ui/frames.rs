@@ -142,7 +142,7 @@ pub(super) fn clouds(points: u32) -> Atlas {
         Point { place, whose: Whose::Generated { seed }, latent: Some(Latent::Seed { seed }) }
     };
     let points = (0..points).map(&mut point).collect();
-    Atlas { points, labels: (0..5).map(|i| format!("cloud {i}")).collect(), holes: Vec::new() }
+    Atlas { points, labels: (0..5).map(|i| format!("cloud {i}")).collect(), source: String::new(), holes: Vec::new() }
 }
 
 struct Window {

@@ -139,7 +139,7 @@ impl Stage {
     fn keep(&mut self, model: &str, seeds: std::ops::Range<u64>, starred: bool) {
         let latents = seeds.map(|seed| Latent::Seed { seed }).collect();
         let (model, made_by) = (model.to_owned(), "sample".to_owned());
-        self.send(Command::Keep { model, latents, truncation: 0.9, made_by, starred });
+        self.send(Command::Keep { job: None, model, latents, truncation: 0.9, made_by, starred });
         std::thread::sleep(Duration::from_millis(800));
         self.settle();
     }

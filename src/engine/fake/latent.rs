@@ -10,6 +10,7 @@ use crate::base::{Picture, Problem};
 use crate::engine::{Event, LatentCommand, LatentEvent, ModelInfo, Relative};
 use crate::latent::atlas::gather::{self, Atlas, Point, Whose};
 use crate::latent::atlas::holes::Hole;
+use crate::latent::atlas::outline;
 use crate::latent::blend::Dims;
 use crate::latent::directions::search::Find;
 use crate::latent::directions::{Direction, Entanglement, Method};
@@ -84,7 +85,7 @@ pub(super) fn answer(script: &mut Script, command: LatentCommand) -> Vec<Event> 
                 wish.anchors = own.iter().map(|a| style(&info, a, false)).collect();
             }
             let laid = wish.plain(&Dims::of(&info)).map(|mut laid| {
-                if wish.even {
+                if wish.even.is_some() {
                     laid.spread = Some(0.03);
                     laid.cells.iter_mut().for_each(|c| *c = evened(c));
                 }
@@ -295,7 +296,7 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
             job_of(job, "Exporting", frames, vec![Event::Exported { job, files: vec![options.out] }])
         }
         LatentCommand::Atlas { job, model, wish, kept } => {
-            let atlas = Arc::new(atlas(script, &wish, &kept));
+            let atlas = Arc::new(atlas(script, &wish, &kept, info.recipe.data.source.clone()));
             script.latent.atlases.insert(model.clone(), atlas.clone());
             let points = atlas.points.len() as u64;
             job_of(job, "Laying out", points, tell(LatentEvent::Atlas { job, model, atlas }))
@@ -313,6 +314,15 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
             let thumbs = points.iter().filter_map(thumb).collect();
             tell(LatentEvent::AtlasThumbs { model, thumbs })
         }
+        LatentCommand::ExportBoth { job, latents, options, .. } => {
+            let cells = latents.iter().map(Vec::len).sum::<usize>() as u64;
+            job_of(job, "Exporting", cells, vec![Event::Exported { job, files: vec![options.out] }])
+        }
+        LatentCommand::Apart { ticket, pictures } => {
+            let distance = if pictures[0] == pictures[1] { 0.0 } else { 0.25 };
+            tell(LatentEvent::Apart { ticket, distance })
+        }
+        LatentCommand::OwnData { model, .. } => tell(LatentEvent::OwnData { model }),
         LatentCommand::AtlasAt { ticket, model, places } => {
             let Some(atlas) = script.latent.atlases.get(&model) else { return Vec::new() };
             match places.iter().map(|place| atlas.at(&dims, *place)).collect::<crate::base::Result<Vec<_>>>() {
@@ -442,7 +452,7 @@ fn encoder(info: &ModelInfo) -> EncoderInfo {
 }
 
 /// A made sheet: real pictures in a ring, generated ones in most of it.
-fn atlas(script: &Script, wish: &gather::Wish, kept: &[i64]) -> Atlas {
+fn atlas(script: &Script, wish: &gather::Wish, kept: &[i64], own: String) -> Atlas {
     let on_ring = |i: u32, n: u32, wide: f32| {
         let (turn, r) = (i as f32 / n.max(1) as f32 * std::f32::consts::TAU, 0.6 + wide * (i % 7) as f32 / 20.0);
         [r * turn.cos(), r * turn.sin()]
@@ -468,9 +478,11 @@ fn atlas(script: &Script, wish: &gather::Wish, kept: &[i64]) -> Atlas {
         Point { place: on_ring(id as u32, 50, 0.2), whose: Whose::Kept { id }, latent }
     }));
     let members: Vec<u32> = (gone..real).collect();
-    let outline = members.iter().map(|&i| on_ring(i, real, 1.0)).collect();
+    let places: Vec<[f32; 2]> = members.iter().map(|&i| on_ring(i, real, 1.0)).collect();
+    let outline = outline::around(&places, 0.3);
+    let source = wish.data.clone().map(|data| if data.is_empty() { own } else { data }).unwrap_or_default();
     let holes = if members.len() > 2 { vec![Hole { members, outline }] } else { Vec::new() };
-    Atlas { points, labels: ["round", "square", "other"].map(String::from).to_vec(), holes }
+    Atlas { points, labels: ["round", "square", "other"].map(String::from).to_vec(), source, holes }
 }
 
 fn family(script: &Script, item: i64) -> Event {

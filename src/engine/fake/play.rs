@@ -193,7 +193,8 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             let files = out_files(&options, latents.len());
             job_of(job, "Exporting", latents.len() as u64, vec![Event::Exported { job, files }])
         }
-        Command::Keep { model, latents, starred, .. } => {
+        Command::Keep { job, model, latents, starred, .. } => {
+            let count = latents.len() as u64;
             let Some(info) = script.models.iter().find(|m| m.model == model).cloned() else {
                 return missing(Path::new(&model));
             };
@@ -205,7 +206,8 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
                 (item.rating, item.starred, item.tags) = (0, starred, Vec::new());
                 script.items.insert(0, (item, false));
             }
-            changed(script, before, name)
+            let told = changed(script, before, name);
+            job.map_or_else(|| told.clone(), |job| job_of(job, "Keeping pictures", count, told.clone()))
         }
 
         Command::ListItems { filter } => {

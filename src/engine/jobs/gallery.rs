@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::export::{Shots, Wanted};
 use super::{Context, read_picture};
 use crate::base::paths::Paths;
-use crate::base::{Cancel, Picture, Problem, Result};
+use crate::base::{Picture, Problem, Progress, Result};
 use crate::engine::discard::remove;
 use crate::engine::{DataSetInfo, Event, Item, ItemFilter, ModelInfo, PastChange, RunSummary};
 use crate::export::{Shot, file_name, png_bytes, today, write_new};
@@ -16,6 +16,9 @@ use crate::train::folder::RunFolder;
 
 /// Pictures that are told at once.
 const SOME: usize = 400;
+
+/// Pictures that are kept by one change: so many are in memory at a time.
+const TOGETHER: usize = 500;
 
 /// Changes in a history.
 const CHANGES: u32 = 20;
@@ -31,14 +34,28 @@ pub struct Kept {
     shot: Shot,
 }
 
-/// Makes pictures and writes their files into the gallery's folder.
+/// Makes pictures and writes their files into the gallery's folder; `keep` is handed some of them at a time.
 ///
 /// # Errors
-/// The model cannot be computed, or the disk is full.
-pub fn make(cx: &Context, wanted: &Wanted) -> Result<Vec<Kept>> {
-    let mut kept = Vec::with_capacity(wanted.latents.len());
-    for (i, shot) in Shots::new(cx, wanted, Cancel::new()).enumerate() {
-        let shot = shot?;
+/// The model cannot be computed, the disk is full, or it was cancelled; what was handed over by then stays kept.
+pub fn make(
+    cx: &Context,
+    wanted: &Wanted,
+    progress: &dyn Progress,
+    keep: &mut dyn FnMut(Vec<Kept>) -> Result<()>,
+) -> Result<()> {
+    let mut kept = Vec::new();
+    let total = wanted.latents.len() as u64;
+    for (i, shot) in Shots::new(cx, wanted, progress.cancel().clone()).enumerate() {
+        progress.report("Keeping pictures", i as u64, total);
+        let shot = match shot {
+            Ok(shot) => shot,
+            Err(problem) => {
+                // No file without its row.
+                keep(kept)?;
+                return Err(problem);
+            }
+        };
         let seed = match shot.recipe.as_ref().map(|r| &r.latent) {
             Some(Latent::Seed { seed }) => Some(*seed),
             _ => None,
@@ -48,8 +65,12 @@ pub fn make(cx: &Context, wanted: &Wanted) -> Result<Vec<Kept>> {
         let bytes = png_bytes(&shot.picture, shot.recipe.as_ref())?;
         let path = write_new(&cx.paths.gallery(), &stem, "png", &bytes)?;
         kept.push(Kept { path, shot });
+        if kept.len() >= TOGETHER {
+            keep(std::mem::take(&mut kept))?;
+        }
     }
-    Ok(kept)
+    progress.report("Keeping pictures", total, total);
+    keep(kept)
 }
 
 impl Gallery {

@@ -89,12 +89,28 @@ pub enum LatentCommand {
     /// Write a film. → `Exported`
     Film { job: JobId, model: ModelRef, timeline: Box<Timeline>, options: ExportOptions },
 
+    /// Remember where the pictures are that a model learned from. → `OwnData`
+    OwnData { model: ModelRef, source: String },
+
     /// Lay pictures out on a sheet; `kept` are numbers of pictures in the gallery. → `Atlas`
     Atlas { job: JobId, model: ModelRef, wish: gather::Wish, kept: Vec<i64> },
     /// Small pictures of points of the newest atlas, by place among them. → `AtlasThumbs`
     AtlasThumbs { model: ModelRef, points: Vec<u32>, size: u32 },
     /// The latents at places between the points of the newest atlas. → `Latents`
     AtlasAt { ticket: u64, model: ModelRef, places: Vec<[f32; 2]> },
+
+    /// Write pictures of two models: of each the same number, beside each other or as strips one above the other. →
+    /// `Exported`
+    ExportBoth {
+        job: JobId,
+        models: [ModelRef; 2],
+        latents: [Vec<Latent>; 2],
+        truncation: f32,
+        beside: bool,
+        options: ExportOptions,
+    },
+    /// How far two pictures are apart as the studio's features see them. → `Apart`
+    Apart { ticket: u64, pictures: Box<[Picture; 2]> },
 
     /// Children of latents. → `Litter`
     Breed { ticket: u64, model: ModelRef, parents: Vec<Latent>, wish: breed::Wish },

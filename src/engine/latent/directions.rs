@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::LatentEvent;
-use super::shelf::Shelf;
+use super::shelf::{Shelf, own};
 use crate::base::{Problem, Result};
 use crate::engine::jobs::Context;
 use crate::engine::{Event, JobId};
@@ -54,7 +54,12 @@ fn change(cx: &Context, model: &str, change: impl FnOnce(&mut Sheet) -> Result<(
 /// # Errors
 /// As [`search`].
 pub fn find(cx: &Context, shelf: &mut Shelf, job: JobId, model: &str, find: &Find) -> Result<()> {
-    let found = search(shelf.get(cx, model)?, find, &cx.paths, &cx.progress(job))?;
+    let loaded = shelf.get(cx, model)?;
+    let mut find = find.clone();
+    if let Some(data) = find.data_mut() {
+        *data = own(cx, loaded, model, data)?;
+    }
+    let found = search(loaded, &find, &cx.paths, &cx.progress(job))?;
     let mut names = Vec::new();
     change(cx, model, |sheet| {
         let before = sheet.directions.len();
@@ -79,7 +84,8 @@ pub fn measure(cx: &Context, shelf: &mut Shelf, job: JobId, model: &str, wish: &
     } else {
         wish.names.iter().map(|n| sheet.get(n)).collect::<Result<_>>()?
     };
-    let predictor = wish.data.as_ref().map(|d| loaded.predictor(d, &cx.paths, &progress)).transpose()?;
+    let data = wish.data.as_ref().map(|d| own(cx, loaded, model, d)).transpose()?;
+    let predictor = data.map(|d| loaded.predictor(&d, &cx.paths, &progress)).transpose()?;
     let judge = predictor.as_ref().map(|predictor| Judged { predictor, model: loaded });
     let judge = judge.as_ref().map(|j| j as &dyn Judge);
     let mut measured: Vec<(String, Entanglement)> = Vec::new();

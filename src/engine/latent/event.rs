@@ -69,10 +69,16 @@ pub enum LatentEvent {
     /// Frames at the times asked for.
     Frames { ticket: u64, model: ModelRef, frames: Vec<Frame> },
 
+    /// The pictures that a model learned from are known from now on.
+    OwnData { model: ModelRef },
+
     /// A sheet of pictures.
     Atlas { job: JobId, model: ModelRef, atlas: Arc<Atlas> },
     /// Small pictures of points.
     AtlasThumbs { model: ModelRef, thumbs: Vec<(u32, Picture)> },
+
+    /// How far two pictures are apart: 0 for equals, about 0.1 for a slight blur, about 1 for strangers.
+    Apart { ticket: u64, distance: f64 },
 
     /// Children.
     Litter { ticket: u64, model: ModelRef, children: Vec<Child> },

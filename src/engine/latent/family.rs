@@ -3,6 +3,7 @@
 use super::LatentEvent;
 use super::event::Relative;
 use super::shelf::real;
+use crate::base::progress::Quiet;
 use crate::base::{Problem, Result};
 use crate::engine::Event;
 use crate::engine::jobs::Context;
@@ -30,7 +31,11 @@ pub fn breed(cx: &Context, ticket: u64, model: String, parents: Vec<Latent>, wis
 /// # Errors
 /// The model cannot be computed, or the disk is full.
 pub fn keep(cx: &Context, library: &Lane<Gallery>, wanted: &Wanted, parents: Vec<i64>) -> Result<()> {
-    let kept = gallery::make(cx, wanted)?;
+    let mut kept = Vec::new();
+    gallery::make(cx, wanted, &Quiet::default(), &mut |some| {
+        kept.extend(some);
+        Ok(())
+    })?;
     let (inside, model) = (cx.clone(), wanted.model.clone());
     let (child, members) = library.ask(move |gallery| {
         let mut child = 0;

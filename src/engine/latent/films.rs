@@ -66,7 +66,7 @@ pub fn write(
     options: &ExportOptions,
     progress: &dyn Progress,
 ) -> Result<Vec<std::path::PathBuf>> {
-    let script = model.script(timeline, options.fps, &Pixels(model), progress)?;
+    let script = model.script(timeline, options.fps, &model.eye(timeline.by, 1.0)?, progress)?;
     let total = script.len() as u64;
     let mut shots = Shots { model, info, device, script, next: 0, ready: Vec::new() };
     export(options, &mut shots, total, progress)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::LatentEvent;
-use super::shelf::{Shelf, real};
+use super::shelf::{Shelf, own, real};
 use crate::base::{Problem, Result};
 use crate::data::decode_file;
 use crate::engine::jobs::Context;
@@ -87,7 +87,8 @@ pub fn effects(
 pub fn code_use(cx: &Context, shelf: &mut Shelf, job: JobId, model: &str, data: &str) -> Result<()> {
     let loaded = shelf.get(cx, model)?;
     let progress = cx.progress(job);
-    let (set, places) = pictures(loaded, data, PICTURES, &cx.paths, &progress)?;
+    let data = own(cx, loaded, model, data)?;
+    let (set, places) = pictures(loaded, &data, PICTURES, &cx.paths, &progress)?;
     let numbers = loaded.code_use(&set, &places, &progress)?;
     let prior = prior_histogram();
     cx.tell(Event::Latent(LatentEvent::CodeUse { job, model: model.into(), numbers, prior }));

@@ -3,6 +3,7 @@
 //! Quick questions are answered on the inference thread; long work has lanes and models of its own, so that no view
 //! waits for another.
 
+mod both;
 pub mod command;
 mod directions;
 mod drags;
@@ -23,11 +24,11 @@ use std::sync::Arc;
 pub use command::LatentCommand;
 pub use event::{LatentEvent, Relative};
 
-use super::RunSummary;
 use super::jobs::Context;
 use super::jobs::export::Wanted;
 use super::jobs::gallery::Gallery;
 use super::worker::Lane;
+use super::{Event, RunSummary, own};
 use crate::base::Result;
 use shelf::Shelf;
 
@@ -168,6 +169,12 @@ impl Desk {
                 self.films.push(Some(job), move |shelf| films::film(&cx, shelf, job, &model, &timeline, &options));
             }
 
+            C::OwnData { model, source } => self.search.push(None, move |_| {
+                own::remember(&model, &source, &cx.paths)?;
+                cx.tell(Event::Latent(LatentEvent::OwnData { model }));
+                Ok(())
+            }),
+
             C::Atlas { job, model, wish, kept } => {
                 let library = self.library.clone();
                 self.sheets.push(Some(job), move |desk| desk.make(&cx, &library, job, &model, &wish, kept));
@@ -178,6 +185,12 @@ impl Desk {
             C::AtlasAt { ticket, model, places } => {
                 self.sheets.push(None, move |desk| desk.at(&cx, ticket, &model, &places));
             }
+
+            C::ExportBoth { job, models, latents, truncation, beside, options } => {
+                let wish = both::Wish { models, latents, truncation, beside };
+                self.films.push(Some(job), move |_| both::export(&cx, job, &wish, &options));
+            }
+            C::Apart { ticket, pictures } => both::apart(&cx, ticket, *pictures),
 
             C::Breed { ticket, model, parents, wish } => family::breed(&cx, ticket, model, parents, wish),
             C::KeepChild { model, latent, truncation, parents } => {

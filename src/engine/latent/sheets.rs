@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::LatentEvent;
-use super::shelf::Shelf;
+use super::shelf::{Shelf, own};
 use crate::base::{Picture, Problem, Result};
 use crate::data::{Prepared, thumbnail};
 use crate::engine::jobs::gallery::Gallery;
@@ -43,6 +43,8 @@ impl Desk {
         kept: Vec<i64>,
     ) -> Result<()> {
         let loaded = self.shelf.get(cx, model)?;
+        let data = wish.data.as_ref().map(|data| own(cx, loaded, model, data)).transpose()?;
+        let wish = &Wish { data, ..wish.clone() };
         let items = if kept.is_empty() { Vec::new() } else { library.ask(move |gallery| gallery.some(&kept))? };
         let mut pictures = Vec::with_capacity(items.len());
         for item in &items {

@@ -3,6 +3,7 @@
 use crate::base::{Problem, Result};
 use crate::engine::inference::{Inference, Models};
 use crate::engine::jobs::Context;
+use crate::engine::own;
 use crate::latent::model::LoadedModel;
 
 /// The model that a lane used last.
@@ -27,6 +28,14 @@ impl Shelf {
         };
         Ok(&self.kept.insert(kept).2)
     }
+}
+
+/// The source that `data` means for a model: what it learned from if that is empty.
+///
+/// # Errors
+/// Those pictures are not known on this computer.
+pub fn own(cx: &Context, loaded: &LoadedModel, model: &str, data: &str) -> Result<String> {
+    own::resolve(model, &loaded.info().recipe.data.source, data, &cx.paths)
 }
 
 /// A model of the inference thread, as the real thing.

@@ -167,10 +167,12 @@ fn maps_make_what_is_wanted_now_and_forget_the_rest() {
 fn the_newest_grid_of_a_session_is_laid_out_and_what_does_not_fit_is_told() {
     use crate::latent::interpolate::Mode;
     use crate::latent::lattice::{Layout, Wish};
+    use crate::latent::pace::Measure;
     let mut s = Studio::new();
     let anchors: Vec<Latent> = (1..=3).map(|seed| Latent::Seed { seed }).collect();
     let (layout, mode) = (Layout::Line, Mode::Slerp);
-    let wish = Wish { anchors, layout, across: 0, columns: 9, rows: 1, mode, styles: false, even: true };
+    let wish =
+        Wish { anchors, layout, across: 0, columns: 9, rows: 1, mode, styles: false, even: Some(Measure::Pixels) };
     let lay = |ticket: u64, wish: &Wish| LatentCommand::LayOut {
         session: 1,
         ticket,
@@ -243,6 +245,7 @@ fn children_are_bred_kept_and_know_their_parents() {
     let mut s = Studio::new();
     let parents: Vec<Latent> = (1..=2).map(|seed| Latent::Seed { seed }).collect();
     s.engine.send(Command::Keep {
+        job: None,
         model: VAE.into(),
         latents: parents.clone(),
         truncation: 1.0,

@@ -210,6 +210,7 @@ fn pictures_are_made_and_exported_with_their_recipes() {
 fn kept_pictures_are_listed_changed_exported_and_survive_a_restart() {
     let mut s = studio();
     s.engine.send(Command::Keep {
+        job: None,
         model: MODEL.into(),
         latents: vec![Latent::Seed { seed: 3 }, Latent::Point { values: vec![0.5; 64] }],
         truncation: 1.0,
@@ -317,7 +318,7 @@ fn shutting_down_ends_long_work_soon_and_keeps_what_was_asked_to_be_kept() {
     s.engine.send(Command::Survey { job: 7, source: "shapes:500000".into() });
     s.until("its progress", |e| matches!(e, Event::Job { job: 7, .. }).then_some(()));
     let (model, made_by) = (MODEL.to_string(), "sample".to_string());
-    s.engine.send(Command::Keep { model, latents: seeds(4), truncation: 1.0, made_by, starred: false });
+    s.engine.send(Command::Keep { job: None, model, latents: seeds(4), truncation: 1.0, made_by, starred: false });
     let start = Instant::now();
     s.engine.shut_down();
     assert!(start.elapsed() < Duration::from_secs(20));

@@ -106,6 +106,8 @@ pub struct Atlas {
     pub points: Vec<Point>,
     /// Names of the labels.
     pub labels: Vec<String>,
+    /// Where real pictures are from; empty without any.
+    pub source: String,
     /// Real pictures where nothing is generated, by place among the points; the largest first.
     pub holes: Vec<Hole>,
 }
@@ -223,7 +225,11 @@ impl LoadedModel {
             }
             found = holes(&cover, &places[..real]);
         }
-        Ok((Atlas { points, labels, holes: found }, set.map(|s| s.0)))
+        let source = match wish.data.as_deref() {
+            Some("") => self.info().recipe.data.source.clone(),
+            data => data.unwrap_or_default().into(),
+        };
+        Ok((Atlas { points, labels, source, holes: found }, set.map(|s| s.0)))
     }
 }
 

@@ -4,6 +4,7 @@
 //! 2020). What is not covered and lies together, among the rows as well as on the sheet, is a hole.
 
 use super::knn::{self, Near};
+use super::outline::{self, Ring};
 use crate::base::{Progress, Result};
 
 /// Real neighbours that say how dense real pictures are.
@@ -18,8 +19,8 @@ const TOGETHER: f32 = 3.0;
 pub struct Hole {
     /// Their places among the real rows.
     pub members: Vec<u32>,
-    /// Outline on the sheet: its convex hull.
-    pub outline: Vec<[f32; 2]>,
+    /// Outlines on the sheet, around all of its members: see [`outline::around`].
+    pub outline: Vec<Ring>,
 }
 
 /// What generated rows cover of real ones.
@@ -96,14 +97,16 @@ pub fn holes(cover: &Cover, places: &[[f32; 2]]) -> Vec<Hole> {
     groups
         .into_iter()
         .map(|members| {
-            let outline = hull(members.iter().map(|&i| places[i as usize]).collect());
+            let own: Vec<[f32; 2]> = members.iter().map(|&i| places[i as usize]).collect();
+            let outline = outline::around(&own, reach);
             Hole { members, outline }
         })
         .collect()
 }
 
-/// Convex hull, counter-clockwise (Andrew's monotone chain).
-fn hull(mut points: Vec<[f32; 2]>) -> Vec<[f32; 2]> {
+#[cfg(test)]
+/// Convex hull, counter-clockwise (Andrew's monotone chain): what outlines are compared with.
+pub(super) fn hull(mut points: Vec<[f32; 2]>) -> Vec<[f32; 2]> {
     points.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
     points.dedup();
     if points.len() < 3 {
@@ -144,7 +147,7 @@ mod tests {
         let cover = |generated: &[Vec<f32>]| cover(&real, generated, 1, &quiet).unwrap();
         let found = holes(&cover(&generated), &places);
         assert!(found[0].members.len() >= 28 && found[0].members.iter().all(|m| m % 4 == 3), "{found:?}");
-        assert!(found[0].outline.len() >= 3);
+        assert!(found[0].members.iter().all(|m| outline::inside(&found[0].outline, places[*m as usize])));
         assert!(found.iter().skip(1).all(|h| h.members.len() < 8));
         let all = cover(&real);
         assert!(all.covered.iter().all(|c| *c) && all.nearest.iter().all(|n| *n < 1e-3));
@@ -164,8 +167,8 @@ mod tests {
         let found = holes(&cover, &places);
         assert!(found.len() >= 2 && found.iter().take(2).all(|h| h.members.len() >= 10), "{found:?}");
         for hole in &found {
-            let tall = hole.outline.iter().map(|p| p[1]).fold(f32::NEG_INFINITY, f32::max)
-                - hole.outline.iter().map(|p| p[1]).fold(f32::INFINITY, f32::min);
+            let corners = || hole.outline.iter().flatten().map(|p| p[1]);
+            let tall = corners().fold(f32::NEG_INFINITY, f32::max) - corners().fold(f32::INFINITY, f32::min);
             assert!(tall < 1.0, "{hole:?}");
         }
     }

@@ -1,7 +1,7 @@
 //! All pictures on one sheet: what is alike lies side by side.
 //!
 //! - [`knn`]: who is near whom, exactly for some thousand, nearly for many. [`umap`], [`tsne`]: two ways to the plane,
-//!   beside the plain principal axes. [`holes`]: real pictures where nothing is generated.
+//!   beside the plain principal axes. [`holes`]: real pictures where nothing is generated; [`outline`]: lines around them.
 //! - [`gather`]: points of a data set, of a model's samples, of kept pictures, with their rows and latents.
 //!
 //! Everything is seeded: the same rows give the same sheet, whatever the number of threads.
@@ -9,6 +9,7 @@
 pub mod gather;
 pub mod holes;
 pub mod knn;
+pub mod outline;
 pub mod tsne;
 pub mod umap;
 

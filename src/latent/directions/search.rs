@@ -86,6 +86,16 @@ pub enum Find {
     },
 }
 
+impl Find {
+    /// The pictures that it looks at, if it looks at any; empty for those of the model's recipe.
+    pub fn data_mut(&mut self) -> Option<&mut String> {
+        match self {
+            Self::Codes { data, .. } | Self::Data { data, .. } => Some(data),
+            _ => None,
+        }
+    }
+}
+
 /// Finds directions of a model.
 ///
 /// # Errors

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::blend::Dims;
 use super::directions::Direction;
 use super::interpolate::Mode;
+use super::pace::Measure;
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
 use crate::recipe::picture::{Latent, Place, Space};
@@ -90,6 +91,8 @@ pub struct Timeline {
     pub way: Way,
     /// Re-timed so that equal time means equal visible change; easings then say nothing.
     pub even: bool,
+    /// What an even film takes for visible change; pixels in timelines that do not say.
+    pub by: Measure,
     /// Drift around the way.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<Drift>,
@@ -114,6 +117,7 @@ impl Default for Timeline {
             looped: false,
             way: Way::default(),
             even: false,
+            by: Measure::Pixels,
             drift: None,
             tracks: Vec::new(),
             truncation: None,
@@ -392,6 +396,10 @@ mod tests {
         let mut back = example.clone();
         back.keys[1].time = 0.0;
         assert!(back.check().is_err());
+        let old = text.replace("  \"by\": \"pixels\",\n", "");
+        assert!(old.len() < text.len() && Timeline::from_json(&old).unwrap().by == Measure::Pixels);
+        let seen = Timeline::from_json(&text.replace("\"pixels\"", "\"features\"")).unwrap();
+        assert_eq!(seen.by, Measure::Features);
         assert!(Timeline::from_json("{}").is_err() && Timeline::from_json("x").is_err());
         assert!(Timeline::from_json(&text.replace("\"format\": 1", "\"format\": 9")).is_err());
     }

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::base::progress::Quiet;
     use crate::latent::directions::Direction;
-    use crate::latent::pace::{Pixels, spread};
+    use crate::latent::pace::{Measure, Pixels, spread};
     use crate::latent::testing::fresh;
 
     #[test]
@@ -113,21 +113,29 @@ mod tests {
             way: Way::Slerp,
             ..Timeline::default()
         };
-        let steps = |script: &Script| -> f64 {
-            let mut latents: Vec<Latent> = (0..script.len()).map(|i| script.frame(i).unwrap().latent).collect();
-            latents.push(latents[0].clone());
-            let looks = Pixels(&model).look(&latents).unwrap();
-            let size =
-                |p: &[Vec<f32>]| p[0].iter().zip(&p[1]).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
-            spread(&looks.windows(2).map(size).collect::<Vec<_>>())
-        };
-        let plain = model.script(&timeline, 20, &Pixels(&model), &Quiet::default()).unwrap();
-        assert_eq!(plain.len(), 60);
-        assert!(steps(&plain) > 0.3, "{}", steps(&plain));
-        timeline.even = true;
-        let even = model.script(&timeline, 20, &Pixels(&model), &Quiet::default()).unwrap();
-        assert!(steps(&even) < 0.1, "{}", steps(&even));
-        assert!((even.spread_of_steps.unwrap() - steps(&even)).abs() < 1e-3);
+        for (by, fps) in [(Measure::Pixels, 20), (Measure::Features, 8)] {
+            let eye = model.eye(by, 1.0).unwrap();
+            let steps = |script: &Script| -> f64 {
+                let mut latents: Vec<Latent> = (0..script.len()).map(|i| script.frame(i).unwrap().latent).collect();
+                latents.push(latents[0].clone());
+                let looks = eye.look(&latents).unwrap();
+                let size =
+                    |p: &[Vec<f32>]| p[0].iter().zip(&p[1]).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>().sqrt();
+                spread(&looks.windows(2).map(size).collect::<Vec<_>>())
+            };
+            timeline.even = false;
+            let plain = model.script(&timeline, fps, &eye, &Quiet::default()).unwrap();
+            assert_eq!(plain.len(), 3 * fps as usize);
+            assert!(steps(&plain) > 0.3, "{by}: {}", steps(&plain));
+            timeline.even = true;
+            let even = model.script(&timeline, fps, &eye, &Quiet::default()).unwrap();
+            assert!(steps(&even) < 0.1, "{by}: {}", steps(&even));
+            assert!((even.spread_of_steps.unwrap() - steps(&even)).abs() < 1e-3);
+            if by == Measure::Pixels {
+                // As films were timed before there was a choice.
+                assert_eq!(even, model.script(&timeline, fps, &Pixels(&model), &Quiet::default()).unwrap());
+            }
+        }
     }
 
     #[test]

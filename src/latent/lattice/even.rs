@@ -4,8 +4,7 @@ use super::{Places, Wish};
 use crate::base::{Problem, Progress, Result};
 use crate::latent::blend::Dims;
 use crate::latent::lattice::Layout;
-use crate::latent::model::LoadedModel;
-use crate::latent::pace::{self, Paced, Ruler};
+use crate::latent::pace::{self, Eye, Paced, Ruler};
 use crate::recipe::picture::Latent;
 
 /// Places along each stretch of a line that are looked at to see how much changes there.
@@ -13,13 +12,16 @@ const LOOKS: usize = 9;
 
 /// What is seen of several ways at once: a latent of one number says how far along all of them.
 struct Ways<'a> {
-    model: &'a LoadedModel,
-    truncation: f32,
+    eye: &'a Eye<'a>,
     /// The latents at so far along.
     at: &'a dyn Fn(f64) -> Result<Vec<Latent>>,
 }
 
 impl Ruler for Ways<'_> {
+    fn parts(&self, steps: usize) -> usize {
+        self.eye.parts(steps)
+    }
+
     fn look(&self, places: &[Latent]) -> Result<Vec<Vec<f32>>> {
         let mut all = Vec::new();
         let mut counts = Vec::with_capacity(places.len());
@@ -31,7 +33,7 @@ impl Ruler for Ways<'_> {
             counts.push(latents.len());
             all.extend(latents);
         }
-        let mut looks = self.model.pixels(&all, self.truncation)?.into_iter();
+        let mut looks = self.eye.look(&all)?.into_iter();
         Ok(counts.into_iter().map(|n| looks.by_ref().take(n).flatten().collect()).collect())
     }
 }
@@ -55,17 +57,16 @@ impl Ways<'_> {
 
 /// What cells are evened with.
 pub(super) struct Evening<'a> {
-    pub model: &'a LoadedModel,
+    pub eye: &'a Eye<'a>,
     pub wish: &'a Wish,
     pub dims: Dims,
     pub anchors: &'a [Latent],
-    pub truncation: f32,
     pub progress: &'a dyn Progress,
 }
 
 impl Evening<'_> {
     fn ways<'b>(&'b self, at: &'b dyn Fn(f64) -> Result<Vec<Latent>>) -> Ways<'b> {
-        Ways { model: self.model, truncation: self.truncation, at }
+        Ways { eye: self.eye, at }
     }
 
     /// Places with equal visible steps, and the spread of the worst stretch.

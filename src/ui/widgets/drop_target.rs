@@ -46,6 +46,41 @@ pub fn drop_target(
     title: &str,
     hint: &str,
 ) -> Option<Vec<PathBuf>> {
+    target(ui, cx, state, (title, hint), |ui, cx| choose_buttons(ui, cx, view))
+}
+
+/// As [`drop_target`], for picture files only: several, or one.
+pub fn drop_pictures(
+    ui: &mut Ui,
+    cx: &mut Cx<'_>,
+    view: ViewId,
+    state: &mut DropState,
+    (title, hint): (&str, &str),
+    several: bool,
+) -> Option<Vec<PathBuf>> {
+    target(ui, cx, state, (title, hint), |ui, cx| {
+        ui.vertical_centered(|ui| picture_button(ui, cx, view, several));
+    })
+}
+
+/// The button that opens a dialog for pictures: several, or one.
+pub fn picture_button(ui: &mut Ui, cx: &mut Cx<'_>, view: ViewId, several: bool) {
+    let (text, kind, title) = match several {
+        true => ("Choose pictures…", PickKind::Files, "Choose pictures"),
+        false => ("Choose picture…", PickKind::File, "Choose a picture"),
+    };
+    if theme::button(ui, Some(ICON_FILE_OPEN), text).clicked() {
+        cx.pick(view, PURPOSE, kind, title, &[]);
+    }
+}
+
+fn target(
+    ui: &mut Ui,
+    cx: &mut Cx<'_>,
+    state: &mut DropState,
+    (title, hint): (&str, &str),
+    choose: impl FnOnce(&mut Ui, &mut Cx<'_>),
+) -> Option<Vec<PathBuf>> {
     let t = theme::tokens(ui);
     let lit = files_hover(ui);
     let frame = Frame::new()
@@ -60,7 +95,7 @@ pub fn drop_target(
             ui.label(RichText::new(if lit { "Let go to open" } else { title }).size(size::STRONG));
             ui.label(RichText::new(hint).size(size::SMALL).color(t.weak));
         });
-        choose_buttons(ui, cx, view);
+        choose(ui, cx);
         path_field(ui, state)
     });
     shown.inner

@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use egui::{ComboBox, Frame, Id, Modal, RichText, TextEdit, Ui};
 use egui_material_icons::icons::{ICON_CHECK_CIRCLE, ICON_FOLDER_OPEN, ICON_IOS_SHARE};
 
+use crate::base::{Channels, Shape};
 use crate::engine::{Command, ExportOptions, JobId, LatentCommand};
 use crate::export::names::{file_name, sanitised, today};
-use crate::export::sheet::TRIANGLE;
+use crate::export::png::{check_size, most_bytes};
+use crate::export::sheet::{self, TRIANGLE};
 use crate::export::{EXPORTERS, Exporter, Makes};
 use crate::latent::film::Timeline;
 use crate::models::info::ModelRef;
@@ -18,6 +20,8 @@ use crate::ui::state::Job;
 use crate::ui::theme::{self, size};
 use crate::ui::views::{Cx, ViewId};
 
+/// Pictures from which on it is said how much room they take.
+const MANY: usize = 500;
 /// Purpose of the folder dialog.
 pub const PURPOSE_FOLDER: &str = "export folder";
 /// Purpose of the file dialog.
@@ -39,6 +43,17 @@ pub enum Subject {
         /// Columns they lie in on the screen; 0 for any.
         columns: u32,
     },
+    /// Pictures of two models.
+    Both {
+        /// The models.
+        models: [ModelRef; 2],
+        /// Latents of each, as many.
+        latents: [Vec<Latent>; 2],
+        /// Truncation or temperature.
+        truncation: f32,
+        /// Whether sheets lie beside each other; else strips one above the other.
+        beside: bool,
+    },
     /// Kept pictures.
     Items(Vec<i64>),
     /// A film with keys.
@@ -54,6 +69,7 @@ impl Subject {
     fn count(&self) -> usize {
         match self {
             Self::Latents { latents, .. } => latents.len(),
+            Self::Both { latents, .. } => 2 * latents[0].len(),
             Self::Items(ids) => ids.len(),
             Self::Film { timeline, .. } => (timeline.seconds * 30.0) as usize,
         }
@@ -194,12 +210,19 @@ fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: ViewId) -> bool
             ui.add(egui::Slider::new(&mut o.fps, 1..=60).suffix(" fps")).accessible_name("Frames a second");
             let seconds = match &open.subject {
                 Subject::Film { timeline, .. } => timeline.seconds,
+                Subject::Both { latents, .. } => latents[0].len() as f64 / f64::from(o.fps.max(1)),
                 subject => subject.count() as f64 / f64::from(o.fps.max(1)),
             };
             theme::weak(ui, format!("{seconds:.1} s"));
         });
     }
-    if chosen.makes == Makes::Sheet {
+    if chosen.makes == Makes::Sheet
+        && let Subject::Both { beside, .. } = &mut open.subject
+    {
+        row(ui, "Models", |ui| {
+            theme::segmented(ui, "Models", beside, &[(true, "Side by side"), (false, "One above the other")]);
+        });
+    } else if chosen.makes == Makes::Sheet {
         row(ui, "Columns", |ui| {
             if o.columns == TRIANGLE {
                 theme::weak(ui, "a triangle");
@@ -220,10 +243,12 @@ fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: ViewId) -> bool
         });
         let seed = match &open.subject {
             Subject::Latents { latents, .. } => latents.first().and_then(Latent::seed),
+            Subject::Both { latents, .. } => latents[0].first().and_then(Latent::seed),
             Subject::Items(_) | Subject::Film { .. } => Some(7),
         };
         note(ui, &format!("For example {}.png", file_name(&o.pattern, &open.name, seed, 1, &today())));
     }
+    room(ui, &open.subject, open.pixels, o, chosen, cx);
     row(ui, "Recipe", |ui| {
         ui.checkbox(&mut o.recipe, "Inside the file").on_hover_text(
             "Model, latent and settings travel with the picture, so that the studio can make it again, \
@@ -263,6 +288,41 @@ fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: ViewId) -> bool
     close
 }
 
+/// What many pictures take, or that they are too many for one file.
+fn room(ui: &mut Ui, subject: &Subject, pixels: u32, o: &ExportOptions, format: &Exporter, cx: &Cx<'_>) {
+    let n = subject.count();
+    match format.makes {
+        Makes::Pictures if n > MANY => {
+            let shape = Shape { resolution: pixels, channels: Channels::Rgba };
+            let bytes = n as u64 * most_bytes(shape, o.scale, o.recipe);
+            let text = format!("Up to {} in {} files", format::bytes(bytes), format::count(n as u64));
+            let free = cx.studio.space.runs;
+            if free.is_some_and(|free| bytes > free) {
+                let free = format::bytes(free.unwrap_or_default());
+                theme::toned(ui, theme::Tone::Warn, format!("{text}; {free} are free in the studio's folder"));
+            } else {
+                note(ui, &text);
+            }
+        }
+        Makes::Sheet if o.columns != TRIANGLE => {
+            let columns = match subject {
+                Subject::Both { beside: true, .. } => 2 * sheet::square(n / 2),
+                Subject::Both { .. } => n / 2,
+                _ => o.columns as usize,
+            };
+            let (w, h) = sheet::room(n, columns, (pixels, pixels), o.scale);
+            let text = format!("{} × {} px", format::count(w), format::count(h));
+            if check_size(w, h).is_err() {
+                let help = "too large for one file: choose a smaller scale, more columns, or PNG pictures";
+                theme::toned(ui, theme::Tone::Warn, format!("{text} is {help}"));
+            } else {
+                note(ui, &text);
+            }
+        }
+        _ => {}
+    }
+}
+
 fn start(open: &mut Open, cx: &mut Cx<'_>) {
     let job = cx.new_job();
     let mut options = open.options.clone();
@@ -278,6 +338,9 @@ fn start(open: &mut Open, cx: &mut Cx<'_>) {
     cx.send(match open.subject.clone() {
         Subject::Latents { model, latents, truncation, made_by, .. } => {
             Command::Export { job, model, latents, truncation, made_by: made_by.into(), options }
+        }
+        Subject::Both { models, latents, truncation, beside } => {
+            Command::Latent(LatentCommand::ExportBoth { job, models, latents, truncation, beside, options })
         }
         Subject::Items(ids) => Command::ExportItems { job, ids, options },
         Subject::Film { model, timeline } => Command::Latent(LatentCommand::Film { job, model, timeline, options }),

@@ -62,6 +62,8 @@ pub struct DataView {
     /// Places that are left out; the recipe keeps their names.
     excluded: BTreeSet<u32>,
     excluded_revision: u64,
+    /// What Explore was told last to be left out: the source, and how many changes ago.
+    told: Option<(String, u64)>,
     preview: Preview,
     /// The picture that is shown alone.
     enlarged: Option<u32>,
@@ -84,6 +86,7 @@ impl Default for DataView {
             shown_for: None,
             excluded: BTreeSet::new(),
             excluded_revision: 0,
+            told: None,
             preview: Preview::new("data preview"),
             enlarged: None,
             form: Form::default(),
@@ -203,6 +206,17 @@ impl DataView {
         self.excluded_revision += 1;
     }
 
+    /// Tells Explore what is left out, if that changed.
+    fn tell_left_out(&mut self, cx: &mut Cx<'_>) {
+        let now = (self.recipe.data.source.clone(), self.excluded_revision);
+        if now.0.is_empty() || self.told.as_ref() == Some(&now) {
+            return;
+        }
+        let (source, names) = (now.0.clone(), Arc::new(self.recipe.data.exclude.iter().cloned().collect()));
+        cx.push(Action::DeliverQuietly(ViewId::Explore, Box::new(Parcel::LeftOut { source, names })));
+        self.told = Some(now);
+    }
+
     fn name_excluded(&mut self, survey: &Survey) {
         let name = |i: &u32| survey.entries.get(*i as usize).map(|e| e.name.clone());
         self.recipe.data.exclude = self.excluded.iter().filter_map(name).collect();
@@ -268,6 +282,7 @@ impl View for DataView {
             Some(survey) => self.pictures(ui, survey, cx),
             None => self.waiting(ui, cx),
         }
+        self.tell_left_out(cx);
     }
 
     fn has_inspector(&self, studio: &Studio) -> bool {
@@ -293,6 +308,7 @@ impl View for DataView {
             self.shown_for = None;
             cx.send(Command::ListData);
         }
+        self.tell_left_out(cx);
     }
 
     fn on_show(&mut self, cx: &mut Cx<'_>) {
@@ -309,6 +325,7 @@ impl View for DataView {
             }
             _ => {}
         }
+        self.tell_left_out(cx);
     }
 
     fn on_drop(&mut self, paths: &[PathBuf], cx: &mut Cx<'_>) -> bool {
@@ -371,9 +388,11 @@ impl View for DataView {
             self.choose(&data.source.clone(), cx);
         }
         self.recipe.data = data;
+        self.excluded_revision += 1;
         if let Some(survey) = self.survey(cx.studio) {
             self.place_excluded(&survey);
         }
+        self.tell_left_out(cx);
     }
 }
 

@@ -6,7 +6,7 @@ use egui_material_icons::icons::{
 };
 
 use super::DataView;
-use crate::data::{joined, path_of};
+use crate::data::{joined, name_of, path_of};
 use crate::ui::action::{Action, PickKind};
 use crate::ui::format;
 use crate::ui::theme::{self, Icon, size};
@@ -21,9 +21,6 @@ pub const BUILT_IN: [(&str, &str, &str); 4] = [
     ("shapes", "Shapes", "Drawn from known factors: shape, colour, size, angle, place"),
 ];
 
-/// Names of folders that say nothing of what is in them.
-const PLAIN: [&str; 7] = ["images", "pictures", "photos", "imgs", "data", "train", "png"];
-
 /// Title of a built-in source.
 pub fn built_in_title(source: &str) -> Option<&'static str> {
     BUILT_IN.iter().find(|b| b.0 == source).map(|b| b.1)
@@ -37,12 +34,7 @@ pub fn short_name(source: &str) -> String {
     }
     let paths: Vec<_> = source.lines().map(path_of).collect();
     let [first, others @ ..] = paths.as_slice() else { return source.to_owned() };
-    // A folder that is only called "images" is known by the one it lies in.
-    let plain =
-        |p: &&std::path::Path| p.file_name().is_some_and(|n| PLAIN.iter().any(|plain| n.eq_ignore_ascii_case(plain)));
-    let named = first.ancestors().find(|p| !plain(p) && p.file_name().is_some()).unwrap_or(first);
-    let name = if named.extension().is_some() { named.file_stem() } else { named.file_name() };
-    let name = name.map_or_else(|| source.to_owned(), |n| n.to_string_lossy().into_owned());
+    let name = name_of(source).unwrap_or_else(|| source.to_owned());
     if others.is_empty() {
         return name;
     }

@@ -7,9 +7,9 @@ use super::desk::Stand;
 use super::feed::Wish;
 use super::{Cx, ExploreView, ViewId, came};
 use crate::base::Problem;
-use crate::engine::Command;
+use crate::engine::{Command, JobId};
 use crate::latent::film::Timeline;
-use crate::models::info::ModelRef;
+use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
 use crate::ui::theme;
 use crate::ui::widgets::export_dialog::Subject;
@@ -23,8 +23,12 @@ pub(super) struct Out {
     pub stand: Option<Latent>,
     /// Keep these in the gallery, starred.
     pub keep: Vec<Latent>,
+    /// The job that keeps them, where there are many.
+    pub keep_job: Option<JobId>,
     /// Export these: latents, what made them, columns on the screen, proposed format.
     pub export: Option<(Vec<Latent>, &'static str, u32, Option<&'static str>)>,
+    /// Export these of two models: both, and latents of each.
+    pub export_both: Option<([ModelInfo; 2], [Vec<Latent>; 2])>,
     /// What changed on the desk, as Undo calls it.
     pub label: Option<&'static str>,
     /// A picture of another model was dropped on a slot.
@@ -113,11 +117,19 @@ impl ExploreView {
                 self.kept.push(Stand { model: Some(info.model.clone()), latent: latent.clone(), truncation });
             }
             let (model, made_by) = (info.model.clone(), "sample".to_string());
-            cx.send(Command::Keep { model, latents: out.keep, truncation, made_by, starred: true });
+            let job = out.keep_job;
+            cx.send(Command::Keep { job, model, latents: out.keep, truncation, made_by, starred: true });
         }
         if let Some(timeline) = out.film {
             let subject = Subject::Film { model: info.model.clone(), timeline: Box::new(timeline) };
             self.export.begin(subject, &info.name, info.resolution, Some("mp4"), &cx.studio.settings.export);
+        }
+        if let Some((models, latents)) = out.export_both {
+            let name = format!("{}-{}", models[0].name, models[1].name);
+            let pixels = models[0].resolution.max(models[1].resolution);
+            let models = models.map(|m| m.model);
+            let subject = Subject::Both { models, latents, truncation, beside: true };
+            self.export.begin(subject, &name, pixels, Some("grid"), &cx.studio.settings.export);
         }
         if let Some((latents, made_by, columns, format)) = out.export {
             let latents = self.desk.here.all_classed(&latents);

@@ -77,6 +77,12 @@ impl ExploreView {
         let Some(info) = self.info(cx.studio) else { return };
         let dim = info.latent as usize;
         let desk = &self.desk;
+        if self.tab == Tab::Models
+            && let Some(both) = self.twins.export(desk, &info, cx)
+        {
+            out.export_both = Some(both);
+            return;
+        }
         out.export = Some(match self.tab {
             Tab::Sheet => (self.sheet.chosen(&desk.sheet), "sample", 0, None),
             Tab::Grid => (self.lattice.cells_of(desk, &info), "grid", desk.grid.sheet_columns(), Some("grid")),

@@ -11,6 +11,7 @@ use egui_material_icons::icons::{
 use super::desk::{Desk, FilmDesk};
 use super::directions::Directions;
 use super::feed::{Feed, Wish};
+use super::lattice::measure_choice;
 use super::{Cx, Out};
 use crate::base::Picture;
 use crate::engine::{Command, Event, LatentCommand, LatentEvent};
@@ -116,6 +117,9 @@ impl Film {
             let help = "Re-timed so that equal time means equal visible change";
             if ui.checkbox(&mut t.even, "Even speed").on_hover_text(help).changed() {
                 out.label = Some("change the speed of the film");
+            }
+            if t.even && measure_choice(ui, "Speed by", &mut t.by) {
+                out.label = Some("change what the speed of the film means");
             }
             let before = t.way;
             let combo = ComboBox::from_id_salt("way").selected_text(way_text(t.way)).width(96.0).show_ui(ui, |ui| {

@@ -22,6 +22,7 @@ use crate::engine::{Command, Event, LatentCommand, LatentEvent};
 use crate::latent::blend::Dims;
 use crate::latent::interpolate::Mode;
 use crate::latent::lattice::{self, Laid, Layout};
+use crate::latent::pace::Measure;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::{Latent, Space};
 use crate::ui::textures;
@@ -69,13 +70,13 @@ pub fn wish(desk: &GridDesk, here: &Stand, dims: &Dims) -> lattice::Wish {
         rows,
         mode: desk.mode,
         styles: desk.styles && dims.layers > 0,
-        even: desk.even,
+        even: desk.even.then_some(desk.by),
     }
 }
 
 /// Whether only the engine can lay it out.
 fn needs_engine(wish: &lattice::Wish) -> bool {
-    wish.even || wish.styles || wish.anchors.iter().any(|a| a.place().space == Space::W)
+    wish.even.is_some() || wish.styles || wish.anchors.iter().any(|a| a.place().space == Space::W)
 }
 
 impl Lattice {
@@ -176,6 +177,9 @@ impl Lattice {
         let even = ui.checkbox(&mut desk.even, "Even steps").on_hover_text(help);
         if even.changed() {
             out.label = Some("even the steps");
+        }
+        if desk.even && measure_choice(ui, "Even by", &mut desk.by) {
+            out.label = Some("even the steps by something else");
         }
         self.state(ui, cx, desk, out);
     }
@@ -402,6 +406,18 @@ fn help(layout: Layout) -> &'static str {
         Layout::Corners => "Four anchors in the corners",
         Layout::Sheet => "Any number of anchors in rows and columns; right-click one for its seed",
     }
+}
+
+/// What is taken for visible change. True when it changed.
+pub fn measure_choice(ui: &mut Ui, name: &str, measure: &mut Measure) -> bool {
+    let before = *measure;
+    let combo = ComboBox::from_id_salt(name).selected_text(measure.title()).width(84.0).show_ui(ui, |ui| {
+        for m in [Measure::Pixels, Measure::Features] {
+            ui.selectable_value(measure, m, m.title()).on_hover_text(m.help());
+        }
+    });
+    combo.response.accessible_name(name).on_hover_text(measure.help());
+    *measure != before
 }
 
 /// Straight or along the sphere.

@@ -25,7 +25,7 @@ use crate::models::info::{ModelInfo, ModelRef};
 use crate::ui::action::PickKind;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
-use crate::ui::widgets::drop_target::{DropState, drop_target};
+use crate::ui::widgets::drop_target::{DropState, drop_pictures};
 use crate::ui::widgets::latent_slot::drag_latent;
 
 /// Purpose of the dialog that chooses a picture.
@@ -146,7 +146,8 @@ impl Mend {
                     theme::toned(ui, theme::Tone::Warn, "This file cannot be read as a picture");
                 }
                 let hint = "Brush a hole into it for the model to fill, or have its noise taken away";
-                let dropped = drop_target(ui, cx, ViewId::Explore, &mut self.drop, "Drop a picture to mend", hint);
+                let dropped =
+                    drop_pictures(ui, cx, ViewId::Explore, &mut self.drop, ("Drop a picture to mend", hint), false);
                 if let Some(path) = dropped.and_then(|p| p.into_iter().next()) {
                     desk.mend.put(path);
                     out.label = Some("mend another picture");

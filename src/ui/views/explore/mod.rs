@@ -20,6 +20,7 @@ mod inspector;
 mod lattice;
 mod map;
 mod mend;
+mod own;
 mod photo;
 mod photos;
 mod picture;
@@ -44,7 +45,7 @@ use egui::{Key, Modifiers, Ui};
 use serde::{Deserialize, Serialize};
 
 use super::{Cx, KeyHelp, View, ViewId};
-use crate::engine::{Command, Event};
+use crate::engine::{Command, Event, LatentCommand};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::ui::action::{Action, Parcel};
@@ -53,6 +54,7 @@ use crate::ui::state::Studio;
 use crate::ui::widgets::export_dialog::ExportDialog;
 use crate::ui::widgets::latent_slot::ghost;
 use act::{Gesture, Out, waiting};
+pub use atlas::LeftOut;
 pub use desk::{Desk, Stand, Tab};
 use feed::Feed;
 use trail::Trail;
@@ -410,6 +412,7 @@ impl View for ExploreView {
                 self.tab = Tab::Compare;
             }
             Parcel::Page(tab) => self.tab = *tab,
+            Parcel::LeftOut { source, names } => self.atlas.leave_out(source, names),
             Parcel::Generated { path, recipe } => self.orphan = Some((path.clone(), recipe.clone())),
             Parcel::Picture(path) => {
                 self.tab = Tab::Picture;
@@ -423,6 +426,11 @@ impl View for ExploreView {
                     return;
                 }
                 let (Some(path), Some(info)) = (paths.first(), self.info(cx.studio)) else { return };
+                if *purpose == own::PICK {
+                    let source = path.display().to_string();
+                    cx.send(Command::Latent(LatentCommand::OwnData { model: info.model, source }));
+                    return;
+                }
                 if *purpose == lattice::PICK {
                     self.lattice.picked(path, &info, cx);
                 } else if let Some(end) = compare::PICKS.iter().position(|p| p == purpose) {

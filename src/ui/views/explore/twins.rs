@@ -3,6 +3,7 @@
 //! The left one is the model one explores, the right one any other, checkpoints of runs among them.
 
 mod desk;
+mod far;
 mod photo;
 #[cfg(test)]
 mod tests;
@@ -11,18 +12,22 @@ use std::path::Path;
 use std::sync::Arc;
 
 use egui::{ComboBox, DragValue, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
-use egui_material_icons::icons::{ICON_CHEVRON_LEFT, ICON_CHEVRON_RIGHT, ICON_COMPARE_ARROWS, ICON_MODEL_TRAINING};
+use egui_material_icons::icons::{
+    ICON_CHEVRON_LEFT, ICON_CHEVRON_RIGHT, ICON_COMPARE_ARROWS, ICON_IOS_SHARE, ICON_MODEL_TRAINING,
+};
 
 pub use self::desk::{TwinsDesk, What};
 use super::bar::close_up;
 use super::desk::Desk;
 use super::feed::{Feed, Wish};
+use super::lattice::{self, measure_choice};
 use super::picture::difference;
-use super::{Cx, Out};
+use super::{Cx, Out, walk};
 use crate::base::{Channels, Picture};
 use crate::engine::{Command, Event};
 use crate::eval::pairs;
 use crate::latent::blend::Dims;
+use crate::latent::pace::Measure;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::{Latent, Space};
 use crate::ui::action::Action;
@@ -30,10 +35,16 @@ use crate::ui::format;
 use crate::ui::textures::{self, Tex, key};
 use crate::ui::theme::{self, size};
 use crate::ui::widgets::latent_slot::{Tile, drag_latent, tile};
+use far::Far;
 use photo::Photo;
 
 /// Purpose of the dialog that chooses a picture for both.
 pub const PICK: &str = "picture for two models";
+
+/// Narrower than this the choice of what is put into both is a list.
+const WIDE: f32 = 760.0;
+/// Frames of a walk that are shown.
+const FRAMES: usize = 32;
 
 /// The tab's own state; the first of two is the left one.
 #[derive(Default)]
@@ -42,6 +53,8 @@ pub struct Twins {
     photo: Photo,
     /// The model that was asked to be opened last.
     opened: Option<ModelRef>,
+    /// How far pictures are apart as features see them.
+    far: Far,
     /// Both pictures, what they differ in, and how alike they are in dB.
     apart: Option<([Arc<Picture>; 2], Picture, f64)>,
     revision: u64,
@@ -79,13 +92,18 @@ fn misfit(latent: &Latent, a: &ModelInfo, b: &ModelInfo) -> Option<String> {
 }
 
 impl Twins {
-    /// The right model, as the studio knows it; asks for it where it is not known yet.
-    fn other(&mut self, desk: &mut TwinsDesk, info: &ModelInfo, cx: &mut Cx<'_>) -> Option<ModelInfo> {
-        // The first other one, if none was chosen; the same size of latents says the most.
-        let chosen = desk.other.clone().or_else(|| {
+    /// The right model: the first other one, if none was chosen; the same size of latents says the most.
+    #[allow(clippy::unused_self)] // belongs to the pair
+    fn chosen(&self, desk: &TwinsDesk, info: &ModelInfo, cx: &Cx<'_>) -> Option<ModelRef> {
+        desk.other.clone().or_else(|| {
             let others = || cx.studio.models.iter().filter(|m| m.model != info.model);
             others().find(|m| m.latent == info.latent).or(others().next()).map(|m| m.model.clone())
-        })?;
+        })
+    }
+
+    /// The right model, as the studio knows it; asks for it where it is not known yet.
+    fn other(&mut self, desk: &mut TwinsDesk, info: &ModelInfo, cx: &mut Cx<'_>) -> Option<ModelInfo> {
+        let chosen = self.chosen(desk, info, cx)?;
         // Listed models are known; a checkpoint has to be opened. What is opened is selected, which the left one stays.
         if self.opened.as_ref() != Some(&chosen) && cx.studio.model(&chosen).is_none() {
             cx.send(Command::OpenModel { model: chosen.clone() });
@@ -105,14 +123,19 @@ impl Twins {
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
         let other = self.other(&mut desk.twins, info, cx);
         theme::toolbar(ui, |ui| {
-            let options = [(What::Seeds, "Same seeds"), (What::Here, "Where I stand"), (What::Photo, "A picture")];
-            if theme::segmented(ui, "Put into both", &mut desk.twins.what, &options) {
+            if what(ui, &mut desk.twins.what) {
                 out.label = Some("compare models by something else");
             }
             match desk.twins.what {
                 What::Seeds => steps(ui, &mut desk.twins, out),
-                What::Here => {}
-                What::Photo => self.photo.bar(ui, cx, &mut desk.twins, out),
+                What::Here => {
+                    measure(ui, &mut desk.twins, out);
+                }
+                What::Walk | What::Grid => {}
+                What::Photo => {
+                    measure(ui, &mut desk.twins, out);
+                    self.photo.bar(ui, cx, &mut desk.twins, out);
+                }
             }
         });
         if other.is_none() && desk.twins.other.is_none() {
@@ -131,25 +154,46 @@ impl Twins {
             ui.ctx().request_repaint_after_secs(1.0);
             return;
         };
-        match desk.twins.what {
-            What::Seeds => {
-                let seed = |i: u32| Latent::Seed { seed: desk.twins.first.wrapping_add(u64::from(i)) };
-                let latents: Vec<Latent> = (0..desk.twins.count).map(seed).collect();
-                self.sheets(ui, cx, [info, &other], latents, desk, out);
+        let latents = shown(desk, info);
+        let why = latents.iter().find_map(|latent| misfit(latent, info, &other));
+        match (desk.twins.what, why) {
+            (What::Photo, _) => self.photo.show(ui, cx, [info, &other], &mut self.far, desk, out),
+            (What::Seeds, _) => self.sheets(ui, cx, [info, &other], (latents, None), desk, out),
+            (What::Here, None) => self.here(ui, cx, [info, &other], desk, out),
+            (What::Walk, None) => self.strips(ui, cx, [info, &other], latents, desk, out),
+            (What::Grid, None) => {
+                let columns = desk.grid.cells().0;
+                self.sheets(ui, cx, [info, &other], (latents, Some(columns)), desk, out);
             }
-            What::Here => match misfit(&desk.here.latent, info, &other) {
-                None => self.here(ui, cx, [info, &other], desk, out),
-                Some(why) => {
-                    let title = "This place is not in both models";
-                    let go = theme::empty_state(ui, ICON_COMPARE_ARROWS, title, &why, Some("Take the same seeds"));
-                    if go.is_some_and(|b| b.clicked()) {
-                        desk.twins.what = What::Seeds;
-                        out.label = Some("compare models by something else");
-                    }
+            (_, Some(why)) => {
+                let title = "This place is not in both models";
+                let go = theme::empty_state(ui, ICON_COMPARE_ARROWS, title, &why, Some("Take the same seeds"));
+                if go.is_some_and(|b| b.clicked()) {
+                    desk.twins.what = What::Seeds;
+                    out.label = Some("compare models by something else");
                 }
-            },
-            What::Photo => self.photo.show(ui, cx, [info, &other], desk, out),
+            }
         }
+    }
+
+    /// What is exported: both models, and latents of each.
+    pub fn export(&self, desk: &Desk, info: &ModelInfo, cx: &Cx<'_>) -> Option<([ModelInfo; 2], [Vec<Latent>; 2])> {
+        let other = cx.studio.model(&self.chosen(&desk.twins, info, cx)?)?.clone();
+        let latents = match desk.twins.what {
+            What::Photo => self.photo.latents()?.map(|latent| vec![latent]),
+            _ => {
+                // All frames of a walk, of which only some are shown.
+                let all = match desk.twins.what {
+                    What::Walk => walk::latents(&desk.walk, info.latent as usize),
+                    _ => shown(desk, info),
+                };
+                if all.iter().any(|latent| misfit(latent, info, &other).is_some()) {
+                    return None;
+                }
+                [desk.here.all_classed(&all), all.iter().map(|l| l.with_class(&[])).collect()]
+            }
+        };
+        Some(([info.clone(), other], latents))
     }
 
     /// What both are called; the right one is chosen here.
@@ -165,8 +209,11 @@ impl Twins {
         let text = |m: &ModelInfo| format!("{}  ·  {} {} px", m.name, m.family.id().to_uppercase(), m.resolution);
         let half = ui.available_width() / 2.0;
         let left = ui.label(text(info));
-        let gap = half - left.rect.width() - size::CONTROL - size::S;
+        let gap = half - left.rect.width() - 2.0 * (size::CONTROL + size::S);
         ui.add_space(gap.max(size::S));
+        if theme::icon_button(ui, ICON_IOS_SHARE, "Export both…").clicked() {
+            out.export_both = self.export(desk, info, cx);
+        }
         if theme::icon_button(ui, ICON_COMPARE_ARROWS, "Swap both models").clicked()
             && let Some(other) = other
         {
@@ -197,7 +244,7 @@ impl Twins {
         ui: &mut Ui,
         cx: &mut Cx<'_>,
         models: [&ModelInfo; 2],
-        latents: Vec<Latent>,
+        (latents, columns): (Vec<Latent>, Option<usize>),
         desk: &mut Desk,
         out: &mut Out,
     ) {
@@ -211,7 +258,7 @@ impl Twins {
                 truncation: desk.here.truncation,
             };
             self.feeds[side].want(wish, cx);
-            for (i, rect) in grid(halves[side], latents[side].len()).into_iter().enumerate() {
+            for (i, rect) in grid(halves[side], latents[side].len(), columns).into_iter().enumerate() {
                 let latent = &latents[side][i];
                 let name = format!("{} {}", SIDES[side], latent.label());
                 let response = self.cell(ui, cx, side, i, rect, &name, models, latent, desk, out);
@@ -226,6 +273,38 @@ impl Twins {
         }
         if self.over != last {
             ui.ctx().request_repaint();
+        }
+    }
+
+    /// The frames of a walk as two strips, those of the left model above.
+    fn strips(
+        &mut self,
+        ui: &mut Ui,
+        cx: &mut Cx<'_>,
+        models: [&ModelInfo; 2],
+        latents: Vec<Latent>,
+        desk: &mut Desk,
+        out: &mut Out,
+    ) {
+        let latents = [desk.here.all_classed(&latents), latents];
+        let room = ui.available_rect_before_wrap().shrink(size::M);
+        let n = latents[0].len().max(1);
+        let rows = strip_rows(room, n);
+        let columns = n.div_ceil(rows);
+        let gap = 3.0;
+        let wide = ((room.width() + gap) / columns as f32 - gap).floor();
+        let pair = room.height() / rows as f32;
+        let cell = wide.min((pair - size::M) / 2.0 - gap).max(8.0).floor();
+        for side in 0..2 {
+            let (model, truncation) = (models[side].model.clone(), desk.here.truncation);
+            self.feeds[side].want(Wish { model, latents: latents[side].clone(), truncation }, cx);
+            for (i, latent) in latents[side].iter().enumerate() {
+                let (row, column) = ((i / columns) as f32, (i % columns) as f32);
+                let top = row * (2.0 * (cell + gap) + size::M) + side as f32 * (cell + gap);
+                let rect = Rect::from_min_size(room.min + vec2(column * (cell + gap), top), Vec2::splat(cell));
+                let name = format!("{} frame {}", SIDES[side], i + 1);
+                self.cell(ui, cx, side, i, rect, &name, models, latent, desk, out);
+            }
         }
     }
 
@@ -282,9 +361,12 @@ impl Twins {
             .as_ref()
             .map(|(_, picture, _)| cx.textures.get(&ui.ctx().clone(), key("twins apart"), self.revision, picture));
         still(ui, "Difference", spot(1), tex.as_ref());
-        let text = match &self.apart {
-            Some((_, _, psnr)) => format!("Difference  ·  {}", decibels(*psnr)),
-            None => "Difference".into(),
+        let text = match (&self.apart, desk.twins.by) {
+            (Some((_, _, psnr)), Measure::Pixels) => format!("Difference  ·  {}", decibels(*psnr)),
+            (Some(([a, b], ..)), Measure::Features) => {
+                format!("Difference  ·  {}", self.far.text([a, b], key(("here", self.revision)), cx))
+            }
+            (None, _) => "Difference".into(),
         };
         note(ui, spot(1), &text);
     }
@@ -305,6 +387,7 @@ impl Twins {
             feed.on_event(event, cx);
         }
         self.photo.on_event(event);
+        self.far.on_event(event);
     }
 
     /// The model has other weights now.
@@ -313,6 +396,67 @@ impl Twins {
         self.photo.expire();
         self.opened = None;
     }
+}
+
+/// What is put into both; a list where there is little room. True when it changed.
+fn what(ui: &mut Ui, what: &mut What) -> bool {
+    let options = [
+        (What::Seeds, "Same seeds"),
+        (What::Here, "Where I stand"),
+        (What::Walk, "My walk"),
+        (What::Grid, "My grid"),
+        (What::Photo, "A picture"),
+    ];
+    if ui.available_width() > WIDE {
+        return theme::segmented(ui, "Put into both", what, &options);
+    }
+    let before = *what;
+    let shown = options.iter().find(|o| o.0 == *what).map_or("", |o| o.1);
+    let combo = ComboBox::from_id_salt("what").selected_text(shown).width(110.0).show_ui(ui, |ui| {
+        for (option, text) in options {
+            ui.selectable_value(what, option, text);
+        }
+    });
+    combo.response.accessible_name("Put into both");
+    *what != before
+}
+
+/// What the difference of two pictures is.
+fn measure(ui: &mut Ui, desk: &mut TwinsDesk, out: &mut Out) {
+    if measure_choice(ui, "Difference by", &mut desk.by) {
+        out.label = Some("measure the difference by something else");
+    }
+}
+
+/// The latents that are shown of both; one where one stands.
+fn shown(desk: &Desk, info: &ModelInfo) -> Vec<Latent> {
+    match desk.twins.what {
+        What::Seeds => {
+            let seed = |i: u32| Latent::Seed { seed: desk.twins.first.wrapping_add(u64::from(i)) };
+            (0..desk.twins.count).map(seed).collect()
+        }
+        What::Here | What::Photo => vec![desk.here.latent.clone()],
+        What::Walk => {
+            let all = walk::latents(&desk.walk, info.latent as usize);
+            let n = all.len().min(FRAMES);
+            (0..n).map(|i| all[i * all.len() / n].clone()).collect()
+        }
+        What::Grid => {
+            let dims = Dims::of(info);
+            // Evenly in numbers: what is even to the eye in one model is not in the other.
+            let plain = lattice::wish(&desk.grid, &desk.here, &dims).plain(&dims);
+            plain.map(|laid| laid.cells).unwrap_or_default()
+        }
+    }
+}
+
+/// Rows of pairs of strips that make the frames largest.
+fn strip_rows(room: Rect, n: usize) -> usize {
+    let cell = |rows: usize| {
+        let wide = room.width() / n.div_ceil(rows) as f32;
+        wide.min(room.height() / (2 * rows) as f32)
+    };
+    (1..=n.min(8)).max_by(|a, b| cell(*a).total_cmp(&cell(*b))).unwrap_or(1)
 }
 
 /// What both sides are called.
@@ -384,15 +528,20 @@ fn halves(ui: &Ui) -> [Rect; 2] {
     [left.with_max_x(left.right() - size::S), right.with_min_x(right.left() + size::S)]
 }
 
-/// `count` squares that just fit into a room, from its upper left.
-fn grid(room: Rect, count: usize) -> Vec<Rect> {
+/// `count` squares that just fit into a room, from its upper left, in so many columns if they are given.
+fn grid(room: Rect, count: usize, columns: Option<usize>) -> Vec<Rect> {
     let gap = 3.0;
     let fits = |columns: usize| {
         let side = (room.width() - gap * (columns - 1) as f32) / columns as f32;
         let rows = count.div_ceil(columns) as f32;
         (rows * (side + gap) - gap <= room.height()).then_some((columns, side))
     };
-    let (columns, side) = (1..=count.max(1)).find_map(fits).unwrap_or((count.max(1), 16.0));
+    let (columns_fit, side) = (1..=count.max(1)).find_map(fits).unwrap_or((count.max(1), 16.0));
+    let (columns, side) = columns.filter(|c| *c > 0).map_or((columns_fit, side), |c| {
+        let rows = count.div_ceil(c) as f32;
+        let wide = (room.width() + gap) / c as f32 - gap;
+        (c, wide.min((room.height() + gap) / rows.max(1.0) - gap))
+    });
     let side = side.max(8.0).floor();
     (0..count)
         .map(|i| {

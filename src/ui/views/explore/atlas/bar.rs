@@ -104,6 +104,7 @@ impl AtlasTab {
             (own.x, own.y, own.scale) = (0.0, 0.0, 0.0);
             out.label = Some("move over the atlas");
         }
+        self.faded.field(ui, own, out);
         let Some(made) = &self.made else { return };
         if made.hash != info.hash {
             theme::toned(ui, theme::Tone::Warn, "Made with earlier weights");

@@ -72,7 +72,7 @@ impl AtlasTab {
         let palette = Palette { t, tint: own.tint, range, ratings: &ratings };
         let atlas = made.atlas.clone();
         let lit = self.chosen.lit();
-        self.dots.paint(&painter, view, (&atlas, made.number), &palette, lit);
+        self.dots.paint(&painter, view, (&atlas, made.number), &palette, lit, self.faded.each());
         if own.holes {
             paint::holes(&painter, view, &atlas, t);
         }
@@ -80,7 +80,7 @@ impl AtlasTab {
         let mut missing = Vec::new();
         let ctx = ui.ctx().clone();
         for &(i, rect) in &squares {
-            let lit = self.chosen.is_lit(i);
+            let lit = self.chosen.is_lit(i) && !self.faded.is(i);
             match self.thumb(cx, &ctx, i) {
                 Some(tex) => {
                     let white = egui::Color32::WHITE.gamma_multiply(if lit { 1.0 } else { 0.35 });
@@ -195,6 +195,7 @@ impl AtlasTab {
                         (None, false) => "Real, with nothing generated near".into(),
                     }),
                     hardness.map(|h| format!("The model is {:.1} % off", h * 100.0)),
+                    self.faded.is_left_out(atlas, point).then(|| "Left out of the data".into()),
                 ]
                 .into_iter()
                 .flatten()

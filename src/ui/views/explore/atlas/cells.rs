@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+pub use crate::latent::atlas::outline::within as inside;
+
 /// Points in a cell, about.
 const EACH: usize = 4;
 
@@ -109,20 +111,6 @@ impl Cells {
         out.sort_unstable();
         out
     }
-}
-
-/// Whether a place lies in a polygon (even–odd).
-pub fn inside(polygon: &[[f32; 2]], p: [f32; 2]) -> bool {
-    let mut odd = false;
-    let mut last = polygon.last().copied().unwrap_or_default();
-    for &corner in polygon {
-        let (a, b) = (last, corner);
-        if (a[1] > p[1]) != (b[1] > p[1]) && p[0] < (b[0] - a[0]) * (p[1] - a[1]) / (b[1] - a[1]) + a[0] {
-            odd = !odd;
-        }
-        last = corner;
-    }
-    odd
 }
 
 /// The corners of the smallest upright rectangle around a polygon.

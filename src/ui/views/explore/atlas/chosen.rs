@@ -8,9 +8,10 @@ use egui_material_icons::icons::{
 };
 
 use super::cells::{self, Cells};
-use crate::base::Problem;
-use crate::engine::{Command, Event, LatentCommand, LatentEvent};
-use crate::latent::atlas::gather::{Atlas, Whose};
+use crate::base::{Problem, Shape};
+use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
+use crate::export::png::most_bytes;
+use crate::latent::atlas::gather::{Atlas, Point, Whose};
 use crate::models::info::ModelInfo;
 use crate::recipe::DataRecipe;
 use crate::recipe::picture::Latent;
@@ -20,15 +21,15 @@ use crate::ui::textures::key;
 use crate::ui::theme::{self, size};
 use crate::ui::views::explore::desk::Desk;
 use crate::ui::views::explore::feed::{Feed, Wish};
-use crate::ui::views::explore::{Cx, Out, ViewId};
+use crate::ui::views::explore::{Cx, Out, ViewId, work};
 use crate::ui::widgets::latent_slot::{Tile, drag_latent, tile};
 
 /// Pictures that are made of a lasso.
 const MADE: usize = 24;
 /// Of these in a row.
 const COLUMNS: usize = 4;
-/// Pictures kept or exported at once.
-const MOST: usize = 500;
+/// Pictures kept at once without a question.
+const MANY: usize = 500;
 /// Width of what the model makes there.
 const WIDE: f32 = 248.0;
 
@@ -40,6 +41,10 @@ pub struct Chosen {
     points: Vec<u32>,
     lit: HashSet<u32>,
     tag: String,
+    /// The lasso whose many pictures are to be kept, if a person is sure.
+    sure: Option<u64>,
+    /// The job that keeps many pictures.
+    keeping: Option<JobId>,
     /// Places that the model was asked for, and the lasso they are of.
     asked: Option<(u64, u64)>,
     /// What it makes there.
@@ -120,28 +125,32 @@ impl Chosen {
         }
     }
 
+    /// Latents of the points in the lasso that `is` takes.
+    fn latents(&self, atlas: &Atlas, is: impl Fn(&Whose) -> bool) -> Vec<Latent> {
+        let points = self.points.iter().filter_map(|i| atlas.points.get(*i as usize));
+        points.filter(|p| is(&p.whose)).filter_map(|p| p.latent.clone()).collect()
+    }
+
     #[allow(clippy::too_many_lines)] // one button after the other
     fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, atlas: &Atlas, out: &mut Out) {
-        let points = || self.points.iter().filter_map(|i| atlas.points.get(*i as usize));
-        let real: Vec<String> = points()
-            .filter_map(|p| if let Whose::Real { name, .. } = &p.whose { Some(name.clone()) } else { None })
-            .collect();
-        let made: Vec<Latent> =
-            points().filter(|p| matches!(p.whose, Whose::Generated { .. })).filter_map(|p| p.latent.clone()).collect();
-        let kept: Vec<i64> =
-            points().filter_map(|p| if let Whose::Kept { id } = p.whose { Some(id) } else { None }).collect();
-        let latents: Vec<Latent> =
-            points().filter(|p| !matches!(p.whose, Whose::Real { .. })).filter_map(|p| p.latent.clone()).collect();
-        let parts = [(real.len(), "real"), (made.len(), "generated"), (kept.len(), "kept")];
+        // There may be a hundred thousand: they are counted in each frame, and gathered when a button asks for them.
+        let (mut real, mut made, mut places) = (0usize, 0usize, 0usize);
+        let mut kept: Vec<i64> = Vec::new();
+        for point in self.points.iter().filter_map(|i| atlas.points.get(*i as usize)) {
+            match &point.whose {
+                Whose::Real { .. } => real += 1,
+                Whose::Generated { .. } => made += usize::from(point.latent.is_some()),
+                Whose::Kept { id } => kept.push(*id),
+            }
+            places += usize::from(point.latent.is_some() && !matches!(point.whose, Whose::Real { .. }));
+        }
+        let parts = [(real, "real"), (made, "generated"), (kept.len(), "kept")];
         let text: Vec<String> =
             parts.iter().filter(|p| p.0 > 0).map(|(n, word)| format!("{} {word}", format::count(*n as u64))).collect();
         let text = if text.is_empty() { "Nothing in the lasso".into() } else { text.join(", ") };
+        let keeping = work::is_on(self.keeping, cx);
         ui.horizontal_wrapped(|ui| {
             theme::weak(ui, text);
-            let many = format!("More than {MOST} at once are too many");
-            let within = |ui: &mut Ui, n: usize, add: &mut dyn FnMut(&mut Ui) -> egui::Response| {
-                ui.add_enabled_ui(n <= MOST, |ui| add(ui)).inner.on_disabled_hover_text(&many).clicked()
-            };
             let help = "A sheet of what lies inside the lasso, also where there are no points";
             let look = theme::button(ui, Some(ICON_TRAVEL_EXPLORE), "What the model makes here").on_hover_text(help);
             if look.clicked() {
@@ -150,17 +159,20 @@ impl Chosen {
                 self.asked = Some((ticket, self.of));
                 cx.send(Command::Latent(LatentCommand::AtlasAt { ticket, model, places }));
             }
-            if !made.is_empty()
-                && within(ui, made.len(), &mut |ui| {
-                    theme::button(ui, Some(ICON_STAR), "Keep generated").on_hover_text("In the gallery, with a star")
-                })
+            if made > 0
+                && !keeping
+                && theme::button(ui, Some(ICON_STAR), "Keep generated")
+                    .on_hover_text("In the gallery, with a star")
+                    .clicked()
             {
-                out.keep.clone_from(&made);
+                if made > MANY {
+                    self.sure = Some(self.of);
+                } else {
+                    out.keep = self.latents(atlas, |w| matches!(w, Whose::Generated { .. }));
+                }
             }
-            if !latents.is_empty()
-                && within(ui, latents.len(), &mut |ui| theme::button(ui, Some(ICON_IOS_SHARE), "Export…"))
-            {
-                out.export = Some((latents, "sample", 0, None));
+            if places > 0 && theme::button(ui, Some(ICON_IOS_SHARE), "Export…").clicked() {
+                out.export = Some((self.latents(atlas, |w| !matches!(w, Whose::Real { .. })), "sample", 0, None));
             }
             if !kept.is_empty() {
                 theme::text_field(ui, &mut self.tag, "tag", 80.0, "Tag for kept pictures");
@@ -179,12 +191,15 @@ impl Chosen {
                     cx.push(Action::Deliver(ViewId::Gallery, Box::new(Parcel::Item(kept[0]))));
                 }
             }
-            if !real.is_empty() {
+            if real > 0 {
                 let help = "These pictures are not used by runs that are set up from now on; Data shows them and takes \
                             them back";
                 let button = theme::button(ui, Some(ICON_DO_NOT_DISTURB_ON), "Leave out of the data");
                 if button.on_hover_text(help).clicked() {
-                    leave_out(real, info, desk, cx);
+                    let points = self.points.iter().filter_map(|i| atlas.points.get(*i as usize));
+                    let name =
+                        |p: &Point| if let Whose::Real { name, .. } = &p.whose { Some(name.clone()) } else { None };
+                    leave_out(points.filter_map(name).collect(), info, &atlas.source, cx);
                 }
             }
             if theme::icon_button(ui, ICON_CLOSE, "Drop the lasso (Esc)").clicked() {
@@ -192,6 +207,27 @@ impl Chosen {
                 out.label = Some("drop the lasso");
             }
         });
+        if keeping {
+            ui.horizontal_wrapped(|ui| work::shown(ui, cx, self.keeping, 160.0, "Keeping pictures", "Stop keeping"));
+        } else if self.sure == Some(self.of) && made > 0 {
+            ui.horizontal_wrapped(|ui| self.ask(ui, cx, info, (atlas, made), out));
+        }
+    }
+
+    /// Whether so many shall be kept, and what that takes.
+    fn ask(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, (atlas, made): (&Atlas, usize), out: &mut Out) {
+        let shape = Shape { resolution: info.resolution, channels: info.recipe.data.channels };
+        let bytes = format::bytes(made as u64 * most_bytes(shape, 1, true));
+        theme::weak(ui, format!("Keep {} pictures? Up to {bytes} in the gallery's folder", format::count(made as u64)));
+        if theme::primary_button(ui, Some(ICON_STAR), "Keep them").clicked() {
+            let job = cx.new_job();
+            (self.keeping, self.sure) = (Some(job), None);
+            out.keep = self.latents(atlas, |w| matches!(w, Whose::Generated { .. }));
+            out.keep_job = Some(job);
+        }
+        if theme::button(ui, None, "Not now").clicked() {
+            self.sure = None;
+        }
     }
 
     fn made_here(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &Desk, out: &mut Out) {
@@ -259,11 +295,9 @@ fn plate(ui: &mut Ui, id: &str, add: impl FnOnce(&mut Ui)) {
 }
 
 /// Has pictures left out of the data that runs are set up with.
-fn leave_out(names: Vec<String>, info: &ModelInfo, desk: &Desk, cx: &mut Cx<'_>) {
-    let own = &info.recipe.data;
-    let source = desk.atlas.wish.data.clone().filter(|d| !d.is_empty()).unwrap_or_else(|| own.source.clone());
+fn leave_out(names: Vec<String>, info: &ModelInfo, source: &str, cx: &mut Cx<'_>) {
     let said = format!("{} left out", format::plural(names.len() as u64, "picture is", "pictures are"));
-    cx.say(Problem::usage(said).of(&source).try_this("Data shows them and takes them back").info());
-    let data = Box::new(DataRecipe { source, ..own.clone() });
+    cx.say(Problem::usage(said).of(source).try_this("Data shows them and takes them back").info());
+    let data = Box::new(DataRecipe { source: source.into(), ..info.recipe.data.clone() });
     cx.push(Action::DeliverQuietly(ViewId::Data, Box::new(Parcel::LeaveOut { data, names })));
 }

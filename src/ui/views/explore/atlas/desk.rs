@@ -73,6 +73,8 @@ pub struct AtlasDesk {
     pub y: f64,
     /// Points of the screen a unit of the sheet; 0 shows all of it.
     pub scale: f64,
+    /// What is looked for; all other points step back.
+    pub find: String,
     /// Corners of the lasso.
     pub lasso: Vec<[f32; 2]>,
     /// The sheet that place, scale and lasso are of: its model, and what was wished for.
@@ -82,8 +84,8 @@ pub struct AtlasDesk {
 impl Default for AtlasDesk {
     fn default() -> Self {
         let wish = Wish::default();
-        let (lasso, of) = (Vec::new(), None);
-        Self { wish, kept: true, tint: Tint::Kind, holes: true, x: 0.0, y: 0.0, scale: 0.0, lasso, of }
+        let (find, lasso, of) = (String::new(), Vec::new(), None);
+        Self { wish, kept: true, tint: Tint::Kind, holes: true, x: 0.0, y: 0.0, scale: 0.0, find, lasso, of }
     }
 }
 

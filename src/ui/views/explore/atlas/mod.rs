@@ -1,7 +1,7 @@
 //! The atlas: pictures by likeness on one zoomable sheet.
 //!
 //! - [`cells`]: what lies where. [`paint`]: dots, outlines and the legend. [`thumbs`]: small pictures as one comes nearer.
-//! - [`desk`]: what is laid out. [`bar`]: the bars above.
+//! - [`faded`]: what steps back. [`desk`]: what is laid out. [`bar`]: the bars above.
 //! - [`canvas`]: pan, zoom, hover, click, lasso. [`chosen`]: what is done with the points in the lasso.
 
 mod bar;
@@ -9,6 +9,7 @@ mod canvas;
 mod cells;
 mod chosen;
 mod desk;
+mod faded;
 mod paint;
 #[cfg(test)]
 mod tests;
@@ -22,8 +23,9 @@ use egui::Ui;
 use egui_material_icons::icons::{ICON_FOLDER_OPEN, ICON_SCATTER_PLOT};
 
 use super::desk::Desk;
-use super::{Cx, Out};
+use super::{Cx, Out, own};
 use crate::base::Kind;
+use crate::engine::own::is_unknown;
 use crate::engine::{Command, Event, Item, ItemFilter, JobId, LatentCommand, LatentEvent};
 use crate::latent::atlas::gather::{Atlas, Wish};
 use crate::models::info::{ModelInfo, ModelRef};
@@ -36,6 +38,7 @@ pub use bar::{close_up, source};
 use cells::Cells;
 pub use desk::AtlasDesk;
 use desk::{FAR, Tint, View};
+pub use faded::LeftOut;
 
 /// Purposes of the dialogs that choose pictures.
 pub const PURPOSE_FOLDER: &str = "atlas pictures";
@@ -82,6 +85,7 @@ pub struct AtlasTab {
     /// A lasso that is being drawn.
     drawing: Vec<[f32; 2]>,
     chosen: chosen::Chosen,
+    faded: faded::Faded,
     /// A place that was asked what lies there.
     asked: Option<(u64, [f32; 2])>,
     /// The place that one stands at, with its latent.
@@ -93,6 +97,8 @@ pub struct AtlasTab {
     arrived: Option<Latent>,
     /// A folder that was chosen.
     folder: Option<PathBuf>,
+    /// The model's own pictures are known now: the sheet that waited for them is made.
+    again: bool,
     number: u64,
 }
 
@@ -111,6 +117,9 @@ impl AtlasTab {
             cx.send(Command::ListData);
         }
         self.follow(cx);
+        if std::mem::take(&mut self.again) {
+            self.make(info, desk, cx);
+        }
         self.what(ui, cx, info, desk, out);
         let here = self.made.as_ref().is_some_and(|m| m.model == info.model);
         if !here {
@@ -118,6 +127,9 @@ impl AtlasTab {
             return;
         }
         close_up(ui);
+        if let Some(made) = &self.made {
+            self.faded.look((&made.atlas, made.number), &desk.atlas.find, &self.items);
+        }
         theme::toolbar(ui, |ui| self.how(ui, info, &mut desk.atlas, out));
         close_up(ui);
         self.canvas(ui, cx, info, desk, out);
@@ -169,8 +181,12 @@ impl AtlasTab {
                 ui.horizontal(|ui| {
                     again = theme::primary_button(ui, None, "Try again").clicked();
                     // The data that a model learned from may be on another computer.
+                    let unknown = is_unknown(&problem) && desk.atlas.wish.data.as_deref() == Some("");
+                    if unknown && theme::button(ui, Some(ICON_FOLDER_OPEN), own::CHOOSE).clicked() {
+                        own::choose(cx);
+                    }
                     if desk.atlas.wish.data.is_some() {
-                        if theme::button(ui, Some(ICON_FOLDER_OPEN), "Choose a folder…").clicked() {
+                        if !unknown && theme::button(ui, Some(ICON_FOLDER_OPEN), "Choose a folder…").clicked() {
                             choose_folder(cx, PURPOSE_FOLDER);
                         }
                         if theme::button(ui, None, "Without real pictures").clicked() {
@@ -244,6 +260,10 @@ impl AtlasTab {
                     standing: HashMap::new(),
                 });
             }
+            Event::Latent(LatentEvent::OwnData { .. }) if own.wish.data.as_deref() == Some("") => {
+                let job = self.making.as_ref().and_then(|m| cx.studio.jobs.get(&m.job));
+                self.again = job.and_then(|j| j.problem.as_ref()).is_some_and(is_unknown);
+            }
             Event::Latent(LatentEvent::AtlasThumbs { model, thumbs })
                 if self.made.as_ref().is_some_and(|m| m.model == *model) =>
             {
@@ -266,6 +286,11 @@ impl AtlasTab {
         }
         self.folder = paths.first().cloned();
         true
+    }
+
+    /// Takes in what is left out of a source of data.
+    pub fn leave_out(&mut self, source: &str, names: &LeftOut) {
+        self.faded.leave_out(source, names);
     }
 
     /// The model has other weights now: what lies between points is made anew.

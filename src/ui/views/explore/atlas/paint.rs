@@ -107,7 +107,8 @@ pub struct Dots {
 }
 
 impl Dots {
-    /// Draws the points in sight. `number` tells sheets apart; `chosen` are lit, all others then step back.
+    /// Draws the points in sight. `number` tells sheets apart; `chosen` are lit, all others then step back, as do those
+    /// that are `faded`.
     pub fn paint(
         &mut self,
         painter: &Painter,
@@ -115,15 +116,16 @@ impl Dots {
         (atlas, number): (&Atlas, u64),
         palette: &Palette<'_>,
         chosen: Option<(&[u32], u64)>,
+        faded: (&[bool], u64),
     ) {
         let r = radius(atlas.points.len(), view.nearer());
         let bits = [view.x.to_bits(), view.y.to_bits(), view.scale.to_bits()];
         let room = [view.room.min.x, view.room.min.y, view.room.max.x, view.room.max.y].map(f32::to_bits);
         let range = palette.range.map(f32::to_bits);
-        let now = key((number, bits, room, palette.tint, palette.t.dark, range, chosen.map(|c| c.1)));
+        let now = key((number, bits, room, palette.tint, palette.t.dark, range, chosen.map(|c| c.1), faded.1));
         if now != self.of {
             self.of = now;
-            self.make(view, atlas, palette, chosen.map(|c| c.0), r);
+            self.make(view, atlas, palette, (chosen.map(|c| c.0), faded.0), r);
         }
         for (at, colour) in &self.round {
             painter.circle_filled(*at, r, *colour);
@@ -133,7 +135,14 @@ impl Dots {
         }
     }
 
-    fn make(&mut self, view: &View, atlas: &Atlas, palette: &Palette<'_>, chosen: Option<&[u32]>, r: f32) {
+    fn make(
+        &mut self,
+        view: &View,
+        atlas: &Atlas,
+        palette: &Palette<'_>,
+        (chosen, faded): (Option<&[u32]>, &[bool]),
+        r: f32,
+    ) {
         let lit = chosen.map(|chosen| {
             let mut lit = vec![false; atlas.points.len()];
             chosen
@@ -152,7 +161,7 @@ impl Dots {
             }
             let told = palette.colour(point);
             let colour = told.unwrap_or(palette.t.disabled);
-            let lit = lit.as_ref().is_none_or(|lit| lit[i]);
+            let lit = lit.as_ref().is_none_or(|lit| lit[i]) && !faded.get(i).copied().unwrap_or(false);
             let colour = if lit { colour } else { colour.gamma_multiply(0.25) };
             if told.is_some() && lit { above.push((at, colour)) } else { below.push((at, colour)) }
         }
@@ -241,27 +250,14 @@ pub fn legend(painter: &Painter, room: Rect, atlas: &Atlas, palette: &Palette<'_
     ground
 }
 
-/// Outlines of holes, a little outside of their points.
+/// Outlines of holes.
 pub fn holes(painter: &Painter, view: &View, atlas: &Atlas, t: &Tokens) {
-    for hole in &atlas.holes {
-        let corners: Vec<Pos2> = hole.outline.iter().map(|p| view.screen(*p)).collect();
-        let Some(middle) = centre(&corners).filter(|_| !corners.is_empty()) else { continue };
-        let outside = |p: &Pos2| *p + (*p - middle).normalized() * 8.0;
-        let stroke = Stroke::new(1.5, t.warn);
-        match corners.len() {
-            1 => {
-                painter.circle_stroke(middle, 8.0, stroke);
-            }
-            _ => {
-                painter.add(Shape::closed_line(corners.iter().map(outside).collect(), stroke));
-            }
+    for ring in atlas.holes.iter().flat_map(|hole| &hole.outline) {
+        let line: Vec<Pos2> = ring.iter().map(|p| view.screen(*p)).collect();
+        if Rect::from_points(&line).intersects(view.room) {
+            painter.add(Shape::closed_line(line, Stroke::new(1.5, t.warn)));
         }
     }
-}
-
-fn centre(corners: &[Pos2]) -> Option<Pos2> {
-    let sum = corners.iter().fold(Vec2::ZERO, |sum, p| sum + p.to_vec2());
-    (!corners.is_empty()).then(|| (sum / corners.len() as f32).to_pos2())
 }
 
 /// The frame of a small picture.

@@ -217,7 +217,7 @@ fn a_lasso_chooses_points_to_keep_tag_export_and_leave_out() {
     assert_eq!(data.source, h.state().studio.model("nouns-gan").unwrap().recipe.data.source);
     assert!(names.iter().all(|n| out.contains(n)) && out.len() < names.len() + 40, "{} {}", out.len(), names.len());
 
-    // Too many to keep at once; a smaller lasso will do.
+    // A smaller one is kept at once.
     let few = inside.iter().find(|p| matches!(p.whose, Whose::Kept { .. })).map(|p| seen.screen(p.place));
     let few = few.unwrap_or(seen.screen(inside[inside.len() / 2].place));
     lasso(&mut h, Rect::from_center_size(few, Vec2::splat(60.0)));
@@ -373,7 +373,7 @@ fn many_dots_are_one_mesh_that_is_kept_while_nothing_changes() {
     let mut draw = |view: View| {
         let mut mesh = None;
         let input = RawInput { screen_rect: Some(room), ..RawInput::default() };
-        let output = ctx.run_ui(input, |ui| dots.paint(ui.painter(), &view, (&atlas, 1), &palette, None));
+        let output = ctx.run_ui(input, |ui| dots.paint(ui.painter(), &view, (&atlas, 1), &palette, None, (&[], 0)));
         for shape in output.shapes {
             if let egui::Shape::Mesh(m) = shape.shape {
                 mesh = Some(m);
@@ -410,4 +410,87 @@ fn pictures_are_left_out_of_the_data_by_name_and_taken_back_by_undo() {
     assert_eq!(own(&stage)["exclude"], serde_json::json!(["a", "b"]));
     stage.take_back();
     assert_eq!(own(&stage)["source"], "/pictures/other");
+}
+
+#[test]
+fn many_pictures_are_kept_as_a_job_after_a_question() {
+    let mut h = with_atlas();
+    let room = view(&h).room;
+    button(&mut h, "Lasso: draw around points (or Shift and drag)");
+    lasso(&mut h, room.shrink(4.0));
+    h.state().engine.take_commands();
+    button(&mut h, "Keep generated");
+    assert!(h.state().engine.take_commands().iter().all(|c| !matches!(c, Command::Keep { .. })), "first it is asked");
+    assert!(h.query_by_label_contains("Keep 2,000 pictures? Up to ").is_some());
+    button(&mut h, "Not now");
+    assert!(h.query_by_label_contains("Keep 2,000 pictures?").is_none());
+    button(&mut h, "Keep generated");
+    h.state().engine.hold_answers(true);
+    button(&mut h, "Keep them");
+    let sent = h.state().engine.take_commands();
+    let job = sent.iter().find_map(|c| match c {
+        Command::Keep { job, latents, starred: true, .. } if latents.len() == 2000 => *job,
+        _ => None,
+    });
+    let job = job.expect("as a job");
+    assert!(h.query_by_label("Keep generated").is_none());
+    h.state_mut().actions.clear();
+    button(&mut h, "Stop keeping");
+    assert!(h.state().actions.iter().any(|a| matches!(a, Action::Cancel(j) if *j == job)));
+    h.state().engine.hold_answers(false);
+    h.state_mut().call(|view, cx| assert!(view.on_command(crate::ui::command::UiCommand::Export, cx)));
+}
+
+#[test]
+fn what_is_found_or_left_out_is_told_and_undo_forgets_the_search() {
+    let mut h = with_atlas();
+    h.get_by_role_and_label(Role::TextInput, "Find on the atlas").focus();
+    h.run_steps(2);
+    h.get_by_role_and_label(Role::TextInput, "Find on the atlas").type_text("picture 7");
+    h.run_steps(3);
+    let hits = made(&h)
+        .atlas
+        .points
+        .iter()
+        .filter(|p| matches!(&p.whose, Whose::Real { name, .. } if name.contains("picture 7")));
+    let hits = hits.count();
+    assert!(hits > 0 && h.query_by_label(&format!("{hits} found")).is_some(), "{hits}");
+    assert!(!h.state().view.atlas.faded.is(7) && h.state().view.atlas.faded.is(8));
+    h.state_mut().take_back();
+    h.run_steps(3);
+    assert!(desk(&h).atlas.find.is_empty() && !h.state().view.atlas.faded.is(8));
+    let atlas = made(&h).atlas.clone();
+    let names = Arc::new(std::iter::once("picture 8".to_string()).collect());
+    let parcel = Parcel::LeftOut { source: atlas.source.clone(), names };
+    h.state_mut().call(|view, cx| view.receive(&parcel, cx));
+    h.run_steps(3);
+    assert!(h.state().view.atlas.faded.is(8) && !h.state().view.atlas.faded.is(7));
+    assert!(h.state().view.atlas.tell(&atlas, 8).contains(&"Left out of the data".to_string()));
+}
+
+#[test]
+fn pictures_of_a_model_that_are_not_known_are_chosen_once() {
+    let mut h = on_nouns(Tab::Atlas);
+    let home = tempfile::tempdir().unwrap();
+    let paths = crate::base::paths::Paths::under(home.path());
+    let unknown = crate::engine::own::resolve("nouns-gan", "nouns", "", &paths).unwrap_err();
+    h.get_by_role_and_label(Role::Button, "Make the atlas").click();
+    h.state().engine.hold_answers(true);
+    h.run_steps(3);
+    let stage = (String::new(), 0.0);
+    let making = Making { job: 7777, wish: Wish::default(), hash: String::new(), kept: None, stage };
+    h.state_mut().view.atlas.making = Some(making);
+    h.state_mut().studio.apply(&Event::JobEnded { job: 7777, problem: Some(unknown) });
+    h.run_steps(3);
+    button(&mut h, own::CHOOSE);
+    assert!(h.state().actions.iter().any(|a| matches!(a, Action::Pick(pick) if pick.purpose == own::PICK)));
+    h.state().engine.hold_answers(false);
+    h.state().engine.take_commands();
+    let picked = Parcel::Picked { purpose: own::PICK, paths: vec!["/pictures/nouns".into()] };
+    h.state_mut().call(|view, cx| view.receive(&picked, cx));
+    h.run_steps(8);
+    let sent = asked(&h);
+    let told = |c: &LatentCommand| matches!(c, LatentCommand::OwnData { source, .. } if source == "/pictures/nouns");
+    assert!(sent.iter().any(told), "{sent:?}");
+    assert!(sent.iter().any(|c| matches!(c, LatentCommand::Atlas { .. })), "and the sheet is made");
 }

@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 use super::desk::Desk;
 use super::feed::Feed;
 use super::work::{self, Doing};
-use super::{Cx, Out, ViewId};
+use super::{Cx, Out, ViewId, own};
 use crate::base::Family;
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
 use crate::latent::blend::Dims;
@@ -106,6 +106,8 @@ pub struct Directions {
     /// What the strip shows.
     shown: Vec<Latent>,
     job: Option<JobId>,
+    /// What was looked for last.
+    sought: Option<Find>,
     liked: Vec<Latent>,
     disliked: Vec<Latent>,
     rename: Option<(String, String)>,
@@ -149,6 +151,7 @@ impl Directions {
         theme::toolbar(ui, |ui| self.bar(ui, cx, info, desk, &base, &mut strengths, out));
         let before = strengths.clone();
         theme::page(ui, "directions", |ui| {
+            own::offer(ui, cx, self.job);
             if self.all.is_empty() {
                 theme::weak(ui, "No directions yet. Find some, or mark four pictures that you like or dislike.");
             } else {
@@ -272,6 +275,7 @@ impl Directions {
 
     fn search(&mut self, info: &ModelInfo, find: Find, cx: &mut Cx<'_>) {
         let job = cx.new_job();
+        self.sought = Some(find.clone());
         cx.send(Command::Latent(LatentCommand::FindDirections { job, model: info.model.clone(), find }));
         self.job = Some(job);
     }
@@ -396,6 +400,14 @@ impl Directions {
                 if let Some(place) = self.all.iter().position(|d| names.first() == Some(&d.name)) {
                     self.chosen = place;
                 }
+            }
+            Event::Latent(LatentEvent::OwnData { model })
+                if self.model.as_ref() == Some(model) && own::is_wanted(self.job, cx) =>
+            {
+                let Some(find) = self.sought.clone() else { return };
+                let job = cx.new_job();
+                cx.send(Command::Latent(LatentCommand::FindDirections { job, model: model.clone(), find }));
+                self.job = Some(job);
             }
             Event::Latent(LatentEvent::Latents { ticket, latents, .. }) => {
                 if let Some(push) = self.push.take_if(|p| p.ticket == *ticket)

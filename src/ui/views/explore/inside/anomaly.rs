@@ -4,19 +4,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::{Rect, Sense, Ui, Vec2, pos2};
-use egui_material_icons::icons::ICON_FILE_OPEN;
+use egui_material_icons::icons::{ICON_CHEVRON_LEFT, ICON_CHEVRON_RIGHT};
 
-use super::Page;
+use super::{InsideDesk, Page};
 use crate::base::Picture;
 use crate::engine::{Command, Event, LatentCommand, LatentEvent};
 use crate::latent::inside::codes::Anomaly;
 use crate::models::info::ModelInfo;
-use crate::ui::action::PickKind;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, Tone, size};
 use crate::ui::views::explore::desk::Desk;
 use crate::ui::views::explore::{Cx, Out, ViewId};
-use crate::ui::widgets::drop_target::{DropState, PURPOSE, drop_target, path_field};
+use crate::ui::widgets::drop_target::{DropState, drop_pictures, path_field, picture_button};
 
 /// Seconds after which an answer is no longer waited for.
 const GIVE_UP: f64 = 20.0;
@@ -62,17 +61,17 @@ impl AnomalyPage {
         let page = theme::toolbar(ui, |ui| {
             let page = pages(ui, out);
             if wanted.is_some() {
-                if theme::button(ui, Some(ICON_FILE_OPEN), "Choose picture…").clicked() {
-                    cx.pick(ViewId::Explore, PURPOSE, PickKind::File, "Choose a picture", &[]);
-                }
+                step(ui, &mut desk.inside, out);
+                picture_button(ui, cx, ViewId::Explore, true);
                 chosen = path_field(ui, &mut self.drop);
             }
             page
         });
         theme::page(ui, "anomaly", |ui| match &wanted {
             None => {
-                let hint = "See where this model fails to give it back";
-                let taken = drop_target(ui, cx, ViewId::Explore, &mut self.drop, "Drop a picture", hint);
+                let hint = "See where this model fails to give them back";
+                let texts = ("Drop one picture or several", hint);
+                let taken = drop_pictures(ui, cx, ViewId::Explore, &mut self.drop, texts, true);
                 chosen = taken.or(chosen.take());
             }
             Some(path) => {
@@ -80,8 +79,8 @@ impl AnomalyPage {
                 self.look(ui, cx, of);
             }
         });
-        if let Some(path) = chosen.and_then(|c| c.into_iter().next()) {
-            desk.inside.picture = Some(path);
+        if let Some(paths) = chosen.filter(|c| !c.is_empty()) {
+            desk.inside.look_at(paths);
             out.label = Some("look at a picture's faults");
         }
         page
@@ -164,6 +163,27 @@ impl AnomalyPage {
     /// The model has other weights now.
     pub fn expire(&mut self) {
         self.asked = None;
+    }
+}
+
+/// From picture to picture, where there are several.
+fn step(ui: &mut Ui, own: &mut InsideDesk, out: &mut Out) {
+    let n = own.pictures.len();
+    if n < 2 {
+        return;
+    }
+    let at = own.picture.as_ref().and_then(|p| own.pictures.iter().position(|o| o == p)).unwrap_or(0);
+    let mut go = None;
+    if theme::icon_button(ui, ICON_CHEVRON_LEFT, "Picture before").clicked() {
+        go = Some((at + n - 1) % n);
+    }
+    theme::weak(ui, format!("{} of {n}", at + 1));
+    if theme::icon_button(ui, ICON_CHEVRON_RIGHT, "Picture after").clicked() {
+        go = Some((at + 1) % n);
+    }
+    if let Some(to) = go {
+        own.picture = own.pictures.get(to).cloned();
+        out.label = Some("look at another picture's faults");
     }
 }
 

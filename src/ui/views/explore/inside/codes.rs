@@ -5,6 +5,7 @@ use std::sync::Arc;
 use egui::{CornerRadius, Rect, Role, Sense, Shape, Stroke, Ui, WidgetInfo, pos2, vec2};
 use egui_material_icons::icons::{ICON_BAR_CHART, ICON_SPEED};
 
+use super::super::own;
 use super::super::work::{self, Doing};
 use super::{PURPOSE, Page};
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
@@ -33,6 +34,8 @@ struct Measured {
 pub struct Codes {
     job: Option<(JobId, String)>,
     measured: Option<Measured>,
+    /// The model's own pictures are known now.
+    again: bool,
 }
 
 impl Codes {
@@ -46,6 +49,9 @@ impl Codes {
         out: &mut Out,
         pages: impl FnOnce(&mut Ui, &mut Out) -> Page,
     ) -> Page {
+        if std::mem::take(&mut self.again) && own::is_wanted(self.job.as_ref().map(|j| j.0), cx) {
+            self.measure(info, desk, cx);
+        }
         let known = self.measured.as_ref().filter(|m| m.model == info.model && m.hash == info.hash);
         let numbers = known.map(|m| (m.numbers.clone(), m.prior.clone()));
         let page = theme::toolbar(ui, |ui| {
@@ -84,6 +90,10 @@ impl Codes {
         if work::is_on(self.job.as_ref().map(|j| j.0), cx) {
             let title = job.map_or("Waiting", |j| j.title.as_str()).to_string();
             theme::empty_state(ui, ICON_BAR_CHART, "Measuring how codes are used", &title, None);
+            return;
+        }
+        if own::is_wanted(self.job.as_ref().map(|j| j.0), cx) && desk.inside.data.is_empty() {
+            theme::page(ui, "no data", |ui| own::offer(ui, cx, self.job.as_ref().map(|j| j.0)));
             return;
         }
         let text = "Which dimensions carry anything, how their codes are spread over real pictures, and how far that is \
@@ -132,6 +142,9 @@ impl Codes {
 
     /// Takes what comes from the engine.
     pub fn on_event(&mut self, event: &Event) {
+        if let Event::Latent(LatentEvent::OwnData { .. }) = event {
+            self.again = true;
+        }
         let Event::Latent(LatentEvent::CodeUse { job, model, numbers, prior }) = event else { return };
         if let Some((_, hash)) = self.job.take_if(|j| j.0 == *job) {
             let numbers = Arc::new(numbers.clone());

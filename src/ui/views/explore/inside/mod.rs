@@ -26,6 +26,8 @@ use crate::ui::theme;
 pub const PURPOSE: &str = "code pictures";
 /// Channels that may be switched off at once.
 const MOST_OFF: usize = 4096;
+/// Pictures that are kept in mind.
+const MOST_PICTURES: usize = 1000;
 
 /// What is looked at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -73,12 +75,21 @@ pub struct InsideDesk {
     pub data: String,
     /// The picture whose faults are looked at.
     pub picture: Option<PathBuf>,
+    /// All pictures that were chosen for that.
+    pub pictures: Vec<PathBuf>,
 }
 
 impl InsideDesk {
     /// Puts what a hand-edited file may hold back into its range.
     pub fn mend(&mut self) {
         self.off.truncate(MOST_OFF);
+        self.pictures.truncate(MOST_PICTURES);
+    }
+
+    /// Looks at the faults of pictures, the first of them first.
+    fn look_at(&mut self, paths: Vec<PathBuf>) {
+        self.picture = paths.first().cloned();
+        self.pictures = paths;
     }
 
     /// Channels of a model that are switched off.
@@ -109,15 +120,15 @@ pub struct InsideTab {
     anomaly: anomaly::AnomalyPage,
     /// Pictures chosen in a dialog, to measure codes on.
     folder: Option<PathBuf>,
-    /// A picture that was dropped or chosen.
-    dropped: Option<PathBuf>,
+    /// Pictures that were dropped or chosen.
+    dropped: Option<Vec<PathBuf>>,
 }
 
 impl InsideTab {
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
-        if let Some(path) = self.dropped.take() {
-            desk.inside.picture = Some(path);
+        if let Some(paths) = self.dropped.take() {
+            desk.inside.look_at(paths);
             desk.inside.page = Page::Anomaly;
             out.label = Some("look at a picture's faults");
         }
@@ -160,13 +171,14 @@ impl InsideTab {
         true
     }
 
-    /// Takes a picture file that was dropped or chosen: where does it not come back? False for what is none.
+    /// Takes picture files that were dropped or chosen: where do they not come back? False for what is none.
     pub fn dropped(&mut self, paths: &[PathBuf], info: &ModelInfo) -> bool {
-        let [path] = paths else { return false };
-        if info.family != Family::Vae || image::ImageFormat::from_path(path).is_err() {
+        let pictures = paths.iter().filter(|p| image::ImageFormat::from_path(p).is_ok());
+        let pictures: Vec<PathBuf> = pictures.take(MOST_PICTURES).cloned().collect();
+        if info.family != Family::Vae || pictures.is_empty() {
             return false;
         }
-        self.dropped = Some(path.clone());
+        self.dropped = Some(pictures);
         true
     }
 

@@ -161,6 +161,17 @@ fn a_dropped_picture_shows_where_it_does_not_come_back() {
     }
     assert!(h.query_by_label("4.0 times the usual error").is_some());
     assert!(h.query_by_label("This picture lies outside of what the model knows").is_some());
+    // Of several, one after the other is looked at.
+    let several = ["/x/a.png", "/x/b.png", "/x/notes.txt"].map(PathBuf::from);
+    assert!(h.state_mut().call(|view, cx| view.on_drop(&several, cx)));
+    h.run_steps(4);
+    assert!(desk(&h).inside.picture.as_ref() == Some(&several[0]) && h.query_by_label("1 of 2").is_some());
+    click(&mut h, Role::Button, "Picture after");
+    assert_eq!(desk(&h).inside.picture.as_ref(), Some(&several[1]));
+    h.state_mut().view.desk.inside.picture = None;
+    h.run_steps(3);
+    assert!(h.query_by_role_and_label(Role::Button, "Choose pictures…").is_some());
+    assert!(h.query_by_label_contains("folder").is_none(), "one picture or several");
     // A GAN has no codes and takes no picture here.
     let mut h = on_nouns(Tab::Inside);
     assert!(h.query_by_label("Inside: Codes").is_none());

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::export::sheet::TRIANGLE;
 use crate::latent::interpolate::Mode;
 use crate::latent::lattice::Layout;
+use crate::latent::pace::Measure;
 use crate::ui::widgets::latent_slot::Anchor;
 
 /// Steps in a row at most.
@@ -39,6 +40,8 @@ pub struct GridDesk {
     pub styles: bool,
     /// Whether equal steps mean equal visible change.
     pub even: bool,
+    /// What is taken for visible change then.
+    pub by: Measure,
 }
 
 impl Default for GridDesk {
@@ -56,6 +59,7 @@ impl Default for GridDesk {
             mode: Mode::Slerp,
             styles: false,
             even: false,
+            by: Measure::default(),
         }
     }
 }

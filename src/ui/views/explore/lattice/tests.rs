@@ -114,7 +114,7 @@ fn even_steps_come_from_the_engine_and_are_what_is_shown_walked_and_exported() {
         _ => None,
     });
     let wish = wish.expect("the engine is asked");
-    assert!(wish.even && wish.layout == Layout::Line && wish.columns == 9);
+    assert!(wish.even == Some(desk(&h).grid.by) && wish.layout == Layout::Line && wish.columns == 9);
     let even = cells(&h);
     assert!(even.len() == 9 && even != plain && even[0] == plain[0]);
     assert!(h.query_by_label("Steps differ by 3 %").is_some());

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::latent::pace::Measure;
 use crate::models::info::ModelRef;
 
 /// What is put into both models.
@@ -15,6 +16,10 @@ pub enum What {
     Seeds,
     /// Where one stands.
     Here,
+    /// The frames of the walk.
+    Walk,
+    /// The cells of the interpolation grid.
+    Grid,
     /// A picture file.
     Photo,
 }
@@ -31,6 +36,8 @@ pub struct TwinsDesk {
     pub first: u64,
     /// Samples of each.
     pub count: u32,
+    /// What is taken for the difference of two pictures.
+    pub by: Measure,
     /// The picture file.
     pub photo: Option<PathBuf>,
     /// Steps of a GAN's search for it.
@@ -39,7 +46,7 @@ pub struct TwinsDesk {
 
 impl Default for TwinsDesk {
     fn default() -> Self {
-        Self { other: None, what: What::default(), first: 1, count: 16, photo: None, steps: 150 }
+        Self { other: None, what: What::default(), first: 1, count: 16, by: Measure::Pixels, photo: None, steps: 150 }
     }
 }
 

@@ -8,17 +8,19 @@ use egui_material_icons::icons::{ICON_CLOSE, ICON_FILE_OPEN, ICON_SEARCH};
 
 use super::super::work;
 use super::desk::TwinsDesk;
+use super::far::Far;
 use super::{Cx, Desk, Out, PICK, SIDES, apart, decibels, stand};
 use crate::base::{Family, Picture};
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent, SlotId};
 use crate::latent::invert::Wish;
+use crate::latent::pace::Measure;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
 use crate::ui::action::{Action, PickKind};
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
 use crate::ui::views::ViewId;
-use crate::ui::widgets::drop_target::{DropState, drop_target, path_field};
+use crate::ui::widgets::drop_target::{DropState, drop_pictures, path_field};
 use crate::ui::widgets::latent_slot::drag_latent;
 
 /// What a model makes of the picture.
@@ -113,11 +115,19 @@ impl Photo {
     }
 
     /// Draws it.
-    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, models: [&ModelInfo; 2], desk: &mut Desk, out: &mut Out) {
+    pub fn show(
+        &mut self,
+        ui: &mut Ui,
+        cx: &mut Cx<'_>,
+        models: [&ModelInfo; 2],
+        far: &mut Far,
+        desk: &mut Desk,
+        out: &mut Out,
+    ) {
         let Some(path) = desk.twins.photo.clone() else {
             theme::page(ui, "twins photo", |ui| {
                 let hint = "See what both models make of it, and how far off they are";
-                let dropped = drop_target(ui, cx, ViewId::Explore, &mut self.drop, "Drop a picture", hint);
+                let dropped = drop_pictures(ui, cx, ViewId::Explore, &mut self.drop, ("Drop a picture", hint), false);
                 if let Some(path) = dropped.and_then(|p| p.into_iter().next()) {
                     desk.twins.photo = Some(path);
                     out.label = Some("put a picture into both models");
@@ -139,7 +149,7 @@ impl Photo {
         theme::page(ui, "twins photo", |ui| {
             ui.columns(2, |columns| {
                 for (i, ui) in columns.iter_mut().enumerate() {
-                    self.state(ui, cx, i, models[i]);
+                    self.state(ui, cx, i, models[i], (desk.twins.by, &mut *far));
                     self.picture(ui, cx, (i, 1), large, models, desk, out);
                     ui.horizontal_top(|ui| {
                         ui.spacing_mut().item_spacing.x = size::M;
@@ -153,7 +163,7 @@ impl Photo {
     }
 
     /// How far a side is.
-    fn state(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, i: usize, info: &ModelInfo) {
+    fn state(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, i: usize, info: &ModelInfo, (by, far): (Measure, &mut Far)) {
         let of = &mut self.sides[i];
         ui.horizontal(|ui| {
             ui.set_min_height(size::CONTROL);
@@ -169,7 +179,13 @@ impl Photo {
                     cx.push(Action::Cancel(job));
                 }
             } else if let Some(made) = &of.made {
-                theme::weak(ui, decibels(made.psnr));
+                let text = match by {
+                    Measure::Pixels => decibels(made.psnr),
+                    Measure::Features => {
+                        far.text([&made.pictures[0], &made.pictures[1]], key(("photo", i, made.revision)), cx)
+                    }
+                };
+                theme::weak(ui, text);
             } else if of.job.is_some() && theme::quiet_button(ui, Some(ICON_SEARCH), "Look for it").clicked() {
                 of.asked = None;
             }
@@ -206,6 +222,12 @@ impl Photo {
             }
         }
         theme::weak(ui, title);
+    }
+
+    /// Latents of what both made of the picture, once they have.
+    pub fn latents(&self) -> Option<[Latent; 2]> {
+        let [a, b] = [0, 1].map(|i| self.sides[i].made.as_ref().map(|m| m.latent.clone()));
+        Some([a?, b?])
     }
 
     /// Takes news in.

@@ -144,3 +144,65 @@ fn pictures_of_two_sizes_are_matched() {
     assert!(apart(&small, &white).unwrap().1 < 3.0);
     assert!(apart(&Picture::filled(3, 3, [0; 4]), &large).is_none(), "sizes that do not meet");
 }
+
+#[test]
+fn both_models_leave_side_by_side_and_the_walk_and_the_grid_go_through_both() {
+    let mut h = on_models("nouns-gan", "emoji-faces-gan");
+    let export = |h: &mut H| -> Option<([Vec<Latent>; 2], bool)> {
+        h.get_by_role_and_label(Role::Button, "Export both…").click();
+        h.run_steps(4);
+        h.get_by_label("Export path").focus();
+        h.run_steps(2);
+        h.get_by_label("Export path").type_text("/tmp/both.png");
+        h.run_steps(3);
+        sent(h);
+        h.get_by_role_and_label(Role::RadioButton, "Models: One above the other").click();
+        h.run_steps(2);
+        h.get_by_role_and_label(Role::Button, "Export").click();
+        h.run_steps(6);
+        let both = sent(h).into_iter().find_map(|c| match c {
+            Command::Latent(LatentCommand::ExportBoth { models, latents, beside, .. }) => {
+                assert_eq!(models, ["nouns-gan", "emoji-faces-gan"]);
+                Some((latents, beside))
+            }
+            _ => None,
+        });
+        h.get_by_role_and_label(Role::Button, "Close").click();
+        h.run_steps(3);
+        both
+    };
+    let (latents, beside) = export(&mut h).expect("both are exported");
+    assert!(!beside && latents.iter().all(|l| l.len() == 16 && l[4].seed() == Some(5)));
+    h.get_by_role_and_label(Role::RadioButton, "Put into both: My walk").click();
+    h.run_steps(8);
+    assert!(h.query_by_label("Left frame 1").is_some() && h.query_by_label("Right frame 32").is_some());
+    let frames = desk(&h).walk.frames();
+    let (latents, _) = export(&mut h).unwrap();
+    assert!(frames > FRAMES && latents.iter().all(|l| l.len() == frames), "all frames leave");
+    h.get_by_role_and_label(Role::RadioButton, "Put into both: My grid").click();
+    h.run_steps(8);
+    let (latents, _) = export(&mut h).unwrap();
+    assert_eq!(latents[1].len(), 49);
+    assert_eq!(latents[0][0].seed(), Some(1));
+}
+
+#[test]
+fn the_difference_is_told_by_pixels_or_by_features() {
+    let mut h = on_models("nouns-gan", "emoji-faces-gan");
+    h.state_mut().view.desk.twins.what = What::Here;
+    h.run_steps(8);
+    assert!(h.query_by_label("Difference").is_some());
+    sent(&h);
+    h.state_mut().view.desk.twins.by = Measure::Features;
+    h.run_steps(6);
+    let asked = |h: &H| sent(h).iter().filter(|c| matches!(c, Command::Latent(LatentCommand::Apart { .. }))).count();
+    assert_eq!(asked(&h), 1, "once for a pair");
+    h.run_steps(4);
+    assert_eq!(asked(&h), 0);
+    let pair = key(("here", h.state().view.twins.revision));
+    let told = h.state_mut().call(|view, cx| {
+        let [a, b] = view.twins.apart.clone().unwrap().0;
+        view.twins.far.text([&a, &b], pair, cx)
+    });
+    assert_eq!(told, "0.250 apart");
+}
