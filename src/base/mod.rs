@@ -3,12 +3,14 @@
 //! Nothing here knows of models, files of pictures or windows; every other floor may use it.
 
 pub mod memory;
+mod normal;
 pub mod paths;
 pub mod pixels;
 pub mod problem;
 pub mod progress;
 pub mod rng;
 pub mod series;
+pub mod simd;
 pub mod units;
 
 pub use pixels::Picture;

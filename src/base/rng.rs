@@ -6,6 +6,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_core::{RngCore, SeedableRng};
 use serde::{Deserialize, Serialize};
 
+use super::normal;
+
 /// A named random stream.
 #[derive(Clone, Debug)]
 pub struct Stream(ChaCha8Rng);
@@ -62,14 +64,21 @@ impl Stream {
 
     /// Standard normal (Box–Muller, cosine half).
     pub fn normal(&mut self) -> f32 {
-        let u = (f64::from(self.0.next_u32()) + 1.0) / 4_294_967_296.0;
-        let v = f64::from(self.0.next_u32()) / 4_294_967_296.0;
-        (libm::sqrt(-2.0 * libm::log(u)) * libm::cos(std::f64::consts::TAU * v)) as f32
+        normal::of([self.0.next_u32(), self.0.next_u32()])
     }
 
     /// `n` standard normals.
     pub fn normals(&mut self, n: usize) -> Vec<f32> {
-        (0..n).map(|_| self.normal()).collect()
+        let mut out = vec![0.0; n];
+        normal::fill(&mut out, |words| {
+            let mut bytes = [0u8; 4 * normal::WORDS];
+            let bytes = &mut bytes[..4 * words.len()];
+            self.0.fill_bytes(bytes);
+            for (word, bytes) in words.iter_mut().zip(bytes.as_chunks().0) {
+                *word = u32::from_le_bytes(*bytes);
+            }
+        });
+        out
     }
 
     /// Fisher–Yates.
@@ -98,6 +107,16 @@ mod tests {
         let mut b = Stream::from_state(&a.state());
         assert_eq!(a.normals(9), b.normals(9));
         assert_ne!(Stream::new(7, "x").bits(), Stream::new(7, "y").bits());
+    }
+
+    #[test]
+    fn many_normals_are_drawn_as_one_after_another() {
+        let (mut one, mut many) = (Stream::new(4, "n"), Stream::new(4, "n"));
+        for n in [1, 7, 300, 5000] {
+            let slow: Vec<u32> = (0..n).map(|_| one.normal().to_bits()).collect();
+            assert_eq!(many.normals(n).iter().map(|v| v.to_bits()).collect::<Vec<_>>(), slow);
+            assert_eq!((one.state(), one.below(9)), (many.state(), many.below(9)));
+        }
     }
 
     #[test]

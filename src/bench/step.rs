@@ -11,8 +11,8 @@ use burn::tensor::{Device, Tensor};
 use super::nets::{ConvVae, DcCritic, DcGenerator, FlatVae, LATENT, ResCritic, ResGenerator, Vae};
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
-use crate::nn::act;
 use crate::nn::init::Init;
+use crate::nn::{act, on_pool};
 use crate::objectives::{adversarial, elbo};
 use crate::recipe::{Adversarial, Likelihood};
 use crate::train::optim::{Adam, AdamSettings};
@@ -119,6 +119,10 @@ impl Bench {
 
     /// One step; losses `[1]`, not read back: of the critic and the generator, or of the auto-encoder.
     pub fn step(&mut self) -> Vec<Tensor<1>> {
+        on_pool(&self.device.clone(), || self.step_here())
+    }
+
+    fn step_here(&mut self) -> Vec<Tensor<1>> {
         let (stream, device, data) = (&mut self.noise, &self.device, &self.data);
         let n = data.dims()[0];
         let mut noise = |dim: usize| matrix(stream.normals(n * dim), n, dim, device);
@@ -156,12 +160,16 @@ impl Bench {
 
     /// [`SAMPLES`] pictures from fresh latents, on the host.
     pub fn sample(&mut self) -> Vec<f32> {
+        on_pool(&self.device.clone(), || self.sample_here())
+    }
+
+    fn sample_here(&mut self) -> Vec<f32> {
         let noise = |dim: usize, stream: &mut Stream| matrix(stream.normals(SAMPLES * dim), SAMPLES, dim, &self.device);
         let x = match &self.nets {
             Nets::Gan { generator, .. } => generator.clone().no_grad().forward(noise(LATENT, &mut self.noise)),
             Nets::Vae { vae, .. } => act::sigmoid(vae.valid().decode(noise(vae.latent(), &mut self.noise).inner())),
         };
-        x.into_data().convert::<f32>().try_to_vec().unwrap_or_default()
+        x.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
     }
 
     /// Waits until the device has done what was asked of it.

@@ -119,7 +119,7 @@ mod tests {
         let y = of([1.3, 0.7, -1.2, 1.4, 1.1, 1.2]).autodiff().require_grad();
         let error = (beside(y.clone(), &wanted) - wanted.clone()).square().sum();
         let mut grads = error.backward();
-        let slope: Vec<f32> = y.grad_remove(&mut grads).unwrap().into_data().convert::<f32>().try_to_vec().unwrap();
+        let slope: Vec<f32> = y.grad_remove(&mut grads).unwrap().into_data().convert::<f32>().try_into_vec().unwrap();
         let expected = [0.0, -0.6, 0.0, 1.8, 4.2, 0.44];
         assert!(slope.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-5), "{slope:?}");
     }

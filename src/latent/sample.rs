@@ -10,6 +10,7 @@ use super::space::Code;
 use crate::base::rng::Stream;
 use crate::base::{Picture, Shape};
 use crate::models::{Draw, Generator, StyleGenerator, Vae};
+use crate::nn::{is_cpu, on_pool};
 use crate::recipe::picture::Space;
 use crate::train::tensors;
 
@@ -18,23 +19,18 @@ pub fn micro_batch(device: &Device) -> usize {
     if is_cpu(device) { 1 } else { 8 }
 }
 
-/// Whether a device is the CPU backend.
-pub fn is_cpu(device: &Device) -> bool {
-    device.clone().inner() == Device::flex()
-}
-
 fn in_micro_batches(
     codes: &[Code],
     device: &Device,
     shape: Shape,
     each: &mut dyn FnMut(usize, Picture) -> bool,
-    forward: &dyn Fn(&[Code]) -> Tensor<4>,
+    forward: &(dyn Fn(&[Code]) -> Tensor<4> + Sync),
 ) {
     let size = micro_batch(device);
     for (chunk, group) in codes.chunks(size).enumerate() {
         let mut padded = group.to_vec();
         padded.resize(size, group[group.len() - 1].clone());
-        let made = tensors::to_pictures(forward(&padded), shape);
+        let made = on_pool(device, || tensors::to_pictures(forward(&padded), shape));
         for (i, picture) in made.into_iter().take(group.len()).enumerate() {
             if !each(chunk * size + i, picture) {
                 return;
@@ -164,7 +160,7 @@ pub fn draw(
     let (n, dim) = (pictures.len(), vae.latent());
     let x = tensors::pictures(&pictures.concat(), n, shape, device);
     let draw = Draw::Noise(tensors::matrix(noise.normals(n * dim), n, dim, device));
-    let z: Vec<f32> = vae.infer(x, &draw, class).z.into_data().convert::<f32>().try_to_vec().unwrap_or_default();
+    let z: Vec<f32> = vae.infer(x, &draw, class).z.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
     z.chunks_exact(dim).map(|z| z.iter().map(|v| f64::from(*v)).collect()).collect()
 }
 

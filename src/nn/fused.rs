@@ -282,7 +282,7 @@ mod tests {
     }
 
     fn values<const D: usize>(x: Tensor<D>) -> Vec<f32> {
-        x.inner_if().into_data().try_to_vec().unwrap()
+        x.inner_if().into_data().try_into_vec().unwrap()
     }
 
     trait InnerIf {

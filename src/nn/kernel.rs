@@ -43,7 +43,6 @@ mod lay;
 mod micro;
 mod planes;
 pub mod pointwise;
-mod simd;
 mod winograd;
 mod work;
 

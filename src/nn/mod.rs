@@ -28,7 +28,18 @@ pub mod style;
 pub mod walk;
 pub mod waves;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
+
+/// Whether a device is the CPU.
+pub fn is_cpu(device: &Device) -> bool {
+    device.clone().inner() == Device::flex()
+}
+
+/// Work on tensors of this device. On the CPU a thread of the pool does it, which takes its own share of every operation;
+/// a thread from outside would fall asleep and be woken for each. On a GPU it stays on this thread, as its queue does.
+pub fn on_pool<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) -> R {
+    if is_cpu(device) { rayon::scope(|_| work()) } else { work() }
+}
 
 /// `c = a · b`, of `m×k` and `k×n`, in plain order, on this thread.
 pub fn product([m, n, k]: [usize; 3], c: &mut [f32], a: &[f32], b: &[f32]) {

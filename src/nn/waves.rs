@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     fn values(t: Tensor<2>) -> Vec<f32> {
-        t.into_data().convert::<f32>().try_to_vec().unwrap()
+        t.into_data().convert::<f32>().try_into_vec().unwrap()
     }
 
     #[test]

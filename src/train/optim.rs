@@ -257,7 +257,7 @@ mod tests {
     }
 
     fn weights(layer: &Linear) -> Vec<f32> {
-        layer.weight.val().inner().into_data().try_to_vec().unwrap()
+        layer.weight.val().inner().into_data().try_into_vec().unwrap()
     }
 
     /// Adam by hand on one number, as in the paper's algorithm 1.

@@ -12,6 +12,7 @@ use crate::base::{Family, Picture, Problem, Result};
 use crate::latent::space::Code;
 use crate::models::info::PriorInfo;
 use crate::models::io::{Fit, HostTensor, Weights};
+use crate::nn::on_pool;
 use crate::recipe::Recipe;
 
 /// A trainer of some family.
@@ -68,7 +69,7 @@ impl Trainer {
     /// One step on pictures as interleaved bytes, one for each label.
     pub fn step(&mut self, bytes: &[u8], labels: &[Option<u32>], step: u64, images: u64, lr_factor: f64) {
         let n = labels.len();
-        match self {
+        on_pool(&self.device(), || match self {
             Self::Gan(t) => {
                 let x = tensors::pictures(bytes, n, t.recipe.shape(), &t.device);
                 t.step(x, labels, step, images, lr_factor);
@@ -77,7 +78,7 @@ impl Trainer {
                 let x = tensors::pictures(bytes, n, t.recipe.shape(), &t.device);
                 t.step(x, labels, step, images, lr_factor);
             }
-        }
+        });
     }
 
     /// How many pictures the data has.

@@ -230,7 +230,7 @@ impl VaeTrainer {
         let (mean, log_variance) = self.pseudo.as_ref()?.average.posterior(&self.average);
         let [count, dim] = mean.dims();
         let host = |t: Tensor<2>| -> Vec<f64> {
-            let values: Vec<f32> = t.into_data().convert::<f32>().try_to_vec().unwrap_or_default();
+            let values: Vec<f32> = t.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
             values.into_iter().map(f64::from).collect()
         };
         let (mean, deviation) = (host(mean), host((log_variance * 0.5).exp()));
@@ -248,7 +248,7 @@ impl VaeTrainer {
         let mut out = self.meter.read()?;
         if let Some(sum) = self.kl_sum.take() {
             let steps = std::mem::take(&mut self.kl_steps).max(1) as f32;
-            let kl: Vec<f32> = sum.into_data().convert::<f32>().try_to_vec().unwrap_or_default();
+            let kl: Vec<f32> = sum.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
             self.kl = kl.into_iter().map(|v| v / steps).collect();
             out.push(("active_units".into(), self.kl.iter().filter(|&&v| v > ACTIVE_NATS).count() as f64));
             let layout = self.vae.layout();

@@ -108,7 +108,7 @@ impl Extractor {
             progress.cancel().check()?;
             // Full batches only: which kernel a matrix product takes depends on its size.
             let values = self.net.forward(input(chunk, BATCH, SIDE, &self.device));
-            let values: Vec<f32> = values.into_data().convert::<f32>().try_to_vec().unwrap_or_default();
+            let values: Vec<f32> = values.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
             rows.extend(&values[..chunk.len() * DIM]);
             progress.report("Looking at pictures", rows.len() as u64, pictures.len() as u64);
         }

@@ -160,7 +160,7 @@ impl LoadedModel {
 /// `[1, c, h, w]`
 fn channel_looks(x: Tensor<4>) -> Vec<ChannelLook> {
     let [_, _, h, w] = x.dims();
-    let values: Vec<f32> = x.into_data().convert::<f32>().try_to_vec().unwrap_or_default();
+    let values: Vec<f32> = x.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
     values.chunks_exact((h * w).max(1)).map(|v| channel_look(v, w as u32, h as u32)).collect()
 }
 

@@ -1,8 +1,7 @@
 //! The innermost loop: a block of a matrix product held in registers.
 
+use crate::base::simd::dispatch;
 use pulp::{Simd, WithSimd};
-
-use super::simd::dispatch;
 
 /// A step of memory that a row goes through: where it begins in `a`, and in `b`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

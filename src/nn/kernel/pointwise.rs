@@ -2,9 +2,8 @@
 //!
 //! Sums go over blocks of a fixed size, in order, so they do not depend on the number of threads.
 
+use crate::base::simd::dispatch;
 use rayon::prelude::*;
-
-use super::simd::dispatch;
 
 /// Numbers at a time.
 const BLOCK: usize = 1 << 14;

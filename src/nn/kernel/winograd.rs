@@ -5,13 +5,13 @@
 //! 2×2 without −2): `Y = Aᵀ [(G W Gᵀ) ⊙ (Bᵀ X B)] A`. The way back to the inputs is the same with the kernel turned
 //! around; the gradient by the weights is its transpose, `dW = Gᵀ [Σ (Bᵀ X B) ⊙ (A dY Aᵀ)] G`.
 
+use crate::base::simd::dispatch;
 use rayon::prelude::*;
 
 use super::direct::total;
 use super::filter::{Grads, Kernel, POINTS, Place, READ, TILE, Tiles, Unkernel, Untile};
 use super::lay::{Gated, Load, Store};
 use super::micro::{Product, Run};
-use super::simd::dispatch;
 use super::work::{Border, Work, panels};
 use super::{Geometry, PARTS};
 
