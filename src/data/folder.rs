@@ -11,7 +11,7 @@ use super::decode::{decode_bytes, extension, io_reason, read, read_with};
 use super::listing::{Listing, Use, is_hidden, use_of};
 use super::report::BrokenFile;
 use super::source::{ImageSource, path_of};
-use super::walk::{Walk, printable};
+use super::walk::{Entry, Walk, printable};
 use super::work::pool;
 use crate::base::{Picture, Problem, Result};
 use rayon::prelude::*;
@@ -57,13 +57,12 @@ pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
             std::fs::read_dir(root).map_err(|e| Problem::io("This folder cannot be read", root, &e))?;
             walk.folder(root, if roots.len() > 1 { own } else { String::new() });
         } else {
-            walk.found.push((root.clone(), own));
+            walk.found.push(Entry::at(root.clone(), own));
         }
     }
     let Walk { found, mut broken } = walk;
     let (mut files, mut tables) = (Vec::with_capacity(found.len()), Vec::new());
-    let classified: Vec<Found> =
-        pool()?.install(|| found.into_par_iter().map(|(path, name)| classify(path, name)).collect());
+    let classified: Vec<Found> = pool()?.install(|| found.into_par_iter().map(classify).collect());
     for found in classified {
         match found {
             Found::Picture(item) => files.push(item),
@@ -127,11 +126,13 @@ enum Found {
     Nothing,
 }
 
-fn classify(path: PathBuf, name: String) -> Found {
-    if is_hidden(&name) {
+fn classify(entry: Entry) -> Found {
+    if is_hidden(&entry.name) {
         return Found::Nothing;
     }
-    let meta = match std::fs::metadata(&path) {
+    let meta = entry.metadata();
+    let Entry { path, name, .. } = entry;
+    let meta = match meta {
         Ok(meta) => meta,
         Err(e) => return Found::Broken(BrokenFile { file: name, reason: io_reason(&e) }),
     };

@@ -1,6 +1,8 @@
 //! Every file below a folder, links followed, without asking the disk twice for any of them.
 
 use std::ffi::OsStr;
+use std::fs::{DirEntry, Metadata};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::decode::io_reason;
@@ -10,11 +12,32 @@ use super::report::BrokenFile;
 /// Folders in folders deeper than this are not followed.
 const DEEPEST: usize = 128;
 
+/// A file, or whatever else is no folder.
+pub(super) struct Entry {
+    pub path: PathBuf,
+    /// Its name within the source.
+    pub name: String,
+    /// As its folder lists it; nothing for links and for files given by name.
+    listed: Option<DirEntry>,
+}
+
+impl Entry {
+    /// A file by its path, or what a link leads to.
+    pub fn at(path: PathBuf, name: String) -> Self {
+        Self { path, name, listed: None }
+    }
+
+    /// What the disk knows of it. From the folder that lists it, which is found already, that takes half as long.
+    pub fn metadata(&self) -> io::Result<Metadata> {
+        self.listed.as_ref().map_or_else(|| std::fs::metadata(&self.path), DirEntry::metadata)
+    }
+}
+
 /// What was found below the roots walked so far.
 #[derive(Default)]
 pub(super) struct Walk {
-    /// Files (and whatever else is no folder), each with its name within the source.
-    pub found: Vec<(PathBuf, String)>,
+    /// Everything that is no folder.
+    pub found: Vec<Entry>,
     /// Folders and links that lead nowhere, with the reason.
     pub broken: Vec<BrokenFile>,
 }
@@ -48,7 +71,7 @@ impl Walk {
                 let real = chain.last().map_or_else(|| path.clone(), |up| up.join(entry.file_name()));
                 self.enter(&path, name, real, chain);
             } else {
-                self.found.push((path, name));
+                self.found.push(Entry { path, name, listed: Some(entry) });
             }
         }
     }
@@ -63,7 +86,7 @@ impl Walk {
                 Ok(real) => self.enter(&path, name, real, chain),
                 Err(e) => self.refuse(&name, &io_reason(&e)),
             },
-            Ok(_) => self.found.push((path, name)),
+            Ok(_) => self.found.push(Entry::at(path, name)),
         }
     }
 
@@ -117,7 +140,7 @@ mod tests {
         symlink(dir.path().join("a"), dir.path().join("b/to-a")).unwrap();
         let mut walk = Walk::default();
         walk.folder(dir.path(), String::new());
-        let mut names: Vec<&str> = walk.found.iter().map(|(_, name)| name.as_str()).collect();
+        let mut names: Vec<&str> = walk.found.iter().map(|entry| entry.name.as_str()).collect();
         names.sort_unstable();
         assert_eq!(names, ["a/1.png", "a/to-b/1.png", "b/1.png", "b/to-a/1.png"]);
         let mut loops: Vec<&str> = walk.broken.iter().map(|b| b.file.as_str()).collect();
@@ -134,7 +157,7 @@ mod tests {
         symlink(dir.path().join("up"), root.join("out")).unwrap();
         let mut walk = Walk::default();
         walk.folder(&root, String::new());
-        assert_eq!(walk.found.len(), 1, "{:?}", walk.found);
+        assert_eq!(walk.found.len(), 1);
         assert_eq!(walk.broken[0].file, "out/root");
     }
 }
