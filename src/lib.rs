@@ -23,8 +23,8 @@
 //! - The optimiser is our own Adam (see [`train::optim`]): burn's fixes β₂ when it is made and clips each tensor alone.
 //! - Short messages are our own (see [`ui`]) rather than egui-notify's: each stays in a list of past messages, leads to
 //!   what it is about, and has a name for screen readers.
-//! - t-SNE and UMAP are our own (see [`latent::atlas`]): the same rows give the same sheet whatever the number of threads,
-//!   with progress and Cancel on the way.
+//! - UMAP is our own (see [`latent::atlas`]): the same rows give the same sheet whatever the number of threads, with
+//!   progress and Cancel on the way. t-SNE is a crate's.
 //! - Penalties on gradients go by an exact dual pass (see [`objectives::penalty`]), since burn has no second-order
 //!   gradients.
 #![recursion_limit = "256"]

@@ -4,7 +4,8 @@
 //!   beside the plain principal axes. [`holes`]: real pictures where nothing is generated; [`outline`]: lines around them.
 //! - [`gather`]: points of a data set, of a model's samples, of kept pictures, with their rows and latents.
 //!
-//! Everything is seeded: the same rows give the same sheet, whatever the number of threads.
+//! Everything is seeded: the same rows give the same sheet, whatever the number of threads. t-SNE is a crate's; UMAP is
+//! our own, since those that there are (`umap-rs`, `annembed`) draw without a seed and let threads overwrite each other.
 
 pub mod gather;
 pub mod holes;
@@ -46,13 +47,10 @@ impl Layout {
     }
 }
 
-/// Most pictures that t-SNE takes: its cost grows faster than theirs.
-pub const MOST_TSNE: usize = 20_000;
-
 /// Places of rows on a plane, about −1…1.
 ///
 /// # Errors
-/// There are too many for the layout, or it was cancelled.
+/// It was cancelled.
 pub fn lay_out(rows: &[Vec<f32>], layout: Layout, seed: u64, progress: &dyn Progress) -> Result<Vec<[f32; 2]>> {
     if rows.len() < 3 {
         return Ok((0..rows.len()).map(|i| [i as f32, 0.0]).collect());
@@ -63,11 +61,6 @@ pub fn lay_out(rows: &[Vec<f32>], layout: Layout, seed: u64, progress: &dyn Prog
         // Too few for neighbourhoods.
         _ if rows.len() < 8 => plain,
         Layout::Umap => umap::umap(rows, &plain, seed, progress)?,
-        Layout::Tsne if rows.len() > MOST_TSNE => {
-            return Err(Problem::usage("These are too many pictures for t-SNE")
-                .of(rows.len().to_string())
-                .try_this("Choose UMAP, or fewer pictures"));
-        }
         Layout::Tsne => tsne::tsne(rows, &plain, progress)?,
     };
     Ok(centred(placed))
