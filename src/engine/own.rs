@@ -91,9 +91,11 @@ fn choices(paths: &Paths) -> BTreeMap<String, String> {
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
-/// Whether two sources are called the same.
-fn alike(a: &str, b: &str) -> bool {
-    matches!((name_of(a), name_of(b)), (Some(a), Some(b)) if a.eq_ignore_ascii_case(&b))
+/// Whether a source is called like another, but for a size or the like after its name: `nouns-32px` is `nouns`.
+fn alike(source: &str, own: &str) -> bool {
+    let (Some(source), Some(own)) = (name_of(source), name_of(own)) else { return false };
+    let (source, own) = (source.to_lowercase(), own.to_lowercase());
+    source.strip_prefix(&own).is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
 }
 
 /// Data sets that the library knows, those used last first.
@@ -152,6 +154,7 @@ mod tests {
         std::fs::create_dir_all(&run).unwrap();
         std::fs::write(run.join("recipe.json"), recipe.to_json()).unwrap();
         assert_eq!(find("nouns").unwrap(), of_run);
+        assert!(alike("/sets/nouns-32px/images", "nouns") && !alike("/sets/nounsense", "nouns"));
         assert!(find("cats").is_err(), "other pictures are not taken for them");
 
         // The library's data sets come first, those that are gone not at all.

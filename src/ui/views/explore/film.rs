@@ -8,6 +8,7 @@ use egui_material_icons::icons::{
     ICON_ADD, ICON_CLOSE, ICON_CONTENT_COPY, ICON_MOVIE, ICON_MY_LOCATION, ICON_PAUSE, ICON_PLAY_ARROW,
 };
 
+use super::bar::close_up;
 use super::desk::{Desk, FilmDesk};
 use super::directions::Directions;
 use super::feed::{Feed, Wish};
@@ -26,6 +27,8 @@ use crate::ui::textures::key;
 use crate::ui::theme::{self, size};
 use crate::ui::widgets::latent_slot::{Dropped, Tile, take_drop, tile};
 
+/// Narrower than this the bar is two.
+const WIDE: f32 = 860.0;
 /// Side of a key's picture.
 const KEY: f32 = 56.0;
 /// Seconds between keys that may not come closer.
@@ -100,6 +103,7 @@ impl Film {
     }
 
     fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+        let wide = ui.available_width() > WIDE;
         let t = &mut desk.film.timeline;
         theme::toolbar(ui, |ui| {
             let (icon, text) = if self.playing { (ICON_PAUSE, "Hold") } else { (ICON_PLAY_ARROW, "Play") };
@@ -118,25 +122,8 @@ impl Film {
             if ui.checkbox(&mut t.even, "Even speed").on_hover_text(help).changed() {
                 out.label = Some("change the speed of the film");
             }
-            if t.even && measure_choice(ui, "Speed by", &mut t.by) {
-                out.label = Some("change what the speed of the film means");
-            }
-            let before = t.way;
-            let combo = ComboBox::from_id_salt("way").selected_text(way_text(t.way)).width(96.0).show_ui(ui, |ui| {
-                for way in [Way::Slerp, Way::Lerp, Way::Spline] {
-                    ui.selectable_value(&mut t.way, way, way_text(way));
-                }
-            });
-            combo.response.accessible_name("Way from key to key");
-            let mut drift = t.drift.map_or(0.0, |d| d.amount);
-            let field = DragValue::new(&mut drift).range(0.0..=2.0).speed(0.01).max_decimals(2).prefix("drift ");
-            let help = "A smooth random wandering around the way, which closes with the loop";
-            if ui.add(field).accessible_name("Drift").on_hover_text(help).changed() {
-                t.drift = (drift > 0.0).then_some(Drift { seed: 1, amount: drift, rounds: 1 });
-                out.label = Some("change the drift");
-            }
-            if t.way != before {
-                out.label = Some("change the way of the film");
+            if wide {
+                how(ui, t, out);
             }
             if theme::quiet_button(ui, Some(ICON_MOVIE), "Render film…").clicked() {
                 let mut film = t.clone();
@@ -149,6 +136,10 @@ impl Film {
                 cx.push(Action::CopyText(serde_json::to_string_pretty(&film).unwrap_or_default()));
             }
         });
+        if !wide {
+            close_up(ui);
+            theme::toolbar(ui, |ui| how(ui, t, out));
+        }
     }
 
     fn play(&mut self, ui: &Ui, cx: &Cx<'_>, t: &Timeline) {
@@ -397,6 +388,30 @@ fn tracks(ui: &mut Ui, film: &mut FilmDesk, known: &[Direction], styled: bool, a
             t.tracks.push(Track { direction, strength: Curve::of(&[(0.0, 0.0)]) });
             out.label = Some("add a track");
         }
+    }
+}
+
+/// How the film goes from key to key, and what an even speed means.
+fn how(ui: &mut Ui, t: &mut Timeline, out: &mut Out) {
+    if t.even && measure_choice(ui, "Speed by", &mut t.by) {
+        out.label = Some("change what the speed of the film means");
+    }
+    let before = t.way;
+    let combo = ComboBox::from_id_salt("way").selected_text(way_text(t.way)).width(96.0).show_ui(ui, |ui| {
+        for way in [Way::Slerp, Way::Lerp, Way::Spline] {
+            ui.selectable_value(&mut t.way, way, way_text(way));
+        }
+    });
+    combo.response.accessible_name("Way from key to key");
+    let mut drift = t.drift.map_or(0.0, |d| d.amount);
+    let field = DragValue::new(&mut drift).range(0.0..=2.0).speed(0.01).max_decimals(2).prefix("drift ");
+    let help = "A smooth random wandering around the way, which closes with the loop";
+    if ui.add(field).accessible_name("Drift").on_hover_text(help).changed() {
+        t.drift = (drift > 0.0).then_some(Drift { seed: 1, amount: drift, rounds: 1 });
+        out.label = Some("change the drift");
+    }
+    if t.way != before {
+        out.label = Some("change the way of the film");
     }
 }
 

@@ -34,6 +34,8 @@ use frame::Frame;
 const CORNERS: [&str; 4] = ["Top left corner", "Top right corner", "Bottom left corner", "Bottom right corner"];
 /// Purpose of the dialog that chooses a picture for an anchor.
 pub const PICK: &str = "anchor of the grid";
+/// Room that the choice of a measure takes.
+const MEASURE: f32 = 100.0;
 /// Points below which the tools take two rows.
 const NARROW: f32 = 760.0;
 /// Seconds that an answer of the engine is waited for before the next question replaces it.
@@ -137,7 +139,7 @@ impl Lattice {
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
         let dims = Dims::of(info);
-        let wide = ui.available_width() > NARROW;
+        let wide = ui.available_width() > NARROW + if desk.grid.even { MEASURE } else { 0.0 };
         theme::toolbar(ui, |ui| {
             bar(ui, &mut desk.grid, out);
             if wide {

@@ -15,6 +15,8 @@ use crate::ui::theme::{Tokens, size};
 const LABELS: usize = 16;
 /// Dots up to which each is a round shape; more are squares of one mesh.
 const ROUND: usize = 6000;
+/// Outlines that are smaller than this on the screen, in points, are plain rings of this size.
+const SPECK: f32 = 14.0;
 /// Columns of the bar that explains a scale.
 const SHADES: usize = 24;
 
@@ -254,8 +256,16 @@ pub fn legend(painter: &Painter, room: Rect, atlas: &Atlas, palette: &Palette<'_
 pub fn holes(painter: &Painter, view: &View, atlas: &Atlas, t: &Tokens) {
     for ring in atlas.holes.iter().flat_map(|hole| &hole.outline) {
         let line: Vec<Pos2> = ring.iter().map(|p| view.screen(*p)).collect();
-        if Rect::from_points(&line).intersects(view.room) {
-            painter.add(Shape::closed_line(line, Stroke::new(1.5, t.warn)));
+        let around = Rect::from_points(&line);
+        if !around.intersects(view.room) {
+            continue;
+        }
+        let stroke = Stroke::new(1.5, t.warn);
+        if around.size().max_elem() < SPECK {
+            // From afar: a ring that its dots do not hide.
+            painter.circle_stroke(around.center(), SPECK / 2.0, stroke);
+        } else {
+            painter.add(Shape::closed_line(line, stroke));
         }
     }
 }

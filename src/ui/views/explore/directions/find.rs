@@ -169,10 +169,11 @@ impl FindDesk {
             }
             How::Sefa => {}
             How::Codes | How::Known => {
-                theme::text_field(ui, &mut self.data, "The training pictures", 200.0, "Pictures to look at")
+                let (data, names) = if ui.available_width() > 480.0 { (200.0, 180.0) } else { (124.0, 104.0) };
+                theme::text_field(ui, &mut self.data, "The training pictures", data, "Pictures to look at")
                     .on_hover_text("A folder, zip or any other source; empty for the pictures the model learned from");
                 if self.how == How::Known {
-                    theme::text_field(ui, &mut self.only, "All that is known", 180.0, "Names to look for")
+                    theme::text_field(ui, &mut self.only, "All that is known", names, "Names to look for")
                         .on_hover_text("Labels, factors or words, with commas between them");
                     if info.family == Family::Vae {
                         let help = "By the encoder's codes of the pictures: at once, and only as good as the codes";

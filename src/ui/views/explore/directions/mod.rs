@@ -18,6 +18,7 @@ use egui_material_icons::icons::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::bar::close_up;
 use super::desk::Desk;
 use super::feed::Feed;
 use super::work::{self, Doing};
@@ -83,6 +84,12 @@ struct Push {
     since: f64,
 }
 
+/// Room that the bar needs at least; with less it is two.
+const PLAIN: f32 = 560.0;
+/// Room that names to look for take besides.
+const NAMES: f32 = 280.0;
+/// Room that what a person likes takes besides.
+const TASTE: f32 = 260.0;
 /// Seconds after which a push is held to have failed.
 const PATIENCE: f64 = 5.0;
 
@@ -148,7 +155,19 @@ impl Directions {
             (None, None) => Strengths::new(),
         };
         let base = base.unwrap_or(here);
-        theme::toolbar(ui, |ui| self.bar(ui, cx, info, desk, &base, &mut strengths, out));
+        let names = if desk.directions.find.how == How::Known { NAMES } else { 0.0 };
+        let taste = if self.liked.is_empty() && self.disliked.is_empty() { 0.0 } else { TASTE };
+        let wide = ui.available_width() > PLAIN + names + taste;
+        theme::toolbar(ui, |ui| {
+            self.how(ui, cx, info, desk, out);
+            if wide {
+                self.taste(ui, cx, info, desk, &base, &mut strengths);
+            }
+        });
+        if !wide {
+            close_up(ui);
+            theme::toolbar(ui, |ui| self.taste(ui, cx, info, desk, &base, &mut strengths));
+        }
         let before = strengths.clone();
         theme::page(ui, "directions", |ui| {
             own::offer(ui, cx, self.job);
@@ -189,17 +208,8 @@ impl Directions {
         out.label = Some("push along a direction");
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn bar(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        desk: &mut Desk,
-        base: &Latent,
-        strengths: &mut Strengths,
-        out: &mut Out,
-    ) {
+    /// How directions are looked for, and how far that is.
+    fn how(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
         if work::shown(ui, cx, self.job, 160.0, "Looking for directions", "Cancel the search") == Doing::Nothing {
             let find = &mut desk.directions.find;
             let before = find.how;
@@ -220,6 +230,18 @@ impl Directions {
                 self.search(info, find, cx);
             }
         }
+    }
+
+    /// What a person likes, and directions in and out of files.
+    fn taste(
+        &mut self,
+        ui: &mut Ui,
+        cx: &mut Cx<'_>,
+        info: &ModelInfo,
+        desk: &Desk,
+        base: &Latent,
+        strengths: &mut Strengths,
+    ) {
         let here = &desk.here.latent;
         for (liked, icon, label) in
             [(true, ICON_THUMB_UP, "I like where I stand"), (false, ICON_THUMB_DOWN, "I dislike where I stand")]

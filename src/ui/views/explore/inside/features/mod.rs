@@ -30,7 +30,7 @@ const SIDE: f32 = 72.0;
 /// Room from map to map.
 const GAP: f32 = 6.0;
 /// Narrower than this the pictures stand above the maps.
-const NARROW: f32 = 640.0;
+const NARROW: f32 = 560.0;
 /// Narrower than this the bar is two.
 const WIDE: f32 = 800.0;
 
