@@ -17,6 +17,8 @@ use crate::ui::views::data::short_name;
 use crate::ui::views::explore::desk::Desk;
 use crate::ui::views::explore::{Cx, Out, ViewId};
 
+/// Room that the number of pictures and holes takes.
+const COUNTS: f32 = 150.0;
 /// Narrower than this the upper bar is two.
 const WIDE: f32 = 780.0;
 
@@ -114,6 +116,9 @@ impl AtlasTab {
         let mut text = format::plural(n, "picture", "pictures");
         if holes > 0 {
             text += &format!(" · {}", format::plural(holes, "hole", "holes"));
+        }
+        if ui.available_width() < COUNTS {
+            return;
         }
         theme::weak(ui, text);
         if ui.available_width() > 330.0 {
