@@ -362,6 +362,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_line_on_which_plain_rounds_swing_becomes_even_too() {
+        let home = tempfile::tempdir().unwrap();
+        let model = LoadedModel::open("fashion-vae", &Paths::under(home.path()), "cpu").unwrap();
+        let anchors = [11, 12].map(|seed| Latent::Seed { seed }).to_vec();
+        let wish = Wish { anchors, even: Some(Measure::Pixels), ..wish(Layout::Line, 2, 16, 1) };
+        let spread = model.lattice(&wish, 1.0, &Quiet::default()).unwrap().spread.unwrap();
+        assert!(spread < 0.03, "{spread}");
+    }
+
     /// The spread of steps in both measures, left as they are and evened by each: lines through random anchors.
     #[test]
     #[ignore = "measures; run with --release --nocapture"]

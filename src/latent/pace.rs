@@ -13,8 +13,12 @@ use crate::eval::features::Extractor;
 use crate::eval::perceptual;
 use crate::recipe::picture::Latent;
 
-/// Rounds of measuring at most.
+/// Rounds of measuring, and as many again that go half as far where these swing.
 const ROUNDS: usize = 24;
+/// How much of the old times stays in a round, and in one that goes half as far.
+const KEPT: [f64; 2] = [0.15, 0.6];
+/// Parts of each step that are looked at then, and looks in all.
+const CLOSE: (usize, usize) = (4, 2000);
 /// Standard deviation of the steps over their mean that is good enough.
 const EVEN: f64 = 0.02;
 /// Steps may be this many times closer than evenly spaced ones, so that a jump does not draw all frames to it.
@@ -159,10 +163,14 @@ pub fn even(
     }
     let mut times: Vec<f64> = (0..=steps).map(|i| i as f64 / steps as f64).collect();
     let mut best = Paced { times: times.clone(), spread: f64::INFINITY };
-    for round in 0..ROUNDS {
-        progress.report("Measuring steps", round as u64, ROUNDS as u64);
+    for round in 0..2 * ROUNDS {
+        progress.report("Measuring steps", round as u64, 2 * ROUNDS as u64);
         progress.cancel().check()?;
-        let parts = ruler.parts(steps);
+        let swings = round >= ROUNDS;
+        if round == ROUNDS {
+            times.clone_from(&best.times);
+        }
+        let parts = if swings { (CLOSE.1 / steps).clamp(1, CLOSE.0) } else { 1 }.max(ruler.parts(steps));
         let looked = within(&times, parts);
         let (sizes, parts) = sizes(way, &looked, parts, ruler)?;
         let spread = spread(&sizes);
@@ -172,9 +180,9 @@ pub fn even(
         if spread < EVEN {
             break;
         }
-        times = moved(&looked, &parts, &times);
+        times = moved(&looked, &parts, &times, KEPT[usize::from(swings)]);
     }
-    progress.report("Measuring steps", ROUNDS as u64, ROUNDS as u64);
+    progress.report("Measuring steps", 2 * ROUNDS as u64, 2 * ROUNDS as u64);
     best.times.truncate(frames);
     Ok(best)
 }
@@ -247,8 +255,9 @@ pub fn spread(sizes: &[f64]) -> f64 {
     (sizes.iter().map(|s| (s - mean).powi(2)).sum::<f64>() / n).sqrt() / mean
 }
 
-/// Times at equal shares of all that changes, if change is even within each part; `before` are those of the steps.
-fn moved(times: &[f64], sizes: &[f64], before: &[f64]) -> Vec<f64> {
+/// Times at equal shares of all that changes, if change is even within each part; `before` are those of the steps, of
+/// which `kept` stays.
+fn moved(times: &[f64], sizes: &[f64], before: &[f64], kept: f64) -> Vec<f64> {
     let (looks, n) = (sizes.len(), before.len() - 1);
     // Where nothing changes, time still has to pass.
     let floor = sizes.iter().sum::<f64>() / looks as f64 * 1e-3;
@@ -273,7 +282,7 @@ fn moved(times: &[f64], sizes: &[f64], before: &[f64]) -> Vec<f64> {
     }
     // A little of the old keeps the rounds from swinging.
     for (new, old) in out.iter_mut().zip(before) {
-        *new = 0.85 * *new + 0.15 * old;
+        *new = (1.0 - kept) * *new + kept * old;
     }
     let least = CLOSEST / n as f64;
     for i in 1..n {
