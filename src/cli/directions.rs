@@ -219,10 +219,10 @@ impl DirectionsTask {
                 }
                 let found = search(&model, &find, paths, &watched(task.json))?;
                 let mut sheet = store::of_model(&task.model, paths)?;
-                let before = sheet.directions.len();
-                sheet.add(found, false);
+                let names = sheet.add(found, false);
                 store::keep(&sheet, paths)?;
-                list(&sheet.directions[before..], task.json)
+                let found: Vec<Direction> = names.iter().map(|n| sheet.get(n).cloned()).collect::<Result<_>>()?;
+                list(&found, task.json)
             }
             Self::List { model, json } => list(&store::of_model(&model, paths)?.directions, json),
             Self::Measure { model, names, data, device: asked, json } => {

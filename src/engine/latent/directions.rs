@@ -62,9 +62,7 @@ pub fn find(cx: &Context, shelf: &mut Shelf, job: JobId, model: &str, find: &Fin
     let found = search(loaded, &find, &cx.paths, &cx.progress(job))?;
     let mut names = Vec::new();
     change(cx, model, |sheet| {
-        let before = sheet.directions.len();
-        sheet.add(found, false);
-        names = sheet.directions[before..].iter().map(|d| d.name.clone()).collect();
+        names = sheet.add(found, false);
         Ok(())
     })?;
     cx.tell(Event::Latent(LatentEvent::DirectionsFound { job, model: model.into(), names }));
@@ -120,7 +118,9 @@ pub fn keep(cx: &Context, model: &str, direction: Direction, replaces: Option<St
         }
         match place {
             Some(i) => sheet.directions[i] = direction,
-            None => sheet.add(vec![direction], false),
+            None => {
+                sheet.add(vec![direction], false);
+            }
         }
         Ok(())
     })

@@ -105,8 +105,10 @@ fn directions_are_found_kept_moved_along_and_forgotten() {
     let file = s.home.path().join("directions.json");
     s.ask(LatentCommand::ExportDirections { job: 2, model: model.clone(), names: Vec::new(), out: file.clone() });
     assert_eq!(s.ended(2), None);
+    s.ask(LatentCommand::RemoveDirections { model: model.clone(), names: vec!["Bigger".into()] });
+    assert_eq!(s.directions().len(), 1);
     s.ask(LatentCommand::ImportDirections { model: model.clone(), path: file });
-    assert_eq!(s.directions().len(), 4);
+    assert_eq!(s.directions().len(), 2, "the one that is there already is not doubled");
 
     // A model without styles says so.
     s.ask(LatentCommand::ToStyles { ticket: 1, model, latents: seeds, each_layer: false });

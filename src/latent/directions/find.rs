@@ -42,6 +42,7 @@ impl LoadedModel {
             let rows = self.sampled(samples, Freedom::W)?;
             return Ok(axes_of(&rows, count, Space::W));
         }
+        let of = tap.map_or_else(String::new, |tap| format!(" (features {tap})"));
         let tap = tap.unwrap_or(0);
         if tap >= self.taps() {
             return Err(Problem::usage("There are no such features").of(format!("{tap} of {}", self.taps())));
@@ -59,7 +60,7 @@ impl LoadedModel {
             for (latent, activation) in latents.iter().zip(&activations) {
                 add(&mut sum, dot(activation, axis) - dot(&centre, axis), latent);
             }
-            let named = Direction::scaled(format!("Axis {}", i + 1), Method::Principal, space, &sum, 1.0);
+            let named = Direction::scaled(format!("Axis {}{of}", i + 1), Method::Principal, space, &sum, 1.0);
             out.extend(named.map(|d| Direction {
                 score: Some(variance / spread.max(1e-300)),
                 samples: samples as u32,

@@ -42,24 +42,38 @@ impl Sheet {
         serde_json::to_vec(self).map_err(|e| Problem::failed("The directions could not be written").because(e))
     }
 
-    /// Adds directions; one of the same name is replaced if `replace`, else the new one gets a number.
-    pub fn add(&mut self, new: Vec<Direction>, replace: bool) {
+    /// Adds directions and says their names; one of the same name is replaced if `replace`, else the new one gets a
+    /// number, unless it is the same.
+    pub fn add(&mut self, new: Vec<Direction>, replace: bool) -> Vec<String> {
+        let mut names = Vec::with_capacity(new.len());
         for mut direction in new {
             if direction.name.trim().is_empty() {
                 direction.name = "direction".into();
             }
             let place = self.directions.iter().position(|d| d.name == direction.name);
+            let same = |d: &Direction| {
+                (d.space, d.layers, &d.values) == (direction.space, direction.layers, &direction.values)
+            };
             match place {
-                Some(i) if replace => self.directions[i] = direction,
+                Some(i) if !replace && same(&self.directions[i]) => names.push(direction.name),
+                Some(i) if replace => {
+                    names.push(direction.name.clone());
+                    self.directions[i] = direction;
+                }
                 Some(_) => {
                     let base = direction.name.clone();
                     let free = |name: &String| self.directions.iter().all(|d| d.name != *name);
                     direction.name = (2..).map(|n| format!("{base} {n}")).find(free).unwrap_or(base);
+                    names.push(direction.name.clone());
                     self.directions.push(direction);
                 }
-                None => self.directions.push(direction),
+                None => {
+                    names.push(direction.name.clone());
+                    self.directions.push(direction);
+                }
             }
         }
+        names
     }
 
     /// The direction of this name.
@@ -178,6 +192,8 @@ mod tests {
         let mut sheet = of_model("nouns-gan", &paths).unwrap();
         assert!(sheet.directions.is_empty() && sheet.hash.len() == 64);
         sheet.add(vec![direction("warmer", 1.0), direction("warmer", 2.0), direction("", 3.0)], false);
+        assert_eq!(sheet.add(vec![direction("warmer", 1.0), direction("new", 1.0)], false), ["warmer", "new"]);
+        sheet.directions.retain(|d| d.name != "new");
         sheet.add(vec![direction("warmer", 4.0)], true);
         let names: Vec<_> = sheet.directions.iter().map(|d| (d.name.as_str(), d.values[0])).collect();
         assert_eq!(names, [("warmer", 4.0), ("warmer 2", 2.0), ("direction", 3.0)]);
