@@ -85,6 +85,9 @@ fn item(ui: &mut Ui, enabled: bool, text: &str, keys: &str, tooltip: &str) -> bo
     clicked
 }
 
+/// Height of a button of the rail, in points.
+const RAIL_BUTTON: f32 = 52.0;
+
 /// The views, icon over word; Log and Settings at the bottom.
 pub(super) fn rail(ui: &mut Ui, shell: &mut Shell) {
     let t = theme::tokens(ui);
@@ -92,21 +95,24 @@ pub(super) fn rail(ui: &mut Ui, shell: &mut Shell) {
     Panel::left("rail").resizable(false).exact_size(size::RAIL).frame(frame).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
         let low = |v: &&ViewSpec| matches!(v.id, ViewId::Log | ViewId::Settings);
+        let gap = ui.spacing().item_spacing.y;
+        // In a low window they move closer together.
+        let height = (ui.available_height() / VIEWS.len() as f32 - gap).floor().clamp(24.0, RAIL_BUTTON);
         for view in VIEWS.iter().filter(|v| !low(v)) {
-            rail_button(ui, shell, view);
+            rail_button(ui, shell, view, height);
         }
         ui.with_layout(Layout::bottom_up(egui::Align::Min), |ui| {
             for view in VIEWS.iter().rev().filter(low) {
-                rail_button(ui, shell, view);
+                rail_button(ui, shell, view, height);
             }
         });
     });
 }
 
-fn rail_button(ui: &mut Ui, shell: &mut Shell, view: &ViewSpec) {
+fn rail_button(ui: &mut Ui, shell: &mut Shell, view: &ViewSpec, height: f32) {
     let t = theme::tokens(ui);
     let active = shell.layout.active() == view.id;
-    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 52.0), Sense::click());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), height), Sense::click());
     let inner = rect.shrink2(vec2(6.0, 1.0));
     let colour = if active || response.hovered() { t.text } else { t.weak };
     let painter = ui.painter();
@@ -114,14 +120,20 @@ fn rail_button(ui: &mut Ui, shell: &mut Shell, view: &ViewSpec) {
         painter.rect_filled(inner, CornerRadius::same(size::RADIUS), if active { t.raised } else { t.hover });
     }
     if active {
-        let bar = egui::Rect::from_min_size(rect.left_top() + vec2(0.0, 12.0), vec2(3.0, rect.height() - 24.0));
+        let bar = egui::Rect::from_min_size(rect.left_top() + vec2(0.0, 0.23 * height), vec2(3.0, 0.54 * height));
         painter.rect_filled(bar, CornerRadius::same(1), t.accent);
     }
     let font = egui::FontId::new(size::ICON_LARGE, view.icon.font_family());
     let icon = if active { t.accent } else { colour };
-    painter.text(rect.center_top() + vec2(0.0, 20.0), egui::Align2::CENTER_CENTER, view.icon.codepoint, font, icon);
-    let font = egui::FontId::proportional(size::SMALL);
-    painter.text(rect.center_bottom() - vec2(0.0, 12.0), egui::Align2::CENTER_CENTER, view.title, font, colour);
+    // The word goes first where there is no room for both.
+    let worded = height >= 38.0;
+    let at = if worded { rect.center_top() + vec2(0.0, 0.38 * height) } else { rect.center() };
+    painter.text(at, egui::Align2::CENTER_CENTER, view.icon.codepoint, font, icon);
+    if worded {
+        let font = egui::FontId::proportional(size::SMALL);
+        let at = rect.center_bottom() - vec2(0.0, 0.23 * height);
+        painter.text(at, egui::Align2::CENTER_CENTER, view.title, font, colour);
+    }
     if response.has_focus() {
         painter.rect_stroke(inner, size::RADIUS, Stroke::new(2.0, t.accent), egui::StrokeKind::Inside);
     }

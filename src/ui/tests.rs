@@ -17,7 +17,7 @@ use super::app::{Options, StudioApp};
 use super::command::UiCommand;
 use super::picker::{Answer, FilePicker};
 use super::theme::{DARK, LIGHT, Tokens};
-use super::views::{VIEWS, ViewId};
+use super::views::{VIEWS, ViewId, ViewSpec};
 use crate::base::Problem;
 use crate::base::paths::Paths;
 use crate::engine::fake::ScriptedEngine;
@@ -138,6 +138,19 @@ fn every_view_stands_in_a_studio_with_nothing_in_it_and_in_a_small_window() {
         for view in &VIEWS {
             window.key(Modifiers::COMMAND, view.key);
             assert_eq!(window.active(), view.id);
+        }
+    }
+}
+
+#[test]
+fn the_buttons_of_the_rail_keep_apart_in_a_low_window() {
+    for height in [800.0, 427.0, 300.0] {
+        let window = Window::sized(ScriptedEngine::new(), vec2(640.0, height), Vec::new());
+        let rect = |v: &ViewSpec| window.harness.get_by_role_and_label(Role::Tab, v.title).rect();
+        let places: Vec<egui::Rect> = VIEWS.iter().map(rect).collect();
+        for (i, a) in places.iter().enumerate() {
+            assert!(a.bottom() <= height, "{}: {a:?}", VIEWS[i].title);
+            assert!(places[..i].iter().all(|b| a.top() >= b.bottom() - 0.5 || b.top() >= a.bottom() - 0.5), "{a:?}");
         }
     }
 }

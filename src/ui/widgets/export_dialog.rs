@@ -276,7 +276,7 @@ fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: ViewId) -> bool
     });
     ui.add_space(size::S);
     let (mut close, mut go) = (false, false);
-    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+    buttons(ui, |ui| {
         let ready = !o.out.as_os_str().is_empty();
         let button = ui.add_enabled_ui(ready, |ui| theme::primary_button(ui, Some(ICON_IOS_SHARE), "Export")).inner;
         go = button.on_disabled_hover_text("Choose where to first").clicked();
@@ -370,7 +370,7 @@ fn writing(ui: &mut Ui, job: JobId, cx: &mut Cx<'_>) -> bool {
                 });
             }
             ui.add_space(size::S);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            buttons(ui, |ui| {
                 close = theme::primary_button(ui, None, "Close").clicked();
                 if let Some(first) = job.files.first()
                     && theme::button(ui, Some(ICON_FOLDER_OPEN), "Show in folder").clicked()
@@ -386,7 +386,7 @@ fn writing(ui: &mut Ui, job: JobId, cx: &mut Cx<'_>) -> bool {
                 theme::weak(ui, format!("{} left", format::duration(left)));
             }
             ui.add_space(size::S);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            buttons(ui, |ui| {
                 if theme::button(ui, None, "Cancel").clicked() {
                     cx.push(Action::Cancel(job));
                     close = true;
@@ -395,6 +395,13 @@ fn writing(ui: &mut Ui, job: JobId, cx: &mut Cx<'_>) -> bool {
         }
     }
     close
+}
+
+/// The buttons at the end, from the right. They take a row's height, not all that is left: a dialog that was taller
+/// before, while there was more to choose, gets lower again.
+fn buttons(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    let layout = egui::Layout::right_to_left(egui::Align::Center);
+    ui.allocate_ui_with_layout(egui::vec2(ui.available_width(), size::CONTROL), layout, add);
 }
 
 fn row(ui: &mut Ui, label: &str, add: impl FnOnce(&mut Ui)) {
