@@ -80,6 +80,17 @@ impl Dims {
         self.made(values, &[(1.0 - t, a), (t, b)])
     }
 
+    /// As [`Self::between`]; where one is a latent and the other a style, the nearer end.
+    pub fn towards(&self, a: &Latent, b: &Latent, t: f64, mode: Mode) -> Latent {
+        self.between(a, b, t, mode).unwrap_or_else(|_| if t < 0.5 { a } else { b }.clone())
+    }
+
+    /// Those of latents that all are blended with, whatever their classes.
+    #[must_use]
+    pub fn unclassed(self) -> Self {
+        Self { classes: 0, ..self }
+    }
+
     /// The sum of latents with weights, such as `a − b + c`.
     ///
     /// For [`Mode::Slerp`] in Z the sum says the direction only, and the length is the same sum of their lengths: where
@@ -215,6 +226,8 @@ mod tests {
         assert_eq!(values[2], 2.0 * 0.75 + 0.25);
         assert_eq!(values[16 + 2], 2.0 * 0.75 + 0.75);
         assert!(DIMS.between(&one, &seed(1), 0.5, Mode::Lerp).is_err());
+        assert_eq!(DIMS.towards(&one, &seed(1), 0.4, Mode::Lerp), one);
+        assert_eq!(DIMS.towards(&one, &seed(1), 0.6, Mode::Lerp), seed(1));
     }
 
     #[test]

@@ -10,9 +10,20 @@ use crate::base::rng::latent_from_seed;
 /// stretch eases in and out (`3t² − 2t³`), so that the eye may rest at each point and nothing jerks there.
 /// One point gives that point in every frame; without points or frames the film is empty.
 pub fn walk(points: &[Vec<f32>], frames: usize, looped: bool, mode: Mode) -> Vec<Vec<f32>> {
-    let (Some(first), n) = (points.first(), points.len()) else { return Vec::new() };
-    if n == 1 {
-        return vec![first.clone(); frames];
+    let n = points.len();
+    let at = |(stretch, t): (usize, f64)| match n {
+        1 => points[0].clone(),
+        _ => mode.between(&points[stretch], &points[(stretch + 1) % n], t),
+    };
+    places(n, frames, looped).into_iter().map(at).collect()
+}
+
+/// Where each frame of [`walk`] lies: after which of `n` points, and how far on the way to the next.
+pub fn places(n: usize, frames: usize, looped: bool) -> Vec<(usize, f64)> {
+    match n {
+        0 => return Vec::new(),
+        1 => return vec![(0, 0.0); frames],
+        _ => {}
     }
     let stretches = if looped { n } else { n - 1 };
     // An open walk has a frame on its very end; a loop leaves that one to its beginning.
@@ -21,8 +32,7 @@ pub fn walk(points: &[Vec<f32>], frames: usize, looped: bool, mode: Mode) -> Vec
         .map(|frame| {
             let along = if steps == 0 { 0.0 } else { (frame * stretches) as f64 / steps as f64 };
             let stretch = (along as usize).min(stretches - 1);
-            let t = ease(along - stretch as f64);
-            mode.between(&points[stretch], &points[(stretch + 1) % n], t)
+            (stretch, ease(along - stretch as f64))
         })
         .collect()
 }

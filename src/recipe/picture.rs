@@ -135,6 +135,21 @@ impl Latent {
         }
     }
 
+    /// The same place with another number at `d`, for a model with `dim` latent dimensions: styles stay styles, and where
+    /// each layer has its own, all move by as much.
+    #[must_use]
+    pub fn with_number(&self, dim: usize, d: usize, value: f32) -> Self {
+        let (mut place, mut values) = (self.place(), self.values(dim));
+        let (layers, by) = (place.values.len() / dim.max(1), value - values[d]);
+        if place.space == Space::W && layers > 1 {
+            (0..layers).for_each(|layer| place.values[layer * dim + d] += by);
+        } else {
+            values[d] = value;
+            place.values = values;
+        }
+        Self::of(Place { seed: None, ..place })
+    }
+
     /// The same place, of these classes.
     #[must_use]
     pub fn with_class(&self, class: &[(u32, f32)]) -> Self {
@@ -196,6 +211,19 @@ mod tests {
     fn latents_fit_the_model() {
         assert_eq!(Latent::Seed { seed: 3 }.values(4), crate::base::rng::latent_from_seed(3, 4));
         assert_eq!(Latent::Point { values: vec![1.0] }.values(3), vec![1.0, 0.0, 0.0]);
+    }
+
+    #[test]
+    fn a_number_changes_and_what_it_is_a_number_of_stays() {
+        let seed = Latent::Seed { seed: 3 };
+        let Latent::Point { values } = seed.with_number(4, 1, 0.5) else { panic!("a point") };
+        let own = seed.values(4);
+        assert_eq!(values, [own[0], 0.5, own[2], own[3]]);
+        let style = |values: Vec<f32>| Latent::of(Place { space: Space::W, values, noise: 7, ..Place::default() });
+        assert_eq!(style(vec![1.0, 2.0]).with_number(2, 1, 5.0), style(vec![1.0, 5.0]));
+        // One style a layer: the first is set, the others move along.
+        let layers = style(vec![1.0, 2.0, 10.0, 20.0]);
+        assert_eq!(layers.with_number(2, 1, 2.5), style(vec![1.0, 2.5, 10.0, 20.5]));
         let json = serde_json::to_string(&Latent::Seed { seed: 3 }).unwrap();
         assert_eq!(json, r#"{"kind":"seed","seed":3}"#);
     }

@@ -21,6 +21,8 @@ const TYPING: f64 = 0.8;
 pub(super) struct Out {
     /// Stand here.
     pub stand: Option<Latent>,
+    /// Without truncation: the place was found for a picture that the model makes there.
+    pub whole: bool,
     /// Keep these in the gallery, starred.
     pub keep: Vec<Latent>,
     /// The job that keeps them, where there are many.
@@ -62,6 +64,9 @@ impl ExploreView {
         let stood = out.stand.is_some() || out.model.is_some();
         if let Some(latent) = out.stand.take() {
             self.desk.here.latent = self.desk.here.classed(&latent);
+            if out.whole {
+                self.desk.here.truncation = 1.0;
+            }
             self.desk.came = came::of(self.tab, &self.desk, out.label);
             out.label.get_or_insert("stand elsewhere");
         }
@@ -96,6 +101,14 @@ impl ExploreView {
         }
         if !held && self.desk.here.model.is_some() {
             self.trail.visit(&self.desk.here);
+            // A picture that came while it was dragged is that of the new stop.
+            let here = &self.desk.here;
+            if let Some(model) = here.model.clone() {
+                let wish = Wish { model, latents: vec![here.latent.clone()], truncation: here.truncation };
+                if let Some(picture) = self.present.of(&wish, 0) {
+                    self.trail.see(here, picture);
+                }
+            }
         }
         self.apply(out, cx);
         self.look(cx);

@@ -6,6 +6,7 @@ use strum::IntoEnumIterator;
 
 use super::directions::STRIP;
 use super::{Cx, ExploreView, Out, Stand, Tab, compare, traverse, walk};
+use crate::latent::blend::Dims;
 use crate::ui::action::Action;
 use crate::ui::command::UiCommand;
 use crate::ui::theme;
@@ -75,7 +76,6 @@ impl ExploreView {
     /// Proposes what the present tab shows for export.
     pub(super) fn export_tab(&mut self, cx: &Cx<'_>, out: &mut Out) {
         let Some(info) = self.info(cx.studio) else { return };
-        let dim = info.latent as usize;
         let desk = &self.desk;
         if self.tab == Tab::Models
             && let Some(both) = self.twins.export(desk, &info, cx)
@@ -87,8 +87,8 @@ impl ExploreView {
             Tab::Sheet => (self.sheet.chosen(&desk.sheet), "sample", 0, None),
             Tab::Grid => (self.lattice.cells_of(desk, &info), "grid", desk.grid.sheet_columns(), Some("grid")),
             Tab::Traverse => (traverse::latents(desk, &info), "grid", desk.traverse.steps, Some("grid")),
-            Tab::Walk => (walk::latents(&desk.walk, dim), "walk", 0, Some("mp4")),
-            Tab::Compare => (compare::latents(&desk.compare, dim), "sample", 3, Some("grid")),
+            Tab::Walk => (walk::latents(&desk.walk, &Dims::of(&info)), "walk", 0, Some("mp4")),
+            Tab::Compare => (compare::latents(&desk.compare, &Dims::of(&info)), "sample", 3, Some("grid")),
             Tab::Breed => (desk.here.all_classed(&desk.breed.parents), "breeding", 0, None),
             Tab::Directions if self.directions.shown().is_some() => {
                 let latents = self.directions.shown().unwrap_or_default();

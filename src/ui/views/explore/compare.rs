@@ -5,9 +5,10 @@ use egui_material_icons::icons::{ICON_COMPARE_ARROWS, ICON_MY_LOCATION};
 
 use super::desk::{CompareDesk, Desk};
 use super::feed::{Feed, Wish};
-use super::lattice::mode_choice;
+use super::lattice::{mixed_spaces, mode_choice};
 use super::place::{self, Places};
 use super::{Cx, Out};
+use crate::latent::blend::Dims;
 use crate::latent::interpolate::norm;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
@@ -27,20 +28,16 @@ pub struct Compare {
 }
 
 /// Left, between, right.
-pub fn latents(desk: &CompareDesk, dim: usize) -> Vec<Latent> {
-    let [a, b] = &desk.ends;
-    let between = match desk.share {
-        0.0 => a.latent(dim),
-        1.0 => b.latent(dim),
-        t => Latent::Point { values: desk.mode.between(&a.values(dim), &b.values(dim), f64::from(t)) },
-    };
-    vec![a.latent(dim), between, b.latent(dim)]
+pub fn latents(desk: &CompareDesk, dims: &Dims) -> Vec<Latent> {
+    let [a, b] = desk.ends.each_ref().map(|end| end.latent(dims.z));
+    let between = dims.unclassed().towards(&a, &b, f64::from(desk.share), desk.mode);
+    vec![a, between, b]
 }
 
 impl Compare {
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
-        let dim = info.latent as usize;
+        let dims = Dims::of(info);
         theme::toolbar(ui, |ui| {
             for (end, text) in [(0, "Left: where I stand"), (1, "Right: where I stand")] {
                 if theme::quiet_button(ui, Some(ICON_MY_LOCATION), text).clicked() {
@@ -54,11 +51,12 @@ impl Compare {
                 out.label = Some("swap both");
             }
             mode_choice(ui, &mut desk.compare.mode, out);
+            mixed_spaces(ui, &latents(&desk.compare, &dims));
             self.places.busy(ui, cx);
         });
         let wish = Wish {
             model: info.model.clone(),
-            latents: desk.here.all_classed(&latents(&desk.compare, dim)),
+            latents: desk.here.all_classed(&latents(&desk.compare, &dims)),
             truncation: desk.here.truncation,
         };
         self.feed.want(wish.clone(), cx);
@@ -115,7 +113,7 @@ impl Compare {
         }
 
         // How far apart they are: what a number can say beside two pictures.
-        let (a, b) = (wish.latents[0].values(dim), wish.latents[2].values(dim));
+        let (a, b) = (dims.numbers(&wish.latents[0]), dims.numbers(&wish.latents[2]));
         let gap: Vec<f32> = a.iter().zip(&b).map(|(x, y)| x - y).collect();
         let dot: f64 = a.iter().zip(&b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
         let lengths = norm(&a) * norm(&b);

@@ -163,6 +163,12 @@ impl Feed {
         self.cells.get(place)?.picture.as_ref()
     }
 
+    /// The picture at a place, if it is the one that this wish is after.
+    pub fn of(&self, wish: &Wish, place: usize) -> Option<&Arc<Picture>> {
+        let cell = self.cells.get(place).filter(|c| c.done && self.target.as_ref() == Some(wish))?;
+        cell.picture.as_ref()
+    }
+
     /// The pictures that the last answer brought, with their places.
     pub fn fresh(&self) -> impl Iterator<Item = (usize, &Arc<Picture>)> {
         self.fresh.iter().filter_map(|&i| Some((i, self.picture(i)?)))

@@ -10,7 +10,7 @@ use super::{Cx, ExploreView, Out};
 use crate::base::Family;
 use crate::base::rng::Stream;
 use crate::models::info::ModelInfo;
-use crate::recipe::picture::Latent;
+use crate::recipe::picture::{Latent, Space};
 use crate::ui::action::Action;
 use crate::ui::textures;
 use crate::ui::theme::{self, size};
@@ -187,25 +187,32 @@ impl ExploreView {
             theme::weak(ui, format!("Sorted by KL; {awake} of {dim} in use"));
         }
         let mut values = self.desk.here.latent.values(dim);
-        let mut changed = false;
+        let styles = self.desk.here.latent.place().space == Space::W;
+        let mut changed = None;
         ui.spacing_mut().slider_width = (ui.available_width() - 40.0 - 64.0 - size::S).max(60.0);
         for &d in &order[..shown] {
             ui.horizontal(|ui| {
                 ui.scope(|ui| {
                     ui.set_width(32.0);
-                    let label = theme::weak(ui, format!("z{d}"));
+                    let label = theme::weak(ui, format!("{}{d}", if styles { 'w' } else { 'z' }));
                     let kl = info.kl.get(d).map_or_else(String::new, |k| format!(", KL {k:.3} nats"));
-                    label.on_hover_text(format!("Dimension {d}{kl}"));
+                    label.on_hover_text(if styles {
+                        format!("Dimension {d} of the styles: those of all layers move alike")
+                    } else {
+                        format!("Dimension {d}{kl}")
+                    });
                 });
                 let slider = Slider::new(&mut values[d], -3.0..=3.0)
                     .clamping(egui::SliderClamping::Never)
                     .trailing_fill(false)
                     .fixed_decimals(2);
-                changed |= ui.add(slider).accessible_name(format!("Dimension {d}")).changed();
+                if ui.add(slider).accessible_name(format!("Dimension {d}")).changed() {
+                    changed = Some(d);
+                }
             });
         }
-        if changed {
-            self.desk.here.latent = self.desk.here.classed(&Latent::Point { values });
+        if let Some(d) = changed {
+            self.desk.here.latent = self.desk.here.latent.with_number(dim, d, values[d]);
             out.label = Some("move a slider");
         }
         if dim > FIRST {

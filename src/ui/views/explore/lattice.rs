@@ -19,7 +19,7 @@ use super::feed::{Feed, Wish};
 use super::place::{self, Places};
 use super::{Cx, Out, inspector};
 use crate::engine::{Command, Event, LatentCommand, LatentEvent};
-use crate::latent::blend::Dims;
+use crate::latent::blend::{self, Dims};
 use crate::latent::interpolate::Mode;
 use crate::latent::lattice::{self, Laid, Layout};
 use crate::latent::pace::Measure;
@@ -420,6 +420,14 @@ pub fn measure_choice(ui: &mut Ui, name: &str, measure: &mut Measure) -> bool {
     });
     combo.response.accessible_name(name).on_hover_text(measure.help());
     *measure != before
+}
+
+/// Says where latents and styles meet, which cannot be blended as they are.
+pub fn mixed_spaces(ui: &mut Ui, latents: &[Latent]) {
+    if !latents.is_empty() && blend::space_of(latents).is_err() {
+        theme::toned(ui, theme::Tone::Warn, "Seeds and styles jump")
+            .on_hover_text("A seed and styles cannot be blended here: halfway one gives place to the other");
+    }
 }
 
 /// Straight or along the sphere.

@@ -258,7 +258,7 @@ impl ExploreView {
             Tab::Traverse => self.traverse.show(ui, cx, info, desk, out),
             Tab::Walk => self.walk.show(ui, cx, info, desk, out),
             Tab::Compare => self.compare.show(ui, cx, info, desk, out),
-            Tab::Picture => self.picture.show(ui, cx, info, desk, out),
+            Tab::Picture => self.picture.show(ui, cx, info, out),
             Tab::Directions => self.directions.show(ui, cx, info, desk, out),
             Tab::Map => self.map.show(ui, cx, info, desk, &mut self.directions, out),
             Tab::Film => self.film.show(ui, cx, info, desk, &mut self.directions, out),

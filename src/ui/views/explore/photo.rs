@@ -7,7 +7,6 @@ use std::sync::Arc;
 use egui::{ComboBox, DragValue, Key, Sense, Slider, Ui, Vec2};
 use egui_material_icons::icons::{ICON_EXPLORE, ICON_MODEL_TRAINING, ICON_MY_LOCATION, ICON_SEARCH};
 
-use super::desk::Desk;
 use super::work::{self, Doing};
 use super::{Cx, Out};
 use crate::base::{Family, Picture};
@@ -123,7 +122,7 @@ pub struct Photo {
 
 impl Photo {
     /// Draws what is known of a picture, and what can be done.
-    pub fn section(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, path: &Path, desk: &Desk, out: &mut Out) {
+    pub fn section(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, path: &Path, out: &mut Out) {
         let of = (path.to_path_buf(), info.model.clone());
         if self.of.as_ref() != Some(&of) {
             (self.way, self.at, self.found, self.tuned) = (Vec::new(), None, None, None);
@@ -141,7 +140,7 @@ impl Photo {
         if info.family == Family::Gan {
             self.encoder_row(ui, cx, info);
         }
-        self.pictures(ui, cx, info, desk, out);
+        self.pictures(ui, cx, info, out);
         self.after(ui, cx, info, path, out);
     }
 
@@ -189,7 +188,7 @@ impl Photo {
         });
     }
 
-    fn pictures(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &Desk, out: &mut Out) {
+    fn pictures(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) {
         // What can be done with it stays in sight below.
         let room = (ui.clip_rect().height() - 260.0).min((ui.available_width() - size::M) / 2.0);
         let side = room.clamp(96.0, 320.0).floor();
@@ -220,10 +219,10 @@ impl Photo {
                     let tex = cx.textures.get(&ctx, key(("photo", i)), revision, picture);
                     let response = textures::picture(ui, &tex, Vec2::splat(side), Sense::click_and_drag(), &title);
                     if let Some(found) = self.found.as_ref().filter(|_| made) {
-                        let truncation = desk.here.truncation;
-                        drag_latent(&response, &info.model, &found.latent, truncation, Some(&found.picture));
+                        drag_latent(&response, &info.model, &found.latent, 1.0, Some(&found.picture));
                         if response.clicked() {
                             out.stand = Some(found.latent.clone());
+                            out.whole = true;
                         }
                     }
                     let psnr = psnr.filter(|_| made).map_or(String::new(), |p| format!("  ·  {p:.1} dB"));
@@ -257,6 +256,7 @@ impl Photo {
         ui.horizontal_wrapped(|ui| {
             if theme::primary_button(ui, Some(ICON_MY_LOCATION), "Stand at what was found").clicked() {
                 out.stand = Some(found.latent.clone());
+                out.whole = true;
                 out.label = Some("stand at a picture of one's own");
             }
             if info.family != Family::Gan {
@@ -278,6 +278,7 @@ impl Photo {
                 if theme::button(ui, Some(ICON_EXPLORE), "Explore the tuned model").clicked() {
                     out.model = Some(tuned.model.clone());
                     out.stand = Some(found.latent.clone());
+                    out.whole = true;
                 }
             }
         });

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use egui::{Sense, Ui, Vec2, vec2};
 use egui_material_icons::icons::{ICON_CLOSE, ICON_IOS_SHARE, ICON_SEARCH, ICON_STAR};
 
-use super::desk::Desk;
 use super::photo::How;
 use super::work::{self, Doing};
 use super::{Cx, Out};
@@ -69,7 +68,7 @@ impl Photos {
     }
 
     /// Draws them. True when they shall be put away.
-    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &Desk, out: &mut Out) -> bool {
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) -> bool {
         if self.model.as_ref() != Some(&info.model) {
             self.model = Some(info.model.clone());
             self.search(info, cx);
@@ -103,7 +102,7 @@ impl Photos {
             }
         });
         ui.add_space(size::S);
-        self.cells(ui, cx, info, desk, out);
+        self.cells(ui, cx, info, out);
         close
     }
 
@@ -116,7 +115,7 @@ impl Photos {
         self.found.iter_mut().for_each(|f| *f = None);
     }
 
-    fn cells(&self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &Desk, out: &mut Out) {
+    fn cells(&self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) {
         let ctx = ui.ctx().clone();
         let cell = vec2(2.0 * SIDE + size::XS, SIDE + 38.0);
         let searching = work::is_on(self.job, cx);
@@ -155,9 +154,10 @@ impl Photos {
                         let label = if made { format!("{name} as the model makes it") } else { name.clone() };
                         let response = textures::picture(ui, &tex, Vec2::splat(SIDE), sense, &label);
                         if made {
-                            drag_latent(&response, &info.model, &found.latent, desk.here.truncation, Some(picture));
+                            drag_latent(&response, &info.model, &found.latent, 1.0, Some(picture));
                             if response.clicked() {
                                 out.stand = Some(found.latent.clone());
+                                out.whole = true;
                                 out.label = Some("stand at a picture of one's own");
                             }
                         }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use egui::{Sense, Ui, Vec2};
 use egui_material_icons::icons::{ICON_FILE_OPEN, ICON_MY_LOCATION};
 
-use super::desk::Desk;
 use super::photo::Photo;
 use super::photos::{Photos, is_picture};
 use super::{Cx, Out, ViewId};
@@ -100,7 +99,7 @@ impl PictureTab {
     }
 
     /// Draws it.
-    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
+    pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) {
         let vae = info.family == Family::Vae;
         if let Some(path) = self.path.clone().filter(|_| vae) {
             let wanted = (path, info.model.clone());
@@ -123,18 +122,18 @@ impl PictureTab {
         }
         theme::page(ui, "encode", |ui| {
             if self.photos.any() {
-                if self.photos.show(ui, cx, info, desk, out) {
+                if self.photos.show(ui, cx, info, out) {
                     self.photos.close();
                 }
                 return;
             }
             let seen = self.seen.as_ref().filter(|s| vae && s.model == info.model);
             if let Some(seen) = seen {
-                trio(ui, cx, info, seen, desk, out);
+                trio(ui, cx, info, seen, out);
                 theme::section(ui, "Look closer");
             }
             if let Some(path) = self.path.clone().filter(|_| !vae || seen.is_some()) {
-                self.photo.section(ui, cx, info, &path, desk, out);
+                self.photo.section(ui, cx, info, &path, out);
                 return;
             }
             let title = "Drop a picture, or a folder of them";
@@ -146,7 +145,7 @@ impl PictureTab {
     }
 }
 
-fn trio(ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, seen: &Seen, desk: &Desk, out: &mut Out) {
+fn trio(ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, seen: &Seen, out: &mut Out) {
     let name = seen.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let side = ((ui.available_width() - 2.0 * size::M) / 3.0).clamp(32.0, 280.0).floor();
     let ctx = ui.ctx().clone();
@@ -158,9 +157,10 @@ fn trio(ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, seen: &Seen, desk: &Desk
                 let sense = if i == 1 { Sense::click_and_drag() } else { Sense::hover() };
                 let response = textures::picture(ui, &tex, Vec2::splat(side), sense, title);
                 if i == 1 {
-                    drag_latent(&response, &info.model, &seen.latent, desk.here.truncation, Some(&seen.pictures[1]));
+                    drag_latent(&response, &info.model, &seen.latent, 1.0, Some(&seen.pictures[1]));
                     if response.clicked() {
                         out.stand = Some(seen.latent.clone());
+                        out.whole = true;
                     }
                 }
                 theme::weak(ui, title);
@@ -171,6 +171,7 @@ fn trio(ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, seen: &Seen, desk: &Desk
     ui.horizontal_wrapped(|ui| {
         if theme::primary_button(ui, Some(ICON_MY_LOCATION), "Stand at its latent").clicked() {
             out.stand = Some(seen.latent.clone());
+            out.whole = true;
         }
         theme::weak(
             ui,

@@ -10,6 +10,7 @@ use super::*;
 use crate::base::Family;
 use crate::engine::fake::ScriptedEngine;
 use crate::engine::{GenerateRequest, LatentCommand};
+use crate::recipe::picture::{Place, Space};
 use crate::ui::widgets::latent_slot::Anchor;
 
 impl ExploreView {
@@ -69,6 +70,41 @@ fn clicking_a_sample_stands_there_and_the_trail_leads_back() {
     h.key_press_modifiers(Modifiers::ALT, Key::ArrowRight);
     h.run_steps(4);
     assert_eq!(desk(&h).here.latent, Latent::Seed { seed: 9 });
+}
+
+#[test]
+fn what_is_reached_by_a_drag_has_a_picture_in_the_strip() {
+    let mut h = explore();
+    let from = h.get_by_role_and_label(Role::Slider, "Truncation").rect().center();
+    h.hover_at(from);
+    h.drag_at(from);
+    h.run_steps(2);
+    h.hover_at(from - vec2(40.0, 0.0));
+    // Its picture is there before the slider is let go.
+    h.run_steps(8);
+    h.drop_at(from - vec2(40.0, 0.0));
+    h.run_steps(4);
+    let stops = h.state().view.trail.stops();
+    assert_eq!(stops.len(), 2);
+    assert!(stops.iter().all(|s| s.picture.is_some()));
+}
+
+#[test]
+fn sliders_and_rows_move_styles_as_styles() {
+    let mut h = explore();
+    let dim = h.state().view.info(&h.state().studio).unwrap().latent as usize;
+    let style = Latent::of(Place { space: Space::W, values: vec![0.5; dim], ..Place::default() });
+    h.state_mut().view.desk.here.latent = style.clone();
+    h.run_steps(4);
+    assert!(h.query_by_label("w0").is_some());
+    h.get_by_role_and_label(Role::Slider, "Dimension 0").focus();
+    h.key_press(Key::ArrowRight);
+    h.run_steps(4);
+    let now = desk(&h).here.latent.place();
+    assert_eq!((now.space, now.values.len(), now.values[1]), (Space::W, dim, 0.5));
+    assert!(now.values[0] > 0.5);
+    let info = h.state().view.info(&h.state().studio).unwrap();
+    assert!(traverse::latents(desk(&h), &info).iter().all(|l| l.place().space == Space::W));
 }
 
 #[test]
@@ -386,8 +422,10 @@ fn a_photo_goes_into_a_gan_and_the_model_comes_closer_to_it() {
     assert_eq!(sent.iter().filter(|c| invert(c)).count(), 1, "it is looked for at once, and once");
     assert!(h.query_by_role_and_label(Role::Button, "Your picture").is_some());
     assert!(h.query_by_label("Step on the way").is_some());
+    h.state_mut().view.desk.here.truncation = 0.5;
     h.get_by_role_and_label(Role::Button, "Stand at what was found").click();
     h.run_steps(4);
+    assert_eq!(desk(&h).here.truncation, 1.0, "what was found is seen, not something more usual");
     let found = desk(&h).here.latent.clone();
     assert!(matches!(&found, Latent::Point { .. }));
     h.get_by_role_and_label(Role::Button, "Tune the model to it").click();

@@ -7,7 +7,7 @@ use super::desk::{Desk, TraverseDesk};
 use super::feed::{Feed, Wish};
 use super::{Cx, Out};
 use crate::models::info::ModelInfo;
-use crate::recipe::picture::Latent;
+use crate::recipe::picture::{Latent, Space};
 use crate::ui::theme::{self, size};
 use crate::ui::widgets::latent_slot::{Tile, drag_latent, tile};
 
@@ -42,13 +42,11 @@ fn value(desk: &TraverseDesk, column: usize) -> f32 {
 
 /// The latents of all cells, row by row.
 pub fn latents(desk: &Desk, info: &ModelInfo) -> Vec<Latent> {
-    let base = desk.here.latent.values(info.latent as usize);
     let mut cells = Vec::new();
     for dim in rows(&desk.traverse, info) {
         for column in 0..desk.traverse.steps as usize {
-            let mut values = base.clone();
-            values[dim] = value(&desk.traverse, column);
-            cells.push(desk.here.classed(&Latent::Point { values }));
+            let value = value(&desk.traverse, column);
+            cells.push(desk.here.latent.with_number(info.latent as usize, dim, value));
         }
     }
     cells
@@ -86,11 +84,14 @@ impl Traverse {
             ui.painter().text(at, egui::Align2::CENTER_CENTER, text, font, t.weak);
         }
         let base = desk.here.latent.values(info.latent as usize);
+        let styles = desk.here.latent.place().space == Space::W;
         for (row, &dim) in dims.iter().enumerate() {
             let y = top + row as f32 * (side + gap);
             let place = Rect::from_min_size(pos2(left - label, y), vec2(label - 8.0, side));
             let kl = info.kl.get(dim).map(|kl| format!("\n{kl:.2} nats"));
-            let text = RichText::new(format!("z{dim}{}", kl.unwrap_or_default())).size(size::SMALL).color(t.weak);
+            let letter = if styles { 'w' } else { 'z' };
+            let text =
+                RichText::new(format!("{letter}{dim}{}", kl.unwrap_or_default())).size(size::SMALL).color(t.weak);
             ui.put(place, egui::Label::new(text).halign(egui::Align::Max));
             // The column one stands nearest to.
             let own = (0..steps)

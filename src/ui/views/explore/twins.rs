@@ -184,7 +184,7 @@ impl Twins {
             _ => {
                 // All frames of a walk, of which only some are shown.
                 let all = match desk.twins.what {
-                    What::Walk => walk::latents(&desk.walk, info.latent as usize),
+                    What::Walk => walk::latents(&desk.walk, &Dims::of(info)),
                     _ => shown(desk, info),
                 };
                 if all.iter().any(|latent| misfit(latent, info, &other).is_some()) {
@@ -437,7 +437,7 @@ fn shown(desk: &Desk, info: &ModelInfo) -> Vec<Latent> {
         }
         What::Here | What::Photo => vec![desk.here.latent.clone()],
         What::Walk => {
-            let all = walk::latents(&desk.walk, info.latent as usize);
+            let all = walk::latents(&desk.walk, &Dims::of(info));
             let n = all.len().min(FRAMES);
             (0..n).map(|i| all[i * all.len() / n].clone()).collect()
         }

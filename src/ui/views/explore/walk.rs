@@ -8,11 +8,12 @@ use egui_material_icons::icons::{ICON_ADD, ICON_CASINO, ICON_CLOSE, ICON_MOVIE, 
 
 use super::desk::{Blend, Desk, WalkDesk};
 use super::feed::{Feed, Wish};
-use super::lattice::mode_choice;
+use super::lattice::{mixed_spaces, mode_choice};
 use super::{Cx, Out, inspector};
 use crate::base::Picture;
 use crate::engine::Event;
 use crate::latent;
+use crate::latent::blend::Dims;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::format;
@@ -51,16 +52,18 @@ pub struct Walk {
 }
 
 /// The latents of all frames; whole stops keep their seeds.
-pub fn latents(desk: &WalkDesk, dim: usize) -> Vec<Latent> {
-    let stops: Vec<Vec<f32>> = desk.stops.iter().map(|s| s.values(dim)).collect();
-    let film = latent::walk::walk(&stops, desk.frames(), desk.looped, desk.mode);
-    film.into_iter()
-        .enumerate()
-        .map(|(i, values)| match desk.stops.get(i / desk.stretch as usize) {
-            Some(stop) if i.is_multiple_of(desk.stretch as usize) => stop.latent(dim),
-            _ => Latent::Point { values },
-        })
-        .collect()
+pub fn latents(desk: &WalkDesk, dims: &Dims) -> Vec<Latent> {
+    let (dims, stops) = (dims.unclassed(), stops(desk, dims));
+    let film = latent::walk::places(stops.len(), desk.frames(), desk.looped).into_iter().enumerate();
+    film.map(|(i, (stretch, t))| match stops.get(i / desk.stretch as usize) {
+        Some(stop) if i.is_multiple_of(desk.stretch as usize) => stop.clone(),
+        _ => dims.towards(&stops[stretch], &stops[(stretch + 1) % stops.len()], t, desk.mode),
+    })
+    .collect()
+}
+
+fn stops(desk: &WalkDesk, dims: &Dims) -> Vec<Latent> {
+    desk.stops.iter().map(|s| s.latent(dims.z)).collect()
 }
 
 impl Walk {
@@ -92,7 +95,7 @@ impl Walk {
 
     /// Draws it.
     pub fn show(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, desk: &mut Desk, out: &mut Out) {
-        self.bar(ui, &mut desk.walk, out);
+        self.bar(ui, &mut desk.walk, info, out);
         self.plan(info, desk);
         self.ask(info, desk.here.truncation, cx);
         self.play(ui, cx);
@@ -107,7 +110,7 @@ impl Walk {
         self.stops_row(&mut child, cx, info, desk, strip - 6.0, out);
     }
 
-    fn bar(&mut self, ui: &mut Ui, desk: &mut WalkDesk, out: &mut Out) {
+    fn bar(&mut self, ui: &mut Ui, desk: &mut WalkDesk, info: &ModelInfo, out: &mut Out) {
         theme::toolbar(ui, |ui| {
             let (icon, text) = if self.playing { (ICON_PAUSE, "Hold") } else { (ICON_PLAY_ARROW, "Play") };
             if theme::primary_button(ui, Some(icon), text).on_hover_text("P").clicked() {
@@ -124,6 +127,7 @@ impl Walk {
                 out.label = Some("change the speed");
             }
             mode_choice(ui, &mut desk.mode, out);
+            mixed_spaces(ui, &stops(desk, &Dims::of(info)));
             if theme::quiet_button(ui, Some(ICON_MOVIE), "Export film…").clicked() {
                 out.export = Some((self.film.latents.clone(), "walk", 0, Some("mp4")));
             }
@@ -142,7 +146,7 @@ impl Walk {
         if self.film.of.as_ref() == Some(&of) {
             return;
         }
-        let latents = desk.here.all_classed(&latents(&desk.walk, info.latent as usize));
+        let latents = desk.here.all_classed(&latents(&desk.walk, &Dims::of(info)));
         // Frames that the new film shares with the old one are kept: adding a stop does not make the others again.
         let same = self.film.of.as_ref().is_some_and(|o| o.1 == of.1 && o.2 == of.2);
         let mut frames = vec![None; latents.len()];
@@ -345,20 +349,26 @@ fn seconds_text(frames: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::picture::{Place, Space};
     use crate::ui::widgets::latent_slot::Anchor;
 
     #[test]
     fn stops_stay_seeds_within_the_film() {
+        let dims = Dims { z: 8, classes: 0, layers: 6 };
         let desk = WalkDesk { stretch: 10, looped: true, ..WalkDesk::default() };
-        let film = latents(&desk, 8);
+        let film = latents(&desk, &dims);
         assert_eq!(film.len(), 30);
         for (frame, seed) in [(0, 1), (10, 2), (20, 3)] {
             assert_eq!(film[frame], Latent::Seed { seed });
         }
         let open = WalkDesk { looped: false, stops: vec![Anchor::Seed(4.0), Anchor::Seed(5.0)], ..desk };
-        let film = latents(&open, 8);
+        let film = latents(&open, &dims);
         assert_eq!(film.len(), 11);
         assert_eq!(film[10], Latent::Seed { seed: 5 });
-        assert!(latents(&WalkDesk { stops: Vec::new(), ..open }, 8).is_empty());
+        // Past styles it goes through styles.
+        let style = |v: f32| Latent::of(Place { space: Space::W, values: vec![v; 8], ..Place::default() });
+        let styled = WalkDesk { stops: vec![style(1.0).into(), style(3.0).into()], ..open.clone() };
+        assert_eq!(latents(&styled, &dims)[5], style(2.0));
+        assert!(latents(&WalkDesk { stops: Vec::new(), ..open }, &dims).is_empty());
     }
 }
