@@ -35,6 +35,8 @@ fn best(mut all: Vec<(f32, u32)>, k: usize) -> Vec<Near> {
     if all.len() > k {
         all.select_nth_unstable_by(k - 1, order);
         all.truncate(k);
+        // What is made of it keeps its room, and there are a hundred thousand of these.
+        all.shrink_to_fit();
     }
     all.sort_by(order);
     all.into_iter().map(|(d, place)| Near { place, distance: d.sqrt() }).collect()
