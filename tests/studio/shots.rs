@@ -29,7 +29,8 @@ use latent_studio::ui::{Parcel, StudioApp, ViewId};
 use crate::common::{Home, engine, process_of};
 
 /// Shipped models, with how many columns their contact sheet has.
-const MODELS: [&str; 5] = ["emoji-faces-gan", "nouns-gan", "fashion-vae", "fashion-vae-2d", "shapes-beta-vae"];
+const MODELS: [&str; 6] =
+    ["emoji-faces-gan", "nouns-gan", "nouns-style-gan", "fashion-vae", "fashion-vae-2d", "shapes-beta-vae"];
 
 struct Nobody;
 
@@ -280,7 +281,7 @@ fn every_view(home: &Home, folder: &Path, source: &str, kind: (&str, Vec2, f32, 
 fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
     let mut s = Stage::open(home, folder, "", vec2(1280.0, 800.0), 1.0);
     s.until("models", |app| !app.studio().models.is_empty());
-    s.explore("nouns-gan", "Directions");
+    s.explore("nouns-style-gan", "Directions");
     s.click(Role::Button, "Find");
     s.until("directions", |app| app.studio().jobs.values().any(|j| j.ended && j.problem.is_none()));
     s.shoot("directions");
