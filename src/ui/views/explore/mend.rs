@@ -231,7 +231,9 @@ impl Mend {
             let scale = rect.width() / pixels as f32;
             let pixel = |p: Pos2| (p - rect.min) / scale;
             let mut bytes = desk.mend.hole.bytes(pixels);
-            stroke(&mut bytes, pixels, [pixel(at - response.drag_delta()), pixel(at)], self.brush, !self.unhole);
+            let origin = ui.input(|i| i.pointer.press_origin()).filter(|_| response.drag_started());
+            let from = origin.unwrap_or(at - response.drag_delta());
+            stroke(&mut bytes, pixels, [pixel(from), pixel(at)], self.brush, !self.unhole);
             desk.mend.hole = Hole::of(pixels, &bytes);
             out.label = Some(if self.unhole { "erase from the hole" } else { "brush a hole" });
         }
@@ -367,14 +369,17 @@ fn joined(seen: &Picture, made: &Picture, hole: &[u8], all: bool) -> (Picture, f
     (out, 10.0 * (255.0 * 255.0 / (sum / count.max(1.0)).max(1e-6)).log10())
 }
 
+/// Whether a brush so many pixels wide touches a place on its way.
+pub(super) fn brushed(at: Vec2, [from, to]: [Vec2; 2], brush: f32) -> bool {
+    let (at, way) = (at - from, to - from);
+    let along = if way.length_sq() > 0.0 { (at.dot(way) / way.length_sq()).clamp(0.0, 1.0) } else { 0.0 };
+    (at - way * along).length() <= (brush / 2.0).max(0.5)
+}
+
 /// Brushes from one place of the picture to another, in its pixels.
-fn stroke(bytes: &mut [u8], side: u32, [from, to]: [Vec2; 2], brush: f32, fill: bool) {
-    let reach = (brush / 2.0).max(0.5);
-    let way = to - from;
+fn stroke(bytes: &mut [u8], side: u32, way: [Vec2; 2], brush: f32, fill: bool) {
     for (i, byte) in bytes.iter_mut().enumerate() {
-        let at = vec2((i as u32 % side) as f32 + 0.5, (i as u32 / side) as f32 + 0.5) - from;
-        let along = if way.length_sq() > 0.0 { (at.dot(way) / way.length_sq()).clamp(0.0, 1.0) } else { 0.0 };
-        if (at - way * along).length() <= reach {
+        if brushed(vec2((i as u32 % side) as f32 + 0.5, (i as u32 / side) as f32 + 0.5), way, brush) {
             *byte = if fill { 255 } else { 0 };
         }
     }

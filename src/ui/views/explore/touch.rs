@@ -8,7 +8,7 @@ use egui_material_icons::icons::{ICON_BRUSH, ICON_PLAY_ARROW, ICON_STOP};
 use super::bar::close_up;
 use super::desk::Desk;
 use super::feed::{Feed, Wish};
-use super::mend::Mend;
+use super::mend::{Mend, brushed};
 use super::work::{self, Doing};
 use super::{Cx, Out};
 use crate::base::Picture;
@@ -239,7 +239,8 @@ impl Touch {
         }
         let scale = side / pixels as f32;
         let pixel = |p: egui::Pos2| {
-            let by = (p - rect.min) / scale;
+            // A whole number is the middle of a pixel.
+            let by = (p - rect.min) / scale - Vec2::splat(0.5);
             [by.x.clamp(0.0, pixels as f32 - 1.0), by.y.clamp(0.0, pixels as f32 - 1.0)]
         };
         if self.dragging.is_none() && !self.running(cx) {
@@ -261,10 +262,12 @@ impl Touch {
 
     /// What the pointer does to the marks.
     fn hand(&mut self, response: &egui::Response, pixel: impl Fn(egui::Pos2) -> [f32; 2], side: usize) {
-        let Some(at) = response.interact_pointer_pos().map(&pixel) else { return };
+        let Some(pointer) = response.interact_pointer_pos() else { return };
+        let at = pixel(pointer);
+        let origin = response.ctx.input(|i| i.pointer.press_origin()).filter(|_| response.drag_started());
         if self.tool == Tool::Points {
             if response.drag_started() {
-                let from = response.ctx.input(|i| i.pointer.press_origin()).map_or(at, &pixel);
+                let from = origin.map_or(at, &pixel);
                 self.handles.push(Handle { from, to: at });
             } else if response.dragged()
                 && let Some(last) = self.handles.last_mut()
@@ -282,11 +285,11 @@ impl Touch {
             Tool::Paint => self.paint.resize(4 * n, 0),
             _ => self.erased.resize(n, 0),
         }
-        let reach = self.brush / 2.0;
+        // All the way from where the pointer was last: a quick stroke has no gaps.
+        let way = [pixel(origin.unwrap_or(pointer - response.drag_delta())), at];
         for y in 0..side {
             for x in 0..side {
-                let far = vec2(x as f32 - at[0], y as f32 - at[1]).length();
-                if far > reach.max(0.5) {
+                if !brushed(vec2(x as f32, y as f32), way.map(|[x, y]| vec2(x, y)), self.brush) {
                     continue;
                 }
                 let i = y * side + x;
