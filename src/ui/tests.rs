@@ -16,7 +16,7 @@ use super::action::{Action, Pick};
 use super::app::{Options, StudioApp};
 use super::command::UiCommand;
 use super::picker::{Answer, FilePicker};
-use super::theme::{DARK, LIGHT, Tokens};
+use super::theme::{self, DARK, LIGHT, Tokens};
 use super::views::{VIEWS, ViewId, ViewSpec};
 use crate::base::Problem;
 use crate::base::paths::Paths;
@@ -152,6 +152,17 @@ fn the_buttons_of_the_rail_keep_apart_in_a_low_window() {
             assert!(a.bottom() <= height, "{}: {a:?}", VIEWS[i].title);
             assert!(places[..i].iter().all(|b| a.top() >= b.bottom() - 0.5 || b.top() >= a.bottom() - 0.5), "{a:?}");
         }
+    }
+}
+
+#[test]
+fn the_inspector_leaves_room_for_the_canvas_in_a_narrow_window() {
+    for (width, canvas) in [(640.0, 355.0), (1280.0, 900.0)] {
+        let mut window = Window::sized(ScriptedEngine::new(), vec2(width, 427.0), Vec::new());
+        window.key(Modifiers::COMMAND, VIEWS.iter().find(|v| v.id == ViewId::Explore).unwrap().key);
+        window.harness.run_steps(4);
+        let left = window.harness.get_by_role_and_label(Role::Slider, "Truncation").rect().left();
+        assert!(left >= theme::size::RAIL + canvas, "{left} of {width}");
     }
 }
 

@@ -134,6 +134,9 @@ impl Shell {
     }
 }
 
+/// Points that the inspector leaves to the canvas beside it, if it can.
+const CANVAS: f32 = 360.0;
+
 impl StudioApp {
     /// A window over an engine. Draws nothing before the first frame; needs no particular renderer.
     pub fn new(engine: Box<dyn Engine>, paths: Paths, options: Options) -> Self {
@@ -375,11 +378,13 @@ impl StudioApp {
             return;
         }
         let t = theme::tokens(ui);
+        // In a narrow window the canvas keeps the room that its controls need.
         let room = ui.available_width();
+        let most = (room * 0.5).min(room - CANVAS).clamp(180.0, 520.0);
         let shown = Panel::right("inspector")
             .resizable(true)
-            .default_size(self.shell.inspector_width.min(room * 0.5))
-            .size_range(220.0..=(room * 0.5).clamp(220.0, 520.0))
+            .default_size(self.shell.inspector_width.min(most))
+            .size_range(most.min(220.0)..=most)
             .frame(Frame::new().fill(t.panel))
             .show(ui, |ui| {
                 ScrollArea::vertical().id_salt(("inspector", active)).auto_shrink(false).show(ui, |ui| {
