@@ -139,7 +139,7 @@ impl Dims {
     }
 
     /// Numbers of latents, all as many as the longest has: a style stands for all layers where another has one each.
-    fn alike<'a>(&self, latents: impl IntoIterator<Item = &'a Latent>) -> Vec<Vec<f32>> {
+    pub fn alike<'a>(&self, latents: impl IntoIterator<Item = &'a Latent>) -> Vec<Vec<f32>> {
         let mut rows: Vec<Vec<f32>> = latents.into_iter().map(|l| self.numbers(l)).collect();
         let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
         for row in &mut rows {

@@ -8,7 +8,7 @@ use super::feed::{Feed, Wish};
 use super::lattice::{mixed_spaces, mode_choice};
 use super::place::{self, Places};
 use super::{Cx, Out};
-use crate::latent::blend::Dims;
+use crate::latent::blend::{Dims, space_of};
 use crate::latent::interpolate::norm;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
@@ -113,10 +113,14 @@ impl Compare {
         }
 
         // How far apart they are: what a number can say beside two pictures.
-        let (a, b) = (dims.numbers(&wish.latents[0]), dims.numbers(&wish.latents[2]));
-        let gap: Vec<f32> = a.iter().zip(&b).map(|(x, y)| x - y).collect();
-        let dot: f64 = a.iter().zip(&b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
-        let lengths = norm(&a) * norm(&b);
+        let ends = [&wish.latents[0], &wish.latents[2]];
+        if space_of(ends).is_err() {
+            return;
+        }
+        let [a, b] = &dims.alike(ends)[..] else { return };
+        let gap: Vec<f32> = a.iter().zip(b).map(|(x, y)| x - y).collect();
+        let dot: f64 = a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
+        let lengths = norm(a) * norm(b);
         let angle = if lengths > 0.0 { (dot / lengths).clamp(-1.0, 1.0).acos().to_degrees() } else { 0.0 };
         let text = format!("Distance {:.2}  ·  angle {angle:.0}°", norm(&gap));
         let t = theme::tokens(ui);

@@ -102,6 +102,8 @@ pub struct Directions {
     model: Option<ModelRef>,
     all: Arc<Vec<Direction>>,
     chosen: usize,
+    /// The chosen one was just found: its row is to be seen.
+    found: bool,
     /// Starts of the strip as styles, where a direction moves some.
     styles: Styles,
     /// A push that is on its way.
@@ -335,6 +337,9 @@ impl Directions {
                         if label.clicked() {
                             self.chosen = i;
                         }
+                        if i == self.chosen && std::mem::take(&mut self.found) {
+                            label.scroll_to_me(Some(egui::Align::Center));
+                        }
                         if label.double_clicked() {
                             self.rename = Some((d.name.clone(), d.name.clone()));
                         }
@@ -420,7 +425,7 @@ impl Directions {
             }
             Event::Latent(LatentEvent::DirectionsFound { job, names, .. }) if Some(*job) == self.job => {
                 if let Some(place) = self.all.iter().position(|d| names.first() == Some(&d.name)) {
-                    self.chosen = place;
+                    (self.chosen, self.found) = (place, true);
                 }
             }
             Event::Latent(LatentEvent::OwnData { model })
