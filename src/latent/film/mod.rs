@@ -136,6 +136,16 @@ pub struct Frame {
 }
 
 impl Timeline {
+    /// The same film with its truncation multiplied throughout.
+    #[must_use]
+    pub fn truncated(mut self, by: f32) -> Self {
+        if by != 1.0 {
+            let curve = self.truncation.get_or_insert_with(|| Curve::of(&[(0.0, 1.0)]));
+            curve.0.iter_mut().for_each(|p| p.value *= f64::from(by));
+        }
+        self
+    }
+
     /// One that shows what can be said.
     pub fn example() -> Self {
         let key = |time: f64, seed: u64, easing| Key { time, latent: Latent::Seed { seed }, easing, way: None };

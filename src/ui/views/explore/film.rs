@@ -9,7 +9,7 @@ use egui_material_icons::icons::{
 };
 
 use super::bar::close_up;
-use super::desk::{Desk, FilmDesk};
+use super::desk::{Desk, FilmDesk, Stand};
 use super::directions::Directions;
 use super::feed::{Feed, Wish};
 use super::lattice::measure_choice;
@@ -126,13 +126,10 @@ impl Film {
                 how(ui, t, out);
             }
             if theme::quiet_button(ui, Some(ICON_MOVIE), "Render film…").clicked() {
-                let mut film = t.clone();
-                film.keys.iter_mut().for_each(|k| k.latent = desk.here.classed(&k.latent));
-                film.model.clone_from(&info.model);
-                out.film = Some(film);
+                out.film = Some(as_seen(t, &desk.here, info));
             }
             if theme::icon_button(ui, ICON_CONTENT_COPY, "Copy timeline for the command line").clicked() {
-                let film = Timeline { model: info.model.clone(), ..t.clone() };
+                let film = as_seen(t, &desk.here, info);
                 cx.push(Action::CopyText(serde_json::to_string_pretty(&film).unwrap_or_default()));
             }
         });
@@ -325,6 +322,13 @@ impl Film {
             self.frame = frames.first().cloned();
         }
     }
+}
+
+/// A film as it looks here: with the class and the truncation at which one stands.
+fn as_seen(t: &Timeline, here: &Stand, info: &ModelInfo) -> Timeline {
+    let mut film = Timeline { model: info.model.clone(), ..t.clone() }.truncated(here.truncation);
+    film.keys.iter_mut().for_each(|k| k.latent = here.classed(&k.latent));
+    film
 }
 
 /// Tracks: truncation, and directions; what is set holds under the head.

@@ -514,6 +514,7 @@ fn a_film_gets_keys_and_is_rendered() {
     assert_eq!(desk(&h).film.timeline.keys.len(), 2);
     h.state_mut().take_back();
     assert_eq!(desk(&h).film.timeline.keys.len(), 3);
+    h.state_mut().view.desk.here.truncation = 0.5;
     h.get_by_role_and_label(Role::Button, "Render film…").click();
     h.run_steps(4);
     h.get_by_label("Export path").focus();
@@ -529,6 +530,8 @@ fn a_film_gets_keys_and_is_rendered() {
     });
     let (model, timeline, options) = film.expect("a film is asked for");
     assert_eq!((model.as_str(), options.format.as_str(), timeline.keys.len()), ("nouns-gan", "mp4", 3));
+    let truncation = timeline.truncation.as_ref().map(|c| c.at(1.0, None));
+    assert_eq!(truncation, Some(0.5), "rendered as it was seen");
 }
 
 #[test]
