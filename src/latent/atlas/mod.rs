@@ -5,7 +5,7 @@
 //! - [`gather`]: points of a data set, of a model's samples, of kept pictures, with their rows and latents.
 //!
 //! Everything is seeded: the same rows give the same sheet, whatever the number of threads. t-SNE is a crate's; UMAP is
-//! our own, since those that there are (`umap-rs`, `annembed`) draw without a seed and let threads overwrite each other.
+//! our own, since `umap-rs` draws without a seed and lets threads overwrite each other.
 
 pub mod gather;
 pub mod holes;
