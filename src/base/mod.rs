@@ -4,6 +4,7 @@
 
 pub mod memory;
 mod normal;
+pub mod pace;
 pub mod paths;
 pub mod pixels;
 pub mod problem;

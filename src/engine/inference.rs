@@ -311,6 +311,12 @@ impl InferenceHandle {
         self.shared.news.notify_one();
     }
 
+    /// Whether pictures for the screen, or answers that a person waits for, are still to be made.
+    pub fn is_busy(&self) -> bool {
+        let pending = self.shared.pending.lock();
+        !pending.live.is_empty() || !pending.soon.is_empty()
+    }
+
     /// Does work with the models as soon as that thread is free. Never waits; without room the work is dropped, and
     /// with it what it holds.
     pub fn soon(&self, work: impl FnOnce(&mut Models) + Send + 'static) -> bool {

@@ -18,7 +18,6 @@ pub mod report;
 pub mod scatter;
 pub mod scoring;
 pub mod session;
-pub mod speed;
 pub mod tensors;
 pub mod trainer;
 mod transfer;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::pace::Pace;
 use crate::base::series::Reading;
 use crate::base::{Picture, Problem};
 use crate::recipe::{Edit, Recipe};
@@ -55,6 +56,41 @@ pub struct RunProgress {
     /// What it does while preparing, such as "Preparing pictures 120 of 900".
     #[serde(default)]
     pub stage: String,
+    /// How fast it was once it went steadily; stays when it ends, so that later runs can be told how long they take.
+    #[serde(default)]
+    pub steady: Option<Steady>,
+}
+
+/// Place of samples and scores among a run's interruptions.
+pub const PREVIEW: usize = 0;
+/// Place of checkpoints among a run's interruptions.
+pub const CHECKPOINT: usize = 1;
+/// Seconds of steady work from which on a speed is worth keeping.
+const WORTH_KEEPING: f64 = 10.0;
+
+/// How fast a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Steady {
+    /// Pictures a second, interruptions left out.
+    pub images_per_s: f64,
+    /// Seconds that samples and their scores take.
+    pub preview_s: f64,
+    /// Seconds that a checkpoint takes.
+    pub checkpoint_s: f64,
+}
+
+impl Steady {
+    /// The speed that a run has shown; nothing before it went on for long enough.
+    pub fn of(pace: &Pace<2>) -> Option<Self> {
+        let images_per_s = pace.rate().filter(|_| pace.seconds() >= WORTH_KEEPING)?;
+        let breaks = pace.breaks();
+        Some(Self { images_per_s, preview_s: breaks[PREVIEW], checkpoint_s: breaks[CHECKPOINT] })
+    }
+}
+
+/// Pictures between a run's interruptions of each kind.
+pub fn breaks_every(recipe: &Recipe) -> [f64; 2] {
+    [recipe.run.preview_kimg * 1000.0, recipe.run.checkpoint_kimg * 1000.0]
 }
 
 /// A run as lists show it.

@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use super::checkpoint::{self, Machine, SavedState};
 use super::folder::{self, Control, RunFolder, Status};
 use super::ready::{learn_labels, model_info, prepare};
-use super::report::{CheckpointInfo, RunEvent, RunProgress, RunState};
+use super::report::{CHECKPOINT, CheckpointInfo, PREVIEW, RunEvent, RunProgress, RunState, Steady, breaks_every};
 use super::scoring::{Heldout, Scoring};
-use super::speed::Speed;
 use super::trainer::Trainer;
 use super::{plane, preview};
+use crate::base::pace::Pace;
 use crate::base::series::Reading;
 use crate::base::{Cancel, Channels, Problem, Result};
 use crate::data::{Prepared, Sampler};
@@ -265,7 +265,7 @@ fn train(
     let mut single = false;
     let mut finish = false;
     let mut bytes = Vec::new();
-    let mut speed = Speed::new(course.saved.images);
+    let mut pace = Pace::new(course.saved.images as f64);
     let mut last_saved: Option<u64> = session.folder.checkpoints().last().map(|c| c.images);
     loop {
         if session.due() || paused {
@@ -287,9 +287,9 @@ fn train(
             session.change_state(if paused && !single { RunState::Paused } else { RunState::Training });
             session.progress.step = course.saved.step;
             session.progress.images = course.saved.images;
-            session.progress.images_per_s = if paused { None } else { speed.images_per_s() };
-            let left = course.target.saturating_sub(course.saved.images) as f64;
-            session.progress.eta_s = session.progress.images_per_s.filter(|s| *s > 0.0).map(|s| left / s);
+            session.progress.images_per_s = if paused { None } else { pace.rate() };
+            session.progress.eta_s = if paused { None } else { time_left(&pace, course) };
+            session.progress.steady = Steady::of(&pace).or(session.progress.steady.take());
             session.progress.memory = memory_stats::memory_stats().map(|m| m.physical_mem as u64);
             session.progress.target = course.target;
             session.status(None);
@@ -310,7 +310,6 @@ fn train(
             return Ok(Outcome::Finished);
         }
         if paused && !single {
-            speed = Speed::new(course.saved.images);
             std::thread::sleep(TICK / 3);
             continue;
         }
@@ -330,7 +329,7 @@ fn train(
                 Ok(mut values) => {
                     course.saved.kl = course.trainer.kl();
                     values.push(("lr".into(), course.recipe.optim.lr.at(before) * course.saved.lr_factor));
-                    if let Some(speed) = speed.images_per_s() {
+                    if let Some(speed) = pace.rate() {
                         values.push(("images_per_s".into(), speed));
                     }
                     let reading = Reading {
@@ -343,21 +342,30 @@ fn train(
                 }
                 Err(bad) => {
                     go_back(session, course, heldout, &bad)?;
-                    speed = Speed::new(course.saved.images);
+                    pace.back_to(course.saved.images as f64);
                     continue;
                 }
             }
         }
         course.saved.seconds += began.elapsed().as_secs_f64();
-        speed.tick(course.saved.images);
+        pace.work(began.elapsed().as_secs_f64(), course.saved.images as f64);
         if crossed(before, course.saved.images, course.recipe.run.preview_kimg) {
+            let began = Instant::now();
             show(session, course, prepared, heldout)?;
             score(session, course, prepared, heldout, false);
+            pace.interrupted(PREVIEW, began.elapsed().as_secs_f64());
         }
         if crossed(before, course.saved.images, course.recipe.run.checkpoint_kimg) {
+            let began = Instant::now();
             save(session, course, prepared, heldout, info, &mut last_saved)?;
+            pace.interrupted(CHECKPOINT, began.elapsed().as_secs_f64());
         }
     }
+}
+
+/// Seconds left, with the samples and checkpoints that are still to come.
+fn time_left(pace: &Pace<2>, course: &Course) -> Option<f64> {
+    pace.left(course.target as f64, breaks_every(&course.recipe))
 }
 
 /// Whether a multiple of `kimg` thousand lies in `(before, after]`.

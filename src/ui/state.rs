@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::format::unix_now;
+use super::format::{self, unix_now};
 use super::settings::Settings;
+use crate::base::pace::Pace;
 use crate::base::series::{Reading, Series};
 use crate::base::{Picture, Problem, Severity};
 use crate::data::report::Survey;
@@ -77,8 +78,12 @@ pub struct Job {
     pub done: u64,
     /// Units in all; 0 while unknown.
     pub total: u64,
-    /// When it was first heard of.
-    pub began: Instant,
+    /// How fast its present stage goes.
+    pace: Pace<0>,
+    /// When news of it came last.
+    told: Instant,
+    /// Stages before the present one.
+    pub stages_done: u32,
     /// Whether it is over.
     pub ended: bool,
     /// What went wrong.
@@ -96,7 +101,9 @@ impl Job {
             title: String::new(),
             done: 0,
             total: 0,
-            began: Instant::now(),
+            pace: Pace::new(0.0),
+            told: Instant::now(),
+            stages_done: 0,
             ended: false,
             problem: None,
             prepared: None,
@@ -109,16 +116,45 @@ impl Job {
         (self.total > 0).then(|| (self.done as f64 / self.total as f64).min(1.0) as f32)
     }
 
-    /// Units a second so far.
-    pub fn rate(&self) -> Option<f64> {
-        let seconds = self.began.elapsed().as_secs_f64();
-        (self.done > 0 && seconds > 0.2).then(|| self.done as f64 / seconds)
+    /// Takes in how far it is, `seconds` after the last news. Another title, or less done than before, is another stage,
+    /// with a speed of its own.
+    fn goes_on(&mut self, title: &str, done: u64, total: u64, seconds: f64) {
+        if self.title != title || done < self.done {
+            self.stages_done += u32::from(!self.title.is_empty() && self.title != title);
+            self.title = title.into();
+            self.pace = Pace::new(done as f64);
+        } else {
+            self.pace.work(seconds, done as f64);
+        }
+        (self.done, self.total) = (done, total);
     }
 
-    /// Seconds left, if it goes on like this.
+    /// Units a second, lately.
+    pub fn rate(&self) -> Option<f64> {
+        self.pace.rate()
+    }
+
+    /// Seconds left of the present stage, if it goes on like this.
     pub fn seconds_left(&self) -> Option<f64> {
-        let rate = self.rate()?;
-        (self.total > self.done).then(|| (self.total - self.done) as f64 / rate)
+        (self.total > self.done).then(|| self.pace.left(self.total as f64, [])).flatten()
+    }
+}
+
+impl Job {
+    /// What stands of it in a line: what it does, how far it is, and how long this takes.
+    pub fn sentence(&self) -> String {
+        let mut text = self.title.clone();
+        if self.total > 0 {
+            text.push_str(&format!(" {} of {}", format::count(self.done), format::count(self.total)));
+        }
+        text.extend(self.left_text().map(|left| format!(" · {left}")));
+        text
+    }
+
+    /// "6 min left"; of work in several stages "6 min left in this step".
+    pub fn left_text(&self) -> Option<String> {
+        let left = format::duration(self.seconds_left()?);
+        Some(if self.stages_done > 0 { format!("{left} left in this step") } else { format!("{left} left") })
     }
 }
 
@@ -204,8 +240,9 @@ impl Studio {
         match event {
             Event::Job { job, title, done, total } => {
                 let entry = self.job(*job);
-                entry.title.clone_from(title);
-                (entry.done, entry.total) = (*done, *total);
+                let seconds = entry.told.elapsed().as_secs_f64();
+                entry.told = Instant::now();
+                entry.goes_on(title, *done, *total, seconds);
             }
             Event::JobEnded { job, problem } => {
                 let entry = self.job(*job);
@@ -390,5 +427,33 @@ impl Studio {
             let usable = self.devices.iter().filter(|d| d.usable);
             usable.max_by(|a, b| a.gmacs_per_s.unwrap_or(0.0).total_cmp(&b.gmacs_per_s.unwrap_or(0.0)))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_stage_of_a_job_has_a_speed_of_its_own() {
+        let mut job = Job::new(1);
+        for i in 1..=30 {
+            job.goes_on("Reading pictures", i * 100, 100_000, 1.0);
+        }
+        let left = job.seconds_left().unwrap();
+        assert!((left - 970.0).abs() < 1.0, "{left}");
+        assert_eq!(job.left_text().unwrap(), "16 min left");
+        // The next stage is a hundred times as slow: what was read says nothing of it.
+        job.goes_on("Laying out", 1, 100, 1.0);
+        assert_eq!(job.seconds_left(), None);
+        for i in 2..=10 {
+            job.goes_on("Laying out", i, 100, 1.0);
+        }
+        let left = job.seconds_left().unwrap();
+        assert!((left - 90.0).abs() < 1.0, "{left}");
+        assert_eq!(job.sentence(), "Laying out 10 of 100 · 2 min left in this step");
+        // A second round of the same stage.
+        job.goes_on("Laying out", 0, 100, 1.0);
+        assert_eq!(job.seconds_left(), None);
     }
 }

@@ -125,25 +125,13 @@ fn run(ui: &mut Ui, shell: &mut Shell) {
     }
 }
 
-/// What a job says of itself.
-fn job_sentence(job: &Job) -> String {
-    let mut text = job.title.clone();
-    if job.total > 0 {
-        text.push_str(&format!(" {} of {}", format::count(job.done), format::count(job.total)));
-    }
-    if let Some(left) = job.seconds_left() {
-        text.push_str(&format!(" · {} left", format::duration(left)));
-    }
-    text
-}
-
 fn job(ui: &mut Ui, shell: &mut Shell) {
     let t = theme::tokens(ui);
     let jobs: Vec<&Job> = shell.studio.running_jobs().collect();
     let Some(first) = jobs.first().copied().cloned() else { return };
     let others = jobs.len() - 1;
     divider(ui);
-    let mut text = job_sentence(&first);
+    let mut text = first.sentence();
     if others > 0 {
         text.push_str(&format!(" (+{others})"));
     }

@@ -183,7 +183,7 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
             let told = tell(LatentEvent::Encoder { model, info });
             job_of(job, "Training the encoder", (kimg * 1000.0) as u64, told)
         }
-        LatentCommand::TrainEncoders(_) | LatentCommand::StopDrag { .. } => Vec::new(),
+        LatentCommand::PauseEncoder { .. } | LatentCommand::StopDrag { .. } => Vec::new(),
         LatentCommand::Invert { job, model, inputs, wish } => {
             let mut told = vec![Event::Latent(LatentEvent::InvertFiles { job, files: inputs.clone() })];
             for (index, path) in inputs.iter().enumerate() {

@@ -247,6 +247,7 @@ pub fn run(dir: PathBuf, recipe: Recipe, state: RunState, images: u64) -> RunSum
             memory: state.is_alive().then_some(812 << 20),
             device: "CPU flex".into(),
             stage: String::new(),
+            steady: None,
         },
         created: NOW,
         problem,

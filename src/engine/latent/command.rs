@@ -55,11 +55,11 @@ pub enum LatentCommand {
 
     /// What is known of a GAN's encoder. → `Encoder`
     ListEncoder { model: ModelRef },
-    /// Train an encoder for a GAN on so many thousand of its own pictures; goes on where an earlier training was ended.
-    /// → `Encoder`
+    /// Train an encoder for a GAN on so many thousand of its own pictures; goes on where an earlier training was ended,
+    /// and waits while a run is on. → `Encoder`
     TrainEncoder { job: JobId, model: ModelRef, kimg: f64 },
-    /// Whether encoders are trained on their own when a run of a GAN ends (they are, at first).
-    TrainEncoders(bool),
+    /// Hold the training of an encoder, or let it go on.
+    PauseEncoder { job: JobId, paused: bool },
     /// Find latents of picture files, and of those in folders. → `InvertFiles`, `Inverting` (the way), `Inverted` (each)
     Invert { job: JobId, model: ModelRef, inputs: Vec<PathBuf>, wish: invert::Wish },
     /// Bring a GAN closer to a picture at a latent that was found for it; the result is a model of its own. → `Tuned`,

@@ -45,7 +45,8 @@ pub struct Desk {
     sheets: Lane<sheets::Desk>,
     maps: map::Maps,
     sessions: drags::Sessions,
-    watch: encoders::Watch,
+    /// What holds the training of encoders.
+    gate: encoders::Gate,
 }
 
 impl Desk {
@@ -65,21 +66,15 @@ impl Desk {
             sheets: Lane::start("atlas", 256, cx.outbox.clone(), cx.jobs.clone(), sheets::Desk::default)?,
             maps: map::Maps::default(),
             sessions: drags::Sessions::default(),
-            watch: encoders::Watch::default(),
+            gate: encoders::Gate::default(),
             cx: cx.clone(),
             library,
         })
     }
 
-    /// Takes note of a run: one that ended may get an encoder.
+    /// Takes note of a run: encoders wait while one is on.
     pub fn note_run(&self, run: &RunSummary) {
-        if let Some((job, model)) = self.watch.ended(run) {
-            self.send(LatentCommand::TrainEncoder {
-                job,
-                model,
-                kimg: crate::latent::encoder::train::Wish::default().kimg,
-            });
-        }
+        self.gate.note(run);
     }
 
     /// Takes a command; never waits.
@@ -128,9 +123,10 @@ impl Desk {
 
             C::ListEncoder { model } => self.search.push(None, move |_| encoders::tell(&cx, &model)),
             C::TrainEncoder { job, model, kimg } => {
-                self.encoders.push(Some(job), move |shelf| encoders::make(&cx, shelf, job, &model, kimg));
+                let gate = self.gate.clone();
+                self.encoders.push(Some(job), move |shelf| encoders::make(&cx, shelf, &gate, job, &model, kimg));
             }
-            C::TrainEncoders(wanted) => self.watch.want(wanted),
+            C::PauseEncoder { job, paused } => self.gate.pause(job, paused),
             C::Invert { job, model, inputs, wish } => {
                 self.into.push(Some(job), move |shelf| into::invert(&cx, shelf, job, &model, &inputs, &wish));
             }

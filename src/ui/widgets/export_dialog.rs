@@ -382,8 +382,8 @@ fn writing(ui: &mut Ui, job: JobId, cx: &mut Cx<'_>) -> bool {
         state => {
             let share = state.and_then(Job::share);
             theme::progress(ui, share, 396.0, "Export");
-            if let Some(left) = state.and_then(Job::seconds_left) {
-                theme::weak(ui, format!("{} left", format::duration(left)));
+            if let Some(left) = state.and_then(Job::left_text) {
+                theme::weak(ui, left);
             }
             ui.add_space(size::S);
             buttons(ui, |ui| {

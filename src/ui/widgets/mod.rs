@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod drop_target;
+pub mod encoder;
 pub mod export_dialog;
 pub mod form;
 pub mod latent_slot;

@@ -175,7 +175,7 @@ impl DataView {
                     total => format!("{} of {}", format::count(job.done), format::count(total)),
                 });
                 words.extend(job.rate().map(|r| format!("{} a second", format::number(r.round()))));
-                words.extend(job.seconds_left().map(|s| format!("{} left", format::duration(s))));
+                words.extend(job.left_text());
             }
             ui.label(RichText::new(words.join(" · ")).size(size::SMALL).color(t.weak));
             ui.add_space(size::M);

@@ -12,21 +12,19 @@ use super::{Cx, Out};
 use crate::base::{Family, Picture};
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
 use crate::latent::blend::Dims;
-use crate::latent::encoder::EncoderInfo;
 use crate::latent::invert::Wish;
 use crate::latent::net::Freedom;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, Tone, size};
+use crate::ui::widgets::encoder::EncoderPanel;
 use crate::ui::widgets::latent_slot::drag_latent;
 
 /// Steps that are proposed.
 const STEPS: u32 = 300;
 /// Steps of bringing the model closer.
 const TUNING: u32 = 200;
-/// Thousands of pictures that an encoder is trained on.
-const KIMG: f64 = 60.0;
 
 /// How a latent shall be looked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -109,14 +107,12 @@ pub struct Photo {
     wish: How,
     job: Option<JobId>,
     tuning: Option<JobId>,
-    training: Option<JobId>,
     way: Vec<Look>,
     /// Place on the way that is looked at; the end if none.
     at: Option<usize>,
     found: Option<Found>,
     tuned: Option<Tuned>,
-    /// The model whose encoder was asked for, and what is known of it.
-    encoder: Option<(ModelRef, Option<EncoderInfo>)>,
+    encoder: EncoderPanel,
     revision: u64,
 }
 
@@ -132,13 +128,9 @@ impl Photo {
                 self.search(info, path, cx);
             }
         }
-        if self.encoder.as_ref().is_none_or(|e| e.0 != info.model) {
-            self.encoder = Some((info.model.clone(), None));
-            cx.send(Command::Latent(LatentCommand::ListEncoder { model: info.model.clone() }));
-        }
         self.bar(ui, cx, info, path);
         if info.family == Family::Gan {
-            self.encoder_row(ui, cx, info);
+            self.encoder.show(ui, cx, info);
         }
         self.pictures(ui, cx, info, out);
         self.after(ui, cx, info, path, out);
@@ -163,28 +155,6 @@ impl Photo {
                 self.search(info, path, cx);
             }
             self.wish.fields(ui, info);
-        });
-    }
-
-    fn encoder_row(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo) {
-        let known = self.encoder.as_ref().and_then(|e| e.1.as_ref());
-        ui.horizontal(|ui| match known {
-            Some(encoder) => {
-                let text = format!("Its encoder alone comes to {:.1} dB on the model's own pictures", encoder.psnr);
-                theme::weak(ui, text);
-            }
-            None if work::is_on(self.training, cx) => {
-                work::shown(ui, cx, self.training, 220.0, "Training the encoder", "Cancel the training");
-            }
-            None => {
-                theme::weak(ui, "No encoder for this model yet: the search begins at the likest of its pictures");
-                if theme::quiet_button(ui, Some(ICON_MODEL_TRAINING), "Train an encoder").clicked() {
-                    let job = cx.new_job();
-                    let model = info.model.clone();
-                    cx.send(Command::Latent(LatentCommand::TrainEncoder { job, model, kimg: KIMG }));
-                    self.training = Some(job);
-                }
-            }
         });
     }
 
@@ -286,6 +256,7 @@ impl Photo {
 
     /// Takes news in.
     pub fn on_event(&mut self, event: &Event) {
+        self.encoder.on_event(event);
         let Event::Latent(event) = event else { return };
         match event {
             LatentEvent::Inverting { job, step } if Some(*job) == self.job => {
@@ -306,11 +277,6 @@ impl Photo {
             }
             LatentEvent::Tuned { job, child, psnr, .. } if Some(*job) == self.tuning => {
                 self.tuned = Some(Tuned { model: child.clone(), psnr: *psnr });
-            }
-            LatentEvent::Encoder { model, info } => {
-                if let Some(known) = self.encoder.as_mut().filter(|e| e.0 == *model) {
-                    known.1.clone_from(info);
-                }
             }
             _ => {}
         }

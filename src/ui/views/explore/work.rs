@@ -6,12 +6,11 @@ use egui_material_icons::icons::ICON_CLOSE;
 use super::Cx;
 use crate::engine::JobId;
 use crate::ui::action::Action;
-use crate::ui::format;
 use crate::ui::state::Job;
 use crate::ui::theme;
 
 /// Room that the time left needs.
-const TEXT: f32 = 90.0;
+const TEXT: f32 = 150.0;
 
 /// Where a job stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,9 +36,9 @@ pub fn shown(ui: &mut Ui, cx: &mut Cx<'_>, job: Option<JobId>, width: f32, what:
         cx.push(Action::Cancel(job));
         return Doing::Cancelled;
     }
-    let left = cx.studio.jobs.get(&job).and_then(Job::seconds_left).filter(|_| !cx.still);
+    let left = cx.studio.jobs.get(&job).and_then(Job::left_text).filter(|_| !cx.still);
     if let Some(left) = left.filter(|_| ui.available_width() > TEXT) {
-        theme::weak(ui, format!("{} left", format::duration(left)));
+        theme::weak(ui, left);
     }
     Doing::Working
 }

@@ -31,7 +31,6 @@ use crate::latent::atlas::gather::{Atlas, Wish};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
 use crate::ui::action::Action;
-use crate::ui::format;
 use crate::ui::theme;
 use bar::choose_folder;
 pub use bar::{close_up, source};
@@ -66,8 +65,6 @@ struct Making {
     hash: String,
     /// What it waits for before it begins: the kept pictures of the model.
     kept: Option<(ModelRef, ItemFilter)>,
-    /// What is done now, and when that began.
-    stage: (String, f64),
 }
 
 /// The tab's own state.
@@ -137,11 +134,8 @@ impl AtlasTab {
 
     /// What is done on the way, and whether that ended.
     fn follow(&mut self, cx: &Cx<'_>) {
-        let Some(making) = &mut self.making else { return };
+        let Some(making) = &self.making else { return };
         let Some(job) = cx.studio.jobs.get(&making.job) else { return };
-        if making.stage.0 != job.title {
-            making.stage = (job.title.clone(), cx.time);
-        }
         if job.ended && job.problem.as_ref().is_none_or(|p| p.kind == Kind::Interrupted) {
             self.making = None;
         }
@@ -156,11 +150,8 @@ impl AtlasTab {
     fn stage(&self, cx: &Cx<'_>) -> String {
         let Some(making) = &self.making else { return String::new() };
         let Some(job) = cx.studio.jobs.get(&making.job) else { return "Waiting".into() };
-        let passed = cx.time - making.stage.1;
-        let left = (job.done > 0 && job.total > job.done && passed > 0.5)
-            .then(|| passed / job.done as f64 * (job.total - job.done) as f64);
-        match left.filter(|_| !cx.still) {
-            Some(left) => format!("{} · {} left", job.title, format::duration(left)),
+        match job.left_text().filter(|_| !cx.still) {
+            Some(left) => format!("{} · {left}", job.title),
             None => job.title.clone(),
         }
     }
@@ -225,7 +216,7 @@ impl AtlasTab {
             cx.send(Command::Latent(LatentCommand::Atlas { job, model, wish, kept: Vec::new() }));
             None
         };
-        self.making = Some(Making { job, wish, hash, kept, stage: (String::new(), cx.time) });
+        self.making = Some(Making { job, wish, hash, kept });
     }
 
     /// Takes what comes from the engine.
