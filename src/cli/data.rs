@@ -4,10 +4,11 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{print_json, print_line, watched};
-use crate::base::Result;
 use crate::base::paths::{Paths, free_bytes};
+use crate::base::{Problem, Result};
 use crate::data;
 use crate::library::Library;
+use crate::recipe::Reading;
 
 /// Tasks of `data`.
 #[derive(Subcommand)]
@@ -16,6 +17,10 @@ pub enum Data {
     Survey {
         /// A folder, zip, IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …; several folders or pictures one a line
         source: String,
+        /// What classes are taken from: a table or telling folders, the folders of the first level, the folder each
+        /// picture lies in, a table alone, or nothing
+        #[arg(long, value_name = "FROM", value_parser = ["auto", "folders", "parent", "table", "none"], default_value = "auto")]
+        classes: String,
         /// As one JSON object
         #[arg(long)]
         json: bool,
@@ -32,17 +37,20 @@ impl Data {
     /// Runs the task.
     pub fn run(self, paths: &Paths) -> Result<()> {
         match self {
-            Self::Survey { source, json } => survey(paths, &source, json),
+            Self::Survey { source, classes, json } => survey(paths, &source, &classes, json),
             Self::List { json } => list(paths, json),
         }
     }
 }
 
-fn survey(paths: &Paths, source: &str, json: bool) -> Result<()> {
-    let s = data::survey(source, &watched(json))?;
+fn survey(paths: &Paths, source: &str, classes: &str, json: bool) -> Result<()> {
+    let classes = serde_json::from_value(json!(classes))
+        .map_err(|e| Problem::usage("Classes cannot be taken from this").of(classes).because(e))?;
+    let (source, taken) = data::typed(source);
+    let mut s = data::survey(&source, Reading { classes, ..Reading::default() }, &watched(json))?;
+    s.guesses.splice(0..0, taken);
     // The window and `data list` offer it again; without a library it is surveyed all the same.
-    if let Err(problem) =
-        Library::open(&paths.library()).and_then(|l| l.note_dataset(&data::absolute(source), s.entries.len() as u64))
+    if let Err(problem) = Library::open(&paths.library()).and_then(|l| l.note_dataset(&source, s.entries.len() as u64))
     {
         log::warn!("the data set could not be noted in the library: {problem}");
     }
@@ -69,7 +77,7 @@ fn survey(paths: &Paths, source: &str, json: bool) -> Result<()> {
         return print_json(&json!({
             "source": s.source, "kind": s.kind, "pictures": s.entries.len(), "broken": s.broken,
             "duplicates": duplicates, "labels": labels, "sizes": sizes, "factors": s.factors,
-            "grey": s.grey, "transparent": s.transparent, "bytes": s.bytes,
+            "grey": s.grey, "transparent": s.transparent, "bytes": s.bytes, "guesses": s.guesses,
         }));
     }
     print_line(&format!("{} pictures in {} ({})", s.entries.len(), s.source, s.kind))?;
@@ -89,8 +97,11 @@ fn survey(paths: &Paths, source: &str, json: bool) -> Result<()> {
     let free = free_bytes(&paths.prepared()).map_or_else(String::new, |f| format!(", {} MiB free", mib(f)));
     print_line(&format!("space        {} MiB prepared at 32 px{free}", mib(needed)))?;
     print_line(&format!("duplicates   {extra} in {} groups", s.duplicates.len()))?;
+    for (i, guess) in s.guesses.iter().enumerate() {
+        print_line(&format!("{}  {guess}", if i == 0 { "assumed    " } else { "           " }))?;
+    }
     print_line(&format!("broken       {}", s.broken.len()))?;
-    for b in &s.broken {
+    for b in &s.told {
         print_line(&format!("  {}: {}", b.file, b.reason))?;
     }
     Ok(())

@@ -22,7 +22,7 @@ use crate::latent::catalog;
 use crate::library::Library;
 use crate::models::io::Weights;
 use crate::recipe::preset::{self, Facts};
-use crate::recipe::{Parent, Recipe, path};
+use crate::recipe::{Parent, Reading, Recipe, path};
 use crate::train::folder::RunFolder;
 use crate::train::report::{RunEvent, RunProgress};
 use crate::train::session::{self, Options, Outcome};
@@ -146,7 +146,11 @@ impl Train {
         let (Some(source), Some(dir)) = (&self.data, &self.out) else {
             return Err(Problem::usage("A new run needs --data and --out"));
         };
-        let opened = data::open(source)?;
+        let (source, taken) = data::typed(source);
+        if let Some(guess) = taken {
+            say(&Problem::usage(guess.what).try_this(guess.otherwise.unwrap_or_default()).info());
+        }
+        let opened = data::open(&source)?;
         let parent = match &self.from {
             Some(model) => Some(catalog::resolve(model, paths)?.read()?.1),
             None => None,
@@ -176,7 +180,8 @@ impl Train {
             }
         };
         // A run that is resumed from elsewhere, by the window for example, must find its pictures again.
-        recipe.data.source = data::absolute(source);
+        let Reading { classes, sideways } = Reading::default();
+        recipe.data = crate::recipe::DataRecipe { source, classes, sideways, ..recipe.data };
         recipe.data.resolution = resolution;
         if parent.is_none() {
             recipe.data.channels = suggested_channels(opened.as_ref());

@@ -9,7 +9,7 @@ use image::{DynamicImage, Frame, ImageBuffer, ImageFormat, Rgb, RgbImage, Rgba, 
 use super::{decode_bytes, prepare, survey};
 use crate::base::progress::Quiet;
 use crate::base::rng::Stream;
-use crate::recipe::DataRecipe;
+use crate::recipe::{DataRecipe, Reading};
 
 /// A picture with detail everywhere, so that no format packs it to nothing.
 fn busy(w: u32, h: u32) -> RgbImage {
@@ -229,7 +229,7 @@ fn good_files() -> Vec<(&'static str, Vec<u8>)> {
 
 fn check(source: &Path) {
     let source = source.to_str().unwrap();
-    let found = survey(source, &Quiet::default()).unwrap();
+    let found = survey(source, Reading::default(), &Quiet::default()).unwrap();
     assert_eq!(found.entries.len(), good_files().len(), "{:?}", found.broken);
     assert_eq!(found.broken.len(), bad_files().len(), "{:?}", found.broken);
     for (name, _, reason) in bad_files() {
@@ -272,7 +272,7 @@ fn a_zip_of_bad_files_is_sorted_out() {
 #[test]
 fn a_folder_with_nothing_in_it_is_said() {
     let dir = tempfile::tempdir().unwrap();
-    let found = survey(dir.path().to_str().unwrap(), &Quiet::default()).unwrap();
+    let found = survey(dir.path().to_str().unwrap(), Reading::default(), &Quiet::default()).unwrap();
     assert!(found.entries.is_empty() && found.broken.is_empty());
     let cache = tempfile::tempdir().unwrap();
     let recipe = DataRecipe { source: dir.path().to_str().unwrap().into(), ..DataRecipe::default() };

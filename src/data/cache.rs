@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::file_at::{read_exact_at, write_all_at};
+use super::guess::Guess;
 use super::report::BrokenFile;
 use super::work::pool;
 use crate::base::{Problem, Result, Shape};
@@ -47,6 +48,9 @@ pub(super) struct Description {
     pub heldout: Vec<u32>,
     pub broken: Vec<BrokenFile>,
     pub duplicates: u64,
+    /// What was assumed about the source.
+    #[serde(default)]
+    pub guesses: Vec<Guess>,
     /// Filled in by [`Writer::finish`].
     pub blocks: Vec<String>,
     /// Filled in by [`Writer::finish`].
@@ -204,6 +208,11 @@ impl Prepared {
         &self.0.about.broken
     }
 
+    /// What was assumed about the source when the set was made.
+    pub fn guesses(&self) -> &[Guess] {
+        &self.0.about.guesses
+    }
+
     /// How many pictures were left out because they are the same as others, or nearly.
     pub fn duplicates_left_out(&self) -> u64 {
         self.0.about.duplicates
@@ -321,6 +330,7 @@ mod tests {
             heldout: vec![1],
             broken: Vec::new(),
             duplicates: 0,
+            guesses: vec![Guess::new("All are grey")],
             blocks: Vec::new(),
             hash: String::new(),
         };
@@ -337,6 +347,7 @@ mod tests {
         assert_eq!((p.shape(), p.len()), (shape, 3));
         assert!((0..3).all(|i| p.picture(i) == vec![2 * i as u8; 256]));
         assert_eq!((p.name(2), p.label(1), p.train(), p.heldout()), ("p4", Some(0), &[0, 2][..], &[1][..]));
+        assert_eq!(p.guesses(), [Guess::new("All are grey")]);
         assert!(p.factors(0) == [0.1] && p.factors(1)[0].is_nan());
         assert_eq!(std::fs::read_dir(dir.path().join("deep")).unwrap().count(), 1, "nothing is left over");
     }

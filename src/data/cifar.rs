@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::decode::io_reason;
-use super::file_at::FileAt;
+use super::file_at::{FileAt, read_at_most};
+use super::limits::{self, Bounded};
 use super::report::BrokenFile;
-use super::source::{ImageSource, path_of};
+use super::source::{ImageSource, Opening, path_of};
 use crate::base::{Picture, Problem, Result};
 
 const SIDE: usize = 32;
@@ -81,7 +82,7 @@ pub(super) fn sniff(spec: &str) -> bool {
 }
 
 /// Opens a file or folder.
-pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
+pub(super) fn open(spec: &str, _: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let given = path_of(spec);
     let paths = parts_of(&given);
     let head = paths.iter().find_map(|p| head_of(p));
@@ -107,7 +108,8 @@ pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
     }
     let folder = if given.is_dir() { given.clone() } else { given.parent().map(Path::to_path_buf).unwrap_or_default() };
     let names = |file: &str, n: usize| {
-        std::fs::read_to_string(folder.join(file))
+        read_at_most(&folder.join(file), limits::memory(Bounded::Names, 0))
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .map(|text| text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_owned).collect::<Vec<_>>())
             .ok()
             .filter(|names| names.len() == n)

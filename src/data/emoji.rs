@@ -7,7 +7,7 @@ use emojis::{Emoji, Group, SkinTone};
 use twemoji_assets::png::PngTwemojiAsset;
 
 use super::decode::decode_bytes;
-use super::source::ImageSource;
+use super::source::{ImageSource, Opening};
 use crate::base::{Picture, Problem, Result};
 
 /// First emoji of each subgroup, in Unicode's order: where a subgroup begins, the one before ends.
@@ -86,7 +86,7 @@ pub(super) fn sniff(spec: &str) -> bool {
 }
 
 /// Opens the set or a part of it.
-pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
+pub(super) fn open(spec: &str, _: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let parts = spec.strip_prefix("emoji").and_then(|s| s.strip_prefix(':')).unwrap_or_default();
     let (mut chosen, mut tones) = (Vec::new(), false);
     for part in parts.split('+').map(str::trim).filter(|p| !p.is_empty() && *p != "all") {
@@ -201,7 +201,7 @@ mod tests {
     use std::collections::HashSet;
 
     fn names(spec: &str) -> Vec<String> {
-        let s = open(spec).unwrap();
+        let s = crate::data::open(spec).unwrap();
         (0..s.len()).map(|i| s.name(i)).collect()
     }
 
@@ -212,13 +212,13 @@ mod tests {
             SUBGROUPS.iter().map(|s| all.iter().position(|e| e == s.0).unwrap_or_else(|| panic!("{}", s.1))).collect();
         assert!(places.is_sorted());
         for (_, subgroup) in SUBGROUPS {
-            assert!(!open(&format!("emoji:{subgroup}")).unwrap().is_empty(), "{subgroup}");
+            assert!(!crate::data::open(&format!("emoji:{subgroup}")).unwrap().is_empty(), "{subgroup}");
         }
     }
 
     #[test]
     fn the_whole_set_has_one_picture_for_each_name() {
-        let set = open("emoji").unwrap();
+        let set = crate::data::open("emoji").unwrap();
         assert!(set.len() > 1800, "{}", set.len());
         assert_eq!(set.labels().len(), 9);
         assert_eq!(names("emoji").into_iter().collect::<HashSet<_>>().len(), set.len());

@@ -16,7 +16,7 @@ pub(super) struct FileAt {
 impl FileAt {
     /// Opens a file for reading.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        let file = open_regular(path)?;
         let len = file.metadata()?.len();
         Ok(Self { file: Arc::new(file), len, at: 0 })
     }
@@ -30,6 +30,26 @@ impl FileAt {
     pub fn read_exact_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<()> {
         read_exact_at(&self.file, buffer, offset)
     }
+}
+
+/// Opens a regular file for reading. Never waits: a pipe without a writer, a socket or a device is refused.
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
+    let mut options = File::options();
+    options.read(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK);
+    let file = options.open(path)?;
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")),
+    }
+}
+
+/// At most `most` bytes of a regular file from its beginning.
+pub(super) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    open_regular(path)?.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 impl Read for FileAt {
@@ -123,5 +143,19 @@ mod tests {
         assert_eq!(a.stream_position().unwrap(), 5);
         assert!(a.read_exact_at(&mut buffer, 8).is_err());
         assert_eq!(a.len(), 11);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_pipe_is_refused_without_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = dir.path().join("pipe.png");
+        let name = std::ffi::CString::new(pipe.to_str().unwrap()).unwrap();
+        // SAFETY: a plain system call with a string that ends in zero.
+        assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
+        assert_eq!(open_regular(&pipe).unwrap_err().kind(), io::ErrorKind::InvalidInput);
+        assert!(open_regular(dir.path()).is_err());
+        std::fs::write(dir.path().join("x"), b"hello").unwrap();
+        assert_eq!(read_at_most(&dir.path().join("x"), 4).unwrap(), b"hell");
     }
 }

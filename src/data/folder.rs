@@ -1,16 +1,18 @@
 //! A folder of pictures, or a few pictures by name.
 
 use std::collections::HashSet;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
-use super::captions::{self, Table};
+use super::captions::Table;
 use super::decode::{decode_bytes, extension, io_reason, read, read_with};
-use super::listing::{Listing, Use, is_hidden, use_of};
+use super::file_at::open_regular;
+use super::guess::Guess;
+use super::listing::{Listing, Use, table_of, use_of};
 use super::report::BrokenFile;
-use super::source::{ImageSource, path_of};
+use super::source::{ImageSource, Opening, path_of};
+use super::structure::listed;
 use super::walk::{Entry, Walk, printable};
 use super::work::pool;
 use crate::base::{Picture, Problem, Result};
@@ -48,22 +50,23 @@ fn is_picture_file(path: &Path) -> bool {
 }
 
 /// Opens a folder, or pictures one a line.
-pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
+pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let roots: Vec<PathBuf> = lines(spec).map(path_of).collect();
-    let mut walk = Walk::default();
+    let mut walk = Walk::new(opening.progress);
     for root in &roots {
         let own = root.file_name().map(printable).unwrap_or_default();
         if root.is_dir() {
             std::fs::read_dir(root).map_err(|e| Problem::io("This folder cannot be read", root, &e))?;
-            walk.folder(root, if roots.len() > 1 { own } else { String::new() });
+            walk.folder(root, if roots.len() > 1 { own } else { String::new() })?;
         } else {
             walk.found.push(Entry::at(root.clone(), own));
         }
     }
-    let Walk { found, mut broken } = walk;
+    let Walk { found, mut broken, own, .. } = walk;
     let (mut files, mut tables) = (Vec::with_capacity(found.len()), Vec::new());
-    let classified: Vec<Found> = pool()?.install(|| found.into_par_iter().map(classify).collect());
-    for found in classified {
+    let classified: Result<Vec<Found>> =
+        pool()?.install(|| found.into_par_iter().map(|entry| opening.check().map(|()| classify(entry))).collect());
+    for found in classified? {
         match found {
             Found::Picture(item) => files.push(item),
             Found::Table(item) => tables.push(item),
@@ -76,14 +79,44 @@ pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
     number_twins(&mut files);
     let mut read_tables: Vec<Table> = Vec::new();
     for item in &tables {
-        match read(&item.path).and_then(|bytes| captions::parse(&item.name, &bytes)) {
+        opening.check()?;
+        match read(&item.path).and_then(|bytes| table_of(&item.name, &bytes)) {
             Ok(table) => read_tables.extend(table),
             Err(reason) => broken.push(BrokenFile { file: item.name.clone(), reason }),
         }
     }
     let names: Vec<String> = files.iter().map(|f| f.name.clone()).collect();
-    let listing = Listing::new(names, &read_tables, broken);
+    let (mut listing, places) = Listing::new(names, &read_tables, broken, opening.reading.classes);
+    let mut places = places.into_iter().peekable();
+    let mut place = 0..;
+    files.retain(|_| {
+        let here = place.next();
+        places.next_if(|p| here == Some(*p)).is_some()
+    });
+    listing.guesses.extend(passed_by(own));
     Ok(Box::new(Folder { files, tables, listing }))
+}
+
+/// Says which folders of the studio's own were passed by.
+fn passed_by(mut own: Vec<String>) -> Option<Guess> {
+    own.sort();
+    let what = match own.len() {
+        0 => return None,
+        1 => "1 folder holds a run or a library of Latent Studio and is not taken",
+        _ => {
+            return Some(told(
+                &format!("{} folders hold runs or libraries of Latent Studio and are not taken", own.len()),
+                &own,
+            ));
+        }
+    };
+    Some(told(what, &own))
+}
+
+fn told(what: &str, own: &[String]) -> Guess {
+    Guess::new(format!("{what}: {}", listed(own)))
+        .about(own.len() as u64)
+        .otherwise("To train on what lies in one of them choose its folder of pictures as the source")
 }
 
 fn lines(spec: &str) -> impl Iterator<Item = &str> {
@@ -92,7 +125,7 @@ fn lines(spec: &str) -> impl Iterator<Item = &str> {
 
 fn head(path: &Path) -> std::io::Result<Vec<u8>> {
     let mut head = Vec::with_capacity(64);
-    File::open(path)?.take(64).read_to_end(&mut head)?;
+    open_regular(path)?.take(64).read_to_end(&mut head)?;
     Ok(head)
 }
 
@@ -127,11 +160,7 @@ enum Found {
 }
 
 fn classify(entry: Entry) -> Found {
-    if is_hidden(&entry.name) {
-        return Found::Nothing;
-    }
-    let meta = entry.metadata();
-    let Entry { path, name, .. } = entry;
+    let Entry { path, name, meta } = entry;
     let meta = match meta {
         Ok(meta) => meta,
         Err(e) => return Found::Broken(BrokenFile { file: name, reason: io_reason(&e) }),
@@ -178,6 +207,7 @@ impl ImageSource for Folder {
             hasher.update(&item.size.to_le_bytes());
             hasher.update(&item.modified.to_le_bytes());
         }
+        hasher.update(self.listing.understood.as_bytes());
         Ok(hasher.finalize().to_hex().to_string())
     }
 }
@@ -218,7 +248,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         save(&dir.path().join("1.png"), 1);
         let spec = dir.path().to_str().unwrap();
-        let print = || open(spec).unwrap().fingerprint().unwrap();
+        let print = || crate::data::open(spec).unwrap().fingerprint().unwrap();
         let first = print();
         assert_eq!(first, print());
         save(&dir.path().join("2.png"), 1);
@@ -246,11 +276,11 @@ mod tests {
         save(&dir.path().join("a/1.png"), 1);
         std::os::unix::fs::symlink(dir.path(), dir.path().join("a/again")).unwrap();
         std::os::unix::fs::symlink("/nowhere/x.png", dir.path().join("gone.png")).unwrap();
-        let source = open(dir.path().to_str().unwrap()).unwrap();
+        let source = crate::data::open(dir.path().to_str().unwrap()).unwrap();
         assert_eq!(source.len(), 1);
         let broken = source.listed_broken();
         assert_eq!(broken.len(), 2, "{broken:?}");
-        assert!(broken[0].file == "a/again" && broken[0].reason.contains("leads back"));
+        assert!(broken[0].file == "a/again" && broken[0].reason.contains("taken already"));
         assert!(broken[1].file == "gone.png" && broken[1].reason.contains("nowhere"));
     }
 
@@ -260,7 +290,7 @@ mod tests {
         use std::os::unix::ffi::OsStrExt;
         let dir = tempfile::tempdir().unwrap();
         save(&dir.path().join(std::ffi::OsStr::from_bytes(b"caf\xe9.png")), 7);
-        let source = open(dir.path().to_str().unwrap()).unwrap();
+        let source = crate::data::open(dir.path().to_str().unwrap()).unwrap();
         assert_eq!(source.name(0), "caf\\xE9.png");
         assert_eq!(source.decode(0).unwrap().pixel(1, 1)[0], 7);
     }
@@ -273,11 +303,11 @@ mod tests {
         let path = dir.path().join("secret.png");
         save(&path, 1);
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
-        if File::open(&path).is_ok() {
+        if std::fs::File::open(&path).is_ok() {
             eprintln!("skipped: this user may read everything");
             return;
         }
-        let source = open(dir.path().to_str().unwrap()).unwrap();
+        let source = crate::data::open(dir.path().to_str().unwrap()).unwrap();
         assert!(source.decode(0).unwrap_err().what.contains("permission"));
     }
 }

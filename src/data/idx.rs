@@ -2,7 +2,6 @@
 //!
 //! Source: <http://yann.lecun.com/exdb/mnist/>, "The IDX file format".
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -11,13 +10,11 @@ use std::time::UNIX_EPOCH;
 use flate2::read::MultiGzDecoder;
 
 use super::decode::{check_size, io_reason};
-use super::file_at::FileAt;
+use super::file_at::{FileAt, open_regular};
+use super::limits::{self, Bounded};
 use super::report::BrokenFile;
-use super::source::{ImageSource, path_of};
+use super::source::{ImageSource, Opening, path_of};
 use crate::base::{Picture, Problem, Result};
-
-/// Largest unpacked file.
-const MAX_UNPACKED: u64 = 4 << 30;
 
 /// Class names of Fashion-MNIST (Xiao 2017).
 const FASHION: [&str; 10] =
@@ -101,11 +98,11 @@ fn file_name(path: &Path) -> String {
 
 fn is_gz(path: &Path) -> bool {
     let mut head = [0; 2];
-    File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && head == [0x1f, 0x8b]
+    open_regular(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && head == [0x1f, 0x8b]
 }
 
 fn reader(path: &Path) -> std::io::Result<Box<dyn Read>> {
-    let file = BufReader::new(File::open(path)?);
+    let file = BufReader::new(open_regular(path)?);
     Ok(if is_gz(path) { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
@@ -116,7 +113,7 @@ fn header(path: &Path) -> Option<Header> {
 }
 
 /// Opens a file of images, or the folder it lies in.
-pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
+pub(super) fn open(spec: &str, _: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let given = path_of(spec);
     let bad = |what: &str| Problem::data(what).of(given.display().to_string());
     let path = images_file(&given).ok_or_else(|| bad("This is no IDX file of images"))?;
@@ -133,11 +130,10 @@ pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
             broken.push(BrokenFile { file: file_name(&path), reason });
             count = there;
         }
-    } else if header.picture_bytes().saturating_mul(count as u64) > MAX_UNPACKED {
-        return Err(bad("This file is too large to unpack").try_this("Unpack it with gunzip first"));
-    } else if (header.picture_bytes().saturating_mul(count as u64)) / 1100 > file.len() {
-        // Deflate packs at most 1032 to 1.
-        return Err(bad("This file promises more pictures than it can hold"));
+    } else if header.picture_bytes().saturating_mul(count as u64) > limits::memory(Bounded::Gzip, file.len()) {
+        return Err(bad("This file promises far more pictures than its size allows for")
+            .because(format!("{count} pictures in {} packed bytes", file.len()))
+            .try_this("If that is right, unpack it with gunzip first"));
     }
     let label = match labels_beside(&path) {
         Some(labels) => read_labels(&labels, count).unwrap_or_else(|reason| {
@@ -198,7 +194,8 @@ impl Idx {
         }
         let all = self.unpacked.get_or_init(|| {
             let total = self.header.bytes + size * self.count as u64;
-            let mut all = Vec::with_capacity(total as usize);
+            // Grows with what is there, not with what is promised.
+            let mut all = Vec::new();
             let mut reader = reader(&self.path).map_err(|e| io_reason(&e))?.take(total);
             // What was unpacked before the damage is used; the rest is told picture by picture.
             let _ = reader.read_to_end(&mut all);
@@ -321,7 +318,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("x-images-idx3-ubyte");
         std::fs::write(&path, &images(9)[..16 + 30 * 5 + 7]).unwrap();
-        let s = open(path.to_str().unwrap()).unwrap();
+        let s = crate::data::open(path.to_str().unwrap()).unwrap();
         assert_eq!(s.len(), 5);
         assert!(s.decode(4).is_ok());
         assert!(s.listed_broken()[0].reason.contains("cut off"));
@@ -331,7 +328,7 @@ mod tests {
         long.extend(noise);
         let packed = gz(&long);
         std::fs::write(&path, &packed[..packed.len() / 2]).unwrap();
-        let s = open(path.to_str().unwrap()).unwrap();
+        let s = crate::data::open(path.to_str().unwrap()).unwrap();
         assert!(s.decode(0).is_ok());
         assert!(s.decode(299).unwrap_err().what.contains("cut off"));
     }
@@ -345,7 +342,7 @@ mod tests {
         let mut b = vec![0, 0, 8, 3];
         [u32::MAX, 28, 28].iter().for_each(|d| b.extend_from_slice(&d.to_be_bytes()));
         std::fs::write(&path, gz(&b)).unwrap();
-        assert!(open(path.to_str().unwrap()).is_err());
+        assert!(crate::data::open(path.to_str().unwrap()).is_err());
         let planar =
             Header::parse(&[&[0, 0, 8, 4][..], &[0, 0, 0, 2], &[0, 0, 0, 3], &[0, 0, 0, 9], &[0, 0, 0, 8]].concat());
         assert!(planar.is_some_and(|h| h.planar && h.channels == 3 && h.width == 8));

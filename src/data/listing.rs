@@ -3,8 +3,14 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::captions::{self, MAX_TABLE, Table};
+use super::dataset_json;
 use super::decode::{EXTENSIONS, extension, not_a_picture, sniff};
+use super::formats;
+use super::guess::Guess;
+use super::limits::{self, Bounded};
 use super::report::BrokenFile;
+use super::structure::{self, Layout};
+use crate::recipe::Classes;
 
 /// What a file is by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,30 +23,15 @@ enum Looks {
     Company,
     /// Anything else; told if it is no picture.
     Unknown,
-    /// A file of the system.
-    Hidden,
-}
-
-/// Whether a file is the system's own, by its name within the source.
-pub(super) fn is_hidden(name: &str) -> bool {
-    let hidden = |part: &str| {
-        (part.starts_with('.') && part != "." && part != "..")
-            || part == "__MACOSX"
-            || matches!(part, "Thumbs.db" | "desktop.ini" | "Icon\r")
-    };
-    name.split('/').any(hidden)
 }
 
 /// What a file is by its name within the source (with `/`).
 fn looks(name: &str) -> Looks {
-    if is_hidden(name) {
-        return Looks::Hidden;
-    }
     let extension = extension(name);
     if EXTENSIONS.contains(&extension.as_str()) {
         return Looks::Picture;
     }
-    if captions::may_be_table(name) {
+    if captions::may_be_table(name) || dataset_json::may_be(name) {
         return Looks::Table;
     }
     const COMPANY: &[&str] = &[
@@ -61,20 +52,31 @@ pub(super) enum Use {
     Nothing,
 }
 
+/// The table in a file that may be one; nothing if it is a table of something else.
+pub(super) fn table_of(name: &str, bytes: &[u8]) -> Result<Option<Table>, String> {
+    if dataset_json::may_be(name) { dataset_json::parse(name, bytes) } else { captions::parse(name, bytes) }
+}
+
 /// What a file of this name and size is good for; `head` reads its first bytes where the name does not tell. `Err` is a
 /// reason worth telling.
 pub(super) fn use_of(name: &str, size: u64, head: impl FnOnce() -> Result<Vec<u8>, String>) -> Result<Use, String> {
     match looks(name) {
-        Looks::Hidden => Ok(Use::Nothing),
         Looks::Picture => Ok(Use::Picture),
-        Looks::Table if size > MAX_TABLE => Err("This table is too large".into()),
+        Looks::Table if size > most_of_table(name) => Err("This table is too large".into()),
         Looks::Table => Ok(Use::Table),
-        unsure => by_content(unsure, &head()?).map(|picture| if picture { Use::Picture } else { Use::Nothing }),
+        unsure => by_content(unsure, name, &head()?).map(|picture| if picture { Use::Picture } else { Use::Nothing }),
     }
 }
 
+fn most_of_table(name: &str) -> u64 {
+    if dataset_json::may_be(name) { limits::work(Bounded::DatasetJson, u64::MAX) } else { MAX_TABLE }
+}
+
 /// Whether a file that does not look like a picture is one by its first bytes; `Err` if that is worth telling.
-fn by_content(looks: Looks, head: &[u8]) -> Result<bool, String> {
+fn by_content(looks: Looks, name: &str, head: &[u8]) -> Result<bool, String> {
+    if let Some(reason) = formats::reason(name, head) {
+        return Err(reason);
+    }
     match sniff(head) {
         Some(_) => Ok(true),
         None if looks == Looks::Unknown && head.is_empty() => Err("The file is empty".into()),
@@ -92,6 +94,10 @@ pub struct Listing {
     pub factor_names: Vec<String>,
     /// What cannot be used, sorted by name.
     pub broken: Vec<BrokenFile>,
+    /// What was assumed about them.
+    pub guesses: Vec<Guess>,
+    /// Changes with the classes where they are not what first-level folders and tables say; empty otherwise.
+    pub(super) understood: String,
     names: Vec<String>,
     label: Vec<Option<u32>>,
     caption: Vec<Option<String>>,
@@ -99,11 +105,39 @@ pub struct Listing {
 }
 
 impl Listing {
-    /// Pictures of these names, in this order, with what tables and folders say of them.
-    pub(super) fn new(names: Vec<String>, tables: &[Table], mut broken: Vec<BrokenFile>) -> Self {
-        let known = annotate(&names, tables, &mut broken);
+    /// Pictures of these names, in this order, with what tables and folders say of them; and the places of those that
+    /// are listed: masks and copies may be left out.
+    pub(super) fn new(
+        names: Vec<String>,
+        tables: &[Table],
+        mut broken: Vec<BrokenFile>,
+        classes: Classes,
+    ) -> (Self, Vec<usize>) {
+        let layout = match classes {
+            Classes::Folders => Layout::default(),
+            _ => structure::guessed(&names),
+        };
+        let left_out = |i: usize| layout.left_out.get(i).copied().unwrap_or_default();
+        let places: Vec<usize> = (0..names.len()).filter(|&i| !left_out(i)).collect();
+        let folders: Vec<Option<String>> = places.iter().map(|&i| layout.label.get(i).cloned().flatten()).collect();
+        let names: Vec<String> = places.iter().map(|&i| names[i].clone()).collect();
+        let Joined { given, factor_names, caption, factors } = annotate(&names, tables, &mut broken);
+        let from_table = given.iter().any(Option::is_some);
+        let before = overruled(structure::by_first(&names), &given);
+        let (label, origin) = match classes {
+            Classes::Folders => (before.clone(), if from_table { "folders and a table" } else { "folders" }),
+            Classes::Parent => (structure::by_parent(&names), "the folders pictures lie in"),
+            Classes::None => (vec![None; names.len()], ""),
+            Classes::Table => (given, "a table"),
+            Classes::Auto if from_table => (given, "a table"),
+            Classes::Auto => (folders, "folders"),
+        };
+        let understood = if label == before { String::new() } else { digest(&label) };
+        let (labels, label) = coded(&label);
+        let mut guesses = layout.guesses;
+        guesses.extend(origin_of(&labels, origin, &before));
         broken.sort_by(|a, b| a.file.cmp(&b.file));
-        Self { names, broken, ..known }
+        (Self { labels, factor_names, broken, guesses, understood, names, label, caption, factors }, places)
     }
 
     /// How many pictures there are.
@@ -138,12 +172,54 @@ impl Listing {
     }
 }
 
+/// What tables say of pictures.
+struct Joined {
+    /// The label that a table gives.
+    given: Vec<Option<String>>,
+    factor_names: Vec<String>,
+    caption: Vec<Option<String>>,
+    factors: Vec<f64>,
+}
+
 /// At most this many rows of a table that name no picture are told one by one.
 const TOLD: usize = 50;
 
+/// Labels of folders, with those that a table gives in their place.
+fn overruled(folders: Vec<Option<String>>, given: &[Option<String>]) -> Vec<Option<String>> {
+    folders.into_iter().zip(given).map(|(folder, given)| given.clone().or(folder)).collect()
+}
+
+fn digest(label: &[Option<String>]) -> String {
+    let mut hasher = blake3::Hasher::new();
+    for label in label {
+        // No label is told from an empty one.
+        hasher.update(&label.as_ref().map_or(u64::MAX, |l| l.len() as u64).to_le_bytes());
+        hasher.update(label.as_deref().unwrap_or_default().as_bytes());
+    }
+    hasher.finalize().to_hex()[..32].to_owned()
+}
+
+/// Says what the classes are taken from.
+fn origin_of(labels: &[String], origin: &str, before: &[Option<String>]) -> Option<Guess> {
+    let setting = structure::SETTING;
+    if labels.is_empty() {
+        let folders: BTreeSet<&str> = before.iter().flatten().map(String::as_str).collect();
+        return (!folders.is_empty()).then(|| {
+            Guess::new("The pictures have no classes")
+                .changed_by(setting, format!("To take the folders of the first level set {setting} to folders"))
+        });
+    }
+    let n = labels.len();
+    let what = if n == 1 { "1 class is".to_owned() } else { format!("{n} classes are") };
+    Some(
+        Guess::new(format!("{what} taken from {origin}: {}", structure::listed(labels)))
+            .changed_by(setting, format!("For other classes set {setting} to folders, parent, table or none")),
+    )
+}
+
 /// Joins names of pictures with tables. Rows that name no picture go to `broken`, unless `broken` names it already.
-fn annotate(names: &[String], tables: &[Table], broken: &mut Vec<BrokenFile>) -> Listing {
-    let mut label: Vec<Option<String>> = folder_labels(names);
+fn annotate(names: &[String], tables: &[Table], broken: &mut Vec<BrokenFile>) -> Joined {
+    let mut label: Vec<Option<String>> = vec![None; names.len()];
     let mut caption = vec![None; names.len()];
     let mut factor_names: Vec<String> = Vec::new();
     for table in tables {
@@ -197,23 +273,9 @@ fn annotate(names: &[String], tables: &[Table], broken: &mut Vec<BrokenFile>) ->
             });
         }
     }
-    let (labels, label) = coded(&label);
     let columns: Vec<Vec<f64>> = cells.iter().map(|column| numbers(column)).collect();
     let factors = (0..names.len()).flat_map(|i| columns.iter().map(move |c| c[i])).collect();
-    Listing { labels, factor_names, label, caption, factors, ..Listing::default() }
-}
-
-/// Labels by first-level folders; a folder that holds everything is no label.
-fn folder_labels(names: &[String]) -> Vec<Option<String>> {
-    let mut strip = 0;
-    loop {
-        let mut folders = names.iter().map(|n| n[strip..].split_once('/').map(|(folder, _)| folder));
-        match folders.next() {
-            Some(Some(first)) if folders.all(|f| f == Some(first)) => strip += first.len() + 1,
-            _ => break,
-        }
-    }
-    names.iter().map(|n| n[strip..].split_once('/').map(|(folder, _)| folder.to_owned())).collect()
+    Joined { given: label, factor_names, caption, factors }
 }
 
 fn unique_bases(names: &[String]) -> HashMap<&str, Option<usize>> {
@@ -256,15 +318,64 @@ mod tests {
         list.iter().map(|s| (*s).to_owned()).collect()
     }
 
+    fn list(files: &[&str], tables: &[Table], classes: Classes) -> Listing {
+        Listing::new(names(files), tables, Vec::new(), classes).0
+    }
+
     #[test]
     fn first_level_folders_are_labels_below_what_is_common() {
-        let n = annotate(&names(&["a/x.png", "b/deep/y.png", "z.png"]), &[], &mut Vec::new());
-        assert_eq!(n.labels, ["a", "b"]);
-        assert_eq!((n.label(0), n.label(1), n.label(2)), (Some(0), Some(1), None));
-        let n = annotate(&names(&["top/a/x.png", "top/b/y.png"]), &[], &mut Vec::new());
-        assert_eq!(n.labels, ["a", "b"]);
-        let n = annotate(&names(&["only/x.png", "only/y.png"]), &[], &mut Vec::new());
-        assert!(n.labels.is_empty());
+        for classes in [Classes::Auto, Classes::Folders] {
+            let n = list(&["a/x.png", "b/deep/y.png", "z.png"], &[], classes);
+            assert_eq!(n.labels, ["a", "b"]);
+            assert_eq!((n.label(0), n.label(1), n.label(2)), (Some(0), Some(1), None));
+            assert!(n.understood.is_empty(), "the same set as before there was a choice");
+            assert!(n.guesses[0].what.contains("2 classes are taken from folders: a and b"), "{:?}", n.guesses);
+            let n = list(&["top/a/x.png", "top/b/y.png"], &[], classes);
+            assert_eq!(n.labels, ["a", "b"]);
+            let n = list(&["only/x.png", "only/y.png"], &[], classes);
+            assert!(n.labels.is_empty() && n.guesses.is_empty());
+        }
+    }
+
+    #[test]
+    fn what_classes_are_taken_from_is_said_and_can_be_changed() {
+        let files = ["train/cat/1.png", "train/dog/2.png", "val/cat/3.png"];
+        let labels = |classes| list(&files, &[], classes).labels;
+        assert_eq!(labels(Classes::Auto), ["cat", "dog"]);
+        assert_eq!(labels(Classes::Folders), ["train", "val"]);
+        assert_eq!(labels(Classes::Parent), ["cat", "dog"]);
+        assert!(labels(Classes::None).is_empty() && labels(Classes::Table).is_empty());
+        assert!(list(&files, &[], Classes::Folders).understood.is_empty());
+        assert!(!list(&files, &[], Classes::Auto).understood.is_empty());
+        let n = list(&files, &[], Classes::None);
+        assert!(n.guesses.iter().any(|g| g.what == "The pictures have no classes" && g.setting.is_some()));
+    }
+
+    #[test]
+    fn a_table_of_labels_ends_the_guess_from_folders() {
+        let table = parse("captions.tsv", b"file\tlabel\na/1.png\tred\nb/2.png\tblue\n").unwrap().unwrap();
+        let tables = [table];
+        let files = ["a/1.png", "b/2.png", "b/3.png"];
+        let n = list(&files, &tables, Classes::Auto);
+        assert_eq!(n.labels, ["blue", "red"]);
+        assert_eq!((n.label(0), n.label(2)), (Some(1), None), "folder names do not join");
+        assert!(n.guesses[0].what.contains("from a table"), "{:?}", n.guesses);
+        // As it was before there was a choice.
+        assert_eq!(list(&files, &tables, Classes::Folders).labels, ["b", "blue", "red"]);
+        assert_eq!(list(&files, &tables, Classes::Parent).labels, ["a", "b"]);
+        // A table without labels leaves the folders their say.
+        let captions = parse("captions.tsv", b"file\tcaption\na/1.png\tred\n").unwrap().unwrap();
+        assert_eq!(list(&files, &[captions], Classes::Auto).labels, ["a", "b"]);
+    }
+
+    #[test]
+    fn what_is_left_out_is_in_no_place() {
+        let files = names(&["images/1.jpg", "images/2.jpg", "masks/1.png", "masks/2.png"]);
+        let (n, places) = Listing::new(files.clone(), &[], Vec::new(), Classes::Auto);
+        assert_eq!((n.len(), places), (2, vec![0, 1]));
+        assert_eq!((n.name(1), n.guesses[0].count), ("images/2.jpg", 2));
+        let (n, places) = Listing::new(files, &[], Vec::new(), Classes::Folders);
+        assert_eq!((n.labels, places), (names(&["images", "masks"]), vec![0, 1, 2, 3]));
     }
 
     #[test]
@@ -273,8 +384,8 @@ mod tests {
             "in/captions.tsv",
             b"file\tcaption\tlabel\tsize\tmood\nx.png\tEx\t10\t1.5\tglad\nimages/y.png\tWhy\t9\t\tsad\ngone.png\t\t\t\t\n",
         );
-        let mut broken = Vec::new();
-        let n = annotate(&names(&["in/x.png", "in/pics/y.png", "q.png"]), &[t.unwrap().unwrap()], &mut broken);
+        let tables = [t.unwrap().unwrap()];
+        let n = list(&["in/x.png", "in/pics/y.png", "q.png"], &tables, Classes::Auto);
         assert_eq!(n.labels, ["9", "10"], "labels that are numbers are sorted by value");
         assert_eq!((n.label(0), n.label(1), n.label(2)), (Some(1), Some(0), None));
         assert_eq!(n.caption(1).as_deref(), Some("Why"));
@@ -282,20 +393,20 @@ mod tests {
         assert_eq!(n.factors(0), [1.5, 0.0]);
         assert!(n.factors(1)[0].is_nan() && n.factors(1)[1] == 1.0);
         assert!(n.factors(2).iter().all(|f| f.is_nan()));
-        assert_eq!(broken.len(), 1);
-        assert_eq!(broken[0].file, "in/gone.png");
+        assert_eq!(n.broken.len(), 1);
+        assert_eq!(n.broken[0].file, "in/gone.png");
     }
 
     #[test]
     fn names_tell_what_files_are() {
         assert_eq!(looks("a/b.PNG"), Looks::Picture);
-        assert_eq!(looks("__MACOSX/a.png"), Looks::Hidden);
-        assert_eq!(looks("a/.b.png"), Looks::Hidden);
+        assert_eq!(looks(".b.png"), Looks::Picture, "what is hidden is decided by who lists it");
+        assert_eq!((looks("x/dataset.json"), looks("x/other.json")), (Looks::Table, Looks::Company));
         assert_eq!(looks("nouns.tsv"), Looks::Table);
         assert_eq!(looks("README.md"), Looks::Company);
         assert_eq!(looks("a.heic"), Looks::Unknown);
-        assert_eq!(by_content(Looks::Company, b"\x89PNG\r\n\x1a\n"), Ok(true));
-        assert_eq!(by_content(Looks::Company, b"text"), Ok(false));
-        assert!(by_content(Looks::Unknown, b"text").is_err());
+        assert_eq!(by_content(Looks::Company, "x.txt", b"\x89PNG\r\n\x1a\n"), Ok(true));
+        assert_eq!(by_content(Looks::Company, "x.txt", b"text"), Ok(false));
+        assert!(by_content(Looks::Unknown, "x.y", b"text").is_err());
     }
 }

@@ -11,38 +11,50 @@
 //!
 //! Nothing a file holds may panic or end the work: what cannot be used is listed with its reason and left out.
 
+mod attend;
 pub mod augment;
 mod batch;
 mod cache;
 mod captions;
 mod cifar;
+mod dataset_json;
 mod decode;
 mod emoji;
 mod file_at;
 mod fit;
 mod folder;
+mod formats;
+pub mod guess;
 mod idx;
+mod limits;
 mod listing;
 pub mod points;
 mod prepare;
 pub mod report;
+mod rubbish;
 mod shapes;
 mod similar;
 mod source;
 mod stacked;
+mod structure;
 mod survey;
 mod walk;
 mod work;
 mod zip;
+mod zip_names;
 
 #[cfg(test)]
 mod bad_input;
 
+pub use attend::{Patience, SILENT, attended};
 pub use batch::Sampler;
 pub use cache::Prepared;
 pub use decode::{decode_bytes, decode_file};
 pub use fit::{prepare_picture, scaled, thumbnail};
+pub use guess::Guess;
 pub use prepare::{prepare, prepared_bytes, prepared_path};
 pub use report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
-pub use source::{ImageSource, SOURCES, SourceKind, absolute, is_there, joined, name_of, open, path_of};
+pub use source::{
+    ImageSource, Opening, SOURCES, SourceKind, absolute, is_there, joined, name_of, open, open_as, path_of, typed,
+};
 pub use survey::survey;

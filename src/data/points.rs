@@ -4,7 +4,7 @@
 //! 2, σ 0.05, here a quarter of that), `points:ring8` eight of them on a circle (Metz 2017: radius 2, σ 0.02, here half).
 //! A point travels through the studio as the eight bytes of its two coordinates, in the place of a picture of one pixel.
 
-use super::source::ImageSource;
+use super::source::{ImageSource, Opening};
 use crate::base::rng::Stream;
 use crate::base::{Picture, Problem, Result};
 
@@ -83,7 +83,7 @@ pub(super) fn sniff(spec: &str) -> bool {
 }
 
 /// Opens `points:grid25`, `points:ring8` or `points:grid25:COUNT`.
-pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
+pub(super) fn open(spec: &str, _: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let bad = || {
         Problem::usage("There are no points of this name")
             .of(spec)

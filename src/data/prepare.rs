@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::attend::{Patience, attended};
 use super::cache::{Description, FORMAT, Prepared, START, Writer};
 use super::fit::prepare_picture;
-use super::report::BrokenFile;
+use super::report::{BrokenFile, LINES, told};
 use super::similar::{Look, content_hash, groups};
-use super::source::{ImageSource, open};
+use super::source::{ImageSource, Opening, open_as};
 use super::work::{Ticker, pool};
+use crate::base::progress::Quiet;
 use crate::base::{Problem, Progress, Result, Shape};
 use crate::recipe::DataRecipe;
 
@@ -30,7 +32,11 @@ struct Done {
 /// # Errors
 /// The source cannot be opened, nothing in it is usable, the disk is full, or the work was cancelled.
 pub fn prepare(recipe: &DataRecipe, cache: &Path, progress: &dyn Progress) -> Result<Prepared> {
-    let recipe = &recipe.settled();
+    let (own, cache) = (recipe.settled(), cache.to_path_buf());
+    attended(&recipe.source, Patience::WATCHED, progress, move |progress| prepared(&own, &cache, progress))
+}
+
+fn prepared(recipe: &DataRecipe, cache: &Path, progress: &dyn Progress) -> Result<Prepared> {
     let shape = Shape { resolution: recipe.resolution, channels: recipe.channels };
     if !shape.is_allowed() {
         return Err(Problem::usage("Pictures cannot be prepared at this resolution")
@@ -38,7 +44,7 @@ pub fn prepare(recipe: &DataRecipe, cache: &Path, progress: &dyn Progress) -> Re
             .try_this("Choose 16 to 256 in steps of 4"));
     }
     progress.report("Opening", 0, 0);
-    let source = open(&recipe.source)?;
+    let source = open_as(&recipe.source, Opening { reading: recipe.reading(), progress })?;
     let source = source.as_ref();
     let key = key(recipe, source)?;
     let path = file_of(cache, &key);
@@ -59,7 +65,8 @@ pub fn prepare(recipe: &DataRecipe, cache: &Path, progress: &dyn Progress) -> Re
 /// The source cannot be opened.
 pub fn prepared_path(recipe: &DataRecipe, cache: &Path) -> Result<PathBuf> {
     let recipe = &recipe.settled();
-    Ok(file_of(cache, &key(recipe, open(&recipe.source)?.as_ref())?))
+    let opening = Opening { reading: recipe.reading(), progress: &Quiet::default() };
+    Ok(file_of(cache, &key(recipe, open_as(&recipe.source, opening)?.as_ref())?))
 }
 
 /// Bytes on disk that preparing so many pictures takes.
@@ -76,7 +83,14 @@ fn file_of(cache: &Path, key: &str) -> PathBuf {
 /// Everything that decides what the prepared set holds. Mirroring is not part of it: that happens in the batch.
 fn key(recipe: &DataRecipe, source: &dyn ImageSource) -> Result<String> {
     let own = DataRecipe { source: String::new(), mirror: false, ..recipe.clone() };
-    let text = serde_json::to_string(&own).map_err(|e| Problem::failed("The recipe cannot be written").because(e))?;
+    let unwritten = |e| Problem::failed("The recipe cannot be written").because(e);
+    let mut own = serde_json::to_value(&own).map_err(unwritten)?;
+    if let Some(fields) = own.as_object_mut() {
+        // How the source was understood is in what it says of itself, so that sets made before there was a choice stay.
+        fields.shift_remove("classes");
+        fields.shift_remove("sideways");
+    }
+    let text = serde_json::to_string(&own).map_err(unwritten)?;
     let mut hasher = blake3::Hasher::new();
     for part in [&FORMAT.to_string(), source.kind(), &source.fingerprint()?, &text] {
         hasher.update(&(part.len() as u64).to_le_bytes());
@@ -173,6 +187,7 @@ fn make(
         heldout: heldout(&kept),
         broken,
         duplicates,
+        guesses: source.guesses().to_vec(),
         blocks: Vec::new(),
         hash: String::new(),
     };
@@ -209,7 +224,9 @@ fn check_space(cache: &Path, needed: u64) -> Result<()> {
 
 fn nothing_usable(recipe: &DataRecipe, broken: &[BrokenFile], excluded: usize) -> Problem {
     let problem = Problem::data("There are no usable pictures here").of(&recipe.source);
-    match (broken, excluded) {
+    // A broken picture says more than what keeps it company.
+    let list = told(broken, LINES);
+    match (list.as_slice(), excluded) {
         ([], 0) => problem.try_this("Choose a folder, a zip or a file that holds pictures"),
         ([], _) => problem.try_this("All pictures were left out; take some of them back"),
         ([first, ..], _) => problem
@@ -221,7 +238,7 @@ fn nothing_usable(recipe: &DataRecipe, broken: &[BrokenFile], excluded: usize) -
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::progress::{Quiet, Watched};
+    use crate::base::progress::Watched;
     use crate::base::{Cancel, Channels};
 
     fn recipe(source: &str) -> DataRecipe {
@@ -239,7 +256,7 @@ mod tests {
         let cache = tempfile::tempdir().unwrap();
         let r = DataRecipe { resolution: 28, channels: Channels::Rgba, ..recipe("emoji:faces") };
         let p = prepare(&r, cache.path(), &Quiet::default()).unwrap();
-        let source = open("emoji:faces").unwrap();
+        let source = crate::data::open("emoji:faces").unwrap();
         assert_eq!(p.len(), source.len());
         for i in [0, 7, p.len() - 1] {
             let expected = prepare_picture(&source.decode(i).unwrap(), &r).to_interleaved(Channels::Rgba);
@@ -390,7 +407,7 @@ mod tests {
     fn factors_travel_along() {
         let cache = tempfile::tempdir().unwrap();
         let p = prepare(&recipe("shapes:50"), cache.path(), &Quiet::default()).unwrap();
-        let source = open("shapes").unwrap();
+        let source = crate::data::open("shapes").unwrap();
         assert_eq!(p.factor_names(), source.factor_names());
         for i in 0..50 {
             let expected: Vec<f32> = source.factors(i).iter().map(|&f| f as f32).collect();

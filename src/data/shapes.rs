@@ -5,7 +5,7 @@
 
 use std::f64::consts::TAU;
 
-use super::source::ImageSource;
+use super::source::{ImageSource, Opening};
 use crate::base::{Picture, Problem, Result};
 
 const SIDE: u32 = 64;
@@ -44,9 +44,9 @@ pub(super) fn sniff(spec: &str) -> bool {
 }
 
 /// Opens `shapes` or `shapes:COUNT`.
-pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
+pub(super) fn open(spec: &str, _: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let count = match spec.strip_prefix("shapes:") {
-        None => Some(DEFAULT),
+        None | Some("") => Some(DEFAULT),
         Some(n) => n.trim().parse().ok().filter(|n| (1..=100_000_000).contains(n)),
     };
     let count = count.ok_or_else(|| {
@@ -208,14 +208,14 @@ mod tests {
 
     #[test]
     fn an_index_always_gives_the_same_and_more_pictures_do_not_change_it() {
-        let (few, many) = (open("shapes:10").unwrap(), open("shapes").unwrap());
+        let (few, many) = (crate::data::open("shapes:10").unwrap(), crate::data::open("shapes").unwrap());
         assert_eq!(many.len(), 20_000);
         for i in 0..10 {
             assert_eq!(few.decode(i).unwrap(), many.decode(i).unwrap());
             assert_eq!(few.factors(i).len(), few.factor_names().len());
         }
         assert_ne!(few.fingerprint().unwrap(), many.fingerprint().unwrap());
-        assert!(open("shapes:0").is_err() && open("shapes:many").is_err());
+        assert!(crate::data::open("shapes:0").is_err() && crate::data::open("shapes:many").is_err());
     }
 
     #[test]

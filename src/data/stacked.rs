@@ -2,7 +2,7 @@
 //!
 //! With ten classes that makes a thousand known modes: how many of them a model finds again says how much it forgets.
 
-use super::source::{ImageSource, open as open_source};
+use super::source::{ImageSource, Opening, open_as};
 use crate::base::rng::Stream;
 use crate::base::{Channels, Picture, Problem, Result};
 
@@ -20,8 +20,8 @@ pub(super) fn sniff(spec: &str) -> bool {
 }
 
 /// Opens `stacked:SRC`.
-pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
-    let inner = open_source(spec.strip_prefix("stacked:").unwrap_or(spec))?;
+pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSource>> {
+    let inner = open_as(spec.strip_prefix("stacked:").unwrap_or(spec), opening)?;
     let names = inner.labels();
     if inner.is_empty() || names.len() < 2 {
         return Err(Problem::data("Only pictures with labels can be stacked")
@@ -102,8 +102,8 @@ mod tests {
 
     #[test]
     fn three_pictures_are_in_the_channels_of_one() {
-        let source = open("stacked:shapes:40").unwrap();
-        let inner = open_source("shapes:40").unwrap();
+        let source = crate::data::open("stacked:shapes:40").unwrap();
+        let inner = crate::data::open("shapes:40").unwrap();
         assert_eq!((source.len(), source.labels().len()), (40, 27));
         let parts: [usize; 3] = {
             let mut stream = Stream::new(7, "stacked");
@@ -117,6 +117,6 @@ mod tests {
         let [a, b, c] = parts.map(|k| inner.label(k).unwrap());
         assert_eq!(source.label(7), Some(a * 9 + b * 3 + c));
         assert_eq!(source.labels()[5], "square / ellipse / heart");
-        assert!(open("stacked:/nowhere").is_err());
+        assert!(crate::data::open("stacked:/nowhere").is_err());
     }
 }

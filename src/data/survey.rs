@@ -4,11 +4,13 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::report::{BrokenFile, Survey, SurveyEntry};
+use super::attend::{Patience, attended};
+use super::report::{BrokenFile, LINES, Survey, SurveyEntry, told};
 use super::similar::{Look, groups};
-use super::source::open;
+use super::source::{Opening, open_as};
 use super::work::{Ticker, pool};
 use crate::base::{Picture, Progress, Result};
+use crate::recipe::Reading;
 
 /// What is kept of a picture while surveying.
 struct Seen {
@@ -31,14 +33,20 @@ impl Seen {
     }
 }
 
-/// Looks through a source: counts, sizes, labels, colour, broken files with reasons, duplicates. All cores decode.
+/// Looks through a source: counts, sizes, labels, colour, broken files with reasons, duplicates, and what was assumed. All
+/// cores decode.
 ///
 /// # Errors
 /// The source cannot be opened, or the work was cancelled. Broken files are no error, and neither is a source in which
 /// nothing is usable: it has no entries.
-pub fn survey(spec: &str, progress: &dyn Progress) -> Result<Survey> {
+pub fn survey(spec: &str, reading: Reading, progress: &dyn Progress) -> Result<Survey> {
+    let own = spec.to_owned();
+    attended(spec, Patience::WATCHED, progress, move |progress| looked_through(&own, reading, progress))
+}
+
+fn looked_through(spec: &str, reading: Reading, progress: &dyn Progress) -> Result<Survey> {
     progress.report("Opening", 0, 0);
-    let source = open(spec)?;
+    let source = open_as(spec, Opening { reading, progress })?;
     let source = source.as_ref();
     let ticker = Ticker::new(progress, "Looking at pictures", source.len() as u64);
     let seen: Vec<Result<Result<Seen, BrokenFile>>> = pool()?.install(|| {
@@ -59,6 +67,8 @@ pub fn survey(spec: &str, progress: &dyn Progress) -> Result<Survey> {
         labels: source.labels().to_vec(),
         factors: source.factor_names().to_vec(),
         bytes: source.bytes(),
+        guesses: source.guesses().to_vec(),
+        reading,
         ..Survey::default()
     };
     let mut looks = Vec::with_capacity(seen.len());
@@ -83,6 +93,7 @@ pub fn survey(spec: &str, progress: &dyn Progress) -> Result<Survey> {
     }
     survey.sizes = sizes.into_iter().map(|((w, h), n)| (w, h, n)).collect();
     survey.sizes.sort_by_key(|&(w, h, n)| (std::cmp::Reverse(n), w, h));
+    survey.told = told(&survey.broken, LINES);
     progress.report("Comparing pictures", 0, 0);
     progress.cancel().check()?;
     survey.duplicates = groups(&looks);
@@ -109,10 +120,11 @@ mod tests {
         save("b/3.png", 24, [250, 0, 0, 255]);
         save("b/4.png", 16, [0, 0, 200, 90]);
         std::fs::write(dir.path().join("b/5.png"), b"nothing like a picture").unwrap();
-        let s = survey(dir.path().to_str().unwrap(), &Quiet::default()).unwrap();
+        let s = survey(dir.path().to_str().unwrap(), Reading::default(), &Quiet::default()).unwrap();
         assert_eq!((s.entries.len(), s.grey, s.transparent), (4, 2, 1));
         assert_eq!(s.sizes, [(16, 16, 3), (24, 16, 1)]);
         assert_eq!(s.labels, ["a", "b"]);
+        assert!(s.guesses[0].what.contains("taken from folders"), "{:?}", s.guesses);
         assert_eq!(s.broken.len(), 1);
         assert!(s.broken[0].file == "b/5.png" && s.broken[0].reason.contains("text"));
         assert_eq!(s.duplicates.len(), 1);
@@ -128,7 +140,7 @@ mod tests {
                 flag.cancel();
             }
         });
-        let p = survey("shapes:100000", &progress).unwrap_err();
+        let p = survey("shapes:100000", Reading::default(), &progress).unwrap_err();
         assert_eq!(p.exit_code(), 130);
     }
 }

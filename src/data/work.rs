@@ -1,24 +1,36 @@
 //! The decode threads and how far they are.
 
-use std::sync::OnceLock;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
+use parking_lot::Mutex;
 use rayon::ThreadPool;
 
 use crate::base::{Problem, Progress, Result};
+
+static POOL: Mutex<Option<Arc<ThreadPool>>> = Mutex::new(None);
 
 /// The named decode threads, one for each core, started when first needed.
 ///
 /// # Errors
 /// The system gives no more threads.
-pub(super) fn pool() -> Result<&'static ThreadPool> {
-    static POOL: OnceLock<std::result::Result<ThreadPool, String>> = OnceLock::new();
-    POOL.get_or_init(|| {
-        rayon::ThreadPoolBuilder::new().thread_name(|i| format!("decode-{i}")).build().map_err(|e| e.to_string())
-    })
-    .as_ref()
-    .map_err(|e| Problem::failed("The decode threads could not be started").because(e))
+pub(super) fn pool() -> Result<Arc<ThreadPool>> {
+    let mut pool = POOL.lock();
+    if let Some(pool) = &*pool {
+        return Ok(pool.clone());
+    }
+    let made = rayon::ThreadPoolBuilder::new()
+        .thread_name(|i| format!("decode-{i}"))
+        .build()
+        .map_err(|e| Problem::failed("The decode threads could not be started").because(e))?;
+    Ok(pool.insert(Arc::new(made)).clone())
+}
+
+/// Leaves the decode threads to those that use them now, who may wait for a disk that never answers. Who asks next gets
+/// new ones.
+pub(super) fn leave_pool() {
+    *POOL.lock() = None;
 }
 
 /// Counts finished work from many threads and reports it about thirty times a second.
@@ -81,5 +93,14 @@ mod tests {
         });
         assert_eq!(last.load(Ordering::Relaxed), 5000);
         assert!(calls.load(Ordering::Relaxed) < 2500, "progress is throttled");
+    }
+
+    #[test]
+    fn who_comes_after_a_silent_disk_gets_new_threads() {
+        let first = pool().unwrap();
+        leave_pool();
+        let second = pool().unwrap();
+        assert!(!Arc::ptr_eq(&first, &second));
+        assert_eq!(first.install(|| 1) + second.install(|| 1), 2);
     }
 }

@@ -6,12 +6,16 @@ use std::path::PathBuf;
 
 use ::zip::{CompressionMethod, ZipArchive};
 
-use super::captions::{self, MAX_TABLE, Table};
+use super::captions::{MAX_TABLE, Table};
 use super::decode::{MAX_FILE, decode_bytes, too_large};
 use super::file_at::FileAt;
-use super::listing::{Listing, Use, use_of};
+use super::guess::Guess;
+use super::limits::{self, Bounded};
+use super::listing::{Listing, Use, table_of, use_of};
 use super::report::BrokenFile;
-use super::source::{ImageSource, path_of};
+use super::rubbish::is_hidden;
+use super::source::{ImageSource, Opening, path_of};
+use super::zip_names;
 use crate::base::{Picture, Problem, Result};
 
 /// A zip whose table of contents was read when it was opened.
@@ -35,32 +39,54 @@ pub(super) fn sniff(spec: &str) -> bool {
 }
 
 /// Opens a zip.
-pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
+pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let path = path_of(spec);
     let file = FileAt::open(&path).map_err(|e| Problem::io("This zip cannot be read", &path, &e))?;
     let bytes = file.len();
+    let most = limits::work(Bounded::ZipList, bytes);
+    if promised(&file).is_some_and(|n| n > most) {
+        return Err(Problem::data(format!("This zip lists more files than are read (at most {most})"))
+            .of(path.display().to_string())
+            .try_this("Unpack it and choose the folder, or split it into several zips"));
+    }
     let mut archive = ZipArchive::new(file).map_err(|e| {
         Problem::data("This zip is damaged or cut off")
             .of(path.display().to_string())
             .because(e)
             .try_this("Copy or download it again")
     })?;
+    let named = Named::of(&archive);
+    let shared = shared(&archive);
     let mut hasher = blake3::Hasher::new();
     let (mut entries, mut tables, mut broken) = (Vec::new(), Vec::<Table>::new(), Vec::new());
     let mut taken = HashSet::new();
     for place in 0..archive.len() {
-        let (name, size, refused) = match archive.by_index_data(place) {
+        if place % 256 == 0 {
+            opening.progress.report("Opening", place as u64, archive.len() as u64);
+            opening.check()?;
+        }
+        let (name, before, size, refused) = match archive.by_index_data(place) {
             Ok(entry) if entry.is_dir() => continue,
             Ok(entry) => {
-                let name = entry.name().map_or_else(|_| lossy(entry.name_raw()), |n| n.into_owned());
-                hasher.update(name.as_bytes());
+                // As it was read before other encodings were: what decides the order and the fingerprint.
+                let before = entry.name().map_or_else(|_| lossy(entry.name_raw()), |n| n.into_owned());
+                hasher.update(before.as_bytes());
                 hasher.update(&entry.crc32().to_le_bytes());
                 hasher.update(&entry.size().to_le_bytes());
-                (name.replace('\\', "/"), entry.size(), refusal(entry.encrypted(), entry.compression(), entry.size()))
+                let refused = if shared.contains(&place) {
+                    Some("This entry shares its bytes with another one".into())
+                } else {
+                    refusal(entry.encrypted(), entry.compression(), entry.compressed_size(), entry.size())
+                };
+                (named.name(entry.name_raw(), &before), before, entry.size(), refused)
             }
-            Err(e) => (format!("entry {}", place + 1), 0, Some(format!("This entry is damaged: {e}"))),
+            Err(e) => {
+                let name = format!("entry {}", place + 1);
+                (name.clone(), name, 0, Some(format!("This entry is damaged: {e}")))
+            }
         };
-        if !taken.insert(name.clone()) {
+        let name = name.replace('\\', "/");
+        if is_hidden(&name) || !taken.insert(name.clone()) {
             continue;
         }
         let good_for = use_of(&name, size, || match refused.clone() {
@@ -71,20 +97,26 @@ pub(super) fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
             (Ok(Use::Nothing), _) => Ok(()),
             (Err(reason), _) | (Ok(_), Some(reason)) => Err(reason),
             (Ok(Use::Picture), None) => {
-                entries.push((name.clone(), place));
+                entries.push((before.replace('\\', "/"), name.clone(), place));
                 Ok(())
             }
-            (Ok(Use::Table), None) => read_entry(&mut archive, place, MAX_TABLE)
-                .and_then(|bytes| captions::parse(&name, &bytes))
-                .map(|table| tables.extend(table)),
+            (Ok(Use::Table), None) => {
+                read_entry(&mut archive, place, MAX_TABLE).and_then(|bytes| table_of(&name, &bytes)).map(|table| {
+                    tables.extend(table);
+                })
+            }
         };
         if let Err(reason) = outcome {
             broken.push(BrokenFile { file: name, reason });
         }
     }
     entries.sort();
-    let (names, places) = entries.into_iter().unzip();
-    let listing = Listing::new(names, &tables, broken);
+    let all: Vec<usize> = entries.iter().map(|e| e.2).collect();
+    let names = entries.into_iter().map(|e| e.1).collect();
+    let (mut listing, kept) = Listing::new(names, &tables, broken, opening.reading.classes);
+    listing.guesses.extend(named.guess());
+    let places = kept.into_iter().map(|i| all[i]).collect();
+    hasher.update(listing.understood.as_bytes());
     let fingerprint = hasher.finalize().to_hex().to_string();
     Ok(Box::new(Zip { path, archive, places, listing, fingerprint, bytes }))
 }
@@ -93,14 +125,88 @@ fn lossy(raw: &[u8]) -> String {
     String::from_utf8_lossy(raw).into_owned()
 }
 
-fn refusal(encrypted: bool, method: CompressionMethod, size: u64) -> Option<String> {
+/// How names are read that are no UTF-8.
+struct Named {
+    encoding: Option<&'static encoding_rs::Encoding>,
+    /// How many there are.
+    count: u64,
+}
+
+impl Named {
+    fn of(archive: &ZipArchive<FileAt>) -> Self {
+        let foreign = || archive.file_names_raw().filter(|raw| std::str::from_utf8(raw).is_err());
+        Self { encoding: zip_names::encoding_of(foreign()), count: foreign().count() as u64 }
+    }
+
+    /// A name as text; `before` is what it is as UTF-8, or in code page 437.
+    fn name(&self, raw: &[u8], before: &str) -> String {
+        match self.encoding {
+            Some(encoding) if std::str::from_utf8(raw).is_err() => zip_names::decoded(raw, encoding),
+            _ => before.to_owned(),
+        }
+    }
+
+    fn guess(&self) -> Option<Guess> {
+        let encoding = self.encoding.map_or("IBM437", encoding_rs::Encoding::name);
+        let what = format!("Names in this zip are not in UTF-8 and were read as {encoding}");
+        let otherwise = "If they look wrong, make the zip again with UTF-8 names";
+        (self.count > 0).then(|| Guess::new(what).about(self.count).otherwise(otherwise))
+    }
+}
+
+/// How many entries the end of a zip promises, if it says so (APPNOTE 4.3.14 to 4.3.16).
+fn promised(file: &FileAt) -> Option<u64> {
+    const END: usize = 22;
+    let tail = file.len().min((END + (1 << 16)) as u64) as usize;
+    let mut bytes = vec![0; tail];
+    let from = file.len() - tail as u64;
+    file.read_exact_at(&mut bytes, from).ok()?;
+    let end = (0..=tail.checked_sub(END)?).rev().find(|&i| bytes[i..].starts_with(b"PK\x05\x06"))?;
+    let count = u64::from(u16::from_le_bytes([bytes[end + 10], bytes[end + 11]]));
+    let locator = from + end as u64;
+    let mut at = [0; 20];
+    if locator < 20 || file.read_exact_at(&mut at, locator - 20).is_err() || !at.starts_with(b"PK\x06\x07") {
+        return Some(count);
+    }
+    let mut long = [0; 40];
+    let place = u64::from_le_bytes(std::array::from_fn(|i| at[8 + i]));
+    if file.read_exact_at(&mut long, place).is_err() || !long.starts_with(b"PK\x06\x06") {
+        return Some(count);
+    }
+    Some(u64::from_le_bytes(std::array::from_fn(|i| long[32 + i])))
+}
+
+/// Entries that lie where another one does: few bytes that would be unpacked many times over.
+fn shared(archive: &ZipArchive<FileAt>) -> HashSet<usize> {
+    let mut ranges: Vec<(u64, u64, usize)> = (0..archive.len())
+        .filter_map(|place| {
+            let entry = archive.by_index_data(place).ok()?;
+            let end = entry.header_start().saturating_add(30).saturating_add(entry.compressed_size());
+            (entry.compressed_size() > 0).then_some((entry.header_start(), end, place))
+        })
+        .collect();
+    ranges.sort_unstable();
+    let (mut out, mut last) = (HashSet::new(), 0);
+    for (start, end, place) in ranges {
+        if start < last {
+            out.insert(place);
+        }
+        last = last.max(end);
+    }
+    out
+}
+
+fn refusal(encrypted: bool, method: CompressionMethod, packed: u64, size: u64) -> Option<String> {
     if encrypted {
         return Some("This entry is encrypted".into());
     }
     if !matches!(method, CompressionMethod::Stored | CompressionMethod::Deflated) {
         return Some(format!("This entry is packed by a method that is not read: {method}"));
     }
-    (size > MAX_FILE).then(|| too_large(size))
+    if size > MAX_FILE {
+        return Some(too_large(size));
+    }
+    (size > limits::work(Bounded::ZipEntry, packed)).then(|| "This entry promises more than it can hold".into())
 }
 
 /// At most `limit` bytes of an entry: what a bomb unpacks to beyond them is never made.
@@ -204,11 +310,11 @@ mod tests {
         let mut flipped = whole.clone();
         flipped[stored + 45] ^= 0xff;
         std::fs::write(&path, &flipped).unwrap();
-        let source = open(path.to_str().unwrap()).unwrap();
+        let source = crate::data::open(path.to_str().unwrap()).unwrap();
         assert!(source.decode(0).is_ok());
         assert!(source.decode(1).unwrap_err().what.contains("damaged"));
         std::fs::write(&path, &whole[..whole.len() / 2]).unwrap();
-        let p = open(path.to_str().unwrap()).err().unwrap();
+        let p = crate::data::open(path.to_str().unwrap()).err().unwrap();
         assert!(p.what.contains("damaged") && p.exit_code() == 3);
     }
 }

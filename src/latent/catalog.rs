@@ -125,9 +125,10 @@ pub fn with_prior(model: &str) -> (&str, bool) {
 /// There is none of this name.
 pub fn resolve(model: &str, paths: &Paths) -> Result<Source> {
     let (model, _) = with_prior(model);
-    // A folder or file may itself have an @ in its name.
-    let as_path = Path::new(model);
-    let (base, tag) = if as_path.exists() {
+    // A folder, a file or an imported model may itself have an @ in its name.
+    let imported_as = |name: &str| paths.models().join(format!("{name}.safetensors"));
+    let plain = |name: &str| !name.contains(['/', '\\']);
+    let (base, tag) = if Path::new(model).exists() || (plain(model) && imported_as(model).is_file()) {
         (model, None)
     } else {
         model.rsplit_once('@').map_or((model, None), |(base, tag)| (base, Some(tag)))
@@ -146,8 +147,8 @@ pub fn resolve(model: &str, paths: &Paths) -> Result<Source> {
         let full = path.parent().filter(|p| p.join("state.safetensors").is_file()).map(Path::to_path_buf);
         return Ok(Source::File { path: path.into(), full });
     }
-    let imported = paths.models().join(format!("{base}.safetensors"));
-    if !base.contains(['/', '\\']) && imported.is_file() {
+    let imported = imported_as(base);
+    if plain(base) && imported.is_file() {
         return Ok(Source::File { path: imported, full: None });
     }
     let shipped = shipped();

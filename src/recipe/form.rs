@@ -114,6 +114,12 @@ pub const FIELDS: &[Field] = &[
         "Takes pictures that are the same, or nearly, only once"),
     field("data.limit", "At most", Group::Data, int(0, 100_000_000),
         "Trains on this many pictures only, always the same ones; 0 takes all").unit("pictures"),
+    field("data.classes", "Classes from", Group::Data,
+        Input::Choice { options: &["auto", "folders", "parent", "table", "none"] },
+        "Auto takes a table, else folders that are no splits, shards, masks or copies; folders takes those of the first \
+         level as they are, parent the folder each picture lies in"),
+    field("data.sideways", "Pictures on their side", Group::Data, Input::Choice { options: &["auto", "turn", "keep"] },
+        "IDX files of EMNIST hold rows and columns swapped; auto turns those, turn any, keep none"),
     field("data.exclude", "Left out", Group::Data, Input::List, "Names of pictures that are not used"),
     field("model.id", "Model", Group::Model, Input::Choice {
         options: &["res-gan", "dcgan", "style-gan", "sn-resgan", "fast-gan", "mlp-gan", "conv-vae", "res-vae",

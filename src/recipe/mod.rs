@@ -69,6 +69,66 @@ pub struct DataRecipe {
     pub limit: u32,
     /// Names of pictures that are left out.
     pub exclude: Vec<String>,
+    /// What the classes are taken from. Recipes that say nothing of it are older than the choice.
+    #[serde(default = "Classes::before")]
+    pub classes: Classes,
+    /// Whether pictures that are stored on their side are turned. Recipes that say nothing of it are older than the choice.
+    #[serde(default = "Sideways::before")]
+    pub sideways: Sideways,
+}
+
+/// What the classes of pictures are taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, strum::EnumIter)]
+#[serde(rename_all = "lowercase")]
+pub enum Classes {
+    /// A table that names them, else folders that are no splits, shards, masks or copies.
+    #[default]
+    Auto,
+    /// The folders of the first level, whatever they are called; rows of a table overrule them.
+    Folders,
+    /// The folder each picture lies in.
+    Parent,
+    /// A table alone.
+    Table,
+    /// None: pictures have no classes.
+    None,
+}
+
+/// Whether pictures that are stored on their side are turned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, strum::EnumIter)]
+#[serde(rename_all = "lowercase")]
+pub enum Sideways {
+    /// Those of sets that are known to lie on their side (EMNIST).
+    #[default]
+    Auto,
+    /// Rows and columns of IDX files are swapped.
+    Turn,
+    /// They stay as they are stored.
+    Keep,
+}
+
+/// How what lies in a source is understood: the part of a recipe that decides what a listing says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Reading {
+    /// What the classes are taken from.
+    pub classes: Classes,
+    /// Whether pictures that are stored on their side are turned.
+    pub sideways: Sideways,
+}
+
+impl Classes {
+    /// What recipes mean that are older than the choice.
+    fn before() -> Self {
+        Self::Folders
+    }
+}
+
+impl Sideways {
+    /// What recipes mean that are older than the choice.
+    fn before() -> Self {
+        Self::Keep
+    }
 }
 
 /// How a picture that is not square becomes square.
@@ -299,6 +359,8 @@ impl Default for DataRecipe {
             drop_duplicates: false,
             limit: 0,
             exclude: Vec::new(),
+            classes: Classes::Auto,
+            sideways: Sideways::Auto,
         }
     }
 }
@@ -388,6 +450,11 @@ impl ObjectiveRecipe {
 }
 
 impl DataRecipe {
+    /// How what lies in the source is understood.
+    pub fn reading(&self) -> Reading {
+        Reading { classes: self.classes, sideways: self.sideways }
+    }
+
     /// The same with what the source decides: points are no pictures, whatever size and colours were chosen.
     #[must_use]
     pub fn settled(&self) -> Self {
@@ -481,6 +548,15 @@ mod tests {
         assert_eq!(sparse.model.latent, 64);
         assert!(Recipe::from_json(r#"{"modell":{}}"#).is_err());
         assert!(Recipe::from_json(r#"{"format":99}"#).unwrap_err().what.contains("newer"));
+    }
+
+    #[test]
+    fn recipes_older_than_a_choice_keep_what_they_meant() {
+        let old = Recipe::from_json(r#"{"data":{"source":"/pictures"}}"#).unwrap();
+        assert_eq!((old.data.classes, old.data.sideways), (Classes::Folders, Sideways::Keep));
+        let new = Recipe::from_json(&Recipe::default().to_json()).unwrap();
+        assert_eq!(new.data.reading(), Reading::default());
+        assert_eq!(Reading::default(), Reading { classes: Classes::Auto, sideways: Sideways::Auto });
     }
 
     #[test]

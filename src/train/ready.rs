@@ -7,6 +7,7 @@ use super::report::RunEvent;
 use super::session::Session;
 use crate::base::progress::Watched;
 use crate::base::{Cancel, Problem, Result};
+use crate::data::report::told;
 use crate::data::{self, Prepared};
 use crate::models::info::ModelInfo;
 use crate::recipe::Recipe;
@@ -34,12 +35,19 @@ pub(super) fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, 
         worker.join().unwrap_or_else(|_| Err(Problem::failed("Preparing the pictures failed unexpectedly")))
     })?;
     if !prepared.broken().is_empty() {
-        let names: Vec<String> =
-            prepared.broken().iter().take(5).map(|b| format!("{}: {}", b.file, b.reason)).collect();
+        let list = told(prepared.broken(), 6);
+        let names: Vec<String> = list.iter().map(|b| format!("{}: {}", b.file, b.reason)).collect();
         let note = Problem::data(format!("{} files could not be used and are left out", prepared.broken().len()))
             .because(names.join("; "))
             .warning();
         session.tell(&RunEvent::Message(note));
+    }
+    for guess in prepared.guesses() {
+        let note = Problem::data(guess.what.clone()).info();
+        session.tell(&RunEvent::Message(match &guess.otherwise {
+            Some(otherwise) => note.try_this(otherwise.clone()),
+            None => note,
+        }));
     }
     Ok(prepared)
 }

@@ -73,7 +73,8 @@ impl LoadedModel {
     pub fn predictor(&self, data: &str, paths: &Paths, progress: &dyn Progress) -> Result<Predictor> {
         let (set, places) = super::search::pictures(self, data, LOOKED_AT, paths, progress)?;
         let source = if data.is_empty() { &self.info().recipe.data.source } else { data };
-        let source = crate::data::open(source).ok();
+        let opening = crate::data::Opening { reading: self.info().recipe.data.reading(), progress };
+        let source = crate::data::open_as(source, opening).ok();
         let known = super::known::attributes(&set, &places, source.as_deref());
         Predictor::train(&set, &places, &known, attributes::STEPS, &self.device, progress)
     }

@@ -114,7 +114,8 @@ pub fn search(model: &LoadedModel, find: &Find, paths: &Paths, progress: &dyn Pr
         Find::Sefa { layers, count } => model.sefa_directions(*layers, *count as usize),
         Find::Data { data, only, apart, limit, codes } => {
             let (set, places) = pictures(model, data, *limit, paths, progress)?;
-            let source = data::open(&source_of(model, data)).ok();
+            let opening = data::Opening { reading: model.info().recipe.data.reading(), progress };
+            let source = data::open_as(&source_of(model, data), opening).ok();
             let mut attributes = known::attributes(&set, &places, source.as_deref());
             if let Some(missing) = only.iter().find(|o| attributes.iter().all(|a| a.name != **o)) {
                 let names: Vec<String> = attributes.into_iter().map(|a| a.name).collect();
