@@ -9,7 +9,7 @@ use crate::latent::prior::Kind;
 use crate::library::item::ItemFilter;
 use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
-use crate::recipe::{DataRecipe, ObjectiveRecipe, Recipe};
+use crate::recipe::{DataRecipe, ObjectiveRecipe, Reading, Recipe};
 use crate::train::folder::Control;
 
 /// Number of a job, chosen by the client, so that it can be cancelled and its events be told apart.
@@ -38,7 +38,7 @@ pub struct GenerateRequest {
 #[allow(missing_docs)]
 pub enum Command {
     /// Look through a source of pictures. → `Job`, `Surveyed`.
-    Survey { job: JobId, source: String },
+    Survey { job: JobId, source: String, reading: Reading },
     /// Small versions of pictures of a surveyed source. → `SourceThumbs`.
     SourceThumbs { source: String, indices: Vec<u32>, size: u32 },
     /// One picture before and after preparation, and as training shows it a few times. → `PreparationPreview`.

@@ -256,7 +256,7 @@ mod tests {
         let engine = ScriptedEngine::new();
         let filter = super::super::ItemFilter::default();
         for command in [
-            Command::Survey { job: 1, source: "/pictures/cats".into() },
+            Command::Survey { job: 1, source: "/pictures/cats".into(), reading: crate::recipe::Reading::default() },
             Command::ListData,
             Command::ListRuns,
             Command::ListModels,

@@ -4,14 +4,14 @@
 //! send ─┬─ inference   one thread, owns the loaded models; newest request of a slot first
 //!       ├─ runs        one thread: processes, queue, files of runs
 //!       ├─ library     one thread: SQLite, in order
-//!       └─ lanes       survey · prepare · export · keep · thumbs · files · sheets · encode · evaluate · devices
+//!       └─ lanes       prepare · export · keep · thumbs · files · sheets · encode · evaluate · devices
 //! poll ◄── outbox ◄── all of them
 //! ```
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -23,7 +23,7 @@ use super::jobs::{Context, data, evaluate, export, gallery, models, neighbours, 
 use super::outbox::Outbox;
 use super::runs::launch::{Launch, ProcessLaunch};
 use super::runs::{Ask, RunBook, Runs, Setup, awake};
-use super::worker::{Jobs, Lane};
+use super::worker::{Aside, Jobs, Lane};
 use super::{Command, DeviceReport, Engine, Event, RunSummary, SlotId, Space, discard, inspect};
 use crate::base::paths::{Paths, free_bytes};
 use crate::base::progress::Quiet;
@@ -31,6 +31,12 @@ use crate::base::{Problem, Progress, Result};
 
 /// Time before devices are probed for the first time, so that the window's first second is not spent on it.
 const PROBE_AFTER: Duration = Duration::from_secs(4);
+
+/// Surveys at once: one that waits for a share that is gone must not hold up the next.
+const SURVEYS: usize = 8;
+
+/// How long closing waits for what is not lost when it is left.
+const CLOSING: Duration = Duration::from_secs(5);
 
 /// How a studio is set up.
 pub struct Options {
@@ -59,7 +65,7 @@ impl Options {
 
 struct Lanes {
     library: Arc<Lane<Gallery>>,
-    survey: Lane<()>,
+    survey: Aside,
     prepare: Lane<()>,
     export: Lane<()>,
     keep: Lane<()>,
@@ -107,7 +113,7 @@ impl StudioEngine {
         let at = cx.clone();
         let library = Arc::new(Lane::start("library", 4096, outbox.clone(), jobs.clone(), move || Gallery::open(&at))?);
         let lanes = Lanes {
-            survey: simple("survey")?,
+            survey: Aside::new("survey", SURVEYS, outbox.clone(), jobs.clone()),
             prepare: simple("prepare")?,
             export: simple("export")?,
             keep: simple("keep")?,
@@ -241,10 +247,10 @@ impl Engine for StudioEngine {
         let cx = self.cx.clone();
         let lanes = &self.lanes;
         match command {
-            Command::Survey { job, source } => {
+            Command::Survey { job, source, reading } => {
                 let library = lanes.library.clone();
-                lanes.survey.push(Some(job), move |()| {
-                    let survey = data::survey(&cx, job, &source)?;
+                lanes.survey.push(job, move || {
+                    let survey = data::survey(&cx, job, &source, reading)?;
                     library.push(None, move |gallery| gallery.note_data(&survey.source, survey.entries.len() as u64));
                     Ok(())
                 });
@@ -392,12 +398,14 @@ impl Engine for StudioEngine {
         self.runs.finish();
         lanes.library.finish();
         self.inference.finish();
-        for lane in [&lanes.survey, &lanes.prepare, &lanes.export, &lanes.files, &lanes.sheets, &lanes.evaluate] {
-            lane.finish();
+        let deadline = Instant::now() + CLOSING;
+        lanes.survey.finish_by(deadline);
+        for lane in [&lanes.prepare, &lanes.export, &lanes.files, &lanes.sheets, &lanes.evaluate] {
+            lane.finish_by(deadline);
         }
         self.latent.finish();
-        lanes.thumbs.finish();
-        lanes.encode.finish();
+        lanes.thumbs.finish_by(deadline);
+        lanes.encode.finish_by(deadline);
         // A probe may take its whole time; nothing is lost with it.
     }
 }

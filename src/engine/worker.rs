@@ -1,13 +1,15 @@
-//! Named threads that do one thing after the other and survive a panic.
+//! Named threads that do one thing after the other and survive a panic, and threads beside them for work that may never
+//! be answered.
 
 use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
-use parking_lot::Mutex;
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
+use parking_lot::{Condvar, Mutex};
 
 use super::outbox::Outbox;
 use super::{Event, JobId};
@@ -31,7 +33,12 @@ pub struct Lane<S: 'static> {
     outbox: Outbox,
     jobs: Jobs,
     thread: Mutex<Option<JoinHandle<()>>>,
+    /// Closed when the thread has ended.
+    ended: Receiver<()>,
 }
+
+/// How long closing waits for a lane.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl<S: 'static> Lane<S> {
     /// Starts the thread; `make` builds its state there, again after a panic.
@@ -47,11 +54,15 @@ impl<S: 'static> Lane<S> {
     ) -> Result<Self> {
         let (queue, tasks) = bounded(capacity);
         let (told, flags) = (outbox.clone(), jobs.clone());
+        let (alive, ended) = bounded(0);
         let thread = thread::Builder::new()
             .name(name.into())
-            .spawn(move || run(name, &tasks, &told, &flags, &make))
+            .spawn(move || {
+                run(name, &tasks, &told, &flags, &make);
+                drop::<Sender<()>>(alive);
+            })
             .map_err(|e| Problem::failed("A worker could not be started").of(name).because(e))?;
-        Ok(Self { name, queue: Mutex::new(Some(queue)), outbox, jobs, thread: Mutex::new(Some(thread)) })
+        Ok(Self { name, queue: Mutex::new(Some(queue)), outbox, jobs, thread: Mutex::new(Some(thread)), ended })
     }
 
     /// Puts work at the end of the queue. Never waits: when the queue is full a person is told.
@@ -97,13 +108,85 @@ impl<S: 'static> Lane<S> {
         receive.recv().unwrap_or_else(|_| Err(silent()))
     }
 
-    /// Takes no more work and waits until what waits is done.
+    /// Takes no more work and waits until what waits is done, but not for ever: see [`Lane::finish_by`].
     pub fn finish(&self) {
+        self.finish_by(Instant::now() + PATIENCE);
+    }
+
+    /// Takes no more work and waits until what waits is done, or until `deadline`: work that hangs, on a share that is gone
+    /// for example, must not keep the studio from closing. Whether all was done.
+    pub fn finish_by(&self, deadline: Instant) -> bool {
         let thread = self.thread.lock().take();
         drop(self.queue.lock().take());
-        if let Some(thread) = thread {
-            let _ = thread.join();
+        let Some(thread) = thread else { return true };
+        if let Err(RecvTimeoutError::Timeout) = self.ended.recv_deadline(deadline) {
+            log::warn!("{} did not end and is left behind", self.name);
+            return false;
         }
+        let _ = thread.join();
+        true
+    }
+}
+
+/// Work each on a thread of its own, so that one that hangs holds up no other; at most so many at once.
+pub struct Aside {
+    name: &'static str,
+    most: usize,
+    outbox: Outbox,
+    jobs: Jobs,
+    running: Arc<(Mutex<usize>, Condvar)>,
+}
+
+impl Aside {
+    /// A place for at most `most` at once.
+    pub fn new(name: &'static str, most: usize, outbox: Outbox, jobs: Jobs) -> Self {
+        Self { name, most, outbox, jobs, running: Arc::default() }
+    }
+
+    /// Begins work at once. Never waits: where too much is under way, or there is no thread, a person is told.
+    pub fn push(&self, job: JobId, work: impl FnOnce() -> Result<()> + Send + 'static) {
+        let cancel = self.jobs.cancel_of(job);
+        let begun = {
+            let mut running = self.running.0.lock();
+            let free = *running < self.most;
+            *running += usize::from(free);
+            free
+        };
+        let refuse = |problem: Problem| {
+            self.jobs.end(job);
+            self.outbox.tell_now(Event::JobEnded { job, problem: Some(problem) });
+        };
+        if !begun {
+            let busy = Problem::failed("The studio is too busy for this").of(self.name);
+            return refuse(busy.try_this("Cancel some of what it waits for, then try again"));
+        }
+        let (name, outbox, jobs, running) = (self.name, self.outbox.clone(), self.jobs.clone(), self.running.clone());
+        let spawned = thread::Builder::new().name(name.into()).spawn(move || {
+            let result = match cancel.check() {
+                Ok(()) => catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| Err(panicked(name, &*panic))),
+                Err(cancelled) => Err(cancelled),
+            };
+            jobs.end(job);
+            outbox.tell(Event::JobEnded { job, problem: result.err().map(softened) });
+            *running.0.lock() -= 1;
+            running.1.notify_all();
+        });
+        if let Err(e) = spawned {
+            *self.running.0.lock() -= 1;
+            refuse(Problem::failed("A worker could not be started").of(self.name).because(e));
+        }
+    }
+
+    /// Waits until all is done, or until `deadline`. Whether all was done.
+    pub fn finish_by(&self, deadline: Instant) -> bool {
+        let mut running = self.running.0.lock();
+        while *running > 0 {
+            if self.running.1.wait_until(&mut running, deadline).timed_out() && *running > 0 {
+                log::warn!("{} did not end and is left behind", self.name);
+                return false;
+            }
+        }
+        true
     }
 }
 
@@ -289,6 +372,63 @@ mod tests {
         assert!(refused >= 3, "{refused}");
         drop(go);
         lane.finish();
+    }
+
+    #[test]
+    fn closing_leaves_a_lane_that_hangs() {
+        let (outbox, jobs) = (Outbox::default(), Jobs::default());
+        let lane = lane(&outbox, &jobs);
+        let (hold, held) = bounded::<()>(0);
+        lane.push(None, move |_| {
+            let _ = held.recv();
+            Ok(())
+        });
+        assert!(!lane.finish_by(Instant::now() + Duration::from_millis(30)), "it hangs");
+        assert!(lane.finish_by(Instant::now()), "and is left for good");
+        drop(hold);
+        let other = Lane::start("other", 4, outbox.clone(), jobs, || 0_u32).unwrap();
+        other.push(None, |_| Ok(()));
+        assert!(other.finish_by(Instant::now() + PATIENCE));
+    }
+
+    #[test]
+    fn work_that_hangs_holds_up_no_other() {
+        let (outbox, jobs) = (Outbox::default(), Jobs::default());
+        let aside = Aside::new("aside", 2, outbox.clone(), jobs);
+        let (hold, held) = bounded::<()>(0);
+        aside.push(1, move || {
+            let _ = held.recv();
+            Ok(())
+        });
+        let (done, wait) = bounded(1);
+        aside.push(2, move || {
+            let _ = done.send(());
+            panic!("boom");
+        });
+        wait.recv().unwrap();
+        assert!(!aside.finish_by(Instant::now() + Duration::from_millis(30)));
+        // Two at once; the second may just be ending.
+        let (again, held_again) = bounded::<()>(0);
+        while *aside.running.0.lock() > 1 {
+            thread::yield_now();
+        }
+        aside.push(3, move || {
+            let _ = held_again.recv();
+            Ok(())
+        });
+        aside.push(4, || Ok(()));
+        drop((hold, again));
+        assert!(aside.finish_by(Instant::now() + PATIENCE));
+        let mut ended: Vec<(JobId, Option<Kind>)> = outbox
+            .take()
+            .into_iter()
+            .map(|e| match e {
+                Event::JobEnded { job, problem } => (job, problem.map(|p| p.kind)),
+                e => panic!("{e:?}"),
+            })
+            .collect();
+        ended.sort_by_key(|e| e.0);
+        assert_eq!(ended, [(1, None), (2, Some(Kind::Failed)), (3, None), (4, Some(Kind::Failed))]);
     }
 
     #[test]

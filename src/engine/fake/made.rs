@@ -381,18 +381,20 @@ pub fn survey(source: &str, pictures: u32) -> Survey {
         Vec::new()
     };
     let narrow = u64::from(pictures.div_ceil(7));
+    let broken = if pictures == 0 {
+        Vec::new()
+    } else {
+        vec![
+            broken("cat/empty.png", "The file is empty"),
+            broken("dog/half.jpg", "The file ends in the middle of the picture"),
+            broken("notes.png", "Not a picture, whatever its name says"),
+        ]
+    };
     Survey {
         source: source.into(),
         kind: "Folder".into(),
-        broken: if pictures == 0 {
-            Vec::new()
-        } else {
-            vec![
-                broken("cat/empty.png", "The file is empty"),
-                broken("dog/half.jpg", "The file ends in the middle of the picture"),
-                broken("notes.png", "Not a picture, whatever its name says"),
-            ]
-        },
+        told: crate::data::report::told(&broken, crate::data::report::LINES),
+        broken,
         labels,
         factors: Vec::new(),
         duplicates,
@@ -400,6 +402,11 @@ pub fn survey(source: &str, pictures: u32) -> Survey {
         grey: u64::from(pictures / 20),
         transparent: u64::from(pictures / 10),
         bytes: u64::from(pictures) * 4096,
+        guesses: vec![
+            crate::data::Guess::new("4 classes are taken from folders: cat, dog, fish and owl")
+                .changed_by("data.classes", "For other classes set data.classes to folders, parent, table or none"),
+        ],
+        reading: crate::recipe::Reading::default(),
         entries,
     }
 }

@@ -11,14 +11,14 @@ use crate::engine::{
     ModelInfo, PastChange, RunState, RunSummary, Suspect,
 };
 use crate::models::info::PriorInfo;
-use crate::recipe::Edit;
 use crate::recipe::picture::Latent;
+use crate::recipe::{Edit, Reading};
 
 /// The answers, in order.
 #[allow(clippy::too_many_lines)] // one arm a command: a table, read as one
 pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
     match command {
-        Command::Survey { job, source } => survey(script, job, source),
+        Command::Survey { job, source, reading } => survey(script, job, source, reading),
         Command::SourceThumbs { source, indices, size } => {
             let thumbs = indices.iter().map(|&i| (i, made::source_picture(&source, i, size))).collect();
             vec![Event::SourceThumbs { source, thumbs }]
@@ -283,13 +283,13 @@ pub(super) fn job_of(job: JobId, title: &str, total: u64, result: Vec<Event>) ->
 }
 
 /// A source whose name has `missing` in it is not there; one with `empty` has no pictures.
-fn survey(script: &mut Script, job: JobId, source: String) -> Vec<Event> {
+fn survey(script: &mut Script, job: JobId, source: String, reading: Reading) -> Vec<Event> {
     if source.contains("missing") {
         let problem = Problem::data("There is nothing at this place").of(source).try_this("Check the path");
         return vec![Event::JobEnded { job, problem: Some(problem) }];
     }
     let pictures = if source.contains("empty") { 0 } else { script.pictures };
-    let survey = Arc::new(made::survey(&source, pictures));
+    let survey = Arc::new(crate::data::report::Survey { reading, ..made::survey(&source, pictures) });
     script.data_sets.retain(|d| d.source != source);
     let info = crate::engine::DataSetInfo { source, pictures: u64::from(pictures), used: made::NOW };
     script.data_sets.insert(0, info);

@@ -4,12 +4,13 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::Context;
+use crate::base::progress::Quiet;
 use crate::base::rng::Stream;
-use crate::base::{Picture, Problem, Result};
+use crate::base::{Picture, Problem, Progress, Result};
 use crate::data::augment::as_trained;
-use crate::data::{self, ImageSource};
+use crate::data::{self, ImageSource, Opening, Patience, SILENT};
 use crate::engine::{Event, JobId, Survey};
-use crate::recipe::{DataRecipe, ObjectiveRecipe};
+use crate::recipe::{DataRecipe, ObjectiveRecipe, Reading};
 
 /// Sources kept open.
 const OPEN: usize = 4;
@@ -30,8 +31,8 @@ const AUGMENTED: usize = 6;
 ///
 /// # Errors
 /// The source cannot be opened, or it was cancelled.
-pub fn survey(cx: &Context, job: JobId, source: &str) -> Result<Arc<Survey>> {
-    let survey = Arc::new(data::survey(source, &cx.progress(job))?);
+pub fn survey(cx: &Context, job: JobId, source: &str, reading: Reading) -> Result<Arc<Survey>> {
+    let survey = Arc::new(data::survey(source, reading, &cx.progress(job))?);
     cx.keep_survey(survey.clone());
     cx.tell(Event::Surveyed { job, survey: survey.clone() });
     Ok(survey)
@@ -59,8 +60,9 @@ struct Opened {
 }
 
 impl Opened {
-    fn open(spec: &str, survey: Option<Arc<Survey>>) -> Result<Self> {
-        let source = data::open(spec)?;
+    fn open(spec: &str, survey: Option<Arc<Survey>>, progress: &dyn Progress) -> Result<Self> {
+        let reading = survey.as_ref().map(|s| s.reading).unwrap_or_default();
+        let source = data::open_as(spec, Opening { reading, progress })?;
         let places = survey.as_ref().map(|survey| {
             let by_name: HashMap<String, u32> = (0..source.len()).map(|i| (source.name(i), i as u32)).collect();
             survey.entries.iter().map(|e| by_name.get(&e.name).copied()).collect()
@@ -122,31 +124,59 @@ impl Kept {
 /// What the lane of small pictures remembers.
 #[derive(Default)]
 pub struct Desk {
-    opened: Vec<Opened>,
+    opened: Vec<Arc<Opened>>,
     kept: Kept,
+    /// Sources that did not answer, with the survey they had then: asked again once there is a newer one.
+    silent: Vec<(String, Option<Arc<Survey>>)>,
+}
+
+fn same_survey(a: Option<&Arc<Survey>>, b: Option<&Arc<Survey>>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+        (None, None) => true,
+        _ => false,
+    }
 }
 
 impl Desk {
     /// The source, opened anew when there is a newer survey of it.
-    fn source(&mut self, cx: &Context, spec: &str) -> Result<&Opened> {
+    fn source(&mut self, cx: &Context, spec: &str) -> Result<Arc<Opened>> {
         let survey = cx.survey(spec);
-        let same = |o: &Opened| match (&o.survey, &survey) {
-            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
-            (None, None) => true,
-            _ => false,
-        };
+        self.silent.retain(|(silent, then)| silent != spec || same_survey(then.as_ref(), survey.as_ref()));
         match self.opened.iter().position(|o| o.spec == spec) {
-            Some(i) if same(&self.opened[i]) => self.opened[..=i].rotate_right(1),
+            Some(i) if same_survey(self.opened[i].survey.as_ref(), survey.as_ref()) => {
+                self.opened[..=i].rotate_right(1);
+            }
             found => {
                 if let Some(i) = found {
                     self.opened.remove(i);
                     self.kept.forget(spec);
                 }
-                self.opened.insert(0, Opened::open(spec, survey)?);
+                let own = spec.to_owned();
+                let opened = self.asked(cx, spec, move |progress| Opened::open(&own, survey, progress))?;
+                self.opened.insert(0, Arc::new(opened));
                 self.opened.truncate(OPEN);
             }
         }
-        Ok(&self.opened[0])
+        Ok(self.opened[0].clone())
+    }
+
+    /// Asks a source for something, but not for ever, and not again when it did not answer.
+    fn asked<T: Send + 'static>(
+        &mut self,
+        cx: &Context,
+        spec: &str,
+        work: impl FnOnce(&dyn Progress) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let silent = |p: &Problem| p.what == SILENT;
+        if self.silent.iter().any(|s| s.0 == spec) {
+            return Err(Problem::data(SILENT).of(spec).try_this("Look at the data again once they are connected"));
+        }
+        let outcome = data::attended(spec, Patience::SHORT, &Quiet::default(), work);
+        if outcome.as_ref().is_err_and(silent) {
+            self.silent.push((spec.to_owned(), cx.survey(spec)));
+        }
+        outcome
     }
 
     /// Tells small versions of pictures, a few at a time; those that cannot be decoded are told as empty pictures, so
@@ -156,24 +186,32 @@ impl Desk {
     /// The source cannot be opened.
     pub fn thumbs(&mut self, cx: &Context, source: &str, indices: &[u32], size: u32) -> Result<()> {
         let size = size.clamp(8, 1024);
-        self.source(cx, source)?;
+        let opened = self.source(cx, source)?;
         for chunk in indices.chunks(CHUNK) {
             if cx.outbox.is_closed() {
                 return Ok(());
             }
-            let mut thumbs = Vec::with_capacity(chunk.len());
-            for &index in chunk {
-                let key = (source.to_string(), index, size);
-                let thumb = match self.kept.pictures.get(&key) {
-                    Some(kept) => kept.clone(),
-                    None => {
-                        let thumb = self.opened[0].decode(index).map(|p| data::thumbnail(&p, size)).unwrap_or_default();
-                        self.kept.put(key, thumb.clone());
-                        thumb
-                    }
-                };
-                thumbs.push((index, thumb));
-            }
+            let key = |index: u32| (source.to_string(), index, size);
+            let new: Vec<u32> = chunk.iter().copied().filter(|&i| !self.kept.pictures.contains_key(&key(i))).collect();
+            let (from, wanted) = (opened.clone(), new.clone());
+            let made = if new.is_empty() {
+                Vec::new()
+            } else {
+                let small = move |i: u32| from.decode(i).map(|p| data::thumbnail(&p, size)).unwrap_or_default();
+                self.asked(cx, source, move |progress| {
+                    let one = |&i: &u32| {
+                        progress.report("Making small pictures", 0, 0);
+                        small(i)
+                    };
+                    Ok(wanted.iter().map(one).collect())
+                })
+                .unwrap_or_else(|_| vec![Picture::default(); new.len()])
+            };
+            let fresh: HashMap<u32, Picture> = new.into_iter().zip(made).collect();
+            let one =
+                |&i: &u32| (i, fresh.get(&i).or_else(|| self.kept.pictures.get(&key(i))).cloned().unwrap_or_default());
+            let thumbs = chunk.iter().map(one).collect();
+            fresh.into_iter().for_each(|(i, thumb)| self.kept.put(key(i), thumb));
             cx.tell(Event::SourceThumbs { source: source.to_string(), thumbs });
         }
         Ok(())
@@ -191,7 +229,8 @@ impl Desk {
         index: u32,
         objective: &ObjectiveRecipe,
     ) -> Result<()> {
-        let before = self.source(cx, &recipe.source)?.decode(index)?;
+        let opened = self.source(cx, &recipe.source)?;
+        let before = self.asked(cx, &recipe.source, move |_| opened.decode(index))?;
         let after = data::prepare_picture(&before, recipe);
         // The same ones each time for the same picture.
         let mut stream = Stream::new(u64::from(index), "augmentation preview");

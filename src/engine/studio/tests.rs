@@ -8,7 +8,7 @@ use crate::base::{Channels, Kind, Picture};
 use crate::export::{read_recipe, write_png};
 use crate::latent::prior::Kind as PriorKind;
 use crate::recipe::picture::Latent;
-use crate::recipe::{DataRecipe, ObjectiveRecipe, Recipe, Schedule};
+use crate::recipe::{DataRecipe, ObjectiveRecipe, Reading, Recipe, Schedule};
 
 struct Studio {
     home: tempfile::TempDir,
@@ -78,7 +78,7 @@ fn seeds(n: u64) -> Vec<Latent> {
 fn data_are_surveyed_shown_prepared_and_remembered() {
     let mut s = studio();
     let source = "shapes:40".to_string();
-    s.engine.send(Command::Survey { job: 1, source: source.clone() });
+    s.engine.send(Command::Survey { job: 1, source: source.clone(), reading: Reading::default() });
     let survey =
         s.until("the survey", |e| if let Event::Surveyed { survey, .. } = e { Some(survey.clone()) } else { None });
     assert_eq!(survey.entries.len(), 40);
@@ -112,14 +112,14 @@ fn data_are_surveyed_shown_prepared_and_remembered() {
     let sets = s.until("data sets", |e| if let Event::DataSets(sets) = e { Some(sets.clone()) } else { None });
     assert_eq!((sets[0].source.as_str(), sets[0].pictures), ("shapes:40", 40));
 
-    s.engine.send(Command::Survey { job: 3, source: "/nowhere/at/all".into() });
+    s.engine.send(Command::Survey { job: 3, source: "/nowhere/at/all".into(), reading: Reading::default() });
     assert_eq!(s.ended(3).unwrap().kind, Kind::Data);
 }
 
 #[test]
 fn a_survey_is_cancelled() {
     let mut s = studio();
-    s.engine.send(Command::Survey { job: 7, source: "shapes:500000".into() });
+    s.engine.send(Command::Survey { job: 7, source: "shapes:500000".into(), reading: Reading::default() });
     s.until("its progress", |e| matches!(e, Event::Job { job: 7, .. }).then_some(()));
     s.engine.send(Command::Cancel { job: 7 });
     assert_eq!(s.ended(7).unwrap().kind, Kind::Interrupted);
@@ -315,7 +315,7 @@ fn devices_are_told_even_if_every_probe_fails() {
 #[test]
 fn shutting_down_ends_long_work_soon_and_keeps_what_was_asked_to_be_kept() {
     let mut s = studio_with(Made { slow: Duration::from_millis(10), ..Made::default() });
-    s.engine.send(Command::Survey { job: 7, source: "shapes:500000".into() });
+    s.engine.send(Command::Survey { job: 7, source: "shapes:500000".into(), reading: Reading::default() });
     s.until("its progress", |e| matches!(e, Event::Job { job: 7, .. }).then_some(()));
     let (model, made_by) = (MODEL.to_string(), "sample".to_string());
     s.engine.send(Command::Keep { job: None, model, latents: seeds(4), truncation: 1.0, made_by, starred: false });

@@ -24,6 +24,16 @@ impl DataView {
         self.augmented(ui, survey, cx);
         theme::section(ui, "What is in it");
         self.facts(ui, survey, cx);
+        if !survey.guesses.is_empty() {
+            theme::section(ui, "What was assumed");
+            for guess in &survey.guesses {
+                ui.add(egui::Label::new(RichText::new(&guess.what).size(size::SMALL)).wrap());
+                if let Some(otherwise) = &guess.otherwise {
+                    let weak = theme::tokens(ui).weak;
+                    ui.add(egui::Label::new(RichText::new(otherwise).size(size::SMALL).color(weak)).wrap());
+                }
+            }
+        }
     }
 
     fn before_and_after(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
@@ -75,6 +85,8 @@ impl DataView {
             if let Err(problem) = path::set(&mut self.recipe, change.key, change.value) {
                 cx.say(problem);
             }
+            // What is listed follows how the source is understood.
+            self.survey_if_needed(cx, false);
         }
     }
 

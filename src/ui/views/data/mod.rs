@@ -19,7 +19,7 @@ use crate::data::joined;
 use crate::data::report::Survey;
 use crate::engine::{Command, Event, JobId};
 use crate::recipe::preset::{Facts, PRESETS};
-use crate::recipe::{DataRecipe, Recipe};
+use crate::recipe::{DataRecipe, Reading, Recipe};
 use crate::ui::action::{Action, Parcel};
 use crate::ui::command::UiCommand;
 use crate::ui::state::Studio;
@@ -52,6 +52,8 @@ pub struct DataView {
     /// The preparation that suits what was found: what resetting goes back to.
     suited: DataRecipe,
     job: Option<JobId>,
+    /// What the job looks through.
+    job_for: Option<(String, Reading)>,
     grid: PictureGrid,
     thumbs: Thumbs,
     filter: Filter,
@@ -78,6 +80,7 @@ impl Default for DataView {
             recipe: Recipe::default(),
             suited: DataRecipe::default(),
             job: None,
+            job_for: None,
             grid: PictureGrid::new(88.0),
             thumbs: Thumbs::default(),
             filter: Filter::All,
@@ -130,11 +133,20 @@ impl DataView {
 
     fn survey_if_needed(&mut self, cx: &mut Cx<'_>, again: bool) {
         let Some(source) = self.source().map(str::to_owned) else { return };
-        let running = self.job.and_then(|j| cx.studio.jobs.get(&j)).is_some_and(|j| !j.ended);
-        if (again || !cx.studio.surveys.contains_key(&source)) && !running {
+        let reading = self.recipe.data.reading();
+        let wanted = (source.clone(), reading);
+        let mut running = self.job.and_then(|j| cx.studio.jobs.get(&j)).is_some_and(|j| !j.ended);
+        if let Some(job) = self.job.filter(|_| running && self.job_for.as_ref() != Some(&wanted)) {
+            // Nobody waits for it any more; it may never end.
+            cx.actions.push(Action::Cancel(job));
+            running = false;
+        }
+        let known = cx.studio.surveys.get(&source).is_some_and(|s| s.reading == reading);
+        if (again || !known) && !running {
             let job = cx.new_job();
             self.job = Some(job);
-            cx.send(Command::Survey { job, source });
+            self.job_for = Some(wanted);
+            cx.send(Command::Survey { job, source, reading });
         }
     }
 
@@ -392,6 +404,7 @@ impl View for DataView {
         if let Some(survey) = self.survey(cx.studio) {
             self.place_excluded(&survey);
         }
+        self.survey_if_needed(cx, false);
         self.tell_left_out(cx);
     }
 }

@@ -413,9 +413,9 @@ fn broken(ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
         ScrollArea::vertical().id_salt("broken").auto_shrink(false).show_rows(
             ui,
             row,
-            survey.broken.len(),
+            survey.told.len(),
             |ui, range| {
-                for file in &survey.broken[range] {
+                for file in &survey.told[range] {
                     ui.allocate_ui(vec2(ui.available_width(), row), |ui| {
                         ui.set_min_height(row);
                         ui.horizontal_top(|ui| {

@@ -6,7 +6,7 @@ use egui_material_icons::icons::{
 };
 
 use super::DataView;
-use crate::data::{joined, name_of, path_of};
+use crate::data::{absolute, joined, name_of, path_of};
 use crate::ui::action::{Action, PickKind};
 use crate::ui::format;
 use crate::ui::theme::{self, Icon, size};
@@ -113,7 +113,7 @@ impl DataView {
             }
         });
         if let Some(paths) = drop_target::path_field(ui, &mut self.drop) {
-            chosen = Some(joined(&paths));
+            chosen = Some(absolute(&joined(&paths)));
         }
         theme::weak(ui, "or drop them on the window");
         if let Some(source) = chosen {
@@ -195,7 +195,8 @@ impl DataView {
 /// to `view` as [`Parcel::Picked`](crate::ui::action::Parcel::Picked) for [`PURPOSE`].
 pub fn source_picker(ui: &mut Ui, cx: &mut Cx<'_>, view: ViewId, drop: &mut DropState) -> Option<String> {
     let hint = "A folder, a zip, pictures, an IDX or CIFAR file";
-    let mut chosen = drop_target::drop_target(ui, cx, view, drop, "Drop pictures here", hint).map(|p| joined(&p));
+    let mut chosen =
+        drop_target::drop_target(ui, cx, view, drop, "Drop pictures here", hint).map(|p| absolute(&joined(&p)));
     ui.add_space(size::L);
     let used = cx.studio.datasets.iter().filter(|d| built_in_title(&d.source).is_none()).take(4);
     let recent: Vec<_> = used

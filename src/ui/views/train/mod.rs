@@ -171,10 +171,12 @@ impl TrainView {
         let source = self.recipe.data.source.clone();
         self.thumbs.turn_to(&source);
         self.preview.clear();
-        if !source.is_empty() && !cx.studio.surveys.contains_key(&source) {
+        let reading = self.recipe.data.reading();
+        let known = cx.studio.surveys.get(&source).is_some_and(|s| s.reading == reading);
+        if !source.is_empty() && !known {
             let job = cx.new_job();
             self.survey_job = Some(job);
-            cx.send(Command::Survey { job, source });
+            cx.send(Command::Survey { job, source, reading });
         }
     }
 
