@@ -14,7 +14,7 @@ use crate::nn::conv::{Conv, Deconv};
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::norm::Norm;
-use crate::nn::{act, per_picture, resample};
+use crate::nn::{activation, per_picture, resample};
 
 /// Latents of both generators.
 pub const LATENT: usize = 128;
@@ -62,7 +62,7 @@ impl DcGenerator {
         for (up, norm) in self.up.iter().zip(&self.norms) {
             x = norm.forward(up.after_relu(x));
         }
-        act::tanh(self.up[2].after_relu(x))
+        activation::tanh(self.up[2].after_relu(x))
     }
 }
 
@@ -82,7 +82,7 @@ impl DcCritic {
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         let x = self.down[0].forward(x);
         let x = self.down[1..].iter().fold(x, |x, conv| conv.after_leaky(x));
-        self.fc.forward(per_picture(act::leaky(x)))
+        self.fc.forward(per_picture(activation::leaky(x)))
     }
 }
 
@@ -134,7 +134,7 @@ impl ResGenerator {
     pub fn forward(&self, z: Tensor<2>) -> Tensor<4> {
         let [b, _] = z.dims();
         let x = self.fc.forward(z).reshape([b, WIDTH, 4, 4]);
-        act::tanh(self.out.after_leaky(self.stages.iter().fold(x, |x, stage| stage.up(x))))
+        activation::tanh(self.out.after_leaky(self.stages.iter().fold(x, |x, stage| stage.up(x))))
     }
 }
 
@@ -158,7 +158,7 @@ impl ResCritic {
     /// `[b, 3, 32, 32] → [b, 1]`
     pub fn forward(&self, x: Tensor<4>) -> Tensor<2> {
         let x = self.stages.iter().fold(self.input.forward(x), |x, stage| stage.down(x));
-        self.fc.forward(per_picture(act::leaky(x)))
+        self.fc.forward(per_picture(activation::leaky(x)))
     }
 }
 
@@ -183,7 +183,7 @@ impl ConvVae {
 
     fn encode(&self, x: Tensor<4>) -> Tensor<2> {
         let x = self.down[1..].iter().fold(self.down[0].forward(x), |x, conv| conv.after_relu(x));
-        self.head.forward(per_picture(act::relu(x)))
+        self.head.forward(per_picture(activation::relu(x)))
     }
 
     fn decode(&self, z: Tensor<2>) -> Tensor<4> {
@@ -227,7 +227,7 @@ impl Vae {
     pub fn encode(&self, x: Tensor<4>) -> Tensor<2> {
         match self {
             Self::Conv(net) => net.encode(x),
-            Self::Flat(net) => net.head.forward(act::relu(net.a.forward(per_picture(x)))),
+            Self::Flat(net) => net.head.forward(activation::relu(net.a.forward(per_picture(x)))),
         }
     }
 
@@ -237,7 +237,7 @@ impl Vae {
             Self::Conv(net) => net.decode(z),
             Self::Flat(net) => {
                 let [b, _] = z.dims();
-                net.out.forward(act::relu(net.fc.forward(z))).reshape([b, 1, 28, 28])
+                net.out.forward(activation::relu(net.fc.forward(z))).reshape([b, 1, 28, 28])
             }
         }
     }

@@ -12,7 +12,7 @@ use super::nets::{ConvVae, DcCritic, DcGenerator, FlatVae, LATENT, ResCritic, Re
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
 use crate::nn::init::Init;
-use crate::nn::{act, on_pool};
+use crate::nn::{activation, on_pool};
 use crate::objectives::{adversarial, elbo};
 use crate::recipe::{Adversarial, Likelihood};
 use crate::train::optim::{Adam, AdamSettings};
@@ -167,7 +167,9 @@ impl Bench {
         let noise = |dim: usize, stream: &mut Stream| matrix(stream.normals(SAMPLES * dim), SAMPLES, dim, &self.device);
         let x = match &self.nets {
             Nets::Gan { generator, .. } => generator.clone().no_grad().forward(noise(LATENT, &mut self.noise)),
-            Nets::Vae { vae, .. } => act::sigmoid(vae.valid().decode(noise(vae.latent(), &mut self.noise).inner())),
+            Nets::Vae { vae, .. } => {
+                activation::sigmoid(vae.valid().decode(noise(vae.latent(), &mut self.noise).inner()))
+            }
         };
         x.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
     }

@@ -9,7 +9,7 @@ use super::{device, print_line, watched};
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Picture, Problem, Result};
 use crate::data::thumbnail;
-use crate::engine::own;
+use crate::engine::dataset_locator;
 use crate::export::write_png;
 use crate::latent::atlas::Layout;
 use crate::latent::atlas::gather::{By, Whose, Wish};
@@ -65,7 +65,7 @@ impl Atlas {
         let source = &model.info().recipe.data.source;
         let data = match self.data.as_str() {
             "none" => None,
-            data => Some(own::resolve(&self.model, source, data, paths)?),
+            data => Some(dataset_locator::resolve(&self.model, source, data, paths)?),
         };
         let wish = Wish {
             data,

@@ -252,11 +252,13 @@ impl Ui {
         let mut recipe = preset::PRESETS[0].recipe(Facts { pictures: 100, resolution: 32 });
         recipe.data.source = self.data;
         recipe.run.kimg = 1e6;
-        let measured = crate::ui::frames::measure(Box::new(engine.clone()), paths, Some(recipe), self.frames.max(1));
+        let measured =
+            crate::ui::frame_bench::measure(Box::new(engine.clone()), paths, Some(recipe), self.frames.max(1));
         explore::end_runs(&*engine);
         let measured = measured?;
-        let line =
-            |f: &crate::ui::frames::Frames| format!("{:9} p50 {:5.2} ms, p99 {:5.2} ms", f.view, f.p50_ms, f.p99_ms);
+        let line = |f: &crate::ui::frame_bench::Frames| {
+            format!("{:9} p50 {:5.2} ms, p99 {:5.2} ms", f.view, f.p50_ms, f.p99_ms)
+        };
         tell(self.json, &measured, &measured.iter().map(line).collect::<Vec<_>>())
     }
 }

@@ -8,16 +8,16 @@ use super::latents::{latent, latents, range};
 use super::{device, print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
+use crate::engine::dataset_locator;
 use crate::engine::jobs::picture_recipe;
-use crate::engine::own;
 use crate::export::{self, ExportOptions, Shot};
 use crate::latent::attributes::Judged;
 use crate::latent::directions::meter::Judge;
 use crate::latent::directions::search::{Find, search};
 use crate::latent::directions::store::{self, Sheet};
 use crate::latent::directions::{Direction, Move};
+use crate::latent::even_spacing::Pixels;
 use crate::latent::model::LoadedModel;
-use crate::latent::pace::Pixels;
 use crate::recipe::picture::Latent;
 
 /// Tasks of `directions`.
@@ -215,7 +215,7 @@ impl DirectionsTask {
                 let model = LoadedModel::open(&task.model, paths, &device(&task.device, paths))?;
                 let mut find = task.find()?;
                 if let Some(data) = find.data_mut() {
-                    *data = own::resolve(&task.model, &model.info().recipe.data.source, data, paths)?;
+                    *data = dataset_locator::resolve(&task.model, &model.info().recipe.data.source, data, paths)?;
                 }
                 let found = search(&model, &find, paths, &watched(task.json))?;
                 let mut sheet = store::of_model(&task.model, paths)?;
@@ -228,7 +228,7 @@ impl DirectionsTask {
             Self::Measure { model, names, data, device: asked, json } => {
                 let loaded = LoadedModel::open(&model, paths, &device(&asked, paths))?;
                 let progress = watched(json);
-                let own = |d: String| own::resolve(&model, &loaded.info().recipe.data.source, &d, paths);
+                let own = |d: String| dataset_locator::resolve(&model, &loaded.info().recipe.data.source, &d, paths);
                 let data = data.map(own).transpose()?;
                 let predictor = data.map(|d| loaded.predictor(&d, paths, &progress)).transpose()?;
                 let judge = predictor.as_ref().map(|predictor| Judged { predictor, model: &loaded });

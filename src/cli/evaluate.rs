@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{device, print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
-use crate::engine::own;
+use crate::engine::dataset_locator;
 use crate::eval::evaluate::{Opened, chosen};
 use crate::eval::{METRICS, NAMES, Report, Score, Standing, compare, store, table};
 use crate::models::info::ModelInfo;
@@ -110,7 +110,7 @@ impl Evaluate {
         let metrics = chosen(&self.metrics)?;
         let progress = watched(self.json);
         let device = device(&self.device, paths);
-        let found = data.is_none().then(|| own::elsewhere(model, paths)).flatten();
+        let found = data.is_none().then(|| dataset_locator::elsewhere(model, paths)).flatten();
         let opened = Opened::open(model, data.or(found.as_deref()), paths, &device, &progress)?;
         let report = opened.evaluate(metrics, self.count, self.draws, self.seed, paths, &progress)?;
         let info = opened.model.info().clone();
@@ -144,7 +144,7 @@ struct Measured {
 
 impl Measured {
     fn json(&self) -> serde_json::Value {
-        let pair = |s: &crate::eval::bench::Suspect| json!({ "seed": s.seed, "training": s.name, "distance": s.distance, "ratio": s.ratio });
+        let pair = |s: &crate::eval::context::Suspect| json!({ "seed": s.seed, "training": s.name, "distance": s.distance, "ratio": s.ratio });
         json!({
             "model": self.model, "name": self.info.as_ref().map(|i| &i.name),
             "hash": self.info.as_ref().map(|i| &i.hash), "kimg": self.info.as_ref().map(|i| i.kimg),

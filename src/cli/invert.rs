@@ -12,8 +12,8 @@ use crate::engine::jobs::picture_recipe;
 use crate::export::write_png;
 use crate::latent::encoder::store;
 use crate::latent::invert::{TOGETHER, Wish, picture_files, readable};
+use crate::latent::latent_forward::Freedom;
 use crate::latent::model::LoadedModel;
-use crate::latent::net::Freedom;
 
 /// Arguments of `invert`.
 #[derive(Args)]

@@ -231,7 +231,7 @@ impl RecipeTask {
             Self::Schema { json: false } => {
                 let defaults = Recipe::default();
                 for f in form::FIELDS {
-                    let default = crate::recipe::path::get(&defaults, f.key).unwrap_or_default();
+                    let default = crate::recipe::json_path::get(&defaults, f.key).unwrap_or_default();
                     let live = if f.live { ", may change while training" } else { "" };
                     print_line(&format!("{}  ({}{live})\n    {}; default {default}", f.key, f.title, f.help))?;
                 }

@@ -11,11 +11,11 @@ use crate::base::{Picture, Problem, Progress, Result};
 use crate::data;
 use crate::export::sheet::TRIANGLE;
 use crate::export::{self, ExportOptions, Shot};
+use crate::latent::even_spacing::Measure;
 use crate::latent::interpolate::Mode;
-use crate::latent::lattice::{Layout, Wish};
+use crate::latent::interpolation_grid::{Layout, Wish};
+use crate::latent::latent_forward::Freedom;
 use crate::latent::model::LoadedModel;
-use crate::latent::net::Freedom;
-use crate::latent::pace::Measure;
 use crate::latent::walk;
 use crate::recipe::picture::{Latent, PictureRecipe};
 

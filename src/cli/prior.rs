@@ -7,7 +7,7 @@ use clap::Subcommand;
 use super::{device, print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Problem, Result};
-use crate::engine::own;
+use crate::engine::dataset_locator;
 use crate::export;
 use crate::latent::catalog;
 use crate::latent::model::LoadedModel;
@@ -75,7 +75,7 @@ impl PriorTask {
     pub fn run(self, paths: &Paths) -> Result<()> {
         match self {
             Self::Fit { model, data, kind, count, seed, device: asked, json } => {
-                let data = own::of_model(&model, &data, paths)?;
+                let data = dataset_locator::of_model(&model, &data, paths)?;
                 let wish = Wish { model, data, kind: Kind::from_id(&kind)?, count, seed };
                 let info = prior::fit_model(&wish, paths, &device(&asked, paths), &watched(json))?;
                 if json {

@@ -15,14 +15,14 @@ use super::{interrupt, say};
 use crate::base::paths::Paths;
 use crate::base::{Channels, Kind, Problem, Result, Severity};
 use crate::data;
-use crate::engine::runs::awake::Awake;
+use crate::engine::runs::keep_awake::Awake;
 use crate::engine::runs::launch::ProcessLaunch;
 use crate::engine::runs::queue;
 use crate::latent::catalog;
 use crate::library::Library;
 use crate::models::io::Weights;
 use crate::recipe::preset::{self, Facts};
-use crate::recipe::{Parent, Reading, Recipe, path};
+use crate::recipe::{Parent, Reading, Recipe, json_path};
 use crate::train::folder::RunFolder;
 use crate::train::report::{RunEvent, RunProgress};
 use crate::train::session::{self, Options, Outcome};
@@ -207,7 +207,7 @@ impl Train {
             recipe.seed = seed;
         }
         for assignment in &self.set {
-            path::assign(&mut recipe, assignment)?;
+            json_path::assign(&mut recipe, assignment)?;
         }
         recipe.validate()?;
         // The device is resolved when training begins, so that a better one found later is used.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{RecvTimeoutError, bounded};
 use parking_lot::Mutex;
 
-use super::work::leave_pool;
+use super::decode_pool::leave_pool;
 use crate::base::{Cancel, Problem, Progress, Result};
 
 /// What is said of data that do not answer.

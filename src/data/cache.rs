@@ -17,10 +17,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
-use super::file_at::{read_exact_at, write_all_at};
+use super::decode_pool::pool;
 use super::guess::Guess;
+use super::pread::{read_exact_at, write_all_at};
 use super::report::BrokenFile;
-use super::work::pool;
 use crate::base::{Problem, Result, Shape};
 
 /// Changes with the layout of the file, or with how pictures are prepared.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::decode::io_reason;
-use super::file_at::{FileAt, read_at_most};
 use super::limits::{self, Bounded};
+use super::pread::{FileAt, read_at_most};
 use super::report::BrokenFile;
 use super::source::{ImageSource, Opening, path_of};
 use crate::base::{Picture, Problem, Result};

@@ -7,14 +7,14 @@ use std::time::UNIX_EPOCH;
 
 use super::captions::Table;
 use super::decode::{decode_bytes, extension, io_reason, read, read_with};
-use super::file_at::open_regular;
+use super::decode_pool::pool;
+use super::dir_walk::{Entry, Walk, printable};
 use super::guess::Guess;
 use super::listing::{Listing, Use, table_of, use_of};
+use super::pread::open_regular;
 use super::report::BrokenFile;
 use super::source::{ImageSource, Opening, path_of};
 use super::structure::listed;
-use super::walk::{Entry, Walk, printable};
-use super::work::pool;
 use crate::base::{Picture, Problem, Result};
 use rayon::prelude::*;
 

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::decode::extension;
-use super::file_at::read_at_most;
+use super::pread::read_at_most;
 
 /// A kind of file that is known and not read.
 struct Unread {

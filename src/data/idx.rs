@@ -10,8 +10,8 @@ use std::time::UNIX_EPOCH;
 use flate2::read::MultiGzDecoder;
 
 use super::decode::{check_size, io_reason};
-use super::file_at::{FileAt, open_regular};
 use super::limits::{self, Bounded};
+use super::pread::{FileAt, open_regular};
 use super::report::BrokenFile;
 use super::source::{ImageSource, Opening, path_of};
 use crate::base::{Picture, Problem, Result};

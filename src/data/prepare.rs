@@ -7,11 +7,11 @@ use rayon::prelude::*;
 
 use super::attend::{Patience, attended};
 use super::cache::{Description, FORMAT, Prepared, START, Writer};
-use super::fit::prepare_picture;
+use super::decode_pool::{Ticker, pool};
+use super::duplicates::{Look, content_hash, groups};
 use super::report::{BrokenFile, LINES, told};
-use super::similar::{Look, content_hash, groups};
+use super::resize::prepare_picture;
 use super::source::{ImageSource, Opening, open_as};
-use super::work::{Ticker, pool};
 use crate::base::progress::Quiet;
 use crate::base::{Problem, Progress, Result, Shape};
 use crate::recipe::DataRecipe;

@@ -5,10 +5,10 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::attend::{Patience, attended};
+use super::decode_pool::{Ticker, pool};
+use super::duplicates::{Look, groups};
 use super::report::{BrokenFile, LINES, Survey, SurveyEntry, told};
-use super::similar::{Look, groups};
 use super::source::{Opening, open_as};
-use super::work::{Ticker, pool};
 use crate::base::{Picture, Progress, Result};
 use crate::recipe::Reading;
 

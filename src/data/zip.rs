@@ -8,10 +8,10 @@ use ::zip::{CompressionMethod, ZipArchive};
 
 use super::captions::{MAX_TABLE, Table};
 use super::decode::{MAX_FILE, decode_bytes, too_large};
-use super::file_at::FileAt;
 use super::guess::Guess;
 use super::limits::{self, Bounded};
 use super::listing::{Listing, Use, table_of, use_of};
+use super::pread::FileAt;
 use super::report::BrokenFile;
 use super::rubbish::is_hidden;
 use super::source::{ImageSource, Opening, path_of};

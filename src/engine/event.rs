@@ -10,7 +10,7 @@ use crate::base::series::Reading;
 use crate::base::{Picture, Problem};
 use crate::data::report::Survey;
 use crate::eval::Score;
-use crate::eval::bench::Suspect;
+use crate::eval::context::Suspect;
 use crate::library::PastChange;
 use crate::library::item::{DataSetInfo, Item, ItemFilter};
 use crate::models::info::{ModelInfo, ModelRef};

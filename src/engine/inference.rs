@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::bounded;
 use parking_lot::{Condvar, Mutex};
 
-use super::outbox::Outbox;
+use super::event_queue::Outbox;
 use super::worker::panicked;
 use super::{Event, GenerateRequest, ModelInfo, SlotId};
 use crate::base::{Picture, Problem, Progress, Result};

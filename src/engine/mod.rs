@@ -2,23 +2,23 @@
 
 pub mod backend;
 pub mod command;
+pub mod dataset_locator;
 pub mod devices;
-pub mod discard;
 pub mod event;
+pub mod event_queue;
 pub mod fake;
 pub mod inference;
 pub mod inspect;
 pub mod jobs;
 pub mod latent;
-pub mod outbox;
-pub mod own;
 pub mod runs;
 pub mod studio;
+pub mod trash;
 pub mod worker;
 
 pub use crate::data::report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
 pub use crate::eval::Score;
-pub use crate::eval::bench::Suspect;
+pub use crate::eval::context::Suspect;
 pub use crate::export::options::ExportOptions;
 pub use crate::library::PastChange;
 pub use crate::library::item::{DataSetInfo, Item, ItemFilter, ItemSort};

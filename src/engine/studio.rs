@@ -16,15 +16,15 @@ use std::time::{Duration, Instant};
 use parking_lot::Mutex;
 
 use super::devices::Prober;
+use super::event_queue::Outbox;
 use super::inference::{Backend, InferenceWorker};
 use super::jobs::export::Wanted;
 use super::jobs::gallery::Gallery;
 use super::jobs::{Context, data, evaluate, export, gallery, models, neighbours, priors};
-use super::outbox::Outbox;
 use super::runs::launch::{Launch, ProcessLaunch};
-use super::runs::{Ask, RunBook, Runs, Setup, awake};
+use super::runs::{Ask, RunBook, Runs, Setup, keep_awake};
 use super::worker::{Aside, Jobs, Lane};
-use super::{Command, DeviceReport, Engine, Event, RunSummary, SlotId, Space, discard, inspect};
+use super::{Command, DeviceReport, Engine, Event, RunSummary, SlotId, Space, inspect, trash};
 use crate::base::paths::{Paths, free_bytes};
 use crate::base::progress::Quiet;
 use crate::base::{Problem, Progress, Result};
@@ -283,7 +283,7 @@ impl Engine for StudioEngine {
             Command::ControlRun { dir, control } => self.runs.ask(Ask::Control { dir, control }),
             Command::Unqueue { dir } => self.runs.ask(Ask::Unqueue { dir }),
             Command::HoldQueue(held) => self.runs.ask(Ask::HoldQueue(held)),
-            Command::KeepAwake(wanted) => lanes.files.push(None, move |()| awake::allow(&cx.paths, wanted)),
+            Command::KeepAwake(wanted) => lanes.files.push(None, move |()| keep_awake::allow(&cx.paths, wanted)),
             Command::LoadRun { dir } => self.runs.ask(Ask::Load { dir }),
             Command::LoadPreview { dir, images } => self.runs.ask(Ask::Preview { dir, images }),
             Command::ListRuns => self.runs.ask(Ask::List),
@@ -445,7 +445,7 @@ impl RunBook for LibraryBook {
     }
 
     fn discard(&self, dir: &Path) -> Result<()> {
-        discard::discard(dir, &self.cx.paths)
+        trash::discard(dir, &self.cx.paths)
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use parking_lot::{Condvar, Mutex};
 
-use super::outbox::Outbox;
+use super::event_queue::Outbox;
 use super::{Event, JobId};
 use crate::base::{Cancel, Kind, Problem, Progress, Result};
 

@@ -7,13 +7,13 @@ use burn::optim::GradientsParams;
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::bench::picture_of;
-use super::rows::Rows;
+use super::context::picture_of;
+use super::feature_matrix::Rows;
 use crate::base::rng::Stream;
 use crate::base::{Channels, Picture, Problem, Progress, Result, Shape};
 use crate::data::Prepared;
 use crate::models::io::Weights;
-use crate::nn::act;
+use crate::nn::activation;
 use crate::nn::conv::Conv;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
@@ -65,7 +65,7 @@ impl Net {
             x = block.forward(x);
         }
         let [b, c, h, w] = x.dims();
-        self.out.forward(act::leaky(x).reshape([b, c, h * w]).mean_dim(2).reshape([b, c]))
+        self.out.forward(activation::leaky(x).reshape([b, c, h * w]).mean_dim(2).reshape([b, c]))
     }
 }
 

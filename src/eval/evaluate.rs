@@ -6,9 +6,9 @@ use std::time::Instant;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::bench::{Bench, Suspect};
+use super::context::{Bench, Suspect};
+use super::evaluated_model::{Pictures, Subject};
 use super::score::Score;
-use super::subject::{Pictures, Subject};
 use super::table::{METRICS, MetricSpec, Need, find};
 use crate::base::paths::Paths;
 use crate::base::{Channels, Problem, Progress, Result};

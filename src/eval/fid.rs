@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 
-use super::halves::{BLOCKS, Half, WHOLE, block, halves, interval};
+use super::feature_matrix::Rows;
 use super::linalg::{Square, product};
-use super::rows::Rows;
+use super::subsample_ci::{BLOCKS, Half, WHOLE, block, halves, interval};
 
 /// Sums over blocks of features: all that the distance needs.
 #[derive(Clone, Debug)]

@@ -5,9 +5,9 @@
 
 use rayon::prelude::*;
 
-use super::halves::{BLOCKS, Half, WHOLE, block, halves, standard_error};
+use super::feature_matrix::Rows;
 use super::linalg::product;
-use super::rows::Rows;
+use super::subsample_ci::{BLOCKS, Half, WHOLE, block, halves, standard_error};
 
 /// Sums of the kernel over pairs of blocks.
 struct Sums {

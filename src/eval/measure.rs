@@ -1,13 +1,13 @@
 //! From the bench to scores: one function a metric.
 
-use super::bench::{Bench, Suspect};
+use super::context::{Bench, Suspect};
+use super::evaluated_model::Encoding;
 use super::factors::{self, Coded, dci, factor_vae, mig};
-use super::halves::standard_error;
+use super::feature_matrix::Rows;
 use super::likelihood::{Bounds, bits_per_number};
-use super::rows::Rows;
 use super::score::Score;
-use super::subject::Encoding;
-use super::{fid, kid, memory, modes, pairs, perceptual, prdc, sliced};
+use super::subsample_ci::standard_error;
+use super::{fid, kid, memorization, mode_coverage, pairs, perceptual, prdc, sliced};
 use crate::base::rng::Stream;
 use crate::base::{Channels, Picture, Problem, Result};
 use crate::data::points::mixture_of;
@@ -99,7 +99,7 @@ fn exact(bench: &Bench<'_>) -> Result<Vec<Score>> {
             .try_this("Use points:grid25 or points:ring8")
     })?;
     let points = bench.points(bench.count)?;
-    let found = modes::points(&points, &mixture.centres, mixture.deviation, bench.seed);
+    let found = mode_coverage::points(&points, &mixture.centres, mixture.deviation, bench.seed);
     let of =
         |name: &str, value| score(bench, name, value, bench.count, "within three deviations of the nearest centre");
     Ok(vec![of("modes", found.recovered), of("mode-kl", found.kl), of("good", found.good)])
@@ -126,7 +126,7 @@ pub(super) fn kinds(bench: &Bench<'_>) -> Result<Vec<Score>> {
     tell(&mut chunk);
     let mut frequent = vec![0.0; classifier.labels.len()];
     (0..bench.data.len()).filter_map(|i| bench.data.label(i)).for_each(|l| frequent[l as usize] += 1.0);
-    let found = modes::modes(&of, &good, &frequent, bench.seed);
+    let found = mode_coverage::modes(&of, &good, &frequent, bench.seed);
     let how = classifier.describe();
     let of = |name: &str, value| Score { extractor: how.clone(), ..score(bench, name, value, bench.count, "") };
     Ok(vec![of("modes", found.recovered), of("mode-kl", found.kl), of("good", found.good)])
@@ -259,14 +259,14 @@ pub(super) fn copies(bench: &Bench<'_>) -> Result<Vec<Score>> {
     Stream::new(bench.seed, "searched").shuffle(&mut places);
     places.truncate(SEARCHED);
     let extractor = bench.extractor()?;
-    let training = super::bench::data_features(extractor, set, &places, bench.progress)?;
+    let training = super::context::data_features(extractor, set, &places, bench.progress)?;
     let held: Vec<usize> = set.heldout().iter().map(|i| *i as usize).collect();
     let control = match held.len() {
         0..20 => None,
-        _ => Some(super::bench::data_features(extractor, set, &held, bench.progress)?),
+        _ => Some(super::context::data_features(extractor, set, &held, bench.progress)?),
     };
     let samples = bench.sample_features()?;
-    let found = memory::memory(&training, control.as_ref(), samples, SHOWN).ok_or_else(|| too_few(bench, 2))?;
+    let found = memorization::memory(&training, control.as_ref(), samples, SHOWN).ok_or_else(|| too_few(bench, 2))?;
     // The suspects are made again: their pictures were not kept.
     let mut suspects = Vec::with_capacity(found.pairs.len());
     for pair in &found.pairs {
@@ -277,7 +277,7 @@ pub(super) fn copies(bench: &Bench<'_>) -> Result<Vec<Score>> {
                 seed,
                 sample,
                 name: set.name(place).into(),
-                training: super::bench::picture_of(set, place),
+                training: super::context::picture_of(set, place),
                 distance: pair.distance,
                 ratio: pair.ratio,
             });

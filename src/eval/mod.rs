@@ -10,28 +10,28 @@
 //! - [`memory`]: whether training pictures come back. [`pairs`], [`perceptual`]: how near two pictures are.
 //! - [`table`]: every metric, one row each; [`bench`]: what they share; [`evaluate`]: all that are asked for.
 
-pub mod bench;
 pub mod classifier;
+pub mod context;
 pub mod evaluate;
+pub mod evaluated_model;
 pub mod factors;
+pub mod feature_matrix;
 pub mod features;
 pub mod fid;
-pub mod halves;
 pub mod kid;
 pub mod likelihood;
 pub mod linalg;
 mod measure;
-pub mod memory;
-pub mod modes;
+pub mod memorization;
+pub mod mode_coverage;
 pub mod neighbours;
 pub mod pairs;
 pub mod perceptual;
 pub mod prdc;
-pub mod rows;
 pub mod score;
 pub mod sliced;
 pub mod store;
-pub mod subject;
+pub mod subsample_ci;
 pub mod table;
 
 #[cfg(test)]

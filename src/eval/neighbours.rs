@@ -2,8 +2,8 @@
 
 use rayon::prelude::*;
 
+use super::feature_matrix::Rows;
 use super::linalg::product;
-use super::rows::Rows;
 
 /// A row near another.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -6,9 +6,9 @@
 
 use rayon::prelude::*;
 
-use super::halves::{BLOCKS, Half, WHOLE, block, halves, interval};
+use super::feature_matrix::Rows;
 use super::neighbours::{Near, nearest, within};
-use super::rows::Rows;
+use super::subsample_ci::{BLOCKS, Half, WHOLE, block, halves, interval};
 
 /// Neighbours that span a ball.
 pub const K: usize = 5;

@@ -2,9 +2,9 @@
 
 use burn::tensor::Device;
 
+use super::feature_matrix::Rows;
 use super::features::Extractor;
 use super::features::distort::{Plain, blur, noise};
-use super::rows::Rows;
 use super::{fid, kid, prdc};
 use crate::base::progress::Quiet;
 use crate::base::rng::Stream;

@@ -1,7 +1,7 @@
 //! The scores against other people's code: see `tests/fixtures/make_scores.py`.
 
 use super::factors::{Coded, dci, mig};
-use super::rows::Rows;
+use super::feature_matrix::Rows;
 use super::{fid, kid, pairs, prdc};
 use crate::models::io::{HostTensor, Weights};
 

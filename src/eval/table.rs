@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::bench::Bench;
+use super::context::Bench;
 use super::measure;
 use super::score::Direction::{self, Higher, Lower, Neither};
 use super::score::Score;

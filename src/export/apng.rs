@@ -7,7 +7,7 @@ use std::io::{Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use super::film::{FilmSpec, FilmWriter, Pending, empty};
-use super::mark;
+use super::metadata;
 use crate::base::{Picture, Problem, Result};
 
 struct Apng {
@@ -43,7 +43,7 @@ pub fn begin(spec: FilmSpec) -> Result<Box<dyn FilmWriter>> {
     // Eight bits a channel, RGBA: the film cannot know whether a later frame has transparency.
     head.extend(chunk(b"IHDR", &[&spec.width.to_be_bytes(), &spec.height.to_be_bytes(), &[8, 6, 0, 0, 0]]));
     head.extend(chunk(b"sRGB", &[&[0]]));
-    for text in spec.recipe.as_ref().map(mark::itxt).transpose()?.iter().flatten() {
+    for text in spec.recipe.as_ref().map(metadata::itxt).transpose()?.iter().flatten() {
         head.extend(chunk(b"iTXt", &[text]));
     }
     let at = head.len() as u64;
@@ -131,8 +131,8 @@ impl FilmWriter for Apng {
 mod tests {
     use image::AnimationDecoder;
 
-    use super::super::mark::tests::full;
-    use super::super::read::read_recipe;
+    use super::super::metadata::tests::full;
+    use super::super::read_metadata::read_recipe;
     use super::*;
 
     #[test]

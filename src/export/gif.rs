@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use gif::{DisposalMethod, Encoder, EncodingError, Extension, Frame, Repeat};
 
 use super::film::{FilmSpec, FilmWriter, Pending, empty};
-use super::mark;
+use super::metadata;
 use super::palette::reduce;
 use crate::base::{Picture, Problem, Result};
 
@@ -51,10 +51,10 @@ pub fn begin(spec: FilmSpec) -> Result<Box<dyn FilmWriter>> {
     let mut encoder = Encoder::new(Sink(Pending::new(&spec.path)?), width, height, &[]).map_err(fail)?;
     encoder.set_repeat(Repeat::Infinite).map_err(fail)?;
     if let Some(recipe) = &spec.recipe {
-        let comment = mark::comment(recipe)?;
+        let comment = metadata::comment(recipe)?;
         let blocks: Vec<&[u8]> = comment.as_bytes().chunks(255).collect();
         encoder.write_raw_extension(Extension::Comment.into(), &blocks).map_err(fail)?;
-        encoder.get_mut().write_all(&xmp_block(&mark::xmp(recipe))).map_err(|e| fail(e.into()))?;
+        encoder.get_mut().write_all(&xmp_block(&metadata::xmp(recipe))).map_err(|e| fail(e.into()))?;
     }
     Ok(Box::new(Gif { path: spec.path, encoder, fps: u64::from(spec.fps), seen: 0, waiting: None }))
 }
@@ -135,8 +135,8 @@ impl FilmWriter for Gif {
 mod tests {
     use image::AnimationDecoder;
 
-    use super::super::mark::tests::full;
-    use super::super::read::read_recipe;
+    use super::super::metadata::tests::full;
+    use super::super::read_metadata::read_recipe;
     use super::*;
 
     fn write(fps: u32, frames: &[Picture]) -> (tempfile::TempDir, PathBuf) {
@@ -194,7 +194,7 @@ mod tests {
         let mut decoder = gif::DecodeOptions::new().read_info(bytes.as_slice()).unwrap();
         while decoder.read_next_frame().unwrap().is_some() {}
         assert_eq!(decoder.repeat(), Repeat::Infinite);
-        assert!(bytes.windows(mark::SOURCE_TYPE.len()).any(|w| w == mark::SOURCE_TYPE.as_bytes()));
+        assert!(bytes.windows(metadata::SOURCE_TYPE.len()).any(|w| w == metadata::SOURCE_TYPE.as_bytes()));
     }
 
     #[test]

@@ -10,8 +10,8 @@ use openh264::formats::YUVSource;
 use openh264::{OpenH264API, Timestamp};
 
 use super::film::{FilmSpec, FilmWriter, Pending, empty, folder_of};
-use super::mark;
-use super::mux::{Muxer, Track};
+use super::metadata;
+use super::mp4_muxer::{Muxer, Track};
 use super::sheet::over;
 use crate::base::{Picture, Problem, Result};
 
@@ -103,8 +103,8 @@ impl FilmWriter for Mp4 {
         }
         let mut extra = Vec::new();
         if let Some(recipe) = &self.spec.recipe {
-            extra.push((mark::RECIPE_UUID, mark::json(recipe)?.into_bytes()));
-            extra.push((mark::XMP_UUID, mark::xmp(recipe).into_bytes()));
+            extra.push((metadata::RECIPE_UUID, metadata::json(recipe)?.into_bytes()));
+            extra.push((metadata::XMP_UUID, metadata::xmp(recipe).into_bytes()));
         }
         let Self { mux, mut out, .. } = *self;
         mux.finish(&mut out.file, &extra).and_then(|()| out.file.flush()).map_err(|e| out.fail(&e))?;
@@ -183,8 +183,8 @@ impl YUVSource for Planes {
 pub mod tests {
     use openh264::decoder::Decoder;
 
-    use super::super::mark::tests::full;
-    use super::super::read::read_recipe;
+    use super::super::metadata::tests::full;
+    use super::super::read_metadata::read_recipe;
     use super::*;
 
     /// The content of the box at this path of types.
@@ -311,7 +311,7 @@ pub mod tests {
             assert!(db > 45.0, "frame {i}: {db} dB");
         }
         assert_eq!(bytes, write(&frames, 30), "same frames, same file");
-        assert!(bytes.windows(mark::SOURCE_TYPE.len()).any(|w| w == mark::SOURCE_TYPE.as_bytes()));
+        assert!(bytes.windows(metadata::SOURCE_TYPE.len()).any(|w| w == metadata::SOURCE_TYPE.as_bytes()));
     }
 
     #[test]

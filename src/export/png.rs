@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::mark;
+use super::metadata;
 use crate::base::paths::write_atomically;
 use crate::base::{Channels, Picture, Problem, Result, Shape};
 use crate::recipe::picture::PictureRecipe;
@@ -79,7 +79,7 @@ fn encode(p: &Picture, recipe: Option<&PictureRecipe>, compression: png::Compres
     encoder.set_compression(compression);
     encoder.set_source_srgb(png::SrgbRenderingIntent::Perceptual);
     let mut writer = encoder.write_header().map_err(fail)?;
-    for chunk in recipe.map(mark::itxt).transpose()?.into_iter().flatten() {
+    for chunk in recipe.map(metadata::itxt).transpose()?.into_iter().flatten() {
         writer.write_chunk(png::chunk::iTXt, &chunk).map_err(fail)?;
     }
     if opaque {
@@ -131,7 +131,7 @@ pub fn write_grid(
 
 #[cfg(test)]
 mod tests {
-    use super::super::mark::tests::full;
+    use super::super::metadata::tests::full;
     use super::*;
 
     fn speckled(alpha: u8) -> Picture {
@@ -156,10 +156,10 @@ mod tests {
         let bytes = png_bytes(&speckled(9), Some(&full())).unwrap();
         let reader = png::Decoder::new(std::io::Cursor::new(&bytes)).read_info().unwrap();
         let texts = &reader.info().utf8_text;
-        let recipe = texts.iter().find(|t| t.keyword == mark::KEY).unwrap();
-        assert_eq!(mark::parse(&recipe.get_text().unwrap()).unwrap(), full());
-        let xmp = texts.iter().find(|t| t.keyword == mark::XMP_KEY).unwrap();
-        assert!(!xmp.compressed && xmp.get_text().unwrap().contains(mark::SOURCE_TYPE));
+        let recipe = texts.iter().find(|t| t.keyword == metadata::KEY).unwrap();
+        assert_eq!(metadata::parse(&recipe.get_text().unwrap()).unwrap(), full());
+        let xmp = texts.iter().find(|t| t.keyword == metadata::XMP_KEY).unwrap();
+        assert!(!xmp.compressed && xmp.get_text().unwrap().contains(metadata::SOURCE_TYPE));
         let bare = png_bytes(&speckled(9), None).unwrap();
         assert!(!bare.windows(4).any(|w| w == b"iTXt"), "the switch is off");
     }

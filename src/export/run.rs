@@ -200,9 +200,9 @@ pub fn by_extension(path: &Path) -> Option<&'static Exporter> {
 #[cfg(test)]
 mod tests {
     use super::super::EXPORTERS;
-    use super::super::mark::tests::full;
+    use super::super::metadata::tests::full;
     use super::super::png::decode;
-    use super::super::read::read_recipe;
+    use super::super::read_metadata::read_recipe;
     use super::*;
     use crate::base::progress::{Cancel, Quiet, Watched};
     use crate::recipe::picture::Latent;

@@ -6,8 +6,8 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::directions::learn::Attribute;
 use super::directions::meter::Judge;
+use super::latent_forward::{BATCH, host};
 use super::model::LoadedModel;
-use super::net::{BATCH, host};
 use crate::base::rng::Stream;
 use crate::base::{Problem, Progress, Result, Shape};
 use crate::data::Prepared;

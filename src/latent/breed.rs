@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::blend::Dims;
 use super::interpolate::Mode;
+use super::latent_math::Dims;
 use super::model::LoadedModel;
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
@@ -63,7 +63,7 @@ impl Dims {
         if parents.is_empty() {
             return Err(Problem::usage("There are no parents").try_this("Choose at least one picture"));
         }
-        super::blend::space_of(parents)?;
+        super::latent_math::space_of(parents)?;
         let mut stream = Stream::new(wish.seed, "breeding");
         let diversity = wish.diversity.clamp(0.0, 1.0);
         // Many are born, the most different stay.

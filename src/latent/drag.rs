@@ -7,9 +7,9 @@
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::descent::Descent;
+use super::latent_forward::{Freedom, host};
+use super::latent_optimizer::Descent;
 use super::model::LoadedModel;
-use super::net::{Freedom, host};
 use crate::base::{Picture, Problem, Result, Shape};
 use crate::recipe::picture::Latent;
 use crate::train::tensors;

@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::blend::Dims;
 use super::directions::Direction;
 use super::interpolate::Mode;
+use super::latent_math::Dims;
 use super::model::LoadedModel;
 use super::walk;
 use crate::base::{Picture, Problem, Result};

@@ -1,26 +1,26 @@
 //! Latent space: opening models, pictures from latents and back, ways between latents.
 
+pub mod activations;
 pub mod algebra;
 pub mod atlas;
 pub mod attributes;
-pub mod blend;
 pub mod breed;
 pub mod catalog;
-mod descent;
 pub mod directions;
 pub mod drag;
 pub mod encoder;
+pub mod even_spacing;
 pub mod film;
-pub mod inside;
+pub mod hierarchical;
 pub mod interpolate;
+pub mod interpolation_grid;
 pub mod invert;
-pub mod lattice;
-pub mod levels;
+pub mod latent_edit;
+pub mod latent_forward;
+pub mod latent_math;
+mod latent_optimizer;
 pub mod map;
 pub mod model;
-pub mod net;
-pub mod pace;
-pub mod paint;
 pub mod prior;
 pub mod sample;
 pub mod space;

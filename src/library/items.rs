@@ -184,7 +184,7 @@ pub(super) fn insert(tx: &Transaction<'_>, path: Value, full: &Full<'_>) -> rusq
         |row| row.get(0),
     )?;
     let mut keep = tx.prepare_cached("INSERT OR REPLACE INTO thumbs (item, png, look) VALUES (?, ?, ?)")?;
-    keep.execute(params![id, thumb, super::alike::look(&full.new.picture)])?;
+    keep.execute(params![id, thumb, super::similarity::look(&full.new.picture)])?;
     index(tx, id)?;
     Ok(id)
 }

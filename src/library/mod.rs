@@ -8,7 +8,6 @@
 //!   to them, undo and redo.
 //! - [`runs`]: runs, checkpoints, models, data sets, lineage. [`rescue`]: damaged files.
 
-mod alike;
 pub mod item;
 pub mod items;
 pub mod journal;
@@ -16,6 +15,7 @@ pub mod rescue;
 pub mod runs;
 pub mod schema;
 mod search;
+mod similarity;
 mod sql;
 #[cfg(test)]
 mod tests;

@@ -12,7 +12,7 @@ use super::vae::ClassTerm;
 use crate::nn::conv::{Conv, Deconv};
 use crate::nn::init::{Init, lecun};
 use crate::nn::linear::Linear;
-use crate::nn::{act, per_picture, resample};
+use crate::nn::{activation, per_picture, resample};
 use crate::recipe::Likelihood;
 
 /// Keeps the size of signals through a ReLU (He 2015).
@@ -82,7 +82,7 @@ impl ConvVae {
     pub fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<2> {
         let x = self.convs[0].forward(resample::padded(x, self.built));
         let x = self.convs[1..].iter().fold(x, |x, conv| conv.after_relu(x));
-        ClassTerm::add(&self.class_in, self.head.forward(per_picture(act::relu(x))), class)
+        ClassTerm::add(&self.class_in, self.head.forward(per_picture(activation::relu(x))), class)
     }
 
     /// `[b, z] → [b, c, r, r]`

@@ -14,7 +14,7 @@ use crate::nn::flow::{Flow, Tape};
 use crate::nn::init::Init;
 use crate::nn::linear::Linear;
 use crate::nn::norm::Norm;
-use crate::nn::{act, resample};
+use crate::nn::{activation, resample};
 
 const STD: f64 = 0.02;
 
@@ -63,7 +63,7 @@ impl DcGenerator {
         for (i, (norm, deconv)) in self.norms.iter().zip(&self.deconvs).enumerate() {
             x = deconv.after_relu(probe(i, norm.forward(x)));
         }
-        act::tanh(resample::cropped(x, self.resolution))
+        activation::tanh(resample::cropped(x, self.resolution))
     }
 
     /// How many places a probe is shown.
@@ -124,7 +124,7 @@ impl DcCritic {
             if i > 0 {
                 x = self.norms[i - 1].forward(x);
             }
-            x = act::leaky(x);
+            x = activation::leaky(x);
         }
         crate::nn::per_picture(x)
     }

@@ -18,7 +18,7 @@ use crate::nn::flow::{Flow, Tape};
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::norm::Norm;
-use crate::nn::{act, per_picture, resample};
+use crate::nn::{activation, per_picture, resample};
 
 /// Half of the channels, gated by the other half (GLU). `[b, 2c, h, w] → [b, c, h, w]`
 fn gated(x: Tensor<4>) -> Tensor<4> {
@@ -221,7 +221,7 @@ impl Redraw {
 
     fn forward(&self, mut x: Tensor<4>) -> Tensor<4> {
         for conv in &self.convs {
-            x = act::leaky(conv.forward(resample::double(x)));
+            x = activation::leaky(conv.forward(resample::double(x)));
         }
         tanh(self.rgb.forward(x))
     }

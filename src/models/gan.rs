@@ -13,7 +13,7 @@ use super::{
 use crate::base::{Family, Result};
 use crate::nn::flow::{Flow, Tape};
 use crate::nn::init::Init;
-use crate::nn::walk::Path;
+use crate::nn::param_path::Path;
 use crate::recipe::Recipe;
 
 /// The network of a GAN that makes pictures.

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
-use crate::nn::walk::Path;
+use crate::nn::param_path::Path;
 
 /// What names of a fitted prior's tensors begin with: it is kept with a network's weights and is no part of them.
 pub const PRIOR: &str = "prior.";

@@ -18,7 +18,7 @@ use crate::nn::conv::Conv;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::residual::Block;
-use crate::nn::{act, per_picture, resample};
+use crate::nn::{activation, per_picture, resample};
 use crate::recipe::Likelihood;
 
 /// Channels that a level's latent is spread over, and that its posterior is read from.
@@ -57,7 +57,7 @@ impl Level {
     /// Posterior where the decoder knows `h` and the encoder read `e`. `([b, k, s, s], [b, r, s, s]) → [b, 2n]`
     fn posterior(&self, h: &Tensor<4>, e: &Tensor<4>) -> Tensor<2> {
         let both = self.merge.after_leaky(Tensor::cat(vec![h.clone(), e.clone()], 1));
-        self.posterior.forward(per_picture(act::leaky(both)))
+        self.posterior.forward(per_picture(activation::leaky(both)))
     }
 
     /// What the decoder knows once this level's `ε` is given. `([b, k, s, s], [b, n]) → [b, k, s, s]`

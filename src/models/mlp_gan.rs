@@ -5,12 +5,12 @@ use burn::tensor::Tensor;
 
 use super::Plan;
 use super::probe::{self, Probe};
-use crate::nn::act;
+use crate::nn::activation;
 use crate::nn::embed::{Embed, judge};
 use crate::nn::flow::{Flow, Tape};
+use crate::nn::fourier_features;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
-use crate::nn::waves;
 
 /// Layers between the first and the last.
 fn hidden(plan: &Plan, init: &Init<'_>) -> Vec<Linear> {
@@ -42,7 +42,7 @@ pub struct MlpGenerator {
 impl MlpGenerator {
     pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
         let numbers = plan.colours * plan.resolution * plan.resolution;
-        let inputs = plan.latent + if plan.waves > 0 { 2 * waves::RANDOM } else { 0 };
+        let inputs = plan.latent + if plan.waves > 0 { 2 * fourier_features::RANDOM } else { 0 };
         Self {
             first: Linear::new(&init.child("first"), inputs, plan.width, lecun(inputs))
                 .with_random_bias(&init.child("first"), 1.0),
@@ -62,14 +62,14 @@ impl MlpGenerator {
     /// As [`Self::forward`], with features shown to `probe` on their way.
     pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let b = z.dims()[0];
-        let z = if self.latent.1 { waves::random(z) } else { z };
+        let z = if self.latent.1 { fourier_features::random(z) } else { z };
         let mut shown = |i: usize, h: Tensor<2>| {
             let [b, n] = h.dims();
             probe(i, h.reshape([b, n, 1, 1])).reshape([b, n])
         };
-        let mut h = shown(0, act::leaky(Embed::add(self.embed.as_ref(), self.first.forward(z), class)));
+        let mut h = shown(0, activation::leaky(Embed::add(self.embed.as_ref(), self.first.forward(z), class)));
         for (i, layer) in self.hidden.iter().enumerate() {
-            h = shown(i + 1, act::leaky(layer.forward(h)));
+            h = shown(i + 1, activation::leaky(layer.forward(h)));
         }
         let [colours, side] = self.shape;
         self.last.forward(h).reshape([b, colours, side, side])
@@ -103,7 +103,7 @@ pub struct MlpCritic {
 
 impl MlpCritic {
     pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
-        let numbers = waves::widened(plan.colours * plan.resolution * plan.resolution, plan.waves);
+        let numbers = fourier_features::widened(plan.colours * plan.resolution * plan.resolution, plan.waves);
         Self {
             first: Linear::new(&init.child("first"), numbers, plan.width, lecun(numbers))
                 .with_random_bias(&init.child("first"), 1.0),
@@ -115,7 +115,7 @@ impl MlpCritic {
     }
 
     pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, tape: &mut Tape) -> (Flow<2>, Flow<2>) {
-        let mut h = waves::octaves(x.flat(), self.waves, tape).fully(&self.first).leaky(tape);
+        let mut h = fourier_features::octaves(x.flat(), self.waves, tape).fully(&self.first).leaky(tape);
         for layer in &self.hidden {
             h = h.fully(layer).leaky(tape);
         }

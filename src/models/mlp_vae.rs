@@ -11,7 +11,7 @@ use super::probe::{Probe, pass};
 use super::vae::ClassTerm;
 use crate::nn::init::{Init, lecun};
 use crate::nn::linear::Linear;
-use crate::nn::{act, per_picture};
+use crate::nn::{activation, per_picture};
 use crate::recipe::Likelihood;
 
 /// Keeps the size of signals through a ReLU (He 2015).
@@ -83,7 +83,7 @@ impl MlpVae {
         let mut h = z;
         for (i, layer) in self.decoder.iter().enumerate() {
             let y = layer.forward(h);
-            let y = act::relu(if i == 0 { ClassTerm::add(&self.class_out, y, class) } else { y });
+            let y = activation::relu(if i == 0 { ClassTerm::add(&self.class_out, y, class) } else { y });
             let [b, n] = y.dims();
             h = probe(i, y.reshape([b, n, 1, 1])).reshape([b, n]);
         }
@@ -109,6 +109,6 @@ impl MlpVae {
 fn hidden(layers: &[Linear], x: Tensor<2>, first: impl Fn(Tensor<2>) -> Tensor<2>) -> Tensor<2> {
     layers.iter().enumerate().fold(x, |x, (i, layer)| {
         let y = layer.forward(x);
-        act::relu(if i == 0 { first(y) } else { y })
+        activation::relu(if i == 0 { first(y) } else { y })
     })
 }

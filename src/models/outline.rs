@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::{Critic, Generator, Plan, Vae};
 use crate::base::{Family, Result};
-use crate::nn::walk::Path;
+use crate::nn::param_path::Path;
 use crate::recipe::Recipe;
 
 /// A stage of a network.

@@ -11,7 +11,7 @@ use crate::nn::conv::Conv;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::residual::Block;
-use crate::nn::{act, per_picture, resample};
+use crate::nn::{activation, per_picture, resample};
 use crate::recipe::Likelihood;
 
 /// Encoder and decoder of residual blocks, with nearest-neighbour doubling and averaging between sizes.
@@ -75,7 +75,7 @@ impl ResVae {
     /// `[b, c, r, r] → [b, 2z]`
     pub fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<2> {
         let x = down(&self.encoder, self.per_size, self.rgb_in.forward(resample::padded(x, self.built)));
-        ClassTerm::add(&self.class_in, self.head.forward(per_picture(act::leaky(x))), class)
+        ClassTerm::add(&self.class_in, self.head.forward(per_picture(activation::leaky(x))), class)
     }
 
     /// `[b, z] → [b, c, r, r]`

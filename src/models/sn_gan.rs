@@ -18,7 +18,7 @@ use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::norm::Norm;
 use crate::nn::spectral::Spectral;
-use crate::nn::{act, resample};
+use crate::nn::{activation, resample};
 
 /// Batch norm whose scale and shift depend on the class.
 #[derive(Module, Debug)]
@@ -79,8 +79,8 @@ impl UpBlock {
     }
 
     fn forward(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        let h = resample::double(act::relu(self.norm_a.forward(x.clone(), class)));
-        let h = act::relu(self.norm_b.forward(self.a.forward(h), class));
+        let h = resample::double(activation::relu(self.norm_a.forward(x.clone(), class)));
+        let h = activation::relu(self.norm_b.forward(self.a.forward(h), class));
         self.b.forward(h) + resample::double(self.skip.forward(x))
     }
 }
@@ -132,7 +132,7 @@ impl SnGenerator {
         for (i, block) in self.blocks.iter().enumerate() {
             x = probe(i + 1, block.forward(x, class));
         }
-        tanh(resample::cropped(self.rgb.forward(act::relu(self.norm.forward(x))), self.resolution))
+        tanh(resample::cropped(self.rgb.forward(activation::relu(self.norm.forward(x))), self.resolution))
     }
 
     /// How many places a probe is shown.

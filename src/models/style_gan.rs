@@ -18,8 +18,8 @@ use crate::nn::embed::{Embed, judge};
 use crate::nn::flow::{Flow, Tape, minibatch_statistic};
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
-use crate::nn::style::StyledConv;
-use crate::nn::{act, resample};
+use crate::nn::modulated_conv::StyledConv;
+use crate::nn::{activation, resample};
 use crate::recipe::ModelRecipe;
 
 /// How fast the mapping network learns, next to the rest.
@@ -52,7 +52,7 @@ impl Mapping {
             x = unit_variance(x + embed.of(class.clone()));
         }
         for layer in &self.layers {
-            x = act::leaky(layer.forward(x)) * GAIN;
+            x = activation::leaky(layer.forward(x)) * GAIN;
         }
         x
     }
@@ -189,10 +189,10 @@ impl StyleGenerator {
                 if let (Some(strength), Some(noise)) = (&up.noise, noise.next()) {
                     x = x + noise * strength.val().reshape([1, 1, 1, 1]);
                 }
-                x = act::leaky(x) * GAIN;
+                x = activation::leaky(x) * GAIN;
                 layer += 1;
             }
-            x = probe(i, act::leaky(size.conv.forward(x, style(layer), noise.next())) * GAIN);
+            x = probe(i, activation::leaky(size.conv.forward(x, style(layer), noise.next())) * GAIN);
             layer += 1;
             let colours = size.rgb.forward(x.clone(), style(layer), None);
             picture = Some(match picture {

@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::{ConvVae, LadderVae, MlpVae, Plan, Probe, ResVae, unknown};
 use crate::base::{Family, Result};
-use crate::nn::act;
+use crate::nn::activation;
 use crate::nn::init::Init;
 use crate::recipe::{Likelihood, Recipe};
 
@@ -215,7 +215,7 @@ impl Vae {
             Self::Mlp(net) => net.log_sigma.val(),
             Self::Ladder(net) => net.log_sigma.val(),
         };
-        act::softplus(raw - LEAST_LOG_SIGMA) + LEAST_LOG_SIGMA
+        activation::softplus(raw - LEAST_LOG_SIGMA) + LEAST_LOG_SIGMA
     }
 
     /// Likelihood of pixels.
@@ -231,7 +231,7 @@ impl Vae {
     /// Pictures in [-1, 1] of what [`Self::decode`] says: its mean. Shapes stay.
     pub fn to_picture(&self, decoded: Tensor<4>) -> Tensor<4> {
         let mean = match self.likelihood() {
-            Likelihood::Bernoulli => act::sigmoid(decoded),
+            Likelihood::Bernoulli => activation::sigmoid(decoded),
             Likelihood::Gaussian => decoded.clamp(0.0, 1.0),
         };
         mean * 2.0 - 1.0

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use burn::tensor::module::{conv_transpose2d, conv2d};
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 
-use super::act;
+use super::activation;
 use super::cpu::{self, Gate, Way};
 use super::init::Init;
 
@@ -79,7 +79,7 @@ impl Conv {
 
     /// A leaky ReLU, then [`Self::forward`].
     pub fn after_leaky(&self, x: Tensor<4>) -> Tensor<4> {
-        self.run(self.scaled(), x, self.bias.as_ref().map(Param::val), Gate::Own(act::LEAK as f32))
+        self.run(self.scaled(), x, self.bias.as_ref().map(Param::val), Gate::Own(activation::LEAK as f32))
     }
 
     /// A ReLU, then [`Self::forward`].
@@ -95,7 +95,7 @@ impl Conv {
     /// The tangent of [`Self::after_leaky`] at `x`, a constant: `u` goes through the slope there, then through the
     /// weights.
     pub fn tangent_after_leaky(&self, u: Tensor<4>, x: &Tensor<4>) -> Tensor<4> {
-        self.run(self.scaled(), u, None, Gate::Of(x, act::LEAK as f32))
+        self.run(self.scaled(), u, None, Gate::Of(x, activation::LEAK as f32))
     }
 
     /// The weights as they are used.
@@ -114,9 +114,9 @@ impl Conv {
         }
         let x = match gate {
             Gate::Open => x,
-            Gate::Own(0.0) => act::relu(x),
-            Gate::Own(_) => act::leaky(x),
-            Gate::Of(at, _) => x * act::slope(at.clone()),
+            Gate::Own(0.0) => activation::relu(x),
+            Gate::Own(_) => activation::leaky(x),
+            Gate::Of(at, _) => x * activation::slope(at.clone()),
         };
         conv2d(x, weight, bias, ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups))
     }
@@ -153,7 +153,7 @@ impl Deconv {
         if let Some(y) = cpu::convolve(&x, &weight, Some(&bias), gate, Way::Up, [4, 2, 1]) {
             return y;
         }
-        let x = if relu { act::relu(x) } else { x };
+        let x = if relu { activation::relu(x) } else { x };
         conv_transpose2d(x, weight, Some(bias), ConvTransposeOptions::new([2, 2], [1, 1], [0, 0], [1, 1], 1))
     }
 }

@@ -7,7 +7,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::Tensor;
 
 use super::fused;
-use super::walk::Path;
+use super::param_path::Path;
 
 /// A shadow to begin with: the same weights, without autodiff, in inference mode, with buffers of its own.
 pub fn shadow<M: Module>(live: &M) -> M {

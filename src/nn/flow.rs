@@ -12,7 +12,7 @@
 
 use burn::tensor::Tensor;
 
-use super::act;
+use super::activation;
 use super::conv::Conv;
 use super::linear::Linear;
 
@@ -200,8 +200,8 @@ macro_rules! leaky {
             pub fn leaky(self, tape: &mut Tape) -> Self {
                 let at = tape.point(&self);
                 Self {
-                    value: self.value.map(act::leaky),
-                    tangent: self.tangent.zip(at).map(|(u, at)| u * act::slope(at)),
+                    value: self.value.map(activation::leaky),
+                    tangent: self.tangent.zip(at).map(|(u, at)| u * activation::slope(at)),
                 }
             }
         }

@@ -38,19 +38,19 @@
 //! | batch norm, activations, losses, Adam in one pass each (`nn::fused`) | 158 | 475 | 26 | 2.2 |
 
 mod direct;
-mod filter;
-mod lay;
-mod micro;
-mod planes;
+mod few_channels;
+mod gemm_microkernel;
+mod layout;
 pub mod pointwise;
+mod scratch;
 mod winograd;
-mod work;
+mod winograd_transform;
 
 use rayon::prelude::*;
 
 use direct::Pass;
-pub use lay::Gated;
-use planes::Planes;
+use few_channels::Planes;
+pub use layout::Gated;
 use winograd::Winograd;
 
 /// Parts of a batch whose weight gradients are summed apart.
@@ -95,7 +95,7 @@ pub fn pass(
     y_gate: Option<Gated<'_>>,
     y: &mut [f32],
 ) {
-    if planes::fits(g, back) {
+    if few_channels::fits(g, back) {
         Planes::new(g, w, back).run(x, x_gate, bias, y_gate, y);
     } else if winograd::fits(g) || winograd::fits_strided(g, back) {
         Winograd::new(g, w, back).run(x, x_gate, bias, y_gate, y);

@@ -9,24 +9,24 @@
 //! - [`diff_augment`]: differentiable augmentation. [`ema`]: averaged weights.
 //! - [`walk`]: the names of parameters.
 
-pub mod act;
+pub mod activation;
 pub mod conv;
 mod cpu;
 pub mod diff_augment;
 pub mod ema;
 pub mod embed;
 pub mod flow;
+pub mod fourier_features;
 pub mod fused;
 pub mod init;
 mod kernel;
 pub mod linear;
+pub mod modulated_conv;
 pub mod norm;
+pub mod param_path;
 pub mod resample;
 pub mod residual;
 pub mod spectral;
-pub mod style;
-pub mod walk;
-pub mod waves;
 
 use burn::tensor::{Device, Tensor};
 

@@ -12,7 +12,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::nn::act::{relu, softplus};
+use crate::nn::activation::{relu, softplus};
 use crate::recipe::Adversarial;
 
 /// What the critic makes small. `([b, 1], [b, 1]) → [1]`

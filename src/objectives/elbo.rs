@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::nn::{act, per_picture};
+use crate::nn::{activation, per_picture};
 use crate::recipe::Likelihood;
 
 /// Negative log likelihood of pictures in [0, 1]: nats summed over a picture, mean over the batch.
@@ -27,7 +27,7 @@ pub fn reconstruction_per_picture(
     log_sigma: Tensor<1>,
 ) -> Tensor<2> {
     match likelihood {
-        Likelihood::Bernoulli => act::cross_entropy(per_picture(decoded), per_picture(target)),
+        Likelihood::Bernoulli => activation::cross_entropy(per_picture(decoded), per_picture(target)),
         Likelihood::Gaussian => {
             let error = per_picture((decoded - target).square());
             let n = error.dims()[1] as f64;

@@ -4,7 +4,7 @@
 use burn::tensor::Tensor;
 
 use crate::models::Critic;
-use crate::nn::act::softplus;
+use crate::nn::activation::softplus;
 use crate::nn::per_picture;
 use crate::recipe::vae::VaeRecipe;
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{Recipe, path};
+use super::{Recipe, json_path};
 use crate::base::{Family, Problem, Result};
 
 /// What a setting holds.
@@ -321,7 +321,7 @@ pub fn nearest(key: &str) -> Option<&'static str> {
 /// The first one that is out of range.
 pub fn check(recipe: &Recipe) -> Result<()> {
     for f in FIELDS {
-        let Some(value) = path::get(recipe, f.key) else { continue };
+        let Some(value) = json_path::get(recipe, f.key) else { continue };
         if f.key == "data.resolution" && recipe.data.channels == crate::base::Channels::Points {
             continue;
         }

@@ -3,15 +3,15 @@
 //! A run **is** its [`Recipe`] plus the log of live [`Edit`]s by step. Same recipe, same seed, same CPU: same run.
 //! The recipe is stored in the library, beside every checkpoint and inside every exported picture.
 
-pub mod fits;
+pub mod compatibility;
+pub mod disk_space;
+pub mod flops;
 pub mod form;
-pub mod path;
+pub mod json_path;
 pub mod picture;
 pub mod preset;
 pub mod schedule;
-pub mod space;
 pub mod vae;
-pub mod work;
 
 use serde::{Deserialize, Serialize};
 
@@ -532,7 +532,7 @@ impl Recipe {
                 .of(format!("data.resolution = {}", self.data.resolution))
                 .try_this("Choose 16 to 256 in steps of 4"));
         }
-        fits::check(&settled)
+        compatibility::check(&settled)
     }
 }
 

@@ -342,7 +342,7 @@ impl Preset {
 
     /// Work of one picture, in billions of multiply-adds for a whole training step of it (rough).
     pub fn gmacs_per_picture(&self, resolution: u32) -> f64 {
-        super::work::gmacs_per_picture(&self.recipe(Facts { pictures: 10_000, resolution }))
+        super::flops::gmacs_per_picture(&self.recipe(Facts { pictures: 10_000, resolution }))
     }
 }
 

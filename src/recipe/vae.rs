@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::fits::Clash;
+use super::compatibility::Clash;
 use super::{Likelihood, ModelRecipe, Recipe, Schedule};
 
 /// Which bound of the likelihood is made large.
@@ -266,9 +266,9 @@ mod tests {
             assert!(problem.what.contains(reason) && problem.remedy.is_some(), "{problem}");
         }
         let ladder = vae("ladder-vae");
-        let why = crate::recipe::fits::refuses(&ladder, "objective.vae.pseudo_inputs", &serde_json::json!(9));
+        let why = crate::recipe::compatibility::refuses(&ladder, "objective.vae.pseudo_inputs", &serde_json::json!(9));
         assert!(why.unwrap().contains("prior already"));
-        assert!(crate::recipe::fits::idle(&ladder, "objective.vae.samples").is_some());
-        assert!(crate::recipe::fits::idle(&ladder, "model.levels").is_none());
+        assert!(crate::recipe::compatibility::idle(&ladder, "objective.vae.samples").is_some());
+        assert!(crate::recipe::compatibility::idle(&ladder, "model.levels").is_none());
     }
 }

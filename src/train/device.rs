@@ -11,8 +11,8 @@ use super::compare::{self, Difference};
 use super::trainer::Trainer;
 use crate::base::{Problem, Result};
 use crate::recipe::Schedule;
+use crate::recipe::flops::gmacs_per_picture;
 use crate::recipe::preset::{self, Facts};
-use crate::recipe::work::gmacs_per_picture;
 
 /// Largest relative difference from the CPU that a device may show.
 pub const TOLERANCE: f64 = 2e-3;

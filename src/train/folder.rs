@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::report::{CheckpointInfo, RunEvent, RunProgress, RunState, RunSummary};
 use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
-use crate::recipe::{Edit, Recipe, path};
+use crate::recipe::{Edit, Recipe, json_path};
 
 /// What a client asks of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -413,7 +413,7 @@ impl RunFolder {
     /// Its recipe or `run.json` cannot be read.
     pub fn summary(&self) -> Result<RunSummary> {
         let file = self.file()?;
-        let recipe = path::edited(&self.recipe()?, &self.edits())?;
+        let recipe = json_path::edited(&self.recipe()?, &self.edits())?;
         let status = self.status();
         let alive = self.is_locked();
         let mut state = status.as_ref().map_or(RunState::Queued, |s| s.state);

@@ -10,7 +10,7 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
 use super::ada::Ada;
-use super::meter::Meter;
+use super::metric_accumulator::Meter;
 use super::optim::{Adam, AdamSettings, Sum};
 use super::scatter::{REACH, Scatter};
 use super::tensors;

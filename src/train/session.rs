@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 use super::checkpoint::{self, Machine, SavedState};
 use super::folder::{self, Control, RunFolder, Status};
-use super::ready::{learn_labels, model_info, prepare};
 use super::report::{CHECKPOINT, CheckpointInfo, PREVIEW, RunEvent, RunProgress, RunState, Steady, breaks_every};
 use super::scoring::{Heldout, Scoring};
+use super::setup::{learn_labels, model_info, prepare};
 use super::trainer::Trainer;
-use super::{plane, preview};
+use super::{preview, toy2d};
 use crate::base::pace::Pace;
 use crate::base::series::Reading;
 use crate::base::{Cancel, Channels, Problem, Result};
 use crate::data::{Prepared, Sampler};
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
-use crate::recipe::{Edit, Recipe, form, path, space};
+use crate::recipe::{Edit, Recipe, disk_space, form, json_path};
 
 /// How often `status.json` is renewed and clients' wishes are read.
 const TICK: Duration = Duration::from_millis(150);
@@ -222,7 +222,7 @@ fn work(
             }
         }
     }
-    if let Some(warning) = space::warning(folder.dir(), &course.recipe) {
+    if let Some(warning) = disk_space::warning(folder.dir(), &course.recipe) {
         session.tell(&RunEvent::Message(warning));
     }
     let started = RunEvent::Started {
@@ -235,7 +235,7 @@ fn work(
     // Edits that were made before the checkpoint hold; later ones were undone with what came after it.
     course.edits = folder.edits().into_iter().filter(|e| e.images <= course.saved.images).collect();
     folder.write_edits(&course.edits)?;
-    course.recipe = path::edited(&course.recipe, &course.edits)?;
+    course.recipe = json_path::edited(&course.recipe, &course.edits)?;
     course.trainer.set_recipe(&course.recipe);
     course.target = ((file.kimg.unwrap_or(course.recipe.run.kimg)) * 1000.0).round() as u64;
     session.progress.stage.clear();
@@ -381,11 +381,11 @@ fn show(session: &mut Session<'_>, course: &mut Course, prepared: &Prepared, hel
         return session.folder.check_there();
     }
     course.shown = Some(course.saved.images);
-    let points = plane::preview(&course.recipe, &course.trainer, prepared, course.saved.images);
+    let points = toy2d::preview(&course.recipe, &course.trainer, prepared, course.saved.images);
     let pictures = || preview::make(&course.trainer, &course.recipe, prepared, course.saved.images);
     let preview = points.unwrap_or_else(pictures);
     let mut values = course.trainer.inspect(&heldout.bytes, heldout.count);
-    if let Some(coverage) = plane::coverage(&course.recipe, &course.trainer) {
+    if let Some(coverage) = toy2d::coverage(&course.recipe, &course.trainer) {
         values.extend([("modes".into(), coverage.modes as f64), ("good".into(), coverage.good)]);
     }
     values.retain(|v| v.1.is_finite());
@@ -412,7 +412,7 @@ fn score(
     heldout: &Heldout,
     checkpoint: bool,
 ) -> Option<f64> {
-    if let Some(coverage) = plane::coverage(&course.recipe, &course.trainer) {
+    if let Some(coverage) = toy2d::coverage(&course.recipe, &course.trainer) {
         // Points cost nothing to score. Missing modes weigh more than points beside them.
         return Some(-(coverage.modes as f64 + coverage.good));
     }
@@ -528,7 +528,7 @@ fn edit(session: &mut Session<'_>, course: &mut Course, key: &str, value: serde_
         return;
     }
     let mut recipe = course.recipe.clone();
-    if let Err(problem) = path::set(&mut recipe, key, value.clone()).and_then(|()| recipe.validate()) {
+    if let Err(problem) = json_path::set(&mut recipe, key, value.clone()).and_then(|()| recipe.validate()) {
         session.tell(&refuse(problem));
         return;
     }

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
-use super::meter::Meter;
+use super::metric_accumulator::Meter;
 use super::optim::{Adam, AdamSettings, Sum};
 use super::tensors;
 use super::vae_critic::Opponent;

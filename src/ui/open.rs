@@ -7,7 +7,7 @@ use eframe::{NativeOptions, Renderer};
 use egui::{IconData, ViewportBuilder};
 
 use super::app::{Options, StudioApp, Windowed};
-use super::keep;
+use super::persistence;
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::engine::Engine;
@@ -58,7 +58,7 @@ fn open_with(
     paths: &Paths,
     until_picture: bool,
 ) -> eframe::Result<()> {
-    let kept = keep::load(&paths.config);
+    let kept = persistence::load(&paths.config);
     let size = kept.window.map_or(SIZE, |[w, h]| [w.clamp(SMALLEST[0], 8192.0), h.clamp(SMALLEST[1], 8192.0)]);
     let viewport = ViewportBuilder::default()
         .with_title("Latent Studio")

@@ -15,7 +15,7 @@ use strum::IntoEnumIterator;
 use super::action::{Action, Pick};
 use super::app::{Options, StudioApp};
 use super::command::UiCommand;
-use super::picker::{Answer, FilePicker};
+use super::file_dialog::{Answer, FilePicker};
 use super::theme::{self, DARK, LIGHT, Tokens};
 use super::views::{VIEWS, ViewId, ViewSpec};
 use crate::base::Problem;

@@ -8,8 +8,8 @@ use latent_studio::base::Channels;
 use latent_studio::base::paths::source_tree;
 use latent_studio::models::io::{HostTensor, Weights};
 use latent_studio::models::{Critic, Generator};
-use latent_studio::nn::act::softplus;
-use latent_studio::nn::walk::Path;
+use latent_studio::nn::activation::softplus;
+use latent_studio::nn::param_path::Path;
 use latent_studio::objectives::penalty;
 use latent_studio::recipe::Recipe;
 

@@ -136,7 +136,7 @@ fn penalties_have_the_gradients_of_double_backward() {
 
 struct Gradients<'a> {
     grads: &'a GradientsParams,
-    path: latent_studio::nn::walk::Path,
+    path: latent_studio::nn::param_path::Path,
     found: Weights,
 }
 

@@ -22,7 +22,7 @@ use latent_studio::recipe::picture::Latent;
 use latent_studio::ui::action::Action;
 use latent_studio::ui::app::Options;
 use latent_studio::ui::command::UiCommand;
-use latent_studio::ui::picker::{Answer, FilePicker};
+use latent_studio::ui::file_dialog::{Answer, FilePicker};
 use latent_studio::ui::views::VIEWS;
 use latent_studio::ui::{Parcel, StudioApp, ViewId};
 

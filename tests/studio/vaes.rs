@@ -7,7 +7,7 @@ use latent_studio::base::Channels;
 use latent_studio::base::paths::source_tree;
 use latent_studio::models::io::{HostTensor, Weights};
 use latent_studio::models::{Draw, Vae};
-use latent_studio::nn::walk::Path;
+use latent_studio::nn::param_path::Path;
 use latent_studio::objectives::elbo;
 use latent_studio::recipe::{Likelihood, Recipe};
 

@@ -11,7 +11,7 @@ use latent_studio::export::read_recipe;
 use latent_studio::recipe::picture::Latent;
 use latent_studio::ui::action::{Action, Pick};
 use latent_studio::ui::app::Options;
-use latent_studio::ui::picker::{Answer, FilePicker};
+use latent_studio::ui::file_dialog::{Answer, FilePicker};
 use latent_studio::ui::{StudioApp, ViewId};
 
 use crate::common::{Home, engine, pictures, process_of};

@@ -105,7 +105,7 @@ fn every_objective_of_vaes_trains_tells_its_numbers_and_resumes_to_the_last_bit(
     for (id, name, settings) in objectives() {
         let mut recipe = small(id, &source, 16);
         for setting in settings {
-            latent_studio::recipe::path::assign(&mut recipe, setting).unwrap();
+            latent_studio::recipe::json_path::assign(&mut recipe, setting).unwrap();
         }
         let make =
             |part: &str| RunFolder::create(&home.path(&format!("{id} {name} {part}")), &recipe, None, "cpu").unwrap();

@@ -8,18 +8,18 @@ use super::{Script, made};
 use crate::base::rng::Stream;
 use crate::base::{Picture, Problem};
 use crate::engine::{Event, LatentCommand, LatentEvent, ModelInfo, Relative};
+use crate::latent::activations::codes::{Anomaly, NumberUse, prior_histogram};
+use crate::latent::activations::{ChannelLook, Inside};
 use crate::latent::atlas::gather::{self, Atlas, Point, Whose};
 use crate::latent::atlas::holes::Hole;
 use crate::latent::atlas::outline;
-use crate::latent::blend::Dims;
 use crate::latent::directions::search::Find;
 use crate::latent::directions::{Direction, Entanglement, Method};
 use crate::latent::drag::Standing;
 use crate::latent::encoder::EncoderInfo;
-use crate::latent::inside::codes::{Anomaly, NumberUse, prior_histogram};
-use crate::latent::inside::{ChannelLook, Inside};
 use crate::latent::invert::{Found, Step};
-use crate::latent::paint::{Mended, Painted};
+use crate::latent::latent_edit::{Mended, Painted};
+use crate::latent::latent_math::Dims;
 use crate::recipe::picture::{Latent, Place, Space};
 
 /// What is pretended of latent space.

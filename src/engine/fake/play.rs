@@ -301,7 +301,7 @@ fn control(script: &mut Script, dir: PathBuf, control: Control) -> Vec<Event> {
         let Some(run) = script.runs.iter().find(|r| r.dir == dir) else { return missing(&dir) };
         let edit = Edit { step: run.progress.step + 1, images: run.progress.images, key, value };
         let mut events = change(script, &dir, |run| {
-            let _ = crate::recipe::path::set(&mut run.recipe, &edit.key, edit.value.clone());
+            let _ = crate::recipe::json_path::set(&mut run.recipe, &edit.key, edit.value.clone());
         });
         events.insert(0, Event::RunEdited { dir, edit });
         return events;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Context;
 use crate::base::Result;
-use crate::engine::{Evaluation, Event, JobId, own};
+use crate::engine::{Evaluation, Event, JobId, dataset_locator};
 use crate::eval::evaluate::{Opened, chosen};
 use crate::eval::store;
 use crate::latent::catalog;
@@ -32,7 +32,7 @@ pub struct Asked {
 pub fn evaluate(cx: &Context, job: JobId, asked: &Asked) -> Result<()> {
     let metrics = chosen(&asked.metrics)?;
     let progress = cx.progress(job);
-    let data = asked.data.clone().or_else(|| own::elsewhere(&asked.model, &cx.paths));
+    let data = asked.data.clone().or_else(|| dataset_locator::elsewhere(&asked.model, &cx.paths));
     let opened = Opened::open(&asked.model, data.as_deref(), &cx.paths, &cx.backend.device(), &progress)?;
     let report = opened.evaluate(metrics, asked.count as usize, DRAWS, 1, &cx.paths, &progress)?;
     let scores = store::keep(&cx.paths, &opened.model.info().hash, &report.metrics)?;

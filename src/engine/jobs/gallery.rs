@@ -7,7 +7,7 @@ use super::export::{Shots, Wanted};
 use super::{Context, read_picture};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Problem, Progress, Result};
-use crate::engine::discard::remove;
+use crate::engine::trash::remove;
 use crate::engine::{DataSetInfo, Event, Item, ItemFilter, ModelInfo, PastChange, RunSummary};
 use crate::export::{Shot, file_name, png_bytes, today, write_new};
 use crate::library::{Library, NewItem};

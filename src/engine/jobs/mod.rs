@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use parking_lot::Mutex;
 
+use super::event_queue::Outbox;
 use super::inference::{Backend, InferenceHandle};
-use super::outbox::Outbox;
 use super::worker::{JobProgress, Jobs};
 use super::{Event, JobId, ModelInfo, Survey};
 use crate::base::paths::Paths;

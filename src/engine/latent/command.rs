@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use crate::base::Picture;
 use crate::engine::{ExportOptions, JobId};
+use crate::latent::activations::Look;
 use crate::latent::atlas::gather;
 use crate::latent::directions::search::Find;
 use crate::latent::directions::{Direction, Move};
 use crate::latent::film::Timeline;
-use crate::latent::inside::Look;
-use crate::latent::lattice;
+use crate::latent::interpolation_grid;
 use crate::latent::map::Plane;
-use crate::latent::{breed, drag, invert, paint};
+use crate::latent::{breed, drag, invert, latent_edit};
 use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
 
@@ -32,7 +32,7 @@ pub enum LatentCommand {
 
     /// Cells between anchors, with steps evened as they are seen at this truncation; replaces what was asked in this
     /// session before, and is ended by `StopDrag`. → `LaidOut`
-    LayOut { session: u64, ticket: u64, model: ModelRef, wish: lattice::Wish, truncation: f32 },
+    LayOut { session: u64, ticket: u64, model: ModelRef, wish: interpolation_grid::Wish, truncation: f32 },
 
     /// Directions kept of a model. → `Directions`
     ListDirections { model: ModelRef },
@@ -75,7 +75,7 @@ pub enum LatentCommand {
     /// Stop dragging, or laying out, in a session. → `Dragged` or `LaidOut` is not told again
     StopDrag { session: u64 },
     /// Paint on or erase from a picture. → `Painting` (the way), `Painted`
-    Paint { job: JobId, model: ModelRef, latent: Latent, truncation: f32, wish: paint::Wish },
+    Paint { job: JobId, model: ModelRef, latent: Latent, truncation: f32, wish: latent_edit::Wish },
     /// Fill a hole of a picture file (one byte a pixel of the model's size, 0 where it is known), or take its noise away.
     /// → `Mended`
     Mend { job: JobId, model: ModelRef, input: PathBuf, hole: Option<Vec<u8>>, typical: f64, steps: u32 },

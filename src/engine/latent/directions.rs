@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::LatentEvent;
-use super::shelf::{Shelf, own};
+use super::model_slot::{Shelf, own};
 use crate::base::{Problem, Result};
 use crate::engine::jobs::Context;
 use crate::engine::{Event, JobId};
@@ -13,7 +13,7 @@ use crate::latent::directions::meter::Judge;
 use crate::latent::directions::search::{Find, search};
 use crate::latent::directions::store::{self, Sheet};
 use crate::latent::directions::{Direction, Entanglement};
-use crate::latent::pace::Pixels;
+use crate::latent::even_spacing::Pixels;
 
 /// What to measure.
 pub struct Measure {

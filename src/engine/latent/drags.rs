@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::LatentEvent;
-use super::shelf::Shelf;
+use super::model_slot::Shelf;
 use crate::base::Result;
 use crate::engine::Event;
 use crate::engine::jobs::Context;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use parking_lot::{Condvar, Mutex};
 
 use super::LatentEvent;
-use super::shelf::Shelf;
+use super::model_slot::Shelf;
 use crate::base::{Cancel, Progress, Result};
 use crate::engine::inference::InferenceHandle;
 use crate::engine::jobs::Context;
@@ -146,7 +146,7 @@ impl Progress for Gated<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::engine::outbox::Outbox;
+    use crate::engine::event_queue::Outbox;
     use crate::engine::worker::Jobs;
     use crate::engine::{RunState, fake};
 

@@ -5,17 +5,17 @@ use std::sync::Arc;
 
 use crate::base::Picture;
 use crate::engine::{Item, JobId};
+use crate::latent::activations::Inside;
+use crate::latent::activations::codes::{Anomaly, NumberUse};
 use crate::latent::atlas::gather::Atlas;
 use crate::latent::breed::Child;
 use crate::latent::directions::Direction;
 use crate::latent::drag::Standing;
 use crate::latent::encoder::EncoderInfo;
 use crate::latent::film::Frame;
-use crate::latent::inside::Inside;
-use crate::latent::inside::codes::{Anomaly, NumberUse};
+use crate::latent::interpolation_grid::Laid;
 use crate::latent::invert::{Found, Step};
-use crate::latent::lattice::Laid;
-use crate::latent::paint::{Mended, Painted};
+use crate::latent::latent_edit::{Mended, Painted};
 use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
 

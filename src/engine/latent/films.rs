@@ -1,15 +1,15 @@
 //! Films: frames for scrubbing, and films written in the background.
 
 use super::LatentEvent;
-use super::shelf::{Shelf, real};
+use super::model_slot::{Shelf, real};
 use crate::base::{Problem, Progress, Result};
 use crate::engine::jobs::{Context, picture_recipe};
 use crate::engine::{Event, ExportOptions, JobId, ModelInfo};
 use crate::export::{Shot, export};
+use crate::latent::even_spacing::Pixels;
 use crate::latent::film::Timeline;
 use crate::latent::film::shoot::Script;
 use crate::latent::model::LoadedModel;
-use crate::latent::pace::Pixels;
 
 /// Frames made at once.
 const CHUNK: usize = 8;

@@ -2,11 +2,11 @@
 
 use super::LatentEvent;
 use super::drags::Sessions;
-use super::shelf::Shelf;
+use super::model_slot::Shelf;
 use crate::base::{Cancel, Progress, Result};
 use crate::engine::Event;
 use crate::engine::jobs::Context;
-use crate::latent::lattice::Wish;
+use crate::latent::interpolation_grid::Wish;
 
 /// What is to be laid out.
 pub struct Order {

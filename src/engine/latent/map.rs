@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 
 use super::LatentEvent;
-use super::shelf::real;
+use super::model_slot::real;
 use crate::base::Picture;
 use crate::engine::Event;
 use crate::engine::inference::Models;

@@ -3,21 +3,21 @@
 //! Quick questions are answered on the inference thread; long work has lanes and models of its own, so that no view
 //! waits for another.
 
-mod both;
+mod atlas;
 pub mod command;
 mod directions;
 mod drags;
 mod encoders;
 pub mod event;
-mod family;
 pub mod films;
-mod into;
+mod inspection;
+mod inversion;
+mod latent_ops;
 mod lattices;
-mod looks;
+mod lineage;
 mod map;
-mod sheets;
-mod shelf;
-mod styles;
+mod model_slot;
+mod pair_export;
 
 use std::sync::Arc;
 
@@ -28,9 +28,9 @@ use super::jobs::Context;
 use super::jobs::export::Wanted;
 use super::jobs::gallery::Gallery;
 use super::worker::Lane;
-use super::{Event, RunSummary, own};
+use super::{Event, RunSummary, dataset_locator};
 use crate::base::Result;
-use shelf::Shelf;
+use model_slot::Shelf;
 
 /// Lanes of the latent floor.
 pub struct Desk {
@@ -42,7 +42,7 @@ pub struct Desk {
     drag: Lane<Shelf>,
     lattice: Lane<Shelf>,
     films: Lane<Shelf>,
-    sheets: Lane<sheets::Desk>,
+    sheets: Lane<atlas::Desk>,
     maps: map::Maps,
     sessions: drags::Sessions,
     /// What holds the training of encoders.
@@ -63,7 +63,7 @@ impl Desk {
             drag: lane("drag")?,
             lattice: lane("lattice")?,
             films: lane("films")?,
-            sheets: Lane::start("atlas", 256, cx.outbox.clone(), cx.jobs.clone(), sheets::Desk::default)?,
+            sheets: Lane::start("atlas", 256, cx.outbox.clone(), cx.jobs.clone(), atlas::Desk::default)?,
             maps: map::Maps::default(),
             sessions: drags::Sessions::default(),
             gate: encoders::Gate::default(),
@@ -84,11 +84,13 @@ impl Desk {
         let cx = self.cx.clone();
         match command {
             C::ToStyles { ticket, model, latents, each_layer } => {
-                styles::to_styles(&cx, ticket, model, latents, each_layer);
+                latent_ops::to_styles(&cx, ticket, model, latents, each_layer);
             }
-            C::MixStyles { ticket, model, base, from, layers } => styles::mix(&cx, ticket, model, base, from, layers),
-            C::Move { ticket, model, latents, moves } => styles::moved(&cx, ticket, model, latents, moves),
-            C::PlaneLatents { ticket, model, plane, places } => styles::places(&cx, ticket, model, plane, places),
+            C::MixStyles { ticket, model, base, from, layers } => {
+                latent_ops::mix(&cx, ticket, model, base, from, layers)
+            }
+            C::Move { ticket, model, latents, moves } => latent_ops::moved(&cx, ticket, model, latents, moves),
+            C::PlaneLatents { ticket, model, plane, places } => latent_ops::places(&cx, ticket, model, plane, places),
 
             C::LayOut { session, ticket, model, wish, truncation } => {
                 let number = self.sessions.begin(session);
@@ -128,22 +130,22 @@ impl Desk {
             }
             C::PauseEncoder { job, paused } => self.gate.pause(job, paused),
             C::Invert { job, model, inputs, wish } => {
-                self.into.push(Some(job), move |shelf| into::invert(&cx, shelf, job, &model, &inputs, &wish));
+                self.into.push(Some(job), move |shelf| inversion::invert(&cx, shelf, job, &model, &inputs, &wish));
             }
             C::Tune { job, model, input, latent, steps } => {
-                self.into.push(Some(job), move |shelf| into::tune(&cx, shelf, job, &model, &input, &latent, steps))
+                self.into.push(Some(job), move |shelf| inversion::tune(&cx, shelf, job, &model, &input, &latent, steps))
             }
             C::Paint { job, model, latent, truncation, wish } => self
                 .into
-                .push(Some(job), move |shelf| into::paint(&cx, shelf, job, &model, (&latent, truncation), &wish)),
+                .push(Some(job), move |shelf| inversion::paint(&cx, shelf, job, &model, (&latent, truncation), &wish)),
             C::Mend { job, model, input, hole, typical, steps } => {
-                let wish = into::Mend { input, hole, typical, steps };
-                self.into.push(Some(job), move |shelf| into::mend(&cx, shelf, job, &model, wish));
+                let wish = inversion::Mend { input, hole, typical, steps };
+                self.into.push(Some(job), move |shelf| inversion::mend(&cx, shelf, job, &model, wish));
             }
 
-            C::TakeIn { ticket, model, input } => looks::take_in(&cx, ticket, model, input),
+            C::TakeIn { ticket, model, input } => inspection::take_in(&cx, ticket, model, input),
             C::WriteMended { job, model, latent, picture, out } => {
-                self.into.push(Some(job), move |_| into::write_mended(&cx, job, &model, &latent, &picture, out));
+                self.into.push(Some(job), move |_| inversion::write_mended(&cx, job, &model, &latent, &picture, out));
             }
 
             C::MapTiles { map, model, plane, truncation, zoom, tiles } => {
@@ -166,7 +168,7 @@ impl Desk {
             }
 
             C::OwnData { model, source } => self.search.push(None, move |_| {
-                own::remember(&model, &source, &cx.paths)?;
+                dataset_locator::remember(&model, &source, &cx.paths)?;
                 cx.tell(Event::Latent(LatentEvent::OwnData { model }));
                 Ok(())
             }),
@@ -183,29 +185,29 @@ impl Desk {
             }
 
             C::ExportBoth { job, models, latents, truncation, beside, options } => {
-                let wish = both::Wish { models, latents, truncation, beside };
-                self.films.push(Some(job), move |_| both::export(&cx, job, &wish, &options));
+                let wish = pair_export::Wish { models, latents, truncation, beside };
+                self.films.push(Some(job), move |_| pair_export::export(&cx, job, &wish, &options));
             }
-            C::Apart { ticket, pictures } => both::apart(&cx, ticket, *pictures),
+            C::Apart { ticket, pictures } => pair_export::apart(&cx, ticket, *pictures),
 
-            C::Breed { ticket, model, parents, wish } => family::breed(&cx, ticket, model, parents, wish),
+            C::Breed { ticket, model, parents, wish } => lineage::breed(&cx, ticket, model, parents, wish),
             C::KeepChild { model, latent, truncation, parents } => {
                 let wanted = Wanted { model, latents: vec![latent], truncation, made_by: "breeding".into() };
                 let library = self.library.clone();
-                self.search.push(None, move |_| family::keep(&cx, &library, &wanted, parents));
+                self.search.push(None, move |_| lineage::keep(&cx, &library, &wanted, parents));
             }
-            C::Family { item } => self.library.push(None, move |gallery| family::family(&cx, gallery, item)),
+            C::Family { item } => self.library.push(None, move |gallery| lineage::family(&cx, gallery, item)),
 
             C::Inside { ticket, model, latent, truncation, look } => {
-                looks::inside(&cx, ticket, model, latent, truncation, look);
+                inspection::inside(&cx, ticket, model, latent, truncation, look);
             }
             C::ChannelEffects { job, model, latent, truncation, tap } => self
                 .search
-                .push(Some(job), move |shelf| looks::effects(&cx, shelf, job, &model, (&latent, truncation), tap)),
+                .push(Some(job), move |shelf| inspection::effects(&cx, shelf, job, &model, (&latent, truncation), tap)),
             C::CodeUse { job, model, data } => {
-                self.search.push(Some(job), move |shelf| looks::code_use(&cx, shelf, job, &model, &data));
+                self.search.push(Some(job), move |shelf| inspection::code_use(&cx, shelf, job, &model, &data));
             }
-            C::Anomaly { ticket, model, input } => looks::anomaly(&cx, ticket, model, input),
+            C::Anomaly { ticket, model, input } => inspection::anomaly(&cx, ticket, model, input),
         }
     }
 

@@ -167,9 +167,9 @@ fn maps_make_what_is_wanted_now_and_forget_the_rest() {
 
 #[test]
 fn the_newest_grid_of_a_session_is_laid_out_and_what_does_not_fit_is_told() {
+    use crate::latent::even_spacing::Measure;
     use crate::latent::interpolate::Mode;
-    use crate::latent::lattice::{Layout, Wish};
-    use crate::latent::pace::Measure;
+    use crate::latent::interpolation_grid::{Layout, Wish};
     let mut s = Studio::new();
     let anchors: Vec<Latent> = (1..=3).map(|seed| Latent::Seed { seed }).collect();
     let (layout, mode) = (Layout::Line, Mode::Slerp);
@@ -291,10 +291,10 @@ fn children_are_bred_kept_and_know_their_parents() {
 #[test]
 fn films_sheets_and_looks_inside() {
     use crate::engine::ExportOptions;
+    use crate::latent::activations::Look;
     use crate::latent::atlas::Layout;
     use crate::latent::atlas::gather::Wish;
     use crate::latent::film::Timeline;
-    use crate::latent::inside::Look;
     let mut s = Studio::new();
     let mut timeline = Timeline { model: VAE.into(), ..Timeline::example() };
     timeline.keys.truncate(1);
@@ -351,7 +351,7 @@ fn films_sheets_and_looks_inside() {
 
 #[test]
 fn pictures_are_taken_in_painted_on_and_looked_at_for_faults() {
-    use crate::latent::{invert, paint};
+    use crate::latent::{invert, latent_edit};
     let mut s = Studio::new();
     let model = crate::latent::model::LoadedModel::open(VAE, &Paths::under(s.home.path()), "cpu").unwrap();
     let latent = Latent::Seed { seed: 6 };
@@ -366,7 +366,7 @@ fn pictures_are_taken_in_painted_on_and_looked_at_for_faults() {
     assert!(found.psnr >= found.guess.as_ref().unwrap().1 && found.psnr > 15.0, "{}", found.psnr);
     assert_eq!(s.ended(1), None);
 
-    let mut wish = paint::Wish { steps: 6, ..paint::Wish::default() };
+    let mut wish = latent_edit::Wish { steps: 6, ..latent_edit::Wish::default() };
     wish.paint = [0, 0, 255, 255].repeat(16).into_iter().chain([0; 4].repeat(32 * 32 - 16)).collect();
     s.ask(LatentCommand::Paint { job: 2, model: VAE.into(), latent, truncation: 1.0, wish });
     s.told("what was painted", |e| matches!(e, LatentEvent::Painted { .. }).then_some(()));

@@ -1,9 +1,9 @@
 //! Runs: started as processes of their own, queued, followed by their files, found again at the next start.
 
-pub mod awake;
+pub mod keep_awake;
 pub mod launch;
 pub mod queue;
-pub mod tail;
+pub mod run_follower;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use parking_lot::Mutex;
 
-use super::outbox::Outbox;
+use super::event_queue::Outbox;
 use super::worker::panicked;
 use super::{Control, Event, RunState, RunSummary};
 use crate::base::paths::Paths;
@@ -24,7 +24,7 @@ use crate::train::folder::RunFolder;
 use crate::train::preview;
 use launch::{Launch, Order};
 use queue::{Queue, Turn, Waiting};
-use tail::{Found, Tracked};
+use run_follower::{Found, Tracked};
 
 /// How often the files of runs at work are looked at.
 const TICK: Duration = Duration::from_millis(100);

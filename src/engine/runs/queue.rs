@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use super::launch::{Launch, Order};
-use super::tail::Tracked;
+use super::run_follower::Tracked;
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
 use crate::train::folder::RunFolder;

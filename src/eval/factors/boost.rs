@@ -31,7 +31,7 @@ struct Forest<'a> {
 }
 
 /// Bins of codes with as many rows in each, row after row.
-pub fn binned(codes: &super::super::rows::Rows) -> Vec<u8> {
+pub fn binned(codes: &super::super::feature_matrix::Rows) -> Vec<u8> {
     let (n, dim) = (codes.len(), codes.dim());
     let mut out = vec![0u8; n * dim];
     for j in 0..dim {
@@ -145,7 +145,7 @@ impl Forest<'_> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::rows::Rows;
+    use super::super::super::feature_matrix::Rows;
     use super::*;
     use crate::base::rng::Stream;
 

@@ -11,8 +11,8 @@ pub mod mig;
 
 use rayon::prelude::*;
 
-use super::halves::standard_error;
-use super::rows::Rows;
+use super::feature_matrix::Rows;
+use super::subsample_ci::standard_error;
 use crate::base::rng::Stream;
 
 /// Factors with more distinct values are put into bins.

@@ -4,9 +4,9 @@
 //! transparency is laid on middle grey. Each feature has about mean 0 and deviation 1 over the pictures it was trained
 //! on. `train` says what it learned; numbers by it are comparable with each other only, never with scores by Inception.
 
-pub mod card;
+mod dead_leaves;
 pub mod distort;
-mod leaves;
+pub mod model_card;
 pub mod net;
 mod task;
 pub mod train;
@@ -16,10 +16,10 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor, TensorData};
 use rayon::prelude::*;
 
-pub use card::FeatureCard;
+pub use model_card::FeatureCard;
 pub use net::{DIM, Encoder, SIDE};
 
-use super::rows::Rows;
+use super::feature_matrix::Rows;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::data;
 use crate::models::io::Weights;

@@ -10,7 +10,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use crate::nn::act;
+use crate::nn::activation;
 use crate::nn::conv::Conv;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
@@ -64,7 +64,7 @@ impl Encoder {
         for (i, (half, block)) in self.halves.iter().zip(&self.blocks).enumerate() {
             x = if i == 0 { half.forward(x) } else { half.after_leaky(x) };
             x = block.forward(x);
-            maps.push(act::leaky(x.clone()));
+            maps.push(activation::leaky(x.clone()));
         }
         maps
     }

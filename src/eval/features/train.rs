@@ -14,8 +14,8 @@ use burn::optim::GradientsParams;
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::card::FeatureCard;
 use super::distort::DISTORTIONS;
+use super::model_card::FeatureCard;
 use super::net::{DIM, Encoder, SIDE};
 use super::task::{Course, Task};
 use super::views::{Item, Pool};
@@ -26,7 +26,7 @@ use crate::models::io::{HostTensor, Weights, trainable};
 use crate::nn::ema;
 use crate::nn::init::{Init, lecun};
 use crate::nn::linear::Linear;
-use crate::train::meter::Meter;
+use crate::train::metric_accumulator::Meter;
 use crate::train::optim::{Adam, AdamSettings, AdamState, parameter_sizes};
 
 /// Numbers that views are compared by.

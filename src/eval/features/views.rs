@@ -8,8 +8,8 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::SIDE;
+use super::dead_leaves::leaves;
 use super::distort::{DISTORTIONS, Plain};
-use super::leaves::leaves;
 use super::task::Course;
 use crate::base::Picture;
 use crate::base::rng::Stream;

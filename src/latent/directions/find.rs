@@ -5,8 +5,8 @@ use burn::tensor::{Tensor, TensorData};
 use super::{Direction, Method};
 use crate::base::{Problem, Progress, Result};
 use crate::latent::algebra::{Row, add, dot, doubled, leading, principal};
+use crate::latent::latent_forward::{BATCH, Freedom, Held, host};
 use crate::latent::model::{LoadedModel, Net};
-use crate::latent::net::{BATCH, Freedom, Held, host};
 use crate::recipe::picture::{Latent, Space};
 
 /// First seed of latents that are sampled; far from what people look at, so that they can be checked on others.

@@ -4,8 +4,8 @@ use super::{Direction, Entanglement, Move};
 use crate::base::paths::Paths;
 use crate::base::{Progress, Result};
 use crate::latent::attributes::{self, Predictor};
+use crate::latent::even_spacing::Ruler;
 use crate::latent::model::LoadedModel;
-use crate::latent::pace::Ruler;
 use crate::recipe::picture::Latent;
 
 /// Pictures that are moved.

@@ -17,9 +17,9 @@ pub mod store;
 use serde::{Deserialize, Serialize};
 
 use super::algebra::{Row, dot, length, orthogonal};
-use super::blend::Dims;
+use super::latent_forward::Freedom;
+use super::latent_math::Dims;
 use super::model::LoadedModel;
-use super::net::Freedom;
 use crate::base::{Problem, Result};
 use crate::recipe::picture::{Latent, Place, Space};
 

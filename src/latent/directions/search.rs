@@ -11,8 +11,8 @@ use crate::base::{Family, Problem, Progress, Result};
 use crate::data::{self, Prepared};
 use crate::latent::algebra::{Row, add, dot, doubled, solve};
 use crate::latent::attributes::{self, Judged, Predictor};
+use crate::latent::latent_forward::Freedom;
 use crate::latent::model::LoadedModel;
-use crate::latent::net::Freedom;
 use crate::recipe::DataRecipe;
 use crate::recipe::picture::{Latent, Space};
 

@@ -11,8 +11,8 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
+use super::latent_forward::{Freedom, Held, host};
 use super::model::LoadedModel;
-use super::net::{Freedom, Held, host};
 use crate::base::{Problem, Result, Shape};
 use crate::models::Look;
 use crate::models::io::{HostTensor, Weights};

@@ -7,10 +7,10 @@ pub mod shoot;
 
 use serde::{Deserialize, Serialize};
 
-use super::blend::Dims;
 use super::directions::Direction;
+use super::even_spacing::Measure;
 use super::interpolate::Mode;
-use super::pace::Measure;
+use super::latent_math::Dims;
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
 use crate::recipe::picture::{Latent, Place, Space};

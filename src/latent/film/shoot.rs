@@ -2,9 +2,9 @@
 
 use super::{Frame, Timeline};
 use crate::base::{Problem, Progress, Result};
+use crate::latent::even_spacing::{self, Ruler};
+use crate::latent::latent_forward::Freedom;
 use crate::latent::model::LoadedModel;
-use crate::latent::net::Freedom;
-use crate::latent::pace::{self, Ruler};
 use crate::recipe::picture::{Latent, Space};
 
 /// Most frames of a film.
@@ -14,7 +14,7 @@ pub const MOST: usize = 200_000;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Script {
     timeline: Timeline,
-    dims: crate::latent::blend::Dims,
+    dims: crate::latent::latent_math::Dims,
     spread: f32,
     /// When each frame is shown, in seconds of the timeline.
     pub times: Vec<f64>,
@@ -81,7 +81,7 @@ impl LoadedModel {
         if timeline.even {
             let way =
                 |t: f64| timeline.at(&dims, spread, (t * timeline.seconds).min(timeline.seconds)).map(|f| f.latent);
-            let paced = pace::even(&way, count, timeline.looped, ruler, progress)?;
+            let paced = even_spacing::even(&way, count, timeline.looped, ruler, progress)?;
             times = paced.times.iter().map(|t| t * timeline.seconds).collect();
             spread_of_steps = Some(paced.spread);
         }
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
     use crate::base::progress::Quiet;
     use crate::latent::directions::Direction;
-    use crate::latent::pace::{Measure, Pixels, spread};
+    use crate::latent::even_spacing::{Measure, Pixels, spread};
     use crate::latent::testing::fresh;
 
     #[test]

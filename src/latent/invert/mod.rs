@@ -11,10 +11,10 @@ use burn::tensor::Tensor;
 pub use files::{picture_files, readable};
 use serde::{Deserialize, Serialize};
 
-use super::descent::{Descent, beside, rate};
 use super::encoder::{Encoder, psnr};
+use super::latent_forward::{Freedom, Held, host};
+use super::latent_optimizer::{Descent, beside, rate};
 use super::model::{LoadedModel, Net};
-use super::net::{Freedom, Held, host};
 use crate::base::rng::Stream;
 use crate::base::{Family, Picture, Problem, Progress, Result};
 use crate::data::prepare_picture;

@@ -7,9 +7,9 @@
 
 use rayon::prelude::*;
 
-use super::lay::{Gated, Load, Store};
-use super::micro::{Product, Run};
-use super::work::{Border, PANEL, Work, panels};
+use super::gemm_microkernel::{Product, Run};
+use super::layout::{Gated, Load, Store};
+use super::scratch::{Border, PANEL, Work, panels};
 use super::{Geometry, PARTS};
 
 /// Numbers of a block's pictures and results that are held in the cache: about 384 KiB.

@@ -9,10 +9,10 @@ use crate::base::simd::dispatch;
 use rayon::prelude::*;
 
 use super::direct::total;
-use super::filter::{Grads, Kernel, POINTS, Place, READ, TILE, Tiles, Unkernel, Untile};
-use super::lay::{Gated, Load, Store};
-use super::micro::{Product, Run};
-use super::work::{Border, Work, panels};
+use super::gemm_microkernel::{Product, Run};
+use super::layout::{Gated, Load, Store};
+use super::scratch::{Border, Work, panels};
+use super::winograd_transform::{Grads, Kernel, POINTS, Place, READ, TILE, Tiles, Unkernel, Untile};
 use super::{Geometry, PARTS};
 
 /// Numbers of transformed tiles of the source that are held at a time: 256 KiB.

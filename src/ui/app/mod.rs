@@ -13,11 +13,11 @@ use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
 use super::action::{Action, Parcel, Pick};
 use super::dialogs::Dialog;
-use super::keep::{self, Keeper, Kept};
+use super::file_dialog::{DesktopPicker, FilePicker};
 use super::keymap::{self, Bound};
 use super::layout::Layout;
 use super::palette::Palette;
-use super::picker::{DesktopPicker, FilePicker};
+use super::persistence::{self, Keeper, Kept};
 use super::state::Studio;
 use super::textures::Textures;
 use super::theme::{self, Mode, size};
@@ -140,7 +140,7 @@ const CANVAS: f32 = 360.0;
 impl StudioApp {
     /// A window over an engine. Draws nothing before the first frame; needs no particular renderer.
     pub fn new(engine: Box<dyn Engine>, paths: Paths, options: Options) -> Self {
-        let kept = if options.remember { keep::load(&paths.config) } else { Kept::default() };
+        let kept = if options.remember { persistence::load(&paths.config) } else { Kept::default() };
         let mut views: Vec<Box<dyn View>> = VIEWS.iter().map(|v| (v.new)()).collect();
         for view in &mut views {
             if let Some(state) = kept.views.get(&view.id()) {

@@ -26,12 +26,12 @@ fn frame_times() {
             window.engine.push(Event::RunReadings { dir: run.dir.clone(), readings: vec![reading] });
             let x = 80.0 + (frame * 7 % 1800) as f32;
             window.harness.hover_at(egui::pos2(x, 60.0 + (frame * 5 % 960) as f32));
-            let began = crate::ui::frames::thread_ms();
+            let began = crate::ui::frame_bench::thread_ms();
             window.harness.step();
             let output = window.harness.output();
             let shapes = output.shapes.clone();
             let triangles = window.harness.ctx.tessellate(shapes, output.pixels_per_point);
-            times.push(crate::ui::frames::thread_ms() - began);
+            times.push(crate::ui::frame_bench::thread_ms() - began);
             assert!(!triangles.is_empty());
         }
         times.sort_by(f64::total_cmp);

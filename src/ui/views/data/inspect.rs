@@ -7,7 +7,7 @@ use super::DataView;
 use super::preview::Which;
 use crate::data::report::Survey;
 use crate::recipe::form::Group;
-use crate::recipe::{DataRecipe, Recipe, path};
+use crate::recipe::{DataRecipe, Recipe, json_path};
 use crate::ui::format;
 use crate::ui::theme::{self, size};
 use crate::ui::views::{Cx, View, ViewId};
@@ -82,7 +82,7 @@ impl DataView {
                 cx.undo_point(ViewId::Data, label, self.snapshot());
             }
             // The form keeps values within their ranges.
-            if let Err(problem) = path::set(&mut self.recipe, change.key, change.value) {
+            if let Err(problem) = json_path::set(&mut self.recipe, change.key, change.value) {
                 cx.say(problem);
             }
             // What is listed follows how the source is understood.

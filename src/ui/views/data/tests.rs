@@ -202,9 +202,9 @@ fn a_hundred_thousand_pictures_scroll_smoothly() {
             modifiers: Modifiers::NONE,
         });
         harness.hover_at(egui::pos2(500.0, 400.0));
-        let begin = crate::ui::frames::thread_ms();
+        let begin = crate::ui::frame_bench::thread_ms();
         harness.step();
-        quickest = quickest.min((crate::ui::frames::thread_ms() - begin) / 1e3);
+        quickest = quickest.min((crate::ui::frame_bench::thread_ms() - begin) / 1e3);
     }
     // Processor time of the quickest, as other work on the machine must not fail this; unoptimised builds are many
     // times slower.

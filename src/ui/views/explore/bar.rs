@@ -6,7 +6,7 @@ use strum::IntoEnumIterator;
 
 use super::directions::STRIP;
 use super::{Cx, ExploreView, Out, Stand, Tab, compare, traverse, walk};
-use crate::latent::blend::Dims;
+use crate::latent::latent_math::Dims;
 use crate::ui::action::Action;
 use crate::ui::command::UiCommand;
 use crate::ui::theme;

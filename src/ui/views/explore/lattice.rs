@@ -19,10 +19,10 @@ use super::feed::{Feed, Wish};
 use super::place::{self, Places};
 use super::{Cx, Out, inspector};
 use crate::engine::{Command, Event, LatentCommand, LatentEvent};
-use crate::latent::blend::{self, Dims};
+use crate::latent::even_spacing::Measure;
 use crate::latent::interpolate::Mode;
-use crate::latent::lattice::{self, Laid, Layout};
-use crate::latent::pace::Measure;
+use crate::latent::interpolation_grid::{self, Laid, Layout};
+use crate::latent::latent_math::{self, Dims};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::{Latent, Space};
 use crate::ui::textures;
@@ -42,7 +42,7 @@ const NARROW: f32 = 760.0;
 const PATIENCE: f64 = 0.3;
 
 /// What the engine is asked to lay out: model, anchors and truncation.
-type Asked = (ModelRef, lattice::Wish, f32);
+type Asked = (ModelRef, interpolation_grid::Wish, f32);
 
 /// The tab's own state.
 #[derive(Default)]
@@ -62,9 +62,9 @@ pub struct Lattice {
 }
 
 /// What is to be laid out; anchors are of the class one stands at, unless they have their own.
-pub fn wish(desk: &GridDesk, here: &Stand, dims: &Dims) -> lattice::Wish {
+pub fn wish(desk: &GridDesk, here: &Stand, dims: &Dims) -> interpolation_grid::Wish {
     let (columns, rows) = desk.cells();
-    lattice::Wish {
+    interpolation_grid::Wish {
         anchors: desk.used().iter().map(|a| here.classed(&a.latent(dims.z))).collect(),
         layout: desk.layout,
         across: desk.across as usize,
@@ -77,7 +77,7 @@ pub fn wish(desk: &GridDesk, here: &Stand, dims: &Dims) -> lattice::Wish {
 }
 
 /// Whether only the engine can lay it out.
-fn needs_engine(wish: &lattice::Wish) -> bool {
+fn needs_engine(wish: &interpolation_grid::Wish) -> bool {
     wish.even.is_some() || wish.styles || wish.anchors.iter().any(|a| a.place().space == Space::W)
 }
 
@@ -97,7 +97,7 @@ impl Lattice {
 
     /// What can be shown now: what is wanted, what was laid out before in the same shape, or what needs no engine.
     fn standing(&self, want: &Asked, dims: &Dims) -> Option<Arc<Laid>> {
-        let shape = |w: &lattice::Wish| (w.layout, w.columns, w.rows, w.across, w.anchors.len());
+        let shape = |w: &interpolation_grid::Wish| (w.layout, w.columns, w.rows, w.across, w.anchors.len());
         let fits = |of: &Asked| of == want || needs_engine(&want.1) && of.0 == want.0 && shape(&of.1) == shape(&want.1);
         let last = self.laid.as_ref().filter(|(of, _)| fits(of)).and_then(|(_, laid)| laid.clone());
         last.or_else(|| want.1.plain(dims).ok().map(Arc::new))
@@ -424,7 +424,7 @@ pub fn measure_choice(ui: &mut Ui, name: &str, measure: &mut Measure) -> bool {
 
 /// Says where latents and styles meet, which cannot be blended as they are.
 pub fn mixed_spaces(ui: &mut Ui, latents: &[Latent]) {
-    if !latents.is_empty() && blend::space_of(latents).is_err() {
+    if !latents.is_empty() && latent_math::space_of(latents).is_err() {
         theme::toned(ui, theme::Tone::Warn, "Seeds and styles jump")
             .on_hover_text("A seed and styles cannot be blended here: halfway one gives place to the other");
     }

@@ -5,7 +5,7 @@ use egui_material_icons::icons::ICON_FOLDER_OPEN;
 
 use super::{Cx, ViewId};
 use crate::engine::JobId;
-use crate::engine::own::is_unknown;
+use crate::engine::dataset_locator::is_unknown;
 use crate::ui::action::PickKind;
 use crate::ui::theme::{self, Tone};
 

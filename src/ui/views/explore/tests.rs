@@ -495,7 +495,7 @@ fn a_map_is_panned_zoomed_and_stood_on() {
     let at = ((0.5 / cell).floor() + 0.5) * cell;
     let info = h.state().view.info(&h.state().studio).unwrap();
     let plane = map::plane(desk(&h), &info, &[]).unwrap();
-    let expected = plane.at(&crate::latent::blend::Dims::of(&info), at, at).unwrap();
+    let expected = plane.at(&crate::latent::latent_math::Dims::of(&info), at, at).unwrap();
     assert_eq!(desk(&h).here.latent, expected);
     h.state_mut().take_back();
     assert_eq!(desk(&h).here.latent, Latent::Seed { seed: 1 });

@@ -13,7 +13,7 @@ use super::{Cx, Out, inspector};
 use crate::base::Picture;
 use crate::engine::Event;
 use crate::latent;
-use crate::latent::blend::Dims;
+use crate::latent::latent_math::Dims;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::format;

@@ -8,7 +8,7 @@ use crate::engine::Score;
 use crate::eval::{Standing, compare, table};
 use crate::models::info::ModelInfo;
 use crate::recipe::form;
-use crate::recipe::path::diff;
+use crate::recipe::json_path::diff;
 use crate::ui::format;
 use crate::ui::state::Studio;
 use crate::ui::theme::{self, size};

@@ -2,8 +2,8 @@
 
 use crate::engine::DeviceReport;
 use crate::recipe::Recipe;
+use crate::recipe::flops::gmacs_per_picture;
 use crate::recipe::preset::{PRESETS, Preset, for_model};
-use crate::recipe::work::gmacs_per_picture;
 use crate::ui::format;
 
 /// Seconds that a recipe takes on a device for `kimg` thousand pictures; unknown if the device was not measured.

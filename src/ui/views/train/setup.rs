@@ -9,9 +9,9 @@ use crate::base::Family;
 use crate::data::prepared_bytes;
 use crate::engine::{Command, DeviceReport};
 use crate::models;
+use crate::recipe::disk_space::run_bytes;
 use crate::recipe::preset::{PRESETS, Preset, for_model};
-use crate::recipe::space::run_bytes;
-use crate::recipe::{ObjectiveRecipe, Recipe, Schedule, path};
+use crate::recipe::{ObjectiveRecipe, Recipe, Schedule, json_path};
 use crate::ui::action::Action;
 use crate::ui::format;
 use crate::ui::textures;
@@ -358,7 +358,7 @@ impl TrainView {
             cx.undo_point(ViewId::Train, format!("change {}", change.title.to_lowercase()), self.snapshot());
         }
         let fitted = self.is_fitted();
-        if let Err(problem) = path::set(&mut self.recipe, change.key, change.value) {
+        if let Err(problem) = json_path::set(&mut self.recipe, change.key, change.value) {
             cx.say(problem);
             return;
         }

@@ -1,7 +1,7 @@
 //! A recipe as a form, made from [`crate::recipe::form::FIELDS`]: common settings on top, the rest in groups below.
 //!
 //! The form never changes a recipe itself: it reports [`Change`]s, and the view that owns the recipe applies them with
-//! [`crate::recipe::path::set`] or sends them to a run.
+//! [`crate::recipe::json_path::set`] or sends them to a run.
 
 mod control;
 mod words;
@@ -13,7 +13,7 @@ use strum::IntoEnumIterator as _;
 
 use crate::base::{Family, Problem};
 use crate::recipe::form::{FIELDS, Field, Group, Input};
-use crate::recipe::{Recipe, fits};
+use crate::recipe::{Recipe, compatibility};
 use crate::ui::theme::{self, size};
 pub use words::{option_title, value_text};
 
@@ -72,7 +72,7 @@ impl Form {
             f.family.is_none_or(|family| family == options.family)
                 && (options.groups.is_empty() || options.groups.contains(&f.group))
                 && !options.hide.contains(&f.key)
-                && !fits::is_foreign(recipe, f.key)
+                && !compatibility::is_foreign(recipe, f.key)
         };
         let mut change = None;
         for field in FIELDS.iter().filter(shown).filter(|f| f.common || options.flat) {
@@ -128,8 +128,8 @@ impl Form {
         let error = error_of(field, options);
         let recipe = self.known.as_ref().map(|(r, _)| r);
         // What is wrong has to be put right, whether it has an effect or not.
-        let idle = recipe.filter(|_| error.is_none() && !locked).and_then(|r| fits::idle(r, field.key));
-        let refuse = |value: &Value| recipe.and_then(|r| fits::refuses(r, field.key, value));
+        let idle = recipe.filter(|_| error.is_none() && !locked).and_then(|r| compatibility::idle(r, field.key));
+        let refuse = |value: &Value| recipe.and_then(|r| compatibility::refuses(r, field.key, value));
         let mut out = control::Outcome::default();
         ui.push_id(field.key, |ui| {
             ui.spacing_mut().item_spacing.y = size::XS;

@@ -5,7 +5,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use serde_json::json;
 
 use super::*;
-use crate::recipe::path;
+use crate::recipe::json_path;
 use crate::ui::theme;
 
 struct State {
@@ -30,7 +30,7 @@ fn app(ui: &mut Ui, state: &mut State) {
     egui::ScrollArea::vertical().show(ui, |ui| {
         ui.set_width(256.0);
         if let Some(change) = state.form.show(ui, &state.recipe, &options) {
-            let _ = path::set(&mut state.recipe, change.key, change.value.clone());
+            let _ = json_path::set(&mut state.recipe, change.key, change.value.clone());
             state.changes.push(change);
         }
     });
@@ -63,7 +63,7 @@ fn every_setting_of_the_family_is_there_and_no_other() {
         open(&mut harness, group);
     }
     for field in FIELDS.iter().filter(|f| f.family != Some(Family::Vae) && f.key != "data.source") {
-        if fits::is_foreign(&harness.state().recipe, field.key) {
+        if compatibility::is_foreign(&harness.state().recipe, field.key) {
             assert!(harness.query_by_label(field.title).is_none(), "{} belongs to another model", field.title);
             continue;
         }
@@ -141,5 +141,5 @@ fn choices_are_words() {
     harness.run();
     harness.get_by_label("Grey").click();
     harness.run();
-    assert_eq!(path::get(&harness.state().recipe, "data.channels"), Some(json!("grey")));
+    assert_eq!(json_path::get(&harness.state().recipe, "data.channels"), Some(json!("grey")));
 }

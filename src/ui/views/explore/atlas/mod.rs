@@ -25,7 +25,7 @@ use egui_material_icons::icons::{ICON_FOLDER_OPEN, ICON_SCATTER_PLOT};
 use super::desk::Desk;
 use super::{Cx, Out, own};
 use crate::base::Kind;
-use crate::engine::own::is_unknown;
+use crate::engine::dataset_locator::is_unknown;
 use crate::engine::{Command, Event, Item, ItemFilter, JobId, LatentCommand, LatentEvent};
 use crate::latent::atlas::gather::{Atlas, Wish};
 use crate::models::info::{ModelInfo, ModelRef};

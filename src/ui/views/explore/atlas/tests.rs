@@ -363,7 +363,7 @@ fn points_say_what_they_are_and_colours_follow_the_choice() {
 
 #[test]
 fn many_dots_are_one_mesh_that_is_kept_while_nothing_changes() {
-    let atlas = crate::ui::frames::clouds(20_000);
+    let atlas = crate::ui::frame_bench::clouds(20_000);
     let mut dots = paint::Dots::default();
     let room = Rect::from_min_size(pos2(0.0, 0.0), vec2(1000.0, 700.0));
     let ratings = HashMap::new();
@@ -472,7 +472,7 @@ fn pictures_of_a_model_that_are_not_known_are_chosen_once() {
     let mut h = on_nouns(Tab::Atlas);
     let home = tempfile::tempdir().unwrap();
     let paths = crate::base::paths::Paths::under(home.path());
-    let unknown = crate::engine::own::resolve("nouns-gan", "nouns", "", &paths).unwrap_err();
+    let unknown = crate::engine::dataset_locator::resolve("nouns-gan", "nouns", "", &paths).unwrap_err();
     h.get_by_role_and_label(Role::Button, "Make the atlas").click();
     h.state().engine.hold_answers(true);
     h.run_steps(3);

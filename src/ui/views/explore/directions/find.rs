@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::super::Out;
 use crate::base::{Family, Shape};
-use crate::latent::blend::Dims;
 use crate::latent::directions::search::Find;
+use crate::latent::latent_math::Dims;
 use crate::models::info::ModelInfo;
 use crate::ui::theme;
 

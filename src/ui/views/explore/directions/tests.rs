@@ -6,8 +6,8 @@ use super::super::View;
 use super::super::desk::Tab;
 use super::super::tests::{asked, desk, on_nouns};
 use crate::engine::{Event, LatentCommand, LatentEvent};
-use crate::latent::blend::Dims;
 use crate::latent::interpolate::Mode;
+use crate::latent::latent_math::Dims;
 use crate::recipe::picture::Latent;
 
 #[test]

@@ -9,7 +9,7 @@ use egui_material_icons::icons::{ICON_CHEVRON_LEFT, ICON_CHEVRON_RIGHT};
 use super::{InsideDesk, Page};
 use crate::base::Picture;
 use crate::engine::{Command, Event, LatentCommand, LatentEvent};
-use crate::latent::inside::codes::Anomaly;
+use crate::latent::activations::codes::Anomaly;
 use crate::models::info::ModelInfo;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, Tone, size};

@@ -9,7 +9,7 @@ use super::super::own;
 use super::super::work::{self, Doing};
 use super::{PURPOSE, Page};
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
-use crate::latent::inside::codes::{NumberUse, REACH};
+use crate::latent::activations::codes::{NumberUse, REACH};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::ui::action::{Action, Parcel};
 use crate::ui::format;

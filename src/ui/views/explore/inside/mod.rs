@@ -18,7 +18,7 @@ use super::desk::Desk;
 use super::{Cx, Out};
 use crate::base::Family;
 use crate::engine::Event;
-use crate::latent::inside::Channel;
+use crate::latent::activations::Channel;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::ui::theme;
 

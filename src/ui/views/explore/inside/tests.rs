@@ -11,7 +11,7 @@ use super::super::tests::{asked, desk, on_nouns, tab};
 use super::super::{ExploreView, View as _};
 use super::*;
 use crate::engine::{LatentCommand, LatentEvent};
-use crate::latent::inside::Look;
+use crate::latent::activations::Look;
 use crate::ui::action::Parcel;
 
 type Explore = Harness<'static, Stage<ExploreView>>;

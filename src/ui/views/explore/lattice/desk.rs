@@ -3,9 +3,9 @@
 use serde::{Deserialize, Serialize};
 
 use crate::export::sheet::TRIANGLE;
+use crate::latent::even_spacing::Measure;
 use crate::latent::interpolate::Mode;
-use crate::latent::lattice::Layout;
-use crate::latent::pace::Measure;
+use crate::latent::interpolation_grid::Layout;
 use crate::ui::widgets::latent_slot::Anchor;
 
 /// Steps in a row at most.

@@ -2,7 +2,7 @@
 
 use egui::{Rect, Vec2, pos2, vec2};
 
-use crate::latent::lattice::{Laid, Layout};
+use crate::latent::interpolation_grid::{Laid, Layout};
 use crate::ui::theme::size;
 
 /// Points between cells.

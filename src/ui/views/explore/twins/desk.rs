@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::latent::pace::Measure;
+use crate::latent::even_spacing::Measure;
 use crate::models::info::ModelRef;
 
 /// What is put into both models.

@@ -7,7 +7,7 @@ use super::super::super::work::{self, Doing};
 use super::super::{InsideDesk, Order};
 use super::{Ask, Features};
 use crate::engine::{Command, LatentCommand};
-use crate::latent::blend::Dims;
+use crate::latent::latent_math::Dims;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::theme;

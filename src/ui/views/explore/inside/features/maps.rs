@@ -4,7 +4,7 @@ use egui::{Align2, CornerRadius, FontId, Rect, ScrollArea, Sense, Ui, Vec2, vec2
 
 use super::super::Order;
 use super::{Features, GAP, SIDE};
-use crate::latent::inside::{Channel, ChannelLook};
+use crate::latent::activations::{Channel, ChannelLook};
 use crate::ui::textures::key;
 use crate::ui::theme::{self, size};
 use crate::ui::views::explore::desk::Desk;

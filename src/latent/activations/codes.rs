@@ -2,8 +2,8 @@
 
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::data::Prepared;
+use crate::latent::latent_forward::host;
 use crate::latent::model::{LoadedModel, Net};
-use crate::latent::net::host;
 use crate::nn::per_picture;
 use crate::recipe::picture::Latent;
 use crate::train::tensors;

@@ -8,10 +8,10 @@ use burn::tensor::Device;
 
 use super::classifier::Classifier;
 use super::evaluate::Task;
+use super::evaluated_model::Subject;
+use super::feature_matrix::Rows;
 use super::features::Extractor;
-use super::rows::Rows;
 use super::score::Score;
-use super::subject::Subject;
 use crate::base::rng::Stream;
 use crate::base::{Picture, Progress, Result};
 use crate::data::Prepared;

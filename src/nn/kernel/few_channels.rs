@@ -8,9 +8,9 @@ use rayon::prelude::*;
 
 use super::Geometry;
 use super::direct::{Axis, axes};
-use super::lay::Gated;
-use super::micro::{Product, Run};
-use super::work::PANEL;
+use super::gemm_microkernel::{Product, Run};
+use super::layout::Gated;
+use super::scratch::PANEL;
 
 /// Most results for which this is worth its while.
 const FEW: usize = 8;

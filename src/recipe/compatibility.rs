@@ -1,7 +1,7 @@
 //! Which settings go together, and why not: the form greys out what has no effect or cannot be chosen, with the reason,
 //! and [`super::Recipe::validate`] refuses what cannot work.
 
-use super::{AugmentControl, Recipe, path};
+use super::{AugmentControl, Recipe, json_path};
 use crate::base::{Channels, Family, Problem, Result};
 
 /// Whether the setting at a path belongs to other models than the recipe's.
@@ -56,7 +56,7 @@ pub fn idle(recipe: &Recipe, key: &str) -> Option<String> {
 /// Why a value cannot be chosen with the others as they are; nothing where it can.
 pub fn refuses(recipe: &Recipe, key: &str, value: &serde_json::Value) -> Option<String> {
     let mut other = recipe.clone();
-    match path::set(&mut other, key, value.clone()) {
+    match json_path::set(&mut other, key, value.clone()) {
         Ok(()) => clash(&other).filter(|c| c.keys.contains(&key)).map(|c| c.why),
         Err(problem) => Some(problem.what),
     }

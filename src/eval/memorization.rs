@@ -3,8 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::feature_matrix::Rows;
 use super::neighbours::{Near, nearest};
-use super::rows::Rows;
 
 /// A sample with the training picture that it is nearest to.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ fn smaller(a: &[f64], b: &[f64]) -> (f64, f64, f64) {
     let placed_a: Vec<f64> = a.iter().map(|x| above(*x, &ordered_b)).collect();
     let placed_b: Vec<f64> = b.iter().map(|x| 1.0 - above(*x, &ordered_a)).collect();
     let value = placed_a.iter().sum::<f64>() / a.len() as f64;
-    let variance = |v: &[f64]| super::halves::standard_error(v).powi(2) / v.len() as f64;
+    let variance = |v: &[f64]| super::subsample_ci::standard_error(v).powi(2) / v.len() as f64;
     let reach = 1.96 * (variance(&placed_a) + variance(&placed_b)).sqrt();
     (value, (value - reach).clamp(0.0, value), (value + reach).clamp(value, 1.0))
 }

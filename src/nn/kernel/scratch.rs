@@ -1,6 +1,6 @@
 //! What both ways of computing a convolution share: panels of channels, buffers, pictures with a border.
 
-use super::lay::{Gated, Load};
+use super::layout::{Gated, Load};
 
 /// Columns of a panel.
 pub const PANEL: usize = 64;

@@ -7,11 +7,11 @@
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::descent::{Descent, beside, rate};
 use super::encoder::Encoder;
 use super::invert::{self, Judges};
+use super::latent_forward::{Freedom, Held};
+use super::latent_optimizer::{Descent, beside, rate};
 use super::model::LoadedModel;
-use super::net::{Freedom, Held};
 use crate::base::rng::Stream;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::nn::per_picture;

@@ -4,7 +4,7 @@
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::blend::Dims;
+use super::latent_math::Dims;
 use super::model::{LoadedModel, Net};
 use super::sample;
 use super::space::Code;

@@ -1,9 +1,9 @@
 //! Models that a lane works with: its own, beside those of the inference thread.
 
 use crate::base::{Problem, Result};
+use crate::engine::dataset_locator;
 use crate::engine::inference::{Inference, Models};
 use crate::engine::jobs::Context;
-use crate::engine::own;
 use crate::latent::model::LoadedModel;
 
 /// The model that a lane used last.
@@ -35,7 +35,7 @@ impl Shelf {
 /// # Errors
 /// Those pictures are not known on this computer.
 pub fn own(cx: &Context, loaded: &LoadedModel, model: &str, data: &str) -> Result<String> {
-    own::resolve(model, &loaded.info().recipe.data.source, data, &cx.paths)
+    dataset_locator::resolve(model, &loaded.info().recipe.data.source, data, &cx.paths)
 }
 
 /// A model of the inference thread, as the real thing.

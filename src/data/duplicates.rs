@@ -7,8 +7,8 @@
 use std::cell::RefCell;
 use std::collections::HashMap;
 
-use super::fit::averaged;
 use super::report::DuplicateGroup;
+use super::resize::averaged;
 use crate::base::Picture;
 
 const MINI: usize = 16;
@@ -222,7 +222,7 @@ mod tests {
     use super::*;
     use crate::base::rng::Stream;
     use crate::data::decode_bytes;
-    use crate::data::fit::thumbnail;
+    use crate::data::resize::thumbnail;
     use image::{ImageEncoder, codecs::jpeg::JpegEncoder};
 
     /// A picture of a few soft waves, different for every seed.

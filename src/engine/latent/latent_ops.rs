@@ -1,7 +1,7 @@
 //! Latents from latents: styles, mixtures, moves. Quick, on the inference thread.
 
 use super::LatentEvent;
-use super::shelf::real;
+use super::model_slot::real;
 use crate::base::{Problem, Result};
 use crate::engine::Event;
 use crate::engine::jobs::Context;

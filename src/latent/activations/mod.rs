@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
+use super::latent_forward::{BATCH, Freedom, Held};
 use super::model::LoadedModel;
-use super::net::{BATCH, Freedom, Held};
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::nn::per_picture;
 use crate::recipe::picture::{Latent, Space};
@@ -150,7 +150,7 @@ impl LoadedModel {
                 x * Tensor::from_data(TensorData::new(mask, [n, count, 1, 1]), &self.device)
             });
             let change = per_picture((seen(y) - plain.clone()).square()).mean_dim(1).sqrt() * 0.5;
-            effects.extend(super::net::host(change).into_iter().flatten());
+            effects.extend(super::latent_forward::host(change).into_iter().flatten());
         }
         progress.report("Switching channels off", count as u64, count as u64);
         Ok(effects)

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use flate2::read::ZlibDecoder;
 
-use super::mark::{self, KEY, LONGEST};
+use super::metadata::{self, KEY, LONGEST};
 use crate::base::{Problem, Result};
 use crate::recipe::picture::PictureRecipe;
 
@@ -29,7 +29,7 @@ pub fn read_recipe(path: &Path) -> Result<Option<PictureRecipe>> {
         Err(e) if matches!(e.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData) => None,
         Err(e) => return Err(fail(e)),
     };
-    text.map(|text| mark::parse(&text).map_err(|p| p.of(path.display().to_string()))).transpose()
+    text.map(|text| metadata::parse(&text).map_err(|p| p.of(path.display().to_string()))).transpose()
 }
 
 /// The text of the recipe in a stream.
@@ -157,7 +157,7 @@ fn mp4(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
         if &head[4..8] == b"uuid"
             && size >= header + 16
             && size - header <= LONGEST as u64
-            && take(file, 16)? == mark::RECIPE_UUID
+            && take(file, 16)? == metadata::RECIPE_UUID
         {
             return text(take(file, (size - header - 16) as usize)?).map(Some);
         }
@@ -168,7 +168,7 @@ fn mp4(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mark::tests::full;
+    use super::super::metadata::tests::full;
     use super::super::png::png_bytes;
     use super::*;
     use crate::base::Picture;
@@ -196,7 +196,7 @@ mod tests {
         let bytes = picture();
         // Behind the pixels, uncompressed, with a language and a translated keyword.
         let bare = png_bytes(&Picture::filled(9, 9, [1, 2, 3, 4]), None).unwrap();
-        let json = mark::json(&full()).unwrap();
+        let json = metadata::json(&full()).unwrap();
         let body = [b"latent-studio\0\0\0en\0Studio\0".as_slice(), json.as_bytes()].concat();
         let end = bare.len() - 12;
         let chunk = [&(body.len() as u32).to_be_bytes()[..], b"iTXt", &body, &[0; 4]].concat();

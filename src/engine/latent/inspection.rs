@@ -3,14 +3,14 @@
 use std::path::PathBuf;
 
 use super::LatentEvent;
-use super::shelf::{Shelf, own, real};
+use super::model_slot::{Shelf, own, real};
 use crate::base::{Problem, Result};
 use crate::data::decode_file;
 use crate::engine::jobs::Context;
 use crate::engine::{Event, JobId};
+use crate::latent::activations::Look;
+use crate::latent::activations::codes::prior_histogram;
 use crate::latent::directions::search::pictures;
-use crate::latent::inside::Look;
-use crate::latent::inside::codes::prior_histogram;
 use crate::latent::model::LoadedModel;
 use crate::recipe::picture::Latent;
 

@@ -8,10 +8,10 @@ mod even;
 
 use serde::{Deserialize, Serialize};
 
-use super::blend::{Dims, space_of};
+use super::even_spacing::{self, Measure, Ruler};
 use super::interpolate::Mode;
+use super::latent_math::{Dims, space_of};
 use super::model::LoadedModel;
-use super::pace::{self, Measure, Ruler};
 use crate::base::{Problem, Progress, Result};
 use crate::recipe::picture::{Latent, Space};
 use even::Evening;
@@ -255,7 +255,7 @@ impl LoadedModel {
         let (places, worst) = of.places()?;
         let mut laid = wish.laid(&dims, &anchors, &places)?;
         laid.spread = Some(if wish.layout == Layout::Line {
-            pace::spread(&pace::steps_of(&eye.look(&laid.cells)?)?)
+            even_spacing::spread(&even_spacing::steps_of(&eye.look(&laid.cells)?)?)
         } else {
             worst
         });
@@ -350,7 +350,8 @@ mod tests {
         for (measure, anchors, columns) in [(Measure::Pixels, 3, 16), (Measure::Features, 2, 7)] {
             let plain = wish(Layout::Line, anchors, columns, 1);
             let eye = model.eye(measure, 0.9).unwrap();
-            let steps = |cells: &[Latent]| pace::spread(&pace::steps_of(&eye.look(cells).unwrap()).unwrap());
+            let steps =
+                |cells: &[Latent]| even_spacing::spread(&even_spacing::steps_of(&eye.look(cells).unwrap()).unwrap());
             let uneven = steps(&model.lattice(&plain, 0.9, &Quiet::default()).unwrap().cells);
             let even = Wish { even: Some(measure), ..plain };
             let even = model.lattice(&even, 0.9, &Quiet::default()).unwrap();
@@ -389,7 +390,7 @@ mod tests {
                     let wish = Wish { anchors, even, ..wish(Layout::Line, 2, 16, 1) };
                     let cells = model.lattice(&wish, 1.0, &Quiet::default()).unwrap().cells;
                     for (k, eye) in eyes.iter().enumerate() {
-                        let spread = pace::spread(&pace::steps_of(&eye.look(&cells).unwrap()).unwrap());
+                        let spread = even_spacing::spread(&even_spacing::steps_of(&eye.look(&cells).unwrap()).unwrap());
                         sums[k] += spread / LINES as f64;
                         most[k] = most[k].max(spread);
                     }
@@ -406,7 +407,7 @@ mod tests {
         let model = fresh("dcgan", 16, 8);
         let edge = |cells: &[Latent], of: &[usize]| {
             let chosen: Vec<Latent> = of.iter().map(|&i| cells[i].clone()).collect();
-            pace::spread(&pace::steps_of(&model.pixels(&chosen, 1.0).unwrap()).unwrap())
+            even_spacing::spread(&even_spacing::steps_of(&model.pixels(&chosen, 1.0).unwrap()).unwrap())
         };
         let corners = Wish { even: Some(Measure::Pixels), ..wish(Layout::Corners, 2, 8, 2) };
         let laid = model.lattice(&corners, 1.0, &Quiet::default()).unwrap();

@@ -4,11 +4,11 @@ use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 
+use super::latent_forward::{Freedom, Held, host};
 use super::model::LoadedModel;
-use super::net::{Freedom, Held, host};
 use crate::base::Result;
 use crate::models::Probe;
-use crate::nn::act;
+use crate::nn::activation;
 use crate::train::optim::{Adam, AdamSettings};
 
 /// The numbers that are moved, each about a standard normal.
@@ -92,8 +92,8 @@ pub(in crate::latent) fn beside(y: Tensor<4>, wanted: &Tensor<4>) -> Tensor<4> {
     const END: f64 = 1.0 - 1.0 / 255.0;
     let white = wanted.clone().greater_elem(END).float();
     let black = wanted.clone().lower_elem(-END).float();
-    let over = act::relu(y.clone() - 1.0) * white;
-    let under = act::relu(y.clone().neg() - 1.0) * black;
+    let over = activation::relu(y.clone() - 1.0) * white;
+    let under = activation::relu(y.clone().neg() - 1.0) * black;
     y - over + under
 }
 

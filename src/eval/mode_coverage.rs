@@ -1,6 +1,6 @@
 //! Modes: which kinds of the data a model makes, how often, and how many of its samples are good.
 
-use super::halves::{Half, WHOLE, block, halves, interval};
+use super::subsample_ci::{Half, WHOLE, block, halves, interval};
 
 /// What became of the modes.
 #[derive(Clone, Copy, Debug, PartialEq)]

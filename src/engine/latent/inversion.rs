@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::LatentEvent;
-use super::shelf::Shelf;
+use super::model_slot::Shelf;
 use crate::base::{Picture, Result};
 use crate::data::decode_file;
 use crate::engine::inference::Urgency;
@@ -11,7 +11,7 @@ use crate::engine::jobs::{Context, models, picture_recipe};
 use crate::engine::{Event, JobId, ModelInfo};
 use crate::export::write_png;
 use crate::latent::encoder::store;
-use crate::latent::{invert, paint};
+use crate::latent::{invert, latent_edit};
 use crate::recipe::picture::Latent;
 
 fn tell(cx: &Context, event: LatentEvent) {
@@ -93,7 +93,7 @@ pub fn paint(
     job: JobId,
     model: &str,
     (latent, truncation): (&Latent, f32),
-    wish: &paint::Wish,
+    wish: &latent_edit::Wish,
 ) -> Result<()> {
     let loaded = shelf.get(cx, model)?;
     let mut watch = |step, picture| tell(cx, LatentEvent::Painting { job, step, picture });

@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use super::launch::{Alive, Ending, last_words};
 use crate::base::series::Reading;
 use crate::base::{Problem, Result};
-use crate::engine::outbox::Outbox;
+use crate::engine::event_queue::Outbox;
 use crate::engine::{Event, RunState, RunSummary};
-use crate::recipe::{Edit, path};
+use crate::recipe::{Edit, json_path};
 use crate::train::folder::{RunFolder, Status, folder_bytes};
 use crate::train::preview;
 use crate::train::report::RunEvent;
@@ -273,14 +273,14 @@ impl Tracked {
     }
 
     fn take_edit(&mut self, edit: &Edit) {
-        if let Err(problem) = path::set(&mut self.summary.recipe, &edit.key, edit.value.clone()) {
+        if let Err(problem) = json_path::set(&mut self.summary.recipe, &edit.key, edit.value.clone()) {
             log::warn!("an edit of {} does not fit: {problem}", self.summary.dir.display());
         }
     }
 
     /// The recipe with these edits and no others: what was changed after a state that the run went back to is undone.
     fn hold_edits(&mut self, edits: &[Edit]) -> bool {
-        match self.folder.recipe().and_then(|recipe| path::edited(&recipe, edits)) {
+        match self.folder.recipe().and_then(|recipe| json_path::edited(&recipe, edits)) {
             Ok(recipe) => {
                 let changed = self.summary.recipe != recipe;
                 self.summary.recipe = recipe;

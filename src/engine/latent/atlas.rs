@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::LatentEvent;
-use super::shelf::{Shelf, own};
+use super::model_slot::{Shelf, own};
 use crate::base::{Picture, Problem, Result};
 use crate::data::{Prepared, thumbnail};
 use crate::engine::jobs::gallery::Gallery;

@@ -8,7 +8,7 @@ use crate::nn::conv::Conv;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::residual::Block;
-use crate::nn::{act, per_picture, resample};
+use crate::nn::{activation, per_picture, resample};
 
 /// Channels at the full picture; doubled with each halving, up to [`WIDEST`].
 const NARROW: usize = 24;
@@ -64,7 +64,7 @@ impl Look {
         for (i, (conv, block)) in self.convs.iter().zip(&self.blocks).enumerate() {
             x = block.forward(if i == 0 { conv.forward(x) } else { conv.after_leaky(x) });
         }
-        self.head.forward(act::leaky(self.hidden.forward(per_picture(act::leaky(x)))))
+        self.head.forward(activation::leaky(self.hidden.forward(per_picture(activation::leaky(x)))))
     }
 
     /// Numbers in an answer.

@@ -2,9 +2,9 @@
 
 use super::{Places, Wish};
 use crate::base::{Problem, Progress, Result};
-use crate::latent::blend::Dims;
-use crate::latent::lattice::Layout;
-use crate::latent::pace::{self, Eye, Paced, Ruler};
+use crate::latent::even_spacing::{self, Eye, Paced, Ruler};
+use crate::latent::interpolation_grid::Layout;
+use crate::latent::latent_math::Dims;
 use crate::recipe::picture::Latent;
 
 /// Places along each stretch of a line that are looked at to see how much changes there.
@@ -51,7 +51,7 @@ fn joined(values: &[f32]) -> f64 {
 impl Ways<'_> {
     /// Equal visible steps along all of them together.
     fn even(&self, count: usize, progress: &dyn Progress) -> Result<Paced> {
-        pace::even(&|t| Ok(parted(t)), count, false, self, progress)
+        even_spacing::even(&|t| Ok(parted(t)), count, false, self, progress)
     }
 }
 
@@ -128,7 +128,7 @@ impl Evening<'_> {
     /// How much changes from an anchor to the next.
     fn length(&self, at: &dyn Fn(f64) -> Result<Vec<Latent>>, stretch: usize) -> Result<f64> {
         let looks: Vec<Latent> = (0..LOOKS).map(|i| parted(stretch as f64 + i as f64 / (LOOKS - 1) as f64)).collect();
-        Ok(pace::steps_of(&self.ways(at).look(&looks)?)?.iter().sum())
+        Ok(even_spacing::steps_of(&self.ways(at).look(&looks)?)?.iter().sum())
     }
 }
 

@@ -11,9 +11,9 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::decode::io_reason;
+use super::decode_pool::pool;
 use super::report::BrokenFile;
 use super::rubbish::{is_elsewhere, is_system, placeholder, unfinished};
-use super::work::pool;
 use crate::base::{Progress, Result};
 
 /// Folders in folders deeper than this are not followed.

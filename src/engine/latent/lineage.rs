@@ -2,7 +2,7 @@
 
 use super::LatentEvent;
 use super::event::Relative;
-use super::shelf::real;
+use super::model_slot::real;
 use crate::base::progress::Quiet;
 use crate::base::{Problem, Result};
 use crate::engine::Event;
