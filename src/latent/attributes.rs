@@ -11,7 +11,7 @@ use super::model::LoadedModel;
 use crate::base::rng::Stream;
 use crate::base::{Problem, Progress, Result, Shape};
 use crate::data::Prepared;
-use crate::models::Look;
+use crate::models::ImageRegressor;
 use crate::nn::init::Init;
 use crate::recipe::picture::Latent;
 use crate::train::optim::{Adam, AdamSettings};
@@ -26,7 +26,7 @@ const TOLD: f64 = 0.3;
 
 /// Tells attributes.
 pub struct Predictor {
-    net: Look,
+    net: ImageRegressor,
     names: Vec<String>,
     /// R² of each, on pictures not learned from.
     scores: Vec<f64>,
@@ -62,7 +62,7 @@ impl Predictor {
             return Err(Problem::data("There are too few pictures to learn attributes from"));
         }
         let training = device.clone().autodiff();
-        let mut net = Look::new(shape, attributes.len(), &Init::new(7, "attributes", &training));
+        let mut net = ImageRegressor::new(shape, attributes.len(), &Init::new(7, "attributes", &training));
         let mut adam = Adam::new();
         for step in 0..steps {
             progress.report("Learning attributes", step as u64, steps as u64);

@@ -6,7 +6,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::Plan;
+use super::NetworkDims;
 use super::probe::{Probe, pass};
 use super::vae::ClassTerm;
 use crate::nn::conv::{Conv, Deconv};
@@ -48,7 +48,7 @@ pub struct ConvVae {
 }
 
 impl ConvVae {
-    pub(crate) fn new(plan: &Plan, likelihood: Likelihood, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, likelihood: Likelihood, init: &Init<'_>) -> Self {
         let mut channels = plan.channels(plan.doublings);
         let flat = channels[0] * plan.base * plan.base;
         channels.push(plan.colours);

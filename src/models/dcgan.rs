@@ -6,11 +6,11 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::Plan;
+use super::NetworkDims;
 use super::probe::{self, Probe};
 use crate::nn::conv::{Conv, Deconv};
+use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::embed::{Embed, judge};
-use crate::nn::flow::{Flow, Tape};
 use crate::nn::init::Init;
 use crate::nn::linear::Linear;
 use crate::nn::norm::Norm;
@@ -36,7 +36,7 @@ pub struct DcGenerator {
 }
 
 impl DcGenerator {
-    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
         let mut channels = plan.channels(plan.doublings);
         let norms =
             channels.iter().enumerate().map(|(i, &c)| Norm::new(&init.child(format_args!("norms.{i}")), c, STD));
@@ -92,7 +92,7 @@ pub struct DcCritic {
 }
 
 impl DcCritic {
-    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
         let mut channels = plan.channels(plan.doublings);
         let last = channels[0] * plan.base * plan.base;
         channels.push(plan.colours);
@@ -111,7 +111,12 @@ impl DcCritic {
     }
 
     /// Only of values: batch norm ties samples together, so there is no derivative of one picture alone.
-    pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, _tape: &mut Tape) -> (Flow<2>, Flow<2>) {
+    pub(crate) fn forward_dual(
+        &self,
+        x: Dual<4>,
+        class: Option<&Tensor<2>>,
+        _tape: &mut ActivationTape,
+    ) -> (Dual<2>, Dual<2>) {
         let h = x.linear(|x| self.features(x));
         (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
     }

@@ -9,12 +9,12 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{sigmoid, silu, tanh};
 
-use super::Plan;
+use super::NetworkDims;
 use super::probe::{self, Probe};
 use super::sn_gan::SnConv;
 use crate::nn::conv::Conv;
+use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::embed::{Embed, judge};
-use crate::nn::flow::{Flow, Tape};
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::norm::Norm;
@@ -97,7 +97,7 @@ pub struct FastGenerator {
 }
 
 impl FastGenerator {
-    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
         let channels = plan.channels(plan.doublings + 1);
         let (first, last) = (channels[0], channels[channels.len() - 1]);
         // Sixteen times as large in the original; small pictures have no room for that.
@@ -186,13 +186,13 @@ impl FastBlock {
         }
     }
 
-    fn flow(&self, x: Flow<4>, tape: &mut Tape) -> Flow<4> {
-        let main = self.b.flow(self.a.flow(x.clone()).leaky(tape)).leaky(tape);
-        main.join(self.direct.flow(x.linear(resample::half)).leaky(tape)).times(0.5)
+    fn forward_dual(&self, x: Dual<4>, tape: &mut ActivationTape) -> Dual<4> {
+        let main = self.b.forward_dual(self.a.forward_dual(x.clone()).leaky(tape)).leaky(tape);
+        main.join(self.direct.forward_dual(x.linear(resample::half)).leaky(tape)).times(0.5)
     }
 
-    fn followed(self) -> Self {
-        Self { a: self.a.followed(), b: self.b.followed(), direct: self.direct.followed() }
+    fn power_iteration(self) -> Self {
+        Self { a: self.a.power_iteration(), b: self.b.power_iteration(), direct: self.direct.power_iteration() }
     }
 }
 
@@ -249,7 +249,7 @@ pub struct FastCritic {
 }
 
 impl FastCritic {
-    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
         let mut channels = plan.channels(plan.doublings + 1);
         channels.reverse();
         let (first, last) = (channels[0], channels[channels.len() - 1]);
@@ -270,20 +270,25 @@ impl FastCritic {
     }
 
     /// Features after each block.
-    fn features(&self, x: Flow<4>, tape: &mut Tape) -> (Flow<4>, Flow<4>) {
-        let mut x = self.rgb.flow(x.linear(|x| resample::padded(x, self.built))).leaky(tape);
+    fn features(&self, x: Dual<4>, tape: &mut ActivationTape) -> (Dual<4>, Dual<4>) {
+        let mut x = self.rgb.forward_dual(x.linear(|x| resample::padded(x, self.built))).leaky(tape);
         let mut before = x.clone();
         for block in &self.blocks {
             before = x.clone();
-            x = block.flow(x, tape);
+            x = block.forward_dual(x, tape);
         }
         (before, x)
     }
 
-    pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, tape: &mut Tape) -> (Flow<2>, Flow<2>) {
+    pub(crate) fn forward_dual(
+        &self,
+        x: Dual<4>,
+        class: Option<&Tensor<2>>,
+        tape: &mut ActivationTape,
+    ) -> (Dual<2>, Dual<2>) {
         let (_, x) = self.features(x, tape);
         // The mean of what is said at each place: the same as saying it of the mean.
-        let h = self.last.flow(x).leaky(tape).linear(|x| {
+        let h = self.last.forward_dual(x).leaky(tape).linear(|x| {
             let [b, c, h, w] = x.dims();
             x.reshape([b, c, h * w]).mean_dim(2).reshape([b, c])
         });
@@ -292,7 +297,7 @@ impl FastCritic {
 
     /// Mean absolute distance of pictures from what is redrawn of them, as a whole and by quarters.
     pub(crate) fn redrawing_loss(&self, x: Tensor<4>) -> Tensor<1> {
-        let (before, last) = self.features(Flow::value(x.clone()), &mut Tape::off());
+        let (before, last) = self.features(Dual::value(x.clone()), &mut ActivationTape::off());
         let (Some(before), Some(last)) = (before.value, last.value) else { return Tensor::zeros([1], &x.device()) };
         let full = resample::padded(x.without_autodiff(), self.built);
         let whole = self.whole.forward(last) - resample::half(full.clone());
@@ -305,11 +310,11 @@ impl FastCritic {
         std::iter::once("rgb".to_string()).chain(blocks).chain(["last".into(), "fc".into()]).collect()
     }
 
-    pub(crate) fn followed(self) -> Self {
+    pub(crate) fn power_iteration(self) -> Self {
         Self {
-            rgb: self.rgb.followed(),
-            blocks: self.blocks.into_iter().map(FastBlock::followed).collect(),
-            last: self.last.followed(),
+            rgb: self.rgb.power_iteration(),
+            blocks: self.blocks.into_iter().map(FastBlock::power_iteration).collect(),
+            last: self.last.power_iteration(),
             ..self
         }
     }

@@ -7,11 +7,11 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
 
 use super::{
-    DcCritic, DcGenerator, FastCritic, FastGenerator, MlpCritic, MlpGenerator, Plan, Probe, ResCritic, ResGenerator,
-    SnCritic, SnGenerator, StyleCritic, StyleGenerator, WideCritic, WideGenerator, unknown,
+    DcCritic, DcGenerator, FastCritic, FastGenerator, MlpCritic, MlpGenerator, NetworkDims, Probe, ResCritic,
+    ResGenerator, SnCritic, SnGenerator, StyleCritic, StyleGenerator, WideCritic, WideGenerator, unknown,
 };
 use crate::base::{Family, Result};
-use crate::nn::flow::{Flow, Tape};
+use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::init::Init;
 use crate::nn::param_path::Path;
 use crate::recipe::Recipe;
@@ -71,7 +71,7 @@ impl Generator {
     }
 
     fn build(recipe: &Recipe, init: &Init<'_>) -> Result<Self> {
-        let plan = Plan::of(recipe);
+        let plan = NetworkDims::of(recipe);
         match recipe.model.id.as_str() {
             "dcgan" => Ok(Self::Dcgan(DcGenerator::new(&plan, init))),
             "res-gan" if recipe.model.expansion > 0 => Ok(Self::Wide(WideGenerator::new(&plan, &recipe.model, init))),
@@ -157,7 +157,7 @@ pub enum Critic {
 /// What a tangent needs of the forward pass at the same pictures: see [`Critic::trace`].
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
-    tape: Tape,
+    tape: ActivationTape,
     class: Option<Tensor<2>>,
 }
 
@@ -179,7 +179,7 @@ impl Critic {
     }
 
     fn build(recipe: &Recipe, init: &Init<'_>) -> Result<Self> {
-        let plan = Plan::of(recipe);
+        let plan = NetworkDims::of(recipe);
         match recipe.model.id.as_str() {
             "dcgan" => Ok(Self::Dcgan(DcCritic::new(&plan, init))),
             "res-gan" if recipe.model.expansion > 0 => Ok(Self::Wide(WideCritic::new(&plan, &recipe.model, init))),
@@ -194,8 +194,8 @@ impl Critic {
 
     /// The last features of pictures, before the judgement, and the judgement. Every critic is written in terms of
     /// this.
-    fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, tape: &mut Tape) -> (Flow<2>, Flow<2>) {
-        each!(self, net => net.flow(x, class, tape))
+    fn forward_dual(&self, x: Dual<4>, class: Option<&Tensor<2>>, tape: &mut ActivationTape) -> (Dual<2>, Dual<2>) {
+        each!(self, net => net.forward_dual(x, class, tape))
     }
 
     /// How real each picture looks, without bounds. `[b, c, r, r] → [b, 1]`
@@ -205,21 +205,21 @@ impl Critic {
 
     /// The last features before the judgement, and the judgement. `[b, c, r, r] → ([b, n], [b, 1])`
     pub fn features(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<2>) {
-        let (features, judgement) = self.flow(Flow::value(x), class, &mut Tape::off());
+        let (features, judgement) = self.forward_dual(Dual::value(x), class, &mut ActivationTape::off());
         (of_value(features), of_value(judgement))
     }
 
     /// What its activations read of pictures, layer by layer, with their graph. `[b, c, r, r] → [b, …]` each
     pub fn activations(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Vec<Tensor<4>> {
-        let mut tape = Tape::tracking();
-        self.flow(Flow::value(x), class, &mut tape);
+        let mut tape = ActivationTape::tracking();
+        self.forward_dual(Dual::value(x), class, &mut tape);
         tape.maps()
     }
 
     /// [`Self::forward`], and what [`Self::tangent`] needs of it.
     pub fn trace(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> (Tensor<2>, Trace) {
-        let mut tape = Tape::recording();
-        let (_, judgement) = self.flow(Flow::value(x), class, &mut tape);
+        let mut tape = ActivationTape::recording();
+        let (_, judgement) = self.forward_dual(Dual::value(x), class, &mut tape);
         (of_value(judgement), Trace { tape, class: class.cloned() })
     }
 
@@ -228,13 +228,13 @@ impl Critic {
     ///
     /// The traced slopes are constants, which is exact for critics that are not [curved](Self::is_curved).
     pub fn tangent(&self, u: Tensor<4>, trace: &Trace) -> Tensor<2> {
-        let (_, judgement) = self.flow(Flow::tangent(u), trace.class.as_ref(), &mut trace.tape.replay());
+        let (_, judgement) = self.forward_dual(Dual::tangent(u), trace.class.as_ref(), &mut trace.tape.replay());
         of_tangent(judgement)
     }
 
     /// Value and derivative along `u`, exact for every critic that takes penalties: `(D(x), ∂D(x)[u])`, each `[b, 1]`.
     pub fn dual(&self, x: Tensor<4>, u: Tensor<4>, class: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<2>) {
-        let (_, judgement) = self.flow(Flow::both(x, u), class, &mut Tape::off());
+        let (_, judgement) = self.forward_dual(Dual::both(x, u), class, &mut ActivationTape::off());
         (of_value(judgement.clone()), of_tangent(judgement))
     }
 
@@ -265,10 +265,10 @@ impl Critic {
 
     /// After one more step of what follows its weights (spectral norm); others as they are.
     #[must_use]
-    pub fn followed(self) -> Self {
+    pub fn power_iteration(self) -> Self {
         match self {
-            Self::Sn(net) => Self::Sn(net.followed()),
-            Self::Fast(net) => Self::Fast(net.followed()),
+            Self::Sn(net) => Self::Sn(net.power_iteration()),
+            Self::Fast(net) => Self::Fast(net.power_iteration()),
             other => other,
         }
     }
@@ -287,13 +287,12 @@ impl Critic {
     }
 }
 
-fn of_value(flow: Flow<2>) -> Tensor<2> {
-    // A value went in, so one comes out.
-    flow.value.unwrap_or_else(|| Tensor::zeros([1, 1], &Device::flex()))
+fn of_value(dual: Dual<2>) -> Tensor<2> {
+    dual.value.expect("a value went in, so one comes out")
 }
 
-fn of_tangent(flow: Flow<2>) -> Tensor<2> {
-    flow.tangent.unwrap_or_else(|| Tensor::zeros([1, 1], &Device::flex()))
+fn of_tangent(dual: Dual<2>) -> Tensor<2> {
+    dual.tangent.expect("a tangent went in, so one comes out")
 }
 
 /// Takes every parameter under some names out of training.

@@ -18,7 +18,7 @@ const HIDDEN: usize = 256;
 
 /// Strided convolutions with a residual block at each size, then two linear layers.
 #[derive(Module, Debug)]
-pub struct Look {
+pub struct ImageRegressor {
     /// Each halves the size.
     pub convs: Vec<Conv>,
     /// One after each.
@@ -31,7 +31,7 @@ pub struct Look {
     built: usize,
 }
 
-impl Look {
+impl ImageRegressor {
     /// For pictures of this shape, with so many numbers as an answer.
     pub fn new(shape: Shape, outputs: usize, init: &Init<'_>) -> Self {
         let (built, base, doublings) = Shape::built(shape.resolution);

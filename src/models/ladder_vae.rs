@@ -11,7 +11,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::Plan;
+use super::NetworkDims;
 use super::probe::{Probe, pass};
 use super::vae::{ClassTerm, Draw, Posterior, bounded, halves, tiled};
 use crate::nn::conv::Conv;
@@ -140,7 +140,7 @@ impl Pass {
 }
 
 impl LadderVae {
-    pub(crate) fn new(plan: &Plan, likelihood: Likelihood, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, likelihood: Likelihood, init: &Init<'_>) -> Self {
         let channels = plan.channels(plan.doublings + 1);
         let sizes = channels.len();
         let reversed: Vec<usize> = channels.iter().rev().copied().collect();

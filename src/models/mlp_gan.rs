@@ -3,17 +3,17 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::Plan;
+use super::NetworkDims;
 use super::probe::{self, Probe};
 use crate::nn::activation;
+use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::embed::{Embed, judge};
-use crate::nn::flow::{Flow, Tape};
 use crate::nn::fourier_features;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 
 /// Layers between the first and the last.
-fn hidden(plan: &Plan, init: &Init<'_>) -> Vec<Linear> {
+fn hidden(plan: &NetworkDims, init: &Init<'_>) -> Vec<Linear> {
     let layer = |i| {
         let init = init.child(format_args!("hidden.{i}"));
         Linear::new(&init, plan.width, plan.width, he(plan.width)).with_random_bias(&init, lecun(plan.width))
@@ -40,7 +40,7 @@ pub struct MlpGenerator {
 }
 
 impl MlpGenerator {
-    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
         let numbers = plan.colours * plan.resolution * plan.resolution;
         let inputs = plan.latent + if plan.waves > 0 { 2 * fourier_features::RANDOM } else { 0 };
         Self {
@@ -102,7 +102,7 @@ pub struct MlpCritic {
 }
 
 impl MlpCritic {
-    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
         let numbers = fourier_features::widened(plan.colours * plan.resolution * plan.resolution, plan.waves);
         Self {
             first: Linear::new(&init.child("first"), numbers, plan.width, lecun(numbers))
@@ -114,7 +114,12 @@ impl MlpCritic {
         }
     }
 
-    pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, tape: &mut Tape) -> (Flow<2>, Flow<2>) {
+    pub(crate) fn forward_dual(
+        &self,
+        x: Dual<4>,
+        class: Option<&Tensor<2>>,
+        tape: &mut ActivationTape,
+    ) -> (Dual<2>, Dual<2>) {
         let mut h = fourier_features::octaves(x.flat(), self.waves, tape).fully(&self.first).leaky(tape);
         for layer in &self.hidden {
             h = h.fully(layer).leaky(tape);

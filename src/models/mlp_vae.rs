@@ -6,7 +6,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::Plan;
+use super::NetworkDims;
 use super::probe::{Probe, pass};
 use super::vae::ClassTerm;
 use crate::nn::init::{Init, lecun};
@@ -45,7 +45,7 @@ pub struct MlpVae {
 }
 
 impl MlpVae {
-    pub(crate) fn new(plan: &Plan, likelihood: Likelihood, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, likelihood: Likelihood, init: &Init<'_>) -> Self {
         let flat = plan.colours * plan.resolution * plan.resolution;
         let layers = |half: &str, first: usize| -> Vec<Linear> {
             let inputs = |i: usize| if i == 0 { first } else { plan.width };

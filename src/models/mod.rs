@@ -42,7 +42,7 @@ pub use conv_vae::ConvVae;
 pub use dcgan::{DcCritic, DcGenerator};
 pub use fast_gan::{FastCritic, FastGenerator};
 pub use gan::{Critic, Generator, Trace};
-pub use image_regressor::Look;
+pub use image_regressor::ImageRegressor;
 pub use ladder_vae::LadderVae;
 pub use mlp_gan::{MlpCritic, MlpGenerator};
 pub use mlp_vae::MlpVae;
@@ -206,7 +206,7 @@ fn unknown(recipe: &Recipe, family: Family) -> Problem {
 
 /// What every network is built from.
 #[derive(Clone, Debug)]
-pub(crate) struct Plan {
+pub(crate) struct NetworkDims {
     /// Pixels a side of the pictures.
     pub resolution: usize,
     /// Pixels a side that the network works at.
@@ -233,7 +233,7 @@ pub(crate) struct Plan {
     pub waves: usize,
 }
 
-impl Plan {
+impl NetworkDims {
     pub fn of(recipe: &Recipe) -> Self {
         let (built, base, doublings) = Shape::built(recipe.data.resolution);
         Self {
@@ -272,11 +272,11 @@ mod tests {
 
     #[test]
     fn channels_double_towards_the_smallest_size() {
-        let plan = Plan::of(&Recipe::default());
+        let plan = NetworkDims::of(&Recipe::default());
         assert_eq!(plan.channels(plan.doublings + 1), [128, 128, 64, 32]);
         let mut odd = Recipe::default();
         (odd.model.width, odd.model.narrow) = (8, 24);
-        assert_eq!(Plan::of(&odd).channels(3), [24, 24, 24]);
+        assert_eq!(NetworkDims::of(&odd).channels(3), [24, 24, 24]);
     }
 
     #[test]

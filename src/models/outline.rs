@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::{Critic, Generator, Plan, Vae};
+use super::{Critic, Generator, NetworkDims, Vae};
 use crate::base::{Family, Result};
 use crate::nn::param_path::Path;
 use crate::recipe::Recipe;
@@ -69,7 +69,7 @@ fn memory(recipe: &Recipe, stages: &[Stage]) -> u64 {
 /// # Errors
 /// The recipe names no model.
 pub fn stages(recipe: &Recipe) -> Result<Vec<Stage>> {
-    let (plan, device) = (Plan::of(recipe), Device::flex());
+    let (plan, device) = (NetworkDims::of(recipe), Device::flex());
     Ok(match recipe.family()? {
         Family::Gan => {
             let generator = counted(&Generator::blank(recipe, &device)?);
@@ -131,7 +131,7 @@ fn counted<M: Module>(module: &M) -> Vec<(String, usize)> {
 /// Groups that are part of a stage rather than one of their own, with the list they go by.
 const BESIDE: [(&str, &str); 3] = [("norms", "deconvs"), ("excite", "sizes"), ("steps", "blocks")];
 
-fn of_network(network: &'static str, plan: &Plan, groups: Vec<(String, usize)>, up: bool) -> Vec<Stage> {
+fn of_network(network: &'static str, plan: &NetworkDims, groups: Vec<(String, usize)>, up: bool) -> Vec<Stage> {
     let count = |list: &str| groups.iter().filter(|g| g.0.starts_with(&format!("{list}."))).count();
     let beside = |name: &str| {
         let (list, place) = name.split_once('.')?;
@@ -164,7 +164,7 @@ fn of_network(network: &'static str, plan: &Plan, groups: Vec<(String, usize)>, 
 }
 
 /// Pixels a side and channels of what a group gives.
-fn shape(plan: &Plan, list: &str, place: Option<usize>, count: usize, up: bool) -> (usize, usize) {
+fn shape(plan: &NetworkDims, list: &str, place: Option<usize>, count: usize, up: bool) -> (usize, usize) {
     let channels = plan.channels(plan.doublings + 1);
     let sizes = channels.len();
     // Which size, counted from the smallest.

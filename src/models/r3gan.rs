@@ -6,12 +6,12 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::Plan;
+use super::NetworkDims;
 use super::probe::{self, Probe};
 use super::res_gan::{Pool, layers};
 use crate::nn::conv::Conv;
+use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::embed::{Embed, judge};
-use crate::nn::flow::{Flow, Tape};
 use crate::nn::init::{Init, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::resample;
@@ -27,7 +27,7 @@ fn steps(init: &Init<'_>, channels: &[usize]) -> Vec<Option<Conv>> {
     channels.windows(2).enumerate().map(step).collect()
 }
 
-fn blocks(init: &Init<'_>, channels: &[usize], plan: &Plan, recipe: &ModelRecipe) -> Vec<Wide> {
+fn blocks(init: &Init<'_>, channels: &[usize], plan: &NetworkDims, recipe: &ModelRecipe) -> Vec<Wide> {
     let depth = channels.len() * plan.blocks;
     let block = |i: usize| {
         let init = init.child(format_args!("blocks.{i}"));
@@ -58,7 +58,7 @@ pub struct WideGenerator {
 }
 
 impl WideGenerator {
-    pub(crate) fn new(plan: &Plan, recipe: &ModelRecipe, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, recipe: &ModelRecipe, init: &Init<'_>) -> Self {
         let channels = plan.channels(plan.doublings + 1);
         let (first, last) = (channels[0], channels[channels.len() - 1]);
         Self {
@@ -131,7 +131,7 @@ pub struct WideCritic {
 }
 
 impl WideCritic {
-    pub(crate) fn new(plan: &Plan, recipe: &ModelRecipe, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, recipe: &ModelRecipe, init: &Init<'_>) -> Self {
         let mut channels = plan.channels(plan.doublings + 1);
         channels.reverse();
         let last = channels[channels.len() - 1];
@@ -147,7 +147,12 @@ impl WideCritic {
         }
     }
 
-    pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, tape: &mut Tape) -> (Flow<2>, Flow<2>) {
+    pub(crate) fn forward_dual(
+        &self,
+        x: Dual<4>,
+        class: Option<&Tensor<2>>,
+        tape: &mut ActivationTape,
+    ) -> (Dual<2>, Dual<2>) {
         let mut x = x.linear(|x| resample::padded(x, self.built)).conv(&self.rgb);
         for (i, block) in self.blocks.iter().enumerate() {
             if i > 0 && i % self.per_size == 0 {
@@ -156,9 +161,9 @@ impl WideCritic {
                     x = x.conv(step);
                 }
             }
-            x = block.flow(x, tape);
+            x = block.forward_dual(x, tape);
         }
-        let h = self.pool.flow(x);
+        let h = self.pool.forward_dual(x);
         (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
     }
 

@@ -5,11 +5,11 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::Plan;
+use super::NetworkDims;
 use super::probe::{self, Probe};
 use crate::nn::conv::Conv;
+use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::embed::{Embed, judge};
-use crate::nn::flow::{Flow, Tape};
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::resample;
@@ -35,7 +35,7 @@ pub struct ResGenerator {
 }
 
 impl ResGenerator {
-    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
         let channels = plan.channels(plan.doublings + 1);
         let last = channels[channels.len() - 1];
         Self {
@@ -92,7 +92,7 @@ pub struct ResCritic {
 }
 
 impl ResCritic {
-    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
         let mut channels = plan.channels(plan.doublings + 1);
         channels.reverse();
         let last = channels[channels.len() - 1];
@@ -107,12 +107,17 @@ impl ResCritic {
         }
     }
 
-    pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, tape: &mut Tape) -> (Flow<2>, Flow<2>) {
+    pub(crate) fn forward_dual(
+        &self,
+        x: Dual<4>,
+        class: Option<&Tensor<2>>,
+        tape: &mut ActivationTape,
+    ) -> (Dual<2>, Dual<2>) {
         let mut x = x.linear(|x| resample::padded(x, self.built)).conv(&self.rgb);
         for (i, block) in self.blocks.iter().enumerate() {
-            x = block.flow(x.linear(|x| halved(x, i, self.per_size)), tape);
+            x = block.forward_dual(x.linear(|x| halved(x, i, self.per_size)), tape);
         }
-        let h = self.pool.flow(x).leaky(tape);
+        let h = self.pool.forward_dual(x).leaky(tape);
         (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
     }
 
@@ -144,7 +149,7 @@ impl Pool {
     }
 
     /// `[b, c, base, base] → [b, c]`
-    pub fn flow(&self, x: Flow<4>) -> Flow<2> {
+    pub fn forward_dual(&self, x: Dual<4>) -> Dual<2> {
         let weighted = |x: Tensor<4>| {
             let [b, c, h, w] = x.dims();
             (x * self.weight.val().swap_dims(0, 1)).reshape([b, c, h * w]).sum_dim(2).reshape([b, c])

@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::Plan;
+use super::NetworkDims;
 use super::probe::{Probe, pass};
 use super::res_gan::{down, stack, up};
 use super::vae::ClassTerm;
@@ -48,7 +48,7 @@ pub struct ResVae {
 }
 
 impl ResVae {
-    pub(crate) fn new(plan: &Plan, likelihood: Likelihood, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, likelihood: Likelihood, init: &Init<'_>) -> Self {
         let channels = plan.channels(plan.doublings + 1);
         let reversed: Vec<usize> = channels.iter().rev().copied().collect();
         let (first, last) = (channels[0], reversed[0]);

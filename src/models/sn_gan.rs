@@ -9,11 +9,11 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::tanh;
 
-use super::Plan;
+use super::NetworkDims;
 use super::probe::{self, Probe};
 use crate::nn::conv::Conv;
+use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::embed::Embed;
-use crate::nn::flow::{Flow, Tape};
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::norm::Norm;
@@ -103,7 +103,7 @@ pub struct SnGenerator {
 }
 
 impl SnGenerator {
-    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
         let channels = plan.channels(plan.doublings + 1);
         let last = channels[channels.len() - 1];
         let start = channels[0] * plan.base * plan.base;
@@ -160,12 +160,12 @@ impl SnConv {
         Self { conv, spectral: Spectral::new(init, outputs) }
     }
 
-    pub(super) fn flow(&self, x: Flow<4>) -> Flow<4> {
+    pub(super) fn forward_dual(&self, x: Dual<4>) -> Dual<4> {
         x.conv_with(&self.conv, &self.spectral.normalised(self.conv.weight.val()))
     }
 
-    pub(super) fn followed(self) -> Self {
-        let spectral = self.spectral.followed(&self.conv.weight.val());
+    pub(super) fn power_iteration(self) -> Self {
+        let spectral = self.spectral.power_iteration(&self.conv.weight.val());
         Self { spectral, ..self }
     }
 }
@@ -201,16 +201,16 @@ impl DownBlock {
         }
     }
 
-    fn flow(&self, x: Flow<4>, tape: &mut Tape) -> Flow<4> {
-        let half = |x: Flow<4>| if self.halves { x.linear(resample::half) } else { x };
+    fn forward_dual(&self, x: Dual<4>, tape: &mut ActivationTape) -> Dual<4> {
+        let half = |x: Dual<4>| if self.halves { x.linear(resample::half) } else { x };
         let h = if self.first { x.clone() } else { x.clone().leaky(tape) };
-        let h = half(self.b.flow(self.a.flow(h).leaky(tape)));
+        let h = half(self.b.forward_dual(self.a.forward_dual(h).leaky(tape)));
         // 1×1 and mean may be exchanged: the smaller size costs less.
-        h.join(self.skip.flow(half(x)))
+        h.join(self.skip.forward_dual(half(x)))
     }
 
-    fn followed(self) -> Self {
-        Self { a: self.a.followed(), b: self.b.followed(), skip: self.skip.followed(), ..self }
+    fn power_iteration(self) -> Self {
+        Self { a: self.a.power_iteration(), b: self.b.power_iteration(), skip: self.skip.power_iteration(), ..self }
     }
 }
 
@@ -232,7 +232,7 @@ pub struct SnCritic {
 }
 
 impl SnCritic {
-    pub(crate) fn new(plan: &Plan, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
         let mut channels = plan.channels(plan.doublings + 1);
         channels.reverse();
         let last = channels[channels.len() - 1];
@@ -254,10 +254,15 @@ impl SnCritic {
         }
     }
 
-    pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, tape: &mut Tape) -> (Flow<2>, Flow<2>) {
+    pub(crate) fn forward_dual(
+        &self,
+        x: Dual<4>,
+        class: Option<&Tensor<2>>,
+        tape: &mut ActivationTape,
+    ) -> (Dual<2>, Dual<2>) {
         let mut x = x.linear(|x| resample::padded(x, self.built));
         for block in &self.blocks {
-            x = block.flow(x, tape);
+            x = block.forward_dual(x, tape);
         }
         let h = x.leaky(tape).linear(|x| {
             let [b, c, h, w] = x.dims();
@@ -279,14 +284,14 @@ impl SnCritic {
         (0..self.blocks.len()).map(|i| format!("blocks.{i}")).chain(["fc".into()]).collect()
     }
 
-    pub(crate) fn followed(self) -> Self {
+    pub(crate) fn power_iteration(self) -> Self {
         Self {
-            blocks: self.blocks.into_iter().map(DownBlock::followed).collect(),
-            spectral: self.spectral.followed(&self.fc.weight.val()),
+            blocks: self.blocks.into_iter().map(DownBlock::power_iteration).collect(),
+            spectral: self.spectral.power_iteration(&self.fc.weight.val()),
             embed_spectral: self
                 .embed_spectral
                 .zip(self.embed.as_ref())
-                .map(|(spectral, embed)| spectral.followed(&embed.weight.val())),
+                .map(|(spectral, embed)| spectral.power_iteration(&embed.weight.val())),
             ..self
         }
     }

@@ -9,13 +9,13 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::Plan;
+use super::NetworkDims;
 use super::probe::Probe;
 use super::res_gan::layers;
 use crate::base::rng::Stream;
 use crate::nn::conv::Conv;
+use crate::nn::dual::{ActivationTape, Dual, minibatch_statistic};
 use crate::nn::embed::{Embed, judge};
-use crate::nn::flow::{Flow, Tape, minibatch_statistic};
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::modulated_conv::StyledConv;
@@ -39,7 +39,7 @@ pub struct Mapping {
 }
 
 impl Mapping {
-    fn new(plan: &Plan, count: usize, init: &Init<'_>) -> Self {
+    fn new(plan: &NetworkDims, count: usize, init: &Init<'_>) -> Self {
         let z = plan.latent;
         let layer = |i: usize| Linear::slow(&init.child(format_args!("layers.{i}")), z, z, lecun(z), MAPPING_RATE);
         Self { layers: (0..count).map(layer).collect(), embed: Embed::new(&init.child("embed"), plan.classes, z, 1.0) }
@@ -98,7 +98,7 @@ pub struct StyleGenerator {
 pub type Noise = Vec<Tensor<4>>;
 
 impl StyleGenerator {
-    pub(crate) fn new(plan: &Plan, recipe: &ModelRecipe, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, recipe: &ModelRecipe, init: &Init<'_>) -> Self {
         let channels = plan.channels(plan.doublings + 1);
         let style = plan.latent;
         let size = |(i, &c): (usize, &usize)| {
@@ -274,7 +274,7 @@ impl StyleGenerator {
 
     /// After the mean style took in those of a batch, `[b, w]`.
     #[must_use]
-    pub fn followed(self, styles: Tensor<2>) -> Self {
+    pub fn power_iteration(self, styles: Tensor<2>) -> Self {
         let now = styles.without_autodiff().mean_dim(0);
         let running_style = self.running_style.map(|mean| {
             let mean = mean.without_autodiff();
@@ -325,7 +325,7 @@ impl HalfBlock {
     }
 
     /// `[b, in, 2h, 2w] → [b, out, h, w]`
-    fn flow(&self, x: Flow<4>, tape: &mut Tape) -> Flow<4> {
+    fn forward_dual(&self, x: Dual<4>, tape: &mut ActivationTape) -> Dual<4> {
         let skip = x.clone().linear(resample::half_smooth).conv(&self.skip);
         // The published order: blur, strided convolution, activation. A mean of four stands for the stride.
         let h = x.conv(&self.a).leaky_conv(&self.b, tape).linear(resample::half).leaky(tape);
@@ -355,7 +355,7 @@ pub struct StyleCritic {
 }
 
 impl StyleCritic {
-    pub(crate) fn new(plan: &Plan, recipe: &ModelRecipe, init: &Init<'_>) -> Self {
+    pub(crate) fn new(plan: &NetworkDims, recipe: &ModelRecipe, init: &Init<'_>) -> Self {
         let init = &init.equalised();
         let mut channels = plan.channels(plan.doublings + 1);
         channels.reverse();
@@ -381,10 +381,15 @@ impl StyleCritic {
         self.group > 1
     }
 
-    pub(crate) fn flow(&self, x: Flow<4>, class: Option<&Tensor<2>>, tape: &mut Tape) -> (Flow<2>, Flow<2>) {
+    pub(crate) fn forward_dual(
+        &self,
+        x: Dual<4>,
+        class: Option<&Tensor<2>>,
+        tape: &mut ActivationTape,
+    ) -> (Dual<2>, Dual<2>) {
         let mut x = x.linear(|x| resample::padded(x, self.built)).conv(&self.rgb).leaky(tape);
         for block in &self.blocks {
-            x = block.flow(x, tape);
+            x = block.forward_dual(x, tape);
         }
         if self.has_statistic() {
             x = minibatch_statistic(x, self.group);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::{ConvVae, LadderVae, MlpVae, Plan, Probe, ResVae, unknown};
+use super::{ConvVae, LadderVae, MlpVae, NetworkDims, Probe, ResVae, unknown};
 use crate::base::{Family, Result};
 use crate::nn::activation;
 use crate::nn::init::Init;
@@ -116,7 +116,7 @@ impl Vae {
     }
 
     fn build(recipe: &Recipe, init: &Init<'_>) -> Result<Self> {
-        let (plan, likelihood) = (Plan::of(recipe), recipe.objective.likelihood);
+        let (plan, likelihood) = (NetworkDims::of(recipe), recipe.objective.likelihood);
         match recipe.model.id.as_str() {
             "res-vae" => Ok(Self::Res(ResVae::new(&plan, likelihood, init))),
             "conv-vae" => Ok(Self::Conv(ConvVae::new(&plan, likelihood, init))),

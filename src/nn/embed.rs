@@ -3,7 +3,7 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::flow::Flow;
+use super::dual::Dual;
 use super::init::Init;
 use super::linear::Linear;
 
@@ -36,7 +36,7 @@ impl Embed {
 
 /// The judgement of a critic: one number for each picture, plus how well its features fit its class (projection
 /// critic, Miyato & Koyama 2018). `[b, n] → [b, 1]`
-pub fn judge(h: Flow<2>, fc: &Linear, embed: Option<&Embed>, class: Option<&Tensor<2>>) -> Flow<2> {
+pub fn judge(h: Dual<2>, fc: &Linear, embed: Option<&Embed>, class: Option<&Tensor<2>>) -> Dual<2> {
     let score = h.clone().fully(fc);
     match (embed, class) {
         (Some(embed), Some(class)) => {

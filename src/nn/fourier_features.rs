@@ -1,11 +1,11 @@
 //! Numbers as waves: fully connected networks learn slowly what changes quickly, and much faster once their input is
 //! also given as sines and cosines (Fourier features, Tancik 2020).
 //!
-//! The frequencies are fixed, so a critic's derivatives along its input stay exact (see [`super::flow`]).
+//! The frequencies are fixed, so a critic's derivatives along its input stay exact (see [`super::dual`]).
 
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::flow::{Flow, Tape};
+use super::dual::{ActivationTape, Dual};
 use crate::base::rng::Stream;
 
 /// Random waves beside a latent.
@@ -25,7 +25,7 @@ fn frequency(octave: usize) -> f64 {
 
 /// Numbers in −1…1 with their sines and cosines, the slowest with a period of 2, each octave twice as fast.
 /// `[b, n] → [b, n·(1 + 2·octaves)]`
-pub fn octaves(x: Flow<2>, octaves: usize, tape: &mut Tape) -> Flow<2> {
+pub fn octaves(x: Dual<2>, octaves: usize, tape: &mut ActivationTape) -> Dual<2> {
     if octaves == 0 {
         return x;
     }
@@ -48,7 +48,7 @@ pub fn octaves(x: Flow<2>, octaves: usize, tape: &mut Tape) -> Flow<2> {
         }
         Tensor::cat(all, 1)
     });
-    Flow { value, tangent }
+    Dual { value, tangent }
 }
 
 /// A latent with sines and cosines along random directions, always the same ones. `[b, z] → [b, z + 2·64]`
@@ -77,16 +77,18 @@ mod tests {
         let device = Device::flex();
         let of = |v: [f32; 4]| Tensor::<2>::from_data(TensorData::new(v.to_vec(), [2, 2]), &device);
         let (x, u) = (of([0.1, -0.4, 0.7, 0.9]), of([1.0, 0.5, -0.3, 0.2]));
-        let mut tape = Tape::recording();
-        let way = octaves(Flow::both(x.clone(), u.clone()), 3, &mut tape);
+        let mut tape = ActivationTape::recording();
+        let way = octaves(Dual::both(x.clone(), u.clone()), 3, &mut tape);
         let (value, tangent) = (way.value.unwrap(), values(way.tangent.unwrap()));
         assert_eq!(value.dims(), [2, widened(2, 3)]);
         let h = 1e-3;
-        let at = |s: f64| values(octaves(Flow::value(x.clone() + u.clone() * s), 3, &mut Tape::off()).value.unwrap());
+        let at = |s: f64| {
+            values(octaves(Dual::value(x.clone() + u.clone() * s), 3, &mut ActivationTape::off()).value.unwrap())
+        };
         for ((up, down), t) in at(h).iter().zip(at(-h)).zip(&tangent) {
             assert!(((up - down) / (2.0 * h as f32) - t).abs() < 2e-2, "{t}");
         }
-        let again = octaves(Flow::tangent(u), 3, &mut tape.replay());
+        let again = octaves(Dual::tangent(u), 3, &mut tape.replay());
         assert_eq!(values(again.tangent.unwrap()), tangent);
     }
 

@@ -2,20 +2,20 @@
 //!
 //! - [`init`]: first weights from named ChaCha streams on the host, so they are the same on every device.
 //! - [`conv`]: the one door to convolution; on the CPU its kernels are our own (`kernel`, `cpu`), on other devices burn's.
-//! - [`act`], [`resample`], [`norm`], [`linear`], [`residual`]: the rest of a network.
-//! - [`flow`]: values and tangents through the same code, for critics. [`spectral`]: spectral norm. [`style`]: modulated
+//! - [`activation`], [`resample`], [`norm`], [`linear`], [`residual`]: the rest of a network.
+//! - [`dual`]: values and tangents through the same code, for critics. [`spectral`]: spectral norm. [`modulated_conv`]: modulated
 //!   convolution.
 //! - [`fused`]: batch norm, losses, optimiser steps in one pass over memory each, on the CPU.
 //! - [`diff_augment`]: differentiable augmentation. [`ema`]: averaged weights.
-//! - [`walk`]: the names of parameters.
+//! - [`param_path`]: the names of parameters.
 
 pub mod activation;
 pub mod conv;
 mod cpu;
 pub mod diff_augment;
+pub mod dual;
 pub mod ema;
 pub mod embed;
-pub mod flow;
 pub mod fourier_features;
 pub mod fused;
 pub mod init;

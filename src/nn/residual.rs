@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 
 use super::conv::Conv;
-use super::flow::{Flow, Tape};
+use super::dual::{ActivationTape, Dual};
 use super::init::{Init, he, lecun};
 
 /// `skip(x) + b(leaky(a(leaky(x))))`; `skip` is the identity, or 1×1 where the number of channels changes.
@@ -37,7 +37,7 @@ impl Block {
     }
 
     /// [`Self::forward`] of a value, a tangent or both.
-    pub fn flow(&self, x: Flow<4>, tape: &mut Tape) -> Flow<4> {
+    pub fn forward_dual(&self, x: Dual<4>, tape: &mut ActivationTape) -> Dual<4> {
         let skip = match &self.skip {
             Some(conv) => x.clone().conv(conv),
             None => x.clone(),
@@ -86,7 +86,7 @@ impl Wide {
     }
 
     /// [`Self::forward`] of a value, a tangent or both.
-    pub fn flow(&self, x: Flow<4>, tape: &mut Tape) -> Flow<4> {
+    pub fn forward_dual(&self, x: Dual<4>, tape: &mut ActivationTape) -> Dual<4> {
         x.clone().join(x.conv(&self.a).leaky_conv(&self.b, tape).leaky_conv(&self.c, tape))
     }
 }

@@ -1,7 +1,7 @@
 //! Spectral normalisation (Miyato, Kataoka, Koyama & Yoshida 2018): weights divided by their largest singular value.
 //!
 //! The singular vector is followed by one power iteration a training step, which the trainer asks for
-//! ([`Spectral::followed`]), so a forward pass changes nothing and a resumed run equals an unbroken one.
+//! ([`Spectral::power_iteration`]), so a forward pass changes nothing and a resumed run equals an unbroken one.
 
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
@@ -47,7 +47,7 @@ impl Spectral {
 
     /// After one more power iteration with this weight.
     #[must_use]
-    pub fn followed<const D: usize>(self, weight: &Tensor<D>) -> Self {
+    pub fn power_iteration<const D: usize>(self, weight: &Tensor<D>) -> Self {
         let outputs = weight.dims()[0];
         let rows: Tensor<2> = weight.clone().reshape([outputs, weight.shape().num_elements() / outputs]);
         let (u, _) = self.vectors(rows);
@@ -68,7 +68,7 @@ mod tests {
         let w = Tensor::<2>::from_floats([[3.0 * c, 3.0 * s, 0.0], [-s, c, 0.0]], &device);
         let mut spectral = Spectral::new(&Init::new(1, "test", &device), 2);
         for _ in 0..30 {
-            spectral = spectral.followed(&w);
+            spectral = spectral.power_iteration(&w);
         }
         let n: Vec<f32> = spectral.normalised(w).into_data().try_into_vec().unwrap();
         let expected = [c, s, 0.0, -s / 3.0, c / 3.0, 0.0];

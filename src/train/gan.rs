@@ -102,7 +102,7 @@ impl GanTrainer {
         let mut generator = Generator::init(recipe, &device)?;
         let mut critic = Critic::init(recipe, &device)?;
         for _ in 0..SETTLE {
-            critic = critic.followed();
+            critic = critic.power_iteration();
         }
         if recipe.objective.freeze_critic > 0 {
             critic = critic.with_frozen_layers(recipe.objective.freeze_critic as usize);
@@ -247,13 +247,13 @@ impl GanTrainer {
         p: f64,
     ) -> Vec<(&'static str, Tensor<1>)> {
         let [n, _, side, _] = real.dims();
-        self.critic = self.critic.clone().followed();
+        self.critic = self.critic.clone().power_iteration();
         let draw = self.draw(n, class);
         let (plan_real, plan_fake) = (self.plan(n, side, p), self.plan(n, side, p));
         // `no_grad` keeps batch norm in training and records no tape for the generator.
         let (fake, styles) = make(&self.generator.clone().no_grad(), &draw, &(0..n));
         if let (Some(styles), Generator::Style(net)) = (styles, &self.generator) {
-            self.generator = Generator::Style(net.clone().followed(styles.inner()));
+            self.generator = Generator::Style(net.clone().power_iteration(styles.inner()));
         }
         let real = augmented(real.clone(), &plan_real);
         let fake = augmented(fake.without_autodiff(), &plan_fake);

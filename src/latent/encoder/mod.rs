@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::latent_forward::{Freedom, Held, host};
 use super::model::LoadedModel;
 use crate::base::{Problem, Result, Shape};
-use crate::models::Look;
+use crate::models::ImageRegressor;
 use crate::models::io::{HostTensor, Weights};
 use crate::nn::init::Init;
 use crate::recipe::picture::Latent;
@@ -46,7 +46,7 @@ pub struct EncoderInfo {
 
 /// An encoder.
 pub struct Encoder {
-    net: Look,
+    net: ImageRegressor,
     info: EncoderInfo,
     /// Mean of the numbers told, and their deviation: the network says standard ones.
     centre: Vec<f32>,
@@ -70,7 +70,7 @@ impl Encoder {
     fn new(model: &LoadedModel, freedom: Freedom, init: &Init<'_>) -> Result<Self> {
         let (centre, scale) = model.spread(freedom)?;
         let classes = model.dims().classes;
-        let net = Look::new(model.shape(), centre.len() + classes, init);
+        let net = ImageRegressor::new(model.shape(), centre.len() + classes, init);
         let info = EncoderInfo {
             format: FORMAT,
             hash: model.info().hash.clone(),
@@ -90,7 +90,7 @@ impl Encoder {
         let bad = || Problem::data("This encoder is damaged");
         let centre = weights.tensors.get("centre").ok_or_else(bad)?.values.clone();
         let scale = *weights.tensors.get("scale").and_then(|t| t.values.first()).ok_or_else(bad)?;
-        let blank = Look::blank(shape, centre.len() + classes, device);
+        let blank = ImageRegressor::blank(shape, centre.len() + classes, device);
         let net = weights.under("net.").load(blank)?.valid();
         Ok(Self { net, info, centre, scale, classes, device: device.clone() })
     }

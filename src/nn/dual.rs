@@ -1,11 +1,11 @@
 //! A value on its way through a critic, a tangent on the same way, or both at once.
 //!
-//! A critic is written once, over a [`Flow`]; what flows decides what is computed:
+//! A critic is written once, over a [`Dual`]; what flows decides what is computed:
 //!
 //! | flows | computed |
 //! |---|---|
-//! | a value | the forward pass; with a recording [`Tape`] also where every activation was |
-//! | a tangent, with a replaying [`Tape`] | the derivative along it, where the slopes of activations are constants: exact for critics whose only curved layers are leaky ReLUs |
+//! | a value | the forward pass; with a recording [`ActivationTape`] also where every activation was |
+//! | a tangent, with a replaying [`ActivationTape`] | the derivative along it, where the slopes of activations are constants: exact for critics whose only curved layers are leaky ReLUs |
 //! | both | the derivative together with the value it is taken at: exact for every critic, at twice the cost |
 //!
 //! Linear layers act on both alike, biases only on values.
@@ -18,7 +18,7 @@ use super::linear::Linear;
 
 /// A value, a tangent, or both.
 #[derive(Clone, Debug)]
-pub struct Flow<const D: usize> {
+pub struct Dual<const D: usize> {
     /// The value.
     pub value: Option<Tensor<D>>,
     /// The derivative of the value along some direction of the picture.
@@ -27,7 +27,7 @@ pub struct Flow<const D: usize> {
 
 /// Where activations were in a forward pass, in order.
 #[derive(Clone, Debug, Default)]
-pub struct Tape {
+pub struct ActivationTape {
     kept: Vec<Kept>,
     recording: bool,
     /// Whether what is kept keeps its graph.
@@ -65,7 +65,7 @@ impl Keep for Tensor<2> {
     }
 }
 
-impl Tape {
+impl ActivationTape {
     /// Keeps nothing.
     pub fn off() -> Self {
         Self::default()
@@ -92,7 +92,7 @@ impl Tape {
     }
 
     /// What an activation reads, without a graph: written down as a value passes, read back where only a tangent does.
-    pub(super) fn point<const D: usize>(&mut self, x: &Flow<D>) -> Option<Tensor<D>>
+    pub(super) fn point<const D: usize>(&mut self, x: &Dual<D>) -> Option<Tensor<D>>
     where
         Tensor<D>: Keep,
     {
@@ -110,7 +110,7 @@ impl Tape {
     }
 }
 
-impl<const D: usize> Flow<D> {
+impl<const D: usize> Dual<D> {
     /// A value alone.
     pub fn value(x: Tensor<D>) -> Self {
         Self { value: Some(x), tangent: None }
@@ -127,8 +127,8 @@ impl<const D: usize> Flow<D> {
     }
 
     /// Through a linear map.
-    pub fn linear<const E: usize>(self, map: impl Fn(Tensor<D>) -> Tensor<E>) -> Flow<E> {
-        Flow { value: self.value.map(&map), tangent: self.tangent.map(&map) }
+    pub fn linear<const E: usize>(self, map: impl Fn(Tensor<D>) -> Tensor<E>) -> Dual<E> {
+        Dual { value: self.value.map(&map), tangent: self.tangent.map(&map) }
     }
 
     /// Something added that does not depend on the picture.
@@ -151,7 +151,7 @@ impl<const D: usize> Flow<D> {
     }
 }
 
-impl Flow<4> {
+impl Dual<4> {
     /// Through a convolution.
     #[must_use]
     pub fn conv(self, conv: &Conv) -> Self {
@@ -169,7 +169,7 @@ impl Flow<4> {
 
     /// Through a leaky ReLU and then a convolution.
     #[must_use]
-    pub fn leaky_conv(self, conv: &Conv, tape: &mut Tape) -> Self {
+    pub fn leaky_conv(self, conv: &Conv, tape: &mut ActivationTape) -> Self {
         let at = tape.point(&self);
         Self {
             value: self.value.map(|x| conv.after_leaky(x)),
@@ -178,12 +178,12 @@ impl Flow<4> {
     }
 
     /// Every picture as one row.
-    pub fn flat(self) -> Flow<2> {
+    pub fn flat(self) -> Dual<2> {
         self.linear(super::per_picture)
     }
 }
 
-impl Flow<2> {
+impl Dual<2> {
     /// Through a fully connected layer.
     #[must_use]
     pub fn fully(self, layer: &Linear) -> Self {
@@ -194,10 +194,10 @@ impl Flow<2> {
 /// Through a leaky ReLU.
 macro_rules! leaky {
     ($rank:literal) => {
-        impl Flow<$rank> {
+        impl Dual<$rank> {
             /// Through a leaky ReLU.
             #[must_use]
-            pub fn leaky(self, tape: &mut Tape) -> Self {
+            pub fn leaky(self, tape: &mut ActivationTape) -> Self {
                 let at = tape.point(&self);
                 Self {
                     value: self.value.map(activation::leaky),
@@ -215,7 +215,7 @@ leaky!(4);
 /// `[b, c, h, w] → [b, c + 1, h, w]`
 ///
 /// It ties samples together and is curved, so a tangent needs its value beside it.
-pub fn minibatch_statistic(x: Flow<4>, group: usize) -> Flow<4> {
+pub fn minibatch_statistic(x: Dual<4>, group: usize) -> Dual<4> {
     let Some(value) = x.value else {
         debug_assert!(false, "this statistic takes no tangent alone");
         return x;
@@ -238,7 +238,7 @@ pub fn minibatch_statistic(x: Flow<4>, group: usize) -> Flow<4> {
         let along = (off * centred(&u)).mean_dim(1) / deviation.clone();
         Tensor::cat(vec![u, spread(along)], 1)
     });
-    Flow { value: Some(Tensor::cat(vec![value, spread(deviation)], 1)), tangent }
+    Dual { value: Some(Tensor::cat(vec![value, spread(deviation)], 1)), tangent }
 }
 
 #[cfg(test)]
@@ -255,7 +255,7 @@ mod tests {
     #[test]
     fn the_statistic_is_its_definition_and_its_tangent_the_difference() {
         let (x, u) = (normals("x", [6, 2, 3, 3]), normals("u", [6, 2, 3, 3]));
-        let of = |x: Tensor<4>| minibatch_statistic(Flow::value(x), 4).value.unwrap();
+        let of = |x: Tensor<4>| minibatch_statistic(Dual::value(x), 4).value.unwrap();
         let y = of(x.clone());
         assert_eq!(y.dims(), [6, 3, 3, 3]);
         // Six is no multiple of four: groups of three.
@@ -268,7 +268,7 @@ mod tests {
         }
         let y: Vec<f32> = y.into_data().try_into_vec().unwrap();
         assert!((f64::from(y[4 * 27 + 20]) - expected).abs() < 1e-5);
-        let both = minibatch_statistic(Flow::both(x.clone(), u.clone()), 4);
+        let both = minibatch_statistic(Dual::both(x.clone(), u.clone()), 4);
         let step = 1e-2;
         let difference = (of(x.clone() + u.clone() * step) - of(x - u * step)) / (2.0 * step);
         let off = (both.tangent.unwrap() - difference).abs().max().into_scalar::<f32>();
