@@ -34,6 +34,9 @@ pub struct Survey {
     pub grey: u64,
     /// How many have transparency.
     pub transparent: u64,
+    /// How many have large areas of one colour, as drawings have and photographs have not.
+    #[serde(default)]
+    pub drawn: u64,
     /// Bytes of the source.
     pub bytes: u64,
     /// What was assumed about it.

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 use super::attend::{Patience, attended};
 use super::decode_pool::{Ticker, pool};
 use super::duplicates::{Look, groups};
+use super::known::is_drawn;
 use super::report::{BrokenFile, LINES, Survey, SurveyEntry, told};
 use super::source::{Opening, open_as};
 use crate::base::{Picture, Progress, Result};
@@ -18,6 +19,7 @@ struct Seen {
     height: u32,
     grey: bool,
     transparent: bool,
+    drawn: bool,
     look: Look,
 }
 
@@ -28,6 +30,7 @@ impl Seen {
             height: picture.height,
             grey: picture.rgba.chunks_exact(4).all(|p| p[3] == 0 || (p[0] == p[1] && p[1] == p[2])),
             transparent: picture.rgba.chunks_exact(4).any(|p| p[3] < 255),
+            drawn: is_drawn(picture),
             look: Look::of(picture),
         }
     }
@@ -80,6 +83,7 @@ fn looked_through(spec: &str, reading: Reading, progress: &dyn Progress) -> Resu
                 *sizes.entry((seen.width, seen.height)).or_default() += 1;
                 survey.grey += u64::from(seen.grey);
                 survey.transparent += u64::from(seen.transparent);
+                survey.drawn += u64::from(seen.drawn);
                 survey.entries.push(SurveyEntry {
                     name: source.name(i),
                     width: seen.width,

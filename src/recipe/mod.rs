@@ -3,6 +3,7 @@
 //! A run **is** its [`Recipe`] plus the log of live [`Edit`]s by step. Same recipe, same seed, same CPU: same run.
 //! The recipe is stored in the library, beside every checkpoint and inside every exported picture.
 
+pub mod advice;
 pub mod compatibility;
 pub mod disk_space;
 pub mod flops;

@@ -216,6 +216,11 @@ impl Preset {
         family_of(self.model).unwrap_or(Family::Gan)
     }
 
+    /// The same preset over so many thousand pictures at 32 pixels; its schedules follow.
+    pub fn lasting(&self, kimg: f64) -> Self {
+        Self { kimg, ..*self }
+    }
+
     /// The recipe, fitted to the data.
     pub fn recipe(&self, facts: Facts) -> Recipe {
         let large = facts.resolution > 40;

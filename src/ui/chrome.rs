@@ -88,13 +88,13 @@ fn item(ui: &mut Ui, enabled: bool, text: &str, keys: &str, tooltip: &str) -> bo
 /// Height of a button of the rail, in points.
 const RAIL_BUTTON: f32 = 52.0;
 
-/// The views, icon over word; Log and Settings at the bottom.
+/// The views, icon over word; Log, Settings and Learn at the bottom.
 pub(super) fn rail(ui: &mut Ui, shell: &mut Shell) {
     let t = theme::tokens(ui);
     let frame = Frame::new().fill(t.panel).inner_margin(Margin::symmetric(0, size::XS as i8));
     Panel::left("rail").resizable(false).exact_size(size::RAIL).frame(frame).show(ui, |ui| {
         ui.spacing_mut().item_spacing.y = 2.0;
-        let low = |v: &&ViewSpec| matches!(v.id, ViewId::Log | ViewId::Settings);
+        let low = |v: &&ViewSpec| matches!(v.id, ViewId::Log | ViewId::Settings | ViewId::Learn);
         let gap = ui.spacing().item_spacing.y;
         // In a low window they move closer together.
         let height = (ui.available_height() / VIEWS.len() as f32 - gap).floor().clamp(24.0, RAIL_BUTTON);

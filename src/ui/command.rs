@@ -94,6 +94,8 @@ pub enum UiCommand {
     /// The whole screen.
     Fullscreen,
 
+    /// How GANs and VAEs work.
+    Learn,
     /// The keys of this view.
     Keys,
     /// Past messages.
@@ -145,6 +147,9 @@ impl UiCommand {
             Self::ScaleDown => ("Smaller", "Make everything in the window smaller"),
             Self::ScaleReset => ("Usual size", "Draw everything at the usual size"),
             Self::Fullscreen => ("Full screen", "Fill the whole screen, or go back to a window"),
+            Self::Learn => {
+                ("How it works…", "A tutorial on GANs and VAEs with real runs of some minutes, and a glossary")
+            }
             Self::Keys => ("Keys of this view", "List the keys that work in this view and everywhere"),
             Self::Messages => ("Past messages", "Show every message, with what to do about it"),
             Self::CopyDiagnostics => ("Copy diagnostics", "Copy version, devices and recent messages for a bug report"),
@@ -158,7 +163,7 @@ impl UiCommand {
             Self::OpenFiles | Self::OpenFolder | Self::ImportModel | Self::Export | Self::Quit => Menu::File,
             Self::Undo | Self::Redo | Self::SelectAll | Self::Keep | Self::Preferences => Menu::Edit,
             Self::Start | Self::Pause | Self::Step | Self::Checkpoint | Self::Stop => Menu::Run,
-            Self::Keys | Self::Messages | Self::CopyDiagnostics | Self::About => Menu::Help,
+            Self::Learn | Self::Keys | Self::Messages | Self::CopyDiagnostics | Self::About => Menu::Help,
             _ => Menu::View,
         }
     }
@@ -221,7 +226,9 @@ impl UiCommand {
             Self::Fullscreen => vec![key(Modifiers::NONE, Key::F11)],
             Self::Keys => vec![key(Modifiers::NONE, Key::Questionmark), key(Modifiers::NONE, Key::F1)],
             Self::Messages => vec![cmd_shift(Key::M)],
-            Self::ImportModel | Self::Stop | Self::ResetLayout | Self::CopyDiagnostics | Self::About => Vec::new(),
+            Self::ImportModel | Self::Stop | Self::Learn | Self::ResetLayout | Self::CopyDiagnostics | Self::About => {
+                Vec::new()
+            }
         }
     }
 

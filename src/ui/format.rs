@@ -115,6 +115,15 @@ pub fn plural(n: u64, one: &str, many: &str) -> String {
     format!("{} {}", count(n), if n == 1 { one } else { many })
 }
 
+/// Pictures that a run would be given, beside the files there are: `633 files, 631 usable`, or `631 pictures`.
+pub fn usable(files: u64, usable: u64) -> String {
+    if files == usable {
+        plural(usable, "picture", "pictures")
+    } else {
+        format!("{}, {} usable", plural(files, "file", "files"), count(usable))
+    }
+}
+
 /// A name shortened in the middle to at most `max` characters, so that the end stays.
 pub fn shortened(text: &str, max: usize) -> String {
     let n = text.chars().count();
@@ -146,6 +155,8 @@ mod tests {
         assert_eq!(duration(3599.0), "60 min");
         assert_eq!(rate(1240.4), "1,240 img/s");
         assert_eq!(kimg(412_000), "412 kimg");
+        assert_eq!(usable(1633, 1631), "1,633 files, 1,631 usable");
+        assert_eq!(usable(1, 1), "1 picture");
         assert_eq!(number(-0.5), "-0.5");
         assert_eq!(number(0.00002), "2.0e-5");
         assert_eq!(shortened("abcdefghijk", 7), "abc…ijk");

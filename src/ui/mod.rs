@@ -11,6 +11,7 @@ mod dialogs;
 pub mod file_dialog;
 pub mod format;
 pub mod frame_bench;
+pub mod glossary;
 pub mod keymap;
 mod layout;
 pub mod open;
@@ -25,6 +26,7 @@ pub mod textures;
 pub mod theme;
 mod toasts;
 mod undo;
+pub mod verdict;
 pub mod views;
 pub mod widgets;
 

@@ -3,14 +3,14 @@
 use egui::{Button, Color32, Frame, Layout, Margin, Panel, Response, Role, Ui, vec2};
 use egui_material_icons::icons::{
     ICON_CANCEL, ICON_CHECK_CIRCLE, ICON_CIRCLE, ICON_ERROR, ICON_INFO, ICON_MEMORY, ICON_PAUSE_CIRCLE, ICON_SCHEDULE,
-    ICON_STORAGE, ICON_WARNING,
+    ICON_STOP_CIRCLE, ICON_STORAGE, ICON_WARNING,
 };
 
 use super::action::{Action, Parcel};
 use super::app::Shell;
 use super::format;
 use super::state::Job;
-use super::theme::{self, Icon, Tokens, size};
+use super::theme::{self, Icon, Tokens, Tone, size};
 use super::views::ViewId;
 use crate::base::Severity;
 use crate::engine::{RunState, RunSummary};
@@ -62,33 +62,57 @@ fn part(ui: &mut Ui, icon: Icon, colour: Color32, text: &str, name: &str) -> Res
     response
 }
 
+/// Whether a run was ended before it had seen what it was asked to.
+fn ended_early(run: &RunSummary) -> bool {
+    run.progress.images < run.progress.target
+}
+
+/// A run's state in a word, with its tone. What ended early is not called finished.
+pub fn state_word(run: &RunSummary) -> (&'static str, Tone) {
+    match run.state {
+        RunState::Queued => ("waiting", Tone::Quiet),
+        RunState::Preparing => ("preparing", Tone::Accent),
+        RunState::Training => ("training", Tone::Accent),
+        RunState::Paused => ("paused", Tone::Warn),
+        RunState::Finished if ended_early(run) => ("stopped", Tone::Quiet),
+        RunState::Finished => ("finished", Tone::Good),
+        RunState::Failed => ("failed", Tone::Bad),
+        RunState::Interrupted => ("interrupted", Tone::Warn),
+    }
+}
+
 /// What the line says of a run.
 pub fn sentence(run: &RunSummary) -> String {
     let p = &run.progress;
-    let mut parts = vec![format!("{} {}", run.name, run.recipe.model.id), format::kimg(p.images)];
+    let mut parts = vec![format!("{} {}", run.name, run.recipe.model.id)];
+    if p.images > 0 {
+        parts.push(format::kimg(p.images));
+    }
     match run.state {
         RunState::Training => {
             parts.extend(p.images_per_s.map(format::rate));
-            parts.extend(p.eta_s.map(|s| format!("{} left", format::duration(s))));
+            parts.push(time_left(run));
         }
-        RunState::Preparing if p.stage.is_empty() => parts.push("getting ready".into()),
-        RunState::Preparing => parts.push(p.stage.clone()),
-        RunState::Queued => parts.push("waits for its turn".into()),
-        RunState::Paused => parts.push("paused".into()),
-        RunState::Finished => parts.push("finished".into()),
-        RunState::Failed => parts.push("failed".into()),
-        RunState::Interrupted => parts.push("was interrupted".into()),
+        RunState::Preparing if !p.stage.is_empty() => parts.push(p.stage.clone()),
+        RunState::Queued => parts.push("waiting for its turn".into()),
+        _ => parts.push(state_word(run).0.into()),
     }
     parts.join(" · ")
 }
 
+/// "6 min left" of a run that trains; "estimating time left" until there is enough to tell.
+pub fn time_left(run: &RunSummary) -> String {
+    run.progress.eta_s.map_or_else(|| "estimating time left".into(), |s| format!("{} left", format::duration(s)))
+}
+
 /// Icon and colour of a run's state.
-pub fn state_icon(state: RunState, t: &Tokens) -> (Icon, Color32) {
-    match state {
+pub fn state_icon(run: &RunSummary, t: &Tokens) -> (Icon, Color32) {
+    match run.state {
         RunState::Training | RunState::Preparing => (ICON_CIRCLE, t.good),
         RunState::Paused => (ICON_PAUSE_CIRCLE, t.warn),
         RunState::Queued => (ICON_SCHEDULE, t.weak),
-        RunState::Finished => (ICON_CHECK_CIRCLE, t.weak),
+        RunState::Finished if ended_early(run) => (ICON_STOP_CIRCLE, t.weak),
+        RunState::Finished => (ICON_CHECK_CIRCLE, t.good),
         RunState::Failed => (ICON_ERROR, t.bad),
         RunState::Interrupted => (ICON_WARNING, t.warn),
     }
@@ -104,7 +128,7 @@ fn run(ui: &mut Ui, shell: &mut Shell) {
         return;
     };
     let text = sentence(&run);
-    let (icon, colour) = state_icon(run.state, t);
+    let (icon, colour) = state_icon(&run, t);
     let shown = ui.scope(|ui| {
         ui.set_max_width((ui.available_width() - 220.0).max(160.0));
         part(ui, icon, colour, &text, &format!("Run {text}"))

@@ -167,7 +167,7 @@ fn the_inspector_leaves_room_for_the_canvas_in_a_narrow_window() {
 }
 
 #[test]
-fn the_doors_of_home_do_not_overlap_in_a_small_window() {
+fn the_entry_cards_of_home_do_not_overlap_in_a_small_window() {
     let window = Window::sized(ScriptedEngine::new(), vec2(960.0, 600.0), Vec::new());
     let rect = |name: &str| window.harness.get_by_role_and_label(Role::Button, name).rect();
     let edge = rect("Try it with emoji faces").left();

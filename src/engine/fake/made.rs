@@ -401,6 +401,7 @@ pub fn survey(source: &str, pictures: u32) -> Survey {
         sizes: vec![(64, 64, u64::from(pictures) - narrow), (48, 64, narrow)],
         grey: u64::from(pictures / 20),
         transparent: u64::from(pictures / 10),
+        drawn: u64::from(pictures),
         bytes: u64::from(pictures) * 4096,
         guesses: vec![
             crate::data::Guess::new("4 classes are taken from folders: cat, dog, fish and owl")

@@ -44,7 +44,7 @@ impl super::Shell {
         match command {
             UiCommand::Undo => self.undo.next_undo().map_or("Undo".into(), |p| format!("Undo {}", p.label)),
             UiCommand::Redo => self.undo.next_redo().map_or("Redo".into(), |p| format!("Redo {}", p.label)),
-            UiCommand::Pause if paused => "Go on".into(),
+            UiCommand::Pause if paused => "Resume".into(),
             UiCommand::Pause => "Pause".into(),
             _ => command.text().into(),
         }
@@ -66,6 +66,7 @@ impl StudioApp {
             UiCommand::Undo | UiCommand::Redo => self.travel(ctx, command == UiCommand::Undo),
             UiCommand::Preferences => self.shell.actions.push(Action::Go(ViewId::Settings)),
             UiCommand::Messages => self.shell.actions.push(Action::Go(ViewId::Log)),
+            UiCommand::Learn => self.shell.actions.push(Action::Go(ViewId::Learn)),
             UiCommand::Palette => {
                 let mut palette = std::mem::take(&mut self.shell.palette);
                 palette.toggle(ctx, &self.shell.studio, |c| self.shell.enabled(c));

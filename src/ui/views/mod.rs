@@ -4,6 +4,7 @@ pub mod data;
 pub mod explore;
 pub mod gallery;
 pub mod home;
+pub mod learn;
 pub mod log;
 pub mod models;
 pub mod settings;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 use egui::Key;
 use egui_material_icons::icons::{
     ICON_DATASET, ICON_DEPLOYED_CODE, ICON_EXPLORE, ICON_HOME, ICON_MODEL_TRAINING, ICON_NOTES, ICON_PHOTO_LIBRARY,
-    ICON_SETTINGS,
+    ICON_SCHOOL, ICON_SETTINGS,
 };
 use serde::{Deserialize, Serialize};
 
@@ -32,7 +33,7 @@ use crate::engine::{Command, Event, JobId, SlotId};
 )]
 #[serde(rename_all = "lowercase")]
 pub enum ViewId {
-    /// Three doors.
+    /// Where to begin: explore, train, continue.
     Home,
     /// Sources of pictures and their preparation.
     Data,
@@ -48,6 +49,8 @@ pub enum ViewId {
     Log,
     /// Settings.
     Settings,
+    /// How it all works.
+    Learn,
 }
 
 impl ViewId {
@@ -80,7 +83,7 @@ pub struct ViewSpec {
 }
 
 /// Every view.
-pub static VIEWS: [ViewSpec; 8] = [
+pub static VIEWS: [ViewSpec; 9] = [
     ViewSpec {
         id: ViewId::Home,
         title: "Home",
@@ -144,6 +147,14 @@ pub static VIEWS: [ViewSpec; 8] = [
         icon: ICON_SETTINGS,
         key: Key::Num8,
         new: || Box::new(settings::SettingsView::default()),
+    },
+    ViewSpec {
+        id: ViewId::Learn,
+        title: "Learn",
+        tooltip: "A tutorial: how GANs and VAEs work, on real runs of some minutes, and a glossary",
+        icon: ICON_SCHOOL,
+        key: Key::Num9,
+        new: || Box::new(learn::LearnView::default()),
     },
 ];
 

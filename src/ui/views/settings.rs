@@ -139,10 +139,17 @@ pub static ROWS: [Row; 16] = [
             theme_slider(&slider, "Enlarge", f64::from(s.export.scale));
         }
     ),
-    row!("filter", "Enlarge by", Export, export.filter, "Nearest keeps hard pixels, Lanczos is smooth", |ui, s| {
-        let options = [("nearest".to_owned(), "Nearest"), ("lanczos".to_owned(), "Lanczos")];
-        theme::segmented(ui, "Enlarge by", &mut s.export.filter, &options);
-    }),
+    row!(
+        "filter",
+        "Enlarge by",
+        Export,
+        export.filter,
+        "Sharp pixels for pixel art, smooth for photographs",
+        |ui, s| {
+            let options = [("nearest".to_owned(), "Sharp pixels"), ("lanczos".to_owned(), "Smooth")];
+            theme::segmented(ui, "Enlarge by", &mut s.export.filter, &options);
+        }
+    ),
     row!("fps", "Frames a second", Export, export.fps, "More is smoother and makes larger films", |ui, s| {
         let slider = ui.add(Slider::new(&mut s.export.fps, 5..=60));
         theme_slider(&slider, "Frames a second", f64::from(s.export.fps));

@@ -82,3 +82,89 @@ impl EncoderPanel {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use egui::accesskit::Role;
+    use egui_kittest::Harness;
+    use egui_kittest::kittest::Queryable as _;
+
+    use super::*;
+    use crate::engine::fake;
+    use crate::ui::state::Studio;
+    use crate::ui::textures::Textures;
+    use crate::ui::views::{Ids, ViewId};
+
+    #[derive(Default)]
+    struct Bench {
+        panel: EncoderPanel,
+        studio: Studio,
+        textures: Textures,
+        ids: Ids,
+        actions: Vec<Action>,
+    }
+
+    fn harness() -> Harness<'static, Bench> {
+        let info = fake::models().into_iter().find(|m| m.name == "nouns").unwrap();
+        let draw = move |ui: &mut Ui, bench: &mut Bench| {
+            let mut cx = Cx {
+                studio: &bench.studio,
+                actions: &mut bench.actions,
+                textures: &mut bench.textures,
+                ids: &mut bench.ids,
+                active: ViewId::Explore,
+                keys_free: true,
+                time: 0.0,
+                still: true,
+            };
+            bench.panel.show(ui, &mut cx, &info);
+        };
+        let setup = |ctx: &egui::Context| {
+            theme::install_fonts(ctx);
+            theme::apply(ctx, theme::Mode::Dark, true);
+        };
+        let mut harness = Harness::builder().with_context_setup(setup).build_ui_state(draw, Bench::default());
+        harness.run();
+        harness
+    }
+
+    fn sent(bench: &mut Bench) -> Vec<LatentCommand> {
+        let latent = |action| match action {
+            Action::Engine(command) => match *command {
+                Command::Latent(command) => Some(command),
+                _ => None,
+            },
+            _ => None,
+        };
+        std::mem::take(&mut bench.actions).into_iter().filter_map(latent).collect()
+    }
+
+    #[test]
+    fn an_encoder_is_trained_only_when_asked_and_can_be_held() {
+        let mut harness = harness();
+        let first = sent(harness.state_mut());
+        assert!(matches!(first.as_slice(), [LatentCommand::ListEncoder { .. }]), "{first:?}");
+        harness.get_by_role_and_label(Role::Button, "Train an encoder").click();
+        harness.run();
+        let asked = sent(harness.state_mut());
+        let [LatentCommand::TrainEncoder { job, .. }] = asked.as_slice() else { panic!("{asked:?}") };
+        let job = *job;
+        // The engine says what it waits for.
+        let title = "Encoder training waits until the run ends".to_string();
+        harness.state_mut().studio.apply(&Event::Job { job, title: title.clone(), done: 0, total: 60_000 });
+        harness.run();
+        assert!(harness.query_by_label(&title).is_some());
+        harness.get_by_role_and_label(Role::Button, "Pause encoder training").click();
+        harness.run();
+        assert_eq!(sent(harness.state_mut()), [LatentCommand::PauseEncoder { job, paused: true }]);
+        harness.get_by_role_and_label(Role::Button, "Continue encoder training").click();
+        harness.run();
+        assert_eq!(sent(harness.state_mut()), [LatentCommand::PauseEncoder { job, paused: false }]);
+        harness.get_by_role_and_label(Role::Button, "Cancel encoder training").click();
+        harness.run();
+        assert!(harness.state().actions.iter().any(|a| matches!(a, Action::Cancel(j) if *j == job)));
+        harness.state_mut().studio.apply(&Event::JobEnded { job, problem: None });
+        harness.run();
+        assert!(harness.query_by_role_and_label(Role::Button, "Train an encoder").is_some());
+    }
+}

@@ -200,9 +200,8 @@ fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: ViewId) -> bool
     });
     if o.scale > 1 {
         row(ui, "Enlarge by", |ui| {
-            let options = [("nearest".to_string(), "Nearest"), ("lanczos".to_string(), "Lanczos")];
+            let options = [("nearest".to_string(), "Sharp pixels"), ("lanczos".to_string(), "Smooth")];
             theme::segmented(ui, "Enlarge by", &mut o.filter, &options);
-            theme::weak(ui, if o.filter == "nearest" { "Hard pixels" } else { "Smooth" });
         });
     }
     if chosen.makes == Makes::Film && chosen.id != "frames" {

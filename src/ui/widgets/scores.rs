@@ -9,10 +9,10 @@ use crate::engine::{Command, Evaluation, JobId, Score};
 use crate::eval::{Direction, METRICS, table};
 use crate::models::info::ModelRef;
 use crate::ui::action::Action;
-use crate::ui::format;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, Tone, size};
 use crate::ui::views::Cx;
+use crate::ui::{format, glossary, verdict};
 
 /// Side of a picture of a suspect pair.
 const PAIR: f32 = 56.0;
@@ -144,7 +144,7 @@ pub fn newest(scores: &[Score]) -> Vec<&Score> {
 
 fn rows(ui: &mut Ui, evaluation: &Evaluation) {
     let t = theme::tokens(ui);
-    Grid::new("scores").num_columns(4).spacing(vec2(size::L, size::XS)).show(ui, |ui| {
+    Grid::new("scores").num_columns(5).spacing(vec2(size::L, size::XS)).show(ui, |ui| {
         for score in newest(&evaluation.scores) {
             let name = table::name(&score.name);
             let title = name.map_or(score.name.as_str(), |n| n.title);
@@ -164,6 +164,8 @@ fn rows(ui: &mut Ui, evaluation: &Evaluation) {
                 };
             });
             ui.label(RichText::new(format::number(score.value)).strong());
+            let verdict = verdict::word(&score.name, score.value);
+            ui.label(RichText::new(verdict.word).size(size::SMALL).color(verdict.tone.colour(t)));
             let interval = format!("{} to {}", format::number(score.low), format::number(score.high));
             ui.label(RichText::new(interval).size(size::SMALL).color(t.weak));
             let count =
@@ -183,6 +185,7 @@ fn about(score: &Score) -> String {
     let mut lines = Vec::new();
     if let Some(name) = table::name(&score.name) {
         lines.push(name.says.to_string());
+        lines.extend(glossary::find(name.title).map(|e| e.says.to_string()));
     }
     lines.push("The range holds the true value 95 times of 100".into());
     let mut more = |what: &str, text: &str| {

@@ -37,7 +37,7 @@ impl DataView {
     }
 
     fn before_and_after(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
-        let planned = self.planned(survey);
+        let planned = self.planned(survey, cx.studio);
         self.preview.ask(&planned.data, &planned.objective, cx);
         let t = theme::tokens(ui);
         let arrow = 24.0;
@@ -91,7 +91,7 @@ impl DataView {
     }
 
     fn augmented(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
-        let share = self.planned(survey).objective.augment.start;
+        let share = self.planned(survey, cx.studio).objective.augment.start;
         let text = match (share > 0.0, self.recipe.data.mirror) {
             (true, _) => format!(
                 "A GAN's critic sees {:.0} % of the pictures altered, so that a set this small is not learned by heart",

@@ -13,12 +13,13 @@ use std::sync::Arc;
 use egui::{Frame, Key, Margin, Panel, Ui};
 use serde_json::{Value, json};
 
+use super::train::estimate::recommended;
 use super::{Cx, KeyHelp, View, ViewId};
 use crate::base::Problem;
 use crate::data::joined;
 use crate::data::report::Survey;
 use crate::engine::{Command, Event, JobId};
-use crate::recipe::preset::{Facts, PRESETS};
+use crate::recipe::advice::fitted;
 use crate::recipe::{DataRecipe, Reading, Recipe};
 use crate::ui::action::{Action, Parcel};
 use crate::ui::command::UiCommand;
@@ -150,40 +151,19 @@ impl DataView {
         }
     }
 
-    /// Settings that suit what was found: grey stays grey, small stays small.
+    /// Settings that suit what was found: grey stays grey, small stays small, transparent stays transparent.
     fn suit(&mut self, survey: &Survey) {
         let data = &mut self.recipe.data;
-        let usable = survey.entries.len() as u64;
-        if usable > 0 && survey.grey == usable {
-            data.channels = crate::base::Channels::Grey;
-        }
-        // The most frequent size tells what it was made for; letters and clothes of 28 pixels stay at 28.
-        if let Some(&(w, h, _)) = survey.sizes.first() {
-            let side = w.min(h);
-            data.resolution = match side {
-                0..=16 => 16,
-                17..=40 => (side / 4 * 4).max(16),
-                41..=511 => 32,
-                _ => 64,
-            };
-        }
+        let known = survey.known(data, &self.excluded);
+        data.channels = known.channels;
+        data.resolution = known.resolution().unwrap_or(data.resolution);
         data.drop_duplicates = survey.duplicates.iter().any(|d| d.exact);
         self.suited = data.clone();
     }
 
     /// Pictures that would be trained on.
     fn usable(&self, survey: &Survey) -> u64 {
-        let mut out = survey.entries.len() as u64 - self.excluded.len() as u64;
-        if self.recipe.data.drop_duplicates {
-            let spare = |d: &crate::data::report::DuplicateGroup| {
-                d.entries.iter().filter(|i| !self.excluded.contains(i)).count().saturating_sub(1) as u64
-            };
-            out = out.saturating_sub(survey.duplicates.iter().map(spare).sum());
-        }
-        match self.recipe.data.limit {
-            0 => out,
-            limit => out.min(u64::from(limit)),
-        }
+        survey.usable(&self.recipe.data, &self.excluded)
     }
 
     /// Leaves pictures out, or takes them again.
@@ -245,15 +225,16 @@ impl DataView {
     }
 
     /// What Train would begin with: these pictures and the recommended preset.
-    fn planned(&self, survey: &Survey) -> Recipe {
-        let facts = Facts { pictures: self.usable(survey), resolution: self.recipe.data.resolution };
-        Recipe { data: self.recipe.data.clone(), ..PRESETS[0].recipe(facts) }
+    fn planned(&self, survey: &Survey, studio: &Studio) -> Recipe {
+        let (known, resolution) = (survey.known(&self.recipe.data, &self.excluded), self.recipe.data.resolution);
+        let advice = recommended(studio, studio.device(), &known, resolution);
+        Recipe { data: self.recipe.data.clone(), ..fitted(advice.preset, &known, resolution) }
     }
 
     /// Goes to Train with these pictures and the recommended preset.
     fn train(&mut self, survey: &Survey, cx: &mut Cx<'_>) {
         let name = short_name(&self.recipe.data.source);
-        cx.push(Action::set_up(Recipe { name, ..self.planned(survey) }, None));
+        cx.push(Action::set_up(Recipe { name, ..self.planned(survey, cx.studio) }, None));
     }
 
     fn can_train(&self, survey: &Survey) -> Result<(), Problem> {

@@ -208,15 +208,15 @@ pub fn source_picker(ui: &mut Ui, cx: &mut Cx<'_>, view: ViewId, drop: &mut Drop
         .collect();
     if !recent.is_empty() {
         theme::section(ui, "Used before");
-        chosen = doors(ui, &recent).or(chosen);
+        chosen = source_rows(ui, &recent).or(chosen);
         ui.add_space(size::L);
     }
     theme::section(ui, "Begin with a built-in set");
-    doors(ui, &BUILT_IN.map(|(s, t, w)| (s.to_owned(), t.to_owned(), w.to_owned()))).or(chosen)
+    source_rows(ui, &BUILT_IN.map(|(s, t, w)| (s.to_owned(), t.to_owned(), w.to_owned()))).or(chosen)
 }
 
 /// Cards, two in a row: source, title, what it is.
-fn doors(ui: &mut Ui, rows: &[(String, String, String)]) -> Option<String> {
+fn source_rows(ui: &mut Ui, rows: &[(String, String, String)]) -> Option<String> {
     let t = theme::tokens(ui);
     let mut chosen = None;
     for pair in rows.chunks(2) {

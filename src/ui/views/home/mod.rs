@@ -1,11 +1,11 @@
-//! Home: three doors (explore, train, go on), what was used lately below.
+//! Home: three entry cards (explore, train, continue), what was used lately below.
 
-mod doors;
-mod shelf;
-mod walk;
+mod demo_walk;
+mod entry_cards;
+mod recent_images;
 
 use egui::{Frame, Margin, RichText, Ui, vec2};
-use egui_material_icons::icons::{ICON_DATASET, ICON_MODEL_TRAINING};
+use egui_material_icons::icons::{ICON_DATASET, ICON_MODEL_TRAINING, ICON_SCHOOL};
 
 use super::data::short_name;
 use super::{Cx, View, ViewId};
@@ -16,28 +16,28 @@ use crate::ui::state::Studio;
 use crate::ui::theme::{self, size};
 use crate::ui::widgets::drop_target::{DropState, PURPOSE};
 use crate::ui::{format, status};
-use shelf::Shelf;
-use walk::Walk;
+use demo_walk::DemoWalk;
+use recent_images::RecentImages;
 
-/// Rows of each list below the doors.
+/// Rows of each list below the cards.
 const RECENT: usize = 5;
-/// Below this width the doors stand under each other.
+/// Below this width the cards stand under each other.
 const NARROW: f32 = 760.0;
-/// Wider than this the doors do not grow.
+/// Wider than this the cards do not grow.
 const WIDEST: f32 = 1440.0;
 
 /// The view.
 #[derive(Default)]
 pub struct HomeView {
-    walk: Walk,
+    demo: DemoWalk,
     drop: DropState,
-    shelf: Shelf,
+    recent_images: RecentImages,
     /// The run whose curves and samples were asked for.
     asked: Option<std::path::PathBuf>,
 }
 
 impl HomeView {
-    /// The model whose samples walk: the selected one, else the first that is shipped, else the first.
+    /// The model whose samples are shown: the selected one, else the first that is shipped, else the first.
     fn model(studio: &Studio) -> Option<&ModelInfo> {
         let shipped = || studio.models.iter().find(|m| m.shipped);
         studio.selected_model().or_else(shipped).or_else(|| studio.models.first())
@@ -48,7 +48,7 @@ impl HomeView {
         studio.alive_run().or_else(|| studio.runs.first())
     }
 
-    /// Asks for curves and samples of the run on the third door.
+    /// Asks for curves and samples of the run on the third card.
     fn ask(&mut self, cx: &mut Cx<'_>) {
         let Some(dir) = Self::run(cx.studio).map(|r| r.dir.clone()) else { return };
         if self.asked.as_ref() != Some(&dir) {
@@ -59,19 +59,19 @@ impl HomeView {
         }
     }
 
-    fn doors(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+    fn entry_cards(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         let width = ui.available_width();
         if width < NARROW {
-            self.explore_door(ui, cx);
-            self.train_door(ui, cx);
-            self.continue_door(ui, cx);
+            self.explore_card(ui, cx);
+            self.train_card(ui, cx);
+            self.continue_card(ui, cx);
             return;
         }
         ui.spacing_mut().item_spacing.x = size::L;
         ui.columns(3, |columns| {
-            ragged(&mut columns[0], |ui| self.explore_door(ui, cx));
-            ragged(&mut columns[1], |ui| self.train_door(ui, cx));
-            ragged(&mut columns[2], |ui| self.continue_door(ui, cx));
+            ragged(&mut columns[0], |ui| self.explore_card(ui, cx));
+            ragged(&mut columns[1], |ui| self.train_card(ui, cx));
+            ragged(&mut columns[2], |ui| self.continue_card(ui, cx));
         });
     }
 
@@ -80,12 +80,12 @@ impl HomeView {
         if ui.available_width() < NARROW {
             recent_runs(ui, cx);
             recent_data(ui, cx);
-            self.shelf.show(ui, cx);
+            self.recent_images.show(ui, cx);
         } else {
             ui.columns(3, |columns| {
                 ragged(&mut columns[0], |ui| recent_runs(ui, cx));
                 ragged(&mut columns[1], |ui| recent_data(ui, cx));
-                ragged(&mut columns[2], |ui| self.shelf.show(ui, cx));
+                ragged(&mut columns[2], |ui| self.recent_images.show(ui, cx));
             });
         }
     }
@@ -112,7 +112,7 @@ fn recent_runs(ui: &mut Ui, cx: &mut Cx<'_>) {
     let t = theme::tokens(ui);
     ui.spacing_mut().item_spacing.y = 0.0;
     for run in cx.studio.runs.iter().take(RECENT) {
-        let (icon, colour) = status::state_icon(run.state, t);
+        let (icon, colour) = status::state_icon(run, t);
         let detail = format!("{} · {}", format::kimg(run.progress.images), format::ago(run.created));
         let detail = if cx.still { format::kimg(run.progress.images) } else { detail };
         if list_row(ui, icon, colour, &run.name, &detail, &format!("Run {}", run.name)) {
@@ -178,36 +178,46 @@ impl View for HomeView {
 
     fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         self.ask(cx);
-        self.shelf.ask(cx);
+        self.recent_images.ask(cx);
         theme::page(ui, "home", |ui| {
             ui.set_max_width(ui.available_width().min(WIDEST));
-            ui.label(RichText::new("What would you like to make?").size(size::HOME));
+            ui.horizontal(|ui| {
+                ui.label(RichText::new("What would you like to make?").size(size::HOME));
+                ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    let learn = theme::button(ui, Some(ICON_SCHOOL), "Learn how it works");
+                    let help = "New to GANs and VAEs? Train both side by side in about five minutes, and see what each \
+                                number means";
+                    if learn.on_hover_text(help).clicked() {
+                        cx.go(ViewId::Learn);
+                    }
+                });
+            });
             ui.add_space(size::S);
-            self.doors(ui, cx);
+            self.entry_cards(ui, cx);
             ui.add_space(size::L);
             self.recent(ui, cx);
         });
     }
 
     fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
-        self.shelf.on_event(event, cx);
+        self.recent_images.on_event(event, cx);
         match event {
             Event::Models(_) if cx.active == ViewId::Home => {
                 if let Some(model) = Self::model(cx.studio) {
                     let (model, dim) = (model.model.clone(), model.latent as usize);
                     // The first picture is asked for at once, not when Home is drawn next.
-                    self.walk.go_on(cx, &model, dim, false);
+                    self.demo.advance(cx, &model, dim, false);
                 }
             }
             Event::Generated { slot, ticket, pictures, seconds, .. } => {
-                self.walk.arrived(*slot, *ticket, pictures, *seconds, cx.time);
+                self.demo.arrived(*slot, *ticket, pictures, *seconds, cx.time);
             }
             Event::RunLoaded { dir, previews, .. } if self.asked.as_ref() == Some(dir) => {
                 if let Some(&images) = previews.last() {
                     cx.send(Command::LoadPreview { dir: dir.clone(), images });
                 }
             }
-            Event::JobEnded { .. } | Event::Message(_) => self.walk.forget_request(cx.time),
+            Event::JobEnded { .. } | Event::Message(_) => self.demo.forget_request(cx.time),
             _ => {}
         }
     }
@@ -219,15 +229,15 @@ impl View for HomeView {
     }
 }
 
-/// The frame of a door: a card of equal height, a picture above, words and buttons below.
-fn door(ui: &mut Ui, title: &str, text: &str, picture: impl FnOnce(&mut Ui), buttons: impl FnOnce(&mut Ui)) {
+/// An entry card: a card of equal height, a picture above, words and buttons below.
+fn entry_card(ui: &mut Ui, title: &str, text: &str, picture: impl FnOnce(&mut Ui), buttons: impl FnOnce(&mut Ui)) {
     let t = theme::tokens(ui);
     theme::card(ui, |ui| {
         ui.set_min_width(ui.available_width());
         Frame::new().fill(t.canvas).corner_radius(size::RADIUS).inner_margin(Margin::same(size::S as i8)).show(
             ui,
             |ui| {
-                let room = vec2(ui.available_width(), doors::PICTURE_HEIGHT);
+                let room = vec2(ui.available_width(), entry_cards::PICTURE_HEIGHT);
                 ui.allocate_ui_with_layout(room, egui::Layout::top_down(egui::Align::Min), |ui| {
                     ui.set_min_size(room);
                     picture(ui);

@@ -1,14 +1,17 @@
 //! Train: setting up a run from presets, then watching it learn.
 
 mod curves;
-mod estimate;
+pub(in crate::ui) mod estimate;
 mod files;
+pub(in crate::ui) mod now;
+mod proposal;
 mod samples;
 mod setup;
 mod side;
 mod signals;
 mod watch;
 
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -22,8 +25,9 @@ use crate::data::joined;
 use crate::engine::{Command, Control, Event, JobId, RunState, RunSummary};
 use crate::models::info::ModelRef;
 use crate::models::outline::Outline;
-use crate::recipe::Recipe;
+use crate::recipe::advice::Known;
 use crate::recipe::preset::{self, Facts, PRESETS, Preset};
+use crate::recipe::{DataRecipe, Recipe};
 use crate::ui::action::{Action, Parcel};
 use crate::ui::command::UiCommand;
 use crate::ui::state::Studio;
@@ -40,7 +44,13 @@ pub struct TrainView {
     base: Recipe,
     preset: &'static Preset,
     /// What the preset was fitted to; nothing for a recipe from elsewhere.
-    fitted_to: Option<Facts>,
+    fitted_to: Option<Known>,
+    /// Somebody chose the preset: it stays whatever is recommended.
+    preset_chosen: bool,
+    /// What was found out of the pictures last, by which survey and with which preparation.
+    known_of: RefCell<Option<(usize, DataRecipe, Known)>>,
+    /// Size and channels follow what suits the pictures.
+    proposes_data: bool,
     from: Option<ModelRef>,
     /// Device chosen for the next run; none for the studio's.
     device: Option<String>,
@@ -79,7 +89,10 @@ impl Default for TrainView {
             base: recipe.clone(),
             recipe,
             preset: &PRESETS[0],
-            fitted_to: Some(Facts { pictures: 0, resolution: 32 }),
+            fitted_to: Some(Known::default()),
+            preset_chosen: false,
+            known_of: RefCell::default(),
+            proposes_data: true,
             from: None,
             device: None,
             form: Form::default(),
@@ -109,44 +122,6 @@ impl TrainView {
         self.setting_up || studio.selected_run().is_none()
     }
 
-    fn facts(&self, studio: &Studio) -> Facts {
-        let source = &self.recipe.data.source;
-        let surveyed = studio.surveys.get(source).map(|s| {
-            let pictures = (s.entries.len() as u64).saturating_sub(self.recipe.data.exclude.len() as u64);
-            if self.recipe.data.limit > 0 { pictures.min(u64::from(self.recipe.data.limit)) } else { pictures }
-        });
-        let known = || studio.datasets.iter().find(|d| d.source == *source).map(|d| d.pictures);
-        Facts { pictures: surveyed.or_else(known).unwrap_or(0), resolution: self.recipe.data.resolution }
-    }
-
-    /// The recipe of a preset, fitted to the data; pictures, name and seed stay.
-    fn of_preset(&self, preset: &Preset, facts: Facts) -> Recipe {
-        let mut recipe = preset.recipe(facts);
-        recipe.data = self.recipe.data.clone();
-        recipe.name.clone_from(&self.recipe.name);
-        recipe.seed = self.recipe.seed;
-        recipe
-    }
-
-    /// Takes a preset.
-    fn apply_preset(&mut self, preset: &'static Preset, studio: &Studio) {
-        let facts = self.facts(studio);
-        let recipe = self.of_preset(preset, facts);
-        // Who began from a model of the other kind begins anew.
-        if preset.model != self.recipe.model.id {
-            self.from = None;
-        }
-        self.preset = preset;
-        self.fitted_to = Some(facts);
-        self.base = recipe.clone();
-        self.recipe = recipe;
-    }
-
-    /// Whether the recipe is its preset as it was fitted to the data, so that it may be fitted anew.
-    fn is_fitted(&self) -> bool {
-        self.fitted_to.is_some_and(|facts| self.of_preset(self.preset, facts) == self.recipe)
-    }
-
     /// Turns to a source; a preset that was not changed is fitted to it.
     fn choose_source(&mut self, source: &str, cx: &mut Cx<'_>) {
         let source = source.trim();
@@ -161,7 +136,9 @@ impl TrainView {
             self.recipe.name = short_name(source);
         }
         if fitted {
+            self.proposes_data = true;
             self.apply_preset(self.preset, cx.studio);
+            self.propose(cx);
         }
         self.look(cx);
     }
@@ -180,14 +157,6 @@ impl TrainView {
         }
     }
 
-    /// Why a run cannot start, if so.
-    fn obstacle(&self) -> Option<Problem> {
-        if self.recipe.data.source.is_empty() {
-            return Some(Problem::usage("There are no pictures to learn from").try_this("Choose a source"));
-        }
-        self.recipe.validate().err()
-    }
-
     fn device_id(&self, studio: &Studio) -> String {
         let usable = |id: &String| studio.devices.iter().any(|d| d.id == *id && d.usable);
         self.device
@@ -198,7 +167,7 @@ impl TrainView {
     }
 
     fn start(&mut self, cx: &mut Cx<'_>) {
-        if let Some(problem) = self.obstacle() {
+        if let Some(problem) = self.obstacle(cx.studio) {
             cx.say(problem);
             return;
         }
@@ -287,10 +256,8 @@ impl View for TrainView {
                 self.setting_up = false;
                 cx.push(Action::SelectRun(Some(run.dir.clone())));
             }
-            // A fresh number of pictures: a preset that was not changed fits itself to it.
-            Event::Surveyed { survey, .. } if survey.source == self.recipe.data.source && self.is_fitted() => {
-                self.apply_preset(self.preset, cx.studio);
-            }
+            // What the pictures are is known now: a preset that was not changed fits itself to them.
+            Event::Surveyed { survey, .. } if survey.source == self.recipe.data.source => self.propose(cx),
             Event::Outlined { recipe, outline } => self.outline = Some(((**recipe).clone(), outline.clone())),
             _ => {}
         }
@@ -313,7 +280,8 @@ impl View for TrainView {
                 }
                 self.preset = estimate::nearest_preset(&self.recipe).unwrap_or(&PRESETS[0]);
                 self.base = self.recipe.clone();
-                self.fitted_to = Some(self.facts(cx.studio));
+                self.fitted_to = Some(self.known(cx.studio));
+                (self.preset_chosen, self.proposes_data) = (from.is_some(), false);
                 self.from.clone_from(from);
                 self.look(cx);
             }
@@ -355,7 +323,7 @@ impl View for TrainView {
 
     fn keys(&self) -> Vec<KeyHelp> {
         vec![
-            KeyHelp { keys: "Ctrl+Enter", does: "Start training, or go on" },
+            KeyHelp { keys: "Ctrl+Enter", does: "Start training, or continue" },
             KeyHelp { keys: "Left, Right", does: "The enlarged sample before, or after" },
             KeyHelp { keys: "Esc", does: "Back from the enlarged sample to all" },
             KeyHelp { keys: "Ctrl+wheel", does: "Zoom charts and samples" },

@@ -11,7 +11,7 @@ use egui::{
 use egui_material_icons::icons::{ICON_CHEVRON_LEFT, ICON_CHEVRON_RIGHT, ICON_LAST_PAGE};
 
 use crate::base::Picture;
-use crate::engine::{Command, Event, RunSummary};
+use crate::engine::{Command, Event, RunState, RunSummary};
 use crate::train::report::Preview;
 use crate::ui::format;
 use crate::ui::state::RunLive;
@@ -146,7 +146,12 @@ impl Samples {
             let corner = origin + vec2((i % 4) as f32, (i / 4) as f32) * (cell + GAP);
             ui.painter().rect_filled(Rect::from_min_size(corner, Vec2::splat(cell)), 2.0, t.panel);
         }
-        let text = if run.state.is_alive() { "The first samples come soon" } else { "No samples were kept" };
+        let text = match run.state {
+            RunState::Queued => "Samples come once it has its turn",
+            _ if run.state.is_alive() => "The first samples come soon",
+            _ if run.progress.images == 0 => "It ended before it made any samples",
+            _ => "No samples were kept",
+        };
         let font = egui::FontId::proportional(size::BODY);
         ui.painter().text(rect.center(), egui::Align2::CENTER_CENTER, text, font, t.weak);
     }

@@ -1,19 +1,21 @@
 //! Setting up a run: pictures, a preset, where it runs. Two clicks from the data to a run.
 
 use egui::{Align, ComboBox, Layout, RichText, Sense, Ui, vec2};
-use egui_material_icons::icons::{ICON_ARROW_BACK, ICON_PLAY_ARROW, ICON_TUNE};
+use egui_material_icons::icons::{ICON_ARROW_BACK, ICON_FOLDER_OPEN, ICON_PLAY_ARROW, ICON_TUNE};
 
 use super::super::data::{Which, bar, built_in_title, short_name, source_help, source_picker};
 use super::{TrainView, estimate};
-use crate::base::Family;
+use crate::base::{Channels, Family};
 use crate::data::prepared_bytes;
-use crate::engine::{Command, DeviceReport};
+use crate::engine::Command;
 use crate::models;
+use crate::recipe::advice::{PictureKind, expect};
 use crate::recipe::disk_space::run_bytes;
 use crate::recipe::preset::{PRESETS, Preset, for_model};
 use crate::recipe::{ObjectiveRecipe, Recipe, Schedule, json_path};
 use crate::ui::action::Action;
 use crate::ui::format;
+use crate::ui::glossary;
 use crate::ui::textures;
 use crate::ui::theme::{self, Tone, size};
 use crate::ui::views::{Cx, View, ViewId};
@@ -42,7 +44,7 @@ impl TrainView {
             }
             ui.label(RichText::new("New run").size(size::STRONG));
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let obstacle = self.obstacle();
+                let obstacle = self.obstacle(cx.studio);
                 ui.add_enabled_ui(obstacle.is_none(), |ui| {
                     let button = theme::primary_button(ui, Some(ICON_PLAY_ARROW), "Start training");
                     let button = button.on_hover_text("Start this run (Ctrl+Enter); it waits if another one is on");
@@ -50,14 +52,16 @@ impl TrainView {
                     start = button.on_disabled_hover_text(why).clicked();
                 });
                 if !self.recipe.data.source.is_empty() {
-                    let time = estimate::seconds(&self.recipe, self.recipe.run.kimg, self.device(cx));
-                    theme::weak(ui, estimate::about(time))
-                        .on_hover_text("Rough, from the measured speed of the device");
+                    let time = estimate::expected(&self.recipe, self.device(cx.studio), &cx.studio.runs);
+                    let shown = theme::weak(ui, estimate::about(time.as_ref().map(|t| t.seconds)));
+                    if let Some(time) = time {
+                        shown.on_hover_text(time.basis.text());
+                    }
                 }
                 if let Some(busy) = cx.studio.alive_run()
-                    && ui.available_width() > 220.0
+                    && ui.available_width() > 260.0
                 {
-                    theme::weak(ui, format!("waits until {} ends ·", format::shortened(&busy.name, 16)));
+                    theme::weak(ui, format!("{} ·", super::watch::waits_for(busy)));
                 }
             });
         });
@@ -80,12 +84,6 @@ impl TrainView {
         });
     }
 
-    /// The device the run would start on.
-    fn device<'a>(&self, cx: &Cx<'a>) -> Option<&'a DeviceReport> {
-        let id = self.device_id(cx.studio);
-        cx.studio.devices.iter().find(|d| d.id == id)
-    }
-
     fn source_card(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         let source = self.recipe.data.source.clone();
         if source.is_empty() {
@@ -95,7 +93,6 @@ impl TrainView {
             }
             return;
         }
-        let t = theme::tokens(ui);
         theme::card(ui, |ui| {
             ui.set_width(ui.available_width());
             ui.horizontal(|ui| {
@@ -106,28 +103,54 @@ impl TrainView {
                     let title = built_in_title(&source).map_or_else(|| short_name(&source), Into::into);
                     ui.add(egui::Label::new(RichText::new(title).size(size::STRONG)).truncate())
                         .on_hover_text(source_help(&source));
-                    let facts = self.facts(cx.studio);
-                    let count = match facts.pictures {
-                        0 => self.looking(cx),
-                        n => format::plural(n, "picture", "pictures"),
-                    };
-                    let colours = crate::ui::widgets::form::option_title("data.channels", channels(&self.recipe));
-                    let text = format!("{count} · {r}×{r} · {colours}", r = facts.resolution);
-                    ui.label(RichText::new(text).size(size::SMALL).color(t.weak));
-                    let broken = cx.studio.surveys.get(&source).map_or(0, |s| s.broken.len() as u64);
-                    if broken > 0 {
-                        let text = format!("{} left out", format::plural(broken, "broken file", "broken files"));
-                        theme::toned(ui, Tone::Warn, text).on_hover_text("Data lists each with its reason");
-                    }
+                    self.counts(ui, cx);
                 });
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                     let button = theme::button(ui, Some(ICON_TUNE), "Look at the pictures…");
                     if button.on_hover_text("Correct, leave out and prepare in Data").clicked() {
                         cx.push(Action::train_on(source.clone()));
                     }
+                    let button = theme::quiet_button(ui, Some(ICON_FOLDER_OPEN), "Other pictures…");
+                    if button.on_hover_text("Choose a folder, zip or built-in set in place of these").clicked() {
+                        cx.undo_point(ViewId::Train, "choose other pictures", self.snapshot());
+                        self.recipe.data.source.clear();
+                    }
                 });
             });
+            if let Some(problem) = self.source_problem(cx.studio) {
+                ui.add_space(size::XS);
+                theme::toned(ui, Tone::Bad, problem.to_string());
+            }
         });
+    }
+
+    /// How many pictures there are, of what kind, and as what they are learned.
+    fn counts(&self, ui: &mut Ui, cx: &Cx<'_>) {
+        let t = theme::tokens(ui);
+        let data = &self.recipe.data;
+        let survey = cx.studio.surveys.get(&data.source);
+        let known = self.known(cx.studio);
+        let count = match (survey, known.pictures) {
+            (Some(survey), usable) => format::usable(survey.files(), usable),
+            (None, 0) => self.looking(cx),
+            (None, n) => format::plural(n, "picture", "pictures"),
+        };
+        let kind =
+            known.kind.filter(|k| *k != PictureKind::Points).map_or(String::new(), |k| format!(" · {}", k.noun()));
+        let colours = crate::ui::widgets::form::option_title("data.channels", channels(&self.recipe));
+        let text = format!("{count}{kind} · {r}×{r} · {colours}", r = data.resolution);
+        ui.label(RichText::new(text).size(size::SMALL).color(t.weak)).on_hover_text(
+            "Usable: not broken, not left out, no spare duplicate. The kind is a guess from the pixels; size and colours \
+             can be changed in the inspector",
+        );
+        if self.proposes_data && data.channels == Channels::Rgba && survey.is_some() {
+            theme::weak(ui, "Most of these have transparency, so it is learned too");
+        }
+        let broken = survey.map_or(0, |s| s.broken.len() as u64);
+        if broken > 0 {
+            let text = format!("{} left out", format::plural(broken, "broken file", "broken files"));
+            theme::toned(ui, Tone::Warn, text).on_hover_text("Data lists each with its reason");
+        }
     }
 
     fn looking(&self, cx: &Cx<'_>) -> String {
@@ -188,9 +211,18 @@ impl TrainView {
     fn presets(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         theme::section(ui, "What to train");
         let columns = (((ui.available_width() + size::M) / (CARD + size::M)) as usize).clamp(1, 4);
-        let device = self.device(cx);
+        let device = self.device(cx.studio);
         let untouched = self.recipe == self.base;
-        let facts = self.facts(cx.studio);
+        let (known, advice) = (self.known(cx.studio), self.advice(cx.studio));
+        if known.pictures > 0 {
+            ui.horizontal_wrapped(|ui| {
+                theme::badge(ui, Tone::Accent, "Recommended");
+                ui.label(RichText::new(format!("{}: {}", advice.preset.title, advice.why)).size(size::SMALL));
+            });
+            if let Some(warning) = &advice.warning {
+                theme::toned(ui, Tone::Warn, warning.clone());
+            }
+        }
         let mut chosen = None;
         ui.spacing_mut().item_spacing = vec2(size::M, size::M);
         let mut cards = |ui: &mut Ui, presets: &[&'static Preset]| {
@@ -198,20 +230,27 @@ impl TrainView {
                 ui.columns(columns, |cells| {
                     for (ui, preset) in cells.iter_mut().zip(row.iter().copied()) {
                         let selected = preset.id == self.preset.id;
-                        let fitted = if selected { self.recipe.clone() } else { self.of_preset(preset, facts) };
-                        let kimg = fitted.run.kimg;
-                        let time = estimate::about(estimate::seconds(&fitted, kimg, device));
-                        let edited = selected && !untouched;
-                        if preset_card(ui, preset, selected, edited, &time, kimg) {
+                        let fitted = if selected { self.recipe.clone() } else { self.of_preset(preset, &known) };
+                        let time = estimate::expected(&fitted, device, &cx.studio.runs).map(|e| e.seconds);
+                        let card = PresetCard {
+                            preset,
+                            selected,
+                            edited: selected && !untouched,
+                            recommended: known.pictures > 0 && preset.id == advice.preset.id,
+                            expect: expect(preset, &known, self.recipe.data.resolution),
+                            cost: format!("{} · {} kimg", estimate::about(time), format::number(fitted.run.kimg)),
+                        };
+                        if card.show(ui) {
                             chosen = Some(preset);
                         }
                     }
                 });
             }
         };
-        let (more, usual): (Vec<&Preset>, Vec<&Preset>) = PRESETS.iter().partition(|p| p.more);
+        let fits = |p: &&Preset| self.can_learn(p, &known);
+        let (more, usual): (Vec<&Preset>, Vec<&Preset>) = PRESETS.iter().filter(fits).partition(|p| p.more);
         cards(ui, &usual);
-        let open = more.iter().any(|p| p.id == self.preset.id);
+        let open = usual.is_empty() || more.iter().any(|p| p.id == self.preset.id);
         egui::CollapsingHeader::new("More models")
             .id_salt("more presets")
             .open(open.then_some(true))
@@ -221,6 +260,7 @@ impl TrainView {
         {
             cx.undo_point(ViewId::Train, format!("choose {}", preset.title), self.snapshot());
             self.apply_preset(preset, cx.studio);
+            self.preset_chosen = true;
         }
     }
 
@@ -244,7 +284,8 @@ impl TrainView {
             return;
         };
         network::diagram(ui, outline);
-        let speed = estimate::seconds(&self.recipe, 1.0, self.device(cx)).map(|s| format::rate(1000.0 / s));
+        let speed = estimate::expected(&self.recipe, self.device(cx.studio), &cx.studio.runs);
+        let speed = speed.map(|e| format::rate(e.images_per_s));
         let speed = speed.map_or_else(String::new, |s| format!(" · about {s}"));
         let parameters = format::plural(outline.parameters() as u64, "parameter", "parameters");
         theme::weak(ui, format!("{parameters} · about {} of memory{speed}", format::bytes(outline.memory)))
@@ -264,7 +305,7 @@ impl TrainView {
             ui.end_row();
             ui.label(RichText::new("Disk space").color(t.weak));
             let (run, prepared) =
-                (run_bytes(&self.recipe), prepared_bytes(&self.recipe.data, self.facts(cx.studio).pictures));
+                (run_bytes(&self.recipe), prepared_bytes(&self.recipe.data, self.known(cx.studio).pictures));
             let room = cx.studio.space.runs.into_iter().chain(cx.studio.space.prepared).min();
             let (needed, enough) = format::room(run + prepared, room);
             let text = RichText::new(format!("about {needed}")).color(if enough { t.text } else { t.bad });
@@ -362,6 +403,9 @@ impl TrainView {
             cx.say(problem);
             return;
         }
+        if matches!(change.key, "data.resolution" | "data.channels") {
+            self.proposes_data = false;
+        }
         match change.key {
             // Other networks need other numbers throughout.
             "model.id" => {
@@ -385,30 +429,46 @@ fn channels(recipe: &crate::recipe::Recipe) -> &'static str {
     }
 }
 
-/// A card; true when it is chosen.
-fn preset_card(ui: &mut Ui, preset: &Preset, selected: bool, edited: bool, time: &str, kimg: f64) -> bool {
-    let t = theme::tokens(ui);
-    let mut clicked = false;
-    // Columns justify their text; a card does not.
-    ui.with_layout(Layout::top_down(Align::Min), |ui| {
-        let card = theme::clickable_card(ui, preset.title, selected, |ui| {
-            ui.set_width(ui.available_width());
-            ui.spacing_mut().item_spacing = vec2(size::S, size::XS);
-            ui.allocate_ui(vec2(ui.available_width(), CARD_TEXT), |ui| {
-                ui.set_min_height(CARD_TEXT);
-                ui.horizontal(|ui| {
-                    ui.label(RichText::new(preset.title).size(size::STRONG));
-                    if edited {
-                        theme::badge(ui, Tone::Accent, "changed");
-                    }
+/// A preset as a card.
+struct PresetCard {
+    preset: &'static Preset,
+    selected: bool,
+    edited: bool,
+    recommended: bool,
+    /// What comes out, on these pictures.
+    expect: String,
+    /// How long it takes.
+    cost: String,
+}
+
+impl PresetCard {
+    /// Draws it; true when it is chosen.
+    fn show(&self, ui: &mut Ui) -> bool {
+        let t = theme::tokens(ui);
+        let mut clicked = false;
+        // Columns justify their text; a card does not.
+        ui.with_layout(Layout::top_down(Align::Min), |ui| {
+            let card = theme::clickable_card(ui, self.preset.title, self.selected, |ui| {
+                ui.set_width(ui.available_width());
+                ui.spacing_mut().item_spacing = vec2(size::S, size::XS);
+                ui.allocate_ui(vec2(ui.available_width(), CARD_TEXT), |ui| {
+                    ui.set_min_height(CARD_TEXT);
+                    ui.horizontal(|ui| {
+                        ui.label(RichText::new(self.preset.title).size(size::STRONG));
+                        if self.edited {
+                            theme::badge(ui, Tone::Accent, "changed");
+                        } else if self.recommended {
+                            theme::badge(ui, Tone::Good, "for these");
+                        }
+                    });
+                    ui.add(egui::Label::new(self.preset.what_for).wrap());
+                    ui.add(egui::Label::new(RichText::new(&self.expect).size(size::SMALL).color(t.weak)).wrap());
                 });
-                ui.add(egui::Label::new(preset.what_for).wrap());
-                ui.add(egui::Label::new(RichText::new(preset.quality).size(size::SMALL).color(t.weak)).wrap());
+                let colour = if self.selected { t.accent } else { t.weak };
+                ui.label(RichText::new(&self.cost).size(size::SMALL).color(colour));
             });
-            let text = format!("{time} · {} kimg", format::number(kimg));
-            ui.label(RichText::new(text).size(size::SMALL).color(if selected { t.accent } else { t.weak }));
+            clicked = card.response.on_hover_text(glossary::kind_of(self.preset.family())).clicked();
         });
-        clicked = card.response.clicked();
-    });
-    clicked
+        clicked
+    }
 }

@@ -4,18 +4,21 @@ use egui::{Align, Grid, Layout, RichText, Ui, vec2};
 use egui_material_icons::icons::ICON_CLOSE;
 
 use super::TrainView;
-use super::watch::state_word;
 use crate::base::Family;
 use crate::engine::{Command, Control, RunState, RunSummary};
-use crate::ui::format;
+use crate::ui::state::RunLive;
 use crate::ui::theme::{self, size};
 use crate::ui::views::Cx;
 use crate::ui::widgets::form::FormOptions;
+use crate::ui::{format, glossary, status, verdict};
 
 impl TrainView {
     /// Draws the inspector.
     pub(super) fn side(&mut self, ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
-        status(ui, run);
+        numbers(ui, run);
+        if let Some(live) = cx.studio.live.get(&run.dir) {
+            quality(ui, live);
+        }
         if cx.studio.runs.iter().any(|r| r.state == RunState::Queued) {
             theme::section(ui, "Queue");
             queue(ui, cx);
@@ -31,7 +34,7 @@ impl TrainView {
     fn live_settings(&mut self, ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
         let alive = run.state.is_alive();
         let note = if alive {
-            "What has no lock takes effect at the next step and is marked on the curves"
+            "Unlocked settings apply at once and are marked on the curves"
         } else {
             "Resume the run to change it"
         };
@@ -74,7 +77,7 @@ impl TrainView {
                     theme::weak(ui, format::kimg(other.progress.images));
                     ui.with_layout(Layout::left_to_right(Align::Center), |ui| {
                         let name = egui::Label::new(&other.name).truncate().sense(egui::Sense::click());
-                        let (word, _) = state_word(other.state);
+                        let (word, _) = status::state_word(other);
                         let label = ui.add(name).on_hover_text(format!("{word}; click to watch it"));
                         if label.clicked() {
                             chosen = Some(other.dir.clone());
@@ -89,26 +92,72 @@ impl TrainView {
     }
 }
 
-fn status(ui: &mut Ui, run: &RunSummary) {
+/// What is known of a run's progress: no zeros of a run that never began.
+fn rows(run: &RunSummary) -> Vec<(&'static str, String)> {
+    let p = &run.progress;
+    let alive = run.state.is_alive();
+    let mut rows = Vec::new();
+    if p.images > 0 || alive {
+        rows.push(("Seen", format!("{} of {}", format::kimg(p.images), format::kimg(p.target))));
+        rows.push(("Steps", format::count(p.step)));
+    } else {
+        let nothing = if run.state == RunState::Queued { "Nothing yet" } else { "Nothing: it did not begin" };
+        rows.push(("Seen", nothing.into()));
+    }
+    let speed = p.images_per_s.or_else(|| p.steady.map(|s| s.images_per_s).filter(|_| !alive));
+    rows.extend(speed.map(|s| ("Speed", format::rate(s))));
+    match run.state {
+        RunState::Training => rows.push(("Time left", status::time_left(run))),
+        RunState::Paused => rows.push(("Time left", "Paused".into())),
+        _ => {}
+    }
+    rows.extend(p.memory.map(|m| ("Memory", format::bytes(m))));
+    if !p.device.is_empty() {
+        rows.push(("Device", p.device.clone()));
+    }
+    rows.push(("Checkpoints", format!("{} · {}", run.checkpoints.len(), format::bytes(run.bytes))));
+    rows
+}
+
+fn numbers(ui: &mut Ui, run: &RunSummary) {
     let t = theme::tokens(ui);
     let p = &run.progress;
     let share = (p.target > 0).then(|| (p.images as f64 / p.target as f64).min(1.0) as f32);
     theme::section(ui, &run.name);
     theme::progress(ui, share, ui.available_width(), "Progress of the run");
-    let known = |v: Option<String>| v.unwrap_or_else(|| "–".into());
-    let rows = [
-        ("Seen", format!("{} of {}", format::kimg(p.images), format::kimg(p.target))),
-        ("Steps", format::count(p.step)),
-        ("Speed", known(p.images_per_s.map(format::rate))),
-        ("Time left", known(p.eta_s.map(format::duration))),
-        ("Memory", known(p.memory.map(format::bytes))),
-        ("Device", if p.device.is_empty() { "–".into() } else { p.device.clone() }),
-        ("Checkpoints", format!("{} · {}", run.checkpoints.len(), format::bytes(run.bytes))),
-    ];
     Grid::new("run status").num_columns(2).spacing([size::M, size::XS]).show(ui, |ui| {
-        for (name, value) in rows {
-            ui.label(RichText::new(name).size(size::SMALL).color(t.weak));
+        for (name, value) in rows(run) {
+            let label = ui.label(RichText::new(name).size(size::SMALL).color(t.weak));
+            glossary::explain(label, name);
             ui.add(egui::Label::new(RichText::new(value).size(size::SMALL)).wrap());
+            ui.end_row();
+        }
+    });
+}
+
+/// Scores by the run itself that a person can judge, with a word for each.
+const JUDGED: [&str; 7] = ["kid", "precision", "coverage", "sign_rate", "modes", "good", "psnr"];
+
+/// The newest scores, each with whether that is good.
+fn quality(ui: &mut Ui, live: &RunLive) {
+    let newest = |name: &'static str| Some((name, live.curves.get(name)?.values.last().copied()?));
+    let known: Vec<(&str, f64)> = JUDGED.into_iter().filter_map(newest).collect();
+    if known.is_empty() {
+        return;
+    }
+    theme::section(ui, "How good it is");
+    let t = theme::tokens(ui);
+    Grid::new("run quality").num_columns(2).spacing([size::M, size::XS]).show(ui, |ui| {
+        for (name, value) in known {
+            let title = super::signals::of(name).0;
+            let label = ui.label(RichText::new(title.as_ref()).size(size::SMALL).color(t.weak));
+            glossary::explain(label, &title);
+            ui.horizontal(|ui| {
+                ui.label(RichText::new(format::number(value)).size(size::SMALL));
+                if let Some(verdict) = verdict::of(name, value) {
+                    ui.label(RichText::new(verdict.word).size(size::SMALL).color(verdict.tone.colour(t)));
+                }
+            });
             ui.end_row();
         }
     });
@@ -121,11 +170,39 @@ fn queue(ui: &mut Ui, cx: &mut Cx<'_>) {
         ui.horizontal(|ui| {
             ui.add(egui::Label::new(format!("{}. {}", place + 1, run.name)).truncate());
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                let button = theme::icon_button(ui, ICON_CLOSE, &format!("Take {} out of the queue", run.name));
+                let button = theme::icon_button(ui, ICON_CLOSE, &format!("Remove {} from queue", run.name));
                 if button.clicked() {
                     cx.send(Command::Unqueue { dir: run.dir.clone() });
                 }
             });
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake;
+
+    #[test]
+    fn a_run_that_never_began_shows_no_zeros() {
+        let mut run = fake::runs().into_iter().find(|r| r.name == "classic").unwrap();
+        (run.progress.images, run.progress.step) = (0, 0);
+        let shown = rows(&run);
+        assert!(shown.contains(&("Seen", "Nothing: it did not begin".into())));
+        assert!(shown.iter().all(|r| r.0 != "Steps" && r.0 != "Time left"));
+    }
+
+    #[test]
+    fn every_number_of_a_run_is_explained() {
+        for run in fake::runs() {
+            for (name, _) in rows(&run) {
+                assert!(glossary::find(name).is_some(), "{name}");
+            }
+        }
+        for name in JUDGED {
+            let title = super::super::signals::of(name).0;
+            assert!(glossary::find(&title).is_some(), "{title}");
+        }
     }
 }

@@ -105,6 +105,8 @@ const KNOWN: &[(&str, &str, Chart)] = &[
     ("elbo", "Training", Chart::Elbo),
     ("elbo_heldout", "Held out", Chart::Elbo),
     ("kid", "KID", Chart::Distance),
+    ("modes", "Modes", Chart::Other),
+    ("good", "Good samples", Chart::Other),
     ("precision", "Precision", Chart::Shares),
     ("recall", "Recall", Chart::Shares),
     ("density", "Density", Chart::Shares),
@@ -153,6 +155,15 @@ pub fn rank(name: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_curve_and_every_chart_is_explained() {
+        use crate::ui::glossary;
+        use strum::IntoEnumIterator as _;
+        for title in KNOWN.iter().map(|k| k.1).chain(Chart::iter().filter(|c| *c != Chart::Other).map(Chart::title)) {
+            assert!(glossary::find(title).is_some(), "{title} is not explained");
+        }
+    }
 
     #[test]
     fn both_spellings_are_known() {

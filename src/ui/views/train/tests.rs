@@ -60,7 +60,7 @@ fn press(harness: &mut Bench, role: Role, name: &str) {
 #[test]
 fn the_networks_of_a_choice_are_laid_out() {
     let mut harness = setting_up();
-    harness.run_ok();
+    press(&mut harness, Role::Button, "GAN");
     let parameters = |h: &Bench| {
         let all = h.query_all_by_role(Role::Image).filter_map(|n| n.accesskit_node().label());
         all.filter(|l| l.contains("parameter")).collect::<Vec<_>>()
@@ -106,8 +106,8 @@ fn the_first_page_leads_from_pictures_to_a_run_in_two_clicks() {
 fn choosing_a_preset_changes_the_recipe_and_says_how_long_it_takes() {
     let mut harness = setting_up();
     shot(&mut harness, "train-setup");
-    assert_eq!(harness.state().view.recipe.model.id, "res-gan");
     assert!(harness.query_by_label("3 broken files left out").is_some());
+    assert!(harness.query_by_label_contains("243 files, 240 usable").is_some());
     press(&mut harness, Role::Button, "VAE");
     let view = &harness.state().view;
     assert_eq!((view.preset.id, view.recipe.model.id.as_str()), ("vae", "conv-vae"));
@@ -116,8 +116,111 @@ fn choosing_a_preset_changes_the_recipe_and_says_how_long_it_takes() {
     assert!(undo);
     let recipe = harness.state().view.recipe.clone();
     let device = harness.state().studio.devices[0].clone();
-    let time = estimate::about(estimate::seconds(&recipe, recipe.run.kimg, Some(&device)));
+    let expected = estimate::expected(&recipe, Some(&device), &harness.state().studio.runs);
+    let time = estimate::about(expected.map(|e| e.seconds));
     assert!(harness.query_all_by_label_contains(&time).count() >= 1, "{time}");
+}
+
+#[test]
+fn the_preset_for_these_pictures_is_proposed_with_its_reason_until_one_is_chosen() {
+    let mut harness = setting_up();
+    // 240 drawings: few.
+    assert_eq!(harness.state().view.preset.id, "fast-gan");
+    assert!(harness.query_by_label_contains("240 drawings are few").is_some());
+    press(&mut harness, Role::Button, "Quick GAN");
+    harness.state_mut().receive(&Parcel::Source("/pictures/others".into()));
+    harness.run_ok();
+    assert_eq!(harness.state().view.preset.id, "gan-tiny", "what was chosen stays");
+}
+
+#[test]
+fn too_few_pictures_get_a_word() {
+    let engine = ScriptedEngine::fresh();
+    engine.edit(|script| script.pictures = 7);
+    let mut stage = stage(engine);
+    stage.receive(&Parcel::Source("/pictures/seven".into()));
+    let mut harness = harness(stage, WIDE, HIGH, Mode::Dark);
+    shot(&mut harness, "train-seven");
+    assert!(harness.query_by_label_contains("7 pictures are too few").is_some());
+}
+
+#[test]
+fn pictures_with_transparency_are_learned_with_it() {
+    let mut stage = stage(ScriptedEngine::fresh());
+    let mut survey = crate::engine::fake::survey("/pictures/sprites", 695);
+    survey.transparent = 695;
+    stage.view.recipe.data.source = "/pictures/sprites".into();
+    let event = Event::Surveyed { job: 1, survey: Arc::new(survey) };
+    stage.engine.push(event);
+    stage.settle();
+    let harness = harness(stage, WIDE, HIGH, Mode::Dark);
+    assert_eq!(harness.state().view.recipe.data.channels, crate::base::Channels::Rgba);
+    assert!(harness.query_by_label_contains("have transparency, so it is learned too").is_some());
+    assert!(harness.query_by_label_contains("sprites").is_some());
+}
+
+#[test]
+fn points_are_offered_for_points_alone() {
+    let mut harness = setting_up();
+    assert!(harness.query_by_role_and_label(Role::Button, "Points in the plane").is_none());
+    harness.state_mut().receive(&Parcel::Source("points:ring8".into()));
+    harness.run_ok();
+    assert!(harness.query_by_role_and_label(Role::Button, "Points in the plane").is_some());
+    assert!(harness.query_by_role_and_label(Role::Button, "StyleGAN2").is_none());
+}
+
+#[test]
+fn pictures_that_are_not_there_hold_a_run_back_and_can_be_replaced() {
+    let mut stage = stage(ScriptedEngine::fresh());
+    stage.engine.hold_answers(true);
+    let mut recipe = PRESETS[0].recipe(Facts { pictures: 0, resolution: 32 });
+    recipe.data.source = "/not/here".into();
+    stage.receive(&Parcel::SetUp { recipe: Box::new(recipe), from: Some("nouns-gan".into()) });
+    let job = stage.view.survey_job.unwrap();
+    let problem = Problem::data("There is no such file or folder").of("/not/here");
+    stage.engine.push(Event::JobEnded { job, problem: Some(problem) });
+    stage.settle();
+    let mut harness = harness(stage, WIDE, HIGH, Mode::Dark);
+    let start = harness.get_by_role_and_label(Role::Button, "Start training");
+    assert!(start.accesskit_node().is_disabled());
+    assert!(harness.query_by_label_contains("There is no such file or folder").is_some());
+    shot(&mut harness, "train-missing");
+    press(&mut harness, Role::Button, "Other pictures…");
+    assert!(harness.state().view.recipe.data.source.is_empty());
+    assert_eq!(harness.state().view.from.as_deref(), Some("nouns-gan"), "what it starts from stays");
+}
+
+#[test]
+fn a_stopped_run_is_not_called_finished() {
+    let mut harness = watching("fashion");
+    let mut run = harness.state().studio.selected_run().unwrap().clone();
+    assert!(harness.query_by_label("finished").is_some());
+    run.progress.images = 990;
+    harness.state().engine.push(Event::Run(Box::new(run)));
+    harness.run_ok();
+    assert!(harness.query_by_label("stopped").is_some() && harness.query_by_label("finished").is_none());
+    assert!(harness.query_by_label_contains("Stopped at 0.99 kimg").is_some());
+    press(&mut harness, Role::Button, "Resume");
+    assert!(commands(&harness).iter().any(|c| matches!(c, Command::ResumeRun { kimg: None, .. })));
+}
+
+#[test]
+fn what_is_happening_stands_over_the_samples_and_scores_have_a_word() {
+    let mut harness = watching("nouns");
+    assert!(harness.query_by_label_contains("What is happening now").is_some());
+    assert!(harness.query_by_label("How good it is").is_some());
+    let dir = harness.state().studio.selected_run().unwrap().dir.clone();
+    let values = vec![("kid".to_string(), 2.72)];
+    let reading = crate::base::series::Reading { step: 2000, images: 50_000, seconds: 60.0, values };
+    harness.state().engine.push(Event::RunReadings { dir, readings: vec![reading] });
+    harness.run_ok();
+    assert!(harness.query_by_label("still far off").is_some());
+}
+
+#[test]
+fn a_run_in_the_queue_says_how_long_the_one_before_takes() {
+    let harness = watching("nouns deep");
+    assert!(harness.query_by_label_contains("waits until nouns ends (").is_some());
 }
 
 #[test]
@@ -195,7 +298,7 @@ fn unusable_devices_cannot_be_chosen() {
 fn a_run_is_paused_stepped_saved_and_stopped() {
     let mut harness = watching("nouns");
     shot(&mut harness, "train-gan");
-    for name in ["Pause", "Step", "Checkpoint now", "Go on", "Stop"] {
+    for name in ["Pause", "Step", "Checkpoint now", "Resume", "Stop"] {
         press(&mut harness, Role::Button, name);
         harness.run_ok();
     }
@@ -304,7 +407,7 @@ fn a_failed_run_says_why_and_resumes() {
 #[test]
 fn a_finished_run_goes_on_further() {
     let mut harness = watching("fashion");
-    press(&mut harness, Role::Button, "Go on for");
+    press(&mut harness, Role::Button, "Train longer");
     let seen = 120.064;
     let target = commands(&harness).into_iter().find_map(|c| match c {
         Command::ResumeRun { kimg, .. } => kimg,
@@ -329,7 +432,7 @@ fn another_run_is_laid_over_in_its_own_colour() {
 #[test]
 fn waiting_runs_can_be_taken_out_of_the_queue() {
     let mut harness = watching("nouns");
-    press(&mut harness, Role::Button, "Take nouns deep out of the queue");
+    press(&mut harness, Role::Button, "Remove nouns deep from queue");
     assert!(commands(&harness).iter().any(|c| matches!(c, Command::Unqueue { .. })));
     assert!(harness.state().studio.runs.iter().all(|r| r.state != RunState::Queued));
 }

@@ -6,28 +6,22 @@ use egui_material_icons::icons::{
 };
 
 use super::super::data::bar;
-use super::TrainView;
+use super::{TrainView, now};
 use crate::engine::{Command, Control, RunState, RunSummary};
 use crate::ui::action::Action;
 use crate::ui::command::UiCommand;
-use crate::ui::format;
+use crate::ui::state::RunLive;
 use crate::ui::theme::{self, Icon, Tone, size};
 use crate::ui::views::Cx;
+use crate::ui::{format, status};
 
 /// Narrower than this either curves or samples are shown.
 const NARROW: f32 = 680.0;
 
-/// A state in a word, with its tone.
-pub(super) fn state_word(state: RunState) -> (&'static str, Tone) {
-    match state {
-        RunState::Queued => ("waiting", Tone::Quiet),
-        RunState::Preparing => ("preparing", Tone::Accent),
-        RunState::Training => ("training", Tone::Accent),
-        RunState::Paused => ("paused", Tone::Warn),
-        RunState::Finished => ("finished", Tone::Good),
-        RunState::Failed => ("failed", Tone::Bad),
-        RunState::Interrupted => ("interrupted", Tone::Bad),
-    }
+/// "waits until nouns ends (6 min left)".
+pub(super) fn waits_for(busy: &RunSummary) -> String {
+    let left = busy.progress.eta_s.map_or_else(String::new, |_| format!(" ({})", status::time_left(busy)));
+    format!("waits until {} ends{left}", format::shortened(&busy.name, 16))
 }
 
 impl TrainView {
@@ -38,7 +32,7 @@ impl TrainView {
             let room = ui.available_width();
             let (wide, words) = (room > 860.0, room > 700.0);
             self.run_choice(ui, run, if words { 160.0 } else { 108.0 }, cx);
-            let (word, tone) = state_word(run.state);
+            let (word, tone) = status::state_word(run);
             theme::badge(ui, tone, word);
             ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
                 ui.spacing_mut().item_spacing.x = size::XS;
@@ -64,7 +58,7 @@ impl TrainView {
         let combo =
             ComboBox::from_id_salt("train run").selected_text(shown).width(width).truncate().show_ui(ui, |ui| {
                 for other in &cx.studio.runs {
-                    let (word, _) = state_word(other.state);
+                    let (word, _) = status::state_word(other);
                     let text = format!(
                         "{} · {word} · {}",
                         format::shortened(&other.name, 28),
@@ -99,14 +93,14 @@ impl TrainView {
         let mut resume: Option<Option<f64>> = None;
         match run.state {
             RunState::Failed | RunState::Interrupted => {
-                let shown = frame(Tone::Bad).show(ui, |ui| {
+                let shown = frame(status::state_word(run).1).show(ui, |ui| {
                     ui.set_width(ui.available_width());
                     ui.horizontal_top(|ui| {
                         ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
                             let button = theme::primary_button(ui, Some(ICON_PLAY_ARROW), "Resume");
                             let from = run.checkpoints.last().map_or_else(
-                                || "There is no checkpoint: it begins anew".to_owned(),
-                                |c| format!("Goes on from the checkpoint at {} (Ctrl+Enter)", format::kimg(c.images)),
+                                || "There is no checkpoint: it begins again".to_owned(),
+                                |c| format!("Continues from the checkpoint at {} (Ctrl+Enter)", format::kimg(c.images)),
                             );
                             if button.on_hover_text(from).clicked() {
                                 resume = Some(None);
@@ -118,7 +112,7 @@ impl TrainView {
                                     }
                                 }
                                 None => {
-                                    ui.label("The run ended without a word");
+                                    ui.label("The run ended without saying why");
                                 }
                             });
                         });
@@ -138,23 +132,26 @@ impl TrainView {
                     };
                     ui.label(RichText::new(text).color(t.weak));
                     ui.add_space(size::S);
-                    if short && theme::button(ui, Some(ICON_PLAY_ARROW), "Go on").clicked() {
+                    if short && theme::button(ui, Some(ICON_PLAY_ARROW), "Resume").clicked() {
                         resume = Some(None);
                     }
-                    let more = theme::button(ui, None, "Go on for");
-                    if more.on_hover_text("Goes on from the last checkpoint, this much further").clicked() {
+                    let more = theme::button(ui, None, "Train longer");
+                    if more.on_hover_text("Continues from the last checkpoint, by this much").clicked() {
                         resume = Some(Some(self.further));
                     }
                     let drag = DragValue::new(&mut self.further).range(0.1..=1e6).speed(1.0).suffix(" kimg");
-                    ui.add(drag).accessible_name("How much further");
+                    ui.add(drag).accessible_name("How much longer");
                 });
                 ui.add_space(size::S);
             }
             RunState::Queued => {
                 ui.horizontal(|ui| {
-                    let busy = cx.studio.alive_run().map_or("another run", |r| r.name.as_str());
-                    ui.label(RichText::new(format!("Waits until {busy} ends")).color(t.weak));
-                    if theme::button(ui, None, "Take out of the queue").clicked() {
+                    let text = match cx.studio.alive_run() {
+                        Some(busy) => format!("This run {}", waits_for(busy)),
+                        None => "This run waits for its turn".into(),
+                    };
+                    ui.label(RichText::new(text).color(t.weak));
+                    if theme::button(ui, None, "Remove from queue").clicked() {
                         cx.send(Command::Unqueue { dir: run.dir.clone() });
                     }
                 });
@@ -187,6 +184,7 @@ impl TrainView {
             let options = [(true, "Samples"), (false, "Curves")];
             theme::segmented(ui, "Look at", &mut self.show_samples, &options);
             if self.show_samples {
+                happening(ui, run, live);
                 self.samples.show(ui, run, live, cx);
             } else {
                 self.curve_panel(ui, run, cx);
@@ -197,7 +195,10 @@ impl TrainView {
         let left = room.with_max_x(room.left() + ((room.width() - gap) * 0.5).floor());
         let right = room.with_min_x(left.right() + gap);
         ui.scope_builder(UiBuilder::new().max_rect(left), |ui| self.curve_panel(ui, run, cx));
-        ui.scope_builder(UiBuilder::new().max_rect(right), |ui| self.samples.show(ui, run, live, cx));
+        ui.scope_builder(UiBuilder::new().max_rect(right), |ui| {
+            happening(ui, run, live);
+            self.samples.show(ui, run, live, cx);
+        });
     }
 
     fn curve_panel(&mut self, ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
@@ -217,10 +218,19 @@ impl TrainView {
     }
 }
 
+/// What is happening now, over the samples.
+fn happening(ui: &mut Ui, run: &RunSummary, live: Option<&RunLive>) {
+    let Some(line) = now::line(run, live) else { return };
+    let t = theme::tokens(ui);
+    let shown = ui.add(egui::Label::new(RichText::new(&line).size(size::SMALL).color(t.text)).wrap());
+    theme::name(&shown, egui::Role::Status, &format!("What is happening now: {line}"));
+    ui.add_space(size::XS);
+}
+
 fn explore(ui: &mut Ui, run: &RunSummary, words: bool, cx: &mut Cx<'_>) {
     let add = |ui: &mut Ui| {
         let button = labelled(ui, words, ICON_EXPLORE, "Explore this model");
-        let button = button.on_hover_text("Walk through what the latest checkpoint learned");
+        let button = button.on_hover_text("Explore what the latest checkpoint learned");
         button.on_disabled_hover_text("Once the first checkpoint is saved")
     };
     let response = if run.checkpoints.is_empty() { ui.add_enabled_ui(false, add).inner } else { add(ui) };
@@ -258,7 +268,7 @@ fn controls(ui: &mut Ui, run: &RunSummary, wide: bool, cx: &mut Cx<'_>) {
     );
     let paused = run.state == RunState::Paused;
     if paused {
-        button(ui, ICON_PLAY_ARROW, "Go on", UiCommand::Pause, Control::Go, true);
+        button(ui, ICON_PLAY_ARROW, "Resume", UiCommand::Pause, Control::Go, true);
         // On the left of all others, so that none of them moves when it comes.
         button(ui, ICON_SKIP_NEXT, "Step", UiCommand::Step, Control::Step, true);
     } else {

@@ -18,14 +18,14 @@ const COLUMNS: usize = 4;
 
 /// The pictures kept last.
 #[derive(Default)]
-pub(super) struct Shelf {
+pub(super) struct RecentImages {
     /// State of the gallery that was asked for.
     asked: Option<u64>,
     ids: Vec<i64>,
     pictures: HashMap<i64, Picture>,
 }
 
-impl Shelf {
+impl RecentImages {
     /// Asks for the newest pictures if something changed.
     pub(super) fn ask(&mut self, cx: &mut Cx<'_>) {
         let now = cx.studio.items_revision;
@@ -71,7 +71,7 @@ impl Shelf {
                         theme::skeleton(ui, Vec2::splat(side));
                         continue;
                     };
-                    let tex = cx.textures.get(ui.ctx(), textures::key(("home shelf", id)), 0, picture);
+                    let tex = cx.textures.get(ui.ctx(), textures::key(("home recent", id)), 0, picture);
                     let name = format!("Kept picture {id}");
                     if textures::picture(ui, &tex, Vec2::splat(side), Sense::click(), &name).clicked() {
                         cx.push(Action::Deliver(ViewId::Gallery, Box::new(Parcel::Item(*id))));

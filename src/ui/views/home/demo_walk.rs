@@ -3,7 +3,7 @@
 
 use egui::{Rect, Sense, Ui, pos2, vec2};
 
-use super::doors::PICTURE_HEIGHT;
+use super::entry_cards::PICTURE_HEIGHT;
 use crate::base::Picture;
 use crate::base::rng::latent_from_seed;
 use crate::engine::{Command, GenerateRequest, SlotId};
@@ -30,7 +30,7 @@ const SHARE: f64 = 0.4;
 
 /// The walk.
 #[derive(Default)]
-pub(super) struct Walk {
+pub(super) struct DemoWalk {
     slot: Option<SlotId>,
     model: String,
     /// Ticket and time of the request on its way.
@@ -43,9 +43,9 @@ pub(super) struct Walk {
     revision: u64,
 }
 
-impl Walk {
+impl DemoWalk {
     /// Asks for the next step if it is time.
-    pub(super) fn go_on(&mut self, cx: &mut Cx<'_>, model: &str, dim: usize, busy: bool) {
+    pub(super) fn advance(&mut self, cx: &mut Cx<'_>, model: &str, dim: usize, busy: bool) {
         self.change_model(model);
         if self.waiting.is_some_and(|(_, since)| cx.time - since < PATIENCE_S) || cx.time < self.next_at {
             return;

@@ -1,9 +1,9 @@
-//! The three doors.
+//! The three entry cards.
 
 use egui::{Rect, Sense, Stroke, Ui, pos2, vec2};
 use egui_material_icons::icons::{ICON_EXPLORE, ICON_MODEL_TRAINING, ICON_PLAY_ARROW};
 
-use super::{HomeView, door};
+use super::{HomeView, entry_card};
 use crate::base::series::{Axis, Series};
 use crate::engine::{RunState, RunSummary};
 use crate::recipe::preset;
@@ -14,31 +14,31 @@ use crate::ui::views::{Cx, ViewId};
 use crate::ui::widgets::drop_target::{choose_buttons, files_hover, path_field};
 use crate::ui::{status, textures};
 
-/// Height of the picture on a door.
+/// Height of the picture on an entry card.
 pub(super) const PICTURE_HEIGHT: f32 = 216.0;
-/// Samples shown on the third door, side by side.
+/// Samples shown on the third card, side by side.
 const SAMPLES: usize = 10;
 /// Which curve is drawn small, the first that a run has.
 const CURVES: [&str; 6] = ["loss", "elbo", "reconstruction", "loss/generator", "generator", "loss/g"];
 
 impl HomeView {
-    pub(super) fn explore_door(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+    pub(super) fn explore_card(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         let model = Self::model(cx.studio).map(|m| (m.model.clone(), m.name.clone(), m.latent as usize));
         let known = cx.studio.models_known;
         let text = match &model {
-            Some((_, name, _)) => format!("{name} makes these as you watch. Move through what it learned."),
+            Some((_, name, _)) => format!("{name} makes these as you watch. Explore what it learned."),
             None if known => "Train or import a model, and its samples will move here.".into(),
             None => "Looking for models…".into(),
         };
-        let (studio, walk) = (cx.studio, &mut self.walk);
+        let (studio, demo) = (cx.studio, &mut self.demo);
         let alive = studio.runs.iter().any(|r| r.state == RunState::Training);
-        let walking = !cx.still && !studio.settings.reduce_motion && ui.input(|i| i.focused || cfg!(test));
+        let moving = !cx.still && !studio.settings.reduce_motion && ui.input(|i| i.focused || cfg!(test));
         if let Some((model, _, dim)) = &model {
-            if walking {
-                walk.go_on(cx, model, *dim, alive);
+            if moving {
+                demo.advance(cx, model, *dim, alive);
                 ui.ctx().request_repaint_after_secs(0.1);
             } else {
-                walk.stand(cx, model, *dim);
+                demo.stand(cx, model, *dim);
             }
         }
         let mut others: Vec<(String, String)> = Vec::new();
@@ -52,8 +52,8 @@ impl HomeView {
             );
         }
         let (mut actions, mut stand) = (Vec::new(), None);
-        let picture = |ui: &mut Ui| stand = walk.show(ui, cx, model.as_ref().map(|m| m.0.as_str()));
-        door(ui, "Explore a model", &text, picture, |ui| {
+        let picture = |ui: &mut Ui| stand = demo.show(ui, cx, model.as_ref().map(|m| m.0.as_str()));
+        entry_card(ui, "Explore a model", &text, picture, |ui| {
             ui.add_enabled_ui(model.is_some(), |ui| {
                 if theme::primary_button(ui, Some(ICON_EXPLORE), "Explore").clicked()
                     && let Some((model, ..)) = &model
@@ -77,10 +77,10 @@ impl HomeView {
         cx.actions.append(&mut actions);
     }
 
-    pub(super) fn train_door(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+    pub(super) fn train_card(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         let mut pasted = None;
         let drop = &mut self.drop;
-        let text = "See what is in them, correct what is wrong, and start from a preset.";
+        let text = "Check what is in them, then start with the preset that suits them.";
         let lit = files_hover(ui);
         let t = theme::tokens(ui);
         let picture = |ui: &mut Ui| {
@@ -91,7 +91,7 @@ impl HomeView {
             ui.vertical_centered(|ui| {
                 let icon = egui_material_icons::icons::ICON_UPLOAD_FILE;
                 ui.label(icon.rich_text().size(size::ICON_LARGE * 1.5).color(if lit { t.accent } else { t.weak }));
-                ui.label(if lit { "Let go to open" } else { "Drop a folder, a zip or pictures" });
+                ui.label(if lit { "Drop to open" } else { "Drop a folder, a zip or pictures" });
             });
             ui.add_space(size::S);
             choose_buttons(ui, cx, ViewId::Home);
@@ -105,7 +105,7 @@ impl HomeView {
             });
         };
         let mut actions = Vec::new();
-        door(ui, "Train on your pictures", text, picture, |ui| {
+        entry_card(ui, "Train on your pictures", text, picture, |ui| {
             let emoji = theme::button(ui, None, "Try it with emoji faces");
             if emoji.on_hover_text("A small built-in set that trains in minutes").clicked() {
                 actions.push(Action::train_on("emoji:smileys".into()));
@@ -117,8 +117,8 @@ impl HomeView {
         }
     }
 
-    pub(super) fn continue_door(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
-        let Some(run) = Self::run(cx.studio).cloned() else { return first_run_door(ui, cx) };
+    pub(super) fn continue_card(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let Some(run) = Self::run(cx.studio).cloned() else { return first_run_card(ui, cx) };
         let live = cx.studio.live.get(&run.dir);
         let textures = &mut *cx.textures;
         let picture = |ui: &mut Ui| {
@@ -128,8 +128,8 @@ impl HomeView {
         };
         let mut actions = Vec::new();
         let alive = run.state.is_alive();
-        let title = if alive { format!("Watch {}", run.name) } else { format!("Go on with {}", run.name) };
-        door(ui, &title, &status::sentence(&run), picture, |ui| {
+        let title = if alive { format!("Watch {}", run.name) } else { format!("Continue {}", run.name) };
+        entry_card(ui, &title, &status::sentence(&run), picture, |ui| {
             let text = if alive { "Show the run" } else { "Open the run" };
             if theme::button(ui, Some(ICON_PLAY_ARROW), text).clicked() {
                 actions.push(Action::Deliver(ViewId::Train, Box::new(Parcel::Run(run.dir.clone()))));
@@ -142,8 +142,8 @@ impl HomeView {
     }
 }
 
-/// The third door before there is any run: one that is set up in full and only needs to be started.
-fn first_run_door(ui: &mut Ui, cx: &mut Cx<'_>) {
+/// The third card before there is any run: one that is set up in full and only needs to be started.
+fn first_run_card(ui: &mut Ui, cx: &mut Cx<'_>) {
     let Some(first) = preset::PRESETS.first() else { return };
     let t = theme::tokens(ui);
     let picture = |ui: &mut Ui| {
@@ -155,7 +155,7 @@ fn first_run_door(ui: &mut Ui, cx: &mut Cx<'_>) {
         });
     };
     let mut actions = Vec::new();
-    door(ui, "Your first model", "Everything is set; you only need to start it.", picture, |ui| {
+    entry_card(ui, "Your first model", "Everything is set up; just start it.", picture, |ui| {
         if theme::button(ui, Some(ICON_PLAY_ARROW), "Set up a first run").clicked() {
             let mut recipe = first.recipe(preset::Facts { pictures: 150, resolution: 32 });
             recipe.data.source = "emoji:smileys".into();
