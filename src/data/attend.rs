@@ -33,6 +33,9 @@ pub struct Patience {
 impl Patience {
     /// For work that a person can cancel.
     pub const WATCHED: Self = Self { grace: Duration::from_secs(2), silence: Duration::from_secs(10), limit: None };
+    /// For a look whether something is there.
+    pub const GLANCE: Self =
+        Self { grace: Duration::from_secs(1), silence: Duration::from_secs(2), limit: Some(Duration::from_secs(3)) };
     /// For small work that nobody watches.
     pub const SHORT: Self =
         Self { grace: Duration::from_secs(1), silence: Duration::from_secs(5), limit: Some(Duration::from_secs(15)) };

@@ -71,7 +71,13 @@ fn parts_of(path: &Path) -> Vec<PathBuf> {
         if !ten.is_empty() {
             return ten;
         }
-        return [path.join("train.bin")].into_iter().filter(|p| head_of(p) == Some(2)).collect();
+        let hundred: Vec<PathBuf> = [path.join("train.bin")].into_iter().filter(|p| head_of(p) == Some(2)).collect();
+        if !hundred.is_empty() {
+            return hundred;
+        }
+        // As it is unpacked.
+        let below = ["cifar-10-batches-bin", "cifar-100-binary"].map(|name| path.join(name));
+        return below.iter().filter(|p| p.is_dir()).map(|p| parts_of(p)).find(|p| !p.is_empty()).unwrap_or_default();
     }
     if head_of(path).is_some() { vec![path.to_path_buf()] } else { Vec::new() }
 }
@@ -106,7 +112,7 @@ pub(super) fn open(spec: &str, _: Opening<'_>) -> Result<Box<dyn ImageSource>> {
         parts.push(Part { path, stem, file, count, before });
         before += count;
     }
-    let folder = if given.is_dir() { given.clone() } else { given.parent().map(Path::to_path_buf).unwrap_or_default() };
+    let folder = parts.first().and_then(|part| part.path.parent()).map(Path::to_path_buf).unwrap_or_default();
     let names = |file: &str, n: usize| {
         read_at_most(&folder.join(file), limits::memory(Bounded::Names, 0))
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
@@ -235,6 +241,17 @@ mod tests {
         assert_eq!(s.decode(0).unwrap().pixel(31, 31), [0, 7, 7, 255]);
         assert_eq!(s.caption(1).as_deref(), Some("automobile"));
         assert!(s.listed_broken()[0].reason.contains("cut off after 2"));
+    }
+
+    #[test]
+    fn the_folder_it_was_unpacked_in_is_enough() {
+        let dir = tempfile::tempdir().unwrap();
+        let inner = dir.path().join("cifar-10-batches-bin");
+        std::fs::create_dir(&inner).unwrap();
+        std::fs::write(inner.join("data_batch_1.bin"), records(1, 3, 0)).unwrap();
+        std::fs::write(inner.join("batches.meta.txt"), "a\nb\nc\nd\ne\nf\ng\nh\ni\nj\n").unwrap();
+        let s = crate::data::open(dir.path().to_str().unwrap()).unwrap();
+        assert_eq!((s.kind(), s.len(), s.labels()[0].as_str()), ("CIFAR-10", 3, "a"));
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::decode_pool::pool;
 use super::report::BrokenFile;
 use super::rubbish::{is_elsewhere, is_system, placeholder, unfinished};
 use crate::base::{Progress, Result};
+use crate::recipe::Reading;
 
 /// Folders in folders deeper than this are not followed.
 const DEEPEST: usize = 128;
@@ -47,6 +48,7 @@ pub(super) struct Walk<'a> {
     /// Folders of the studio's own, which are not entered.
     pub own: Vec<String>,
     progress: &'a dyn Progress,
+    reading: Reading,
     /// Real paths of folders that were entered.
     entered: HashSet<PathBuf>,
     /// Links to folders, followed once every real folder was entered: the shortest name of a folder is its own.
@@ -71,12 +73,13 @@ struct Listed {
 
 impl<'a> Walk<'a> {
     /// A walk that ends when nobody waits for it any more.
-    pub fn new(progress: &'a dyn Progress) -> Self {
+    pub fn new(progress: &'a dyn Progress, reading: Reading) -> Self {
         Self {
             found: Vec::new(),
             broken: Vec::new(),
             own: Vec::new(),
             progress,
+            reading,
             entered: HashSet::new(),
             links: Vec::new(),
         }
@@ -135,7 +138,7 @@ impl<'a> Walk<'a> {
                 self.broken.push(BrokenFile { file: name, reason });
                 continue;
             }
-            if is_system(&own) {
+            if is_system(&own, self.reading) {
                 continue;
             }
             let Listed { path, kind, meta, file_name } = entry;
@@ -243,7 +246,7 @@ mod tests {
 
     fn walked(root: &Path) -> (Vec<String>, Vec<BrokenFile>, Vec<String>) {
         let quiet = Quiet::default();
-        let mut walk = Walk::new(&quiet);
+        let mut walk = Walk::new(&quiet, Reading::default());
         walk.folder(root, String::new()).unwrap();
         let Walk { found, mut broken, own, .. } = walk;
         let mut names: Vec<String> = found.into_iter().map(|entry| entry.name).collect();
@@ -345,7 +348,7 @@ mod tests {
         let watch = Watched::new(Cancel::new(), |_, _, _| {
             most.fetch_max(open(), std::sync::atomic::Ordering::Relaxed);
         });
-        let mut walk = Walk::new(&watch);
+        let mut walk = Walk::new(&watch, Reading::default());
         walk.folder(dir.path(), String::new()).unwrap();
         assert_eq!(walk.found.len(), 2000);
         // Other tests of this process open files too, but never near two thousand.
@@ -360,7 +363,7 @@ mod tests {
         let cancel = Cancel::new();
         let flag = cancel.clone();
         let watch = Watched::new(cancel, move |_, _, _| flag.cancel());
-        let mut walk = Walk::new(&watch);
+        let mut walk = Walk::new(&watch, Reading::default());
         assert_eq!(walk.folder(dir.path(), String::new()).unwrap_err().exit_code(), 130);
     }
 }

@@ -52,7 +52,7 @@ fn is_picture_file(path: &Path) -> bool {
 /// Opens a folder, or pictures one a line.
 pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let roots: Vec<PathBuf> = lines(spec).map(path_of).collect();
-    let mut walk = Walk::new(opening.progress);
+    let mut walk = Walk::new(opening.progress, opening.reading);
     for root in &roots {
         let own = root.file_name().map(printable).unwrap_or_default();
         if root.is_dir() {
@@ -98,7 +98,7 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
 }
 
 /// Says which folders of the studio's own were passed by.
-fn passed_by(mut own: Vec<String>) -> Option<Guess> {
+pub(super) fn passed_by(mut own: Vec<String>) -> Option<Guess> {
     own.sort();
     let what = match own.len() {
         0 => return None,

@@ -25,6 +25,11 @@ const PARQUET: &str = "save its pictures with Python: for i, row in enumerate(da
                        data_files=FILE)[\"train\"]): row[\"image\"].save(f\"{i:06}.png\")";
 const SCRIPT: &str = "save its pictures as PNG with the program or library that made it";
 
+/// Names of files in the Python version of CIFAR.
+const CIFAR: &[&str] = &["data_batch", "test_batch", "batches.meta", "train", "test", "meta"];
+const CIFAR_HOW: &str = "take the binary version, cifar-10-binary.tar.gz or cifar-100-binary.tar.gz from \
+                         https://www.cs.toronto.edu/~kriz/cifar.html, unpack it and choose the folder";
+
 /// Every such kind; the first that fits is told.
 static UNREAD: &[Unread] = &[
     Unread { endings: &["npz"], magic: b"PK", what: "a NumPy archive", how: NUMPY_ARCHIVE },
@@ -55,6 +60,11 @@ pub(super) fn unread(name: &str, head: &[u8]) -> Option<(String, &'static str)> 
         && base.to_ascii_lowercase().strip_suffix(&format!(".{ending}")).is_some_and(|b| b.ends_with(".tar"));
     if packed_tar {
         return Some(("a packed tar archive".into(), UNPACK));
+    }
+    if let [0x80, 2..=5, ..] = head
+        && CIFAR.iter().any(|known| base.starts_with(known))
+    {
+        return Some(("the Python version of CIFAR".into(), CIFAR_HOW));
     }
     let by_magic = |u: &&Unread| u.magic.len() > 2 && head.starts_with(u.magic);
     let by_ending = |u: &&Unread| u.endings.contains(&ending.as_str()) && head.starts_with(u.magic);
@@ -89,6 +99,8 @@ mod tests {
         assert_eq!(what("set.tar.gz", b"\x1f\x8b"), "a packed tar archive");
         assert_eq!(what("a/set.tar", b"x"), "a tar archive (.tar)");
         assert_eq!(what("pictures.zip", b"PK\x03\x04"), "");
+        assert_eq!(what("data_batch_1", b"\x80\x02}q\x01("), "the Python version of CIFAR");
+        assert_eq!(what("data_batch_1", b"text"), "");
         assert_eq!(what("a.heic", b"\0\0\0\x18ftypheic"), "");
         assert!(reason("x.parquet", b"PAR1").unwrap().contains("load_dataset"));
     }

@@ -9,16 +9,21 @@ use std::time::UNIX_EPOCH;
 
 use flate2::read::MultiGzDecoder;
 
-use super::decode::{check_size, io_reason};
+use super::decode::{EXTENSIONS, check_size, extension, io_reason};
+use super::guess::Guess;
+use super::idx_labels;
 use super::limits::{self, Bounded};
 use super::pread::{FileAt, open_regular};
 use super::report::BrokenFile;
 use super::source::{ImageSource, Opening, path_of};
+use super::structure::listed;
 use crate::base::{Picture, Problem, Result};
+use crate::recipe::Sideways;
 
-/// Class names of Fashion-MNIST (Xiao 2017).
-const FASHION: [&str; 10] =
-    ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
+/// Entries of folders looked at for a file of images: more are no set of this kind.
+const LOOKED_AT: usize = 1000;
+/// Folders in folders that are looked at.
+const DEEPEST: usize = 3;
 
 /// A file of images, with labels if they lie beside it.
 struct Idx {
@@ -34,6 +39,9 @@ struct Idx {
     label: Vec<u8>,
     labels: Vec<String>,
     broken: Vec<BrokenFile>,
+    /// Whether rows and columns are swapped.
+    turned: bool,
+    guesses: Vec<Guess>,
 }
 
 /// The header of a file of images.
@@ -80,19 +88,63 @@ pub(super) fn sniff(spec: &str) -> bool {
 /// The file itself, or the best one in a folder: the training images before any other.
 fn images_file(path: &Path) -> Option<PathBuf> {
     if path.is_dir() {
-        let mut names: Vec<PathBuf> = std::fs::read_dir(path)
-            .ok()?
-            .flatten()
-            .map(|e| e.path())
-            .filter(|p| file_name(p).contains("idx") && file_name(p).contains("images"))
-            .collect();
-        names.sort_by_key(|p| (!file_name(p).contains("train"), file_name(p).ends_with(".gz"), p.clone()));
-        return names.into_iter().find(|p| header(p).is_some());
+        return images_files(path).into_iter().next();
     }
     (path.is_file() && header(path).is_some()).then(|| path.to_path_buf())
 }
 
-fn file_name(path: &Path) -> String {
+/// Files of images in a folder, the best one first; else those in folders below it, where nothing else lies that could be
+/// meant: MNIST comes as `MNIST/raw/…`.
+fn images_files(folder: &Path) -> Vec<PathBuf> {
+    let mut level = vec![folder.to_path_buf()];
+    let mut left = LOOKED_AT;
+    for depth in 0..=DEEPEST {
+        let (mut files, mut folders, mut pictures) = (Vec::new(), Vec::new(), false);
+        for folder in level {
+            for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+                left = left.saturating_sub(1);
+                if left == 0 {
+                    return Vec::new();
+                }
+                let path = entry.path();
+                let name = file_name(&path);
+                match entry.file_type() {
+                    Ok(kind) if kind.is_dir() => folders.push(path),
+                    _ if name.contains("idx") && name.contains("images") => files.push(path),
+                    _ => pictures |= EXTENSIONS.contains(&extension(&name).as_str()),
+                }
+            }
+        }
+        if pictures && depth > 0 {
+            return Vec::new();
+        }
+        files.sort_by_key(|p| (!file_name(p).contains("train"), file_name(p).ends_with(".gz"), p.clone()));
+        files.retain(|p| p.is_file() && header(p).is_some());
+        if !files.is_empty() || pictures {
+            return files;
+        }
+        level = folders;
+    }
+    Vec::new()
+}
+
+/// Says which file of a folder is taken where there are several.
+fn others(given: &Path, taken: &Path) -> Option<Guess> {
+    let plain = |p: &Path| file_name(p).trim_end_matches(".gz").to_owned();
+    let mut names: Vec<String> = if given.is_dir() { images_files(given) } else { Vec::new() }
+        .iter()
+        .map(|p| plain(p))
+        .filter(|name| *name != plain(taken))
+        .collect();
+    names.sort();
+    names.dedup();
+    (!names.is_empty()).then(|| {
+        Guess::new(format!("{} is taken, not {}", file_name(taken), listed(&names)))
+            .otherwise("To take another file choose it as the source")
+    })
+}
+
+pub(super) fn file_name(path: &Path) -> String {
     path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
@@ -101,7 +153,8 @@ fn is_gz(path: &Path) -> bool {
     open_regular(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && head == [0x1f, 0x8b]
 }
 
-fn reader(path: &Path) -> std::io::Result<Box<dyn Read>> {
+/// The bytes of a file, unpacked if it is a gzip.
+pub(super) fn reader(path: &Path) -> std::io::Result<Box<dyn Read>> {
     let file = BufReader::new(open_regular(path)?);
     Ok(if is_gz(path) { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
@@ -113,7 +166,7 @@ fn header(path: &Path) -> Option<Header> {
 }
 
 /// Opens a file of images, or the folder it lies in.
-pub(super) fn open(spec: &str, _: Opening<'_>) -> Result<Box<dyn ImageSource>> {
+pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let given = path_of(spec);
     let bad = |what: &str| Problem::data(what).of(given.display().to_string());
     let path = images_file(&given).ok_or_else(|| bad("This is no IDX file of images"))?;
@@ -135,52 +188,31 @@ pub(super) fn open(spec: &str, _: Opening<'_>) -> Result<Box<dyn ImageSource>> {
             .because(format!("{count} pictures in {} packed bytes", file.len()))
             .try_this("If that is right, unpack it with gunzip first"));
     }
-    let label = match labels_beside(&path) {
-        Some(labels) => read_labels(&labels, count).unwrap_or_else(|reason| {
+    let label = match idx_labels::beside(&path) {
+        Some(labels) => idx_labels::read(&labels, count).unwrap_or_else(|reason| {
             broken.push(BrokenFile { file: file_name(&labels), reason });
             Vec::new()
         }),
         None => Vec::new(),
     };
-    let labels = label_names(&path, &label);
+    let reading = opening.reading;
+    let labels = idx_labels::names(&path, &label, !reading.is_before());
+    let turned = match reading.sideways {
+        Sideways::Auto => idx_labels::is_emnist(&path),
+        Sideways::Turn => true,
+        Sideways::Keep => false,
+    };
+    let mut guesses: Vec<Guess> = others(&given, &path).into_iter().collect();
+    if turned && reading.sideways == Sideways::Auto {
+        guesses.push(
+            Guess::new("EMNIST stores its pictures on their side; they are turned")
+                .about(count as u64)
+                .changed_by("data.sideways", "To take them as they are stored set data.sideways to keep"),
+        );
+    }
     let stem = file_name(&path).trim_end_matches(".gz").replace("-idx3-ubyte", "").replace(".idx3-ubyte", "");
-    Ok(Box::new(Idx { path, stem, header, count, file, gz, unpacked: OnceLock::new(), label, labels, broken }))
-}
-
-/// `train-images-idx3-ubyte.gz` has its labels in `train-labels-idx1-ubyte.gz`, or in the same without `.gz`.
-fn labels_beside(images: &Path) -> Option<PathBuf> {
-    let name = file_name(images);
-    let base = name.trim_end_matches(".gz").replace("images", "labels").replace("idx3", "idx1").replace("idx4", "idx1");
-    [base.clone(), format!("{base}.gz")]
-        .into_iter()
-        .filter(|n| *n != name)
-        .map(|n| images.with_file_name(n))
-        .find(|p| p.is_file())
-}
-
-fn read_labels(path: &Path, count: usize) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let limit = count as u64 + 8;
-    reader(path).and_then(|r| r.take(limit).read_to_end(&mut bytes)).map_err(|e| io_reason(&e))?;
-    if bytes.get(..4) != Some(&[0, 0, 8, 1]) {
-        return Err("This is no IDX file of labels; the pictures stay without labels".into());
-    }
-    if (bytes.len() as u64) < limit {
-        return Err(format!(
-            "{} labels for {count} pictures; the pictures stay without labels",
-            bytes.len().max(8) - 8
-        ));
-    }
-    Ok(bytes.split_off(8))
-}
-
-fn label_names(path: &Path, label: &[u8]) -> Vec<String> {
-    let Some(&last) = label.iter().max() else { return Vec::new() };
-    let full = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
-    if last < 10 && full.to_string_lossy().to_lowercase().contains("fashion") {
-        return FASHION.map(str::to_owned).to_vec();
-    }
-    (0..=last).map(|l| l.to_string()).collect()
+    let unpacked = OnceLock::new();
+    Ok(Box::new(Idx { path, stem, header, count, file, gz, unpacked, label, labels, broken, turned, guesses }))
 }
 
 impl Idx {
@@ -206,6 +238,13 @@ impl Idx {
             all.get(offset as usize..(offset + size) as usize).ok_or("The file is cut off before this picture")?;
         Ok(part.to_vec())
     }
+}
+
+/// Rows as columns.
+fn swapped(picture: &Picture) -> Picture {
+    let (width, height) = (picture.height, picture.width);
+    let pixels = (0..height).flat_map(|y| (0..width).map(move |x| (x, y)));
+    Picture { width, height, rgba: pixels.flat_map(|(x, y)| picture.pixel(y, x)).collect() }
 }
 
 impl ImageSource for Idx {
@@ -237,6 +276,10 @@ impl ImageSource for Idx {
         &self.broken
     }
 
+    fn guesses(&self) -> &[Guess] {
+        &self.guesses
+    }
+
     fn decode(&self, i: usize) -> Result<Picture> {
         let raw = self.raw(i).map_err(|reason| Problem::data(reason).of(self.name(i)))?;
         let Header { width, height, channels, planar, .. } = self.header;
@@ -250,7 +293,8 @@ impl ImageSource for Idx {
                 _ => rgba.extend_from_slice(&[at(0), at(1), at(2), at(3)]),
             }
         }
-        Ok(Picture { width, height, rgba })
+        let picture = Picture { width, height, rgba };
+        Ok(if self.turned { swapped(&picture) } else { picture })
     }
 
     fn bytes(&self) -> u64 {
@@ -259,7 +303,7 @@ impl ImageSource for Idx {
 
     fn fingerprint(&self) -> Result<String> {
         let mut hasher = blake3::Hasher::new();
-        for path in std::iter::once(self.path.clone()).chain(labels_beside(&self.path)) {
+        for path in std::iter::once(self.path.clone()).chain(idx_labels::beside(&self.path)) {
             let meta = std::fs::metadata(&path).map_err(|e| Problem::io("This file has vanished", &path, &e))?;
             let time = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
             hasher.update(file_name(&path).as_bytes());
@@ -270,6 +314,9 @@ impl ImageSource for Idx {
         self.labels.iter().for_each(|l| {
             hasher.update(l.as_bytes());
         });
+        if self.turned {
+            hasher.update(b"turned");
+        }
         Ok(hasher.finalize().to_hex().to_string())
     }
 }
@@ -311,6 +358,47 @@ mod tests {
                 assert_eq!((p.width, p.height, p.pixel(4, 5)), (5, 6, [20, 20, 20, 255]));
             }
         }
+    }
+
+    #[test]
+    fn the_parent_folder_of_mnist_is_enough() {
+        let dir = tempfile::tempdir().unwrap();
+        let raw = dir.path().join("MNIST/raw");
+        std::fs::create_dir_all(&raw).unwrap();
+        std::fs::write(raw.join("train-images-idx3-ubyte"), images(4)).unwrap();
+        std::fs::write(raw.join("train-images-idx3-ubyte.gz"), gz(&images(4))).unwrap();
+        std::fs::write(raw.join("t10k-images-idx3-ubyte"), images(2)).unwrap();
+        std::fs::write(raw.join("train-labels-idx1-ubyte"), [0, 0, 8, 1, 0, 0, 0, 4, 3, 0, 2, 1]).unwrap();
+        let s = crate::data::open(dir.path().to_str().unwrap()).unwrap();
+        assert_eq!((s.kind(), s.len(), s.label(0)), ("IDX", 4, Some(3)));
+        assert_eq!(s.guesses()[0].what, "train-images-idx3-ubyte is taken, not t10k-images-idx3-ubyte");
+        // Pictures above it are what is meant.
+        std::fs::create_dir(dir.path().join("photos")).unwrap();
+        image::RgbImage::new(8, 8).save(dir.path().join("photos/1.png")).unwrap();
+        assert_eq!(crate::data::open(dir.path().to_str().unwrap()).unwrap().kind(), "Folder");
+    }
+
+    #[test]
+    fn pictures_of_emnist_are_turned_and_that_is_said() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("emnist-letters-train-images-idx3-ubyte");
+        let mut bytes = vec![0, 0, 8, 3];
+        [1u32, 4, 5].iter().for_each(|d| bytes.extend_from_slice(&d.to_be_bytes()));
+        bytes.extend(0..20u8);
+        std::fs::write(&path, &bytes).unwrap();
+        let spec = path.to_str().unwrap();
+        let open = |sideways| {
+            let reading = crate::recipe::Reading { sideways, ..crate::recipe::Reading::default() };
+            let progress = crate::base::progress::Quiet::default();
+            crate::data::open_as(spec, Opening { reading, progress: &progress }).unwrap()
+        };
+        let turned = open(Sideways::Auto);
+        let p = turned.decode(0).unwrap();
+        assert_eq!((p.width, p.height, p.pixel(1, 0)[0], p.pixel(0, 1)[0]), (4, 5, 5, 1));
+        assert_eq!(turned.guesses()[0].setting.as_deref(), Some("data.sideways"));
+        let kept = open(Sideways::Keep);
+        assert_eq!((kept.decode(0).unwrap().pixel(1, 0)[0], kept.guesses().len()), (1, 0));
+        assert_ne!(turned.fingerprint().unwrap(), kept.fingerprint().unwrap());
     }
 
     #[test]

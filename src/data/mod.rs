@@ -27,6 +27,7 @@ mod folder;
 mod formats;
 pub mod guess;
 mod idx;
+mod idx_labels;
 mod known;
 mod limits;
 mod listing;

@@ -1,6 +1,8 @@
 //! What systems, network storage and clouds leave among pictures: files and folders of their own, and stand-ins for files
 //! that are elsewhere.
 
+use crate::recipe::Reading;
+
 /// Folders that systems and network storage keep for themselves, in small letters.
 const FOLDERS: &[&str] = &[
     "__macosx",
@@ -26,18 +28,25 @@ const FOLDERS: &[&str] = &[
 const FILES: &[&str] =
     &["thumbs.db", "ehthumbs.db", "ehthumbs_vista.db", "desktop.ini", "icon\r", "folder.htt", "zbthumbnail.info"];
 
+/// What was known when there were no other recipes than those that are [older than the choice](Reading::is_before): they
+/// keep the pictures they began with.
+const BEFORE: &[&str] = &["__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"];
+
 /// Whether one part of a name, a file or a folder, is the system's own.
-pub(super) fn is_system(part: &str) -> bool {
+pub(super) fn is_system(part: &str, reading: Reading) -> bool {
     if part.starts_with('.') {
         return part != "." && part != "..";
+    }
+    if reading.is_before() {
+        return BEFORE.contains(&part);
     }
     let low = part.to_lowercase();
     FOLDERS.contains(&low.as_str()) || FILES.contains(&low.as_str())
 }
 
 /// Whether a file is the system's own, or lies in a folder of it, by its name within the source.
-pub(super) fn is_hidden(name: &str) -> bool {
-    name.split('/').any(is_system)
+pub(super) fn is_hidden(name: &str, reading: Reading) -> bool {
+    name.split('/').any(|part| is_system(part, reading))
 }
 
 /// Why a file that stands for one in a cloud is no picture, by its name; nothing for others.
@@ -92,11 +101,19 @@ mod tests {
             "x/Thumbs.db",
             ".Trash-1000/1.png",
         ] {
-            assert!(is_hidden(name), "{name}");
+            assert!(is_hidden(name, Reading::default()), "{name}");
         }
         for name in ["a/b.png", "./a.png", "../../etc/3.png", "recycle/1.png", "eaDir/1.png", "#1/a.png", "@me/a.png"] {
-            assert!(!is_hidden(name), "{name}");
+            assert!(!is_hidden(name, Reading::default()), "{name}");
         }
+    }
+
+    #[test]
+    fn older_recipes_keep_the_pictures_they_began_with() {
+        let before = crate::recipe::Recipe::from_json("{\"data\":{\"source\":\"x\"}}").unwrap().data.reading();
+        assert!(
+            !is_hidden("@eaDir/1.png", before) && is_hidden("__MACOSX/1.png", before) && is_hidden(".a.png", before)
+        );
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::attend::{Patience, attended};
 use super::guess::Guess;
 use super::listing::Listing;
 use super::report::BrokenFile;
@@ -236,7 +237,14 @@ fn capital(text: &str) -> String {
 
 /// Whether something of a known kind is there, without reading it.
 pub fn is_there(spec: &str) -> bool {
-    !spec.trim().is_empty() && SOURCES.iter().any(|kind| (kind.sniff)(spec.trim()))
+    let spec = spec.trim().to_owned();
+    if spec.is_empty() || SOURCES.iter().any(|kind| kind.built_in && (kind.sniff)(&spec)) {
+        return !spec.is_empty();
+    }
+    let own = spec.clone();
+    let sniff = move |_: &dyn Progress| Ok(SOURCES.iter().any(|kind| (kind.sniff)(&own)));
+    // What does not answer is not there for whoever asks.
+    attended(&spec, Patience::GLANCE, &Quiet::default(), sniff).unwrap_or(false)
 }
 
 /// What a source is called: the last part of its path that says something, without its ending; of several paths the

@@ -2,6 +2,7 @@
 //!
 //! With ten classes that makes a thousand known modes: how many of them a model finds again says how much it forgets.
 
+use super::guess::Guess;
 use super::source::{ImageSource, Opening, open_as};
 use crate::base::rng::Stream;
 use crate::base::{Channels, Picture, Problem, Result};
@@ -70,6 +71,10 @@ impl ImageSource for Stacked {
 
     fn labels(&self) -> &[String] {
         &self.labels
+    }
+
+    fn guesses(&self) -> &[Guess] {
+        self.inner.guesses()
     }
 
     fn decode(&self, i: usize) -> Result<Picture> {

@@ -135,6 +135,30 @@ mod tests {
         assert!(s.duplicates[0].exact && s.duplicates[0].entries == [0, 1]);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn pipes_are_named_and_never_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let pipe = |name: &str| {
+            let path = dir.path().join(name);
+            let text = std::ffi::CString::new(path.to_str().unwrap()).unwrap();
+            // SAFETY: a plain system call with a string that ends in zero.
+            assert_eq!(unsafe { libc::mkfifo(text.as_ptr(), 0o600) }, 0);
+            path
+        };
+        let names =
+            ["1.png", "captions.tsv", "images-idx3-ubyte", "train.bin", "data_batch_1.bin", "batches.meta.txt", "x"];
+        let paths: Vec<_> = names.iter().map(|n| pipe(n)).collect();
+        image::RgbImage::new(8, 8).save(dir.path().join("2.png")).unwrap();
+        let s = survey(dir.path().to_str().unwrap(), Reading::default(), &Quiet::default()).unwrap();
+        assert_eq!((s.entries.len(), s.broken.len()), (1, names.len()), "{:?}", s.broken);
+        assert!(s.broken.iter().all(|b| b.reason.contains("pipe")), "{:?}", s.broken);
+        for path in paths {
+            let p = survey(path.to_str().unwrap(), Reading::default(), &Quiet::default()).unwrap_err();
+            assert!(p.what.contains("pipe") && p.exit_code() == 3, "{p}");
+        }
+    }
+
     #[test]
     fn it_can_be_cancelled() {
         let cancel = Cancel::new();

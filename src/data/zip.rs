@@ -1,6 +1,6 @@
 //! A zip of pictures: the same as a folder, read in place without unpacking.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io::{Read, Seek};
 use std::path::PathBuf;
 
@@ -8,6 +8,7 @@ use ::zip::{CompressionMethod, ZipArchive};
 
 use super::captions::{MAX_TABLE, Table};
 use super::decode::{MAX_FILE, decode_bytes, too_large};
+use super::folder::passed_by;
 use super::guess::Guess;
 use super::limits::{self, Bounded};
 use super::listing::{Listing, Use, table_of, use_of};
@@ -55,11 +56,13 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
             .because(e)
             .try_this("Copy or download it again")
     })?;
-    let named = Named::of(&archive);
+    // Older recipes know pictures and classes by the names they were read under then.
+    let named = if opening.reading.is_before() { Named::before() } else { Named::of(&archive) };
+    let own = own_folders(&archive);
     let shared = shared(&archive);
     let mut hasher = blake3::Hasher::new();
     let (mut entries, mut tables, mut broken) = (Vec::new(), Vec::<Table>::new(), Vec::new());
-    let mut taken = HashSet::new();
+    let (mut taken, mut passed) = (HashSet::new(), BTreeSet::new());
     for place in 0..archive.len() {
         if place % 256 == 0 {
             opening.progress.report("Opening", place as u64, archive.len() as u64);
@@ -86,7 +89,11 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
             }
         };
         let name = name.replace('\\', "/");
-        if is_hidden(&name) || !taken.insert(name.clone()) {
+        if is_hidden(&name, opening.reading) || !taken.insert(name.clone()) {
+            continue;
+        }
+        if let Some(folder) = own.iter().find(|folder| name.starts_with(folder.as_str())) {
+            passed.insert(folder.trim_end_matches('/').to_owned());
             continue;
         }
         let good_for = use_of(&name, size, || match refused.clone() {
@@ -115,10 +122,19 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
     let names = entries.into_iter().map(|e| e.1).collect();
     let (mut listing, kept) = Listing::new(names, &tables, broken, opening.reading.classes);
     listing.guesses.extend(named.guess());
+    listing.guesses.extend(passed_by(passed.into_iter().collect()));
     let places = kept.into_iter().map(|i| all[i]).collect();
     hasher.update(listing.understood.as_bytes());
     let fingerprint = hasher.finalize().to_hex().to_string();
     Ok(Box::new(Zip { path, archive, places, listing, fingerprint, bytes }))
+}
+
+/// Folders of runs of the studio in a zip, each with a `/` behind.
+fn own_folders(archive: &ZipArchive<FileAt>) -> Vec<String> {
+    let names: HashSet<&[u8]> = archive.file_names_raw().collect();
+    let folder = |name: &&[u8]| name.strip_suffix(b"recipe.json").filter(|folder| folder.ends_with(b"/"));
+    let runs = names.iter().filter_map(folder).filter(|folder| names.contains(&*[folder, &b"run.json"[..]].concat()));
+    runs.map(lossy).collect()
 }
 
 fn lossy(raw: &[u8]) -> String {
@@ -133,6 +149,10 @@ struct Named {
 }
 
 impl Named {
+    fn before() -> Self {
+        Self { encoding: None, count: 0 }
+    }
+
     fn of(archive: &ZipArchive<FileAt>) -> Self {
         let foreign = || archive.file_names_raw().filter(|raw| std::str::from_utf8(raw).is_err());
         Self { encoding: zip_names::encoding_of(foreign()), count: foreign().count() as u64 }

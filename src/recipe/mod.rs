@@ -118,6 +118,13 @@ pub struct Reading {
     pub sideways: Sideways,
 }
 
+impl Reading {
+    /// Whether this is how recipes are understood that are older than the choice.
+    pub fn is_before(self) -> bool {
+        self == Self { classes: Classes::before(), sideways: Sideways::before() }
+    }
+}
+
 impl Classes {
     /// What recipes mean that are older than the choice.
     fn before() -> Self {
@@ -555,6 +562,7 @@ mod tests {
     fn recipes_older_than_a_choice_keep_what_they_meant() {
         let old = Recipe::from_json(r#"{"data":{"source":"/pictures"}}"#).unwrap();
         assert_eq!((old.data.classes, old.data.sideways), (Classes::Folders, Sideways::Keep));
+        assert!(old.data.reading().is_before() && !Reading::default().is_before());
         let new = Recipe::from_json(&Recipe::default().to_json()).unwrap();
         assert_eq!(new.data.reading(), Reading::default());
         assert_eq!(Reading::default(), Reading { classes: Classes::Auto, sideways: Sideways::Auto });

@@ -186,6 +186,21 @@ fn a_survey_that_fails_says_why_and_offers_to_look_again() {
 }
 
 #[test]
+fn what_was_assumed_is_shown_and_changing_it_looks_again() {
+    let mut harness = opened();
+    assert!(harness.query_by_label_contains("4 classes are taken from folders").is_some());
+    harness.state_mut().engine.take_commands();
+    harness.state_mut().view.recipe.data.classes = crate::recipe::Classes::None;
+    harness.state_mut().receive(&Parcel::Source("/pictures/nouns".into()));
+    harness.run_ok();
+    let asked = commands(&harness).into_iter().find_map(|c| match c {
+        Command::Survey { reading, .. } => Some(reading.classes),
+        _ => None,
+    });
+    assert_eq!(asked, Some(crate::recipe::Classes::None));
+}
+
+#[test]
 fn a_hundred_thousand_pictures_scroll_smoothly() {
     let engine = ScriptedEngine::new();
     engine.edit(|script| script.pictures = 100_000);
