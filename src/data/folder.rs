@@ -11,6 +11,7 @@ use super::decode_pool::pool;
 use super::dir_walk::{Entry, Walk, printable};
 use super::guess::Guess;
 use super::listing::{Listing, Use, table_of, use_of};
+use super::made_here;
 use super::pread::open_regular;
 use super::report::BrokenFile;
 use super::source::{ImageSource, Opening, path_of};
@@ -24,6 +25,8 @@ struct Folder {
     files: Vec<Item>,
     tables: Vec<Item>,
     listing: Listing,
+    /// Whether pictures that the studio made are refused.
+    refuses_own: bool,
 }
 
 /// A file of the folder.
@@ -94,7 +97,9 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
         places.next_if(|p| here == Some(*p)).is_some()
     });
     listing.guesses.extend(passed_by(own));
-    Ok(Box::new(Folder { files, tables, listing }))
+    let refuses_own =
+        !opening.reading.is_before() && made_here::are_few(files.len(), |i| made_here::head(&files[i].path));
+    Ok(Box::new(Folder { files, tables, listing, refuses_own }))
 }
 
 /// Says which folders of the studio's own were passed by.
@@ -191,8 +196,11 @@ impl ImageSource for Folder {
 
     fn decode(&self, i: usize) -> Result<Picture> {
         let item = &self.files[i];
-        read_with(&item.path, item.size, |bytes| decode_bytes(bytes, &item.name))
-            .unwrap_or_else(|reason| Err(Problem::data(reason).of(&item.name)))
+        let decode = |bytes: &[u8]| match self.refuses_own && made_here::is_made_here(bytes) {
+            true => Err(Problem::data(made_here::REASON).of(&item.name)),
+            false => decode_bytes(bytes, &item.name),
+        };
+        read_with(&item.path, item.size, decode).unwrap_or_else(|reason| Err(Problem::data(reason).of(&item.name)))
     }
 
     fn bytes(&self) -> u64 {

@@ -31,6 +31,7 @@ mod idx_labels;
 mod known;
 mod limits;
 mod listing;
+mod made_here;
 pub mod points;
 mod pread;
 mod prepare;

@@ -12,6 +12,7 @@ use super::folder::passed_by;
 use super::guess::Guess;
 use super::limits::{self, Bounded};
 use super::listing::{Listing, Use, table_of, use_of};
+use super::made_here;
 use super::pread::FileAt;
 use super::report::BrokenFile;
 use super::rubbish::is_hidden;
@@ -28,6 +29,8 @@ struct Zip {
     listing: Listing,
     fingerprint: String,
     bytes: u64,
+    /// Whether pictures that the studio made are refused.
+    refuses_own: bool,
 }
 
 /// Whether the text names a zip, by its first bytes.
@@ -92,7 +95,7 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
         if is_hidden(&name, opening.reading) || !taken.insert(name.clone()) {
             continue;
         }
-        if let Some(folder) = own.iter().find(|folder| name.starts_with(folder.as_str())) {
+        if let Some(folder) = inside(&name, &own) {
             passed.insert(folder.trim_end_matches('/').to_owned());
             continue;
         }
@@ -123,18 +126,30 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
     let (mut listing, kept) = Listing::new(names, &tables, broken, opening.reading.classes);
     listing.guesses.extend(named.guess());
     listing.guesses.extend(passed_by(passed.into_iter().collect()));
-    let places = kept.into_iter().map(|i| all[i]).collect();
+    let places: Vec<usize> = kept.into_iter().map(|i| all[i]).collect();
+    let mut head = |i: usize| read_entry(&mut archive, places[i], made_here::HEAD).ok();
+    let refuses_own = !opening.reading.is_before() && made_here::are_few(places.len(), &mut head);
     hasher.update(listing.understood.as_bytes());
     let fingerprint = hasher.finalize().to_hex().to_string();
-    Ok(Box::new(Zip { path, archive, places, listing, fingerprint, bytes }))
+    Ok(Box::new(Zip { path, archive, places, listing, fingerprint, bytes, refuses_own }))
+}
+
+/// Whether a name lies in one of these folders.
+fn inside<'a>(name: &str, folders: &'a HashSet<String>) -> Option<&'a String> {
+    name.match_indices('/').find_map(|(at, _)| folders.get(&name[..=at]))
 }
 
 /// Folders of runs of the studio in a zip, each with a `/` behind.
-fn own_folders(archive: &ZipArchive<FileAt>) -> Vec<String> {
+fn own_folders(archive: &ZipArchive<FileAt>) -> HashSet<String> {
     let names: HashSet<&[u8]> = archive.file_names_raw().collect();
-    let folder = |name: &&[u8]| name.strip_suffix(b"recipe.json").filter(|folder| folder.ends_with(b"/"));
-    let runs = names.iter().filter_map(folder).filter(|folder| names.contains(&*[folder, &b"run.json"[..]].concat()));
-    runs.map(lossy).collect()
+    let mut out = HashSet::new();
+    for name in &names {
+        let Some(folder) = name.strip_suffix(b"recipe.json").filter(|f| f.ends_with(b"/")) else { continue };
+        if names.contains([folder, &b"run.json"[..]].concat().as_slice()) {
+            out.insert(lossy(folder));
+        }
+    }
+    out
 }
 
 fn lossy(raw: &[u8]) -> String {
@@ -251,6 +266,9 @@ impl ImageSource for Zip {
         let bytes = read_entry(&mut self.archive.clone(), self.places[i], MAX_FILE + 1)
             .and_then(|b| if b.len() as u64 > MAX_FILE { Err(too_large(b.len() as u64)) } else { Ok(b) })
             .map_err(|reason| Problem::data(reason).of(name))?;
+        if self.refuses_own && made_here::is_made_here(&bytes) {
+            return Err(Problem::data(made_here::REASON).of(name));
+        }
         decode_bytes(&bytes, name)
     }
 
@@ -316,6 +334,65 @@ mod tests {
             threads.into_iter().map(|t| t.join().unwrap()).collect()
         });
         assert_eq!(all, [1; 8], "entries are read from many threads at once");
+    }
+
+    #[test]
+    fn names_are_read_in_the_encoding_they_are_in_and_older_recipes_keep_theirs() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.zip");
+        // Names of six bytes each, written over by the same in Shift_JIS: テスト, 東京都.
+        make(&path, &[("AAAAAA/1.png", png(1)), ("BBBBBB/2.png", png(2))]);
+        let mut bytes = std::fs::read(&path).unwrap();
+        for (from, to) in [(b"AAAAAA", b"\x83e\x83X\x83g"), (b"BBBBBB", b"\x93\x8c\x8b\x9e\x93s")] {
+            while let Some(at) = bytes.windows(6).position(|w| w == from) {
+                bytes[at..at + 6].copy_from_slice(to);
+            }
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let source = crate::data::open(path.to_str().unwrap()).unwrap();
+        assert_eq!(source.labels(), ["テスト", "東京都"]);
+        assert!(
+            source.guesses().iter().any(|g| g.what.contains("Shift_JIS") && g.count == 2),
+            "{:?}",
+            source.guesses()
+        );
+        assert!((0..2).all(|i| source.decode(i).is_ok()));
+        let before = crate::recipe::Recipe::from_json("{\"data\":{\"source\":\"x\"}}").unwrap().data.reading();
+        let quiet = crate::base::progress::Quiet::default();
+        let old = open(path.to_str().unwrap(), Opening { reading: before, progress: &quiet }).unwrap();
+        assert_eq!(old.labels()[0], "âeâXâg");
+    }
+
+    #[test]
+    fn few_bytes_are_not_unpacked_many_times_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.zip");
+        make(&path, &[("1.png", png(1)), ("3.png", png(3))]);
+        // The second entry of the table of contents is sent to where the first one lies.
+        let mut bytes = std::fs::read(&path).unwrap();
+        let second = bytes.windows(4).rposition(|w| w == b"PK\x01\x02").unwrap();
+        bytes[second + 42..second + 46].fill(0);
+        std::fs::write(&path, &bytes).unwrap();
+        let source = crate::data::open(path.to_str().unwrap()).unwrap();
+        assert_eq!((source.len(), source.listed_broken().len()), (1, 1));
+        assert!(source.listed_broken()[0].reason.contains("shares its bytes"), "{:?}", source.listed_broken());
+        // An end that promises more entries than are read.
+        let file = FileAt::open(&path).unwrap();
+        assert_eq!(promised(&file), Some(2));
+        assert!(limits::work(Bounded::ZipList, file.len()) < 10_000);
+        assert!(refusal(false, CompressionMethod::Deflated, 100, 10 << 20).unwrap().contains("promises"));
+        assert_eq!(refusal(false, CompressionMethod::Deflated, 100 << 10, 10 << 20), None);
+    }
+
+    #[test]
+    fn runs_of_the_studio_in_a_zip_are_passed_by() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.zip");
+        let files = ["1.png", "run/recipe.json", "run/run.json", "run/previews/1.png"];
+        make(&path, &files.map(|name| (name, png(1))));
+        let source = crate::data::open(path.to_str().unwrap()).unwrap();
+        assert_eq!((source.len(), source.name(0).as_str()), (1, "1.png"));
+        assert!(source.guesses()[0].what.contains("run"), "{:?}", source.guesses());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::base::{Problem, Result};
 use crate::recipe::picture::PictureRecipe;
 
 /// Keyword of the recipe's text chunk, and what the GIF comment begins with (with a colon).
-pub const KEY: &str = "latent-studio";
+pub use crate::recipe::picture::KEY;
 /// Keyword of the XMP text chunk (XMP specification part 3, §1.1.5).
 pub const XMP_KEY: &str = "XML:com.adobe.xmp";
 /// IPTC's word for a picture made by a trained model.

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Keyword of the recipe in exported files.
+pub const KEY: &str = "latent-studio";
+
 /// A point in latent space, in the words of the model that made it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "kind")]
