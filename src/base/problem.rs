@@ -163,6 +163,16 @@ impl fmt::Display for Problem {
 
 impl std::error::Error for Problem {}
 
+/// The first names of a list, for a sentence: `cat, dog, … (12 in all)`.
+pub fn some_of<S: AsRef<str>>(names: &[S], most: usize) -> String {
+    let first: Vec<&str> = names.iter().take(most).map(AsRef::as_ref).collect();
+    let mut text = first.join(", ");
+    if names.len() > most {
+        text += &format!(", … ({} in all)", names.len());
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

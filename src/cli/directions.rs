@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::latents::{latent, latents, range};
-use super::{device, print_json, print_line, watched};
+use super::latents::{Maker, latents, range};
+use super::{device, numbers, print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::engine::dataset_locator;
@@ -194,8 +194,11 @@ pub struct Apply {
     #[arg(long, default_value_t = 7)]
     steps: u32,
     /// Standard deviations at the ends of a strip
-    #[arg(long, default_value_t = 3.0)]
+    #[arg(long, default_value_t = 3.0, allow_negative_numbers = true, value_parser = numbers::finite_f32)]
     reach: f32,
+    /// Class of the pictures, by name or by number from 0 (models that learned classes)
+    #[arg(long, value_name = "NAME")]
+    class: Option<String>,
     /// Whole factor to enlarge pictures by
     #[arg(long, default_value_t = 1)]
     scale: u32,
@@ -218,9 +221,7 @@ impl DirectionsTask {
                     *data = dataset_locator::resolve(&task.model, &model.info().recipe.data.source, data, paths)?;
                 }
                 let found = search(&model, &find, paths, &watched(task.json))?;
-                let mut sheet = store::of_model(&task.model, paths)?;
-                let names = sheet.add(found, false);
-                store::keep(&sheet, paths)?;
+                let (sheet, names) = store::change(&task.model, paths, |sheet| Ok(sheet.add(found, false)))?;
                 let found: Vec<Direction> = names.iter().map(|n| sheet.get(n).cloned()).collect::<Result<_>>()?;
                 list(&found, task.json)
             }
@@ -233,12 +234,16 @@ impl DirectionsTask {
                 let predictor = data.map(|d| loaded.predictor(&d, paths, &progress)).transpose()?;
                 let judge = predictor.as_ref().map(|predictor| Judged { predictor, model: &loaded });
                 let judge = judge.as_ref().map(|j| j as &dyn Judge);
-                let mut sheet = store::of_model(&model, paths)?;
+                let sheet = store::of_model(&model, paths)?;
                 names.iter().try_for_each(|n| sheet.get(n).map(|_| ()))?;
-                for d in sheet.directions.iter_mut().filter(|d| names.is_empty() || names.contains(&d.name)) {
-                    d.entanglement = Some(loaded.entanglement(d, &Pixels(&loaded), judge, &progress)?);
+                let mut measured = Vec::new();
+                for d in sheet.directions.iter().filter(|d| names.is_empty() || names.contains(&d.name)) {
+                    measured.push((d.name.clone(), loaded.entanglement(d, &Pixels(&loaded), judge, &progress)?));
                 }
-                store::keep(&sheet, paths)?;
+                let (sheet, ()) = store::change(&model, paths, |sheet| {
+                    sheet.measured(measured);
+                    Ok(())
+                })?;
                 list(&sheet.directions, json)
             }
             Self::Apply(task) => task.run(paths),
@@ -273,9 +278,7 @@ impl DirectionsTask {
 }
 
 fn change(model: &str, paths: &Paths, change: impl FnOnce(&mut Sheet) -> Result<()>) -> Result<()> {
-    let mut sheet = store::of_model(model, paths)?;
-    change(&mut sheet)?;
-    store::keep(&sheet, paths)?;
+    let (sheet, ()) = store::change(model, paths, change)?;
     list(&sheet.directions, false)
 }
 
@@ -300,7 +303,7 @@ impl Apply {
             let bad = || Problem::usage("A strength is a number").of(text.clone());
             match text.rsplit_once('=') {
                 Some((name, strength)) if sheet.get(text).is_err() => {
-                    Ok((sheet.get(name)?.clone(), strength.trim().parse().map_err(|_| bad())?))
+                    Ok((sheet.get(name)?.clone(), numbers::finite_f32(strength.trim()).map_err(|_| bad())?))
                 }
                 _ => Ok((sheet.get(text)?.clone(), 1.0)),
             }
@@ -313,8 +316,8 @@ impl Apply {
             (0..n).map(|i| self.reach * (2.0 * i as f32 / (n - 1) as f32 - 1.0)).collect()
         };
         let mut cells: Vec<Latent> = Vec::new();
-        for text in &self.latents {
-            let base = latent(text)?;
+        let maker = Maker::of(&model, self.class.as_deref())?;
+        for base in maker.all(&latents(&self.latents)?)? {
             for step in &steps {
                 let moves: Vec<Move> =
                     directions.iter().map(|(d, s)| Move { direction: d.clone(), strength: s * step }).collect();

@@ -2,7 +2,7 @@
 
 use clap::Subcommand;
 
-use super::{device, print_json, print_line, watched};
+use super::{device, numbers, print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::latent::encoder::train::{Wish, train};
@@ -18,7 +18,7 @@ pub enum EncoderTask {
         #[arg(long, value_name = "M")]
         model: String,
         /// Thousands of pictures
-        #[arg(long, default_value_t = Wish::default().kimg)]
+        #[arg(long, default_value_t = Wish::default().kimg, value_parser = numbers::positive)]
         kimg: f64,
         /// Also write it here, to come with a model
         #[arg(long, value_name = "FILE")]

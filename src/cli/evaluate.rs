@@ -110,8 +110,8 @@ impl Evaluate {
         let metrics = chosen(&self.metrics)?;
         let progress = watched(self.json);
         let device = device(&self.device, paths);
-        let found = data.is_none().then(|| dataset_locator::elsewhere(model, paths)).flatten();
-        let opened = Opened::open(model, data.or(found.as_deref()), paths, &device, &progress)?;
+        let own = dataset_locator::of_model(model, "", paths).ok();
+        let opened = Opened::open(model, data, own.as_deref(), paths, &device, &progress)?;
         let report = opened.evaluate(metrics, self.count, self.draws, self.seed, paths, &progress)?;
         let info = opened.model.info().clone();
         // Known to the window as well; without room for them they are still told.
@@ -125,7 +125,8 @@ impl Evaluate {
         let metrics = chosen(&self.metrics)?;
         let progress = watched(self.json);
         let device = device(&self.device, paths);
-        let opened = Opened::open(model, Some(&first.source), paths, &device, &progress)?;
+        let own = dataset_locator::of_model(model, "", paths).ok();
+        let opened = Opened::open(model, Some(&first.source), own.as_deref(), paths, &device, &progress)?;
         let report = opened.evaluate_pictures(pictures, metrics, self.count, self.seed, paths, &progress)?;
         Ok(Measured { model: pictures.into(), info: None, source: opened.source, device, seed: self.seed, report })
     }
@@ -184,7 +185,8 @@ fn line(score: &Score) -> Result<()> {
         score.seconds,
         if score.extractor.is_empty() { String::new() } else { format!(", {}", score.extractor) },
         if score.estimator.is_empty() { String::new() } else { format!(" ({})", score.estimator) },
-    ))
+    ))?;
+    if score.note.is_empty() { Ok(()) } else { print_line(&format!("{:<18}   ! {}", "", score.note)) }
 }
 
 fn list(json: bool) -> Result<()> {
@@ -198,12 +200,17 @@ fn list(json: bool) -> Result<()> {
     if json {
         let rows: Vec<_> = METRICS
             .iter()
-            .map(|m| json!({ "id": m.id, "title": m.title, "says": m.says, "needs": m.needs, "gives": gives(m.gives) }))
+            .map(|m| {
+                let gives = gives(m.gives);
+                json!({
+                    "id": m.id, "title": m.title, "says": m.says, "needs": m.needs, "gives": gives, "least": m.least,
+                })
+            })
             .collect();
         return print_json(&rows);
     }
     for m in METRICS {
-        print_line(&format!("{:<14} {}: {}", m.id, m.title, m.says))?;
+        print_line(&format!("{:<14} {}: {} (at least {} pictures)", m.id, m.title, m.says, m.least))?;
         for n in NAMES.iter().filter(|n| m.gives.contains(&n.name)) {
             print_line(&format!("    {:<16} {}", n.name, n.says))?;
         }

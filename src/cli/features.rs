@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use super::{device, print_json, print_line, watched};
+use super::{device, numbers, print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::eval::features::train::{self, Lesson};
@@ -39,7 +39,7 @@ pub struct Train {
     #[arg(long, default_value_t = 64)]
     batch: usize,
     /// Highest learning rate
-    #[arg(long, default_value_t = 1.5e-3)]
+    #[arg(long, default_value_t = 1.5e-3, value_parser = numbers::positive)]
     lr: f64,
     /// Seed of everything
     #[arg(long, default_value_t = 1)]

@@ -1,6 +1,6 @@
 //! `invert`: latents of pictures.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::base::{Problem, Progress, Result};
 use crate::engine::jobs::picture_recipe;
 use crate::export::write_png;
 use crate::latent::encoder::store;
-use crate::latent::invert::{TOGETHER, Wish, picture_files, readable};
+use crate::latent::invert::{TOGETHER, Wish, all_of, picture_files, readable};
 use crate::latent::latent_forward::Freedom;
 use crate::latent::model::LoadedModel;
 
@@ -47,6 +47,19 @@ pub struct Invert {
     json: bool,
 }
 
+/// A name for a picture that is free, and free for the latent beside it.
+fn free_pair(folder: &Path, stem: &str) -> PathBuf {
+    let mut n = 1;
+    loop {
+        let name = if n == 1 { stem.to_string() } else { format!("{stem}-{n}") };
+        let picture = crate::export::free_path(folder, &name, "png");
+        if picture.with_extension("json").symlink_metadata().is_err() {
+            return picture;
+        }
+        n += 1;
+    }
+}
+
 impl Invert {
     /// Finds the latents.
     pub fn run(self, paths: &Paths) -> Result<()> {
@@ -57,14 +70,21 @@ impl Invert {
         let judges = model.judges(&wish, paths)?;
         std::fs::create_dir_all(&self.out).map_err(|e| Problem::io("This folder could not be made", &self.out, &e))?;
         let progress = watched(self.json);
-        for group in picture_files(&self.input)?.chunks(TOGETHER) {
-            let read = readable(group, |problem| eprintln!("{problem}"))?;
+        let files = picture_files(&self.input)?;
+        let mut unread = 0;
+        for group in files.chunks(TOGETHER) {
+            let (read, broken) = readable(group);
+            broken.iter().for_each(super::say);
+            unread += broken.len();
+            if read.is_empty() {
+                continue;
+            }
             let (places, pictures): (Vec<usize>, Vec<_>) = read.into_iter().unzip();
             let found = model.invert(&pictures, &wish, encoder.as_ref(), &judges, &mut |_| {}, &progress)?;
             for ((place, picture), found) in places.into_iter().zip(&pictures).zip(found) {
                 let file = &group[place];
                 let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-                let target = crate::export::free_path(&self.out, &stem, "png");
+                let target = free_pair(&self.out, &stem);
                 let recipe = picture_recipe(model.info(), &found.latent, 1.0, "inversion", self.device.clone());
                 write_png(&target, &found.picture, Some(&recipe))?;
                 let latent = target.with_extension("json");
@@ -100,6 +120,24 @@ impl Invert {
             }
             progress.cancel().check()?;
         }
-        Ok(())
+        all_of(unread, files.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neither_a_picture_nor_a_latent_that_is_there_is_written_over() {
+        let home = tempfile::tempdir().unwrap();
+        let free = free_pair(home.path(), "cat");
+        assert_eq!(free, home.path().join("cat.png"));
+        std::fs::write(home.path().join("cat.json"), b"mine").unwrap();
+        let next = free_pair(home.path(), "cat");
+        assert!(next != free && next.with_extension("json").symlink_metadata().is_err());
+        std::fs::write(&next, b"mine too").unwrap();
+        let third = free_pair(home.path(), "cat");
+        assert!(third != next && third != free && !third.exists() && !third.with_extension("json").exists());
     }
 }

@@ -1,9 +1,12 @@
-//! Latents as arguments: a seed, a picture with its recipe, a file with a latent, or a latent as JSON.
+//! Latents as arguments: a seed, a picture with its recipe, a file with a latent, or a latent as JSON. And the one way in
+//! which every command hands them to a model: [`Maker`].
 
 use std::path::Path;
 
 use crate::base::{Problem, Result};
 use crate::export::read_recipe;
+use crate::latent::latent_math::Dims;
+use crate::latent::model::LoadedModel;
 use crate::recipe::picture::Latent;
 
 /// What `text` says: `42`, `picture.png`, `latent.json`, `{"kind":"seed","seed":42}`.
@@ -41,6 +44,45 @@ pub fn latent(text: &str) -> Result<Latent> {
 /// One of them is none.
 pub fn latents(texts: &[String]) -> Result<Vec<Latent>> {
     texts.iter().map(|t| latent(t)).collect()
+}
+
+/// Latents as a model takes them: held against it, and of the class that was asked for. A seed without a class belongs to
+/// one by chance, always the same, as it does in the window.
+pub struct Maker {
+    dims: Dims,
+    class: Option<u32>,
+}
+
+impl Maker {
+    /// For a model, and a class of it by name or number.
+    ///
+    /// # Errors
+    /// The model has no such class.
+    pub fn of(model: &LoadedModel, class: Option<&str>) -> Result<Self> {
+        let class = class.map(|text| model.class_named(text)).transpose()?;
+        Ok(Self { dims: model.dims(), class })
+    }
+
+    /// The latent that the model is given.
+    ///
+    /// # Errors
+    /// It belongs to another model.
+    pub fn latent(&self, latent: &Latent) -> Result<Latent> {
+        let latent = match self.class {
+            Some(class) => latent.with_class(&[(class, 1.0)]),
+            None => latent.clone(),
+        };
+        self.dims.check(&latent)?;
+        Ok(latent)
+    }
+
+    /// As [`Self::latent`], of several.
+    ///
+    /// # Errors
+    /// One belongs to another model.
+    pub fn all(&self, latents: &[Latent]) -> Result<Vec<Latent>> {
+        latents.iter().map(|l| self.latent(l)).collect()
+    }
 }
 
 /// `a-b` or `a..b` as the first and the one past the last; `a` alone is one.

@@ -4,14 +4,14 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::latents::{latent, latents};
-use super::{device, print_line, watched};
+use super::latents::{Maker, latent, latents};
+use super::{device, numbers, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::export::write_png;
 use crate::latent::directions::store;
 use crate::latent::interpolate::Mode;
-use crate::latent::map::{CELLS, Plane, covering};
+use crate::latent::map::{CELLS, Plane, covering, places};
 use crate::latent::model::LoadedModel;
 
 /// Tiles of one picture, at most.
@@ -31,14 +31,17 @@ pub struct Map {
     #[arg(long, value_name = "LATENT")]
     centre: Option<String>,
     /// Left, top, right, bottom
-    #[arg(long, value_delimiter = ',', default_values_t = [-1.0, -1.0, 2.0, 2.0], allow_hyphen_values = true)]
+    #[arg(long, value_delimiter = ',', default_values_t = [-1.0, -1.0, 2.0, 2.0], allow_hyphen_values = true, value_parser = numbers::finite)]
     rect: Vec<f64>,
     /// Each step shows half as much, twice as large
     #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
     zoom: i32,
     /// Scales latents: below 1 more typical, above 1 more unusual
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true, value_parser = numbers::truncation)]
     truncation: f32,
+    /// Class of the pictures, by name or by number from 0 (models that learned classes)
+    #[arg(long, value_name = "NAME")]
+    class: Option<String>,
     /// slerp or lerp, between three latents
     #[arg(long, default_value = "slerp")]
     mode: String,
@@ -85,13 +88,15 @@ impl Map {
         let (tiles, across) = covering(rect, self.zoom, MOST)?;
         let model = LoadedModel::open(&self.model, paths, &device(&self.device, paths))?;
         let plane = model.flat(&self.plane(paths)?)?;
+        let maker = Maker::of(&model, self.class.as_deref())?;
         let progress = watched(false);
         let side = model.shape().resolution * CELLS;
         let mut sheet = Picture::filled(side * across as u32, side * (tiles.len() / across) as u32, [0; 4]);
         for (i, (x, y)) in tiles.iter().enumerate() {
             progress.report("Making tiles", i as u64, tiles.len() as u64);
             progress.cancel().check()?;
-            let tile = model.tile(&plane, self.zoom, *x, *y, self.truncation)?;
+            let cells = maker.all(&model.latents_at(&plane, &places(self.zoom, *x, *y)?)?)?;
+            let tile = model.tile_of(&cells, self.truncation)?;
             sheet.paste(&tile, (i % across) as u32 * side, (i / across) as u32 * side);
         }
         write_png(&self.out, &sheet, None)?;

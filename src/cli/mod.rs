@@ -1,6 +1,7 @@
 //! The command line: a client of the same floors as the window. Messages go to stderr, results to stdout.
 //!
-//! Exit 0 done, 2 usage, 3 bad data or file, 4 failed while running, 130 interrupted.
+//! Exit 0 done, 2 usage, 3 bad data or file (also where some of several files were bad and the rest is done), 4 failed
+//! while running, 130 interrupted.
 
 mod atlas;
 mod bench;
@@ -14,6 +15,7 @@ mod invert;
 mod latents;
 mod lists;
 mod map;
+mod numbers;
 mod pictures;
 mod prior;
 mod reproduce;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{device, latents, print_line, watched};
+use super::latents::Maker;
+use super::{device, latents, numbers, print_line, watched};
 use crate::base::paths::Paths;
-use crate::base::rng::latent_from_seed;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::data;
 use crate::export::sheet::TRIANGLE;
@@ -19,6 +19,9 @@ use crate::latent::model::LoadedModel;
 use crate::latent::walk;
 use crate::recipe::picture::{Latent, PictureRecipe};
 
+/// Pictures made at once.
+const AT_ONCE: usize = 16;
+
 /// What every command that makes pictures takes.
 #[derive(Args)]
 struct Common {
@@ -26,8 +29,12 @@ struct Common {
     #[arg(long, value_name = "M")]
     model: String,
     /// Below 1 more typical, above 1 more unusual: draws styles to their mean, or scales latents where a model has none
-    #[arg(long, default_value_t = 1.0)]
+    #[arg(long, default_value_t = 1.0, allow_negative_numbers = true, value_parser = numbers::truncation)]
     truncation: f32,
+    /// Class of the pictures, by name or by number from 0 (models that learned classes); by chance for each seed if not
+    /// given
+    #[arg(long, value_name = "NAME")]
+    class: Option<String>,
     /// Whole factor to enlarge pictures by, 1 to 16
     #[arg(long, default_value_t = 1)]
     scale: u32,
@@ -59,11 +66,12 @@ impl Common {
         &self,
         model: &LoadedModel,
         device: &str,
-        latents: &[Latent],
+        latents: impl ExactSizeIterator<Item = Result<Latent>>,
         made_by: &str,
         options: &ExportOptions,
         progress: &dyn Progress,
     ) -> Result<()> {
+        let total = latents.len() as u64;
         let recipe = |latent: &Latent| PictureRecipe {
             studio: env!("CARGO_PKG_VERSION").into(),
             model: model.info().name.clone(),
@@ -77,18 +85,22 @@ impl Common {
             device: device.into(),
             prior: model.info().active_prior().map(|p| p.hash.clone()),
         };
-        // A handful at a time: pictures of a long film need not all be in memory.
-        let mut shots = latents.chunks(16).flat_map(|group| match model.generate(group, self.truncation) {
-            Ok(pictures) => pictures
-                .into_iter()
-                .zip(group)
-                .map(|(picture, latent)| {
-                    Ok(Shot { picture, recipe: Some(recipe(latent)), model: model.info().name.clone() })
-                })
-                .collect(),
-            Err(problem) => vec![Err(problem)],
-        });
-        for file in export::export(options, &mut shots, latents.len() as u64, progress)? {
+        // A handful at a time: neither latents nor pictures of many need all be in memory.
+        let mut latents = latents;
+        let mut shots = std::iter::from_fn(|| {
+            let group: Result<Vec<Latent>> = latents.by_ref().take(AT_ONCE).collect();
+            let made = group.and_then(|group| Ok((model.generate(&group, self.truncation)?, group)));
+            let shot = |(picture, latent)| {
+                Ok(Shot { picture, recipe: Some(recipe(&latent)), model: model.info().name.clone() })
+            };
+            match made {
+                Ok((_, group)) if group.is_empty() => None,
+                Ok((pictures, group)) => Some(pictures.into_iter().zip(group).map(shot).collect::<Vec<_>>()),
+                Err(problem) => Some(vec![Err(problem)]),
+            }
+        })
+        .flatten();
+        for file in export::export(options, &mut shots, total, progress)? {
             print_line(&file.display().to_string())?;
         }
         Ok(())
@@ -113,7 +125,7 @@ pub struct Sample {
     common: Common,
     /// How many
     #[arg(long, default_value_t = 64)]
-    count: u64,
+    count: u32,
     /// First seed; the next ones follow
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -132,9 +144,19 @@ impl Sample {
             return Err(Problem::usage("There is nothing to make").of("--count 0"));
         }
         let (model, device) = self.common.open(paths)?;
-        let latents: Vec<Latent> = (0..self.count).map(|i| Latent::Seed { seed: self.seed.wrapping_add(i) }).collect();
+        let maker = Maker::of(&model, self.common.class.as_deref())?;
         let options = match (self.grid, self.out) {
-            (Some(file), _) => self.common.options("grid", file),
+            (Some(file), _) => {
+                let side = model.shape().resolution;
+                let fits = export::sheet::most((side, side), self.common.scale);
+                if u64::from(self.count) > fits {
+                    return Err(Problem::usage("So many pictures do not fit on one sheet")
+                        .of(format!("--count {}", self.count))
+                        .because(format!("{fits} fit at {side} pixels and --scale {}", self.common.scale))
+                        .try_this("Choose fewer, or a file for each with --out DIR"));
+                }
+                self.common.options("grid", file)
+            }
             (None, Some(folder)) => {
                 std::fs::create_dir_all(&folder)
                     .map_err(|e| Problem::io("This folder could not be made", &folder, &e))?;
@@ -142,7 +164,9 @@ impl Sample {
             }
             (None, None) => return Err(Problem::usage("Give --grid FILE or --out DIR")),
         };
-        self.common.export(&model, &device, &latents, "sample", &options, &watched(false))
+        let seeds = (0..self.count).map(|i| Latent::Seed { seed: self.seed.wrapping_add(u64::from(i)) });
+        let latents = seeds.map(|seed| maker.latent(&seed));
+        self.common.export(&model, &device, latents, "sample", &options, &watched(false))
     }
 }
 
@@ -187,10 +211,12 @@ impl Interpolate {
         let wish = self.wish()?;
         wish.check()?;
         let (model, device) = self.common.open(paths)?;
+        let maker = Maker::of(&model, self.common.class.as_deref())?;
+        let wish = Wish { anchors: maker.all(&wish.anchors)?, ..wish };
         let laid = model.lattice(&wish, self.common.truncation, &watched(false))?;
         let columns = if wish.layout == Layout::Triangle { TRIANGLE } else { wish.columns as u32 };
         let options = ExportOptions { columns, ..self.common.options("grid", self.out.clone()) };
-        self.common.export(&model, &device, &laid.cells, "grid", &options, &watched(false))?;
+        self.common.export(&model, &device, laid.cells.into_iter().map(Ok), "grid", &options, &watched(false))?;
         match laid.spread {
             Some(spread) => print_line(&format!("steps differ by {:.1} %", spread * 100.0)),
             None => Ok(()),
@@ -246,9 +272,9 @@ fn mode(id: &str) -> Result<Mode> {
 pub struct Walk {
     #[command(flatten)]
     common: Common,
-    /// Seeds to walk through
+    /// Stops to walk through: seeds, pictures that the studio made, files with a latent (as `invert` writes them)
     #[arg(long, value_delimiter = ',', required = true)]
-    seeds: Vec<u64>,
+    seeds: Vec<String>,
     /// Frames in all
     #[arg(long, default_value_t = 120)]
     frames: usize,
@@ -282,13 +308,11 @@ impl Walk {
             }
         };
         let (model, device) = self.common.open(paths)?;
-        let points: Vec<Vec<f32>> = self.seeds.iter().map(|&s| latent_from_seed(s, model.latent())).collect();
-        let latents: Vec<Latent> = walk::walk(&points, self.frames, self.looped, mode(&self.mode)?)
-            .into_iter()
-            .map(|values| Latent::Point { values })
-            .collect();
+        let stops = Maker::of(&model, self.common.class.as_deref())?.all(&latents::latents(&self.seeds)?)?;
+        let stops = model.in_one_space(&stops, false)?;
+        let frames = walk::walk(model.dims(), &stops, self.frames, self.looped, mode(&self.mode)?);
         let options = ExportOptions { fps: self.fps, ..self.common.options(format, self.out.clone()) };
-        self.common.export(&model, &device, &latents, "walk", &options, &watched(false))
+        self.common.export(&model, &device, frames, "walk", &options, &watched(false))
     }
 }
 

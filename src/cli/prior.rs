@@ -115,12 +115,18 @@ impl PriorTask {
     }
 }
 
+/// Pictures in each block of a comparison, at most.
+const MOST_COMPARED: u64 = 4096;
+
 /// Two blocks of the same seeds side by side.
 fn sheet(model: &mut LoadedModel, seed: u64, count: u64) -> Result<Picture> {
     if model.info().prior.is_none() {
         return Err(Problem::usage("This model has no fitted prior")
             .of(model.info().name.clone())
             .try_this("Fit one with `latent-studio prior fit`"));
+    }
+    if count == 0 || count > MOST_COMPARED {
+        return Err(Problem::usage("A comparison has 1 to 4,096 pictures").of(format!("--count {count}")));
     }
     let latents: Vec<Latent> = (0..count).map(|i| Latent::Seed { seed: seed.wrapping_add(i) }).collect();
     let mut blocks = Vec::new();

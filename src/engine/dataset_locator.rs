@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use crate::base::locked::locked;
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
 use crate::data::{is_there, name_of};
@@ -54,13 +55,6 @@ pub fn of_model(model: &str, data: &str, paths: &Paths) -> Result<String> {
     resolve(model, &info.recipe.data.source, data, paths)
 }
 
-/// Where the pictures of a model are, if not where its recipe has them.
-pub fn elsewhere(model: &str, paths: &Paths) -> Option<String> {
-    let (bare, _) = catalog::with_prior(model);
-    let own = catalog::resolve(bare, paths).and_then(|it| it.read()).ok()?.1.recipe.data.source;
-    resolve(bare, &own, "", paths).ok().filter(|found| *found != own)
-}
-
 /// Whether a problem says that a model's own pictures are not known here.
 pub fn is_unknown(problem: &Problem) -> bool {
     problem.what == UNKNOWN
@@ -75,7 +69,17 @@ pub fn remember(model: &str, source: &str, paths: &Paths) -> Result<()> {
     if !is_there(&source) {
         return Err(Problem::data("There are no pictures here").of(source).try_this("Choose a folder of pictures"));
     }
-    let mut all = choices(paths);
+    let _held = locked(&paths.data.join("own-data.lock"))?;
+    let mut all: BTreeMap<String, String> = match std::fs::read(file(paths)) {
+        Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|e| {
+            // What cannot be read is not written over.
+            log::warn!("{} is damaged and put aside: {e}", file(paths).display());
+            let _ = std::fs::rename(file(paths), file(paths).with_extension("damaged.json"));
+            BTreeMap::default()
+        }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => BTreeMap::default(),
+        Err(e) => return Err(Problem::io("The choices of pictures could not be read", &file(paths), &e)),
+    };
     all.insert(model.into(), source);
     let text = serde_json::to_vec_pretty(&all).map_err(|e| Problem::failed("This could not be kept").because(e))?;
     write_atomically(&file(paths), &text)
@@ -134,6 +138,23 @@ mod tests {
         let dir = home.join(name);
         std::fs::create_dir_all(&dir).unwrap();
         dir.display().to_string()
+    }
+
+    #[test]
+    fn of_many_choices_at_once_none_is_lost_and_a_damaged_file_is_put_aside() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::under(&home.path().join("studio"));
+        std::fs::create_dir_all(&paths.data).unwrap();
+        std::fs::write(file(&paths), b"{ torn").unwrap();
+        let source = folder(home.path(), "mine");
+        std::thread::scope(|scope| {
+            for i in 0..16 {
+                let (paths, source) = (&paths, &source);
+                scope.spawn(move || remember(&format!("model {i}"), source, paths).unwrap());
+            }
+        });
+        assert_eq!(choices(&paths).len(), 16);
+        assert_eq!(std::fs::read(file(&paths).with_extension("damaged.json")).unwrap(), b"{ torn");
     }
 
     #[test]

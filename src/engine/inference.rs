@@ -15,7 +15,7 @@ use crossbeam_channel::bounded;
 use parking_lot::{Condvar, Mutex};
 
 use super::event_queue::Outbox;
-use super::worker::panicked;
+use super::worker::{join_by, panicked};
 use super::{Event, GenerateRequest, ModelInfo, SlotId};
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::latent::model::LoadedModel;
@@ -282,8 +282,8 @@ impl InferenceWorker {
         self.handle.clone()
     }
 
-    /// Ends the thread after what it is at; what waits is dropped.
-    pub fn finish(&self) {
+    /// Ends the thread after what it is at, but waits no longer than until then; what waits is dropped.
+    pub fn finish_by(&self, until: Instant) {
         {
             let mut pending = self.handle.shared.pending.lock();
             pending.closed = true;
@@ -293,9 +293,13 @@ impl InferenceWorker {
         }
         self.handle.shared.news.notify_all();
         self.handle.shared.room.notify_all();
-        if let Some(thread) = self.thread.lock().take() {
-            let _ = thread.join();
-        }
+        join_by(self.thread.lock().take(), until, "inference");
+    }
+
+    /// Ends the thread after what it is at, however long that takes.
+    #[cfg(test)]
+    pub fn finish(&self) {
+        self.finish_by(Instant::now() + Duration::from_secs(3600));
     }
 }
 

@@ -38,6 +38,9 @@ const SURVEYS: usize = 8;
 /// How long closing waits for what is not lost when it is left.
 const CLOSING: Duration = Duration::from_secs(5);
 
+/// How long is waited at the end for what a person asked to keep.
+const KEEPING: Duration = Duration::from_secs(10);
+
 /// How a studio is set up.
 pub struct Options {
     /// Its folders.
@@ -394,16 +397,24 @@ impl Engine for StudioEngine {
         // What waits for room in the outbox goes on; what a person asked to keep is still kept.
         self.cx.outbox.close();
         let lanes = &self.lanes;
-        lanes.keep.finish();
-        self.runs.finish();
-        lanes.library.finish();
-        self.inference.finish();
+        let rest = [&lanes.prepare, &lanes.export, &lanes.files, &lanes.sheets, &lanes.evaluate];
+        rest.iter().for_each(|lane| lane.leave());
+        self.latent.leave();
+        lanes.thumbs.leave();
+        lanes.encode.leave();
+        let deadline = Instant::now() + KEEPING;
+        lanes.keep.finish_by(deadline);
+        self.runs.finish_by(deadline);
+        self.latent.finish_keeping_by(deadline);
+        lanes.library.finish_by(deadline);
+        // Nothing is lost with the rest, which has been told to end: it is not waited for long.
         let deadline = Instant::now() + CLOSING;
+        self.inference.finish_by(deadline);
         lanes.survey.finish_by(deadline);
-        for lane in [&lanes.prepare, &lanes.export, &lanes.files, &lanes.sheets, &lanes.evaluate] {
+        for lane in rest {
             lane.finish_by(deadline);
         }
-        self.latent.finish();
+        self.latent.finish_by(deadline);
         lanes.thumbs.finish_by(deadline);
         lanes.encode.finish_by(deadline);
         // A probe may take its whole time; nothing is lost with it.

@@ -5,6 +5,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -35,6 +36,22 @@ pub struct Lane<S: 'static> {
     thread: Mutex<Option<JoinHandle<()>>>,
     /// Closed when the thread has ended.
     ended: Receiver<()>,
+    /// Whether what waits is dropped.
+    left: Arc<AtomicBool>,
+}
+
+/// Waits for a thread, but no longer than until then; says whether it ended. One that did not is left to itself.
+pub fn join_by(thread: Option<JoinHandle<()>>, deadline: Instant, name: &str) -> bool {
+    let Some(thread) = thread else { return true };
+    while !thread.is_finished() {
+        if Instant::now() >= deadline {
+            log::warn!("{name} did not end and is left behind");
+            return false;
+        }
+        thread::sleep(Duration::from_millis(2));
+    }
+    let _ = thread.join();
+    true
 }
 
 /// How long closing waits for a lane.
@@ -55,14 +72,17 @@ impl<S: 'static> Lane<S> {
         let (queue, tasks) = bounded(capacity);
         let (told, flags) = (outbox.clone(), jobs.clone());
         let (alive, ended) = bounded(0);
+        let left = Arc::new(AtomicBool::new(false));
+        let leave = left.clone();
         let thread = thread::Builder::new()
             .name(name.into())
             .spawn(move || {
-                run(name, &tasks, &told, &flags, &make);
+                run(name, &tasks, &told, &flags, &leave, &make);
                 drop::<Sender<()>>(alive);
             })
             .map_err(|e| Problem::failed("A worker could not be started").of(name).because(e))?;
-        Ok(Self { name, queue: Mutex::new(Some(queue)), outbox, jobs, thread: Mutex::new(Some(thread)), ended })
+        let (queue, thread) = (Mutex::new(Some(queue)), Mutex::new(Some(thread)));
+        Ok(Self { name, queue, outbox, jobs, thread, ended, left })
     }
 
     /// Puts work at the end of the queue. Never waits: when the queue is full a person is told.
@@ -106,6 +126,12 @@ impl<S: 'static> Lane<S> {
         });
         let silent = || Problem::failed("The studio did not answer").of(self.name).try_this("Try once more");
         receive.recv().unwrap_or_else(|_| Err(silent()))
+    }
+
+    /// Takes no more work and drops what waits. Never waits itself.
+    pub fn leave(&self) {
+        self.left.store(true, Ordering::Relaxed);
+        drop(self.queue.lock().take());
     }
 
     /// Takes no more work and waits until what waits is done, but not for ever: see [`Lane::finish_by`].
@@ -190,9 +216,19 @@ impl Aside {
     }
 }
 
-fn run<S>(name: &str, tasks: &Receiver<Task<S>>, outbox: &Outbox, jobs: &Jobs, make: &impl Fn() -> S) {
+fn run<S>(
+    name: &str,
+    tasks: &Receiver<Task<S>>,
+    outbox: &Outbox,
+    jobs: &Jobs,
+    left: &AtomicBool,
+    make: &impl Fn() -> S,
+) {
     let mut state = make();
     while let Ok(Task { job, work }) = tasks.recv() {
+        if left.load(Ordering::Relaxed) {
+            continue;
+        }
         let cancelled = job.is_some_and(|j| jobs.cancel_of(j).is_cancelled());
         let result = if cancelled {
             Err(Problem::interrupted("Cancelled"))
@@ -354,6 +390,27 @@ mod tests {
             })
             .collect();
         assert_eq!(kinds, [(1, Some(Kind::Interrupted)), (2, Some(Kind::Interrupted))]);
+    }
+
+    #[test]
+    fn what_waits_on_a_lane_that_is_left_is_dropped() {
+        let (outbox, jobs) = (Outbox::default(), Jobs::default());
+        let lane = lane(&outbox, &jobs);
+        let (go, wait) = bounded::<()>(0);
+        let done = Arc::new(AtomicBool::new(false));
+        let second = done.clone();
+        lane.push(Some(1), move |_| {
+            let _ = wait.recv();
+            Ok(())
+        });
+        lane.push(None, move |_| {
+            second.store(true, Ordering::Relaxed);
+            Ok(())
+        });
+        lane.leave();
+        drop(go);
+        assert!(lane.finish_by(Instant::now() + Duration::from_secs(60)));
+        assert!(!done.load(Ordering::Relaxed));
     }
 
     #[test]

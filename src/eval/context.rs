@@ -2,9 +2,11 @@
 //! each made once when it is first asked for.
 
 use std::cell::{OnceCell, RefCell};
+use std::collections::HashSet;
 use std::path::Path;
 
 use burn::tensor::Device;
+use rayon::prelude::*;
 
 use super::classifier::Classifier;
 use super::evaluate::Task;
@@ -27,7 +29,7 @@ pub struct Bench<'a> {
     pub data: &'a Prepared,
     /// What the data are called.
     pub source: &'a str,
-    /// The part of the data that the model learned from, if it is known.
+    /// What the model learned from, if that is here; it may be a part of the data, or have nothing to do with them.
     pub training: Option<&'a Prepared>,
     /// Samples to make.
     pub count: usize,
@@ -110,19 +112,26 @@ impl<'a> Bench<'a> {
         once(&self.classifier, || Classifier::of(self.data, self.cache, &self.device, self.progress))
     }
 
-    /// Places of pictures of the data that the model did not learn from, at most so many, and whether that is so: where
-    /// the model learned from all of them, it is all of them.
-    pub fn unseen(&self, most: usize) -> (Vec<usize>, bool) {
-        let held = self.data.heldout();
-        let (places, fresh): (Vec<usize>, bool) = match self.training {
-            None => ((0..self.data.len()).collect(), true),
-            Some(_) if held.is_empty() => ((0..self.data.len()).collect(), false),
-            Some(_) => (held.iter().map(|i| *i as usize).collect(), true),
+    /// Places of pictures of the data that the model did not learn from, at most so many, and what they are in words.
+    /// Pictures are told by their pixels, wherever they lie: where the model learned from all of them, or it is not known
+    /// from which, it is all of them.
+    pub fn unseen(&self, most: usize) -> (Vec<usize>, &'static str) {
+        let all: Vec<usize> = (0..self.data.len()).collect();
+        let (mut places, which) = match self.training {
+            None => (all, "pictures that the model may have learned from"),
+            Some(training) => {
+                let data = self.data;
+                let pixels = |set: &Prepared, i: usize| *blake3::hash(set.picture(i)).as_bytes();
+                let learned: HashSet<[u8; 32]> =
+                    training.train().par_iter().map(|i| pixels(training, *i as usize)).collect();
+                let fresh: Vec<usize> =
+                    all.par_iter().copied().filter(|i| !learned.contains(&pixels(data, *i))).collect();
+                if fresh.is_empty() { (all, "pictures learned from") } else { (fresh, "pictures not learned from") }
+            }
         };
-        let mut places = places;
         Stream::new(self.seed, "unseen").shuffle(&mut places);
         places.truncate(most);
-        (places, fresh)
+        (places, which)
     }
 
     /// Places of the pictures that samples are held against: as many as there are samples, if there are, by chance.
@@ -239,7 +248,14 @@ impl<'a> Bench<'a> {
             return None;
         }
         let reference = self.reference();
-        let label = self.data.label(reference[i % reference.len()])?;
+        self.class_at(reference[i % reference.len()])
+    }
+
+    /// The class that the model knows a picture of the data by, for models that take one: by name, for the data may list
+    /// theirs in another order.
+    pub fn class_at(&self, place: usize) -> Option<u32> {
+        let classes = self.subject.classes();
+        let label = self.data.label(place)?;
         let name = self.data.labels().get(label as usize)?;
         classes.iter().position(|c| c == name).map(|c| c as u32)
     }
@@ -256,7 +272,7 @@ impl<'a> Bench<'a> {
             extractor: self.extractor.get().map_or_else(String::new, |e| e.id().into()),
             estimator: estimator.into(),
             data: self.data.hash().into(),
-            seconds: 0.0,
+            ..Score::default()
         }
     }
 }

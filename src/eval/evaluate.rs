@@ -11,9 +11,10 @@ use super::evaluated_model::{Pictures, Subject};
 use super::score::Score;
 use super::table::{METRICS, MetricSpec, Need, find};
 use crate::base::paths::Paths;
-use crate::base::{Channels, Problem, Progress, Result};
+use crate::base::{Channels, Kind, Problem, Progress, Result};
 use crate::data::{self, Prepared};
 use crate::latent::model::LoadedModel;
+use crate::models::info::ModelInfo;
 use crate::recipe::DataRecipe;
 
 /// What is asked.
@@ -24,7 +25,7 @@ pub struct Task<'a> {
     pub data: &'a Prepared,
     /// What the data are called.
     pub source: &'a str,
-    /// What the model learned from, if that is (a part of) the data; prepared alike.
+    /// What the model learned from, if that is here; prepared alike.
     pub training: Option<&'a Prepared>,
     /// Rows of [`METRICS`].
     pub metrics: Vec<&'static MetricSpec>,
@@ -117,7 +118,7 @@ pub fn evaluate(task: &Task<'_>, progress: &dyn Progress) -> Result<Report> {
         let began = Instant::now();
         let scores = (metric.run)(&bench)?;
         let seconds = began.elapsed().as_secs_f64();
-        report.metrics.extend(scores.into_iter().map(|s| Score { seconds, ..s }));
+        report.metrics.extend(scores.into_iter().map(|s| Score { seconds, ..s }.noting_few(metric.least)));
     }
     report.suspects = bench.suspects.take();
     match report.left_out.first() {
@@ -128,13 +129,47 @@ pub fn evaluate(task: &Task<'_>, progress: &dyn Progress) -> Result<Report> {
     }
 }
 
+/// The pictures that a model learned from, prepared as they were then: those at `source`, if these are they, else those
+/// at `place`, where its own are said to lie; nothing if they are not here.
+fn learned_from(
+    info: &ModelInfo,
+    source: &str,
+    place: &str,
+    paths: &Paths,
+    progress: &dyn Progress,
+) -> Result<Option<Prepared>> {
+    let at = |source: &str| {
+        let recipe = DataRecipe { source: source.into(), ..info.recipe.data.clone() };
+        data::prepare(&recipe, &paths.prepared(), progress)
+    };
+    if source == place {
+        return at(source).map(Some);
+    }
+    let mut found = None;
+    // The same pictures under another path have the same hash.
+    if !info.data.is_empty() {
+        found = Some(at(source)?).filter(|set| set.hash() == info.data);
+    }
+    if found.is_none() && data::is_there(place) {
+        found = match at(place) {
+            Ok(set) => Some(set),
+            Err(problem) if problem.kind == Kind::Interrupted => return Err(problem),
+            Err(problem) => {
+                log::warn!("what {} learned from is not looked at: {problem}", info.name);
+                None
+            }
+        };
+    }
+    Ok(found)
+}
+
 /// A model with the data that it is held against.
 pub struct Opened {
     /// The model.
     pub model: LoadedModel,
     /// The data, prepared as the model's own were.
     pub data: Prepared,
-    /// The part of them that the model learned from, where they are its own.
+    /// What the model learned from, if that is here.
     pub training: Option<Prepared>,
     /// What the data are called.
     pub source: String,
@@ -142,30 +177,29 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Opens a model, and prepares the data: those it was trained on if no other are named. All of them count, also
-    /// where the model learned from a part only.
+    /// Opens a model, and prepares the data: those it was trained on if no other are named, which lie at `own` where they
+    /// are not where its recipe says. All of them count, also where the model learned from a part only.
     ///
     /// # Errors
     /// There is no such model, the data are not here, or the device does not start.
     pub fn open(
         model: &str,
         source: Option<&str>,
+        own: Option<&str>,
         paths: &Paths,
         device: &str,
         progress: &dyn Progress,
     ) -> Result<Self> {
         let model = LoadedModel::open(model, paths, device)?;
+        let place = own.unwrap_or(&model.info().recipe.data.source).to_string();
         let own = &model.info().recipe.data;
-        let source = source.unwrap_or(&own.source).to_string();
+        let source = source.unwrap_or(&place).to_string();
         let recipe = DataRecipe { source: source.clone(), limit: 0, exclude: Vec::new(), mirror: false, ..own.clone() };
         let data = data::prepare(&recipe, &paths.prepared(), progress).map_err(|p| match p.remedy {
             None => p.try_this("Name the data with --data"),
             Some(_) => p,
         })?;
-        let training = match source == own.source {
-            true => Some(data::prepare(own, &paths.prepared(), progress)?),
-            false => None,
-        };
+        let training = learned_from(model.info(), &source, &place, paths, progress)?;
         Ok(Self { model, data, training, source, device: crate::train::device::open(device)? })
     }
 
@@ -227,5 +261,143 @@ impl Opened {
             cache: &paths.cache,
             device: self.device.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::base::progress::Quiet;
+    use crate::base::rng::Stream;
+    use crate::base::{Picture, Shape};
+    use crate::eval::evaluated_model::Encoding;
+    use crate::latent::testing::fresh_with;
+    use crate::recipe::Recipe;
+
+    /// Makes nothing, but knows classes.
+    struct Named(Vec<String>, Shape);
+
+    impl Subject for Named {
+        fn shape(&self) -> Shape {
+            self.1
+        }
+
+        fn classes(&self) -> &[String] {
+            &self.0
+        }
+
+        fn sample(&self, _: &[(u64, Option<u32>)], _: &mut dyn FnMut(usize, Picture) -> bool) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    /// Picture files of noise, each by its number.
+    fn folder(dir: &Path, numbers: impl Iterator<Item = u64>) -> String {
+        std::fs::create_dir_all(dir).unwrap();
+        for n in numbers {
+            let bytes = Stream::new(n, "picture").normals(256).iter().map(|v| (v * 40.0 + 128.0) as u8).collect();
+            image::GrayImage::from_raw(16, 16, bytes).unwrap().save(dir.join(format!("{n}.png"))).unwrap();
+        }
+        dir.display().to_string()
+    }
+
+    fn recipe(source: &str) -> DataRecipe {
+        DataRecipe { source: source.into(), resolution: 16, channels: Channels::Grey, ..DataRecipe::default() }
+    }
+
+    #[test]
+    fn what_a_model_learned_from_is_told_by_its_pixels_wherever_it_lies() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::under(&home.path().join("studio"));
+        let prepare = |source: &str| data::prepare(&recipe(source), &paths.prepared(), &Quiet::default()).unwrap();
+        let at = folder(&home.path().join("here"), 0..400);
+        let moved = folder(&home.path().join("there"), 0..400);
+        let mixed = folder(&home.path().join("mixed"), (0..5).chain(1000..1007));
+        let training = prepare(&at);
+        let held: BTreeSet<String> =
+            training.heldout().iter().map(|&i| training.name(i as usize).to_string()).collect();
+        assert!(!held.is_empty());
+        let subject = Named(Vec::new(), training.shape());
+        let unseen = |data: &Prepared, training: Option<&Prepared>| {
+            let task = Task {
+                subject: &subject,
+                data,
+                source: "x",
+                training,
+                metrics: Vec::new(),
+                count: 10,
+                draws: 1,
+                seed: 1,
+                cache: &paths.cache,
+                device: Device::flex(),
+            };
+            let quiet = Quiet::default();
+            let (places, which) = Bench::new(&task, &quiet).unseen(usize::MAX);
+            (places.iter().map(|&i| data.name(i).to_string()).collect::<BTreeSet<String>>(), which)
+        };
+        for data in [&training, &prepare(&moved)] {
+            assert_eq!(unseen(data, Some(&training)), (held.clone(), "pictures not learned from"));
+            assert_eq!(unseen(data, None).0.len(), 400);
+        }
+        let fresh: BTreeSet<String> = (1000..1007u32)
+            .map(|n| format!("{n}.png"))
+            .chain((0..5u32).map(|n| format!("{n}.png")).filter(|n| held.contains(n)))
+            .collect();
+        assert_eq!(unseen(&prepare(&mixed), Some(&training)).0, fresh);
+        let all_of_it = prepare(&mixed);
+        assert_eq!(unseen(&all_of_it, Some(&all_of_it)).1, "pictures learned from");
+
+        // Where its own are gone, those of the same hash are they.
+        let own = Recipe { data: recipe(&at), ..Recipe::default() };
+        let info = ModelInfo { data: training.hash().into(), ..ModelInfo::of(&own, "h".into()) };
+        let find = |info: &ModelInfo, source: &str| {
+            learned_from(info, source, &at, &paths, &Quiet::default()).unwrap().map(|set| set.hash().to_string())
+        };
+        let hash = Some(training.hash().to_string());
+        assert_eq!(find(&info, &mixed), hash, "they are still there");
+        std::fs::remove_dir_all(&at).unwrap();
+        assert_eq!((find(&info, &moved), find(&info, &mixed)), (hash, None));
+        let unknown = ModelInfo { data: String::new(), ..info };
+        assert_eq!(find(&unknown, &moved), None, "nothing is guessed");
+    }
+
+    #[test]
+    fn a_model_that_learned_classes_is_told_those_of_pictures_by_name() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::under(&home.path().join("studio"));
+        let source = home.path().join("set");
+        folder(&source.join("cat"), 0..3);
+        folder(&source.join("dog"), 3..6);
+        let data = data::prepare(&recipe(&source.display().to_string()), &paths.prepared(), &Quiet::default()).unwrap();
+        assert_eq!(data.labels(), ["cat", "dog"]);
+        let subject = Named(vec!["dog".into(), "bird".into(), "cat".into()], data.shape());
+        let task = Task {
+            subject: &subject,
+            data: &data,
+            source: "x",
+            training: None,
+            metrics: Vec::new(),
+            count: 6,
+            draws: 1,
+            seed: 1,
+            cache: &paths.cache,
+            device: Device::flex(),
+        };
+        let quiet = Quiet::default();
+        let bench = Bench::new(&task, &quiet);
+        for place in 0..6 {
+            let wanted = if data.label(place) == Some(0) { 2 } else { 0 };
+            assert_eq!(bench.class_at(place), Some(wanted));
+        }
+        let model = fresh_with("conv-vae", 8, 4, &["cat", "dog"]);
+        let shape = LoadedModel::shape(&model);
+        let bytes: Vec<u8> = (0..shape.bytes()).map(|i| (i * 7 % 251) as u8).collect();
+        let draws = |class| model.draws(&bytes, class, 3, &mut Stream::new(1, "draws"));
+        let code = |class| Encoding::code(&model, &bytes, class);
+        assert!(code(Some(0)) != code(Some(1)) && draws(Some(0)) != draws(Some(1)));
+        assert_eq!(draws(Some(1)), draws(Some(1)));
+        assert!(model.rebuilt(&bytes, Some(0)).is_some() && draws(None) != draws(Some(0)));
     }
 }

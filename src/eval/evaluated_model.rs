@@ -41,16 +41,17 @@ pub trait Subject {
     }
 }
 
-/// A model that takes pictures in: interleaved bytes of its shape.
+/// A model that takes pictures in: interleaved bytes of its shape. A model that learned classes is told the class of each
+/// picture (by its place among [`Subject::classes`]), as it was when it learned.
 pub trait Encoding {
     /// The code of a picture: the mean of its posterior.
-    fn code(&self, picture: &[u8]) -> Vec<f32>;
+    fn code(&self, picture: &[u8], class: Option<u32>) -> Vec<f32>;
 
     /// The picture through the model and back.
-    fn rebuilt(&self, picture: &[u8]) -> Option<Picture>;
+    fn rebuilt(&self, picture: &[u8], class: Option<u32>) -> Option<Picture>;
 
     /// `k` draws of the posterior, and what each says of the picture's likelihood.
-    fn draws(&self, picture: &[u8], k: usize, noise: &mut Stream) -> Vec<Explained>;
+    fn draws(&self, picture: &[u8], class: Option<u32>, k: usize, noise: &mut Stream) -> Vec<Explained>;
 
     /// Of which kind the likelihood is.
     fn likelihood(&self) -> Likelihood;
@@ -112,19 +113,27 @@ fn weighing(model: &LoadedModel) -> Option<Weighing<'_>> {
     Some(Weighing { vae, device, shape: Subject::shape(model), binarise, prior: model.mixture() })
 }
 
+/// Share of each class of a model; all zero for none, empty for a model without classes.
+fn shares(model: &LoadedModel, class: Option<u32>) -> Vec<f32> {
+    (0..model.classes().len()).map(|i| f32::from(u8::from(class == Some(i as u32)))).collect()
+}
+
 /// Only ever asked of a VAE: [`Subject::encoding`] hands out nothing else.
 impl Encoding for LoadedModel {
-    fn code(&self, picture: &[u8]) -> Vec<f32> {
-        self.vae().map(|(vae, device)| sample::encode(vae, picture, device, self.shape()).0).unwrap_or_default()
+    fn code(&self, picture: &[u8], class: Option<u32>) -> Vec<f32> {
+        let shares = shares(self, class);
+        let encode = |(vae, device)| sample::encode(vae, picture, &shares, device, self.shape()).0;
+        self.vae().map(encode).unwrap_or_default()
     }
 
-    fn rebuilt(&self, picture: &[u8]) -> Option<Picture> {
+    fn rebuilt(&self, picture: &[u8], class: Option<u32>) -> Option<Picture> {
         let (vae, device) = self.vae()?;
-        sample::decode(vae, &[Code::plain(Encoding::code(self, picture))], device, self.shape()).pop()
+        let code = Code { class: shares(self, class), ..Code::plain(Encoding::code(self, picture, class)) };
+        sample::decode(vae, &[code], device, self.shape()).pop()
     }
 
-    fn draws(&self, picture: &[u8], k: usize, noise: &mut Stream) -> Vec<Explained> {
-        weighing(self).map(|w| w.draws(picture, k, noise)).unwrap_or_default()
+    fn draws(&self, picture: &[u8], class: Option<u32>, k: usize, noise: &mut Stream) -> Vec<Explained> {
+        weighing(self).map(|w| w.draws(picture, &shares(self, class), k, noise)).unwrap_or_default()
     }
 
     fn describe(&self) -> String {

@@ -66,11 +66,12 @@ pub struct Weighing<'a> {
 const DECODED: usize = 1 << 21;
 
 impl Weighing<'_> {
-    /// `k` draws of the posterior of a picture (interleaved bytes), as the model without a class has it.
+    /// `k` draws of the posterior of a picture (interleaved bytes) of a class: the share of each, empty for a model without
+    /// any.
     ///
     /// Gaussian pixels are a density, so grey levels are spread by uniform noise of one level first: the bound then also
     /// holds for the levels themselves (Theis et al. 2016).
-    pub fn draws(&self, picture: &[u8], k: usize, noise: &mut Stream) -> Vec<Explained> {
+    pub fn draws(&self, picture: &[u8], class: &[f32], k: usize, noise: &mut Stream) -> Vec<Explained> {
         let Self { vae, device, shape, .. } = *self;
         let mut x = tensors::pictures(picture, 1, shape, device);
         if vae.likelihood() == Likelihood::Gaussian {
@@ -79,6 +80,7 @@ impl Weighing<'_> {
         } else if self.binarise {
             x = binarised(x, noise);
         }
+        let class = (!class.is_empty()).then(|| tensors::matrix(class.to_vec(), 1, class.len(), device));
         let dim = vae.latent();
         let target = (x.clone() + 1.0) * 0.5;
         let log_sigma = vae.log_sigma();
@@ -90,7 +92,7 @@ impl Weighing<'_> {
             let n = most.min(k - out.len());
             let e = noise.normals(n * dim);
             let draw = Draw::Noise(tensors::matrix(e.clone(), n, dim, device));
-            let (posterior, decoded) = vae.forward(x.clone(), &draw, None);
+            let (posterior, decoded) = vae.forward(x.clone(), &draw, class.as_ref());
             let target = target.clone().repeat_dim(0, n);
             let nats = host(reconstruction_per_picture(vae.likelihood(), decoded, target, log_sigma.clone()));
             let (z, log_variance) = (host(posterior.z), host(posterior.log_variance));
@@ -245,7 +247,7 @@ mod tests {
     fn measure(model: &Linear, vae: &Vae, picture: &[u8], k: usize, seed: u64) -> (Bounds, f64) {
         let device = Device::flex();
         let weighing = Weighing { vae, device: &device, shape: shape(), binarise: false, prior: None };
-        let draws = weighing.draws(picture, k, &mut Stream::new(seed, "draws"));
+        let draws = weighing.draws(picture, &[], k, &mut Stream::new(seed, "draws"));
         assert_eq!(draws.len(), k);
         let noise = spread(shape(), &mut Stream::new(seed, "draws"));
         let x: Vec<f64> = picture.iter().zip(noise).map(|(v, e)| f64::from(*v) / 255.0 + f64::from(e) / 2.0).collect();
@@ -297,7 +299,7 @@ mod tests {
             |mean: f64| Component { weight: 1.0, mean: vec![mean; 2], spread: Spread::Full(vec![1.0, 0.0, 0.0, 1.0]) };
         let ratios = |prior: Option<&Mixture>| -> Vec<f64> {
             let weighing = Weighing { prior, ..plain };
-            weighing.draws(&pictures()[0], 4, &mut Stream::new(1, "d")).iter().map(|d| d.ratio).collect()
+            weighing.draws(&pictures()[0], &[], 4, &mut Stream::new(1, "d")).iter().map(|d| d.ratio).collect()
         };
         let (none, same) = (ratios(None), ratios(Some(&Mixture { components: vec![part(0.0)] })));
         none.iter().zip(&same).for_each(|(a, b)| assert!((a - b).abs() < 1e-6, "{a} {b}"));

@@ -176,17 +176,22 @@ fn encoding<'a>(bench: &'a Bench<'_>) -> Result<&'a dyn Encoding> {
     bench.subject.encoding().ok_or_else(|| Problem::usage("This model has no encoder").try_this("Choose a VAE"))
 }
 
-fn bounds(bench: &Bench<'_>, draws: usize, stage: &str) -> Result<(Vec<Bounds>, &'static str)> {
+/// Which pictures a number rests on, and whether the model was told their classes.
+fn given_classes(bench: &Bench<'_>, which: &str) -> String {
+    if bench.subject.classes().is_empty() { which.into() } else { format!("{which}, each with its class") }
+}
+
+fn bounds(bench: &Bench<'_>, draws: usize, stage: &str) -> Result<(Vec<Bounds>, String)> {
     let model = encoding(bench)?;
-    let (places, fresh) = bench.unseen(bench.count);
+    let (places, which) = bench.unseen(bench.count);
     let mut out = Vec::with_capacity(places.len());
     for (i, place) in places.iter().enumerate() {
         bench.progress.cancel().check()?;
         bench.progress.report(stage, i as u64, places.len() as u64);
         let mut noise = Stream::new(bench.seed, &format!("draws {place}"));
-        out.push(Bounds::of(&model.draws(bench.data.picture(*place), draws, &mut noise)));
+        out.push(Bounds::of(&model.draws(bench.data.picture(*place), bench.class_at(*place), draws, &mut noise)));
     }
-    Ok((out, if fresh { "pictures not learned from" } else { "pictures learned from" }))
+    Ok((out, given_classes(bench, which)))
 }
 
 pub(super) fn bound(bench: &Bench<'_>) -> Result<Vec<Score>> {
@@ -218,7 +223,7 @@ fn coded(bench: &Bench<'_>) -> Result<Coded> {
     for (i, &place) in places.iter().enumerate() {
         bench.progress.cancel().check()?;
         bench.progress.report("Encoding", i as u64, places.len() as u64);
-        rows.push(model.code(bench.data.picture(place)));
+        rows.push(model.code(bench.data.picture(place), bench.class_at(place)));
     }
     let dim = rows.first().map_or(1, Vec::len);
     let rows = Rows::from_values(dim, rows.into_iter().flatten().collect());
@@ -285,9 +290,10 @@ pub(super) fn copies(bench: &Bench<'_>) -> Result<Vec<Score>> {
         })?;
     }
     *bench.suspects.borrow_mut() = suspects;
-    let how = match &control {
-        Some(control) => format!("against {} held-out pictures", control.len()),
-        None => "against training pictures among themselves: none are held out".into(),
+    let how = match (&control, bench.training) {
+        (_, None) => "against these data: what the model learned from is not known here".into(),
+        (Some(control), _) => format!("against {} held-out pictures", control.len()),
+        (None, _) => "against training pictures among themselves: none are held out".into(),
     };
     let found = bench.on_features("memorisation", found.nearer, &how);
     Ok(vec![Score { reference: training.len() as u64, ..found }])
@@ -295,7 +301,7 @@ pub(super) fn copies(bench: &Bench<'_>) -> Result<Vec<Score>> {
 
 pub(super) fn rebuilt(bench: &Bench<'_>) -> Result<Vec<Score>> {
     let model = encoding(bench)?;
-    let (places, fresh) = bench.unseen(bench.count.min(REBUILT));
+    let (places, which) = bench.unseen(bench.count.min(REBUILT));
     let shape = bench.data.shape();
     let (mut before, mut after) = (Vec::new(), Vec::new());
     let (mut noise, mut likeness) = (Vec::new(), Vec::new());
@@ -303,7 +309,7 @@ pub(super) fn rebuilt(bench: &Bench<'_>) -> Result<Vec<Score>> {
         bench.progress.cancel().check()?;
         bench.progress.report("Putting pictures through", i as u64, places.len() as u64);
         let bytes = bench.data.picture(place);
-        let Some(picture) = model.rebuilt(bytes) else { continue };
+        let Some(picture) = model.rebuilt(bytes, bench.class_at(place)) else { continue };
         let back = picture.to_interleaved(shape.channels);
         noise.push(pairs::psnr(bytes, &back));
         likeness.push(pairs::ssim(bytes, &back, shape.resolution as usize, shape.channels.count()));
@@ -312,12 +318,12 @@ pub(super) fn rebuilt(bench: &Bench<'_>) -> Result<Vec<Score>> {
     }
     let extractor = bench.extractor()?;
     let looks = perceptual::distances(extractor, &before, &after);
-    let how = if fresh { "pictures not learned from" } else { "pictures learned from" };
+    let how = given_classes(bench, which);
     let n = before.len();
-    let looks = score(bench, "perceptual", mean(&looks), n, how);
+    let looks = score(bench, "perceptual", mean(&looks), n, &how);
     Ok(vec![
-        score(bench, "psnr", mean(&noise), n, how),
-        score(bench, "ssim", mean(&likeness), n, how),
+        score(bench, "psnr", mean(&noise), n, &how),
+        score(bench, "ssim", mean(&likeness), n, &how),
         Score { extractor: extractor.id().into(), ..looks },
     ])
 }

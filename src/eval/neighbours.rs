@@ -16,6 +16,9 @@ pub struct Near {
 
 /// Rows that are worked on at a time.
 const STRIP: usize = 64;
+/// Rows nearer than this, squared and relative to their lengths, are equal: rows in single precision that differ at all
+/// in more than their last bits are further apart, and products in double precision are exact to less.
+const EQUAL: f64 = 1e-13;
 
 fn doubled(rows: &Rows) -> Vec<f64> {
     rows.values().iter().map(|v| f64::from(*v)).collect()
@@ -40,7 +43,11 @@ fn over<T: Send>(from: &Rows, to: &Rows, each: impl Fn(usize, &[f64]) -> T + Syn
             let mut dots = product(strip, [dim, 1], &y, [1, dim], [rows, dim, yy.len()]);
             for (r, row) in dots.chunks_exact_mut(yy.len()).enumerate() {
                 let own = xx[s * STRIP + r];
-                row.iter_mut().zip(&yy).for_each(|(dot, other)| *dot = (own + other - 2.0 * *dot).max(0.0));
+                row.iter_mut().zip(&yy).for_each(|(dot, other)| {
+                    let squared = own + other - 2.0 * *dot;
+                    // Of equal rows nothing but rounding is left.
+                    *dot = if squared <= EQUAL * (own + other) { 0.0 } else { squared };
+                });
             }
             let each = &each;
             let made: Vec<T> =

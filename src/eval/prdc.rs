@@ -56,9 +56,11 @@ impl Lists {
     fn measure(&self, data_half: &Half, samples_half: &Half, k: usize) -> [f64; 4] {
         let datum = |i: usize| data_half[block(i)];
         let sample = |j: usize| samples_half[block(j)];
-        // Squared radius: distance to the k-th neighbour that is in the half.
+        // Squared radius: distance to the k-th neighbour that is in the half. Where a picture repeats more than k times
+        // its ball is a point, and what lies on it is inside.
         let radius = |list: &[Near], taken: &dyn Fn(usize) -> bool| {
-            list.iter().filter(|n| taken(n.place as usize)).nth(k - 1).map_or(f64::INFINITY, |n| n.squared)
+            let far = list.iter().filter(|n| taken(n.place as usize)).nth(k - 1).map_or(f64::INFINITY, |n| n.squared);
+            far.max(f64::MIN_POSITIVE)
         };
         let mut balls = vec![0u32; self.samples.len()];
         let mut reached = vec![false; self.data.len()];
@@ -106,4 +108,29 @@ pub fn prdc(data: &Rows, samples: &Rows, k: usize, seed: u64) -> Option<Prdc> {
         (value[i], low, high)
     };
     Some(Prdc { precision: with(0, 1.0), recall: with(1, 1.0), density: with(2, f64::MAX), coverage: with(3, 1.0) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::rng::Stream;
+
+    #[test]
+    fn a_set_in_which_pictures_repeat_is_all_of_itself() {
+        let dim = 16;
+        for (kinds, times) in [(40, 10), (20, 100), (3, 70)] {
+            let values: Vec<f32> = Stream::new(1, "rows").normals(kinds * dim).iter().map(|v| v * 3.0 + 7.0).collect();
+            let rows = Rows::from_values(dim, values.repeat(times));
+            let found = prdc(&rows, &rows, K, 1).unwrap();
+            for (what, got) in [("precision", found.precision), ("recall", found.recall), ("coverage", found.coverage)]
+            {
+                assert_eq!(got.0, 1.0, "{what} of {kinds} pictures, {times} times each");
+            }
+            assert!(found.density.0 >= 1.0);
+            // What is somewhere else is still outside.
+            let other = Rows::from_values(dim, values.iter().map(|v| v + 1.0).collect::<Vec<f32>>().repeat(times));
+            let found = prdc(&rows, &other, K, 1).unwrap();
+            assert_eq!((found.precision.0, found.recall.0, found.coverage.0), (0.0, 0.0, 0.0), "{kinds} {times}");
+        }
+    }
 }

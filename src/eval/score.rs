@@ -1,6 +1,6 @@
 //! A score, what it means, and when two of them may be compared.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::base::{Problem, Result};
 
@@ -10,10 +10,13 @@ pub struct Score {
     /// Its name, a row of [`super::NAMES`], perhaps with `/` and a class.
     pub name: String,
     /// The number.
+    #[serde(deserialize_with = "number")]
     pub value: f64,
     /// Lower bound of the 95 % interval.
+    #[serde(deserialize_with = "number")]
     pub low: f64,
     /// Upper bound of the 95 % interval.
+    #[serde(deserialize_with = "number")]
     pub high: f64,
     /// Samples, or pictures, that it was measured on.
     pub count: u64,
@@ -30,6 +33,33 @@ pub struct Score {
     pub data: String,
     /// Seconds it took.
     pub seconds: f64,
+    /// What a person must know to read it rightly, such as that it was measured on too few pictures; mostly nothing.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub note: String,
+}
+
+/// A number; `null`, which is how JSON tells what is none, is read as NaN.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+}
+
+impl Score {
+    /// Says beside the number when it was measured on fewer samples, or against fewer pictures, than it takes.
+    #[must_use]
+    pub fn noting_few(self, least: u64) -> Self {
+        let against = if self.reference > 0 { self.reference } else { self.count };
+        let few = self.count.min(against);
+        if few >= least {
+            return self;
+        }
+        let what = match (self.count < least, self.reference > 0 && self.reference < least) {
+            (true, true) => format!("{} samples against {} pictures", self.count, self.reference),
+            (true, false) => format!("{} samples", self.count),
+            _ => format!("{} pictures to hold it against", self.reference),
+        };
+        let note = format!("too few to tell: {what}, it takes {least} of each");
+        Self { note, ..self }
+    }
 }
 
 /// Which way is better.
@@ -140,6 +170,16 @@ mod tests {
             let problem = compare(&a, &b).unwrap_err();
             assert!(problem.what.contains(word) && problem.remedy.is_some(), "{problem}");
         }
+    }
+
+    #[test]
+    fn few_pictures_are_said() {
+        let of = |count, reference| Score { count, reference, ..score(0.1, 0.1) }.noting_few(129).note;
+        assert_eq!(of(129, 129), "");
+        assert_eq!(of(3, 3), "too few to tell: 3 samples against 3 pictures, it takes 129 of each");
+        assert!(of(500, 3).contains("3 pictures to hold it against") && of(3, 500).contains("3 samples,"));
+        assert!(of(3, 0).contains("3 samples,"));
+        assert!(!serde_json::to_string(&score(0.1, 0.1)).unwrap().contains("note"));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::score::Score;
+use crate::base::locked::locked;
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
 
@@ -17,19 +18,27 @@ pub fn known(paths: &Paths, hash: &str) -> Vec<Score> {
     file(paths, hash).and_then(read).unwrap_or_default()
 }
 
-/// Keeps scores; those of the same kind that were there before are replaced.
+/// Keeps scores; those of the same kind that were there before are replaced. Nobody else keeps any meanwhile.
 ///
 /// # Errors
 /// The disk is full or the folder cannot be written.
 pub fn keep(paths: &Paths, hash: &str, scores: &[Score]) -> Result<Vec<Score>> {
-    let mut all = known(paths, hash);
+    let Some(path) = file(paths, hash) else { return Ok(scores.to_vec()) };
+    let _held = locked(&paths.data.join("scores.lock"))?;
+    let mut all: Vec<Score> = match std::fs::read(&path) {
+        Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|e| {
+            // What cannot be read is not written over.
+            log::warn!("{} is damaged and put aside: {e}", path.display());
+            let _ = std::fs::rename(&path, path.with_extension("damaged.json"));
+            Vec::new()
+        }),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(Problem::io("Scores could not be read", &path, &e)),
+    };
     all.retain(|old| !scores.iter().any(|new| alike(old, new)));
     all.extend(scores.iter().cloned());
-    if let Some(path) = file(paths, hash) {
-        let bytes =
-            serde_json::to_vec_pretty(&all).map_err(|e| Problem::failed("Scores cannot be written").because(e))?;
-        write_atomically(&path, &bytes)?;
-    }
+    let bytes = serde_json::to_vec_pretty(&all).map_err(|e| Problem::failed("Scores cannot be written").because(e))?;
+    write_atomically(&path, &bytes)?;
     Ok(all)
 }
 
@@ -43,6 +52,27 @@ fn alike(a: &Score, b: &Score) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn of_many_tables_at_once_none_is_lost_and_numbers_that_are_none_are_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let paths = Paths::under(dir.path());
+        std::thread::scope(|scope| {
+            for i in 0..16u32 {
+                let paths = &paths;
+                let value = if i == 3 { f64::NAN } else { f64::from(i) };
+                let score = Score { name: format!("kid/{i}"), value, high: f64::INFINITY, ..Score::default() };
+                scope.spawn(move || keep(paths, "abc", &[score]).unwrap());
+            }
+        });
+        let all = known(&paths, "abc");
+        assert_eq!(all.len(), 16);
+        assert!(all.iter().find(|s| s.name == "kid/3").unwrap().value.is_nan());
+        let path = file(&paths, "abc").unwrap();
+        std::fs::write(&path, b"[ torn").unwrap();
+        assert_eq!(keep(&paths, "abc", &[Score::default()]).unwrap().len(), 1);
+        assert_eq!(std::fs::read(path.with_extension("damaged.json")).unwrap(), b"[ torn");
+    }
 
     #[test]
     fn scores_are_kept_by_weights_and_renewed() {

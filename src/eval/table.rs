@@ -49,6 +49,9 @@ pub struct MetricSpec {
     pub needs: &'static [Need],
     /// The numbers it gives, rows of [`NAMES`].
     pub gives: &'static [&'static str],
+    /// Samples, and pictures to hold them against, below which its numbers say more about how few they are than about the
+    /// model; that is said beside them.
+    pub least: u64,
     /// Computes it.
     pub(super) run: fn(&Bench<'_>) -> Result<Vec<Score>>,
 }
@@ -73,6 +76,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "How far samples are from the data, without bias from their number",
         needs: &[Need::Pictures],
         gives: &["kid"],
+        least: 100,
         run: measure::kernel,
     },
     MetricSpec {
@@ -81,6 +85,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "How far samples are from the data, both taken as Gaussians; grows when pictures are few",
         needs: &[Need::Pictures],
         gives: &["fid"],
+        least: super::features::DIM as u64 + 1,
         run: measure::frechet,
     },
     MetricSpec {
@@ -89,6 +94,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "Whether samples look like data, and whether all of the data are reached",
         needs: &[Need::Pictures],
         gives: &["precision", "recall", "density", "coverage"],
+        least: 100,
         run: measure::shares,
     },
     MetricSpec {
@@ -97,6 +103,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "How far patches of samples are from patches of the data; needs no network",
         needs: &[Need::Pictures],
         gives: &["swd"],
+        least: 32,
         run: measure::patches,
     },
     MetricSpec {
@@ -105,6 +112,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "Which kinds of the data are made, how evenly, and how many samples are good",
         needs: &[Need::Labels],
         gives: &["modes", "mode-kl", "good"],
+        least: 100,
         run: measure::kinds,
     },
     MetricSpec {
@@ -113,6 +121,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "How far samples of each class are from the data of that class",
         needs: &[Need::Pictures, Need::Labels, Need::Classes],
         gives: &["class-fid"],
+        least: super::features::DIM as u64 + 1,
         run: measure::by_class,
     },
     MetricSpec {
@@ -121,6 +130,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "How likely the model finds pictures, at least, and its two parts",
         needs: &[Need::Encoder],
         gives: &["elbo", "log-likelihood", "kl"],
+        least: 20,
         run: measure::bound,
     },
     MetricSpec {
@@ -129,6 +139,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "How likely the model finds pictures, close to the truth with thousands of draws",
         needs: &[Need::Encoder],
         gives: &["bound", "bits-per-number"],
+        least: 20,
         run: measure::weighted,
     },
     MetricSpec {
@@ -137,6 +148,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "How near pictures come back after they went through the model",
         needs: &[Need::Encoder],
         gives: &["psnr", "ssim", "perceptual"],
+        least: 20,
         run: measure::rebuilt,
     },
     MetricSpec {
@@ -145,6 +157,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "Whether each factor is told by one code alone",
         needs: &[Need::Encoder, Need::Factors],
         gives: &["mig"],
+        least: 100,
         run: measure::gap,
     },
     MetricSpec {
@@ -153,6 +166,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "Whether codes matter to one factor each, factors need one code each, and all can be told",
         needs: &[Need::Encoder, Need::Factors],
         gives: &["disentanglement", "completeness", "informativeness"],
+        least: 100,
         run: measure::trees,
     },
     MetricSpec {
@@ -161,6 +175,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "Whether the stillest code tells which factor is still",
         needs: &[Need::Encoder, Need::Factors],
         gives: &["factor-vae"],
+        least: 100,
         run: measure::votes,
     },
     MetricSpec {
@@ -169,6 +184,7 @@ pub static METRICS: &[MetricSpec] = &[
         says: "Whether samples are nearer to training pictures than unseen pictures are; shows the worst pairs",
         needs: &[Need::Pictures],
         gives: &["memorisation"],
+        least: 100,
         run: measure::copies,
     },
 ];

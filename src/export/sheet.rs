@@ -48,6 +48,20 @@ pub fn room(count: usize, columns: usize, cell: (u32, u32), factor: u32) -> (u64
     (length(columns, cell.0), length(rows, cell.1))
 }
 
+/// How many cells of this size, enlarged by a whole factor, fit on one nearly square sheet.
+pub fn most(cell: (u32, u32), factor: u32) -> u64 {
+    let fits = |count: u64| {
+        let (w, h) = room(usize::try_from(count).unwrap_or(usize::MAX), 0, cell, factor);
+        check_size(w, h).is_ok()
+    };
+    let (mut low, mut high) = (0, 1u64 << 32);
+    while low + 1 < high {
+        let middle = low.midpoint(high);
+        if fits(middle) { low = middle } else { high = middle }
+    }
+    low
+}
+
 /// Lays pictures out row by row. Every cell has the size of the largest picture; smaller ones are centred in it.
 ///
 /// # Errors
@@ -129,6 +143,18 @@ mod tests {
         assert_eq!(sheet.pixel(1, 1), [255, 0, 0, 255]);
         for (x, y) in [(5, 1), (6, 1), (7, 2), (10, 5)] {
             assert_eq!(sheet.pixel(x, y), [10, 20, 30, 255]);
+        }
+    }
+
+    #[test]
+    fn as_many_cells_fit_as_are_said_to() {
+        for (cell, factor) in [((1, 1), 1), ((64, 64), 1), ((64, 64), 16), ((256, 256), 4)] {
+            let most = most(cell, factor) as usize;
+            let fits = |n: usize| {
+                let (w, h) = room(n, 0, cell, factor);
+                check_size(w, h).is_ok()
+            };
+            assert!(most > 0 && fits(most) && !fits(most + 1), "{cell:?} ×{factor}: {most}");
         }
     }
 

@@ -9,6 +9,11 @@ use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
 use crate::recipe::picture::{Latent, Place, Space};
 
+/// Children at once, at most.
+const MOST: u32 = 1000;
+/// Tries for a child that is unlike its brothers and sisters.
+const TRIES: usize = 8;
+
 /// How a child gets its numbers from two parents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -64,13 +69,25 @@ impl Dims {
             return Err(Problem::usage("There are no parents").try_this("Choose at least one picture"));
         }
         super::latent_math::space_of(parents)?;
+        if !wish.mutation.is_finite() || !wish.diversity.is_finite() || wish.count > MOST {
+            return Err(Problem::usage("There are no such children")
+                .of(format!("{} of mutation {} and diversity {}", wish.count, wish.mutation, wish.diversity))
+                .try_this(format!("Choose up to {MOST}, and numbers from 0 to 1")));
+        }
         let mut stream = Stream::new(wish.seed, "breeding");
         let diversity = wish.diversity.clamp(0.0, 1.0);
         // Many are born, the most different stay.
         let born = wish.count as usize * (1.0 + 5.0 * diversity).round() as usize;
-        let mut litter = Vec::with_capacity(born);
+        let mut litter: Vec<Child> = Vec::with_capacity(born);
         for _ in 0..born {
-            litter.push(self.child(parents, wish, fresh, &mut stream)?);
+            // The same child once only; where there are no more (one parent, no mutation), there are fewer.
+            for _ in 0..TRIES {
+                let child = self.child(parents, wish, fresh, &mut stream)?;
+                if litter.iter().all(|c| c.latent != child.latent) {
+                    litter.push(child);
+                    break;
+                }
+            }
         }
         Ok(self.different(litter, wish.count as usize))
     }
@@ -127,7 +144,7 @@ impl Dims {
         Ok(Latent::of(Place { values: x, seed: None, class: shares(&blend), ..a.place() }))
     }
 
-    /// The first, and then always the one furthest from those chosen.
+    /// The first, and then always the one furthest from those chosen, none twice.
     fn different(&self, litter: Vec<Child>, count: usize) -> Vec<Child> {
         if litter.len() <= count {
             return litter;
@@ -142,6 +159,8 @@ impl Dims {
             for (own, row) in nearest.iter_mut().zip(&rows) {
                 *own = own.min(apart(row, &rows[next]));
             }
+            // Never again, also where all that are left equal one that was chosen.
+            nearest[next] = f32::NEG_INFINITY;
             next = (0..rows.len()).max_by(|a, b| nearest[*a].total_cmp(&nearest[*b])).unwrap_or(0);
         }
         chosen.sort_unstable();
@@ -158,8 +177,9 @@ impl LoadedModel {
     /// Children of parents; all become styles if one is.
     ///
     /// # Errors
-    /// There are no parents.
+    /// There are no parents, or one is none of this model's.
     pub fn breed(&self, parents: &[Latent], wish: &Wish) -> Result<Vec<Child>> {
+        self.dims().check_all(parents)?;
         let styled = |l: &Latent| l.place().space == Space::W;
         // Layers can only be inherited where there are styles.
         let wants = parents.iter().any(styled) || (wish.crossover == Crossover::Layers && self.layers() > 1);
@@ -230,6 +250,28 @@ mod tests {
             least
         };
         assert!(closest(1.0) > 1.5 * closest(0.0), "{} {}", closest(0.0), closest(1.0));
+    }
+
+    #[test]
+    fn no_child_is_born_or_chosen_twice() {
+        // Two numbers from two parents: four children at most, and two of them are the parents.
+        let dims = Dims { z: 2, classes: 0, layers: 0 };
+        let parents = [Latent::Seed { seed: 1 }, Latent::Seed { seed: 2 }];
+        let wish = Wish { count: 12, mutation: 0.0, diversity: 1.0, ..Wish::default() };
+        let litter = dims.breed(&parents, &wish, &fresh_seed).unwrap();
+        assert!((2..=4).contains(&litter.len()), "{}", litter.len());
+        for (i, a) in litter.iter().enumerate() {
+            assert!(litter[..i].iter().all(|b| a.latent != b.latent));
+        }
+        // What differs by classes alone has the same numbers, and is chosen once for all that.
+        let child = |class: u32| Child { latent: parents[0].with_class(&[(class, 1.0)]), parents: vec![0] };
+        let kept = Dims { classes: 9, ..dims }.different((0..9).map(child).collect(), 4);
+        assert_eq!(kept.len(), 4);
+        for bad in [Wish { mutation: f32::NAN, ..wish.clone() }, Wish { count: u32::MAX, ..wish.clone() }] {
+            assert!(dims.breed(&parents, &bad, &fresh_seed).is_err());
+        }
+        let alone = dims.breed(&parents[..1], &wish, &fresh_seed).unwrap();
+        assert_eq!(alone.len(), 1, "one parent without mutation has one child");
     }
 
     #[test]

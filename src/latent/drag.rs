@@ -4,7 +4,8 @@
 //! where the handle has got to (point tracking), both on the network's own features. Works for every network whose
 //! features are maps: GANs in Z or W+, decoders of VAEs.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::latent_forward::{Freedom, host};
@@ -18,6 +19,10 @@ use crate::train::tensors;
 const ARRIVED: f32 = 0.75;
 /// Pixels between the points that are looked at while tracking.
 const GRAIN: f32 = 0.5;
+/// Pixels around a handle that it is known by.
+const TEMPLATE: f32 = 1.5;
+/// Handles of one drag, at most.
+const HANDLES: usize = 64;
 
 /// A point to be moved, in pixels of the model's picture from its upper left corner.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -42,7 +47,7 @@ pub struct Wish {
     pub steps: u32,
     /// Learning rate, in standard deviations a step.
     pub rate: f64,
-    /// Pixels around a handle that are pushed; 0: a sixteenth of the picture.
+    /// Pixels around a handle that are pushed, an eighth of the picture at most; 0: a sixteenth.
     pub radius: f32,
     /// How strongly what is masked stays.
     pub keep: f64,
@@ -80,13 +85,13 @@ pub struct Drag<'a> {
     grid: Grid,
     tap: usize,
     radius: f32,
-    /// Features at the beginning, `[c, h·w]`.
-    first: Tensor<2>,
-    /// Around each handle at the beginning, `[c·points]`.
+    /// Features at the beginning, `[1, c, h, w]`.
+    first: Tensor<4>,
+    /// Around each handle at the beginning, `[points·c]`.
     templates: Vec<Vec<f32>>,
     points: Vec<[f32; 2]>,
-    /// `[1, h·w]`: 1 where features are to stay.
-    stay: Option<Tensor<2>>,
+    /// `[1, 1, h, w]`: 1 where features are to stay.
+    stay: Option<Tensor<4>>,
     step: u32,
 }
 
@@ -101,27 +106,128 @@ struct Grid {
     crop: f32,
 }
 
+/// A point among the cells: the cell before it, and how far on it lies, downwards and across.
+#[derive(Clone, Copy, Debug)]
+struct Spot {
+    cell: [usize; 2],
+    on: [f32; 2],
+}
+
 impl Grid {
-    /// Weights that read features at points, bilinear. `[h·w, points]`
-    fn reader(&self, points: &[[f32; 2]], device: &burn::tensor::Device) -> Tensor<2> {
+    fn spot(&self, [x, y]: [f32; 2]) -> Spot {
+        let along = |v: f32, cells: usize| {
+            let at = ((v + self.crop) * self.scale - 0.5).clamp(0.0, cells as f32 - 1.0);
+            let low = (at.floor() as usize).min(cells.saturating_sub(2));
+            (low, at - low as f32)
+        };
         let [h, w] = self.size;
-        let n = points.len();
-        let mut weights = vec![0.0f32; h * w * n];
-        for (k, [x, y]) in points.iter().enumerate() {
-            let along = |v: f32, cells: usize| {
-                let at = ((v + self.crop) * self.scale - 0.5).clamp(0.0, cells as f32 - 1.0);
-                let low = (at.floor() as usize).min(cells.saturating_sub(2));
-                (low, at - low as f32)
-            };
-            let ((cx, tx), (cy, ty)) = (along(*x, w), along(*y, h));
-            for (dy, wy) in [(0, 1.0 - ty), (1, ty)] {
-                for (dx, wx) in [(0, 1.0 - tx), (1, tx)] {
-                    let cell = (cy + dy).min(h - 1) * w + (cx + dx).min(w - 1);
-                    weights[cell * n + k] += wx * wy;
-                }
-            }
+        let ((cy, ty), (cx, tx)) = (along(y, h), along(x, w));
+        Spot { cell: [cy, cx], on: [ty, tx] }
+    }
+}
+
+/// The rectangle of cells that some points are read from. All that dragging looks at lies around its handles, so nothing
+/// is as large as the whole features times all points.
+#[derive(Clone, Debug)]
+struct Patch {
+    from: [usize; 2],
+    size: [usize; 2],
+    spots: Vec<Spot>,
+}
+
+impl Patch {
+    /// Around these points; there is at least one.
+    fn around(grid: &Grid, points: &[[f32; 2]]) -> Self {
+        let spots: Vec<Spot> = points.iter().map(|p| grid.spot(*p)).collect();
+        let reach = |axis: usize| {
+            let low = spots.iter().map(|s| s.cell[axis]).min().unwrap_or(0);
+            let high = spots.iter().map(|s| s.cell[axis] + 1).max().unwrap_or(0).min(grid.size[axis] - 1);
+            (low, high - low + 1)
+        };
+        let ((y, h), (x, w)) = (reach(0), reach(1));
+        Self { from: [y, x], size: [h, w], spots }
+    }
+
+    fn cells(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+
+    /// Its part of features. `[1, c, h, w] → [c, cells]`
+    fn of(&self, features: Tensor<4>) -> Tensor<2> {
+        let [_, c, ..] = features.dims();
+        let ([y, x], [h, w]) = (self.from, self.size);
+        features.slice([0..1, 0..c, y..y + h, x..x + w]).reshape([c, h * w])
+    }
+
+    /// The cells of the patch that a point is read from, each with its weight: bilinear.
+    fn corners(&self, spot: &Spot) -> [(usize, f32); 4] {
+        let Spot { cell: [cy, cx], on: [ty, tx] } = *spot;
+        let at = |dy: usize, dx: usize| {
+            let (y, x) = (cy - self.from[0] + dy, cx - self.from[1] + dx);
+            y.min(self.size[0] - 1) * self.size[1] + x.min(self.size[1] - 1)
+        };
+        [
+            (at(0, 0), (1.0 - ty) * (1.0 - tx)),
+            (at(0, 1), (1.0 - ty) * tx),
+            (at(1, 0), ty * (1.0 - tx)),
+            (at(1, 1), ty * tx),
+        ]
+    }
+
+    /// Weights that read its cells at its points. `[cells, points]`
+    fn reader(&self, device: &Device) -> Tensor<2> {
+        let n = self.spots.len();
+        let mut weights = vec![0.0f32; self.cells() * n];
+        for (k, spot) in self.spots.iter().enumerate() {
+            self.corners(spot).into_iter().for_each(|(cell, weight)| weights[cell * n + k] += weight);
         }
-        Tensor::from_data(TensorData::new(weights, [h * w, n]), device)
+        tensors::matrix(weights, self.cells(), n, device)
+    }
+
+    /// Features at its points, on the host: all channels of a point side by side.
+    fn read(&self, features: &Tensor<4>) -> Vec<f32> {
+        let rows = host(self.of(features.clone()));
+        let at = |spot: &Spot| {
+            let corners = self.corners(spot);
+            rows.iter().map(move |row| corners.iter().map(|(cell, weight)| row[*cell] * weight).sum::<f32>())
+        };
+        self.spots.iter().flat_map(at).collect()
+    }
+}
+
+/// Where a handle is looked for: all points of a fine square lattice around it, of which candidates are those within a
+/// radius, and each candidate's surroundings lie on the lattice too.
+struct Search {
+    /// Points from the middle to an edge.
+    reach: i32,
+    /// Steps of candidates from the middle.
+    candidates: Vec<[i32; 2]>,
+}
+
+impl Search {
+    /// Within so many pixels.
+    fn within(radius: f32) -> Self {
+        let steps = |v: f32| (v / GRAIN).round() as i32;
+        let candidates: Vec<[i32; 2]> = disc(radius, GRAIN).into_iter().map(|[x, y]| [steps(x), steps(y)]).collect();
+        let reach = steps((radius / GRAIN).floor() * GRAIN + TEMPLATE.ceil());
+        Self { reach, candidates }
+    }
+
+    /// Points along an edge.
+    fn side(&self) -> usize {
+        (2 * self.reach + 1) as usize
+    }
+
+    /// All points, row by row.
+    fn points(&self, centre: [f32; 2]) -> Vec<[f32; 2]> {
+        let along = |i: i32| i as f32 * GRAIN;
+        let row = |y: i32| (-self.reach..=self.reach).map(move |x| [centre[0] + along(x), centre[1] + along(y)]);
+        (-self.reach..=self.reach).flat_map(row).collect()
+    }
+
+    /// The place of a point so many steps from the middle.
+    fn place(&self, [x, y]: [i32; 2]) -> usize {
+        (y + self.reach) as usize * self.side() + (x + self.reach) as usize
     }
 }
 
@@ -142,18 +248,32 @@ fn apart(a: [f32; 2], b: [f32; 2]) -> f32 {
 
 /// Offsets that a handle is known by: itself and its eight neighbours.
 fn template() -> Vec<[f32; 2]> {
-    disc(1.5, 1.0)
+    disc(TEMPLATE, 1.0)
 }
 
 impl<'a> Drag<'a> {
     /// Begins at a latent.
     ///
     /// # Errors
-    /// There are no handles, or the features are no maps.
+    /// There are no handles or too many, a number of the wish makes no sense, the latent is none of this model's, or the
+    /// features are no maps.
     pub fn begin(model: &'a LoadedModel, latent: &Latent, truncation: f32, wish: Wish) -> Result<Self> {
         let resolution = model.shape().resolution;
         let side = resolution as f32;
         let inside = |p: [f32; 2]| p.iter().all(|v| (0.0..=side).contains(v));
+        if wish.handles.len() > HANDLES {
+            let many = format!("{} handles, {HANDLES} at most", wish.handles.len());
+            return Err(Problem::usage("So many points cannot be dragged at once").of(many));
+        }
+        let most = (side / 8.0).max(1.5);
+        if !(0.0..=most).contains(&wish.radius) {
+            return Err(Problem::usage("A handle cannot push so much around it")
+                .of(format!("radius {}", wish.radius))
+                .try_this(format!("Choose 0 to {most} pixels")));
+        }
+        if ![wish.rate, wish.keep].into_iter().all(|v| v.is_finite() && v >= 0.0) {
+            return Err(Problem::usage("The rate of dragging and the weight of the mask are numbers from 0 up"));
+        }
         if wish.handles.is_empty() || !wish.handles.iter().all(|h| inside(h.from) && inside(h.to)) {
             return Err(Problem::usage("Dragging needs handles and targets inside of the picture"));
         }
@@ -188,7 +308,7 @@ impl<'a> Drag<'a> {
         let points: Vec<[f32; 2]> = wish.handles.iter().map(|h| h.from).collect();
         let stay = (!wish.mask.is_empty()).then(|| stay(&wish.mask, resolution as usize, &grid, &model.device));
         let mut drag = Self {
-            first: Tensor::zeros([1, 1], &model.device),
+            first: Tensor::zeros([1, 1, 1, 1], &model.device),
             templates: Vec::new(),
             model,
             wish,
@@ -203,12 +323,14 @@ impl<'a> Drag<'a> {
         };
         let (features, _) = drag.look(drag.descent.numbers().inner());
         drag.first = features.clone();
-        drag.templates = drag.points.iter().map(|p| drag.read(&features, &around(*p, &template()))).collect();
+        let known = template();
+        let around_point = |p: &[f32; 2]| Patch::around(&drag.grid, &around(*p, &known)).read(&features);
+        drag.templates = drag.points.iter().map(around_point).collect();
         Ok(drag)
     }
 
-    /// Features `[c, h·w]` and the picture of standard numbers.
-    fn look(&self, numbers: Tensor<2>) -> (Tensor<2>, Tensor<4>) {
+    /// Features `[1, c, h, w]` and the picture of standard numbers.
+    fn look(&self, numbers: Tensor<2>) -> (Tensor<4>, Tensor<4>) {
         let mut kept = None;
         let y = self.descent.pictures(numbers, &mut |i, x| {
             if i == self.tap {
@@ -216,14 +338,7 @@ impl<'a> Drag<'a> {
             }
             x
         });
-        let features = kept.unwrap_or_else(|| y.clone());
-        let [_, c, h, w] = features.dims();
-        (features.reshape([c, h * w]), y)
-    }
-
-    /// Features at points, on the host: channel by channel.
-    fn read(&self, features: &Tensor<2>, points: &[[f32; 2]]) -> Vec<f32> {
-        host(features.clone().matmul(self.grid.reader(points, &self.model.device))).concat()
+        (kept.unwrap_or_else(|| y.clone()), y)
     }
 
     /// One step: a push, then a look where the handles are.
@@ -246,8 +361,9 @@ impl<'a> Drag<'a> {
                 let push = [(handle.to[0] - point[0]) / size, (handle.to[1] - point[1]) / size];
                 let here = around(*point, &offsets);
                 let there = around([point[0] + push[0], point[1] + push[1]], &offsets);
-                let still = features.clone().inner().matmul(self.grid.reader(&here, &device));
-                let moved = features.clone().matmul(self.grid.reader(&there, &device));
+                let (here, there) = (Patch::around(&self.grid, &here), Patch::around(&self.grid, &there));
+                let still = here.of(features.clone().inner()).matmul(here.reader(&device));
+                let moved = there.of(features.clone()).matmul(there.reader(&device));
                 let apart = (moved - still).abs().mean();
                 loss = Some(match loss {
                     Some(sum) => sum + apart,
@@ -271,24 +387,29 @@ impl<'a> Drag<'a> {
     fn track(&mut self) -> Result<()> {
         let (features, _) = self.look(self.descent.numbers().inner());
         let side = self.model.shape().resolution as f32;
-        let search = disc(self.radius * 1.5, GRAIN);
-        let known = template();
+        let search = Search::within(self.radius * 1.5);
+        let known: Vec<[i32; 2]> = template().iter().map(|o| o.map(|v| (v / GRAIN).round() as i32)).collect();
         for i in 0..self.points.len() {
-            let candidates = around(self.points[i], &search);
-            let inside = |p: &[f32; 2]| p.iter().all(|v| (0.0..=side).contains(v));
-            let candidates: Vec<[f32; 2]> = candidates.into_iter().filter(inside).collect();
-            let all: Vec<[f32; 2]> = candidates.iter().flat_map(|c| around(*c, &known)).collect();
-            let seen = self.read(&features, &all);
-            let (n, k) = (all.len(), known.len());
+            let centre = self.points[i];
+            let points = search.points(centre);
+            let seen = Patch::around(&self.grid, &points).read(&features);
             let template = &self.templates[i];
-            let channels = template.len() / k;
-            let error = |c: usize| -> f32 {
-                let of = |ch: usize, j: usize| (seen[ch * n + c * k + j] - template[ch * k + j]).abs();
-                (0..channels).map(|ch| (0..k).map(|j| of(ch, j)).sum::<f32>()).sum()
+            let channels = (template.len() / known.len()).max(1);
+            let error = |step: &[i32; 2]| -> f32 {
+                let one = |(offset, own): (&[i32; 2], &[f32])| -> f32 {
+                    let place = search.place([step[0] + offset[0], step[1] + offset[1]]);
+                    let there = &seen[place * channels..(place + 1) * channels];
+                    there.iter().zip(own).map(|(a, b)| (a - b).abs()).sum()
+                };
+                known.iter().zip(template.chunks_exact(channels)).map(one).sum()
             };
-            let best = (0..candidates.len()).map(|c| (error(c), c)).min_by(|a, b| a.0.total_cmp(&b.0));
+            let inside = |step: &&[i32; 2]| points[search.place(**step)].iter().all(|v| (0.0..=side).contains(v));
+            let candidates: Vec<&[i32; 2]> = search.candidates.iter().filter(inside).collect();
+            let errors: Vec<f32> = candidates.par_iter().copied().map(error).collect();
+            // The first of equals, whatever the number of threads.
+            let best = errors.iter().zip(&candidates).min_by(|a, b| a.0.total_cmp(b.0));
             match best {
-                Some((error, c)) if error.is_finite() => self.points[i] = candidates[c],
+                Some((error, step)) if error.is_finite() => self.points[i] = points[search.place(**step)],
                 _ => return Err(Problem::failed("The features are no longer finite")),
             }
         }
@@ -316,15 +437,15 @@ impl<'a> Drag<'a> {
     }
 }
 
-/// 1 for each cell whose pixels are to stay, else 0. `[1, h·w]`
-fn stay(mask: &[u8], side: usize, grid: &Grid, device: &burn::tensor::Device) -> Tensor<2> {
+/// 1 for each cell whose pixels are to stay, else 0. `[1, 1, h, w]`
+fn stay(mask: &[u8], side: usize, grid: &Grid, device: &Device) -> Tensor<4> {
     let [h, w] = grid.size;
     let pixel = |cell: usize| {
         let at = (cell as f32 + 0.5) / grid.scale - grid.crop;
         (at.max(0.0) as usize).min(side - 1)
     };
     let cells = (0..h * w).map(|i| f32::from(u8::from(mask[pixel(i / w) * side + pixel(i % w)] == 0)));
-    tensors::matrix(cells.collect(), 1, h * w, device)
+    tensors::matrix(cells.collect(), 1, h * w, device).reshape([1, 1, h, w])
 }
 
 #[cfg(test)]
@@ -344,6 +465,62 @@ mod tests {
             y += v * ((i as u32 / p.width) as f32 + 0.5);
         }
         [x / m, y / m]
+    }
+
+    /// At 256 pixels, for features as fine as the picture and as many as networks have: numbers that a handle and step
+    /// take, all together, and where it may be largest.
+    #[test]
+    fn a_handle_takes_little_memory_however_large_the_picture() {
+        let grid = Grid { size: [256, 256], scale: 1.0, crop: 0.0 };
+        // The radius that is taken, and the largest there is.
+        for (radius, channels) in [(16.0f32, 512), (32.0, 64)] {
+            let search = Search::within(1.5 * radius);
+            let looked = Patch::around(&grid, &search.points([128.0, 128.0]));
+            let tracking = (looked.spots.len() + 2 * looked.cells()) * channels;
+            let pushed = Patch::around(&grid, &around([128.0, 128.0], &disc(radius, 1.0)));
+            let points = pushed.spots.len();
+            // Two readers, and what they read, each with its gradient.
+            let pushing = 2 * (pushed.cells() * points + 2 * channels * (points + pushed.cells()));
+            let bytes = 4 * (tracking + pushing);
+            assert!(bytes < 200_000_000, "{bytes} at radius {radius}");
+        }
+        // The middle and the corners read the same as from all cells.
+        let device = Device::flex();
+        let grid = Grid { size: [8, 8], scale: 0.5, crop: 0.0 };
+        let values: Vec<f32> = (0..128).map(|i| (i * i % 37) as f32).collect();
+        let features = tensors::matrix(values.clone(), 1, 128, &device).reshape([1, 2, 8, 8]);
+        for point in [[0.0, 0.0], [15.9, 0.3], [7.3, 8.8], [16.0, 16.0]] {
+            let points = around(point, &disc(1.0, 0.5));
+            let patch = Patch::around(&grid, &points);
+            let all: Vec<[f32; 2]> = points.iter().copied().chain([[0.0, 0.0], [16.0, 16.0]]).collect();
+            let whole = Patch::around(&grid, &all);
+            assert_eq!(whole.cells(), 64);
+            let (near, far) = (patch.read(&features), whole.read(&features));
+            assert_eq!(near[..], far[..near.len()], "{point:?}");
+            let by_matrix = host(patch.of(features.clone()).matmul(patch.reader(&device)));
+            for (k, both) in near.chunks(2).enumerate() {
+                assert!((by_matrix[0][k] - both[0]).abs() < 1e-4 && (by_matrix[1][k] - both[1]).abs() < 1e-4);
+            }
+        }
+    }
+
+    #[test]
+    fn numbers_of_a_drag_that_make_no_sense_are_refused() {
+        let model = fresh("dcgan", 8, 4);
+        let handle = Handle { from: [4.0, 4.0], to: [8.0, 8.0] };
+        let good = Wish { handles: vec![handle], ..Wish::default() };
+        let begin = |wish: Wish| Drag::begin(&model, &Latent::Seed { seed: 1 }, 1.0, wish).map(drop);
+        begin(good.clone()).unwrap();
+        for wish in [
+            Wish { radius: 900.0, ..good.clone() },
+            Wish { radius: f32::NAN, ..good.clone() },
+            Wish { rate: f64::INFINITY, ..good.clone() },
+            Wish { keep: -1.0, ..good.clone() },
+            Wish { handles: vec![handle; HANDLES + 1], ..good.clone() },
+            Wish { handles: vec![Handle { from: [f32::NAN, 0.0], ..handle }], ..good.clone() },
+        ] {
+            assert!(begin(wish.clone()).is_err(), "{wish:?}");
+        }
     }
 
     #[test]
@@ -388,9 +565,8 @@ mod tests {
     #[test]
     fn points_are_read_between_cells() {
         let grid = Grid { size: [2, 2], scale: 1.0, crop: 0.0 };
-        let device = burn::tensor::Device::flex();
-        let features = tensors::matrix(vec![0.0, 1.0, 2.0, 3.0], 1, 4, &device);
-        let read = features.matmul(grid.reader(&[[0.5, 0.5], [1.5, 0.5], [1.0, 1.0], [9.0, 9.0]], &device));
-        assert_eq!(host(read)[0], [0.0, 1.0, 1.5, 3.0]);
+        let features = tensors::matrix(vec![0.0, 1.0, 2.0, 3.0], 1, 4, &Device::flex()).reshape([1, 1, 2, 2]);
+        let patch = Patch::around(&grid, &[[0.5, 0.5], [1.5, 0.5], [1.0, 1.0], [9.0, 9.0]]);
+        assert_eq!(patch.read(&features), [0.0, 1.0, 1.5, 3.0]);
     }
 }

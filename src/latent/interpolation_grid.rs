@@ -12,6 +12,7 @@ use super::even_spacing::{self, Measure, Ruler};
 use super::interpolate::Mode;
 use super::latent_math::{Dims, space_of};
 use super::model::LoadedModel;
+use super::validate::check_truncation;
 use crate::base::{Problem, Progress, Result};
 use crate::recipe::picture::{Latent, Space};
 use even::Evening;
@@ -240,12 +241,13 @@ impl LoadedModel {
     /// anchor to anchor; in a triangle both sides together, and the base.
     ///
     /// # Errors
-    /// There are too few anchors, or fewer cells than anchors to even; the model has no styles; or it was cancelled.
+    /// There are too few anchors, or fewer cells than anchors to even; an anchor is none of this model's; the model has
+    /// no styles; or it was cancelled.
     pub fn lattice(&self, wish: &Wish, truncation: f32, progress: &dyn Progress) -> Result<Laid> {
         wish.check()?;
         let dims = self.dims();
-        let styles = wish.styles || wish.anchors.iter().any(|a| a.place().space == Space::W);
-        let anchors = if styles { self.as_styles(&wish.anchors)? } else { wish.anchors.clone() };
+        check_truncation(truncation)?;
+        let anchors = self.in_one_space(&wish.anchors, wish.styles)?;
         space_of(&anchors)?;
         let Some(measure) = wish.even else {
             return wish.laid(&dims, &anchors, &wish.places());
@@ -262,9 +264,17 @@ impl LoadedModel {
         Ok(laid)
     }
 
-    /// Latents as styles; those that are some already stay as they are.
-    fn as_styles(&self, latents: &[Latent]) -> Result<Vec<Latent>> {
+    /// Latents that can be blended with each other: as styles where that is wished or where some are styles, as they are
+    /// otherwise. Those that are styles already stay as they are.
+    ///
+    /// # Errors
+    /// One is none of this model's, or the model has no styles.
+    pub fn in_one_space(&self, latents: &[Latent], styles: bool) -> Result<Vec<Latent>> {
+        self.dims().check_all(latents)?;
         let mut out = latents.to_vec();
+        if !styles && !latents.iter().any(|l| l.place().space == Space::W) {
+            return Ok(out);
+        }
         for latent in out.iter_mut().filter(|l| l.place().space != Space::W) {
             if let Some(style) = self.to_styles(std::slice::from_ref(latent), false)?.pop() {
                 *latent = style;

@@ -73,6 +73,14 @@ pub struct Mended {
     pub latent: Latent,
 }
 
+/// Whether these are weights.
+fn sound(of: &str, weights: &[f64]) -> Result<()> {
+    if weights.iter().all(|w| w.is_finite() && *w >= 0.0) {
+        return Ok(());
+    }
+    Err(Problem::usage("A weight is a number from 0 up").of(format!("{of}: {weights:?}")))
+}
+
 impl LoadedModel {
     /// Paints on, or erases from, the picture of a latent. `watch` is shown the way.
     ///
@@ -98,6 +106,7 @@ impl LoadedModel {
         if !painted.iter().chain(&erased).any(|v| *v > 0.0) {
             return Err(Problem::usage("Nothing was painted or erased"));
         }
+        sound("painting", &[wish.keep, wish.typical])?;
         let (rows, freedom, held) = self.free(latent, truncation)?;
         let before_latent = self.latent_of(rows.clone(), freedom, &held);
         let before = self.generate(std::slice::from_ref(&before_latent), 1.0)?.remove(0);

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 use super::latent_math::Dims;
 use super::model::{LoadedModel, Net};
 use super::sample;
-use super::space::Code;
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result, Shape};
 use crate::models::{Generator, Probe};
@@ -109,10 +108,11 @@ impl LoadedModel {
     /// Latents as rows of numbers that a network takes, truncation 1.
     ///
     /// # Errors
-    /// The model has no styles but is asked for some, or a style is to become a latent.
+    /// The model has no styles but is asked for some, a style is to become a latent, or a latent is none of this
+    /// model's.
     pub(super) fn rows_of(&self, latents: &[Latent], freedom: Freedom) -> Result<Vec<Vec<f32>>> {
         self.allows(freedom)?;
-        let codes: Vec<Code> = latents.iter().map(|l| self.code(l, 1.0)).collect();
+        let codes = self.coded(latents, 1.0)?;
         if freedom == Freedom::Z {
             let style = codes.iter().any(|c| c.space == Space::W);
             return if style {
@@ -210,12 +210,15 @@ impl LoadedModel {
     }
 
     /// Styles of latents, one for each layer, pulled towards their mean as pictures are.
-    pub(super) fn truncated_styles(&self, latent: &Latent, truncation: f32) -> Vec<Vec<f32>> {
-        let Net::Gan(g) = &self.net else { return Vec::new() };
-        let Some(net) = g.styled() else { return Vec::new() };
-        let styles = sample::styles(net, &[self.code(latent, truncation)], &self.device);
+    ///
+    /// # Errors
+    /// As [`Self::code`].
+    pub(super) fn truncated_styles(&self, latent: &Latent, truncation: f32) -> Result<Vec<Vec<f32>>> {
+        let Net::Gan(g) = &self.net else { return Ok(Vec::new()) };
+        let Some(net) = g.styled() else { return Ok(Vec::new()) };
+        let styles = sample::styles(net, &[self.code(latent, truncation)?], &self.device);
         let [n, layers, w] = styles.dims();
-        host(styles.reshape([n, layers * w]))
+        Ok(host(styles.reshape([n, layers * w])))
     }
 
     /// Pictures of rows, one [`Held`] each (or one for all), with features shown to `probe`.
@@ -266,11 +269,11 @@ impl LoadedModel {
     /// Pictures as numbers in about −1…1, before they are rounded, channel by channel: one row a latent.
     ///
     /// # Errors
-    /// None today; devices that fail while they compute will say so here.
+    /// A latent is none of this model's, or the truncation is no number.
     pub fn pixels(&self, latents: &[Latent], truncation: f32) -> Result<Vec<Vec<f32>>> {
         let mut rows = Vec::with_capacity(latents.len());
         for group in latents.chunks(BATCH) {
-            let codes: Vec<Code> = group.iter().map(|l| self.code(l, truncation)).collect();
+            let codes = self.coded(group, truncation)?;
             let x = match &self.net {
                 Net::Gan(g) => sample::forward(g, &codes, &self.device),
                 Net::Vae(v) => sample::decoded(v, &codes, &self.device),

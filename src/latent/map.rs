@@ -114,8 +114,18 @@ impl LoadedModel {
     /// The plane with all its latents as styles, if it needs some.
     ///
     /// # Errors
-    /// The model has no styles.
+    /// A latent or direction of it belongs to another model, or the model has no styles.
     pub fn flat(&self, plane: &Plane) -> Result<Plane> {
+        let dims = self.dims();
+        match plane {
+            Plane::Through { a, b, c, .. } => dims.check_all([a, b, c])?,
+            Plane::Directions { centre, right, down } => {
+                dims.check(centre)?;
+                dims.check_direction(right)?;
+                dims.check_direction(down)?;
+            }
+            Plane::Seeds | Plane::Code => {}
+        }
         let styled = |l: &Latent| l.place().space == Space::W;
         let to_styles = |l: &Latent| -> Result<Latent> {
             if styled(l) {
@@ -150,8 +160,15 @@ impl LoadedModel {
     /// # Errors
     /// The plane belongs to another model, or the zoom is out of range.
     pub fn tile(&self, plane: &Plane, zoom: i32, x: i64, y: i64, truncation: f32) -> Result<Picture> {
-        let cells = self.generate(&self.latents_at(plane, &places(zoom, x, y)?)?, truncation)?;
-        Ok(Picture::grid(&cells, CELLS as usize, 0, [0; 4]))
+        self.tile_of(&self.latents_at(plane, &places(zoom, x, y)?)?, truncation)
+    }
+
+    /// A tile of its cells' latents, row by row.
+    ///
+    /// # Errors
+    /// As [`Self::generate`].
+    pub fn tile_of(&self, cells: &[Latent], truncation: f32) -> Result<Picture> {
+        Ok(Picture::grid(&self.generate(cells, truncation)?, CELLS as usize, 0, [0; 4]))
     }
 }
 

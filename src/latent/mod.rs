@@ -26,4 +26,5 @@ pub mod sample;
 pub mod space;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod validate;
 pub mod walk;

@@ -7,6 +7,7 @@ use burn::tensor::Device;
 
 use super::prior::{Codes, Mixture, Prior};
 use super::space::Code;
+use super::validate::check_truncation;
 use super::{catalog, sample};
 use crate::base::paths::Paths;
 use crate::base::rng::Stream;
@@ -132,20 +133,57 @@ impl LoadedModel {
         if model.conditional { &model.classes } else { &[] }
     }
 
+    /// The class of this name, or else of this number, counted from 0 in the order of [`Self::classes`].
+    ///
+    /// # Errors
+    /// The model has no such class, or none at all.
+    pub fn class_named(&self, text: &str) -> Result<u32> {
+        let (classes, text) = (self.classes(), text.trim());
+        if classes.is_empty() {
+            return Err(Problem::usage("This model has no classes to choose from").of(self.info.name.clone()));
+        }
+        let exact = classes.iter().position(|c| c == text);
+        let place = exact.or_else(|| {
+            let lower = text.to_lowercase();
+            let mut alike = classes.iter().enumerate().filter(|(_, c)| c.to_lowercase() == lower);
+            alike.next().map(|c| c.0).filter(|_| alike.next().is_none())
+        });
+        let place = place.or_else(|| text.parse().ok().filter(|n: &usize| *n < classes.len()));
+        place.map(|n| n as u32).ok_or_else(|| {
+            let numbers = format!("or a number from 0 to {}", classes.len() - 1);
+            Problem::usage("This model has no such class")
+                .of(text)
+                .try_this(format!("Choose {} {numbers}", crate::base::problem::some_of(classes, 20)))
+        })
+    }
+
     /// What the network is given for a latent.
-    pub fn code(&self, latent: &Latent, truncation: f32) -> Code {
+    ///
+    /// # Errors
+    /// The latent is none of this model's, or the truncation is no number: see [`super::validate`].
+    pub fn code(&self, latent: &Latent, truncation: f32) -> Result<Code> {
+        self.dims().check(latent).map_err(|p| p.of(self.info.name.clone()))?;
+        check_truncation(truncation)?;
         let code = Code { psi: truncation, ..Code::of(latent, self.latent(), self.classes().len()) };
-        match self.active_prior() {
+        Ok(match self.active_prior() {
             Some(prior) => code.through(prior),
             None => code,
-        }
+        })
+    }
+
+    /// What the network is given for several latents.
+    ///
+    /// # Errors
+    /// As [`Self::code`].
+    pub(super) fn coded(&self, latents: &[Latent], truncation: f32) -> Result<Vec<Code>> {
+        latents.iter().map(|l| self.code(l, truncation)).collect()
     }
 
     /// One picture a latent. `truncation` pulls styles towards their mean, where a model has styles, and latents
     /// towards zero elsewhere; 1 leaves them.
     ///
     /// # Errors
-    /// None today; devices that fail while they compute will say so here.
+    /// A latent is none of this model's, or the truncation is no number; then no picture is made.
     pub fn generate(&self, latents: &[Latent], truncation: f32) -> Result<Vec<Picture>> {
         let mut out = Vec::with_capacity(latents.len());
         self.generate_with(latents, truncation, &mut |_, picture| {
@@ -158,14 +196,14 @@ impl LoadedModel {
     /// As [`Self::generate`], handing each picture on as it is made; ends when `each` returns false.
     ///
     /// # Errors
-    /// None today; devices that fail while they compute will say so here.
+    /// As [`Self::generate`].
     pub fn generate_with(
         &self,
         latents: &[Latent],
         truncation: f32,
         each: &mut dyn FnMut(usize, Picture) -> bool,
     ) -> Result<()> {
-        let codes: Vec<Code> = latents.iter().map(|l| self.code(l, truncation)).collect();
+        let codes = self.coded(latents, truncation)?;
         let shape = self.info.recipe.shape();
         match &self.net {
             Net::Gan(g) => sample::generate_each(g, &codes, &self.device, shape, each),
@@ -177,11 +215,11 @@ impl LoadedModel {
     /// Points of the plane, for models that make those.
     ///
     /// # Errors
-    /// The model makes pictures.
+    /// The model makes pictures, or as [`Self::generate`].
     pub fn points(&self, latents: &[Latent], truncation: f32) -> Result<Vec<[f32; 2]>> {
         match &self.net {
             Net::Gan(g) if self.info.channels == Channels::Points => {
-                let codes: Vec<Code> = latents.iter().map(|l| self.code(l, truncation)).collect();
+                let codes = self.coded(latents, truncation)?;
                 Ok(sample::points(g, &codes, &self.device))
             }
             _ => Err(Problem::usage("This model makes pictures, not points").of(self.info.name.clone())),
@@ -201,7 +239,7 @@ impl LoadedModel {
         let shape = self.info.recipe.shape();
         let prepared = prepare_picture(picture, &self.info.recipe.data);
         let bytes = prepared.to_interleaved(shape.channels);
-        let (mean, deviation) = sample::encode(vae, &bytes, &self.device, shape);
+        let (mean, deviation) = sample::encode(vae, &bytes, &[], &self.device, shape);
         let reconstruction = sample::decode(vae, &[Code::plain(mean.clone())], &self.device, shape)
             .pop()
             .ok_or_else(|| Problem::failed("The decoder made no picture"))?;

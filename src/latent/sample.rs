@@ -165,11 +165,13 @@ pub fn draw(
 }
 
 /// Posterior of a picture (interleaved bytes of the model's shape): mean and standard deviation of each dimension.
-pub fn encode(vae: &Vae, picture: &[u8], device: &Device, shape: Shape) -> (Vec<f32>, Vec<f32>) {
+/// `class` is the share of each class, as in [`Code`]; empty for a model without classes or a picture without one.
+pub fn encode(vae: &Vae, picture: &[u8], class: &[f32], device: &Device, shape: Shape) -> (Vec<f32>, Vec<f32>) {
     let size = micro_batch(device);
     let mut bytes = picture.to_vec();
     bytes.resize(size * shape.bytes(), 0);
-    let (mean, log_variance) = vae.encode(tensors::pictures(&bytes, size, shape, device), None);
+    let class = (!class.is_empty()).then(|| tensors::matrix(class.repeat(size), size, class.len(), device));
+    let (mean, log_variance) = vae.encode(tensors::pictures(&bytes, size, shape, device), class.as_ref());
     let first = |t: Tensor<2>| -> Vec<f32> {
         let dim = t.dims()[1];
         t.into_data().convert::<f32>().try_to_vec::<f32>().unwrap_or_default().into_iter().take(dim).collect()

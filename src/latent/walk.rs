@@ -1,21 +1,29 @@
 //! Journeys: films from latent to latent, loops, and the plane of all seeds.
 
 use super::interpolate::{Mode, norm};
+use super::latent_math::Dims;
+use crate::base::Result;
 use crate::base::rng::latent_from_seed;
+use crate::recipe::picture::Latent;
 
-/// Latents of a film through `points`, in which every stretch takes equally long.
+/// Latents of a film through `points`, in which every stretch takes equally long, one after the other as they are asked
+/// for. Classes and styles go along with the numbers.
 ///
 /// An open walk begins at the first point and ends at the last. A loop also goes from the last back to the first, and
 /// its last frame leads into its first without repeating it: played again and again it runs on evenly. Speed along a
 /// stretch eases in and out (`3t² − 2t³`), so that the eye may rest at each point and nothing jerks there.
-/// One point gives that point in every frame; without points or frames the film is empty.
-pub fn walk(points: &[Vec<f32>], frames: usize, looped: bool, mode: Mode) -> Vec<Vec<f32>> {
+/// One point gives that point in every frame; without points or frames the film is empty. A frame is an error where one
+/// end of its stretch is a latent and the other a style.
+pub fn walk<'a>(
+    dims: Dims,
+    points: &'a [Latent],
+    frames: usize,
+    looped: bool,
+    mode: Mode,
+) -> impl ExactSizeIterator<Item = Result<Latent>> + use<'a> {
     let n = points.len();
-    let at = |(stretch, t): (usize, f64)| match n {
-        1 => points[0].clone(),
-        _ => mode.between(&points[stretch], &points[(stretch + 1) % n], t),
-    };
-    places(n, frames, looped).into_iter().map(at).collect()
+    let at = move |(stretch, t): (usize, f64)| dims.between(&points[stretch], &points[(stretch + 1) % n], t, mode);
+    places(n, frames, looped).into_iter().map(at)
 }
 
 /// Where each frame of [`walk`] lies: after which of `n` points, and how far on the way to the next.
@@ -80,31 +88,57 @@ pub fn plane_seed(x: f64, y: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::picture::{Place, Space};
+
+    const DIMS: Dims = Dims { z: 8, classes: 0, layers: 0 };
 
     fn close(a: &[f32], b: &[f32]) -> bool {
         a.len() == b.len() && a.iter().zip(b).all(|(x, y)| (x - y).abs() < 1e-5)
     }
 
+    fn film(dims: &Dims, points: &[Latent], frames: usize, looped: bool, mode: Mode) -> Vec<Latent> {
+        walk(*dims, points, frames, looped, mode).collect::<Result<_>>().unwrap()
+    }
+
+    fn line(values: &[f32]) -> Vec<Latent> {
+        values.iter().map(|v| Latent::Point { values: vec![*v] }).collect()
+    }
+
     #[test]
     fn an_open_walk_begins_passes_and_ends_at_its_points() {
-        let points: Vec<_> = (1..=3).map(|s| latent_from_seed(s, 8)).collect();
-        let film = walk(&points, 21, false, Mode::Slerp);
+        let points: Vec<_> = (1..=3).map(|seed| Latent::Seed { seed }).collect();
+        let film = film(&DIMS, &points, 21, false, Mode::Slerp);
         assert_eq!(film.len(), 21);
         for (frame, point) in [(0, 0), (10, 1), (20, 2)] {
-            assert!(close(&film[frame], &points[point]), "frame {frame}");
+            assert_eq!(film[frame], points[point], "frame {frame}");
         }
+        let half = Mode::Slerp.between(&latent_from_seed(1, 8), &latent_from_seed(2, 8), 0.5);
+        assert!(close(&DIMS.numbers(&film[5]), &half));
+    }
+
+    #[test]
+    fn a_walk_goes_from_class_to_class_and_through_styles() {
+        let dims = Dims { classes: 3, ..DIMS };
+        let points =
+            [Latent::Seed { seed: 1 }.with_class(&[(0, 1.0)]), Latent::Seed { seed: 2 }.with_class(&[(2, 1.0)])];
+        let film = film(&dims, &points, 5, false, Mode::Slerp);
+        assert_eq!(film[0].class(), [(0, 1.0)]);
+        assert_eq!(film[2].class(), [(0, 0.5), (2, 0.5)]);
+        assert_eq!(film[4].class(), [(2, 1.0)]);
+        let place = Place { space: Space::W, values: vec![0.0; 8], ..Place::default() };
+        let mixed = [Latent::Seed { seed: 1 }, Latent::Place(place)];
+        assert!(walk(Dims { layers: 2, ..DIMS }, &mixed, 5, false, Mode::Lerp).nth(2).unwrap().is_err());
     }
 
     #[test]
     fn a_loop_leads_into_its_beginning_without_repeating_it() {
-        let points = vec![vec![0.0], vec![1.0], vec![2.0]];
-        let film = walk(&points, 12, true, Mode::Lerp);
-        assert_eq!(film[0], vec![0.0]);
-        assert_eq!(film[4], vec![1.0]);
-        assert_eq!(film[8], vec![2.0]);
+        let dims = Dims { z: 1, ..DIMS };
+        let film = film(&dims, &line(&[0.0, 1.0, 2.0]), 12, true, Mode::Lerp);
+        let film: Vec<f32> = film.iter().map(|l| dims.numbers(l)[0]).collect();
+        assert_eq!((film[0], film[4], film[8]), (0.0, 1.0, 2.0));
         // A quarter before the end of the last stretch, 3t² − 2t³ at ¾ is 27/32 of the way back to 0.
-        assert!((film[11][0] - 2.0 * (1.0 - 27.0 / 32.0)).abs() < 1e-6, "{:?}", film[11]);
-        assert!(film.iter().skip(1).all(|f| f[0] > 0.0));
+        assert!((film[11] - 2.0 * (1.0 - 27.0 / 32.0)).abs() < 1e-6, "{:?}", film[11]);
+        assert!(film.iter().skip(1).all(|f| *f > 0.0));
     }
 
     #[test]
@@ -116,10 +150,11 @@ mod tests {
 
     #[test]
     fn short_films_and_few_points() {
-        assert!(walk(&[], 5, true, Mode::Lerp).is_empty());
-        assert!(walk(&[vec![1.0], vec![2.0]], 0, false, Mode::Lerp).is_empty());
-        assert_eq!(walk(&[vec![1.0]], 3, true, Mode::Slerp), vec![vec![1.0]; 3]);
-        assert_eq!(walk(&[vec![1.0], vec![2.0]], 1, false, Mode::Lerp), vec![vec![1.0]]);
+        let dims = Dims { z: 1, ..DIMS };
+        assert!(film(&dims, &[], 5, true, Mode::Lerp).is_empty());
+        assert!(film(&dims, &line(&[1.0, 2.0]), 0, false, Mode::Lerp).is_empty());
+        assert_eq!(film(&dims, &line(&[1.0]), 3, true, Mode::Slerp), vec![line(&[1.0]).remove(0); 3]);
+        assert_eq!(film(&dims, &line(&[1.0, 2.0]), 1, false, Mode::Lerp), line(&[1.0]));
     }
 
     #[test]

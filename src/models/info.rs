@@ -41,6 +41,9 @@ pub struct ModelInfo {
     /// The model it started from.
     #[serde(default)]
     pub parent: Option<String>,
+    /// Hash of the prepared pictures that it learned from last; empty where it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub data: String,
     /// VAE: mean KL of each latent dimension, in nats, as last measured.
     #[serde(default)]
     pub kl: Vec<f32>,
@@ -67,6 +70,7 @@ impl ModelInfo {
             card: None,
             recipe: recipe.clone(),
             parent: recipe.parent.as_ref().map(|p| p.model.clone()),
+            data: String::new(),
             kl: Vec::new(),
             prior: None,
         }

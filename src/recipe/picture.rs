@@ -1,6 +1,6 @@
 //! The recipe of one picture: enough to make it again, kept inside the exported file.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Keyword of the recipe in exported files.
 pub const KEY: &str = "latent-studio";
@@ -17,6 +17,7 @@ pub enum Latent {
     /// The numbers themselves.
     Point {
         /// As many as the model has latent dimensions.
+        #[serde(deserialize_with = "numbers")]
         values: Vec<f32>,
     },
     /// A place with more to it than a latent: a class, styles, noise.
@@ -41,16 +42,37 @@ pub struct Place {
     /// What the numbers are.
     pub space: Space,
     /// The numbers; empty where the latent is that of `seed`.
+    #[serde(deserialize_with = "numbers")]
     pub values: Vec<f32>,
     /// Seed of the latent, if it has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub seed: Option<u64>,
     /// Classes with their shares, such as half of 3 and half of 7; empty for none in particular.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "shares")]
     pub class: Vec<(u32, f32)>,
     /// Seed of the noise inputs.
     #[serde(skip_serializing_if = "is_zero")]
     pub noise: u64,
+}
+
+/// A number. JSON tells what is none (NaN, infinity) as `null`: that is read as NaN, so that all else stays readable.
+fn number<'de, D: Deserializer<'de>>(from: D) -> Result<f32, D::Error> {
+    Ok(Option::deserialize(from)?.unwrap_or(f32::NAN))
+}
+
+/// Numbers, each of which may be none: see [`number`].
+///
+/// # Errors
+/// They are no list of numbers.
+pub fn numbers<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f32>, D::Error> {
+    let all = Vec::<Option<f32>>::deserialize(from)?;
+    Ok(all.into_iter().map(|v| v.unwrap_or(f32::NAN)).collect())
+}
+
+/// Classes with their shares: see [`number`].
+fn shares<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<(u32, f32)>, D::Error> {
+    let all = Vec::<(u32, Option<f32>)>::deserialize(from)?;
+    Ok(all.into_iter().map(|(class, share)| (class, share.unwrap_or(f32::NAN))).collect())
 }
 
 fn is_zero(n: &u64) -> bool {
@@ -139,10 +161,13 @@ impl Latent {
     }
 
     /// The same place with another number at `d`, for a model with `dim` latent dimensions: styles stay styles, and where
-    /// each layer has its own, all move by as much.
+    /// each layer has its own, all move by as much. Without such a number it stays as it is.
     #[must_use]
     pub fn with_number(&self, dim: usize, d: usize, value: f32) -> Self {
         let (mut place, mut values) = (self.place(), self.values(dim));
+        if d >= dim {
+            return self.clone();
+        }
         let (layers, by) = (place.values.len() / dim.max(1), value - values[d]);
         if place.space == Space::W && layers > 1 {
             (0..layers).for_each(|layer| place.values[layer * dim + d] += by);
@@ -172,6 +197,7 @@ pub struct PictureRecipe {
     /// Where in latent space.
     pub latent: Latent,
     /// Truncation (or temperature) that the latent was scaled by.
+    #[serde(deserialize_with = "number")]
     pub truncation: f32,
     /// What made it: `sample`, `grid`, `walk`, `reconstruction`.
     pub made_by: String,
@@ -242,6 +268,32 @@ mod tests {
             let json = serde_json::to_string(&latent).unwrap();
             assert_eq!(serde_json::from_str::<Latent>(&json).unwrap(), latent, "{json}");
         }
+    }
+
+    #[test]
+    fn a_recipe_with_numbers_that_are_none_is_still_read() {
+        let latent =
+            Latent::Place(Place { values: vec![1.0, f32::NAN], class: vec![(1, f32::NAN)], ..Place::default() });
+        let recipe = PictureRecipe {
+            studio: "1".into(),
+            model: "m".into(),
+            model_hash: "h".into(),
+            latent,
+            truncation: f32::INFINITY,
+            made_by: "sample".into(),
+            scale: 1,
+            filter: "nearest".into(),
+            grid: None,
+            device: String::new(),
+            prior: None,
+        };
+        let back: PictureRecipe = serde_json::from_str(&serde_json::to_string(&recipe).unwrap()).unwrap();
+        assert!(back.truncation.is_nan() && back.model == "m");
+        let Latent::Place(place) = back.latent else { panic!("a place") };
+        assert!(place.values[0] == 1.0 && place.values[1].is_nan() && place.class[0].1.is_nan());
+        let point = Latent::Point { values: vec![f32::NAN] };
+        let back: Latent = serde_json::from_str(&serde_json::to_string(&point).unwrap()).unwrap();
+        assert!(back.values(1)[0].is_nan());
     }
 
     /// Frozen: a change here would break every recipe inside an exported picture.

@@ -325,7 +325,7 @@ impl VaeTrainer {
         let device = self.device.clone().inner();
         let codes: Vec<Code> = pictures
             .iter()
-            .map(|p| Code::plain(crate::latent::sample::encode(&self.average, p, &device, self.recipe.shape()).0))
+            .map(|p| Code::plain(crate::latent::sample::encode(&self.average, p, &[], &device, self.recipe.shape()).0))
             .collect();
         self.decoded(&codes)
     }

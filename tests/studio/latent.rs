@@ -88,6 +88,53 @@ fn pictures_are_inverted_with_all_that_is_told_of_them() {
 }
 
 #[test]
+fn a_group_of_broken_pictures_does_not_end_the_rest() {
+    let home = Home::new();
+    let folder = home.path("photos");
+    std::fs::create_dir_all(&folder).unwrap();
+    for i in 0..9 {
+        std::fs::write(folder.join(format!("a{i}.png")), b"no picture").unwrap();
+    }
+    for name in ["y.png", "z.png"] {
+        image::RgbImage::from_pixel(32, 32, image::Rgb([200, 20, 20])).save(folder.join(name)).unwrap();
+    }
+    let (folder, out) = (text(&home, "photos"), text(&home, "latents"));
+    std::fs::create_dir_all(&out).unwrap();
+    std::fs::write(home.path("latents/y.json"), b"mine").unwrap();
+    let done = home.run(&["invert", "--model", MODEL, "--input", &folder, "--steps", "1", "--out", &out, "--json"]);
+    assert_eq!(done.status.code(), Some(3), "a part is missing");
+    assert_eq!(lines(&String::from_utf8(done.stdout).unwrap()).len(), 2);
+    let said = String::from_utf8(done.stderr).unwrap();
+    assert!((0..9).all(|i| said.contains(&format!("a{i}.png"))) && said.contains("9 of 11"), "{said}");
+    assert_eq!(std::fs::read(home.path("latents/y.json")).unwrap(), b"mine");
+}
+
+#[test]
+fn numbers_that_make_no_sense_are_refused_before_anything_is_made() {
+    let home = Home::new();
+    let out = text(&home, "out.png");
+    let sample = ["sample", "--model", MODEL, "--grid", &out];
+    for wrong in [
+        &["--truncation", "nan"][..],
+        &["--truncation", "inf"],
+        &["--count", "4000000000"],
+        &["--count", "99999999999"],
+        &["--class", "cat"],
+    ] {
+        let done = home.run(&[&sample[..], wrong].concat());
+        assert_eq!(done.status.code(), Some(2), "{wrong:?}");
+    }
+    let many = home.run(&[&sample[..], &["--count", "4000000000"]].concat());
+    assert!(String::from_utf8(many.stderr).unwrap().contains("fit at 32 pixels"));
+    let walk = ["walk", "--model", MODEL, "--out", &out, "--frames", "4", "--seeds"];
+    let foreign = text(&home, "point.json");
+    std::fs::write(&foreign, r#"{"kind":"point","values":[1.0]}"#).unwrap();
+    assert_eq!(home.run(&[&walk[..], &[&foreign]].concat()).status.code(), Some(2));
+    assert!(!home.path("out.png").exists());
+    home.ok(&[&walk[..], &["1,2"]].concat());
+}
+
+#[test]
 fn maps_and_sheets_are_written() {
     let home = Home::new();
     let map = text(&home, "map.png");

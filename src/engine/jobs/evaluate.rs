@@ -32,8 +32,9 @@ pub struct Asked {
 pub fn evaluate(cx: &Context, job: JobId, asked: &Asked) -> Result<()> {
     let metrics = chosen(&asked.metrics)?;
     let progress = cx.progress(job);
-    let data = asked.data.clone().or_else(|| dataset_locator::elsewhere(&asked.model, &cx.paths));
-    let opened = Opened::open(&asked.model, data.as_deref(), &cx.paths, &cx.backend.device(), &progress)?;
+    let own = dataset_locator::of_model(&asked.model, "", &cx.paths).ok();
+    let (data, device) = (asked.data.as_deref(), cx.backend.device());
+    let opened = Opened::open(&asked.model, data, own.as_deref(), &cx.paths, &device, &progress)?;
     let report = opened.evaluate(metrics, asked.count as usize, DRAWS, 1, &cx.paths, &progress)?;
     let scores = store::keep(&cx.paths, &opened.model.info().hash, &report.metrics)?;
     let evaluation = Evaluation {

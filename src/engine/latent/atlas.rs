@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use parking_lot::Mutex;
+
 use super::LatentEvent;
 use super::model_slot::{Shelf, own};
 use crate::base::{Picture, Problem, Result};
@@ -11,45 +13,44 @@ use crate::engine::jobs::{Context, read_picture};
 use crate::engine::worker::Lane;
 use crate::engine::{Event, Item, JobId};
 use crate::latent::atlas::gather::{Atlas, Kept, Whose, Wish};
+use crate::latent::latent_math::Dims;
 use crate::recipe::picture::Latent;
 
-/// What the lane of atlases remembers: its model and the newest sheet.
-#[derive(Default)]
-pub struct Desk {
-    shelf: Shelf,
-    newest: Option<Sheet>,
-}
+/// The newest sheet; clones share it. Small pictures of it are there while another is made.
+#[derive(Clone, Default)]
+pub struct Newest(Arc<Mutex<Option<Arc<Sheet>>>>);
 
 struct Sheet {
     model: String,
     truncation: f32,
+    dims: Dims,
     atlas: Arc<Atlas>,
     set: Option<Prepared>,
     kept: Vec<Item>,
 }
 
-impl Desk {
+impl Newest {
     /// Lays pictures out.
     ///
     /// # Errors
     /// The pictures are not there, there are none, or it was cancelled.
     pub fn make(
-        &mut self,
+        &self,
         cx: &Context,
+        shelf: &mut Shelf,
         library: &Lane<Gallery>,
         job: JobId,
-        model: &str,
-        wish: &Wish,
+        (model, wish): (&str, &Wish),
         kept: Vec<i64>,
     ) -> Result<()> {
-        let loaded = self.shelf.get(cx, model)?;
+        let loaded = shelf.get(cx, model)?;
         let data = wish.data.as_ref().map(|data| own(cx, loaded, model, data)).transpose()?;
         let wish = &Wish { data, ..wish.clone() };
         let items = if kept.is_empty() { Vec::new() } else { library.ask(move |gallery| gallery.some(&kept))? };
         let mut pictures = Vec::with_capacity(items.len());
         for item in &items {
             let own = item.recipe.as_ref().filter(|r| r.model_hash == loaded.info().hash);
-            let latent: Option<Latent> = own.map(|r| r.latent.clone());
+            let latent: Option<Latent> = own.map(|r| r.latent.clone()).filter(|l| loaded.dims().check(l).is_ok());
             match read_picture(&item.path) {
                 Ok(picture) => pictures.push(Kept { id: item.id, picture, latent }),
                 // One file that is gone shall not keep all others away.
@@ -58,23 +59,24 @@ impl Desk {
         }
         let (atlas, set) = loaded.atlas(wish, &pictures, &cx.paths, &cx.progress(job))?;
         let atlas = Arc::new(atlas);
-        let truncation = wish.truncation;
-        self.newest = Some(Sheet { model: model.into(), truncation, atlas: atlas.clone(), set, kept: items });
+        let (truncation, dims) = (wish.truncation, loaded.dims());
+        let sheet = Sheet { model: model.into(), truncation, dims, atlas: atlas.clone(), set, kept: items };
+        *self.0.lock() = Some(Arc::new(sheet));
         cx.tell(Event::Latent(LatentEvent::Atlas { job, model: model.into(), atlas }));
         Ok(())
     }
 
-    fn newest(&self, model: &str) -> Result<&Sheet> {
-        let of_model = self.newest.as_ref().filter(|s| s.model == model);
+    fn of(&self, model: &str) -> Result<Arc<Sheet>> {
+        let of_model = self.0.lock().clone().filter(|s| s.model == model);
         of_model.ok_or_else(|| Problem::usage("There is no atlas of this model yet").of(model))
     }
 
-    /// Small pictures of points.
+    /// Small pictures of points. What cannot be read is said and left out.
     ///
     /// # Errors
-    /// There is no atlas of this model.
-    pub fn thumbs(&mut self, cx: &Context, model: &str, points: &[u32], size: u32) -> Result<()> {
-        let sheet = self.newest(model)?;
+    /// There is no atlas of this model, or the model cannot be computed.
+    pub fn thumbs(&self, cx: &Context, shelf: &mut Shelf, model: &str, points: &[u32], size: u32) -> Result<()> {
+        let sheet = self.of(model)?;
         let truncation = sheet.truncation;
         let (mut thumbs, mut seeds) = (Vec::with_capacity(points.len()), Vec::new());
         for &i in points {
@@ -89,15 +91,21 @@ impl Desk {
                 Some(Whose::Generated { seed }) => seeds.push((i, Latent::Seed { seed: *seed })),
                 Some(Whose::Kept { id }) => {
                     if let Some(item) = sheet.kept.iter().find(|k| k.id == *id) {
-                        thumbs.push((i, small(&read_picture(&item.path)?, size)));
+                        match read_picture(&item.path) {
+                            Ok(picture) => thumbs.push((i, small(&picture, size))),
+                            // One file that is gone shall not keep all others away.
+                            Err(problem) => cx.outbox.say(problem.warning()),
+                        }
                     }
                 }
                 None => {}
             }
         }
-        let latents: Vec<Latent> = seeds.iter().map(|s| s.1.clone()).collect();
-        let made = self.shelf.get(cx, model)?.generate(&latents, truncation)?;
-        thumbs.extend(seeds.iter().zip(&made).map(|((i, _), picture)| (*i, small(picture, size))));
+        if !seeds.is_empty() {
+            let latents: Vec<Latent> = seeds.iter().map(|s| s.1.clone()).collect();
+            let made = shelf.get(cx, model)?.generate(&latents, truncation)?;
+            thumbs.extend(seeds.iter().zip(&made).map(|((i, _), picture)| (*i, small(picture, size))));
+        }
         cx.tell(Event::Latent(LatentEvent::AtlasThumbs { model: model.into(), thumbs }));
         Ok(())
     }
@@ -106,10 +114,9 @@ impl Desk {
     ///
     /// # Errors
     /// There is no atlas of this model, or no point of it has a latent.
-    pub fn at(&mut self, cx: &Context, ticket: u64, model: &str, places: &[[f32; 2]]) -> Result<()> {
-        let dims = self.shelf.get(cx, model)?.dims();
-        let atlas = &self.newest(model)?.atlas;
-        let latents = places.iter().map(|place| atlas.at(&dims, *place)).collect::<Result<_>>()?;
+    pub fn at(&self, cx: &Context, ticket: u64, model: &str, places: &[[f32; 2]]) -> Result<()> {
+        let sheet = self.of(model)?;
+        let latents = places.iter().map(|place| sheet.atlas.at(&sheet.dims, *place)).collect::<Result<_>>()?;
         cx.tell(Event::Latent(LatentEvent::Latents { ticket, model: model.into(), latents }));
         Ok(())
     }

@@ -42,9 +42,7 @@ pub fn tell(cx: &Context, model: &str) -> Result<()> {
 }
 
 fn change(cx: &Context, model: &str, change: impl FnOnce(&mut Sheet) -> Result<()>) -> Result<()> {
-    let mut sheet = sheet(cx, model)?;
-    change(&mut sheet)?;
-    store::keep(&sheet, &cx.paths)?;
+    let (sheet, ()) = store::change(model, &cx.paths, change)?;
     told(cx, model, sheet);
     Ok(())
 }
@@ -93,11 +91,7 @@ pub fn measure(cx: &Context, shelf: &mut Shelf, job: JobId, model: &str, wish: &
     }
     // What was kept in the meantime stays.
     change(cx, model, |sheet| {
-        for (name, found) in measured {
-            if let Some(direction) = sheet.directions.iter_mut().find(|d| d.name == name) {
-                direction.entanglement = Some(found);
-            }
-        }
+        sheet.measured(measured);
         Ok(())
     })
 }

@@ -26,6 +26,11 @@ impl Sessions {
         *newest
     }
 
+    /// Ends what is on in all sessions.
+    pub fn end(&self) {
+        self.0.lock().values_mut().for_each(|newest| *newest += 1);
+    }
+
     /// Whether this is still the newest of a session.
     pub fn is_on(&self, session: u64, number: u64) -> bool {
         self.0.lock().get(&session) == Some(&number)

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::LatentEvent;
 use super::model_slot::Shelf;
-use crate::base::{Picture, Result};
+use crate::base::{Picture, Problem, Result, Severity};
 use crate::data::decode_file;
 use crate::engine::inference::Urgency;
 use crate::engine::jobs::{Context, models, picture_recipe};
@@ -38,16 +38,19 @@ pub fn invert(
     let encoder = store::find(loaded, &cx.paths)?;
     let judges = loaded.judges(wish, &cx.paths)?;
     // A few at once: quicker than one by one, and the first are there while the last are worked on.
+    let mut unread = 0;
     for (group, paths) in inputs.chunks(invert::TOGETHER).enumerate() {
         let first = group * invert::TOGETHER;
-        let read = match invert::readable(paths, |problem| cx.outbox.say(problem)) {
-            Ok(read) => read,
-            Err(problem) if inputs.len() > paths.len() => {
-                cx.outbox.say(problem.warning());
-                continue;
-            }
-            Err(problem) => return Err(problem),
-        };
+        let (read, broken) = invert::readable(paths);
+        unread += broken.len();
+        if let ([problem], 1) = (broken.as_slice(), inputs.len()) {
+            // The only one: it is the error itself.
+            return Err(Problem { severity: Severity::Error, ..problem.clone() });
+        }
+        broken.into_iter().for_each(|problem| cx.outbox.say(problem));
+        if read.is_empty() {
+            continue;
+        }
         let (places, pictures): (Vec<usize>, Vec<_>) = read.into_iter().unzip();
         let mut watch = |step: invert::Step| {
             let step = invert::Step { index: first + places[step.index], ..step };
@@ -59,7 +62,8 @@ pub fn invert(
             tell(cx, LatentEvent::Inverted { job, model, index, path, found: Box::new(found) });
         }
     }
-    Ok(())
+    // A part is a result; nothing at all is none.
+    if unread == inputs.len() { invert::all_of(unread, inputs.len()) } else { Ok(()) }
 }
 
 /// Brings a GAN closer to a picture.

@@ -106,8 +106,9 @@ impl Maps {
         let model = real(models, &wanted.model)?;
         let plane = serde_json::to_vec(&wanted.plane).unwrap_or_default();
         let key = format!(
-            "{} {} {} {} {x} {y}",
+            "{} {} {} {} {} {x} {y}",
             model.info().hash,
+            model.info().active_prior().map_or("", |p| p.hash.as_str()),
             blake3::hash(&plane).to_hex(),
             wanted.truncation.to_bits(),
             wanted.zoom

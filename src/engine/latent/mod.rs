@@ -1,7 +1,7 @@
 //! Latent space as a place, for clients: directions, and what else there is to do with latents.
 //!
-//! Quick questions are answered on the inference thread; long work has lanes and models of its own, so that no view
-//! waits for another.
+//! Quick questions are answered on the inference thread, or on a lane that does nothing longer than reading and writing a
+//! small file; long work has lanes and models of its own, so that no view waits for another.
 
 mod atlas;
 pub mod command;
@@ -20,6 +20,7 @@ mod model_slot;
 mod pair_export;
 
 use std::sync::Arc;
+use std::time::Instant;
 
 pub use command::LatentCommand;
 pub use event::{LatentEvent, Relative};
@@ -42,7 +43,16 @@ pub struct Desk {
     drag: Lane<Shelf>,
     lattice: Lane<Shelf>,
     films: Lane<Shelf>,
-    sheets: Lane<atlas::Desk>,
+    sheets: Lane<Shelf>,
+    /// The newest atlas, and small pictures of it while another is made.
+    newest: atlas::Newest,
+    thumbs: Lane<Shelf>,
+    /// What a person waits for at the picture: seconds, not behind minutes.
+    touch: Lane<Shelf>,
+    /// Lists and small files: milliseconds, behind nothing else.
+    quick: Lane<()>,
+    /// What a person asked to keep.
+    keeping: Lane<()>,
     maps: map::Maps,
     sessions: drags::Sessions,
     /// What holds the training of encoders.
@@ -63,7 +73,12 @@ impl Desk {
             drag: lane("drag")?,
             lattice: lane("lattice")?,
             films: lane("films")?,
-            sheets: Lane::start("atlas", 256, cx.outbox.clone(), cx.jobs.clone(), atlas::Desk::default)?,
+            sheets: lane("atlas")?,
+            newest: atlas::Newest::default(),
+            thumbs: Lane::start("atlas pictures", 256, cx.outbox.clone(), cx.jobs.clone(), Shelf::default)?,
+            touch: lane("edit")?,
+            quick: Lane::start("quick", 256, cx.outbox.clone(), cx.jobs.clone(), || ())?,
+            keeping: Lane::start("latent keep", 256, cx.outbox.clone(), cx.jobs.clone(), || ())?,
             maps: map::Maps::default(),
             sessions: drags::Sessions::default(),
             gate: encoders::Gate::default(),
@@ -99,7 +114,7 @@ impl Desk {
                 self.lattice.push(None, move |shelf| lattices::lay_out(&cx, shelf, &sessions, order));
             }
 
-            C::ListDirections { model } => self.search.push(None, move |_| directions::tell(&cx, &model)),
+            C::ListDirections { model } => self.quick.push(None, move |_| directions::tell(&cx, &model)),
             C::FindDirections { job, model, find } => {
                 self.search.push(Some(job), move |shelf| directions::find(&cx, shelf, job, &model, &find));
             }
@@ -108,22 +123,22 @@ impl Desk {
                 self.search.push(Some(job), move |shelf| directions::measure(&cx, shelf, job, &model, &wish));
             }
             C::KeepDirection { model, direction, replaces } => {
-                self.search.push(None, move |_| directions::keep(&cx, &model, direction, replaces));
+                self.quick.push(None, move |_| directions::keep(&cx, &model, direction, replaces));
             }
             C::SeparateDirection { model, name, others } => {
-                self.search.push(None, move |_| directions::separate(&cx, &model, &name, &others));
+                self.quick.push(None, move |_| directions::separate(&cx, &model, &name, &others));
             }
             C::RemoveDirections { model, names } => {
-                self.search.push(None, move |_| directions::remove(&cx, &model, &names));
+                self.quick.push(None, move |_| directions::remove(&cx, &model, &names));
             }
             C::ExportDirections { job, model, names, out } => {
-                self.search.push(Some(job), move |_| directions::export(&cx, job, &model, &names, &out));
+                self.quick.push(Some(job), move |_| directions::export(&cx, job, &model, &names, &out));
             }
             C::ImportDirections { model, path } => {
-                self.search.push(None, move |_| directions::import(&cx, &model, &path));
+                self.quick.push(None, move |_| directions::import(&cx, &model, &path));
             }
 
-            C::ListEncoder { model } => self.search.push(None, move |_| encoders::tell(&cx, &model)),
+            C::ListEncoder { model } => self.quick.push(None, move |_| encoders::tell(&cx, &model)),
             C::TrainEncoder { job, model, kimg } => {
                 let gate = self.gate.clone();
                 self.encoders.push(Some(job), move |shelf| encoders::make(&cx, shelf, &gate, job, &model, kimg));
@@ -136,16 +151,17 @@ impl Desk {
                 self.into.push(Some(job), move |shelf| inversion::tune(&cx, shelf, job, &model, &input, &latent, steps))
             }
             C::Paint { job, model, latent, truncation, wish } => self
-                .into
+                .touch
                 .push(Some(job), move |shelf| inversion::paint(&cx, shelf, job, &model, (&latent, truncation), &wish)),
             C::Mend { job, model, input, hole, typical, steps } => {
                 let wish = inversion::Mend { input, hole, typical, steps };
-                self.into.push(Some(job), move |shelf| inversion::mend(&cx, shelf, job, &model, wish));
+                self.touch.push(Some(job), move |shelf| inversion::mend(&cx, shelf, job, &model, wish));
             }
 
             C::TakeIn { ticket, model, input } => inspection::take_in(&cx, ticket, model, input),
             C::WriteMended { job, model, latent, picture, out } => {
-                self.into.push(Some(job), move |_| inversion::write_mended(&cx, job, &model, &latent, &picture, out));
+                self.keeping
+                    .push(Some(job), move |_| inversion::write_mended(&cx, job, &model, &latent, &picture, out));
             }
 
             C::MapTiles { map, model, plane, truncation, zoom, tiles } => {
@@ -167,21 +183,25 @@ impl Desk {
                 self.films.push(Some(job), move |shelf| films::film(&cx, shelf, job, &model, &timeline, &options));
             }
 
-            C::OwnData { model, source } => self.search.push(None, move |_| {
+            C::OwnData { model, source } => self.quick.push(None, move |_| {
                 dataset_locator::remember(&model, &source, &cx.paths)?;
                 cx.tell(Event::Latent(LatentEvent::OwnData { model }));
                 Ok(())
             }),
 
             C::Atlas { job, model, wish, kept } => {
-                let library = self.library.clone();
-                self.sheets.push(Some(job), move |desk| desk.make(&cx, &library, job, &model, &wish, kept));
+                let (library, newest) = (self.library.clone(), self.newest.clone());
+                self.sheets.push(Some(job), move |shelf| {
+                    newest.make(&cx, shelf, &library, job, (model.as_str(), &wish), kept)
+                });
             }
             C::AtlasThumbs { model, points, size } => {
-                self.sheets.push(None, move |desk| desk.thumbs(&cx, &model, &points, size));
+                let newest = self.newest.clone();
+                self.thumbs.push(None, move |shelf| newest.thumbs(&cx, shelf, &model, &points, size));
             }
             C::AtlasAt { ticket, model, places } => {
-                self.sheets.push(None, move |desk| desk.at(&cx, ticket, &model, &places));
+                let newest = self.newest.clone();
+                self.quick.push(None, move |()| newest.at(&cx, ticket, &model, &places));
             }
 
             C::ExportBoth { job, models, latents, truncation, beside, options } => {
@@ -194,7 +214,7 @@ impl Desk {
             C::KeepChild { model, latent, truncation, parents } => {
                 let wanted = Wanted { model, latents: vec![latent], truncation, made_by: "breeding".into() };
                 let library = self.library.clone();
-                self.search.push(None, move |_| lineage::keep(&cx, &library, &wanted, parents));
+                self.keeping.push(None, move |_| lineage::keep(&cx, &library, &wanted, parents));
             }
             C::Family { item } => self.library.push(None, move |gallery| lineage::family(&cx, gallery, item)),
 
@@ -211,12 +231,28 @@ impl Desk {
         }
     }
 
-    /// Ends the lanes; what was asked to be cancelled has been.
-    pub fn finish(&self) {
-        for lane in [&self.search, &self.encoders, &self.into, &self.drag, &self.lattice, &self.films] {
-            lane.finish();
-        }
-        self.sheets.finish();
+    fn lanes(&self) -> [&Lane<Shelf>; 9] {
+        let Self { search, encoders, into, drag, lattice, films, sheets, thumbs, touch, .. } = self;
+        [search, encoders, into, drag, lattice, films, sheets, thumbs, touch]
+    }
+
+    /// Takes no more work and drops what waits, but for what a person asked to keep. Never waits.
+    pub fn leave(&self) {
+        self.sessions.end();
+        self.lanes().iter().for_each(|lane| lane.leave());
+    }
+
+    /// Waits for what a person asked to keep, but no longer than until then.
+    pub fn finish_keeping_by(&self, until: Instant) {
+        self.keeping.finish_by(until);
+        self.quick.finish_by(until);
+    }
+
+    /// Waits for the lanes, but no longer than until then; what was asked to be cancelled has been.
+    pub fn finish_by(&self, until: Instant) {
+        self.lanes().iter().for_each(|lane| {
+            lane.finish_by(until);
+        });
     }
 }
 

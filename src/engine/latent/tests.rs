@@ -401,3 +401,75 @@ fn pictures_are_taken_in_painted_on_and_looked_at_for_faults() {
     s.ask(LatentCommand::ListEncoder { model: MODEL.into() });
     s.told("whether there is an encoder", |e| matches!(e, LatentEvent::Encoder { .. }).then_some(()));
 }
+
+#[test]
+fn what_is_quick_does_not_wait_behind_a_search() {
+    let mut s = Studio::new();
+    let model = MODEL.to_string();
+    // A search that takes minutes.
+    let find = Find::Principal { tap: None, count: 4, samples: 100_000 };
+    s.ask(LatentCommand::FindDirections { job: 1, model: model.clone(), find });
+    s.until("the search is on", |e| matches!(e, Event::Job { job: 1, .. }).then_some(()));
+    let direction = crate::latent::directions::Direction {
+        name: "mine".into(),
+        values: vec![0.1; 64],
+        ..crate::latent::directions::Direction::default()
+    };
+    s.ask(LatentCommand::KeepDirection { model: model.clone(), direction, replaces: None });
+    let out = s.home.path().join("mine.json");
+    s.ask(LatentCommand::ExportDirections { job: 2, model: model.clone(), names: Vec::new(), out: out.clone() });
+    assert!(s.directions().iter().any(|d| d.name == "mine"));
+    assert_eq!(s.ended(2), None);
+    assert!(out.is_file());
+    assert!(!s.seen.iter().any(|e| matches!(e, Event::JobEnded { job: 1, .. })), "the search goes on");
+    s.engine.send(Command::Cancel { job: 1 });
+    assert_eq!(s.ended(1).map(|p| p.kind), Some(Kind::Interrupted));
+}
+
+#[test]
+fn a_latent_of_another_model_is_a_problem_and_never_a_panic() {
+    let mut s = Studio::new();
+    let style = Latent::Place(crate::recipe::picture::Place {
+        space: crate::recipe::picture::Space::W,
+        values: vec![0.1; 1024],
+        ..crate::recipe::picture::Place::default()
+    });
+    let point = Latent::Point { values: vec![0.1; 3] };
+    for latent in [style, point] {
+        let model = MODEL.to_string();
+        let latents = vec![latent.clone()];
+        s.engine.send(Command::Generate(crate::engine::GenerateRequest {
+            slot: 1,
+            ticket: 1,
+            model: model.clone(),
+            latents: latents.clone(),
+            truncation: 1.0,
+        }));
+        s.ask(LatentCommand::Inside {
+            ticket: 2,
+            model: model.clone(),
+            latent: latent.clone(),
+            truncation: 1.0,
+            look: crate::latent::activations::Look::default(),
+        });
+        s.ask(LatentCommand::Breed {
+            ticket: 3,
+            model: model.clone(),
+            parents: latents.clone(),
+            wish: Default::default(),
+        });
+        s.ask(LatentCommand::Move { ticket: 4, model: model.clone(), latents, moves: Vec::new() });
+        s.ask(LatentCommand::Paint {
+            job: 5,
+            model,
+            latent,
+            truncation: 1.0,
+            wish: crate::latent::latent_edit::Wish { paint: vec![255; 32 * 32 * 4], ..Default::default() },
+        });
+        for what in ["generate", "inside", "breed", "move"] {
+            let told = s.until(what, |e| if let Event::Message(p) = e { Some(p.clone()) } else { None });
+            assert_eq!(told.what, "This latent belongs to another model", "{what}: {told}");
+        }
+        assert_eq!(s.ended(5).unwrap().what, "This latent belongs to another model");
+    }
+}

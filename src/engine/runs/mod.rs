@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounde
 use parking_lot::Mutex;
 
 use super::event_queue::Outbox;
-use super::worker::panicked;
+use super::worker::{join_by, panicked};
 use super::{Control, Event, RunState, RunSummary};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
@@ -133,13 +133,17 @@ impl Runs {
         }
     }
 
-    /// Ends the thread once it has done what it was asked; runs in processes of their own go on.
-    pub fn finish(&self) {
+    /// Ends the thread once it has done what it was asked, but waits no longer than until then; runs in processes of
+    /// their own go on.
+    pub fn finish_by(&self, until: Instant) {
         drop(self.asks.lock().take());
-        let thread = self.thread.lock().take();
-        if let Some(thread) = thread {
-            let _ = thread.join();
-        }
+        join_by(self.thread.lock().take(), until, "runs");
+    }
+
+    /// Ends the thread once it has done what it was asked, however long that takes.
+    #[cfg(test)]
+    pub fn finish(&self) {
+        self.finish_by(Instant::now() + Duration::from_secs(3600));
     }
 }
 

@@ -65,7 +65,11 @@ pub struct Look {
 
 impl LoadedModel {
     /// The row of a latent with all freedom it has, and what it holds.
+    ///
+    /// # Errors
+    /// The latent is none of this model's, or the truncation is no number.
     pub(super) fn as_drawn(&self, latent: &Latent, truncation: f32) -> Result<(Vec<f32>, Freedom, Held)> {
+        self.code(latent, truncation)?;
         let freedom = match latent.place() {
             p if p.space == Space::W && p.values.len() > self.latent() => Freedom::WPlus,
             p if p.space == Space::W => Freedom::W,
@@ -78,7 +82,7 @@ impl LoadedModel {
         if self.layers() == 0 {
             return Ok((row.into_iter().map(|v| v * truncation).collect(), freedom, self.held(latent)));
         }
-        let row = self.truncated_styles(latent, truncation).pop().unwrap_or(row);
+        let row = self.truncated_styles(latent, truncation)?.pop().unwrap_or(row);
         Ok((row, Freedom::WPlus, self.held(latent)))
     }
 

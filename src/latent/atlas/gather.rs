@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::holes::{Hole, cover, holes};
+use super::rows::{self, Axes, Gathered};
 use super::{Layout, lay_out};
 use crate::base::paths::Paths;
 use crate::base::{Family, Picture, Problem, Progress, Result};
@@ -12,11 +13,14 @@ use crate::latent::encoder::store;
 use crate::latent::interpolate::Mode;
 use crate::latent::latent_math::{Dims, space_of};
 use crate::latent::model::LoadedModel;
+use crate::latent::validate::check_truncation;
 use crate::recipe::picture::{Latent, Space};
 use crate::train::tensors;
 
 /// Pictures looked at together.
 const TOGETHER: usize = 64;
+/// Points on a sheet, at most.
+pub const MOST: usize = 250_000;
 
 /// What pictures are laid out by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -159,8 +163,24 @@ impl LoadedModel {
             Some(data) => Some(pictures(self, data, wish.limit, paths, progress)?),
             None => None,
         };
+        let reals = set.as_ref().map_or(0, |s| s.1.len());
+        let total = reals + wish.samples as usize + kept.len();
+        if total > MOST {
+            return Err(Problem::usage("So many pictures do not fit on one sheet")
+                .of(format!("{total} pictures, {MOST} at most"))
+                .try_this("Choose fewer pictures of the data, or fewer samples"));
+        }
+        check_truncation(wish.truncation)?;
         let looker = Looker::of(self, wish.by, paths)?;
-        let (mut rows, mut points, mut labels) = (Vec::new(), Vec::new(), Vec::new());
+        let axes = if rows::fit(total, looker.width()) {
+            None
+        } else {
+            progress.report("Looking for axes", 0, 1);
+            let some = self.some_rows(&looker, set.as_ref(), wish)?;
+            (!some.is_empty()).then(|| Axes::of(&some))
+        };
+        let mut rows = Gathered::new(axes);
+        let (mut points, mut labels) = (Vec::new(), Vec::new());
         if let Some((set, places)) = &set {
             labels = set.labels().to_vec();
             for group in places.chunks(TOGETHER) {
@@ -169,57 +189,60 @@ impl LoadedModel {
                 let bytes: Vec<u8> = group.iter().flat_map(|&i| set.picture(i as usize).to_vec()).collect();
                 let looked = looker.look(&bytes, group.len());
                 let off = looker.off(&bytes, &looked)?;
-                for ((&index, (row, latent)), hardness) in group.iter().zip(looked).zip(off) {
-                    rows.push(row);
+                let (found, latents): (Vec<_>, Vec<_>) = looked.into_iter().unzip();
+                rows.extend(found);
+                for ((&index, latent), hardness) in group.iter().zip(latents).zip(off) {
                     let (name, label) = (set.name(index as usize).to_string(), set.label(index as usize));
                     let whose = Whose::Real { index, name, label, covered: true, hardness };
                     points.push(Point { place: [0.0; 2], whose, latent });
                 }
             }
         }
-        let real = rows.len();
+        let real = rows.count();
         let shape = self.shape();
         let bytes_of = |pictures: &[Picture]| -> Vec<u8> {
             pictures.iter().flat_map(|p| p.to_interleaved(shape.channels)).collect()
         };
         let seeds: Vec<u64> = (1..=u64::from(wish.samples)).collect();
         for group in seeds.chunks(TOGETHER) {
-            progress.report("Making pictures", (rows.len() - real) as u64, seeds.len() as u64);
+            progress.report("Making pictures", (rows.count() - real) as u64, seeds.len() as u64);
             progress.cancel().check()?;
             let latents: Vec<Latent> = group.iter().map(|&seed| Latent::Seed { seed }).collect();
             let made = self.generate(&latents, wish.truncation)?;
-            for (latent, (row, _)) in latents.into_iter().zip(looker.look(&bytes_of(&made), group.len())) {
-                rows.push(row);
+            rows.extend(looker.look(&bytes_of(&made), group.len()).into_iter().map(|l| l.0).collect());
+            for latent in latents {
                 let seed = latent.seed().unwrap_or_default();
                 points.push(Point { place: [0.0; 2], whose: Whose::Generated { seed }, latent: Some(latent) });
             }
         }
-        let generated = rows.len();
+        let generated = rows.count();
         for group in kept.chunks(TOGETHER) {
             progress.cancel().check()?;
             let pictures: Vec<Picture> = group.iter().map(|k| k.picture.clone()).collect();
             let (_, inputs) = self.taken_in(&pictures);
-            for (k, (row, told)) in group.iter().zip(looker.look(&bytes_of(&inputs), group.len())) {
-                rows.push(row);
+            let (found, told): (Vec<_>, Vec<_>) = looker.look(&bytes_of(&inputs), group.len()).into_iter().unzip();
+            rows.extend(found);
+            for (k, told) in group.iter().zip(told) {
                 let latent = k.latent.clone().or(told);
                 points.push(Point { place: [0.0; 2], whose: Whose::Kept { id: k.id }, latent });
             }
         }
-        if rows.is_empty() {
+        if points.is_empty() {
             return Err(Problem::usage("There is nothing to lay out").try_this("Choose pictures, or samples"));
         }
-        let places = lay_out(&rows, wish.layout, wish.seed, progress)?;
+        let places = lay_out(&rows.rows, wish.layout, wish.seed, progress)?;
         points.iter_mut().zip(&places).for_each(|(p, place)| p.place = *place);
         let mut found = Vec::new();
         if real > 0 && generated > real {
             progress.report("Looking for holes", 0, 1);
-            let (of_data, of_model) = (&rows[..real], &rows[real..generated]);
+            let (of_data, of_model) = (&rows.rows[..real], &rows.rows[real..generated]);
             let cover = cover(of_data, of_model, wish.seed, progress)?;
             let pixels = matches!(looker, Looker::Pixels(_));
-            for ((point, is), far) in points.iter_mut().zip(&cover.covered).zip(&cover.nearest) {
+            for (i, ((point, is), near)) in points.iter_mut().zip(&cover.covered).zip(&cover.nearest).enumerate() {
                 if let Whose::Real { covered, hardness, .. } = &mut point.whose {
                     *covered = *is;
                     // Rows are pixels in −1…1 then.
+                    let far = rows.whole(i, real + near.place as usize, near.distance);
                     *hardness = hardness.or(pixels.then(|| far * 0.5 / (shape.bytes() as f32).sqrt()));
                 }
             }
@@ -230,6 +253,31 @@ impl LoadedModel {
             data => data.unwrap_or_default().into(),
         };
         Ok((Atlas { points, labels, source, holes: found }, set.map(|s| s.0)))
+    }
+}
+
+impl LoadedModel {
+    /// Rows of some real pictures and samples that stand for all of a wish, as many of each as their share.
+    fn some_rows(&self, looker: &Looker<'_>, set: Option<&(Prepared, Vec<u32>)>, wish: &Wish) -> Result<Vec<Vec<f32>>> {
+        let (reals, samples) = (set.map_or(0, |s| s.1.len()), wish.samples as usize);
+        let looked = rows::looked(looker.width());
+        let of = |count: usize| (looked * count).div_ceil((reals + samples).max(1)).min(count);
+        let mut rows: Vec<Vec<f32>> = Vec::with_capacity(looked + 2);
+        if let Some((set, places)) = set {
+            let step = reals.div_ceil(of(reals).max(1)).max(1);
+            let some: Vec<u32> = places.iter().step_by(step).copied().collect();
+            for group in some.chunks(TOGETHER) {
+                let bytes: Vec<u8> = group.iter().flat_map(|&i| set.picture(i as usize).to_vec()).collect();
+                rows.extend(looker.look(&bytes, group.len()).into_iter().map(|l| l.0));
+            }
+        }
+        let seeds: Vec<Latent> = (1..=of(samples) as u64).map(|seed| Latent::Seed { seed }).collect();
+        for group in seeds.chunks(TOGETHER) {
+            let made = self.generate(group, wish.truncation)?;
+            let bytes: Vec<u8> = made.iter().flat_map(|p| p.to_interleaved(self.shape().channels)).collect();
+            rows.extend(looker.look(&bytes, group.len()).into_iter().map(|l| l.0));
+        }
+        Ok(rows)
     }
 }
 
@@ -251,6 +299,15 @@ impl<'a> Looker<'a> {
             }
         }
         Ok(Self::Pixels(model))
+    }
+
+    /// Numbers in a row.
+    fn width(&self) -> usize {
+        match self {
+            Self::Vae(model) => model.latent(),
+            Self::Encoder(model, encoder) => model.row(encoder.info().freedom),
+            Self::Pixels(model) => model.shape().bytes(),
+        }
     }
 
     /// How far the model is off at pictures, where it can take them in: see [`Whose::Real`].
@@ -333,6 +390,8 @@ mod tests {
         let there = atlas.at(&dims, atlas.points[130].place).unwrap();
         let close = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(&b).all(|(x, y)| (x - y).abs() < 1e-3);
         assert!(close(there.values(10), atlas.points[130].latent.as_ref().unwrap().values(10)));
+        let many = Wish { samples: 4_000_000_000, ..wish.clone() };
+        assert!(model.atlas(&many, &[], &paths, &Quiet::default()).is_err());
         let nothing = Wish { data: None, samples: 0, ..wish };
         assert!(model.atlas(&nothing, &[], &paths, &Quiet::default()).is_err());
     }

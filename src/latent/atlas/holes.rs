@@ -28,8 +28,8 @@ pub struct Hole {
 pub struct Cover {
     /// Whether each real row has a generated one near.
     pub covered: Vec<bool>,
-    /// How far the nearest generated row is from each real one; infinite if there is none.
-    pub nearest: Vec<f32>,
+    /// The nearest generated row of each real one; infinitely far if there is none.
+    pub nearest: Vec<Near>,
     /// The nearest real rows of each.
     own: Vec<Vec<Near>>,
 }
@@ -40,10 +40,11 @@ pub struct Cover {
 /// It was cancelled.
 pub fn cover(real: &[Vec<f32>], generated: &[Vec<f32>], seed: u64, progress: &dyn Progress) -> Result<Cover> {
     let own = knn::nearest(real, NEIGHBOURS, seed, progress)?;
-    let near = knn::across(real, generated, 1);
-    let nearest: Vec<f32> = near.iter().map(|n| n.first().map_or(f32::INFINITY, |n| n.distance)).collect();
+    let near = knn::across(real, generated, 1, progress)?;
+    let none = Near { place: 0, distance: f32::INFINITY };
+    let nearest: Vec<Near> = near.iter().map(|n| n.first().copied().unwrap_or(none)).collect();
     let reach = |near: &Vec<Near>| near.last().map_or(0.0, |n| n.distance);
-    let covered = own.iter().zip(&nearest).map(|(own, far)| *far <= reach(own)).collect();
+    let covered = own.iter().zip(&nearest).map(|(own, near)| near.distance <= reach(own)).collect();
     Ok(Cover { covered, nearest, own })
 }
 
@@ -150,7 +151,7 @@ mod tests {
         assert!(found[0].members.iter().all(|m| outline::inside(&found[0].outline, places[*m as usize])));
         assert!(found.iter().skip(1).all(|h| h.members.len() < 8));
         let all = cover(&real);
-        assert!(all.covered.iter().all(|c| *c) && all.nearest.iter().all(|n| *n < 1e-3));
+        assert!(all.covered.iter().all(|c| *c) && all.nearest.iter().all(|n| n.distance < 1e-3));
         assert!(cover(&[]).covered.iter().all(|c| !c));
     }
 

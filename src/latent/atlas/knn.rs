@@ -18,6 +18,10 @@ pub struct Near {
 const EXACT: usize = 6000;
 /// Random trees.
 const TREES: u64 = 8;
+/// Rows whose neighbours are looked for before it is asked whether to go on.
+const AT_ONCE: usize = 128;
+/// What is told meanwhile.
+pub(super) const STAGE: &str = "Finding neighbours";
 /// Rows in a leaf.
 const LEAF: usize = 48;
 /// Rounds in which neighbours of neighbours are looked at.
@@ -42,24 +46,43 @@ fn best(mut all: Vec<(f32, u32)>, k: usize) -> Vec<Near> {
     all.into_iter().map(|(d, place)| Near { place, distance: d.sqrt() }).collect()
 }
 
+/// What `find` finds for each of so many rows, some at a time, so that it can be ended.
+fn each(rows: usize, find: impl Fn(usize) -> Vec<Near> + Sync, progress: &dyn Progress) -> Result<Vec<Vec<Near>>> {
+    let mut out = Vec::with_capacity(rows);
+    for first in (0..rows).step_by(AT_ONCE) {
+        progress.report(STAGE, first as u64, rows as u64);
+        progress.cancel().check()?;
+        out.par_extend((first..rows.min(first + AT_ONCE)).into_par_iter().map(&find));
+    }
+    progress.report(STAGE, rows as u64, rows as u64);
+    Ok(out)
+}
+
 /// The `k` nearest other rows of each.
-pub fn exact(rows: &[Vec<f32>], k: usize) -> Vec<Vec<Near>> {
+///
+/// # Errors
+/// It was cancelled.
+pub fn exact(rows: &[Vec<f32>], k: usize, progress: &dyn Progress) -> Result<Vec<Vec<Near>>> {
     let k = k.min(rows.len().saturating_sub(1));
-    let of = |(i, row): (usize, &Vec<f32>)| {
-        let all = rows.iter().enumerate().filter(|(j, _)| *j != i).map(|(j, other)| (squared(row, other), j as u32));
+    let of = |i: usize| {
+        let others = rows.iter().enumerate().filter(|(j, _)| *j != i);
+        let all = others.map(|(j, other)| (squared(&rows[i], other), j as u32));
         if k == 0 { Vec::new() } else { best(all.collect(), k) }
     };
-    rows.par_iter().enumerate().map(of).collect()
+    each(rows.len(), of, progress)
 }
 
 /// The `k` nearest of `to` for each of `from`, exactly.
-pub fn across(from: &[Vec<f32>], to: &[Vec<f32>], k: usize) -> Vec<Vec<Near>> {
+///
+/// # Errors
+/// It was cancelled.
+pub fn across(from: &[Vec<f32>], to: &[Vec<f32>], k: usize, progress: &dyn Progress) -> Result<Vec<Vec<Near>>> {
     let k = k.min(to.len());
-    let of = |row: &Vec<f32>| {
-        let all = to.iter().enumerate().map(|(j, other)| (squared(row, other), j as u32)).collect();
+    let of = |i: usize| {
+        let all = to.iter().enumerate().map(|(j, other)| (squared(&from[i], other), j as u32)).collect();
         if k == 0 { Vec::new() } else { best(all, k) }
     };
-    from.par_iter().map(of).collect()
+    each(from.len(), of, progress)
 }
 
 /// The `k` nearest other rows of each: exactly for some thousand rows, nearly for more.
@@ -68,13 +91,12 @@ pub fn across(from: &[Vec<f32>], to: &[Vec<f32>], k: usize) -> Vec<Vec<Near>> {
 /// It was cancelled.
 pub fn nearest(rows: &[Vec<f32>], k: usize, seed: u64, progress: &dyn Progress) -> Result<Vec<Vec<Near>>> {
     if rows.len() <= EXACT {
-        progress.report("Finding neighbours", 0, 1);
-        return Ok(exact(rows, k));
+        return exact(rows, k, progress);
     }
     let total = TREES + ROUNDS;
     let mut near: Vec<Vec<Near>> = vec![Vec::new(); rows.len()];
     for tree in 0..TREES {
-        progress.report("Finding neighbours", tree, total);
+        progress.report(STAGE, tree, total);
         progress.cancel().check()?;
         let mut leaves = Vec::new();
         split((0..rows.len() as u32).collect(), rows, &mut Stream::new(seed + tree, "tree"), &mut leaves);
@@ -93,9 +115,9 @@ pub fn nearest(rows: &[Vec<f32>], k: usize, seed: u64, progress: &dyn Progress) 
         near = near.into_par_iter().zip(of).map(|(old, new)| merged(&old, new, k)).collect();
     }
     for round in 0..ROUNDS {
-        progress.report("Finding neighbours", TREES + round, total);
+        progress.report(STAGE, TREES + round, total);
         progress.cancel().check()?;
-        // Who has me is worth a look too.
+        // Those of which this row is a neighbour are looked at, too.
         let mut back: Vec<Vec<u32>> = vec![Vec::new(); rows.len()];
         for (i, own) in near.iter().enumerate() {
             own.iter().for_each(|n| back[n.place as usize].push(i as u32));
@@ -157,7 +179,7 @@ mod tests {
         // A sample of rows against all.
         let some: Vec<Vec<f32>> = rows.iter().step_by(65).cloned().collect();
         let (mut right, mut all) = (0, 0);
-        for (i, truth) in across(&some, &rows, 11).iter().enumerate() {
+        for (i, truth) in across(&some, &rows, 11, &Quiet::default()).unwrap().iter().enumerate() {
             let own = &found[i * 65];
             assert!(own.len() == 10 && own.windows(2).all(|w| w[0].distance <= w[1].distance));
             // Itself is nearest of all.
@@ -172,9 +194,9 @@ mod tests {
     #[test]
     fn exact_neighbours_are_the_nearest() {
         let rows: Vec<Vec<f32>> = [0.0, 1.0, 3.0, 7.0].map(|v| vec![v]).to_vec();
-        let near = exact(&rows, 2);
+        let near = exact(&rows, 2, &Quiet::default()).unwrap();
         assert_eq!(near[1].iter().map(|n| (n.place, n.distance)).collect::<Vec<_>>(), [(0, 1.0), (2, 2.0)]);
-        assert_eq!(exact(&rows, 9)[0].len(), 3);
-        assert!(exact(&rows[..1], 3)[0].is_empty());
+        assert_eq!(exact(&rows, 9, &Quiet::default()).unwrap()[0].len(), 3);
+        assert!(exact(&rows[..1], 3, &Quiet::default()).unwrap()[0].is_empty());
     }
 }

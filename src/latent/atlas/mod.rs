@@ -2,6 +2,7 @@
 //!
 //! - [`knn`]: who is near whom, exactly for some thousand, nearly for many. [`umap`], [`tsne`]: two ways to the plane,
 //!   beside the plain principal axes. [`holes`]: real pictures where nothing is generated; [`outline`]: lines around them.
+//! - [`rows`]: what is kept of each picture, so that very many fit into memory.
 //! - [`gather`]: points of a data set, of a model's samples, of kept pictures, with their rows and latents.
 //!
 //! Everything is seeded: the same rows give the same sheet, whatever the number of threads. t-SNE is a crate's; UMAP is
@@ -11,9 +12,11 @@ pub mod gather;
 pub mod holes;
 pub mod knn;
 pub mod outline;
+pub mod rows;
 pub mod tsne;
 pub mod umap;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::algebra::{dot, doubled, principal};
@@ -55,6 +58,7 @@ pub fn lay_out(rows: &[Vec<f32>], layout: Layout, seed: u64, progress: &dyn Prog
     if rows.len() < 3 {
         return Ok((0..rows.len()).map(|i| [i as f32, 0.0]).collect());
     }
+    progress.cancel().check()?;
     let plain = axes(rows);
     let placed = match layout {
         Layout::Pca => plain,
@@ -66,18 +70,24 @@ pub fn lay_out(rows: &[Vec<f32>], layout: Layout, seed: u64, progress: &dyn Prog
     Ok(centred(placed))
 }
 
+/// Numbers of the rows that axes are found from, at most: these are doubled.
+const DOUBLED: usize = 30_000_000;
+
 /// Along the two principal axes.
 fn axes(rows: &[Vec<f32>]) -> Vec<[f32; 2]> {
-    let rows = doubled(rows);
     // Axes are told by some thousand rows as well as by all.
-    let step = rows.len().div_ceil(4000).max(1);
-    let some: Vec<_> = rows.iter().step_by(step).cloned().collect();
-    let (centre, axes) = principal(&some, 2);
-    let along = |row: &Vec<f64>, k: usize| match axes.get(k) {
-        Some((_, axis)) => (dot(row, axis) - dot(&centre, axis)) as f32,
+    let numbers = rows.len() * rows.first().map_or(0, Vec::len);
+    let step = rows.len().div_ceil(4000).max(numbers.div_ceil(DOUBLED)).max(1);
+    let some: Vec<Vec<f32>> = rows.iter().step_by(step).cloned().collect();
+    let (centre, axes) = principal(&doubled(&some), 2);
+    let along = |row: &Vec<f32>, k: usize| match axes.get(k) {
+        Some((_, axis)) => {
+            let there: f64 = row.iter().zip(axis).map(|(v, a)| f64::from(*v) * a).sum();
+            (there - dot(&centre, axis)) as f32
+        }
         None => 0.0,
     };
-    rows.iter().map(|r| [along(r, 0), along(r, 1)]).collect()
+    rows.par_iter().map(|r| [along(r, 0), along(r, 1)]).collect()
 }
 
 /// Around 0, with 98 of 100 within −1…1.
@@ -97,12 +107,15 @@ fn centred(mut places: Vec<[f32; 2]>) -> Vec<[f32; 2]> {
 }
 
 /// Share of the `k` nearest rows of each that are among its `k` nearest places: 1 if the sheet keeps all neighbourhoods.
-pub fn kept_neighbours(rows: &[Vec<f32>], places: &[[f32; 2]], k: usize) -> f64 {
+///
+/// # Errors
+/// It was cancelled.
+pub fn kept_neighbours(rows: &[Vec<f32>], places: &[[f32; 2]], k: usize, progress: &dyn Progress) -> Result<f64> {
     let flat: Vec<Vec<f32>> = places.iter().map(|p| p.to_vec()).collect();
-    let (a, b) = (knn::exact(rows, k), knn::exact(&flat, k));
+    let (a, b) = (knn::exact(rows, k, progress)?, knn::exact(&flat, k, progress)?);
     let common =
         |(x, y): (&Vec<knn::Near>, &Vec<knn::Near>)| x.iter().filter(|n| y.iter().any(|m| m.place == n.place)).count();
-    a.iter().zip(&b).map(common).sum::<usize>() as f64 / (rows.len() * k).max(1) as f64
+    Ok(a.iter().zip(&b).map(common).sum::<usize>() as f64 / (rows.len() * k).max(1) as f64)
 }
 
 #[cfg(test)]
@@ -124,7 +137,7 @@ pub(super) mod tests {
     /// Share of points whose nearest neighbour on the sheet is of their own group.
     fn purity(places: &[[f32; 2]], groups: usize) -> f64 {
         let flat: Vec<Vec<f32>> = places.iter().map(|p| p.to_vec()).collect();
-        let near = knn::exact(&flat, 1);
+        let near = knn::exact(&flat, 1, &Quiet::default()).unwrap();
         near.iter().enumerate().filter(|(i, n)| n[0].place as usize % groups == i % groups).count() as f64
             / places.len() as f64
     }
@@ -137,7 +150,7 @@ pub(super) mod tests {
             assert!(places.iter().flatten().all(|v| v.is_finite() && v.abs() < 4.0), "{layout:?}");
             let pure = purity(&places, 5);
             assert!(pure > if layout == Layout::Pca { 0.8 } else { 0.98 }, "{layout:?}: {pure}");
-            let kept = kept_neighbours(&rows, &places, 10);
+            let kept = kept_neighbours(&rows, &places, 10, &Quiet::default()).unwrap();
             assert!(kept > least, "{layout:?}: {kept}");
             assert_eq!(lay_out(&rows, layout, 1, &Quiet::default()).unwrap(), places, "{layout:?}");
         }
@@ -168,5 +181,16 @@ pub(super) mod tests {
         });
         let ended = lay_out(&clouds(400, 3, 8), Layout::Umap, 1, &progress).unwrap_err();
         assert_eq!(ended.kind, Kind::Interrupted);
+        // Also while neighbours are looked for.
+        let cancel = Cancel::new();
+        let flag = cancel.clone();
+        let progress = Watched::new(cancel, move |stage, done, _| {
+            if stage == knn::STAGE && done > 0 {
+                flag.cancel();
+            }
+        });
+        let rows = clouds(400, 3, 8);
+        assert_eq!(knn::exact(&rows, 5, &progress).unwrap_err().kind, Kind::Interrupted);
+        assert_eq!(knn::across(&rows, &rows, 5, &progress).unwrap_err().kind, Kind::Interrupted);
     }
 }

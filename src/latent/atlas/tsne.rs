@@ -95,7 +95,7 @@ mod tests {
         for n in [GRID - 200, GRID + 200] {
             let rows = clouds(n, 6, 12);
             let places = tsne(&rows, &line(n), &Quiet::default()).unwrap();
-            let kept = kept_neighbours(&rows, &places, 10);
+            let kept = kept_neighbours(&rows, &places, 10, &Quiet::default()).unwrap();
             assert!(kept > 0.2 && places.iter().flatten().all(|v| v.is_finite()), "{n}: {kept}");
         }
     }

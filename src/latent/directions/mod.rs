@@ -64,6 +64,7 @@ pub struct Direction {
     /// What it moves: latents or styles.
     pub space: Space,
     /// What one standard deviation adds: as many numbers as a latent or a style has, or for each layer a style.
+    #[serde(deserialize_with = "crate::recipe::picture::numbers")]
     pub values: Vec<f32>,
     /// Styles: the first layer it acts on, and the one past the last; all if not given.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,9 +203,18 @@ impl LoadedModel {
     /// A latent moved along directions; it becomes styles if one of them moves styles.
     ///
     /// # Errors
-    /// A direction is of another model, or moves latents where there is a style.
+    /// The latent or a direction is of another model, a strength is no number, or a direction moves latents where there
+    /// is a style.
     pub fn moved(&self, latent: &Latent, moves: &[Move]) -> Result<Latent> {
         let dims = self.dims();
+        dims.check(latent)?;
+        for Move { direction, strength } in moves {
+            dims.check_direction(direction)?;
+            if !strength.is_finite() {
+                let problem = Problem::usage("A direction cannot be followed so far").of(direction.name.clone());
+                return Err(problem.because(format!("its strength is {strength}")).try_this("Choose a number"));
+            }
+        }
         let of =
             |space: Space| moves.iter().filter(move |m| m.direction.space == space).map(|m| (&m.direction, m.strength));
         let latent = dims.moved(latent, of(Space::Z))?;

@@ -23,6 +23,9 @@ const STRIPS: usize = 128;
 /// Times that they are set right.
 const ROUNDS: usize = 2;
 
+/// Latents that are looked at, at most.
+const MOST: u32 = 200_000;
+
 /// How directions shall be found.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "how")]
@@ -102,6 +105,9 @@ impl Find {
 /// The model does not have what is asked for, the pictures are not there, or it was cancelled.
 pub fn search(model: &LoadedModel, find: &Find, paths: &Paths, progress: &dyn Progress) -> Result<Vec<Direction>> {
     match find {
+        Find::Principal { samples, .. } if *samples > MOST => {
+            Err(Problem::usage("So many latents are not looked at").of(format!("{samples}, {MOST} at most")))
+        }
         Find::Principal { tap, count, samples } => {
             let samples = (*samples as usize).max(*count as usize + 1);
             model.principal_directions(tap.map(|t| t as usize), *count as usize, samples, progress)

@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::Direction;
+use super::{Direction, Entanglement};
+use crate::base::locked::locked;
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
 use crate::latent::catalog::{self, Source};
@@ -76,6 +77,15 @@ impl Sheet {
         names
     }
 
+    /// Notes what was measured of directions by name; those that are gone by now stay gone.
+    pub fn measured(&mut self, found: Vec<(String, Entanglement)>) {
+        for (name, found) in found {
+            if let Some(direction) = self.directions.iter_mut().find(|d| d.name == name) {
+                direction.entanglement = Some(found);
+            }
+        }
+    }
+
     /// The direction of this name.
     ///
     /// # Errors
@@ -126,12 +136,17 @@ pub fn of_model(model: &str, paths: &Paths) -> Result<Sheet> {
     }
 }
 
-/// Keeps the directions of a model.
+/// Changes the directions kept of a model, and gives them as they are kept now. Nobody else changes any meanwhile, so
+/// `change` is to be quick.
 ///
 /// # Errors
-/// The disk is full or the folder cannot be written.
-pub fn keep(sheet: &Sheet, paths: &Paths) -> Result<()> {
-    write_atomically(&file(paths, &sheet.hash), &sheet.bytes()?)
+/// There is no such model, `change` fails (nothing is kept then), or the disk is full.
+pub fn change<T>(model: &str, paths: &Paths, change: impl FnOnce(&mut Sheet) -> Result<T>) -> Result<(Sheet, T)> {
+    let _held = locked(&paths.data.join("directions.lock"))?;
+    let mut sheet = of_model(model, paths)?;
+    let value = change(&mut sheet)?;
+    write_atomically(&file(paths, &sheet.hash), &sheet.bytes()?)?;
+    Ok((sheet, value))
 }
 
 /// Puts the directions kept of a model into the file that leaves the studio.
@@ -186,18 +201,44 @@ mod tests {
     }
 
     #[test]
+    fn of_many_imports_at_once_none_is_lost() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::under(home.path());
+        let hash = of_model("nouns-gan", &paths).unwrap().hash;
+        std::thread::scope(|scope| {
+            for i in 0..16 {
+                let (paths, hash, out) = (&paths, &hash, home.path().join(format!("{i}.json")));
+                scope.spawn(move || {
+                    let directions = vec![direction(&format!("way {i}"), i as f32)];
+                    let sheet = Sheet { format: FORMAT, hash: hash.clone(), directions, ..Sheet::default() };
+                    export(&sheet, &[], &out).unwrap();
+                    change("nouns-gan", paths, |sheet| Ok(sheet.add(import(&out, &sheet.hash)?, false))).unwrap();
+                });
+            }
+        });
+        assert_eq!(of_model("nouns-gan", &paths).unwrap().directions.len(), 16);
+    }
+
+    #[test]
     fn directions_are_kept_travel_inside_models_and_by_themselves() {
         let home = tempfile::tempdir().unwrap();
         let paths = Paths::under(home.path());
         let mut sheet = of_model("nouns-gan", &paths).unwrap();
         assert!(sheet.directions.is_empty() && sheet.hash.len() == 64);
-        sheet.add(vec![direction("warmer", 1.0), direction("warmer", 2.0), direction("", 3.0)], false);
+        let first = vec![direction("warmer", 1.0), direction("warmer", 2.0), direction("", 3.0)];
+        sheet.add(first, false);
         assert_eq!(sheet.add(vec![direction("warmer", 1.0), direction("new", 1.0)], false), ["warmer", "new"]);
         sheet.directions.retain(|d| d.name != "new");
         sheet.add(vec![direction("warmer", 4.0)], true);
         let names: Vec<_> = sheet.directions.iter().map(|d| (d.name.as_str(), d.values[0])).collect();
         assert_eq!(names, [("warmer", 4.0), ("warmer 2", 2.0), ("direction", 3.0)]);
-        keep(&sheet, &paths).unwrap();
+        let (kept, ()) = change("nouns-gan", &paths, |kept| {
+            *kept = sheet.clone();
+            Ok(())
+        })
+        .unwrap();
+        assert_eq!(kept, sheet);
+        assert!(change("nouns-gan", &paths, |kept| kept.get("colder").map(|_| ())).is_err());
         assert_eq!(of_model("nouns-gan", &paths).unwrap(), sheet);
         assert!(sheet.get("colder").is_err());
 

@@ -50,12 +50,15 @@ pub fn known(hash: &str, paths: &Paths) -> Option<EncoderInfo> {
 /// The encoder of a model, if there is one.
 ///
 /// # Errors
-/// Its file is damaged.
+/// Its file is damaged; it is named.
 pub fn find(model: &LoadedModel, paths: &Paths) -> Result<Option<Encoder>> {
     let Some((path, _)) = all(paths).into_iter().find(|(_, info)| info.hash == model.info().hash) else {
         return Ok(None);
     };
-    Encoder::of(&Weights::read(&path)?, model.shape(), model.dims().classes, &model.device).map(Some)
+    let read = Weights::read(&path)
+        .and_then(|weights| Encoder::of(&weights, model.shape(), model.dims().classes, &model.device));
+    read.map(Some)
+        .map_err(|p| p.of(path.display().to_string()).try_this("Remove this file, or train the encoder again"))
 }
 
 /// Weights of an encoder of the same model at another time of its training, to begin from.

@@ -17,10 +17,11 @@ use crate::base::{Family, Problem, Progress, Result};
 use crate::latent::latent_forward::{Freedom, Held, host};
 use crate::latent::latent_optimizer::beside;
 use crate::latent::model::LoadedModel;
+use crate::models::ImageRegressor;
 use crate::models::io::{HostTensor, Weights};
 use crate::nn::init::Init;
 use crate::nn::per_picture;
-use crate::train::optim::{Adam, AdamSettings, AdamState};
+use crate::train::optim::{Adam, AdamSettings, AdamState, parameter_sizes};
 use crate::train::tensors;
 
 /// Pictures in a step.
@@ -106,28 +107,45 @@ pub fn train(model: &LoadedModel, wish: Wish, paths: &Paths, progress: &dyn Prog
     Ok(encoder)
 }
 
+/// Where an earlier training of a network stood; nothing if there was none.
+///
+/// # Errors
+/// The file is damaged, or of another network.
+fn unfinished_state(path: &Path, net: &ImageRegressor) -> Result<Option<(ImageRegressor, AdamState, Standing)>> {
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let weights = Weights::read(path)?;
+    let foreign = || Problem::data("This file holds no unfinished encoder").of(path.display().to_string());
+    let standing = weights.metadata.get("standing").ok_or_else(foreign)?;
+    let standing: Standing = serde_json::from_str(standing).map_err(|e| foreign().because(e))?;
+    let moments = (0..).map_while(|i| {
+        let get = |which: &str| weights.tensors.get(&format!("adam.{which}.{i:04}"));
+        Some((get("m")?.values.clone(), get("v")?.values.clone()))
+    });
+    let state = AdamState { moments: moments.collect(), decay1: standing.decay1, decay2: standing.decay2 };
+    state.fits(&parameter_sizes(net))?;
+    Ok(Some((weights.under("net.").load(net.clone())?, state, standing)))
+}
+
 impl<'a> Training<'a> {
     fn begin(model: &'a LoadedModel, unfinished: &Path, paths: &Paths) -> Result<Self> {
         let freedom = if model.layers() > 0 { Freedom::W } else { Freedom::Z };
         let device = model.device.clone().autodiff();
         let mut encoder = Encoder::new(model, freedom, &Init::new(1, "encoder", &device))?;
         let fresh = |encoder| Self { model, encoder, adam: Adam::new(), stream: Stream::new(1, "encoder"), images: 0 };
-        // A half-written or foreign file is no reason not to begin anew.
-        if let Some((weights, standing)) = Weights::read(unfinished).ok().and_then(|w| {
-            let standing: Standing = serde_json::from_str(w.metadata.get("standing")?).ok()?;
-            Some((w, standing))
-        }) {
-            encoder.net = weights.under("net.").load(encoder.net)?;
-            let moments = (0..).map_while(|i| {
-                let get = |which: &str| weights.tensors.get(&format!("adam.{which}.{i:04}"));
-                Some((get("m")?.values.clone(), get("v")?.values.clone()))
-            });
-            let state = AdamState { moments: moments.collect(), decay1: standing.decay1, decay2: standing.decay2 };
-            let mut training = fresh(encoder);
-            training.adam = Adam::from_state(&state, &device);
-            training.stream = Stream::from_state(&standing.stream);
-            training.images = standing.images;
-            return Ok(training);
+        match unfinished_state(unfinished, &encoder.net) {
+            Ok(Some((net, state, standing))) => {
+                encoder.net = net;
+                let mut training = fresh(encoder);
+                training.adam = Adam::from_state(&state, &device);
+                training.stream = Stream::from_state(&standing.stream);
+                training.images = standing.images;
+                return Ok(training);
+            }
+            Ok(None) => {}
+            // A half-written or foreign file is no reason not to begin anew; the next save replaces it.
+            Err(problem) => log::warn!("an unfinished encoder is left aside: {problem}"),
         }
         if let Some(weights) = store::earlier(model, paths) {
             encoder.net = weights.under("net.").load_fitting(encoder.net).0;
@@ -233,4 +251,62 @@ fn judge(model: &LoadedModel, encoder: &mut Encoder) {
     encoder.info.psnr = scores.iter().sum::<f64>() / scores.len().max(1) as f64;
     encoder.info.low = scores.get(scores.len() / 100).copied().unwrap_or(0.0);
     encoder.info.class_accuracy = if encoder.classes > 0 { right as f64 / count.max(1) as f64 } else { 1.0 };
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Cancel;
+    use crate::base::progress::{Quiet, Watched};
+    use crate::latent::testing::fresh;
+
+    /// Trains until so many pictures were seen, and is ended there.
+    fn broken_off(model: &LoadedModel, paths: &Paths, images: u64) {
+        let cancel = Cancel::new();
+        let flag = cancel.clone();
+        let progress = Watched::new(cancel, move |_, done, _| {
+            if done >= images {
+                flag.cancel();
+            }
+        });
+        assert!(train(model, Wish { kimg: 100.0 }, paths, &progress).is_err());
+    }
+
+    #[test]
+    fn a_foreign_or_torn_unfinished_file_is_begun_anew_and_an_own_one_gone_on_with() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::under(home.path());
+        let (small, large) = (fresh("dcgan", 8, 4), fresh("dcgan", 8, 6));
+        let own = store::unfinished(&paths, &small.info().hash);
+        broken_off(&large, &paths, 1);
+        let foreign = store::unfinished(&paths, &large.info().hash);
+        let blank = |model: &LoadedModel| {
+            let device = model.device.clone().autodiff();
+            Encoder::new(model, Freedom::Z, &Init::new(1, "encoder", &device)).unwrap().net
+        };
+        assert!(unfinished_state(&own, &blank(&small)).unwrap().is_none());
+        let whole = std::fs::read(&foreign).unwrap();
+        for bytes in [whole.clone(), whole[..whole.len() / 2].to_vec(), b"nothing".to_vec()] {
+            std::fs::write(&own, bytes).unwrap();
+            assert!(unfinished_state(&own, &blank(&small)).is_err());
+            // It is replaced by the first save, and gone on with from then on.
+            broken_off(&small, &paths, BATCH as u64);
+            let (_, _, standing) = unfinished_state(&own, &blank(&small)).unwrap().unwrap();
+            assert_eq!(standing.images, BATCH as u64);
+        }
+        broken_off(&small, &paths, 3 * BATCH as u64);
+        let (_, _, standing) = unfinished_state(&own, &blank(&small)).unwrap().unwrap();
+        assert_eq!(standing.images, 3 * BATCH as u64);
+        let encoder = train(&small, Wish { kimg: 0.128 }, &paths, &Quiet::default()).unwrap();
+        assert_eq!(encoder.info().kimg, 0.128);
+        // A damaged encoder is named, and training makes a good one of it.
+        let file = store::file(&paths, &small.info().hash);
+        let mut weights = Weights::read(&file).unwrap();
+        weights.tensors.remove("centre");
+        weights.write(&file).unwrap();
+        let told = store::find(&small, &paths).err().unwrap();
+        assert!(told.subject.unwrap().contains(&small.info().hash) && told.remedy.is_some());
+        train(&small, Wish { kimg: 0.032 }, &paths, &Quiet::default()).unwrap();
+        assert!(store::find(&small, &paths).unwrap().is_some());
+    }
 }

@@ -57,6 +57,8 @@ impl LoadedModel {
     /// The timeline is not one, does not fit the model, or it was cancelled.
     pub fn script(&self, timeline: &Timeline, fps: u32, ruler: &dyn Ruler, progress: &dyn Progress) -> Result<Script> {
         timeline.check()?;
+        self.dims().check_all(timeline.keys.iter().map(|k| &k.latent))?;
+        timeline.tracks.iter().try_for_each(|t| self.dims().check_direction(&t.direction))?;
         let mut timeline = timeline.clone();
         let styled = |l: &Latent| l.place().space == Space::W;
         let wants = timeline.keys.iter().any(|k| styled(&k.latent))

@@ -32,26 +32,32 @@ pub fn picture_files(inputs: &[PathBuf]) -> Result<Vec<PathBuf>> {
     Ok(out)
 }
 
-/// The pictures that can be read, with their places among `files`; of the others `told` hears.
-///
-/// # Errors
-/// None can be read: what is wrong with the first.
-pub fn readable(files: &[PathBuf], mut told: impl FnMut(Problem)) -> Result<Vec<(usize, Picture)>> {
-    let mut out = Vec::with_capacity(files.len());
-    let mut first = None;
+/// The pictures that can be read, with their places among `files`, and what is wrong with each of the others.
+pub fn readable(files: &[PathBuf]) -> (Vec<(usize, Picture)>, Vec<Problem>) {
+    let (mut out, mut broken) = (Vec::with_capacity(files.len()), Vec::new());
     for (i, file) in files.iter().enumerate() {
         match decode_file(file) {
             Ok(picture) => out.push((i, picture)),
-            Err(problem) if first.is_none() => first = Some(problem),
-            Err(problem) => told(problem.warning()),
+            Err(problem) => broken.push(problem.warning()),
         }
     }
-    match (first, out.is_empty()) {
-        (Some(problem), true) => return Err(problem),
-        (Some(problem), false) => told(problem.warning()),
-        (None, _) => {}
+    (out, broken)
+}
+
+/// What is said at the end of work on so many files, some of which were broken, each of which has been told.
+///
+/// # Errors
+/// Some were broken.
+pub fn all_of(broken: usize, total: usize) -> Result<()> {
+    match broken {
+        0 => Ok(()),
+        _ if broken == total => Err(Problem::data("None of these pictures can be read").of(format!("{total} files"))),
+        _ => {
+            let rest = total - broken;
+            let done = format!("The other {rest} {} done", if rest == 1 { "is" } else { "are" });
+            Err(Problem::data("Some pictures could not be read").of(format!("{broken} of {total}")).because(done))
+        }
     }
-    Ok(out)
 }
 
 #[cfg(test)]
@@ -68,11 +74,14 @@ mod tests {
         std::fs::write(inside.join("notes.txt"), b"text").unwrap();
         let files = picture_files(std::slice::from_ref(&inside)).unwrap();
         assert_eq!(files, [inside.join("a.png"), inside.join("b.png")]);
-        let mut told = Vec::new();
-        let read = readable(&files, |p| told.push(p)).unwrap();
-        assert_eq!((read.len(), read[0].0, told.len()), (1, 1, 1));
-        assert!(told[0].subject.as_ref().unwrap().contains("a.png"));
-        assert!(readable(&files[..1], |_| panic!("it is the error itself")).is_err());
+        let (read, broken) = readable(&files);
+        assert_eq!((read.len(), read[0].0, broken.len()), (1, 1, 1));
+        assert!(broken[0].subject.as_ref().unwrap().contains("a.png"));
+        let (read, broken) = readable(&files[..1]);
+        assert_eq!((read.len(), broken.len()), (0, 1));
+        all_of(0, 2).unwrap();
+        assert_eq!(all_of(1, 2).unwrap_err().exit_code(), 3);
+        assert!(all_of(2, 2).unwrap_err().what.starts_with("None"));
         let empty = home.path().join("empty");
         std::fs::create_dir(&empty).unwrap();
         assert!(picture_files(&[empty]).is_err());

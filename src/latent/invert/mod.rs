@@ -8,7 +8,7 @@ mod files;
 pub mod tune;
 
 use burn::tensor::Tensor;
-pub use files::{picture_files, readable};
+pub use files::{all_of, picture_files, readable};
 use serde::{Deserialize, Serialize};
 
 use super::encoder::{Encoder, psnr};

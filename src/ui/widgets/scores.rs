@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use egui::{DragValue, Grid, RichText, ScrollArea, Sense, Ui, Vec2, vec2};
-use egui_material_icons::icons::{ICON_ARROW_DOWNWARD, ICON_ARROW_UPWARD, ICON_CLOSE, ICON_STRAIGHTEN};
+use egui_material_icons::icons::{ICON_ARROW_DOWNWARD, ICON_ARROW_UPWARD, ICON_CLOSE, ICON_STRAIGHTEN, ICON_WARNING};
 
 use crate::engine::{Command, Evaluation, JobId, Score};
 use crate::eval::{Direction, METRICS, table};
@@ -170,7 +170,13 @@ fn rows(ui: &mut Ui, evaluation: &Evaluation) {
             ui.label(RichText::new(interval).size(size::SMALL).color(t.weak));
             let count =
                 format!("{}, {}", format::plural(score.count, "picture", "pictures"), format::duration(score.seconds));
-            ui.label(RichText::new(count).size(size::SMALL).color(t.weak));
+            ui.horizontal(|ui| {
+                ui.spacing_mut().item_spacing.x = size::XS;
+                ui.label(RichText::new(count).size(size::SMALL).color(t.weak));
+                if !score.note.is_empty() {
+                    theme::icon(ui, ICON_WARNING, size::SMALL, Tone::Warn.colour(t), &score.note);
+                }
+            });
             ui.end_row();
         }
     });
@@ -195,6 +201,7 @@ fn about(score: &Score) -> String {
     };
     more("Seen through", &score.extractor);
     more("Estimated by", &score.estimator);
+    more("Note", &score.note);
     if score.reference > 0 {
         more("Held against", &format::plural(score.reference, "picture", "pictures"));
     }
@@ -232,7 +239,21 @@ fn pairs(ui: &mut Ui, model: &ModelRef, evaluation: &Evaluation, cx: &mut Cx<'_>
 
 #[cfg(test)]
 mod tests {
+    use egui_kittest::Harness;
+    use egui_kittest::kittest::Queryable;
+
     use super::*;
+
+    #[test]
+    fn numbers_of_few_pictures_have_a_warning_beside_them() {
+        let few = Score { name: "fid".into(), value: 1.0, count: 3, reference: 3, ..Score::default() }.noting_few(129);
+        let many = Score { name: "kid".into(), value: 1.0, count: 500, reference: 500, ..Score::default() };
+        let note = few.note.clone();
+        let evaluation = Evaluation { scores: vec![few, many.noting_few(100)], ..Evaluation::default() };
+        let harness = Harness::new_ui(move |ui| rows(ui, &evaluation));
+        assert_eq!(harness.query_all_by_label_contains("too few").count(), 1);
+        assert!(harness.query_by_label(&note).is_some());
+    }
 
     #[test]
     fn the_newest_score_of_each_name_is_shown_in_the_tables_order() {

@@ -92,10 +92,18 @@ impl Map {
             return;
         };
         let class = desk.here.latent.class().to_vec();
-        let of = (info.model.clone(), info.hash.clone(), desk.here.truncation.to_bits(), class, plane.clone());
+        let weights = format!("{} {}", info.hash, info.active_prior().map_or("", |p| p.hash.as_str()));
+        let of = (info.model.clone(), weights, desk.here.truncation.to_bits(), class, plane.clone());
         if self.of.as_ref() != Some(&of) {
             self.tiles.clear();
             self.asked.clear();
+            // A map of its own: tiles of the old plane that are still on their way belong to the old one.
+            if let Some(map) = self.id.take() {
+                let (model, truncation) = (info.model.clone(), desk.here.truncation);
+                let (plane, tiles) = (plane.clone(), Vec::new());
+                let given_up = LatentCommand::MapTiles { map, model, plane, truncation, zoom: 0, tiles };
+                cx.send(Command::Latent(given_up));
+            }
             self.of = Some(of);
         }
         let id = ui.make_persistent_id("map");

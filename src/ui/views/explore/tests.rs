@@ -488,6 +488,19 @@ fn a_map_is_panned_zoomed_and_stood_on() {
     h.get_by_role_and_label(Role::Button, "Zoom in").click();
     h.run_steps(4);
     assert_eq!(tiles(&asked(&h)).unwrap().0, first.0 + 1);
+    // Another truncation is another map: tiles of the old one that still come are not shown.
+    let truncation = desk(&h).here.truncation;
+    h.state_mut().view.desk.here.truncation = 0.5;
+    h.run_steps(4);
+    let ids: Vec<(u64, bool)> = asked(&h)
+        .iter()
+        .filter_map(|c| {
+            if let LatentCommand::MapTiles { map, tiles, .. } = c { Some((*map, tiles.is_empty())) } else { None }
+        })
+        .collect();
+    assert!(ids.len() >= 2 && ids[0].1 && !ids[1].1 && ids[0].0 != ids[1].0, "{ids:?}");
+    h.state_mut().view.desk.here.truncation = truncation;
+    h.run_steps(4);
     h.get_by_role_and_label(Role::Canvas, "Latent map").click();
     h.run_steps(4);
     // The middle of the cell under the pointer, which is in the middle of the map.
