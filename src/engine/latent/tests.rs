@@ -407,7 +407,7 @@ fn what_is_quick_does_not_wait_behind_a_search() {
     let mut s = Studio::new();
     let model = MODEL.to_string();
     // A search that takes minutes.
-    let find = Find::Principal { tap: None, count: 4, samples: 100_000 };
+    let find = Find::Principal { tap: None, count: 4, samples: 20_000 };
     s.ask(LatentCommand::FindDirections { job: 1, model: model.clone(), find });
     s.until("the search is on", |e| matches!(e, Event::Job { job: 1, .. }).then_some(()));
     let direction = crate::latent::directions::Direction {
