@@ -125,6 +125,8 @@ pub enum Event {
     PriorCompared { model: ModelRef, seeds: Vec<u64>, normal: Vec<Picture>, fitted: Vec<Picture> },
     /// Pictures, in the order of the request's latents.
     Generated { slot: SlotId, ticket: u64, model: ModelRef, pictures: Vec<Picture>, seconds: f64 },
+    /// A request for pictures failed, and why; it is not worth making again as it is.
+    NotGenerated { slot: SlotId, ticket: u64, problem: Problem },
     /// A picture's code in a VAE.
     Encoded {
         slot: SlotId,

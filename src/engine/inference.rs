@@ -413,6 +413,7 @@ fn run(shared: &Arc<Shared>, outbox: &Outbox, backend: Arc<dyn Backend>) {
     let mut live = Live::default();
     let mut served = 0;
     while let Some(next) = next(shared, &mut served) {
+        let asked = if let Next::Live(request) = &next { Some((request.slot, request.ticket)) } else { None };
         let done = catch_unwind(AssertUnwindSafe(|| match next {
             Next::Live(request) => live.make(request, &mut models, &handle, outbox),
             Next::Work(work) => work(&mut models),
@@ -420,7 +421,11 @@ fn run(shared: &Arc<Shared>, outbox: &Outbox, backend: Arc<dyn Backend>) {
         if let Err(panic) = done {
             // A model that broke half way is not trusted any more.
             models.loaded.clear();
-            outbox.say(panicked("inference", &*panic as &(dyn Any + Send)));
+            let problem = panicked("inference", &*panic as &(dyn Any + Send));
+            if let Some((slot, ticket)) = asked {
+                outbox.tell(Event::NotGenerated { slot, ticket, problem: problem.clone() });
+            }
+            outbox.say(problem);
         }
     }
 }
@@ -461,6 +466,7 @@ impl Live {
                 });
             }
             Err(problem) => {
+                outbox.tell(Event::NotGenerated { slot, ticket: request.ticket, problem: problem.clone() });
                 // A dragged slider asks thirty times a second; a person is told once.
                 let complaint = Some((slot, problem.clone()));
                 if self.complained != complaint {

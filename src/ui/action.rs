@@ -1,17 +1,20 @@
 //! What a view wants to happen. Views push actions; the shell applies them in one place after drawing.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::command::UiCommand;
 use super::settings::Settings;
-use super::views::ViewId;
-use super::views::explore::{LeftOut, Tab};
+use super::view::ViewId;
 use crate::base::{Picture, Problem};
 use crate::engine::Command;
 use crate::models::info::ModelRef;
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::recipe::{DataRecipe, Recipe};
+
+/// Names that are left out of a source of data.
+pub type LeftOut = Arc<BTreeSet<String>>;
 
 /// What a view wants to happen.
 #[derive(Clone, Debug)]
@@ -53,7 +56,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Stand at a latent of a model in Explore.
+    /// Open a latent of a model in Explore; without one, samples of the model.
     pub fn explore(model: ModelRef, latent: Option<Latent>, truncation: f32) -> Self {
         Self::Deliver(ViewId::Explore, Box::new(Parcel::Explore { model, latent, truncation }))
     }
@@ -69,14 +72,14 @@ impl Action {
     }
 }
 
-/// Something handed from one view, or from the desktop, to a view: see [`super::views::View::receive`].
+/// Something handed from one view, or from the desktop, to a view: see [`super::view::View::receive`].
 #[derive(Clone, Debug)]
 pub enum Parcel {
-    /// Stand here (Explore).
+    /// Open this picture (Explore).
     Explore {
         /// The model.
         model: ModelRef,
-        /// Where; `None` for anywhere.
+        /// Where; `None` shows samples of the model.
         latent: Option<Latent>,
         /// Truncation or temperature.
         truncation: f32,
@@ -88,8 +91,8 @@ pub enum Parcel {
         /// Both latents.
         latents: [Latent; 2],
     },
-    /// Show this page (Explore).
-    Page(Tab),
+    /// Show the page of this id (Explore).
+    Page(&'static str),
     /// A picture that the studio made was dropped but its model is not here (Explore).
     Generated {
         /// The file.
@@ -174,7 +177,7 @@ pub struct UndoPoint {
     pub view: ViewId,
     /// What is about to be done, as the menu says it: "Undo change learning rate".
     pub label: String,
-    /// The state before, in the words of [`super::views::View::snapshot`].
+    /// The state before, in the words of [`super::view::View::snapshot`].
     pub before: serde_json::Value,
 }
 

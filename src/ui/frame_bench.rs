@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use super::action::{Action, Parcel};
 use super::app::{Options, StudioApp};
-use super::views::explore::Tab;
 use super::views::{VIEWS, ViewId};
 use crate::base::paths::Paths;
 use crate::base::rng::Stream;
@@ -80,7 +79,7 @@ fn measure_within(
     });
     let mut measured: Vec<Frames> = measured.collect();
     if let Some(model) = window.app.studio().models.first().map(|m| m.model.clone()) {
-        window.app.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Page(Tab::Atlas))));
+        window.app.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Page("atlas"))));
         let atlas = Arc::new(clouds(POINTS));
         told.lock().push(Event::Latent(LatentEvent::Atlas { job: 0, model, atlas }));
         window.settle();

@@ -27,6 +27,7 @@ pub mod theme;
 mod toasts;
 mod undo;
 pub mod verdict;
+pub mod view;
 pub mod views;
 pub mod widgets;
 

@@ -3,9 +3,7 @@
 use egui::{
     Align2, Area, Button, Context, CornerRadius, Frame, Id, Key, Margin, Modifiers, Order, Role, Stroke, TextEdit, vec2,
 };
-use egui_material_icons::icons::{
-    ICON_BOLT, ICON_DEPLOYED_CODE, ICON_EXPLORE, ICON_MODEL_TRAINING, ICON_SEARCH, ICON_TUNE,
-};
+use egui_material_icons::icons::{ICON_BOLT, ICON_DEPLOYED_CODE, ICON_MODEL_TRAINING, ICON_SEARCH, ICON_TUNE};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use strum::IntoEnumIterator;
@@ -15,7 +13,7 @@ use super::command::UiCommand;
 use super::keymap;
 use super::state::Studio;
 use super::theme::{self, Icon, size};
-use super::views::explore::Tab;
+use super::views::explore::tabs::TABS;
 use super::views::settings::ROWS;
 use super::views::{VIEWS, ViewId};
 
@@ -196,12 +194,12 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
             action: Action::Go(v.id),
         })
         .collect();
-    out.extend(Tab::iter().map(|tab| Entry {
-        icon: ICON_EXPLORE,
-        text: format!("Explore: {}", tab.title()),
+    out.extend(TABS.iter().map(|tab| Entry {
+        icon: tab.icon,
+        text: format!("Explore: {}", tab.title),
         detail: "Page".into(),
         keys: String::new(),
-        action: Action::Deliver(ViewId::Explore, Box::new(Parcel::Page(tab))),
+        action: Action::Deliver(ViewId::Explore, Box::new(Parcel::Page(tab.id))),
     }));
     let commands = UiCommand::iter().filter(|c| *c != UiCommand::Palette && enabled(*c));
     out.extend(commands.map(|c| Entry {
@@ -255,11 +253,11 @@ mod tests {
     #[test]
     fn every_page_of_explore_is_found_by_its_name() {
         let entries = entries(&Context::default(), &Studio::default(), |_| true);
-        for tab in Tab::iter() {
-            let wanted = format!("explore {}", tab.title().to_lowercase());
+        for tab in &TABS {
+            let wanted = format!("explore {}", tab.title.to_lowercase());
             let found = search(&wanted, entries.iter().map(|e| (e.text.as_str(), e.detail.as_str())));
             let Action::Deliver(ViewId::Explore, parcel) = &entries[found[0]].action else { panic!("{wanted}") };
-            assert!(matches!(**parcel, Parcel::Page(page) if page == tab), "{wanted}");
+            assert!(matches!(**parcel, Parcel::Page(page) if page == tab.id), "{wanted}");
         }
     }
 }

@@ -325,6 +325,7 @@ impl Studio {
             | Event::PriorCompared { .. }
             | Event::Outlined { .. }
             | Event::Generated { .. }
+            | Event::NotGenerated { .. }
             | Event::Encoded { .. }
             | Event::ItemThumbs(_)
             | Event::ItemDetail { .. }

@@ -12,11 +12,12 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use parking_lot::Mutex;
 use strum::IntoEnumIterator;
 
-use super::action::{Action, Pick};
+use super::action::{Action, Parcel, Pick};
 use super::app::{Options, StudioApp};
 use super::command::UiCommand;
 use super::file_dialog::{Answer, FilePicker};
 use super::theme::{self, DARK, LIGHT, Tokens};
+use super::views::explore::tabs::TABS;
 use super::views::{VIEWS, ViewId, ViewSpec};
 use crate::base::Problem;
 use crate::base::paths::Paths;
@@ -243,11 +244,11 @@ fn every_control_of_every_view_has_a_name() {
             look(&window, view.title);
         }
         window.key(Modifiers::COMMAND, Key::Num5);
-        for tab in ["Sheet", "Grid", "Plane", "Traverse", "Walk", "Compare", "Picture"] {
-            if window.harness.query_by_label(&format!("Tab: {tab}")).is_some() {
-                window.click(&format!("Tab: {tab}"));
-                look(&window, tab);
-            }
+        for page in &TABS {
+            let show = Parcel::Page(page.id);
+            window.harness.state_mut().act(Action::Deliver(ViewId::Explore, Box::new(show)));
+            window.harness.run_steps(6);
+            look(&window, page.title);
         }
         window.harness.state_mut().act(Action::train_on("/photos/cats".into()));
         window.harness.run();
@@ -506,9 +507,9 @@ fn undo_and_redo_say_what_they_do_and_come_back() {
     let mut window = Window::open(ScriptedEngine::new());
     window.key(Modifiers::COMMAND, Key::Num5);
     let before = window.harness.state().views[ViewId::Explore as usize].snapshot();
-    let point = super::action::UndoPoint { view: ViewId::Explore, label: "roll again".into(), before: before.clone() };
+    let point = super::action::UndoPoint { view: ViewId::Explore, label: "shuffle".into(), before: before.clone() };
     window.harness.state_mut().act(Action::Undo(point));
-    window.click("Roll again");
+    window.click("Shuffle");
     let after = window.harness.state().views[ViewId::Explore as usize].snapshot();
     window.key(Modifiers::COMMAND, Key::Num1);
     window.click("Edit");
@@ -538,7 +539,7 @@ fn changes_of_kept_pictures_are_undone_in_turn_with_forms() {
     };
     rate(&mut window, 1);
     window.key(Modifiers::COMMAND, Key::Num5);
-    window.click("Roll again");
+    window.click("Shuffle");
     rate(&mut window, 5);
     let stack = &window.harness.state().shell.undo;
     assert_eq!(stack.next_undo().unwrap().label, "rate a picture");

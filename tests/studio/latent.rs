@@ -7,10 +7,10 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use latent_studio::base::paths::Paths;
 use latent_studio::recipe::picture::Latent;
-use latent_studio::ui::StudioApp;
-use latent_studio::ui::action::{Action, Pick};
+use latent_studio::ui::action::{Action, Parcel, Pick};
 use latent_studio::ui::app::Options;
 use latent_studio::ui::file_dialog::{Answer, FilePicker};
+use latent_studio::ui::{StudioApp, ViewId};
 
 use crate::common::{Home, engine, lines};
 
@@ -202,7 +202,7 @@ fn until(h: &mut Harness<'static, StudioApp>, what: &str, is: impl Fn(&Harness<'
     }
 }
 
-/// The window over the real engine: a map is looked at, children are bred, one of them is where one stands then.
+/// The window over the real engine: a map is looked at, children are bred, one of them is opened.
 #[test]
 fn the_window_travels_through_a_real_model() {
     let home = Home::new();
@@ -215,11 +215,18 @@ fn the_window_travels_through_a_real_model() {
     until(&mut h, "models", |h| !h.state().studio().models.is_empty());
     h.state_mut().act(Action::explore(MODEL.into(), Some(Latent::Seed { seed: 12 }), 1.0));
     until(&mut h, "the model", |h| h.state().studio().opened.contains_key(MODEL));
-    h.get_by_role_and_label(Role::RadioButton, "Tab: Map").click();
+    let page = |id| Action::Deliver(ViewId::Explore, Box::new(Parcel::Page(id)));
+    h.state_mut().act(page("map"));
+    until(&mut h, "the seeds", |h| h.query_by_role_and_label(Role::Canvas, "Seed plane").is_some());
+    h.get_by_role_and_label(Role::ComboBox, "Plane").click();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, "All seeds").click();
     until(&mut h, "the map", |h| h.query_by_role_and_label(Role::Canvas, "Latent map").is_some());
-    h.get_by_role_and_label(Role::RadioButton, "Tab: Breed").click();
+    h.get_by_role_and_label(Role::RadioButton, "Group: Blend").click();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::RadioButton, "Page: Breed").click();
     until(&mut h, "children", |h| h.query_by_label("Child 12").is_some());
-    assert!(h.query_by_label("Seed").is_some(), "one stands at a seed");
-    h.get_by_role_and_label(Role::Button, "Stand at child 5").click();
+    assert!(h.query_by_label("Seed").is_some(), "a seed is open");
+    h.get_by_role_and_label(Role::Button, "Open child 5").click();
     until(&mut h, "a place between seeds", |h| h.query_by_label("Seed").is_none());
 }

@@ -122,18 +122,11 @@ impl Stage {
         println!("{}", path.display());
     }
 
-    fn explore(&mut self, model: &str, tab: &str) {
+    /// Opens a picture of a model on a page, by its id.
+    fn explore(&mut self, model: &str, page: &'static str) {
         self.act(Action::explore(model.into(), Some(Latent::Seed { seed: 12 }), 1.0));
         self.until("the model", |app| app.studio().opened.contains_key(model));
-        let (role, name) = (Role::RadioButton, format!("Tab: {tab}"));
-        if self.harness.query_by_role_and_label(role, &name).is_some() {
-            self.click(role, &name);
-        } else {
-            // A narrow window has a list.
-            self.click(Role::ComboBox, "Tab");
-            self.harness.get_all_by_label(tab).last().unwrap().click();
-            self.settle();
-        }
+        self.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Page(page))));
         self.linger(2.5);
     }
 
@@ -188,21 +181,21 @@ fn story(home: &Home, folder: &Path, source: &str, a_picture: Option<PathBuf>) {
     s.until("its end", move |app| state(app) == Some(RunState::Finished));
     s.shoot("train");
 
-    s.explore("nouns-gan", "Sheet");
+    s.explore("nouns-gan", "samples");
     s.shoot("explore");
-    s.explore("nouns-gan", "Grid");
+    s.explore("nouns-gan", "grid");
     s.shoot("grid");
-    s.explore("emoji-faces-gan", "Plane");
+    s.explore("emoji-faces-gan", "map");
     s.shoot("plane");
-    s.explore("shapes-beta-vae", "Traverse");
+    s.explore("shapes-beta-vae", "sliders");
     s.shoot("traverse");
-    s.explore("nouns-gan", "Walk");
+    s.explore("nouns-gan", "walk");
     s.shoot("walk");
     if let Some(path) = a_picture {
-        s.explore("fashion-vae", "Picture");
+        s.explore("fashion-vae", "photo");
         s.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(path))));
         s.linger(2.0);
-        s.click(Role::Button, "Stand at its latent");
+        s.click(Role::Button, "Open its latent");
         s.linger(1.0);
         s.shoot("picture");
     }
@@ -244,17 +237,17 @@ fn every_view(home: &Home, folder: &Path, source: &str, kind: (&str, Vec2, f32, 
         s.linger(1.5);
         s.shoot(&view.title.to_lowercase());
     }
-    for (model, tab) in [
-        ("nouns-gan", "Sheet"),
-        ("emoji-faces-gan", "Grid"),
-        ("fashion-vae-2d", "Plane"),
-        ("shapes-beta-vae", "Traverse"),
-        ("fashion-vae", "Walk"),
-        ("nouns-gan", "Compare"),
-        ("fashion-vae", "Picture"),
+    for (model, page) in [
+        ("nouns-gan", "samples"),
+        ("emoji-faces-gan", "grid"),
+        ("fashion-vae-2d", "map"),
+        ("shapes-beta-vae", "sliders"),
+        ("fashion-vae", "walk"),
+        ("nouns-gan", "between"),
+        ("fashion-vae", "photo"),
     ] {
-        s.explore(model, tab);
-        s.shoot(&format!("explore-{}", tab.to_lowercase()));
+        s.explore(model, page);
+        s.shoot(&format!("explore-{page}"));
     }
     s.act(Action::Deliver(ViewId::Models, Box::new(Parcel::Model("fashion-vae".into()))));
     s.shoot("models-page");
@@ -281,16 +274,18 @@ fn every_view(home: &Home, folder: &Path, source: &str, kind: (&str, Vec2, f32, 
 fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
     let mut s = Stage::open(home, folder, "", vec2(1280.0, 800.0), 1.0);
     s.until("models", |app| !app.studio().models.is_empty());
-    s.explore("nouns-style-gan", "Directions");
+    s.explore("nouns-style-gan", "directions");
     s.click(Role::Button, "Find");
     s.until("directions", |app| app.studio().jobs.values().any(|j| j.ended && j.problem.is_none()));
     s.shoot("directions");
-    for tab in ["Map", "Film", "Breed", "Edit", "Inside"] {
-        s.explore("nouns-gan", tab);
+    for (page, shot) in
+        [("map", "map"), ("film", "film"), ("breed", "breed"), ("edit", "edit"), ("activations", "inside")]
+    {
+        s.explore("nouns-gan", page);
         std::thread::sleep(Duration::from_secs(3));
-        s.shoot(&tab.to_lowercase());
+        s.shoot(shot);
     }
-    s.explore("shapes-beta-vae", "Atlas");
+    s.explore("shapes-beta-vae", "atlas");
     s.click(Role::Button, "Make the atlas");
     let start = Instant::now();
     while s.harness.query_by_label("Make again").is_none() && start.elapsed() < Duration::from_secs(300) {
@@ -298,16 +293,15 @@ fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
     }
     s.linger(3.0);
     s.shoot("atlas");
-    s.explore("emoji-faces-gan", "Grid");
+    s.explore("emoji-faces-gan", "grid");
     s.click(Role::ComboBox, "Layout");
     s.click(Role::Button, "Sheet");
     s.linger(4.0);
     s.shoot("grid-sheet");
-    s.explore("nouns-gan", "Models");
+    s.explore("nouns-gan", "compare_models");
     s.linger(4.0);
     s.shoot("models-two");
-    s.explore("fashion-vae", "Edit");
-    s.click(Role::RadioButton, "Work on: A picture to mend");
+    s.explore("fashion-vae", "repair");
     if let Some(path) = &a_picture {
         // As dropped on the page; then a hole is brushed into its middle and filled.
         s.act(Action::Deliver(
@@ -315,7 +309,7 @@ fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
             Box::new(Parcel::Picked { purpose: "picture to mend", paths: vec![path.clone()] }),
         ));
         s.linger(2.0);
-        let at = s.harness.get_by_role_and_label(Role::Canvas, "Picture to mend").rect().center();
+        let at = s.harness.get_by_role_and_label(Role::Canvas, "Photo to repair").rect().center();
         s.harness.hover_at(at);
         s.settle();
         s.harness.drag_at(at);
@@ -332,10 +326,10 @@ fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
     }
     s.shoot("mend");
     if let Some(path) = a_picture {
-        s.explore("nouns-gan", "Picture");
+        s.explore("nouns-gan", "photo");
         s.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(path))));
         let start = Instant::now();
-        let found = |s: &Stage| s.harness.query_by_label("Stand at what was found").is_some();
+        let found = |s: &Stage| s.harness.query_by_label("Open what was found").is_some();
         while !found(&s) && start.elapsed() < Duration::from_secs(300) {
             s.settle();
         }

@@ -8,7 +8,7 @@ use super::{Script, made};
 use crate::base::rng::Stream;
 use crate::base::{Picture, Problem};
 use crate::engine::{Event, LatentCommand, LatentEvent, ModelInfo, Relative};
-use crate::latent::activations::codes::{Anomaly, NumberUse, prior_histogram};
+use crate::latent::activations::codes::{Anomaly, CodePoint, NumberUse, prior_histogram};
 use crate::latent::activations::{ChannelLook, Inside};
 use crate::latent::atlas::gather::{self, Atlas, Point, Whose};
 use crate::latent::atlas::holes::Hole;
@@ -31,6 +31,8 @@ pub struct Latents {
     pub encoders: BTreeSet<String>,
     /// Parents of kept pictures.
     pub parents: BTreeMap<i64, Vec<i64>>,
+    /// Models whose pictures are not on this computer.
+    pub without_data: BTreeSet<String>,
     /// The newest atlas by model.
     pub atlases: BTreeMap<String, Arc<Atlas>>,
 }
@@ -322,6 +324,10 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
             let distance = if pictures[0] == pictures[1] { 0.0 } else { 0.25 };
             tell(LatentEvent::Apart { ticket, distance })
         }
+        LatentCommand::FindOwnData { model } => {
+            let there = !script.latent.without_data.contains(&model);
+            tell(LatentEvent::OwnDataFound { model, there })
+        }
         LatentCommand::OwnData { model, .. } => tell(LatentEvent::OwnData { model }),
         LatentCommand::AtlasAt { ticket, model, places } => {
             let Some(atlas) = script.latent.atlases.get(&model) else { return Vec::new() };
@@ -372,6 +378,13 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
         LatentCommand::ChannelEffects { job, model, tap, .. } => {
             let effects = (0..16).map(|i| 0.2 / (i + 1) as f32).collect();
             job_of(job, "Switching channels off", 16, tell(LatentEvent::ChannelEffects { job, model, tap, effects }))
+        }
+        LatentCommand::CodePlane { job, model, .. } => {
+            let at =
+                |i: u32| CodePoint { at: [(i % 8) as f32 * 0.4 - 1.4, (i / 8) as f32 * 0.4 - 1.4], label: Some(i % 3) };
+            let points = Arc::new((0..60).map(at).collect());
+            let labels = ["Shirt", "Bag", "Boot"].map(String::from).to_vec();
+            job_of(job, "Encoding pictures", 60, tell(LatentEvent::CodePlane { job, model, points, labels }))
         }
         LatentCommand::CodeUse { job, model, .. } => {
             let prior = prior_histogram();
@@ -434,6 +447,8 @@ fn model_of(command: &LatentCommand) -> Option<String> {
         | C::Inside { model, .. }
         | C::ChannelEffects { model, .. }
         | C::CodeUse { model, .. }
+        | C::CodePlane { model, .. }
+        | C::FindOwnData { model }
         | C::Anomaly { model, .. } => Some(model.clone()),
         _ => None,
     }

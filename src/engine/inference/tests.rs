@@ -220,7 +220,11 @@ fn a_panic_is_told_and_the_thread_goes_on() {
     let handle = worker.handle();
     let broken = GenerateRequest { truncation: 100.0, ..request(1, 1, 1, MODEL) };
     handle.generate(broken);
-    until(&outbox, |e| e.iter().any(|e| matches!(e, Event::Message(p) if p.subject.as_deref() == Some("inference"))));
+    let told =
+        |e: &[Event]| e.iter().any(|e| matches!(e, Event::Message(p) if p.subject.as_deref() == Some("inference")));
+    let seen = until(&outbox, told);
+    let failed = |ticket| move |e: &Event| matches!(e, Event::NotGenerated { ticket: t, .. } if *t == ticket);
+    assert!(seen.iter().any(failed(1)), "whoever asked is told that no picture comes");
     for _ in 0..3 {
         handle.generate(request(1, 2, 1, "nothing"));
         thread::sleep(Duration::from_millis(30));
@@ -228,6 +232,7 @@ fn a_panic_is_told_and_the_thread_goes_on() {
     handle.generate(request(2, 3, 1, MODEL));
     let seen = until(&outbox, |e| tickets(e).contains(&3));
     assert_eq!(seen.iter().filter(|e| matches!(e, Event::Message(_))).count(), 1, "told once, not thirty times");
+    assert!(seen.iter().any(failed(2)));
     worker.finish();
 }
 

@@ -89,6 +89,8 @@ pub enum LatentCommand {
     /// Write a film. → `Exported`
     Film { job: JobId, model: ModelRef, timeline: Box<Timeline>, options: ExportOptions },
 
+    /// Whether the pictures that a model learned from are on this computer. → `OwnDataFound`
+    FindOwnData { model: ModelRef },
     /// Remember where the pictures are that a model learned from. → `OwnData`
     OwnData { model: ModelRef, source: String },
 
@@ -125,6 +127,9 @@ pub enum LatentCommand {
     ChannelEffects { job: JobId, model: ModelRef, latent: Latent, truncation: f32, tap: u32 },
     /// How a VAE uses its latents over a data set (that of its recipe if `data` is empty). → `CodeUse`
     CodeUse { job: JobId, model: ModelRef, data: String },
+    /// Where pictures of a data set (that of its recipe if `data` is empty) lie in a VAE whose latents have two numbers. →
+    /// `CodePlane`
+    CodePlane { job: JobId, model: ModelRef, data: String },
     /// Where a VAE fails on a picture file. → `Anomaly`
     Anomaly { ticket: u64, model: ModelRef, input: PathBuf },
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::base::Picture;
 use crate::engine::{Item, JobId};
 use crate::latent::activations::Inside;
-use crate::latent::activations::codes::{Anomaly, NumberUse};
+use crate::latent::activations::codes::{Anomaly, CodePoint, NumberUse};
 use crate::latent::atlas::gather::Atlas;
 use crate::latent::breed::Child;
 use crate::latent::directions::Direction;
@@ -69,6 +69,8 @@ pub enum LatentEvent {
     /// Frames at the times asked for.
     Frames { ticket: u64, model: ModelRef, frames: Vec<Frame> },
 
+    /// Whether the pictures that a model learned from are on this computer.
+    OwnDataFound { model: ModelRef, there: bool },
     /// The pictures that a model learned from are known from now on.
     OwnData { model: ModelRef },
 
@@ -91,6 +93,8 @@ pub enum LatentEvent {
     ChannelEffects { job: JobId, model: ModelRef, tap: u32, effects: Vec<f32> },
     /// How a VAE uses each number of its latent, and the histogram that the prior has.
     CodeUse { job: JobId, model: ModelRef, numbers: Vec<NumberUse>, prior: Vec<f32> },
+    /// Where pictures lie on the plane of a latent of two numbers, and the names of their labels.
+    CodePlane { job: JobId, model: ModelRef, points: Arc<Vec<CodePoint>>, labels: Vec<String> },
     /// Where a picture does not come back.
     Anomaly { ticket: u64, model: ModelRef, anomaly: Box<Anomaly> },
 }

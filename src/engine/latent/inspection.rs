@@ -1,6 +1,7 @@
 //! A look inside a model.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::LatentEvent;
 use super::model_slot::{Shelf, own, real};
@@ -92,5 +93,20 @@ pub fn code_use(cx: &Context, shelf: &mut Shelf, job: JobId, model: &str, data: 
     let numbers = loaded.code_use(&set, &places, &progress)?;
     let prior = prior_histogram();
     cx.tell(Event::Latent(LatentEvent::CodeUse { job, model: model.into(), numbers, prior }));
+    Ok(())
+}
+
+/// Where pictures lie on the plane of a latent of two numbers.
+///
+/// # Errors
+/// The model has no such plane, the pictures are not there, or it was cancelled.
+pub fn code_plane(cx: &Context, shelf: &mut Shelf, job: JobId, model: &str, data: &str) -> Result<()> {
+    let loaded = shelf.get(cx, model)?;
+    let progress = cx.progress(job);
+    let data = own(cx, loaded, model, data)?;
+    let (set, places) = pictures(loaded, &data, PICTURES, &cx.paths, &progress)?;
+    let points = Arc::new(loaded.code_plane(&set, &places, &progress)?);
+    let labels = set.labels().to_vec();
+    cx.tell(Event::Latent(LatentEvent::CodePlane { job, model: model.into(), points, labels }));
     Ok(())
 }

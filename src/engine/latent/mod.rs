@@ -183,6 +183,11 @@ impl Desk {
                 self.films.push(Some(job), move |shelf| films::film(&cx, shelf, job, &model, &timeline, &options));
             }
 
+            C::FindOwnData { model } => self.quick.push(None, move |_| {
+                let there = dataset_locator::of_model(&model, "", &cx.paths).is_ok();
+                cx.tell(Event::Latent(LatentEvent::OwnDataFound { model, there }));
+                Ok(())
+            }),
             C::OwnData { model, source } => self.quick.push(None, move |_| {
                 dataset_locator::remember(&model, &source, &cx.paths)?;
                 cx.tell(Event::Latent(LatentEvent::OwnData { model }));
@@ -226,6 +231,9 @@ impl Desk {
                 .push(Some(job), move |shelf| inspection::effects(&cx, shelf, job, &model, (&latent, truncation), tap)),
             C::CodeUse { job, model, data } => {
                 self.search.push(Some(job), move |shelf| inspection::code_use(&cx, shelf, job, &model, &data));
+            }
+            C::CodePlane { job, model, data } => {
+                self.search.push(Some(job), move |shelf| inspection::code_plane(&cx, shelf, job, &model, &data));
             }
             C::Anomaly { ticket, model, input } => inspection::anomaly(&cx, ticket, model, input),
         }

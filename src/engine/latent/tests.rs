@@ -347,6 +347,15 @@ fn films_sheets_and_looks_inside() {
     let numbers =
         s.told("codes", |e| if let LatentEvent::CodeUse { numbers, .. } = e { Some(numbers.clone()) } else { None });
     assert_eq!(numbers.len(), 10);
+    let data = "shapes:30".to_string();
+    s.ask(LatentCommand::CodePlane { job: 11, model: "fashion-vae-2d".into(), data });
+    let points =
+        s.told("a plane", |e| if let LatentEvent::CodePlane { points, .. } = e { Some(points.clone()) } else { None });
+    assert!(!points.is_empty() && points.iter().all(|p| p.at.iter().all(|v| v.is_finite())));
+    s.ask(LatentCommand::FindOwnData { model: VAE.into() });
+    let there =
+        s.told("whether", |e| if let LatentEvent::OwnDataFound { there, .. } = e { Some(*there) } else { None });
+    assert!(there, "the shapes are built in");
 }
 
 #[test]

@@ -34,6 +34,15 @@ pub struct NumberUse {
     pub histogram: Vec<f32>,
 }
 
+/// The code of a labelled picture, in a model whose latents have two numbers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CodePoint {
+    /// The posterior's mean.
+    pub at: [f32; 2],
+    /// Its label, a place in the names of labels.
+    pub label: Option<u32>,
+}
+
 /// Share of a standard normal in each bar of a histogram: what a histogram would be if it were the prior.
 pub fn prior_histogram() -> Vec<f32> {
     histogram_of(&[(0.0, 1.0)])
@@ -78,21 +87,52 @@ impl LoadedModel {
     /// # Errors
     /// The model is a GAN, or it was cancelled.
     pub fn code_use(&self, set: &Prepared, places: &[u32], progress: &dyn Progress) -> Result<Vec<NumberUse>> {
+        let mut normals: Vec<Vec<(f32, f32)>> = vec![Vec::with_capacity(places.len()); self.latent()];
+        self.each_code(set, places, progress, |mean, deviation| {
+            normals.iter_mut().zip(mean.into_iter().zip(deviation)).for_each(|(own, pair)| own.push(pair));
+        })?;
+        Ok(normals.iter().map(|n| number_use(n)).collect())
+    }
+
+    /// Codes of pictures of a prepared set, on the plane of a latent of two numbers, with their labels.
+    ///
+    /// # Errors
+    /// The model is a GAN, its latents are no plane, or it was cancelled.
+    pub fn code_plane(&self, set: &Prepared, places: &[u32], progress: &dyn Progress) -> Result<Vec<CodePoint>> {
+        if self.latent() != 2 {
+            return Err(Problem::usage("This model's latents are no plane")
+                .because(format!("they have {} numbers", self.latent())));
+        }
+        let mut points = Vec::with_capacity(places.len());
+        self.each_code(set, places, progress, |mean, _| {
+            if let ([x, y], Some(&place)) = (mean.as_slice(), places.get(points.len())) {
+                points.push(CodePoint { at: [*x, *y], label: set.label(place as usize) });
+            }
+        })?;
+        Ok(points)
+    }
+
+    /// Encodes pictures of a prepared set, one after the other: means and standard deviations of each.
+    fn each_code(
+        &self,
+        set: &Prepared,
+        places: &[u32],
+        progress: &dyn Progress,
+        mut take: impl FnMut(Vec<f32>, Vec<f32>),
+    ) -> Result<()> {
         let Net::Vae(vae) = &self.net else { return Err(no_vae(self)) };
-        let dim = self.latent();
-        let mut normals: Vec<Vec<(f32, f32)>> = vec![Vec::with_capacity(places.len()); dim];
         for (i, group) in places.chunks(TOGETHER).enumerate() {
             progress.report("Encoding pictures", (i * TOGETHER) as u64, places.len() as u64);
             progress.cancel().check()?;
             let bytes: Vec<u8> = group.iter().flat_map(|&i| set.picture(i as usize).to_vec()).collect();
             let (mean, log_variance) =
                 vae.encode(tensors::pictures(&bytes, group.len(), self.shape(), &self.device), None);
-            for (m, s) in host(mean).into_iter().zip(host((log_variance * 0.5).exp())) {
-                normals.iter_mut().zip(m.into_iter().zip(s)).for_each(|(own, pair)| own.push(pair));
+            for (mean, deviation) in host(mean).into_iter().zip(host((log_variance * 0.5).exp())) {
+                take(mean, deviation);
             }
         }
         progress.report("Encoding pictures", places.len() as u64, places.len() as u64);
-        Ok(normals.iter().map(|n| number_use(n)).collect())
+        Ok(())
     }
 
     /// Root mean square error of pixels (of 1) with which each of `n` pictures (interleaved bytes of the model's shape)

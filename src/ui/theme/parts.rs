@@ -298,7 +298,11 @@ pub fn clickable_card<R>(ui: &mut Ui, label: &str, selected: bool, add: impl FnO
 /// A bar above a view, for its controls: panel-coloured, one row, with a line below.
 pub fn toolbar<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> R {
     let t = tokens(ui);
-    let shown = Frame::new().fill(t.panel).inner_margin(Margin::symmetric(size::M as i8, 6)).show(ui, |ui| {
+    // What has no room in it ends at its edge, rather than making all below as wide.
+    let room = ui.available_rect_before_wrap();
+    let mut bar = ui.new_child(egui::UiBuilder::new().max_rect(room));
+    bar.set_clip_rect(ui.clip_rect().intersect(room));
+    let shown = Frame::new().fill(t.panel).inner_margin(Margin::symmetric(size::M as i8, 6)).show(&mut bar, |ui| {
         ui.set_min_width(ui.available_width());
         ui.set_min_height(size::CONTROL);
         // One row high, whatever room there is below.
@@ -308,7 +312,8 @@ pub fn toolbar<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> R {
         })
         .inner
     });
-    let rect = shown.response.rect;
+    let rect = shown.response.rect.with_max_x(room.right());
+    ui.advance_cursor_after_rect(rect);
     ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, t.line));
     shown.inner
 }

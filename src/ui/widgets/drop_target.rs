@@ -14,7 +14,7 @@ use egui_material_icons::icons::{ICON_FILE_OPEN, ICON_FOLDER_OPEN, ICON_UPLOAD_F
 use crate::data::path_of;
 use crate::ui::action::PickKind;
 use crate::ui::theme::{self, size};
-use crate::ui::views::{Cx, ViewId};
+use crate::ui::view::{Cx, ViewId};
 
 /// Purpose of the dialogs a drop target opens.
 pub const PURPOSE: &str = "drop";

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use egui::{
-    Context, CornerRadius, DragAndDrop, DragValue, Id, LayerId, Order, Rect, Response, Role, Sense, Stroke, StrokeKind,
-    Ui, WidgetInfo,
+    Context, CornerRadius, DragAndDrop, DragValue, Id, LayerId, Order, Pos2, Rect, Response, Role, Sense, Stroke,
+    StrokeKind, Ui, WidgetInfo,
 };
 use serde::{Deserialize, Serialize};
 
@@ -113,12 +113,34 @@ pub fn tile(ui: &Ui, id: Id, rect: Rect, tile: &Tile<'_>) -> Response {
     response
 }
 
-/// Lets a picture be dragged away as a latent of a model.
+/// Lets a picture be dragged away as a latent of a model; a right click asks for its menu.
 pub fn drag_latent(response: &Response, model: &str, latent: &Latent, truncation: f32, picture: Option<&Arc<Picture>>) {
+    drag_only(response, model, latent, truncation, picture);
+    if response.secondary_clicked() {
+        ask_menu(&response.ctx, DraggedWhat::Latent { model: model.into(), latent: latent.clone(), truncation });
+    }
+}
+
+/// As [`drag_latent`], for pictures that have a menu of their own.
+pub fn drag_only(response: &Response, model: &str, latent: &Latent, truncation: f32, picture: Option<&Arc<Picture>>) {
     if response.drag_started() {
         let what = DraggedWhat::Latent { model: model.into(), latent: latent.clone(), truncation };
         DragAndDrop::set_payload(&response.ctx, Dragged { picture: picture.cloned(), what });
     }
+}
+
+/// The picture whose menu was asked for, and where.
+type Asked = Option<(DraggedWhat, Option<Pos2>)>;
+
+/// Asks for the menu of a picture: the view that has one opens it, under the pointer if that is over the window.
+pub fn ask_menu(ctx: &Context, what: DraggedWhat) {
+    let at = ctx.input(|i| i.pointer.interact_pos());
+    ctx.data_mut(|d| d.insert_temp::<Asked>(Id::unique("picture menu"), Some((what, at))));
+}
+
+/// The picture whose menu was asked for since the last call, and where the pointer was.
+pub fn asked_menu(ctx: &Context) -> Asked {
+    ctx.data_mut(|d| d.remove_temp::<Asked>(Id::unique("picture menu")).flatten())
 }
 
 /// Draws what is dragged under the pointer; once a frame, whichever view is first.
@@ -200,7 +222,7 @@ pub fn resolve(what: &DraggedWhat, studio: &Studio, model: Option<&ModelInfo>) -
 
 /// What happened at an anchor's slot this frame.
 pub struct SlotResponse {
-    /// The picture's response: a click means "stand here".
+    /// The picture's response: a click opens it.
     pub response: Response,
     /// The anchor changed.
     pub changed: bool,

@@ -1,69 +1,114 @@
-//! The bar above the canvas: back and forward, the model, the tabs, export.
+//! The bars above the canvas: back and forward, the model, groups and pages, what can be done with the picture.
 
-use egui::{ComboBox, Ui};
-use egui_material_icons::icons::{ICON_ARROW_BACK, ICON_ARROW_FORWARD, ICON_FILE_OPEN, ICON_IOS_SHARE};
+use egui::{ComboBox, Label, RichText, Ui};
+use egui_material_icons::icons::{
+    ICON_ARROW_BACK, ICON_ARROW_FORWARD, ICON_FILE_OPEN, ICON_IOS_SHARE, ICON_MORE_HORIZ,
+};
 use strum::IntoEnumIterator;
 
-use super::directions::STRIP;
-use super::{Cx, ExploreView, Out, Stand, Tab, compare, traverse, walk};
-use crate::latent::latent_math::Dims;
+use super::ExploreView;
+use super::choices::close_up;
+use super::page::PageActions;
+use super::provenance::DROPPED;
+use super::tabs::{self, Group, TabSpec};
+use super::viewpoint::Viewpoint;
+use crate::models::info::ModelInfo;
 use crate::ui::action::Action;
 use crate::ui::command::UiCommand;
-use crate::ui::theme;
+use crate::ui::theme::{self, size};
+use crate::ui::view::Cx;
 use crate::ui::widgets::latent_slot::latent_label;
 
+/// Wider than this, groups stand beside the model.
+const WIDE: f32 = 860.0;
+/// Narrower than this, pages are a list.
+const NARROW: f32 = 460.0;
+
 impl ExploreView {
-    pub(super) fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, out: &mut Out) {
+    pub(super) fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut PageActions) {
         let width = ui.available_width();
-        let (wide, widest) = (width > 760.0, width > 1240.0);
+        let (wide, narrow) = (width > WIDE, width < NARROW);
         theme::toolbar(ui, |ui| {
             for (icon, label, by) in
                 [(ICON_ARROW_BACK, "Back (Alt+Left)", -1), (ICON_ARROW_FORWARD, "Forward (Alt+Right)", 1)]
             {
-                let can = self.trail.can_go(by);
+                let can = self.history.can_go(by);
                 if ui.add_enabled_ui(can, |ui| theme::icon_button(ui, icon, label)).inner.clicked() {
-                    self.walk_trail(by, cx);
+                    self.go_through_history(by, cx);
                 }
             }
             self.model_choice(ui, cx, out);
-            if widest || !wide {
-                self.tabs(ui, wide);
+            if wide {
+                ui.add_space(size::S);
+                self.groups(ui, out);
             }
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                 if theme::icon_button(ui, ICON_IOS_SHARE, "Export… (Ctrl+E)").clicked() {
-                    self.export_tab(cx, out);
+                    self.pages[tabs::place(self.tab)].export(&self.state, info, cx, out);
+                }
+                if theme::icon_button(ui, ICON_MORE_HORIZ, "Use in… (U)").clicked() {
+                    self.menu_of_present(ui);
                 }
             });
         });
         close_up(ui);
-        // Where they do not fit beside the model, the tabs have a row of their own.
-        if wide && !widest {
-            theme::toolbar(ui, |ui| self.tabs(ui, true));
+        if narrow {
+            theme::toolbar(ui, |ui| self.list(ui, out));
+            close_up(ui);
+            return;
+        }
+        if !wide {
+            theme::toolbar(ui, |ui| self.groups(ui, out));
             close_up(ui);
         }
+        theme::toolbar(ui, |ui| self.siblings(ui, out));
+        close_up(ui);
     }
 
-    fn tabs(&mut self, ui: &mut Ui, wide: bool) {
-        let options: Vec<(Tab, &str)> = Tab::iter().map(|t| (t, t.title())).collect();
-        if wide {
-            theme::segmented(ui, "Tab", &mut self.tab, &options);
-        } else {
-            let combo = ComboBox::from_id_salt("tab").selected_text(self.tab.title()).show_ui(ui, |ui| {
-                for (tab, title) in options {
-                    ui.selectable_value(&mut self.tab, tab, title);
-                }
-            });
-            combo.response.accessible_name("Tab").on_hover_text("What the canvas shows");
+    /// The groups of pages.
+    fn groups(&self, ui: &mut Ui, out: &mut PageActions) {
+        let options: Vec<(Group, &str)> = Group::iter().map(|g| (g, g.title())).collect();
+        let mut group = tabs::row(self.tab).group;
+        if theme::segmented(ui, "Group", &mut group, &options) {
+            out.page = group.pages().next().map(|t| t.id);
         }
     }
 
-    fn model_choice(&self, ui: &mut Ui, cx: &Cx<'_>, out: &mut Out) {
+    /// The pages of the group, and what the one that is shown is for.
+    fn siblings(&self, ui: &mut Ui, out: &mut PageActions) {
+        let row = tabs::row(self.tab);
+        let options: Vec<(&str, &str)> = row.group.pages().map(|t| (t.id, t.title)).collect();
+        let mut id = row.id;
+        if theme::segmented(ui, "Page", &mut id, &options) {
+            out.page = Some(id);
+        }
+        purpose(ui, row);
+    }
+
+    /// All pages as a list.
+    fn list(&self, ui: &mut Ui, out: &mut PageActions) {
+        let row = tabs::row(self.tab);
+        let combo = ComboBox::from_id_salt("page").selected_text(row.title).show_ui(ui, |ui| {
+            for group in Group::iter() {
+                theme::weak(ui, group.title());
+                for tab in group.pages() {
+                    if ui.selectable_label(tab.id == row.id, tab.title).clicked() {
+                        out.page = Some(tab.id);
+                    }
+                }
+            }
+        });
+        combo.response.accessible_name("Page").on_hover_text(row.purpose);
+        purpose(ui, row);
+    }
+
+    fn model_choice(&self, ui: &mut Ui, cx: &Cx<'_>, out: &mut PageActions) {
         let info = self.info(cx.studio);
         let name = info.as_ref().map_or("Choose a model", |i| i.name.as_str());
         let combo = ComboBox::from_id_salt("model").selected_text(name).width(150.0).truncate().show_ui(ui, |ui| {
             ui.set_min_width(240.0);
             for model in &cx.studio.models {
-                let on = self.desk.here.model.as_ref() == Some(&model.model);
+                let on = self.state.here.model.as_ref() == Some(&model.model);
                 let text = format!("{}  ·  {} {} px", model.name, model.family.id().to_uppercase(), model.resolution);
                 if ui.selectable_label(on, text).clicked() && !on {
                     out.model = Some(model.model.clone());
@@ -73,40 +118,11 @@ impl ExploreView {
         combo.response.accessible_name("Model");
     }
 
-    /// Proposes what the present tab shows for export.
-    pub(super) fn export_tab(&mut self, cx: &Cx<'_>, out: &mut Out) {
-        let Some(info) = self.info(cx.studio) else { return };
-        let desk = &self.desk;
-        if self.tab == Tab::Models
-            && let Some(both) = self.twins.export(desk, &info, cx)
-        {
-            out.export_both = Some(both);
-            return;
+    /// Proposes what the page shows for export.
+    pub(super) fn export_page(&self, cx: &Cx<'_>, out: &mut PageActions) {
+        if let Some(info) = self.info(cx.studio) {
+            self.pages[tabs::place(self.tab)].export(&self.state, &info, cx, out);
         }
-        out.export = Some(match self.tab {
-            Tab::Sheet => (self.sheet.chosen(&desk.sheet), "sample", 0, None),
-            Tab::Grid => (self.lattice.cells_of(desk, &info), "grid", desk.grid.sheet_columns(), Some("grid")),
-            Tab::Traverse => (traverse::latents(desk, &info), "grid", desk.traverse.steps, Some("grid")),
-            Tab::Walk => (walk::latents(&desk.walk, &Dims::of(&info)), "walk", 0, Some("mp4")),
-            Tab::Compare => (compare::latents(&desk.compare, &Dims::of(&info)), "sample", 3, Some("grid")),
-            Tab::Breed => (desk.here.all_classed(&desk.breed.parents), "breeding", 0, None),
-            Tab::Directions if self.directions.shown().is_some() => {
-                let latents = self.directions.shown().unwrap_or_default();
-                (latents, "direction", STRIP as u32, Some("grid"))
-            }
-            Tab::Film => {
-                out.film = Some(desk.film.timeline.clone());
-                return;
-            }
-            Tab::Plane
-            | Tab::Models
-            | Tab::Picture
-            | Tab::Directions
-            | Tab::Map
-            | Tab::Atlas
-            | Tab::Edit
-            | Tab::Inside => (vec![desk.here.latent.clone()], "sample", 0, Some("png")),
-        });
     }
 
     pub(super) fn orphan_bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
@@ -122,11 +138,12 @@ impl ExploreView {
             close = theme::quiet_button(ui, None, "Dismiss").clicked();
         });
         close_up(ui);
-        // Once its model is here, one stands at the picture's latent.
+        // Once its model is here, its latent is opened.
         let model = cx.studio.models.iter().find(|m| m.hash == recipe.model_hash).map(|m| m.model.clone());
         if let Some(model) = model {
-            let stand = Stand { model: Some(model), latent: recipe.latent.clone(), truncation: recipe.truncation };
-            self.stand(stand, "stand at a dropped picture", cx);
+            let viewpoint =
+                Viewpoint { model: Some(model), latent: recipe.latent.clone(), truncation: recipe.truncation };
+            self.open_at(viewpoint, DROPPED, cx);
             close = true;
         }
         if close {
@@ -135,7 +152,12 @@ impl ExploreView {
     }
 }
 
-/// Puts the next bar right under the last one.
-pub(super) fn close_up(ui: &mut Ui) {
-    ui.add_space(-ui.spacing().item_spacing.y);
+/// One line on what a page is for; what to do next under the pointer.
+fn purpose(ui: &mut Ui, row: &TabSpec) {
+    if ui.available_width() < 90.0 {
+        return;
+    }
+    let text = format!("{}. {}", row.purpose, row.next);
+    let line = RichText::new(&text).size(size::SMALL).color(theme::tokens(ui).weak);
+    ui.add(Label::new(line).truncate()).on_hover_text(text);
 }

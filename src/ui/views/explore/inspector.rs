@@ -1,19 +1,19 @@
-//! Where one stands, large, with everything that moves it: seed, truncation, one slider a dimension.
-
-use std::time::{SystemTime, UNIX_EPOCH};
+//! The present picture, large, with everything that moves it: seed, truncation, one slider a dimension.
 
 use egui::{ComboBox, DragValue, Sense, Slider, Ui, Vec2, vec2};
 use egui_material_icons::icons::{ICON_CASINO, ICON_CONTENT_COPY, ICON_IOS_SHARE, ICON_RESTART_ALT, ICON_STAR};
 
-use super::traverse::order;
-use super::{Cx, ExploreView, Out};
+use super::ExploreView;
+use super::page::PageActions;
+use super::tabs::sliders::order;
+use super::viewpoint::random_seed;
 use crate::base::Family;
-use crate::base::rng::Stream;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::{Latent, Space};
 use crate::ui::action::Action;
 use crate::ui::textures;
 use crate::ui::theme::{self, size};
+use crate::ui::view::Cx;
 use crate::ui::widgets::latent_slot::{Dropped, drag_latent, latent_label, take_drop};
 
 /// Sliders shown before "more".
@@ -21,20 +21,13 @@ const FIRST: usize = 8;
 /// KL below which a dimension says nothing, in nats.
 const ASLEEP: f32 = 0.01;
 
-/// A random place.
-pub fn dice() -> Latent {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos() as u64);
-    // Short enough to be read out and typed in.
-    Latent::Seed { seed: Stream::new(now, "dice").below(1_000_000) }
-}
-
 impl ExploreView {
-    pub(super) fn show_inspector(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) {
+    pub(super) fn show_inspector(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut PageActions) {
         self.portrait(ui, cx, info, out);
-        if !self.desk.came.is_empty() {
-            let came = egui::RichText::new(&self.desk.came).size(size::SMALL).color(theme::tokens(ui).weak);
-            let help = format!("Where this picture came from: {}", self.desk.came);
-            ui.add(egui::Label::new(came).truncate()).on_hover_text(help);
+        if !self.state.provenance.is_empty() {
+            let said = egui::RichText::new(&self.state.provenance).size(size::SMALL).color(theme::tokens(ui).weak);
+            let help = format!("Where this picture came from: {}", self.state.provenance);
+            ui.add(egui::Label::new(said).truncate()).on_hover_text(help);
         }
         self.seed_row(ui, out);
         self.class_rows(ui, info, out);
@@ -42,18 +35,18 @@ impl ExploreView {
         self.sliders(ui, info, out);
     }
 
-    fn portrait(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) {
+    fn portrait(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut PageActions) {
         let width = ui.available_width();
         let ctx = ui.ctx().clone();
         let response = match self.present.tex(0, cx.textures, &ctx) {
-            Some(tex) => textures::picture(ui, &tex, Vec2::splat(width), Sense::click_and_drag(), "Where I stand"),
+            Some(tex) => textures::picture(ui, &tex, Vec2::splat(width), Sense::click_and_drag(), "This picture"),
             None => theme::skeleton(ui, Vec2::splat(width)),
         };
-        let here = self.desk.here.clone();
+        let here = self.state.here.clone();
         drag_latent(&response, &info.model, &here.latent, here.truncation, self.present.picture(0));
         match take_drop(ui, &response, cx.studio, Some(info)) {
-            Some(Dropped::Latent(latent)) => out.stand = Some(latent),
-            Some(Dropped::File(path)) => self.picture.open(&path),
+            Some(Dropped::Latent(latent)) => out.open = Some(latent),
+            Some(Dropped::File(path)) => out.photo = Some(path),
             Some(Dropped::Foreign) => out.foreign = true,
             None => {}
         }
@@ -82,9 +75,9 @@ impl ExploreView {
         });
     }
 
-    fn seed_row(&mut self, ui: &mut Ui, out: &mut Out) {
+    fn seed_row(&mut self, ui: &mut Ui, out: &mut PageActions) {
         ui.horizontal(|ui| {
-            let here = &mut self.desk.here;
+            let here = &mut self.state.here;
             match here.latent.seed() {
                 Some(mut seed) => {
                     let field = DragValue::new(&mut seed).prefix("seed ").speed(0.2);
@@ -101,19 +94,19 @@ impl ExploreView {
                 }
             }
             if theme::icon_button(ui, ICON_CASINO, "Random seed (R)").clicked() {
-                out.stand = Some(dice());
-                out.label = Some("roll a random seed");
+                out.open = Some(random_seed());
+                out.label = Some("take a random seed");
             }
         });
     }
 
     /// The class of what is made, or a blend of two.
-    fn class_rows(&mut self, ui: &mut Ui, info: &ModelInfo, out: &mut Out) {
+    fn class_rows(&mut self, ui: &mut Ui, info: &ModelInfo, out: &mut PageActions) {
         let names = if info.recipe.model.conditional { info.recipe.model.classes.as_slice() } else { &[] };
         if names.is_empty() {
             return;
         }
-        let now = self.desk.here.latent.class();
+        let now = self.state.here.latent.class();
         let mut first = now.first().map(|c| c.0);
         let mut second = now.get(1).map(|c| c.0);
         let whole: f32 = now.iter().map(|c| c.1).sum();
@@ -147,18 +140,18 @@ impl ExploreView {
                 (Some(a), None) => vec![(a, 1.0)],
                 (Some(a), Some(b)) => vec![(a, 1.0 - share), (b, share)],
             };
-            self.desk.here.latent = self.desk.here.latent.with_class(&class);
+            self.state.here.latent = self.state.here.latent.with_class(&class);
             out.label = Some("choose a class");
         }
     }
 
-    fn truncation(&mut self, ui: &mut Ui, info: &ModelInfo, out: &mut Out) {
+    fn truncation(&mut self, ui: &mut Ui, info: &ModelInfo, out: &mut PageActions) {
         let (name, help) = match info.family {
             Family::Gan => ("Truncation", "Lower gives more usual and cleaner pictures, higher more varied ones"),
             Family::Vae => ("Temperature", "Lower gives more usual pictures, higher more varied ones"),
         };
         ui.add_space(size::XS);
-        let value = &mut self.desk.here.truncation;
+        let value = &mut self.state.here.truncation;
         ui.horizontal(|ui| {
             theme::weak(ui, name).on_hover_text(help);
             ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -176,7 +169,7 @@ impl ExploreView {
         }
     }
 
-    fn sliders(&mut self, ui: &mut Ui, info: &ModelInfo, out: &mut Out) {
+    fn sliders(&mut self, ui: &mut Ui, info: &ModelInfo, out: &mut PageActions) {
         let dim = info.latent as usize;
         theme::section(ui, "Dimensions");
         let order = order(info);
@@ -186,8 +179,8 @@ impl ExploreView {
         if known {
             theme::weak(ui, format!("Sorted by KL; {awake} of {dim} in use"));
         }
-        let mut values = self.desk.here.latent.values(dim);
-        let styles = self.desk.here.latent.place().space == Space::W;
+        let mut values = self.state.here.latent.values(dim);
+        let styles = self.state.here.latent.place().space == Space::W;
         let mut changed = None;
         ui.spacing_mut().slider_width = (ui.available_width() - 40.0 - 64.0 - size::S).max(60.0);
         for &d in &order[..shown] {
@@ -212,7 +205,7 @@ impl ExploreView {
             });
         }
         if let Some(d) = changed {
-            self.desk.here.latent = self.desk.here.latent.with_number(dim, d, values[d]);
+            self.state.here.latent = self.state.here.latent.with_number(dim, d, values[d]);
             out.label = Some("move a slider");
         }
         if dim > FIRST {

@@ -1,100 +1,90 @@
-//! Moving through what a model learned: sheets, grids, planes, single dimensions, films, pairs, pictures from elsewhere.
+//! Moving through what a model learned, in six groups of pages: finding pictures, blending and changing them, putting
+//! photos in, films, and how the model works.
 //!
-//! One stands at a latent; every tab is a way to another one. All that is laid out is the [`Desk`]: Undo comes back to
-//! it, and it is kept from one start to the next. Pictures come by [`feed::Feed`]s, which keep the old ones on the
-//! screen while new ones are on the way.
+//! One picture is present; it is the subject of every page, and every page leads to another one. All that is laid out is
+//! the [`ExploreState`]: Undo comes back to it, and it is kept from one start to the next. Pages are rows of
+//! [`tabs::TABS`] and know nothing of each other; pictures come by [`image_requests::ImageRequests`], which keep the old
+//! ones on the screen while new ones are on the way.
 
-mod act;
-mod atlas;
+mod actions;
 mod bar;
-mod breed;
-mod came;
-mod compare;
-mod desk;
-mod directions;
-mod family;
-mod feed;
-mod film;
-mod inside;
+mod choices;
+mod dataset_locator;
+mod explore_state;
+mod history_strip;
+mod image_requests;
 mod inspector;
-mod lattice;
-mod map;
-mod mend;
-mod own;
-mod photo;
-mod photos;
-mod picture;
-mod place;
-mod plane;
-mod sheet;
-mod strip;
+mod job_progress;
+mod kept_drawer;
+mod known_directions;
+mod navigation_history;
+mod page;
+mod picture_slots;
+mod provenance;
+pub mod tabs;
 #[cfg(test)]
 pub(in crate::ui) mod testing;
 #[cfg(test)]
 mod tests;
-mod touch;
-mod trail;
-mod traverse;
-mod twins;
-mod walk;
-mod work;
+mod use_in;
+mod viewpoint;
 
 use std::path::PathBuf;
 
 use egui::{Key, Modifiers, Ui};
 use serde::{Deserialize, Serialize};
 
-use super::{Cx, KeyHelp, View, ViewId};
 use crate::engine::{Command, Event, LatentCommand};
+use crate::latent::latent_math::Dims;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::ui::action::{Action, Parcel};
 use crate::ui::command::UiCommand;
 use crate::ui::state::Studio;
+use crate::ui::view::{Cx, KeyHelp, View, ViewId};
 use crate::ui::widgets::export_dialog::ExportDialog;
 use crate::ui::widgets::latent_slot::ghost;
-use act::{Gesture, Out, waiting};
-pub use atlas::LeftOut;
-pub use desk::{Desk, Stand, Tab};
-use feed::Feed;
-use trail::Trail;
+use actions::{Gesture, waiting};
+use explore_state::ExploreState;
+use image_requests::ImageRequests;
+use kept_drawer::KeptDrawer;
+use navigation_history::NavigationHistory;
+use page::{Page, PageActions, Picked, Shared};
+use tabs::photo_folder::several;
+use tabs::{BETWEEN, FIRST, FOLDER, Group, PHOTO, TABS};
+use viewpoint::{Viewpoint, misfit, random_seed};
 
 /// Seconds that a model may take to be found before another one is shown.
 const PATIENCE: f64 = 6.0;
 
 /// The view.
-#[derive(Default)]
 pub struct ExploreView {
-    desk: Desk,
-    tab: Tab,
-    trail: Trail,
+    state: ExploreState,
+    /// The page that is shown, by its id.
+    tab: &'static str,
+    /// As many as rows in the table, in its order.
+    pages: Vec<Box<dyn Page>>,
+    shared: Shared,
+    history: NavigationHistory,
     gesture: Option<Gesture>,
+    /// The page that was opened last, and with which model.
+    begun: Option<(&'static str, Option<ModelRef>)>,
     /// The model that was asked to be opened last.
     asked: Option<ModelRef>,
     /// When it was asked for.
     asked_at: f64,
     /// Hash of its weights: pictures are made again when it changes.
     hash: String,
+    /// What was laid out fits this model (its name, and how many numbers its latents have).
+    fits: Option<(ModelRef, Dims)>,
     /// The selection of the window as last seen, to notice when it changes elsewhere.
     selected: Option<ModelRef>,
-    present: Feed,
-    past: Feed,
-    kept: Vec<Stand>,
-    sheet: sheet::Sheet,
-    lattice: lattice::Lattice,
-    plane: plane::Plane,
-    traverse: traverse::Traverse,
-    walk: walk::Walk,
-    compare: compare::Compare,
-    picture: picture::PictureTab,
-    directions: directions::Directions,
-    map: map::Map,
-    film: film::Film,
-    breed: breed::Breed,
-    touch: touch::Touch,
-    atlas: atlas::AtlasTab,
-    inside: inside::InsideTab,
-    twins: twins::Twins,
+    present: ImageRequests,
+    past: ImageRequests,
+    kept: KeptDrawer,
+    /// Whether the strip shows kept pictures, too.
+    drawer: bool,
+    menu: Option<use_in::Menu>,
     export: ExportDialog,
     /// Whether the inspector shows all dimensions.
     all_sliders: bool,
@@ -102,19 +92,75 @@ pub struct ExploreView {
     orphan: Option<(PathBuf, Box<PictureRecipe>)>,
 }
 
+impl Default for ExploreView {
+    fn default() -> Self {
+        Self {
+            state: ExploreState::default(),
+            tab: FIRST,
+            pages: TABS.iter().map(|tab| (tab.new)()).collect(),
+            shared: Shared::default(),
+            history: NavigationHistory::default(),
+            gesture: None,
+            begun: None,
+            asked: None,
+            asked_at: 0.0,
+            hash: String::new(),
+            fits: None,
+            selected: None,
+            present: ImageRequests::default(),
+            past: ImageRequests::default(),
+            kept: KeptDrawer::default(),
+            drawer: true,
+            menu: None,
+            export: ExportDialog::default(),
+            all_sliders: false,
+            orphan: None,
+        }
+    }
+}
+
 /// What is kept from one start to the next.
-#[derive(Serialize, Deserialize, Default)]
+#[derive(Serialize, Deserialize)]
 #[serde(default)]
 struct Kept {
-    desk: Desk,
-    tab: Tab,
-    trail: Vec<Stand>,
+    #[serde(alias = "desk")]
+    state: ExploreState,
+    #[serde(alias = "tab")]
+    page: String,
+    #[serde(alias = "trail")]
+    history: Vec<Viewpoint>,
+    drawer: bool,
+}
+
+impl Default for Kept {
+    fn default() -> Self {
+        Self { state: ExploreState::default(), page: FIRST.into(), history: Vec::new(), drawer: true }
+    }
 }
 
 impl ExploreView {
     /// The model in use, as the studio knows it.
     fn info(&self, studio: &Studio) -> Option<ModelInfo> {
-        self.desk.here.model.as_deref().and_then(|m| studio.model(m)).cloned()
+        self.state.here.model.as_deref().and_then(|m| studio.model(m)).cloned()
+    }
+
+    /// The page that is shown.
+    fn page(&mut self) -> &mut dyn Page {
+        &mut *self.pages[tabs::place(self.tab)]
+    }
+
+    /// Shows a page, by its id.
+    fn show_page(&mut self, id: &str) {
+        self.tab = tabs::row(id).id;
+    }
+
+    /// Has a page that was just opened begin at the present picture.
+    fn begin(&mut self, info: &ModelInfo) {
+        let now = (self.tab, Some(info.model.clone()));
+        if self.begun.as_ref() != Some(&now) {
+            self.begun = Some(now);
+            self.pages[tabs::place(self.tab)].begin(&mut self.state, info);
+        }
     }
 
     /// Follows the selection of the window; falls back to the first model there is.
@@ -122,18 +168,18 @@ impl ExploreView {
         if cx.studio.selection.model != self.selected {
             self.selected.clone_from(&cx.studio.selection.model);
             if self.selected.is_some() {
-                self.desk.here.model.clone_from(&self.selected);
+                self.state.here.model.clone_from(&self.selected);
             }
         }
-        let gone = self.desk.here.model.as_deref().is_none_or(|m| {
+        let gone = self.state.here.model.as_deref().is_none_or(|m| {
             let waited = self.asked.as_deref() == Some(m) && cx.time - self.asked_at > PATIENCE;
             cx.studio.models_known && cx.studio.model(m).is_none() && waited
         });
         if gone && let Some(first) = cx.studio.models.first() {
-            self.desk.here.model = Some(first.model.clone());
+            self.state.here.model = Some(first.model.clone());
         }
-        if self.asked != self.desk.here.model
-            && let Some(model) = self.desk.here.model.clone()
+        if self.asked != self.state.here.model
+            && let Some(model) = self.state.here.model.clone()
         {
             cx.send(Command::OpenModel { model: model.clone() });
             (self.asked, self.asked_at) = (Some(model), cx.time);
@@ -142,38 +188,45 @@ impl ExploreView {
         if hash != self.hash {
             // The same name, other weights: a run saved a checkpoint.
             self.hash = hash;
-            for feed in [&mut self.present, &mut self.past, &mut self.sheet.feed] {
-                feed.expire();
-            }
-            self.lattice.expire();
-            self.traverse.feed.expire();
-            self.compare.feed.expire();
-            self.directions.feed.expire();
-            for feed in [&mut self.film.keys, &mut self.film.screen, &mut self.breed.parents, &mut self.breed.feed] {
-                feed.expire();
-            }
-            self.touch.feed.expire();
-            self.touch.mend.expire();
-            self.atlas.expire();
-            self.inside.expire();
-            self.twins.expire();
-            self.plane.clear();
-            self.walk.clear();
+            self.present.expire();
+            self.past.expire();
+            self.pages.iter_mut().for_each(|page| page.expire());
         }
     }
 
-    /// Stands elsewhere, as one step of Undo.
-    fn stand(&mut self, stand: Stand, label: &str, cx: &mut Cx<'_>) {
-        if stand == self.desk.here {
+    /// Has all that is laid out fit the model in use, before a picture of it is asked for.
+    fn fit(&mut self, info: &ModelInfo, cx: &Cx<'_>) {
+        let of = (info.model.clone(), Dims::of(info));
+        let why = if self.fits.as_ref() == Some(&of) {
+            self.state.fit_here(info)
+        } else {
+            self.fits = Some(of);
+            self.history.clean(|viewpoint| {
+                let made_by = viewpoint.model.as_deref().and_then(|m| cx.studio.model(m));
+                made_by.is_some_and(|info| misfit(&viewpoint.latent, info).is_some())
+            });
+            self.state.fit_to(info)
+        };
+        if let Some(why) = why {
+            self.state.provenance = format!("In place of one that {} cannot make. {why}", info.name);
+        }
+    }
+
+    /// Opens a picture, of any model, as one step of Undo.
+    fn open_at(&mut self, viewpoint: Viewpoint, label: &str, cx: &mut Cx<'_>) {
+        if viewpoint == self.state.here {
             return;
         }
-        cx.undo_point(ViewId::Explore, label, self.snapshot());
-        if stand.model != self.desk.here.model {
-            self.select(stand.model.clone(), cx);
+        self.state.undo_point(label, cx);
+        if viewpoint.model != self.state.here.model {
+            self.select(viewpoint.model.clone(), cx);
         }
-        self.desk.here = stand;
-        self.desk.came = came::brought(label).into();
-        self.trail.visit(&self.desk.here);
+        self.state.here = viewpoint;
+        self.state.provenance = provenance::brought(label).into();
+        if let Some(info) = self.info(cx.studio) {
+            self.fit(&info, cx);
+            self.history.visit(&self.state.here);
+        }
     }
 
     fn select(&mut self, model: Option<ModelRef>, cx: &mut Cx<'_>) {
@@ -181,130 +234,114 @@ impl ExploreView {
         cx.push(Action::SelectModel(model));
     }
 
-    /// News for the tabs that travel through latent space.
-    fn on_latent(&mut self, event: &Event, cx: &mut Cx<'_>) {
-        self.lattice.on_event(event, cx);
-        self.directions.on_event(event, cx);
-        self.film.on_event(event, cx);
-        self.breed.on_event(event, cx);
-        self.touch.on_event(event, cx);
-        self.map.on_event(event);
-        self.picture.on_event(event);
-        self.atlas.on_event(event, &mut self.desk.atlas, cx);
-        self.inside.on_event(event, cx);
-        self.twins.on_event(event, cx);
+    fn is_kept(&self, viewpoint: &Viewpoint) -> bool {
+        self.shared.kept.contains(viewpoint)
     }
 
-    /// Pictures from elsewhere whose place is known now.
-    fn placed(&mut self, event: &Event, cx: &mut Cx<'_>) {
-        if let Some((corner, latent)) = self.lattice.places.encoded(event) {
-            cx.undo_point(ViewId::Explore, "put a picture in a corner", self.snapshot());
-            if let Some(anchor) = self.desk.grid.anchors.get_mut(corner) {
-                *anchor = latent.into();
-            }
-        }
-        if let Some((end, latent)) = self.compare.places.encoded(event) {
-            cx.undo_point(ViewId::Explore, "compare with a picture", self.snapshot());
-            self.desk.compare.ends[end] = latent.into();
-        }
-        if let Some((term, latent)) = self.directions.sum.places.encoded(event)
-            && term < self.desk.sum.terms.len()
-        {
-            cx.undo_point(ViewId::Explore, "put a picture in a sum", self.snapshot());
-            self.desk.sum.terms[term].anchor = latent.into();
+    fn go_through_history(&mut self, by: i64, cx: &mut Cx<'_>) {
+        if let Some(viewpoint) = self.history.go(by) {
+            self.go_to(viewpoint, cx);
         }
     }
 
-    /// Whether a picture put here is one to mend.
-    fn mends(&self) -> bool {
-        self.tab == Tab::Edit && self.desk.mend.on
-    }
-
-    fn put_to_mend(&mut self, path: &std::path::Path, cx: &mut Cx<'_>) {
-        cx.undo_point(ViewId::Explore, "mend another picture", self.snapshot());
-        self.desk.mend.put(path.to_path_buf());
-    }
-
-    fn put_into_both(&mut self, path: &std::path::Path, cx: &mut Cx<'_>) {
-        cx.undo_point(ViewId::Explore, "put a picture into both models", self.snapshot());
-        twins::Twins::put(&mut self.desk, path);
-    }
-
-    fn is_kept(&self, stand: &Stand) -> bool {
-        self.kept.contains(stand)
-    }
-
-    fn walk_trail(&mut self, by: i64, cx: &mut Cx<'_>) {
-        if let Some(stand) = self.trail.go(by) {
-            self.go_to(stand, cx);
+    /// Goes to a place of the history: no step of Undo, as Back and Forward are there for that.
+    fn go_to(&mut self, viewpoint: Viewpoint, cx: &mut Cx<'_>) {
+        if viewpoint.model != self.state.here.model {
+            self.select(viewpoint.model.clone(), cx);
         }
+        self.state.here = viewpoint;
+        self.state.provenance = "From history".into();
     }
 
-    /// Goes to a place of the trail: no step of Undo, as Back and Forward are there for that.
-    fn go_to(&mut self, stand: Stand, cx: &mut Cx<'_>) {
-        if stand.model != self.desk.here.model {
-            self.select(stand.model.clone(), cx);
-        }
-        self.desk.here = stand;
-        self.desk.came = "A place visited before".into();
+    /// Where a picture that is opened on the page that is shown came from, in words.
+    fn provenance(&self, label: Option<&str>) -> String {
+        let page = &self.pages[tabs::place(self.tab)];
+        page.provenance(&self.state, label).unwrap_or_else(|| format!("From {}", tabs::row(self.tab).title))
     }
 
-    fn canvas(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut Out) {
-        let Self { desk, tab, .. } = self;
-        match tab {
-            Tab::Sheet => self.sheet.show(ui, cx, info, desk, &self.kept, out),
-            Tab::Grid => self.lattice.show(ui, cx, info, desk, out),
-            Tab::Plane => self.plane.show(ui, cx, info, desk, out),
-            Tab::Traverse => self.traverse.show(ui, cx, info, desk, out),
-            Tab::Walk => self.walk.show(ui, cx, info, desk, out),
-            Tab::Compare => self.compare.show(ui, cx, info, desk, out),
-            Tab::Picture => self.picture.show(ui, cx, info, out),
-            Tab::Directions => self.directions.show(ui, cx, info, desk, out),
-            Tab::Map => self.map.show(ui, cx, info, desk, &mut self.directions, out),
-            Tab::Film => self.film.show(ui, cx, info, desk, &mut self.directions, out),
-            Tab::Breed => self.breed.show(ui, cx, info, desk, out),
-            Tab::Edit => self.touch.show(ui, cx, info, desk, out),
-            Tab::Atlas => self.atlas.show(ui, cx, info, desk, out),
-            Tab::Inside => self.inside.show(ui, cx, info, desk, out),
-            Tab::Models => self.twins.show(ui, cx, info, desk, out),
-        }
-    }
-
-    fn read_keys(&mut self, ui: &Ui, cx: &mut Cx<'_>, out: &mut Out) {
+    fn read_keys(&mut self, ui: &Ui, cx: &mut Cx<'_>, out: &mut PageActions) {
         if !cx.has_keys(ViewId::Explore) || self.export.is_open() {
             return;
         }
         let pressed = |modifiers, key| ui.input_mut(|i| i.consume_key(modifiers, key));
-        if pressed(Modifiers::ALT, Key::ArrowLeft) {
-            self.walk_trail(-1, cx);
+        for (key, by) in [(Key::ArrowLeft, -1), (Key::ArrowRight, 1)] {
+            if pressed(Modifiers::ALT, key) {
+                self.go_through_history(by, cx);
+            }
         }
-        if pressed(Modifiers::ALT, Key::ArrowRight) {
-            self.walk_trail(1, cx);
+        for (key, by) in [(Key::OpenBracket, -1), (Key::CloseBracket, 1)] {
+            if pressed(Modifiers::NONE, key) {
+                out.page = Some(tabs::beside(self.tab, by));
+            }
         }
         if pressed(Modifiers::NONE, Key::Period) {
             out.keep = self.meant();
         }
+        if pressed(Modifiers::NONE, Key::U) {
+            self.menu_of_present(ui);
+        }
         if pressed(Modifiers::NONE, Key::R) {
-            match self.tab {
-                Tab::Sheet => sheet::roll(&mut self.desk.sheet, out),
-                _ => out.stand = Some(inspector::dice()),
+            let at = tabs::place(self.tab);
+            if !self.pages[at].shuffle(&mut self.state, out) {
+                out.open = Some(random_seed());
             }
         }
-        if pressed(Modifiers::NONE, Key::P) && self.tab == Tab::Walk {
-            self.walk.toggle();
+        if pressed(Modifiers::NONE, Key::P) {
+            self.page().toggle();
         }
     }
 
-    /// What a star means: the selected samples, or where one stands.
+    /// What a star means: what is selected, or the present picture.
     fn meant(&self) -> Vec<Latent> {
-        let chosen = self.sheet.selected(&self.desk.sheet);
-        if self.tab == Tab::Sheet && !chosen.is_empty() { chosen } else { vec![self.desk.here.latent.clone()] }
+        let chosen = self.pages[tabs::place(self.tab)].chosen(&self.state);
+        if chosen.is_empty() { vec![self.state.here.latent.clone()] } else { chosen }
+    }
+
+    /// Puts photos into the model: one, or several and those of folders.
+    fn take_photos(&mut self, paths: &[PathBuf]) {
+        let alone = paths.len() == 1 && !paths[0].is_dir();
+        let page = if alone { PHOTO } else { FOLDER };
+        if self.pages[tabs::place(page)].take_files(paths) {
+            self.show_page(page);
+        }
+    }
+
+    /// Files were chosen in a dialog of Explore.
+    fn picked(&mut self, purpose: &'static str, paths: &[PathBuf], cx: &mut Cx<'_>) {
+        let (Some(path), Some(info)) = (paths.first(), self.info(cx.studio)) else { return };
+        if purpose == dataset_locator::PICK {
+            let source = path.display().to_string();
+            cx.send(Command::Latent(LatentCommand::OwnData { model: info.model, source }));
+            return;
+        }
+        let picked = Picked { purpose, paths, info: &info };
+        let Self { pages, state, .. } = self;
+        if pages.iter_mut().any(|page| page.picked(&picked, state, cx)) {
+            return;
+        }
+        // The page that is shown opened a dialog for pictures of any purpose.
+        let at = tabs::place(self.tab);
+        if !self.pages[at].take_files(paths) {
+            self.take_photos(paths);
+        }
     }
 }
 
-/// Whether this is one picture file; folders, archives and models go where they belong.
-fn one_picture(paths: &[PathBuf]) -> bool {
-    matches!(paths, [path] if image::ImageFormat::from_path(path).is_ok())
+/// Tells the history what its places look like, or that there is no picture of them.
+fn look_back(history: &mut NavigationHistory, feed: &ImageRequests) {
+    let Some(wish) = feed.shown() else { return };
+    let viewpoint = |place: usize| {
+        let (model, truncation) = (Some(wish.model.clone()), wish.truncation);
+        Viewpoint { model, latent: wish.latents[place].clone(), truncation }
+    };
+    for (place, picture) in feed.fresh() {
+        history.see(&viewpoint(place), picture);
+    }
+    for place in 0..wish.latents.len() {
+        if let Some(why) = feed.broken(place) {
+            history.give_up(&viewpoint(place), why);
+        }
+    }
 }
 
 impl View for ExploreView {
@@ -315,14 +352,20 @@ impl View for ExploreView {
     fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         self.choose_model(cx);
         let Some(info) = self.info(cx.studio) else {
-            waiting(ui, cx, self.desk.here.model.is_some());
+            waiting(ui, cx, self.state.here.model.is_some());
             return;
         };
+        self.fit(&info, cx);
+        self.begin(&info);
+        self.shared.own_data.follow(&info, cx);
+        self.shared.present = self.present.picture(0).cloned();
         self.part(ui, cx, |view, ui, cx, out| {
             view.read_keys(ui, cx, out);
-            view.bar(ui, cx, out);
+            view.bar(ui, cx, &info, out);
             view.orphan_bar(ui, cx);
-            view.canvas(ui, cx, &info, out);
+            let Self { pages, state, shared, tab, .. } = view;
+            pages[tabs::place(tab)].ui(ui, cx, &info, state, shared, out);
+            view.picture_menu(ui, &info, out);
         });
         self.export.show(ui, cx, ViewId::Explore);
         ghost(ui.ctx(), cx.textures);
@@ -346,109 +389,62 @@ impl View for ExploreView {
     }
 
     fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
-        match event {
-            Event::Generated { .. } => {
-                for feed in [&mut self.present, &mut self.past] {
-                    if feed.on_event(event, cx)
-                        && let Some(wish) = feed.shown()
-                    {
-                        for (place, picture) in feed.fresh() {
-                            let (model, truncation) = (Some(wish.model.clone()), wish.truncation);
-                            let latent = wish.latents[place].clone();
-                            self.trail.see(&Stand { model, latent, truncation }, picture);
-                        }
-                    }
-                }
-                self.sheet.feed.on_event(event, cx);
-                self.traverse.feed.on_event(event, cx);
-                self.compare.feed.on_event(event, cx);
-                self.plane.on_event(event, cx);
-                self.walk.on_event(event, cx);
-                self.on_latent(event, cx);
-            }
-            Event::Latent(_) => {
-                self.placed(event, cx);
-                self.on_latent(event, cx);
-            }
-            Event::Encoded { .. } => {
-                self.picture.on_event(event);
-                self.twins.on_event(event, cx);
-                self.placed(event, cx);
-            }
-            Event::Items { .. } => self.atlas.on_event(event, &mut self.desk.atlas, cx),
-            // Weights behind the name may have changed since it was opened.
-            Event::Models(models) => {
-                let here = models.iter().find(|m| Some(&m.model) == self.desk.here.model.as_ref());
-                let opened = here.and_then(|m| cx.studio.opened.get(&m.model));
-                if let (Some(here), Some(opened)) = (here, opened)
-                    && here.hash != opened.hash
-                {
-                    cx.send(Command::OpenModel { model: here.model.clone() });
+        if let Event::Generated { .. } | Event::NotGenerated { .. } = event {
+            for feed in [&mut self.present, &mut self.past] {
+                if feed.on_event(event, cx) {
+                    look_back(&mut self.history, feed);
                 }
             }
-            _ => {}
+        }
+        // Weights behind the name may have changed since it was opened.
+        if let Event::Models(models) = event {
+            let here = models.iter().find(|m| Some(&m.model) == self.state.here.model.as_ref());
+            let opened = here.and_then(|m| cx.studio.opened.get(&m.model));
+            if let (Some(here), Some(opened)) = (here, opened)
+                && here.hash != opened.hash
+            {
+                cx.send(Command::OpenModel { model: here.model.clone() });
+            }
+        }
+        let info = self.info(cx.studio);
+        self.kept.on_event(event, info.as_ref(), cx);
+        self.shared.directions.on_event(event);
+        self.shared.own_data.on_event(event);
+        for page in &mut self.pages {
+            page.on_event(event, &mut self.state, cx);
         }
     }
 
     fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
         match parcel {
             Parcel::Explore { model, latent, truncation } => {
-                let same = self.desk.here.model.as_ref() == Some(model);
-                if latent.is_none() && same {
-                    return;
+                let same = self.state.here.model.as_ref() == Some(model);
+                if latent.is_none() {
+                    self.show_page(FIRST);
+                    if same {
+                        return;
+                    }
                 }
                 let latent = latent.clone().unwrap_or(Latent::Seed { seed: 1 });
-                self.stand(
-                    Stand { model: Some(model.clone()), latent, truncation: *truncation },
-                    "stand elsewhere",
-                    cx,
-                );
+                let viewpoint = Viewpoint { model: Some(model.clone()), latent, truncation: *truncation };
+                self.open_at(viewpoint, "open a picture", cx);
             }
             Parcel::Compare { model, latents } => {
-                cx.undo_point(ViewId::Explore, "compare two latents", self.snapshot());
+                self.state.undo_point("compare two pictures", cx);
                 self.select(Some(model.clone()), cx);
-                self.desk.here.model = Some(model.clone());
-                self.desk.compare.ends = latents.clone().map(Into::into);
-                self.tab = Tab::Compare;
+                self.state.here.model = Some(model.clone());
+                self.state.between.ends = latents.clone().map(Into::into);
+                self.fits = None;
+                self.show_page(BETWEEN);
             }
-            Parcel::Page(tab) => self.tab = *tab,
-            Parcel::LeftOut { source, names } => self.atlas.leave_out(source, names),
+            Parcel::Page(id) => self.show_page(id),
+            Parcel::LeftOut { source, names } => {
+                self.pages.iter_mut().for_each(|page| page.left_out(source, names));
+            }
             Parcel::Generated { path, recipe } => self.orphan = Some((path.clone(), recipe.clone())),
-            Parcel::Picture(path) => {
-                self.tab = Tab::Picture;
-                self.picture.open(path);
-            }
+            Parcel::Picture(path) => self.take_photos(std::slice::from_ref(path)),
             Parcel::Picked { purpose, paths } if !self.export.picked(purpose, paths) => {
-                if self.directions.picked(purpose, paths, cx)
-                    || self.atlas.picked(purpose, paths)
-                    || self.inside.picked(purpose, paths)
-                {
-                    return;
-                }
-                let (Some(path), Some(info)) = (paths.first(), self.info(cx.studio)) else { return };
-                if *purpose == own::PICK {
-                    let source = path.display().to_string();
-                    cx.send(Command::Latent(LatentCommand::OwnData { model: info.model, source }));
-                    return;
-                }
-                if *purpose == lattice::PICK {
-                    self.lattice.picked(path, &info, cx);
-                } else if let Some(end) = compare::PICKS.iter().position(|p| p == purpose) {
-                    self.compare.places.encode(end, path, &info, cx);
-                } else if let Some(term) = directions::sum::PICKS.iter().position(|p| p == purpose) {
-                    self.directions.sum.places.encode(term, path, &info, cx);
-                } else if *purpose == mend::SAVE {
-                    self.touch.mend.save(path, &info, &self.desk, cx);
-                } else if *purpose == mend::PICK || self.mends() {
-                    self.put_to_mend(path, cx);
-                } else if self.tab == Tab::Inside && self.inside.dropped(paths, &info) {
-                    // A picture to look for faults in, shown from now on.
-                } else if *purpose == twins::PICK || self.tab == Tab::Models {
-                    self.put_into_both(path, cx);
-                } else {
-                    self.tab = Tab::Picture;
-                    self.picture.open_all(paths);
-                }
+                self.picked(*purpose, paths, cx);
             }
             _ => {}
         }
@@ -456,91 +452,84 @@ impl View for ExploreView {
 
     fn on_drop(&mut self, paths: &[PathBuf], cx: &mut Cx<'_>) -> bool {
         let Some(info) = self.info(cx.studio) else { return false };
-        match self.tab {
-            Tab::Grid => self.lattice.places.dropped(paths, &info, cx),
-            Tab::Compare => self.compare.places.dropped(paths, &info, cx),
-            Tab::Directions => self.directions.sum.places.dropped(paths, &info, cx),
-            Tab::Inside => self.inside.dropped(paths, &info),
-            Tab::Models if one_picture(paths) => {
-                self.put_into_both(&paths[0], cx);
-                true
-            }
-            Tab::Edit if self.mends() && one_picture(paths) => {
-                self.put_to_mend(&paths[0], cx);
-                true
-            }
-            // Pictures and folders dropped here are meant for the model, not to train on.
-            Tab::Picture if self.picture.takes(paths) => {
-                self.picture.open_all(paths);
-                true
-            }
-            _ => false,
+        let Self { pages, state, tab, .. } = self;
+        if pages[tabs::place(tab)].on_drop(paths, &info, state, cx) {
+            return true;
         }
+        // Photos that are dropped on a page of photos are meant for the model, not to train on.
+        let meant = tabs::row(self.tab).group == Group::Photo && several(paths);
+        if meant {
+            self.take_photos(paths);
+        }
+        meant
     }
 
     fn on_command(&mut self, command: UiCommand, cx: &mut Cx<'_>) -> bool {
         match command {
             UiCommand::Export => {
-                let mut out = Out::default();
-                self.export_tab(cx, &mut out);
+                let mut out = PageActions::default();
+                self.export_page(cx, &mut out);
                 self.apply(out, cx);
                 true
             }
             UiCommand::Keep => {
-                let out = Out { keep: self.meant(), ..Out::default() };
+                let out = PageActions { keep: self.meant(), ..PageActions::default() };
                 self.apply(out, cx);
                 true
             }
-            UiCommand::SelectAll if self.tab == Tab::Sheet => {
-                self.sheet.select_all(&self.desk.sheet);
-                true
-            }
+            UiCommand::SelectAll if !self.export.is_open() => self.pages[tabs::place(self.tab)].select_all(&self.state),
             _ => false,
         }
     }
 
     fn keys(&self) -> Vec<KeyHelp> {
         [
-            ("Alt+Left, Alt+Right", "Back and forward through where you have been"),
-            (".", "Keep what is selected, or where you stand, in the gallery with a star"),
-            ("R", "Roll again: a new sheet, or a random place"),
-            ("P", "Play or hold the walk"),
-            ("B", "Hold to see the picture before (Picture, Edit, Inside)"),
-            ("F, +, −", "See all of the atlas, come nearer, go back"),
+            ("[ and ]", "The page before and after"),
+            ("U", "Use this picture in another page"),
+            ("Alt+Left, Alt+Right", "Back and forward through the history"),
+            (".", "Keep what is selected, or this picture, in the gallery with a star"),
+            ("R", "Shuffle: other samples, or a random picture"),
+            ("P", "Play or pause the film"),
+            ("B", "Hold to see the picture before (Find, Edit by hand, Repair, Activations)"),
+            ("F, +, −", "See all of the atlas, zoom in, zoom out"),
             ("Shift and drag, Esc", "Draw a lasso on the atlas, drop it"),
-            ("Arrows", "Move through the sheet or the grid"),
-            ("Enter", "Stand at the selected sample or cell"),
+            ("Arrows", "Move through samples or the grid"),
+            ("Enter", "Open the selected sample or cell"),
         ]
         .map(|(keys, does)| KeyHelp { keys, does })
         .to_vec()
     }
 
     fn save(&self) -> serde_json::Value {
-        let kept = Kept { desk: self.desk.clone(), tab: self.tab, trail: self.trail.kept() };
+        let (state, history) = (self.state.clone(), self.history.kept());
+        let kept = Kept { state, page: self.tab.into(), history, drawer: self.drawer };
         serde_json::to_value(kept).unwrap_or_default()
     }
 
     fn restore(&mut self, kept: &serde_json::Value) {
         if let Ok(kept) = serde_json::from_value::<Kept>(kept.clone()) {
-            self.desk = kept.desk;
-            self.desk.mend();
-            self.tab = kept.tab;
-            self.trail.restore(&kept.trail);
+            self.state = kept.state;
+            self.state.clamp();
+            self.fits = None;
+            self.drawer = kept.drawer;
+            self.show_page(&kept.page);
+            self.history.restore(&kept.history);
         }
     }
 
     fn snapshot(&self) -> serde_json::Value {
-        serde_json::to_value(&self.desk).unwrap_or_default()
+        self.state.snapshot()
     }
 
     fn go_back(&mut self, state: &serde_json::Value, cx: &mut Cx<'_>) {
-        if let Ok(mut desk) = serde_json::from_value::<Desk>(state.clone()) {
-            desk.mend();
-            if desk.here.model != self.desk.here.model {
-                self.select(desk.here.model.clone(), cx);
+        if let Ok(mut state) = serde_json::from_value::<ExploreState>(state.clone()) {
+            state.clamp();
+            if state.here.model != self.state.here.model {
+                self.select(state.here.model.clone(), cx);
             }
-            self.desk = desk;
-            self.gesture = None;
+            self.state = state;
+            (self.gesture, self.fits) = (None, None);
+            self.history.seek(&self.state.here);
         }
     }
 }

@@ -8,12 +8,12 @@ use crate::engine::fake::ScriptedEngine;
 use crate::engine::{Engine, GenerateRequest};
 use crate::ui::textures::Textures;
 use crate::ui::theme;
-use crate::ui::views::Ids;
+use crate::ui::view::Ids;
 
 /// What a feed is tried with: actions are kept, nothing answers.
 #[derive(Default)]
 pub struct Bench {
-    studio: Studio,
+    pub studio: Studio,
     textures: Textures,
     ids: Ids,
     actions: Vec<Action>,

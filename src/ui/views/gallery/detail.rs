@@ -90,7 +90,7 @@ impl GalleryView {
         if one && chosen[0].recipe.is_some() {
             let here = model_of(cx.studio, chosen[0]).is_some();
             let help = if here { "Go to Explore, to where this picture was made" } else { "Its model is not here" };
-            if theme::primary_button(ui, Some(ICON_EXPLORE), "Stand here").on_hover_text(help).clicked() {
+            if theme::primary_button(ui, Some(ICON_EXPLORE), "Open in Explore").on_hover_text(help).clicked() {
                 deed = Some(Deed::StandHere);
             }
         }
@@ -195,7 +195,7 @@ pub(super) fn menu(ui: &mut Ui, count: usize, trash: bool) -> Option<Deed> {
             deed = Some(what);
         }
     };
-    entry(ui, count == 1, "Stand here", Deed::StandHere);
+    entry(ui, count == 1, "Open in Explore", Deed::StandHere);
     entry(ui, count == 1, "Look at it", Deed::Preview);
     entry(ui, count == 2, "Compare", Deed::Compare);
     entry(ui, count == 1, "Find alike", Deed::Alike);

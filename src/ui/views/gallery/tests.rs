@@ -96,7 +96,7 @@ fn standing_here_goes_to_explore_at_the_latent() {
     let mut h = gallery();
     let item = choose_first(&mut h);
     let recipe = item.recipe.expect("made pictures have a recipe");
-    h.get_by_role_and_label(Role::Button, "Stand here").click();
+    h.get_by_role_and_label(Role::Button, "Open in Explore").click();
     h.run_steps(3);
     let delivered = h.state().actions.iter().find_map(|a| match a {
         Action::Deliver(ViewId::Explore, parcel) => Some((**parcel).clone()),

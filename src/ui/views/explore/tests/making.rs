@@ -4,20 +4,20 @@ use super::*;
 
 #[test]
 fn a_film_gets_keys_and_is_rendered() {
-    let mut h = on_nouns(Tab::Film);
+    let mut h = on_nouns("film");
     assert!(asked(&h).iter().any(|c| matches!(c, LatentCommand::Frames { .. })), "the frame under the head");
     assert!(h.query_by_label("Key 2 at 1.50 s").is_some());
     h.get_by_label("Key 2 at 1.50 s").click();
     h.run_steps(4);
-    h.get_by_role_and_label(Role::Button, "Add where I stand").click();
+    h.get_by_role_and_label(Role::Button, "Add this picture").click();
     h.run_steps(4);
-    assert_eq!(desk(&h).film.timeline.keys[1].latent, desk(&h).here.latent, "a key that is there becomes it");
+    assert_eq!(state(&h).film.timeline.keys[1].latent, state(&h).here.latent, "a key that is there becomes it");
     h.get_by_role_and_label(Role::Button, "Remove this key").click();
     h.run_steps(4);
-    assert_eq!(desk(&h).film.timeline.keys.len(), 2);
+    assert_eq!(state(&h).film.timeline.keys.len(), 2);
     h.state_mut().take_back();
-    assert_eq!(desk(&h).film.timeline.keys.len(), 3);
-    h.state_mut().view.desk.here.truncation = 0.5;
+    assert_eq!(state(&h).film.timeline.keys.len(), 3);
+    h.state_mut().view.state.here.truncation = 0.5;
     h.get_by_role_and_label(Role::Button, "Render film…").click();
     h.run_steps(4);
     h.get_by_label("Export path").focus();
@@ -39,29 +39,29 @@ fn a_film_gets_keys_and_is_rendered() {
 
 #[test]
 fn children_become_parents_and_are_kept() {
-    let mut h = on_nouns(Tab::Breed);
+    let mut h = on_nouns("breed");
     h.run_steps(4);
     assert!(h.query_by_label("Child 12").is_some());
-    h.get_by_role_and_label(Role::Button, "Stand at child 3").click();
+    h.get_by_role_and_label(Role::Button, "Open child 3").click();
     h.run_steps(4);
-    let third = desk(&h).here.latent.clone();
+    let third = state(&h).here.latent.clone();
     h.get_by_label("Child 3").click();
     h.run_steps(3);
     h.get_by_role_and_label(Role::Button, "Next generation").click();
     h.run_steps(6);
-    assert_eq!(desk(&h).breed.parents, [third]);
+    assert_eq!(state(&h).breed.parents, [third]);
     asked(&h);
     h.get_by_role_and_label(Role::Button, "Keep child 1").click();
     h.run_steps(4);
     assert!(asked(&h).iter().any(|c| matches!(c, LatentCommand::KeepChild { .. })));
     h.state_mut().take_back();
-    assert_eq!(desk(&h).breed.parents.len(), 2);
+    assert_eq!(state(&h).breed.parents.len(), 2);
 }
 
 #[test]
 fn points_are_dragged_and_paint_is_followed() {
-    let mut h = on_nouns(Tab::Edit);
-    let start = desk(&h).here.latent.clone();
+    let mut h = on_nouns("edit");
+    let start = state(&h).here.latent.clone();
     let pull = |h: &mut Harness<'static, Stage<ExploreView>>, step: f32| {
         let at = h.get_by_role_and_label(Role::Canvas, "Picture to work on").rect().center();
         h.hover_at(at);
@@ -85,7 +85,7 @@ fn points_are_dragged_and_paint_is_followed() {
         .find_map(|c| if let LatentCommand::Drag { wish, .. } = c { wish.handles.first().copied() } else { None });
     let handle = handle.expect("points are dragged");
     assert!(handle.to[0] > handle.from[0] + 2.0 && (handle.to[1] - handle.from[1]).abs() < 0.01, "{handle:?}");
-    let dragged = desk(&h).here.latent.clone();
+    let dragged = state(&h).here.latent.clone();
     assert_ne!(dragged, start);
     assert_eq!(h.state().undo.last().unwrap().0, "drag points");
     h.get_by_role_and_label(Role::RadioButton, "Tool: Paint").click();
@@ -103,9 +103,9 @@ fn points_are_dragged_and_paint_is_followed() {
     columns.sort_unstable();
     columns.dedup();
     assert!(columns.len() > 2 && columns.windows(2).all(|w| w[1] == w[0] + 1), "{columns:?}");
-    assert_ne!(desk(&h).here.latent, dragged);
+    assert_ne!(state(&h).here.latent, dragged);
     h.state_mut().take_back();
-    assert_eq!(desk(&h).here.latent, dragged);
+    assert_eq!(state(&h).here.latent, dragged);
     h.state_mut().take_back();
-    assert_eq!(desk(&h).here.latent, start);
+    assert_eq!(state(&h).here.latent, start);
 }

@@ -1,0 +1,84 @@
+//! "Use in…": what can be done with a picture, wherever it is shown. A right click on any picture opens it, U does for the
+//! present one.
+
+use egui::{Id, PopupAnchor, Ui};
+use strum::IntoEnumIterator;
+
+use super::ExploreView;
+use super::page::{PageActions, UseIn};
+use super::tabs::{Group, TABS};
+use crate::models::info::ModelInfo;
+use crate::recipe::picture::Latent;
+use crate::ui::action::DraggedWhat;
+use crate::ui::theme;
+use crate::ui::widgets::latent_slot::{ask_menu, asked_menu};
+
+/// A picture whose menu is open.
+pub struct Menu {
+    latent: Latent,
+    truncation: f32,
+    anchor: PopupAnchor,
+    /// It was asked for in this frame.
+    fresh: bool,
+}
+
+impl ExploreView {
+    /// Opens the menu of the present picture.
+    pub(super) fn menu_of_present(&self, ui: &Ui) {
+        let Some(model) = self.state.here.model.clone() else { return };
+        let (latent, truncation) = (self.state.here.latent.clone(), self.state.here.truncation);
+        ask_menu(ui.ctx(), DraggedWhat::Latent { model, latent, truncation });
+    }
+
+    /// Draws the menu, if one is open.
+    pub(super) fn picture_menu(&mut self, ui: &Ui, info: &ModelInfo, out: &mut PageActions) {
+        if let Some((what, at)) = asked_menu(ui.ctx())
+            && let DraggedWhat::Latent { model, latent, truncation } = what
+        {
+            out.foreign |= model != info.model;
+            let anchor = PopupAnchor::Position(at.unwrap_or_else(|| ui.max_rect().center()));
+            let same = model == info.model;
+            self.menu = same.then_some(Menu { latent, truncation, anchor, fresh: true });
+        }
+        let Some(menu) = &mut self.menu else { return };
+        let open = std::mem::take(&mut menu.fresh).then_some(egui::SetOpenCommand::Bool(true));
+        let (latent, truncation) = (menu.latent.clone(), menu.truncation);
+        let popup = egui::Popup::new(Id::unique("use in"), ui.ctx().clone(), menu.anchor, ui.layer_id());
+        let shown = popup.kind(egui::PopupKind::Menu).open_memory(open).accessible_name("Use in").show(|ui| {
+            ui.set_min_width(220.0);
+            if ui.button("Open").clicked() {
+                out.open = Some(latent.clone());
+                out.whole = truncation == 1.0;
+            }
+            if ui.button("Keep in the gallery").clicked() {
+                out.keep = vec![latent.clone()];
+            }
+            if ui.button("Export…").clicked() {
+                out.export = Some((vec![latent.clone()], "sample", 0, Some("png")));
+            }
+            for group in Group::iter() {
+                let mut pages =
+                    TABS.iter().filter(|t| t.group == group && (t.subject || !t.uses.is_empty())).peekable();
+                if pages.peek().is_none() {
+                    continue;
+                }
+                ui.separator();
+                theme::weak(ui, group.title());
+                for tab in pages {
+                    if tab.subject && ui.button(format!("Open in {}", tab.title)).clicked() {
+                        out.open = Some(latent.clone());
+                        out.page = Some(tab.id);
+                    }
+                    for (slot, text) in tab.uses.iter().enumerate() {
+                        if ui.button(*text).clicked() {
+                            out.use_in = Some(UseIn { page: tab.id, slot, latent: latent.clone() });
+                        }
+                    }
+                }
+            }
+        });
+        if shown.is_none() {
+            self.menu = None;
+        }
+    }
+}
