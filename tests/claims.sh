@@ -58,18 +58,20 @@ mig) # total correlation against a plain VAE, five seeds each, on grey shapes
 few) # a tenth of the emoji, without and with DiffAugment, against all of them
   for strength in 0 0.8; do
     run "few-$strength" --data emoji --preset gan-tiny --resolution 32 --kimg 80 --set data.limit=190 \
-      --set objective.augment=$strength
+      --set data.channels=rgb --set objective.augment=$strength
     score "few-$strength" --data emoji --metrics kid --count 1800
   done ;;
 transfer) # flat emoji to three-dimensional ones, against learning those from nothing
-  run base --data emoji:smileys+people+animals --preset gan --resolution 32 --kimg 80 --set objective.augment=0.4
+  run base --data emoji:smileys+people+animals --preset gan --resolution 32 --kimg 80 --set data.channels=rgb \
+    --set objective.augment=0.4
   run fine --data "$THREE_D" --preset gan --resolution 32 --from ./base --kimg 8 --checkpoint-kimg 1 --set run.keep=8
-  run scratch --data "$THREE_D" --preset gan --resolution 32 --kimg 48 --checkpoint-kimg 4 --set run.keep=12
+  run scratch --data "$THREE_D" --preset gan --resolution 32 --kimg 48 --checkpoint-kimg 4 --set data.channels=rgb \
+    --set run.keep=12
   for model in fine@4 fine@8 scratch@4 scratch@48; do score $model --data "$THREE_D" --metrics kid --count 2000; done ;;
 quality) # the small preset against a small R3GAN in PyTorch, side by side, a core and 15 minutes each
   ( export RAYON_NUM_THREADS=1
     taskset -c 0 timeout -s INT 900 "$studio" train --data "$NOUNS" --preset gan-tiny --resolution 32 --kimg "${KIMG:-110}" \
-      --checkpoint-kimg 10 --device cpu --out quality >/dev/null ) &
+      --set data.channels=rgb --checkpoint-kimg 10 --device cpu --out quality >/dev/null ) &
   OMP_NUM_THREADS=1 taskset -c 1 "${PYTHON:-python3}" "$R3GAN" --data "$NOUNS" --seconds 900 --threads 1 --samples 2000 \
     --out quality-peer >/dev/null
   wait

@@ -6,6 +6,7 @@ pub mod locked;
 pub mod memory;
 mod normal;
 pub mod pace;
+pub mod panics;
 pub mod paths;
 pub mod pixels;
 pub mod problem;

@@ -74,10 +74,12 @@ fn survey(paths: &Paths, source: &str, classes: &str, json: bool) -> Result<()> 
                 json!({ "files": files, "exact": g.exact })
             })
             .collect();
+        let blank: Vec<&str> =
+            s.blank.iter().filter_map(|&i| s.entries.get(i as usize)).map(|e| e.name.as_str()).collect();
         return print_json(&json!({
             "source": s.source, "kind": s.kind, "pictures": s.entries.len(), "broken": s.broken,
             "duplicates": duplicates, "labels": labels, "sizes": sizes, "factors": s.factors,
-            "grey": s.grey, "transparent": s.transparent, "bytes": s.bytes, "guesses": s.guesses,
+            "grey": s.grey, "transparent": s.transparent, "blank": blank, "bytes": s.bytes, "guesses": s.guesses,
         }));
     }
     print_line(&format!("{} pictures in {} ({})", s.entries.len(), s.source, s.kind))?;
@@ -85,6 +87,7 @@ fn survey(paths: &Paths, source: &str, classes: &str, json: bool) -> Result<()> 
     print_line(&format!("sizes        {}", sizes.join(", ")))?;
     print_line(&format!("grey         {}", s.grey))?;
     print_line(&format!("transparent  {}", s.transparent))?;
+    print_line(&format!("blank        {}", s.blank.len()))?;
     if !s.labels.is_empty() {
         print_line(&format!(
             "labels       {} ({})",

@@ -180,11 +180,15 @@ impl Train {
             }
         };
         // A run that is resumed from elsewhere, by the window for example, must find its pictures again.
-        let Reading { classes, sideways } = Reading::default();
-        recipe.data = crate::recipe::DataRecipe { source, classes, sideways, ..recipe.data };
+        let Reading { classes, sideways, pixels, depth, columns } = Reading::default();
+        recipe.data = crate::recipe::DataRecipe { source, classes, sideways, pixels, depth, columns, ..recipe.data };
         recipe.data.resolution = resolution;
-        if parent.is_none() {
-            recipe.data.channels = suggested_channels(opened.as_ref());
+        let chosen = |set: &String| set.trim_start().starts_with("data.channels");
+        if parent.is_none() && !self.set.iter().any(chosen) && recipe.data.channels != Channels::Points {
+            let tones = data::tones(opened.as_ref(), &super::watched(self.json))?;
+            recipe.data.channels = tones.channels();
+            let guess = tones.guess();
+            say(&Problem::usage(guess.what).try_this(guess.otherwise.unwrap_or_default()).info());
         }
         if let Some(id) = &self.model {
             recipe.model.id.clone_from(id);
@@ -249,20 +253,6 @@ fn note(paths: &Paths, folder: &RunFolder) {
 pub fn weights_of(model: &str, paths: &Paths) -> Result<(Option<Weights>, Weights)> {
     let source = catalog::resolve(model, paths)?;
     Ok((source.read_full()?, source.read()?.0))
-}
-
-/// Grey if the first pictures are grey throughout, else RGB.
-fn suggested_channels(source: &dyn data::ImageSource) -> Channels {
-    let step = (source.len() / 24).max(1);
-    let mut seen = 0;
-    for i in (0..source.len()).step_by(step).take(24) {
-        let Ok(picture) = source.decode(i) else { continue };
-        seen += 1;
-        if picture.rgba.chunks_exact(4).any(|p| p[3] > 0 && (p[0] != p[1] || p[1] != p[2])) {
-            return Channels::Rgb;
-        }
-    }
-    if seen > 0 { Channels::Grey } else { Channels::Rgb }
 }
 
 fn lower_priority() {

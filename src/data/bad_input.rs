@@ -201,7 +201,6 @@ fn bad_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("empty.png", Vec::new(), "empty"),
         ("cut.png", png[..png.len() / 2].to_vec(), "cut off"),
         ("cut.jpg", jpeg[..jpeg.len() / 2].to_vec(), "cut off"),
-        ("no-end.jpg", jpeg[..jpeg.len() - 2].to_vec(), "cut off"),
         ("text.png", b"I am no picture at all, really not".to_vec(), "text"),
         ("page.jpg", b"<!DOCTYPE html><html>".to_vec(), "text"),
         ("noise.gif", (0..255).collect(), "known format"),
@@ -218,8 +217,10 @@ fn bad_files() -> Vec<(&'static str, Vec<u8>, &'static str)> {
 
 fn good_files() -> Vec<(&'static str, Vec<u8>)> {
     let image = DynamicImage::ImageRgb8(busy(40, 30));
+    let jpeg = encoded(&image, ImageFormat::Jpeg);
     vec![
         ("good.png", encoded(&image, ImageFormat::Png)),
+        ("no-end.jpg", jpeg[..jpeg.len() - 2].to_vec()),
         ("really-a-jpeg.png", encoded(&image, ImageFormat::Jpeg)),
         ("really-a-gif.txt", encoded(&image, ImageFormat::Gif)),
         ("no-extension", encoded(&image, ImageFormat::Bmp)),

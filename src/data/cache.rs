@@ -45,6 +45,9 @@ pub(super) struct Description {
     pub labels: Vec<String>,
     pub factor_names: Vec<String>,
     pub factors: Vec<Option<f32>>,
+    /// The kinds of each factor that is a category.
+    #[serde(default)]
+    pub categories: Vec<Vec<String>>,
     pub heldout: Vec<u32>,
     pub broken: Vec<BrokenFile>,
     pub duplicates: u64,
@@ -181,6 +184,11 @@ impl Prepared {
     /// Names of factors.
     pub fn factor_names(&self) -> &[String] {
         &self.0.about.factor_names
+    }
+
+    /// The kinds that the numbers of a factor stand for, without an order; none for a quantity.
+    pub fn category(&self, factor: usize) -> &[String] {
+        self.0.about.categories.get(factor).map_or(&[], Vec::as_slice)
     }
 
     /// Name of a picture within its source.
@@ -327,6 +335,7 @@ mod tests {
             labels: vec!["x".into()],
             factor_names: vec!["f".into()],
             factors: vec![Some(0.1), None, Some(-3.0)],
+            categories: vec![vec!["a".into()]],
             heldout: vec![1],
             broken: Vec::new(),
             duplicates: 0,
@@ -349,6 +358,7 @@ mod tests {
         assert_eq!((p.name(2), p.label(1), p.train(), p.heldout()), ("p4", Some(0), &[0, 2][..], &[1][..]));
         assert_eq!(p.guesses(), [Guess::new("All are grey")]);
         assert!(p.factors(0) == [0.1] && p.factors(1)[0].is_nan());
+        assert_eq!((p.category(0), p.category(1)), (&["a".to_owned()][..], &[][..]));
         assert_eq!(std::fs::read_dir(dir.path().join("deep")).unwrap().count(), 1, "nothing is left over");
     }
 

@@ -4,7 +4,7 @@
 
 use serde_json::Value;
 
-use super::captions::{Row, Table};
+use super::captions::Table;
 
 /// Whether a file of this name may be such a list.
 pub(super) fn may_be(name: &str) -> bool {
@@ -21,7 +21,7 @@ pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Option<Table>, String> {
         Some(Value::Object(map)) => map.iter().map(|(file, label)| (file.clone(), label)).collect(),
         _ => return Ok(None),
     };
-    let mut table = Table { name: name.into(), ..Table::default() };
+    let mut table = Table::new(name, vec!["file".into(), "label".into()]);
     let mut vectors = 0;
     for (file, label) in pairs {
         let label = match label {
@@ -34,7 +34,8 @@ pub(super) fn parse(name: &str, bytes: &[u8]) -> Result<Option<Table>, String> {
             }
             _ => None,
         };
-        table.rows.push(Row { file, label, ..Row::default() });
+        let cells = [Some(file.as_str()), label.as_deref()];
+        table.push(1, cells.into_iter().enumerate().filter_map(|(c, t)| Some((c, t?))));
     }
     if vectors > 0 {
         table.bad.push((1, format!("{vectors} labels are lists of numbers, not classes")));
@@ -51,11 +52,11 @@ mod tests {
         let text =
             br#"{"labels": [["00000/img00000000.png", 6], ["00000/img00000001.png", null], ["x.png", [0.1, 2]]]}"#;
         let table = parse("set/dataset.json", text).unwrap().unwrap();
-        let labels: Vec<_> = table.rows.iter().map(|r| (r.file.as_str(), r.label.as_deref())).collect();
+        let labels: Vec<_> = table.rows().map(|r| (r.cell(0).unwrap(), r.cell(1))).collect();
         assert_eq!(labels, [("00000/img00000000.png", Some("6")), ("00000/img00000001.png", None), ("x.png", None)]);
         assert!(table.bad[0].1.contains("not classes"));
         let table = parse("dataset.json", br#"{"labels": {"a.png": "cat"}}"#).unwrap().unwrap();
-        assert_eq!(table.rows[0].label.as_deref(), Some("cat"));
+        assert_eq!(table.rows().next().unwrap().cell(1), Some("cat"));
         assert_eq!(parse("dataset.json", br#"{"labels": null}"#).unwrap(), None);
         assert!(parse("dataset.json", b"{").is_err());
         assert!(may_be("a/dataset.json") && !may_be("mydataset.json"));

@@ -138,7 +138,7 @@ impl<'a> Walk<'a> {
                 self.broken.push(BrokenFile { file: name, reason });
                 continue;
             }
-            if is_system(&own, self.reading) {
+            if is_system(&own, &self.reading) {
                 continue;
             }
             let Listed { path, kind, meta, file_name } = entry;

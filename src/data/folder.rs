@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use super::captions::Table;
-use super::decode::{decode_bytes, extension, io_reason, read, read_with};
+use super::decode::{Decoded, How, decode_as, extension, io_reason, read, read_with};
 use super::decode_pool::pool;
 use super::dir_walk::{Entry, Walk, printable};
 use super::guess::Guess;
@@ -14,6 +14,7 @@ use super::listing::{Listing, Use, table_of, use_of};
 use super::made_here;
 use super::pread::open_regular;
 use super::report::BrokenFile;
+use super::sidecars::{self, Wanted};
 use super::source::{ImageSource, Opening, path_of};
 use super::structure::listed;
 use crate::base::{Picture, Problem, Result};
@@ -27,6 +28,7 @@ struct Folder {
     listing: Listing,
     /// Whether pictures that the studio made are refused.
     refuses_own: bool,
+    how: How,
 }
 
 /// A file of the folder.
@@ -55,7 +57,7 @@ fn is_picture_file(path: &Path) -> bool {
 /// Opens a folder, or pictures one a line.
 pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let roots: Vec<PathBuf> = lines(spec).map(path_of).collect();
-    let mut walk = Walk::new(opening.progress, opening.reading);
+    let mut walk = Walk::new(opening.progress, opening.reading.clone());
     for root in &roots {
         let own = root.file_name().map(printable).unwrap_or_default();
         if root.is_dir() {
@@ -66,19 +68,21 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
         }
     }
     let Walk { found, mut broken, own, .. } = walk;
-    let (mut files, mut tables) = (Vec::with_capacity(found.len()), Vec::new());
+    let (mut files, mut tables, mut texts) = (Vec::with_capacity(found.len()), Vec::new(), Vec::new());
     let classified: Result<Vec<Found>> =
         pool()?.install(|| found.into_par_iter().map(|entry| opening.check().map(|()| classify(entry))).collect());
     for found in classified? {
         match found {
             Found::Picture(item) => files.push(item),
             Found::Table(item) => tables.push(item),
+            Found::Text(item) => texts.push(item),
             Found::Broken(file) => broken.push(file),
             Found::Nothing => {}
         }
     }
     files.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
     tables.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
+    texts.sort_by(|a, b| (&a.name, &a.path).cmp(&(&b.name, &b.path)));
     number_twins(&mut files);
     let mut read_tables: Vec<Table> = Vec::new();
     for item in &tables {
@@ -89,7 +93,12 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
         }
     }
     let names: Vec<String> = files.iter().map(|f| f.name.clone()).collect();
-    let (mut listing, places) = Listing::new(names, &read_tables, broken, opening.reading.classes);
+    let (beside, notes) = beside(&names, texts, &opening)?;
+    // What tables say outweighs what single texts do.
+    read_tables.splice(0..0, beside.read);
+    tables.extend(notes);
+    let (mut listing, places) = Listing::new(names, &read_tables, broken, &opening.reading);
+    listing.guesses.extend(beside.guesses);
     let mut places = places.into_iter().peekable();
     let mut place = 0..;
     files.retain(|_| {
@@ -99,7 +108,26 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
     listing.guesses.extend(passed_by(own));
     let refuses_own =
         !opening.reading.is_before() && made_here::are_few(files.len(), |i| made_here::head(&files[i].path));
-    Ok(Box::new(Folder { files, tables, listing, refuses_own }))
+    let how = How::from(&opening.reading);
+    Ok(Box::new(Folder { files, tables, listing, refuses_own, how }))
+}
+
+/// Reads the texts that belong to pictures, on all threads; also gives back those that are notes on many.
+fn beside(names: &[String], texts: Vec<Item>, opening: &Opening<'_>) -> Result<(sidecars::Texts, Vec<Item>)> {
+    let wanted = sidecars::wanted(names, texts.iter().map(|t| t.name.as_str()));
+    let wanted: Vec<(Wanted, Item)> = wanted.into_iter().zip(texts).filter_map(|(w, item)| Some((w?, item))).collect();
+    let some = |(wanted, item): &(Wanted, Item)| {
+        opening.check()?;
+        let most = sidecars::most_bytes(*wanted);
+        // A text that cannot be read says nothing.
+        let bytes = (item.size <= most).then(|| read(&item.path).ok()).flatten();
+        Ok(bytes.map(|bytes| sidecars::read(*wanted, &item.name, &bytes)))
+    };
+    let read: Result<Vec<_>> = pool()?.install(|| wanted.par_iter().map(some).collect());
+    let read = read?;
+    let is_table = |text: &Option<sidecars::Text>| matches!(text, Some(sidecars::Text::Notes(..)));
+    let notes = wanted.into_iter().zip(&read).filter(|(_, text)| is_table(text)).map(|((_, item), _)| item).collect();
+    Ok((sidecars::Texts::of(names, read.into_iter().flatten()), notes))
 }
 
 /// Says which folders of the studio's own were passed by.
@@ -160,6 +188,7 @@ fn number_twins(files: &mut [Item]) {
 enum Found {
     Picture(Item),
     Table(Item),
+    Text(Item),
     Broken(BrokenFile),
     Nothing,
 }
@@ -181,6 +210,7 @@ fn classify(entry: Entry) -> Found {
         Err(reason) => Found::Broken(BrokenFile { file: item.name, reason }),
         Ok(Use::Nothing) => Found::Nothing,
         Ok(Use::Table) => Found::Table(item),
+        Ok(Use::Text) => Found::Text(item),
         Ok(Use::Picture) => Found::Picture(item),
     }
 }
@@ -195,10 +225,14 @@ impl ImageSource for Folder {
     }
 
     fn decode(&self, i: usize) -> Result<Picture> {
+        self.decode_told(i).map(|decoded| decoded.picture)
+    }
+
+    fn decode_told(&self, i: usize) -> Result<Decoded> {
         let item = &self.files[i];
         let decode = |bytes: &[u8]| match self.refuses_own && made_here::is_made_here(bytes) {
             true => Err(Problem::data(made_here::REASON).of(&item.name)),
-            false => decode_bytes(bytes, &item.name),
+            false => decode_as(bytes, &item.name, &self.how),
         };
         read_with(&item.path, item.size, decode).unwrap_or_else(|reason| Err(Problem::data(reason).of(&item.name)))
     }

@@ -46,6 +46,9 @@ impl Survey {
     /// beyond the limit do not count either.
     pub fn usable(&self, data: &DataRecipe, out: &BTreeSet<u32>) -> u64 {
         let mut count = self.entries.len().saturating_sub(out.len()) as u64;
+        if data.drop_blank {
+            count = count.saturating_sub(self.blank.iter().filter(|i| !out.contains(i)).count() as u64);
+        }
         if data.drop_duplicates {
             let kept = |d: &DuplicateGroup| d.entries.iter().filter(|i| !out.contains(i)).count();
             let spare: usize = self.duplicates.iter().map(|d| kept(d).saturating_sub(1)).sum();

@@ -17,6 +17,28 @@ pub(super) enum Bounded {
     Names,
     /// `dataset.json` of StyleGAN.
     DatasetJson,
+    /// A table of captions: work counts columns.
+    Table,
+    /// A caption in a file of its own.
+    Caption,
+    /// Annotations in plain JSON.
+    PlainJson,
+    /// A colour profile, unpacked.
+    ColorProfile,
+    /// Pictures by format: work counts pixels.
+    Png,
+    /// As above.
+    Jpeg,
+    /// As above, of a frame.
+    Gif,
+    /// As above.
+    WebP,
+    /// As above.
+    Tiff,
+    /// As above.
+    Bmp,
+    /// Pictures of the other formats, which pack runs alone.
+    Runs,
 }
 
 /// A row of [`LIMITS`]: bytes (or things) for a file of `n` bytes are at most `floor + n × factor`, never above `most`.
@@ -48,6 +70,16 @@ pub(super) struct Limit {
 }
 
 const MIB: u64 = 1 << 20;
+const KIB64: u64 = 64 << 10;
+
+/// Most pixels of a picture.
+pub(super) const MAX_PIXELS: u64 = 100_000_000;
+
+/// A row of pictures: a file of `n` bytes promises at most `floor + n × each` pixels, which take up to 32 bytes each while
+/// they are decoded and converted.
+const fn picture(kind: Bounded, floor: u64, each: u64) -> Limit {
+    Limit { kind, memory: bound(32 * floor, each.saturating_mul(32), 4096 * MIB), work: bound(floor, each, MAX_PIXELS) }
+}
 
 const fn bound(floor: u64, factor: u64, most: u64) -> Bound {
     Bound { floor, factor, most }
@@ -62,6 +94,24 @@ pub(super) static LIMITS: &[Limit] = &[
     // MNIST and its family shrink to between a third and a tenth.
     Limit { kind: Bounded::Gzip, memory: bound(64 * MIB, 64, 4096 * MIB), work: bound(64 * MIB, 64, 4096 * MIB) },
     Limit { kind: Bounded::Names, memory: bound(MIB, 0, MIB), work: bound(MIB, 0, MIB) },
+    // A cell takes a separator in the file, and eight bytes and its text once in memory.
+    Limit { kind: Bounded::Table, memory: bound(MIB, 64, 2048 * MIB), work: bound(4096, 0, 4096) },
+    Limit { kind: Bounded::Caption, memory: bound(KIB64, 0, KIB64), work: bound(KIB64, 0, KIB64) },
+    Limit { kind: Bounded::PlainJson, memory: bound(MIB, 32, 512 * MIB), work: bound(0, 1, 16 * MIB) },
+    Limit { kind: Bounded::ColorProfile, memory: bound(8 * MIB, 0, 8 * MIB), work: bound(8 * MIB, 0, 8 * MIB) },
+    // What a byte of a flat picture can stand for: deflate packs 1032 to 1, and eight pixels of a bit into a byte;
+    picture(Bounded::Png, MIB, 1032 * 8),
+    // a bit of a progressive scan stands for a block of 64, and later scans have runs of blocks;
+    picture(Bounded::Jpeg, MIB, 1024),
+    // a code of twelve bits for up to 4096 pixels;
+    picture(Bounded::Gif, MIB, 4096),
+    // one colour all over takes no bits at all;
+    picture(Bounded::WebP, 4 * MIB, 1 << 16),
+    // deflate, and the packing of faxes;
+    picture(Bounded::Tiff, MIB, 1 << 14),
+    // runs of up to 255 pixels take two bytes.
+    picture(Bounded::Bmp, MIB, 1024),
+    picture(Bounded::Runs, MIB, 256),
     Limit { kind: Bounded::DatasetJson, memory: bound(MIB, 16, 2048 * MIB), work: bound(0, 1, 256 * MIB) },
 ];
 
@@ -85,7 +135,10 @@ mod tests {
 
     #[test]
     fn every_kind_has_one_row_and_bounds_grow_with_the_file() {
-        let kinds = [Bounded::ZipList, Bounded::ZipEntry, Bounded::Gzip, Bounded::Names, Bounded::DatasetJson];
+        use Bounded::*;
+        let files = [ZipList, ZipEntry, Gzip, Names, DatasetJson, Table, Caption, PlainJson, ColorProfile];
+        let pictures = [Png, Jpeg, Gif, WebP, Tiff, Bmp, Runs];
+        let kinds = [&files[..], &pictures].concat();
         assert_eq!(LIMITS.len(), kinds.len());
         for kind in kinds {
             assert_eq!(LIMITS.iter().filter(|l| l.kind == kind).count(), 1, "{kind:?}");

@@ -9,8 +9,10 @@ use super::formats;
 use super::guess::Guess;
 use super::limits::{self, Bounded};
 use super::report::BrokenFile;
+use super::sidecars;
 use super::structure::{self, Layout};
-use crate::recipe::Classes;
+use super::table_join::{self, Joined, Understood};
+use crate::recipe::{Classes, Reading};
 
 /// What a file is by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ enum Looks {
     Picture,
     /// A table of captions, perhaps.
     Table,
+    /// A text of its own for a picture, or annotations, perhaps.
+    Text,
     /// Something that keeps pictures company; used only if it is a picture after all.
     Company,
     /// Anything else; told if it is no picture.
@@ -34,9 +38,12 @@ fn looks(name: &str) -> Looks {
     if captions::may_be_table(name) || dataset_json::may_be(name) {
         return Looks::Table;
     }
+    if sidecars::may_be(name) {
+        return Looks::Text;
+    }
     const COMPANY: &[&str] = &[
-        "", "txt", "md", "rst", "json", "html", "htm", "css", "js", "py", "xml", "yml", "yaml", "toml", "ini", "cfg",
-        "log", "lock", "sh", "license",
+        "", "md", "rst", "html", "htm", "css", "js", "py", "xml", "yml", "yaml", "toml", "ini", "cfg", "log", "lock",
+        "sh", "license",
     ];
     if COMPANY.contains(&extension.as_str()) { Looks::Company } else { Looks::Unknown }
 }
@@ -48,13 +55,15 @@ pub(super) enum Use {
     Picture,
     /// A table of captions, perhaps.
     Table,
+    /// A text of its own for a picture, or annotations, perhaps.
+    Text,
     /// Nothing, and that is not worth telling.
     Nothing,
 }
 
 /// The table in a file that may be one; nothing if it is a table of something else.
 pub(super) fn table_of(name: &str, bytes: &[u8]) -> Result<Option<Table>, String> {
-    if dataset_json::may_be(name) { dataset_json::parse(name, bytes) } else { captions::parse(name, bytes) }
+    if dataset_json::may_be(name) { dataset_json::parse(name, bytes) } else { captions::parse(name, bytes).map(Some) }
 }
 
 /// What a file of this name and size is good for; `head` reads its first bytes where the name does not tell. `Err` is a
@@ -64,7 +73,11 @@ pub(super) fn use_of(name: &str, size: u64, head: impl FnOnce() -> Result<Vec<u8
         Looks::Picture => Ok(Use::Picture),
         Looks::Table if size > most_of_table(name) => Err("This table is too large".into()),
         Looks::Table => Ok(Use::Table),
-        unsure => by_content(unsure, name, &head()?).map(|picture| if picture { Use::Picture } else { Use::Nothing }),
+        unsure => by_content(unsure, name, &head()?).map(|picture| match unsure {
+            _ if picture => Use::Picture,
+            Looks::Text => Use::Text,
+            _ => Use::Nothing,
+        }),
     }
 }
 
@@ -92,6 +105,8 @@ pub struct Listing {
     pub labels: Vec<String>,
     /// Names of factors.
     pub factor_names: Vec<String>,
+    /// The kinds of each factor that is a category; none for a quantity.
+    pub categories: Vec<Vec<String>>,
     /// What cannot be used, sorted by name.
     pub broken: Vec<BrokenFile>,
     /// What was assumed about them.
@@ -111,8 +126,9 @@ impl Listing {
         names: Vec<String>,
         tables: &[Table],
         mut broken: Vec<BrokenFile>,
-        classes: Classes,
+        reading: &Reading,
     ) -> (Self, Vec<usize>) {
+        let classes = reading.classes;
         let layout = match classes {
             Classes::Folders => Layout::default(),
             _ => structure::guessed(&names),
@@ -121,7 +137,10 @@ impl Listing {
         let places: Vec<usize> = (0..names.len()).filter(|&i| !left_out(i)).collect();
         let folders: Vec<Option<String>> = places.iter().map(|&i| layout.label.get(i).cloned().flatten()).collect();
         let names: Vec<String> = places.iter().map(|&i| names[i].clone()).collect();
-        let Joined { given, factor_names, caption, factors } = annotate(&names, tables, &mut broken);
+        // As it was before there was a choice, a column is one of labels only if it is called so.
+        let understood = Understood { columns: &reading.columns, narrow: classes == Classes::Folders };
+        let joined = table_join::joined(&names, tables, &mut broken, understood);
+        let Joined { given, factor_names, categories, caption, factors, guesses: of_tables } = joined;
         let from_table = given.iter().any(Option::is_some);
         let before = overruled(structure::by_first(&names), &given);
         let (label, origin) = match classes {
@@ -132,12 +151,16 @@ impl Listing {
             Classes::Auto if from_table => (given, "a table"),
             Classes::Auto => (folders, "folders"),
         };
-        let understood = if label == before { String::new() } else { digest(&label) };
+        let mut understood = if label == before { String::new() } else { digest(&label) };
+        if !factor_names.is_empty() {
+            understood.push_str(&format!("{factor_names:?} {categories:?}"));
+        }
         let (labels, label) = coded(&label);
         let mut guesses = layout.guesses;
         guesses.extend(origin_of(&labels, origin, &before));
+        guesses.extend(of_tables);
         broken.sort_by(|a, b| a.file.cmp(&b.file));
-        (Self { labels, factor_names, broken, guesses, understood, names, label, caption, factors }, places)
+        (Self { labels, factor_names, categories, broken, guesses, understood, names, label, caption, factors }, places)
     }
 
     /// How many pictures there are.
@@ -172,18 +195,6 @@ impl Listing {
     }
 }
 
-/// What tables say of pictures.
-struct Joined {
-    /// The label that a table gives.
-    given: Vec<Option<String>>,
-    factor_names: Vec<String>,
-    caption: Vec<Option<String>>,
-    factors: Vec<f64>,
-}
-
-/// At most this many rows of a table that name no picture are told one by one.
-const TOLD: usize = 50;
-
 /// Labels of folders, with those that a table gives in their place.
 fn overruled(folders: Vec<Option<String>>, given: &[Option<String>]) -> Vec<Option<String>> {
     folders.into_iter().zip(given).map(|(folder, given)| given.clone().or(folder)).collect()
@@ -217,76 +228,6 @@ fn origin_of(labels: &[String], origin: &str, before: &[Option<String>]) -> Opti
     )
 }
 
-/// Joins names of pictures with tables. Rows that name no picture go to `broken`, unless `broken` names it already.
-fn annotate(names: &[String], tables: &[Table], broken: &mut Vec<BrokenFile>) -> Joined {
-    let mut label: Vec<Option<String>> = vec![None; names.len()];
-    let mut caption = vec![None; names.len()];
-    let mut factor_names: Vec<String> = Vec::new();
-    for table in tables {
-        for column in &table.columns {
-            if !factor_names.contains(column) {
-                factor_names.push(column.clone());
-            }
-        }
-    }
-    let mut cells: Vec<Vec<Option<String>>> = vec![vec![None; names.len()]; factor_names.len()];
-    let joined = if tables.is_empty() { &[] } else { names };
-    let by_name: HashMap<&str, usize> = joined.iter().enumerate().map(|(i, n)| (n.as_str(), i)).collect();
-    let by_base = unique_bases(joined);
-    for table in tables {
-        let folder = table.name.rsplit_once('/').map(|(folder, _)| folder);
-        let columns: Vec<usize> =
-            table.columns.iter().filter_map(|c| factor_names.iter().position(|f| f == c)).collect();
-        let mut lost = 0;
-        for row in &table.rows {
-            let file = row.file.replace('\\', "/");
-            let file = file.strip_prefix("./").unwrap_or(&file);
-            let path = folder.map_or_else(|| file.to_owned(), |folder| format!("{folder}/{file}"));
-            let base = file.rsplit('/').next().unwrap_or(file);
-            let place = by_name.get(path.as_str()).or_else(|| by_base.get(base)?.as_ref()).copied();
-            let Some(i) = place else {
-                lost += 1;
-                if lost <= TOLD && !broken.iter().any(|b| b.file == path) {
-                    let reason = format!("{} names it, but there is no such picture", table.name);
-                    broken.push(BrokenFile { file: path, reason });
-                }
-                continue;
-            };
-            if row.label.is_some() {
-                label[i].clone_from(&row.label);
-            }
-            if row.caption.is_some() {
-                caption[i].clone_from(&row.caption);
-            }
-            for (&column, value) in columns.iter().zip(&row.factors).filter(|(_, v)| !v.is_empty()) {
-                cells[column][i] = Some(value.clone());
-            }
-        }
-        if lost > TOLD {
-            let reason = format!("It names {} more pictures that are not there", lost - TOLD);
-            broken.push(BrokenFile { file: table.name.clone(), reason });
-        }
-        for (line, reason) in table.bad.iter().take(TOLD) {
-            broken.push(BrokenFile {
-                file: format!("{}:{line}", table.name),
-                reason: format!("Line left out: {reason}"),
-            });
-        }
-    }
-    let columns: Vec<Vec<f64>> = cells.iter().map(|column| numbers(column)).collect();
-    let factors = (0..names.len()).flat_map(|i| columns.iter().map(move |c| c[i])).collect();
-    Joined { given: label, factor_names, caption, factors }
-}
-
-fn unique_bases(names: &[String]) -> HashMap<&str, Option<usize>> {
-    let mut bases = HashMap::with_capacity(names.len());
-    for (i, name) in names.iter().enumerate() {
-        let base = name.rsplit('/').next().unwrap_or(name);
-        bases.entry(base).and_modify(|place| *place = None).or_insert(Some(i));
-    }
-    bases
-}
-
 /// Sorted names (numbers by value) and the place of each among them.
 fn coded(values: &[Option<String>]) -> (Vec<String>, Vec<Option<u32>>) {
     let distinct: BTreeSet<&str> = values.iter().flatten().map(String::as_str).collect();
@@ -295,18 +236,6 @@ fn coded(values: &[Option<String>]) -> (Vec<String>, Vec<Option<u32>>) {
     let place: HashMap<&str, u32> = names.iter().enumerate().map(|(i, n)| (n.as_str(), i as u32)).collect();
     let coded = values.iter().map(|v| v.as_deref().and_then(|v| place.get(v).copied())).collect();
     (names, coded)
-}
-
-/// A column as numbers; text is coded by its place among the sorted values.
-fn numbers(column: &[Option<String>]) -> Vec<f64> {
-    let parsed: Option<Vec<f64>> = column
-        .iter()
-        .map(|cell| match cell {
-            None => Some(f64::NAN),
-            Some(text) => text.parse::<f64>().ok().filter(|v| v.is_finite()),
-        })
-        .collect();
-    parsed.unwrap_or_else(|| coded(column).1.iter().map(|c| c.map_or(f64::NAN, f64::from)).collect())
 }
 
 #[cfg(test)]
@@ -319,7 +248,11 @@ mod tests {
     }
 
     fn list(files: &[&str], tables: &[Table], classes: Classes) -> Listing {
-        Listing::new(names(files), tables, Vec::new(), classes).0
+        Listing::new(names(files), tables, Vec::new(), &reading(classes)).0
+    }
+
+    fn reading(classes: Classes) -> Reading {
+        Reading { classes, ..Reading::default() }
     }
 
     #[test]
@@ -353,7 +286,7 @@ mod tests {
 
     #[test]
     fn a_table_of_labels_ends_the_guess_from_folders() {
-        let table = parse("captions.tsv", b"file\tlabel\na/1.png\tred\nb/2.png\tblue\n").unwrap().unwrap();
+        let table = parse("captions.tsv", b"file\tlabel\na/1.png\tred\nb/2.png\tblue\n").unwrap();
         let tables = [table];
         let files = ["a/1.png", "b/2.png", "b/3.png"];
         let n = list(&files, &tables, Classes::Auto);
@@ -364,17 +297,17 @@ mod tests {
         assert_eq!(list(&files, &tables, Classes::Folders).labels, ["b", "blue", "red"]);
         assert_eq!(list(&files, &tables, Classes::Parent).labels, ["a", "b"]);
         // A table without labels leaves the folders their say.
-        let captions = parse("captions.tsv", b"file\tcaption\na/1.png\tred\n").unwrap().unwrap();
+        let captions = parse("captions.tsv", b"file\tcaption\na/1.png\tred\n").unwrap();
         assert_eq!(list(&files, &[captions], Classes::Auto).labels, ["a", "b"]);
     }
 
     #[test]
     fn what_is_left_out_is_in_no_place() {
         let files = names(&["images/1.jpg", "images/2.jpg", "masks/1.png", "masks/2.png"]);
-        let (n, places) = Listing::new(files.clone(), &[], Vec::new(), Classes::Auto);
+        let (n, places) = Listing::new(files.clone(), &[], Vec::new(), &reading(Classes::Auto));
         assert_eq!((n.len(), places), (2, vec![0, 1]));
         assert_eq!((n.name(1), n.guesses[0].count), ("images/2.jpg", 2));
-        let (n, places) = Listing::new(files, &[], Vec::new(), Classes::Folders);
+        let (n, places) = Listing::new(files, &[], Vec::new(), &reading(Classes::Folders));
         assert_eq!((n.labels, places), (names(&["images", "masks"]), vec![0, 1, 2, 3]));
     }
 
@@ -382,16 +315,16 @@ mod tests {
     fn tables_find_their_pictures() {
         let t = parse(
             "in/captions.tsv",
-            b"file\tcaption\tlabel\tsize\tmood\nx.png\tEx\t10\t1.5\tglad\nimages/y.png\tWhy\t9\t\tsad\ngone.png\t\t\t\t\n",
+            b"file\tcaption\tlabel\tsize\nx.png\tEx\t10\t1.5\nimages/y.png\tWhy\t9\t\ngone.png\t\t\t\n",
         );
-        let tables = [t.unwrap().unwrap()];
+        let tables = [t.unwrap()];
         let n = list(&["in/x.png", "in/pics/y.png", "q.png"], &tables, Classes::Auto);
         assert_eq!(n.labels, ["9", "10"], "labels that are numbers are sorted by value");
         assert_eq!((n.label(0), n.label(1), n.label(2)), (Some(1), Some(0), None));
         assert_eq!(n.caption(1).as_deref(), Some("Why"));
-        assert_eq!(n.factor_names, ["size", "mood"]);
-        assert_eq!(n.factors(0), [1.5, 0.0]);
-        assert!(n.factors(1)[0].is_nan() && n.factors(1)[1] == 1.0);
+        assert_eq!((n.factor_names.as_slice(), n.categories.len()), (&["size".to_owned()][..], 1));
+        assert_eq!(n.factors(0), [1.5]);
+        assert!(n.factors(1)[0].is_nan());
         assert!(n.factors(2).iter().all(|f| f.is_nan()));
         assert_eq!(n.broken.len(), 1);
         assert_eq!(n.broken[0].file, "in/gone.png");
@@ -401,7 +334,7 @@ mod tests {
     fn names_tell_what_files_are() {
         assert_eq!(looks("a/b.PNG"), Looks::Picture);
         assert_eq!(looks(".b.png"), Looks::Picture, "what is hidden is decided by who lists it");
-        assert_eq!((looks("x/dataset.json"), looks("x/other.json")), (Looks::Table, Looks::Company));
+        assert_eq!((looks("x/dataset.json"), looks("x/other.json")), (Looks::Table, Looks::Text));
         assert_eq!(looks("nouns.tsv"), Looks::Table);
         assert_eq!(looks("README.md"), Looks::Company);
         assert_eq!(looks("a.heic"), Looks::Unknown);

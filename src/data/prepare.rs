@@ -4,11 +4,14 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
+use serde_json::json;
 
 use super::attend::{Patience, attended};
 use super::cache::{Description, FORMAT, Prepared, START, Writer};
+use super::decode::Decoded;
 use super::decode_pool::{Ticker, pool};
 use super::duplicates::{Look, content_hash, groups};
+use super::read_notes::{Note, Noted};
 use super::report::{BrokenFile, LINES, told};
 use super::resize::prepare_picture;
 use super::source::{ImageSource, Opening, open_as};
@@ -23,6 +26,7 @@ const SMALL: usize = 200;
 struct Done {
     content: [u8; 16],
     look: Option<Look>,
+    note: Note,
 }
 
 /// The prepared set of a recipe: from the cache if it is there and whole, otherwise made now.
@@ -89,6 +93,13 @@ fn key(recipe: &DataRecipe, source: &dyn ImageSource) -> Result<String> {
         // How the source was understood is in what it says of itself, so that sets made before there was a choice stay.
         fields.shift_remove("classes");
         fields.shift_remove("sideways");
+        fields.shift_remove("columns");
+        // What changes nothing is left out, so that sets made before there was a choice stay.
+        for (name, before) in [("pixels", json!("stored")), ("depth", json!(0)), ("drop_blank", json!(false))] {
+            if fields.get(name) == Some(&before) {
+                fields.shift_remove(name);
+            }
+        }
     }
     let text = serde_json::to_string(&own).map_err(unwritten)?;
     let mut hasher = blake3::Hasher::new();
@@ -122,17 +133,17 @@ fn make(
             let mut outcomes = Vec::with_capacity(places.len());
             for &i in places {
                 ticker.check()?;
-                outcomes.push(match source.decode(i) {
+                outcomes.push(match source.decode_told(i) {
                     Err(p) => {
                         // Its slot is closed in the end.
                         pixels.resize(pixels.len() + shape.bytes(), 0);
                         Err(BrokenFile { file: source.name(i), reason: p.what })
                     }
-                    Ok(picture) => {
+                    Ok(Decoded { picture, facts }) => {
                         pixels.extend(prepare_picture(&picture, recipe).to_interleaved(shape.channels));
                         let look = recipe.drop_duplicates.then(|| Look::of(&picture));
                         let content = look.as_ref().map_or_else(|| content_hash(&picture), |l| l.content);
-                        Ok(Done { content, look })
+                        Ok(Done { content, look, note: Note::of_prepared(&picture, facts, recipe) })
                     }
                 });
                 ticker.tick();
@@ -148,17 +159,22 @@ fn make(
     let mut broken = source.listed_broken().to_vec();
     let mut kept: Vec<(usize, [u8; 16])> = Vec::with_capacity(outcomes.len());
     let mut looks = Vec::new();
+    let mut noted = Noted::default();
     for (slot, outcome) in outcomes.into_iter().flatten().enumerate() {
         match outcome {
             Err(b) => broken.push(b),
             Ok(done) => {
-                kept.push((slot, done.content));
-                looks.extend(done.look);
+                if !(recipe.drop_blank && done.note.blank) {
+                    kept.push((slot, done.content));
+                    looks.extend(done.look);
+                }
+                noted.add(done.note);
             }
         }
     }
     if kept.is_empty() {
-        return Err(nothing_usable(recipe, &broken, source.len() - chosen.len()));
+        let blank = if recipe.drop_blank { noted.blank } else { 0 };
+        return Err(nothing_usable(recipe, &broken, source.len() - chosen.len(), blank));
     }
     let before = kept.len();
     if recipe.drop_duplicates {
@@ -184,10 +200,11 @@ fn make(
         labels: source.labels().to_vec(),
         factor_names: source.factor_names().to_vec(),
         factors: places.iter().flat_map(|&i| source.factors(i)).map(finite).collect(),
+        categories: source.categories().to_vec(),
         heldout: heldout(&kept),
         broken,
         duplicates,
-        guesses: source.guesses().to_vec(),
+        guesses: [source.guesses(), &noted.guesses(recipe.depth, recipe.drop_blank)].concat(),
         blocks: Vec::new(),
         hash: String::new(),
     };
@@ -222,8 +239,13 @@ fn check_space(cache: &Path, needed: u64) -> Result<()> {
     }
 }
 
-fn nothing_usable(recipe: &DataRecipe, broken: &[BrokenFile], excluded: usize) -> Problem {
+fn nothing_usable(recipe: &DataRecipe, broken: &[BrokenFile], excluded: usize, blank: u64) -> Problem {
     let problem = Problem::data("There are no usable pictures here").of(&recipe.source);
+    if blank > 0 {
+        return problem
+            .because(format!("{blank} pictures are one colour all over"))
+            .try_this("Set data.drop_blank to false to take them");
+    }
     // A broken picture says more than what keeps it company.
     let list = told(broken, LINES);
     match (list.as_slice(), excluded) {

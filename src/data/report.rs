@@ -39,6 +39,9 @@ pub struct Survey {
     pub drawn: u64,
     /// Bytes of the source.
     pub bytes: u64,
+    /// Places of pictures that are one colour all over.
+    #[serde(default)]
+    pub blank: Vec<u32>,
     /// What was assumed about it.
     #[serde(default)]
     pub guesses: Vec<Guess>,

@@ -33,7 +33,7 @@ const FILES: &[&str] =
 const BEFORE: &[&str] = &["__MACOSX", "Thumbs.db", "desktop.ini", "Icon\r"];
 
 /// Whether one part of a name, a file or a folder, is the system's own.
-pub(super) fn is_system(part: &str, reading: Reading) -> bool {
+pub(super) fn is_system(part: &str, reading: &Reading) -> bool {
     if part.starts_with('.') {
         return part != "." && part != "..";
     }
@@ -45,7 +45,7 @@ pub(super) fn is_system(part: &str, reading: Reading) -> bool {
 }
 
 /// Whether a file is the system's own, or lies in a folder of it, by its name within the source.
-pub(super) fn is_hidden(name: &str, reading: Reading) -> bool {
+pub(super) fn is_hidden(name: &str, reading: &Reading) -> bool {
     name.split('/').any(|part| is_system(part, reading))
 }
 
@@ -101,16 +101,16 @@ mod tests {
             "x/Thumbs.db",
             ".Trash-1000/1.png",
         ] {
-            assert!(is_hidden(name, Reading::default()), "{name}");
+            assert!(is_hidden(name, &Reading::default()), "{name}");
         }
         for name in ["a/b.png", "./a.png", "../../etc/3.png", "recycle/1.png", "eaDir/1.png", "#1/a.png", "@me/a.png"] {
-            assert!(!is_hidden(name, Reading::default()), "{name}");
+            assert!(!is_hidden(name, &Reading::default()), "{name}");
         }
     }
 
     #[test]
     fn older_recipes_keep_the_pictures_they_began_with() {
-        let before = crate::recipe::Recipe::from_json("{\"data\":{\"source\":\"x\"}}").unwrap().data.reading();
+        let before = &crate::recipe::Recipe::from_json("{\"data\":{\"source\":\"x\"}}").unwrap().data.reading();
         assert!(
             !is_hidden("@eaDir/1.png", before) && is_hidden("__MACOSX/1.png", before) && is_hidden(".a.png", before)
         );

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::attend::{Patience, attended};
+use super::decode::Decoded;
 use super::guess::Guess;
 use super::listing::Listing;
 use super::report::BrokenFile;
@@ -65,6 +66,12 @@ pub trait ImageSource: Send + Sync {
         self.listing().map_or(&[], |l| &l.factor_names)
     }
 
+    /// For each factor the kinds that its numbers stand for, without an order; none for a quantity. May be shorter than
+    /// the list of factors, of which the rest are quantities.
+    fn categories(&self) -> &[Vec<String>] {
+        self.listing().map_or(&[], |l| &l.categories)
+    }
+
     /// What is known to be unusable without decoding: unreadable folders, links that lead nowhere, damaged entries.
     fn listed_broken(&self) -> &[BrokenFile] {
         self.listing().map_or(&[], |l| &l.broken)
@@ -80,6 +87,14 @@ pub trait ImageSource: Send + Sync {
     /// # Errors
     /// The file cannot be read or is no usable picture; [`Problem::what`] is the reason.
     fn decode(&self, i: usize) -> Result<Picture>;
+
+    /// The same with what was noticed while it was read.
+    ///
+    /// # Errors
+    /// As of [`ImageSource::decode`].
+    fn decode_told(&self, i: usize) -> Result<Decoded> {
+        self.decode(i).map(Decoded::from)
+    }
 
     /// Bytes of the source.
     fn bytes(&self) -> u64;
@@ -108,7 +123,7 @@ pub struct SourceKind {
 }
 
 /// How a source is opened.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub struct Opening<'a> {
     /// How what lies in it is understood.
     pub reading: Reading,

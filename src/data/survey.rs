@@ -5,12 +5,15 @@ use std::collections::HashMap;
 use rayon::prelude::*;
 
 use super::attend::{Patience, attended};
+use super::channel_guess::is_grey;
+use super::decode::Decoded;
 use super::decode_pool::{Ticker, pool};
 use super::duplicates::{Look, groups};
 use super::known::is_drawn;
+use super::read_notes::{Note, Noted};
 use super::report::{BrokenFile, LINES, Survey, SurveyEntry, told};
 use super::source::{Opening, open_as};
-use crate::base::{Picture, Progress, Result};
+use crate::base::{Progress, Result};
 use crate::recipe::Reading;
 
 /// What is kept of a picture while surveying.
@@ -21,15 +24,18 @@ struct Seen {
     transparent: bool,
     drawn: bool,
     look: Look,
+    note: Note,
 }
 
 impl Seen {
-    fn of(picture: &Picture) -> Self {
+    fn of(Decoded { picture, facts }: Decoded) -> Self {
+        let picture = &picture;
         Self {
+            note: Note::of(picture, facts),
             width: picture.width,
             height: picture.height,
-            grey: picture.rgba.chunks_exact(4).all(|p| p[3] == 0 || (p[0] == p[1] && p[1] == p[2])),
-            transparent: picture.rgba.chunks_exact(4).any(|p| p[3] < 255),
+            grey: is_grey(picture),
+            transparent: !picture.is_opaque(),
             drawn: is_drawn(picture),
             look: Look::of(picture),
         }
@@ -49,7 +55,7 @@ pub fn survey(spec: &str, reading: Reading, progress: &dyn Progress) -> Result<S
 
 fn looked_through(spec: &str, reading: Reading, progress: &dyn Progress) -> Result<Survey> {
     progress.report("Opening", 0, 0);
-    let source = open_as(spec, Opening { reading, progress })?;
+    let source = open_as(spec, Opening { reading: reading.clone(), progress })?;
     let source = source.as_ref();
     let ticker = Ticker::new(progress, "Looking at pictures", source.len() as u64);
     let seen: Vec<Result<Result<Seen, BrokenFile>>> = pool()?.install(|| {
@@ -57,7 +63,7 @@ fn looked_through(spec: &str, reading: Reading, progress: &dyn Progress) -> Resu
             .into_par_iter()
             .map(|i| {
                 ticker.check()?;
-                let seen = source.decode(i).map(|picture| Seen::of(&picture));
+                let seen = source.decode_told(i).map(Seen::of);
                 ticker.tick();
                 Ok(seen.map_err(|p| BrokenFile { file: source.name(i), reason: p.what }))
             })
@@ -76,6 +82,7 @@ fn looked_through(spec: &str, reading: Reading, progress: &dyn Progress) -> Resu
     };
     let mut looks = Vec::with_capacity(seen.len());
     let mut sizes: HashMap<(u32, u32), u64> = HashMap::new();
+    let mut noted = Noted::default();
     for (i, seen) in seen.into_iter().enumerate() {
         match seen? {
             Err(broken) => survey.broken.push(broken),
@@ -92,11 +99,16 @@ fn looked_through(spec: &str, reading: Reading, progress: &dyn Progress) -> Resu
                     caption: source.caption(i),
                 });
                 looks.push(seen.look);
+                if seen.note.blank {
+                    survey.blank.push(survey.entries.len() as u32 - 1);
+                }
+                noted.add(seen.note);
             }
         }
     }
     survey.sizes = sizes.into_iter().map(|((w, h), n)| (w, h, n)).collect();
     survey.sizes.sort_by_key(|&(w, h, n)| (std::cmp::Reverse(n), w, h));
+    survey.guesses.extend(noted.guesses(survey.reading.depth, false));
     survey.told = told(&survey.broken, LINES);
     progress.report("Comparing pictures", 0, 0);
     progress.cancel().check()?;
@@ -157,6 +169,28 @@ mod tests {
             let p = survey(path.to_str().unwrap(), Reading::default(), &Quiet::default()).unwrap_err();
             assert!(p.what.contains("pipe") && p.exit_code() == 3, "{p}");
         }
+    }
+
+    #[test]
+    fn blank_pictures_are_counted_and_offered_to_be_left_out() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, v) in [("a.png", 9), ("b.png", 90), ("c.png", 200)] {
+            let mut image = image::RgbImage::from_pixel(8, 8, image::Rgb([v, v, 250]));
+            if v != 90 {
+                image.put_pixel(1, 1, image::Rgb([0, 0, 0]));
+            }
+            image.save(dir.path().join(name)).unwrap();
+        }
+        let source = dir.path().to_str().unwrap();
+        let s = survey(source, Reading::default(), &Quiet::default()).unwrap();
+        assert_eq!((s.entries.len(), s.blank.as_slice()), (3, &[1][..]));
+        let told = s.guesses.iter().find(|g| g.setting.as_deref() == Some("data.drop_blank")).unwrap();
+        assert_eq!(told.count, 1);
+        let cache = tempfile::tempdir().unwrap();
+        let recipe = crate::recipe::DataRecipe { source: source.into(), drop_blank: true, ..Default::default() };
+        let p = crate::data::prepare(&recipe, cache.path(), &Quiet::default()).unwrap();
+        assert_eq!((p.name(0), p.name(1), p.len()), ("a.png", "c.png", 2));
+        assert!(p.guesses().iter().any(|g| g.what.contains("left out")), "{:?}", p.guesses());
     }
 
     #[test]

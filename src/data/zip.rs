@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use ::zip::{CompressionMethod, ZipArchive};
 
 use super::captions::{MAX_TABLE, Table};
-use super::decode::{MAX_FILE, decode_bytes, too_large};
+use super::decode::{Decoded, FILES, How, MAX_FILE, decode_as, too_large};
 use super::folder::passed_by;
 use super::guess::Guess;
 use super::limits::{self, Bounded};
@@ -16,6 +16,7 @@ use super::made_here;
 use super::pread::FileAt;
 use super::report::BrokenFile;
 use super::rubbish::is_hidden;
+use super::sidecars;
 use super::source::{ImageSource, Opening, path_of};
 use super::zip_names;
 use crate::base::{Picture, Problem, Result};
@@ -31,7 +32,11 @@ struct Zip {
     bytes: u64,
     /// Whether pictures that the studio made are refused.
     refuses_own: bool,
+    how: How,
 }
+
+/// Smaller entries are unpacked without asking how much is held in memory already.
+const SMALL: u64 = 4 << 20;
 
 /// Whether the text names a zip, by its first bytes.
 pub(super) fn sniff(spec: &str) -> bool {
@@ -66,6 +71,7 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
     let mut hasher = blake3::Hasher::new();
     let (mut entries, mut tables, mut broken) = (Vec::new(), Vec::<Table>::new(), Vec::new());
     let (mut taken, mut passed) = (HashSet::new(), BTreeSet::new());
+    let mut texts: Vec<(String, usize, u64)> = Vec::new();
     for place in 0..archive.len() {
         if place % 256 == 0 {
             opening.progress.report("Opening", place as u64, archive.len() as u64);
@@ -92,7 +98,7 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
             }
         };
         let name = name.replace('\\', "/");
-        if is_hidden(&name, opening.reading) || !taken.insert(name.clone()) {
+        if is_hidden(&name, &opening.reading) || !taken.insert(name.clone()) {
             continue;
         }
         if let Some(folder) = inside(&name, &own) {
@@ -110,6 +116,10 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
                 entries.push((before.replace('\\', "/"), name.clone(), place));
                 Ok(())
             }
+            (Ok(Use::Text), None) => {
+                texts.push((name.clone(), place, size));
+                Ok(())
+            }
             (Ok(Use::Table), None) => {
                 read_entry(&mut archive, place, MAX_TABLE).and_then(|bytes| table_of(&name, &bytes)).map(|table| {
                     tables.extend(table);
@@ -122,8 +132,26 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
     }
     entries.sort();
     let all: Vec<usize> = entries.iter().map(|e| e.2).collect();
-    let names = entries.into_iter().map(|e| e.1).collect();
-    let (mut listing, kept) = Listing::new(names, &tables, broken, opening.reading.classes);
+    let names: Vec<String> = entries.into_iter().map(|e| e.1).collect();
+    texts.sort();
+    let wanted = sidecars::wanted(&names, texts.iter().map(|t| t.0.as_str()));
+    let mut read = Vec::new();
+    for (wanted, (name, place, size)) in wanted.into_iter().zip(&texts) {
+        let Some(wanted) = wanted else { continue };
+        opening.check()?;
+        let most = sidecars::most_bytes(wanted);
+        // A text that cannot be read says nothing.
+        if *size <= most
+            && let Ok(bytes) = read_entry(&mut archive, *place, most)
+        {
+            read.push(sidecars::read(wanted, name, &bytes));
+        }
+    }
+    let beside = sidecars::Texts::of(&names, read.into_iter());
+    // What tables say outweighs what single texts do.
+    tables.splice(0..0, beside.read);
+    let (mut listing, kept) = Listing::new(names, &tables, broken, &opening.reading);
+    listing.guesses.extend(beside.guesses);
     listing.guesses.extend(named.guess());
     listing.guesses.extend(passed_by(passed.into_iter().collect()));
     let places: Vec<usize> = kept.into_iter().map(|i| all[i]).collect();
@@ -131,7 +159,8 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
     let refuses_own = !opening.reading.is_before() && made_here::are_few(places.len(), &mut head);
     hasher.update(listing.understood.as_bytes());
     let fingerprint = hasher.finalize().to_hex().to_string();
-    Ok(Box::new(Zip { path, archive, places, listing, fingerprint, bytes, refuses_own }))
+    let how = How::from(&opening.reading);
+    Ok(Box::new(Zip { path, archive, places, listing, fingerprint, bytes, refuses_own, how }))
 }
 
 /// Whether a name lies in one of these folders.
@@ -262,14 +291,21 @@ impl ImageSource for Zip {
     }
 
     fn decode(&self, i: usize) -> Result<Picture> {
+        self.decode_told(i).map(|decoded| decoded.picture)
+    }
+
+    fn decode_told(&self, i: usize) -> Result<Decoded> {
         let name = self.listing.name(i);
-        let bytes = read_entry(&mut self.archive.clone(), self.places[i], MAX_FILE + 1)
+        let mut archive = self.archive.clone();
+        let size = archive.by_index_data(self.places[i]).map_or(0, |entry| entry.size());
+        let _held = (size > SMALL).then(|| FILES.hold(size));
+        let bytes = read_entry(&mut archive, self.places[i], MAX_FILE + 1)
             .and_then(|b| if b.len() as u64 > MAX_FILE { Err(too_large(b.len() as u64)) } else { Ok(b) })
             .map_err(|reason| Problem::data(reason).of(name))?;
         if self.refuses_own && made_here::is_made_here(&bytes) {
             return Err(Problem::data(made_here::REASON).of(name));
         }
-        decode_bytes(&bytes, name)
+        decode_as(&bytes, name, &self.how)
     }
 
     fn bytes(&self) -> u64 {

@@ -14,6 +14,7 @@ use parking_lot::{Condvar, Mutex};
 
 use super::event_queue::Outbox;
 use super::{Event, JobId};
+use crate::base::panics::text;
 use crate::base::{Cancel, Kind, Problem, Progress, Result};
 
 /// Something to do on a lane.
@@ -256,11 +257,7 @@ fn softened(problem: Problem) -> Problem {
 
 /// A panic, as a person is told of it.
 pub fn panicked(name: &str, panic: &(dyn Any + Send)) -> Problem {
-    let text = panic
-        .downcast_ref::<&str>()
-        .map(|s| (*s).to_string())
-        .or_else(|| panic.downcast_ref::<String>().cloned())
-        .unwrap_or_else(|| "no message".into());
+    let text = Some(text(panic)).filter(|t| !t.is_empty()).unwrap_or_else(|| "no message".into());
     log::error!("worker {name} panicked: {text}");
     Problem::failed("Something inside the studio broke; it was started again")
         .of(name)

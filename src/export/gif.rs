@@ -21,6 +21,8 @@ struct Gif {
     seen: u64,
     /// The frame to be written next, and its time in hundredths of a second.
     waiting: Option<(Frame<'static>, u64)>,
+    /// Whether the first frame has see-through parts; it comes again after the last.
+    first_is_clear: bool,
 }
 
 /// Hands bytes to the file; the encoder owns it.
@@ -56,7 +58,14 @@ pub fn begin(spec: FilmSpec) -> Result<Box<dyn FilmWriter>> {
         encoder.write_raw_extension(Extension::Comment.into(), &blocks).map_err(fail)?;
         encoder.get_mut().write_all(&xmp_block(&metadata::xmp(recipe))).map_err(|e| fail(e.into()))?;
     }
-    Ok(Box::new(Gif { path: spec.path, encoder, fps: u64::from(spec.fps), seen: 0, waiting: None }))
+    Ok(Box::new(Gif {
+        path: spec.path,
+        encoder,
+        fps: u64::from(spec.fps),
+        seen: 0,
+        waiting: None,
+        first_is_clear: false,
+    }))
 }
 
 /// XMP stands in a GIF as plain text, which readers of sub-blocks jump through; the trailer catches them wherever they
@@ -83,9 +92,11 @@ impl Gif {
         (frame * 100 + self.fps / 2) / self.fps
     }
 
-    fn write_waiting(&mut self, until: u64) -> std::result::Result<(), EncodingError> {
+    /// Writes the frame that waits. It must not shine through the see-through parts of the one that comes next.
+    fn write_waiting(&mut self, until: u64, next_is_clear: bool) -> std::result::Result<(), EncodingError> {
         if let Some((mut frame, since)) = self.waiting.take() {
             frame.delay = u16::try_from(until - since).unwrap_or(u16::MAX);
+            frame.dispose = if next_is_clear { DisposalMethod::Background } else { DisposalMethod::Any };
             self.encoder.write_frame(&frame)?;
         }
         Ok(())
@@ -104,16 +115,16 @@ impl FilmWriter for Gif {
         if self.waiting.as_ref().is_some_and(|(_, since)| now - since < SHORTEST) {
             return Ok(());
         }
-        self.write_waiting(now).map_err(|e| self.fail(e))?;
         let few = reduce(p);
+        let is_clear = few.transparent.is_some();
+        self.first_is_clear |= is_clear && self.seen == 1;
+        self.write_waiting(now, is_clear).map_err(|e| self.fail(e))?;
         let frame = Frame {
             width: p.width as u16,
             height: p.height as u16,
             buffer: few.pixels.into(),
             palette: Some(few.palette),
             transparent: few.transparent,
-            // A frame must not shine through the see-through parts of the next one.
-            dispose: if few.transparent.is_some() { DisposalMethod::Background } else { DisposalMethod::Any },
             ..Frame::default()
         };
         self.waiting = Some((frame, now));
@@ -125,7 +136,7 @@ impl FilmWriter for Gif {
             return Err(empty(&self.path));
         };
         let end = self.time(self.seen).max(since + SHORTEST);
-        self.write_waiting(end).map_err(|e| self.fail(e))?;
+        self.write_waiting(end, self.first_is_clear).map_err(|e| self.fail(e))?;
         let sink = self.encoder.into_inner().map_err(|e| Problem::failed("This GIF could not be ended").because(e))?;
         sink.0.keep()
     }
@@ -185,6 +196,32 @@ mod tests {
             assert_eq!(total, 300, "nine frames at 30 a second");
             assert_eq!(read_recipe(&path).unwrap(), Some(full()));
         }
+    }
+
+    #[test]
+    fn no_frame_shines_through_the_next() {
+        // Opaque, then with a hole, then opaque again, then a hole elsewhere.
+        let hole = |at: u32| {
+            let mut p = Picture::filled(12, 7, [10, 200, 90, 255]);
+            p.paste(&Picture::filled(3, 3, [0; 4]), at, 2);
+            p
+        };
+        let whole = Picture::filled(12, 7, [200, 20, 9, 255]);
+        let sent = [whole.clone(), hole(1), whole, hole(6)];
+        let (_dir, path) = write(10, &sent);
+        let file = std::io::BufReader::new(std::fs::File::open(&path).unwrap());
+        let read = image::codecs::gif::GifDecoder::new(file).unwrap().into_frames().collect_frames().unwrap();
+        for (frame, sent) in read.iter().zip(&sent) {
+            let clear = |rgba: &[u8]| rgba.chunks(4).map(|p| p[3] == 0).collect::<Vec<_>>();
+            assert_eq!(clear(frame.buffer().as_raw()), clear(&sent.rgba));
+        }
+        let mut decoder = gif::DecodeOptions::new().read_info(std::fs::File::open(&path).unwrap()).unwrap();
+        let mut disposals = Vec::new();
+        while let Some(frame) = decoder.read_next_frame().unwrap() {
+            disposals.push(frame.dispose);
+        }
+        let (gone, kept) = (DisposalMethod::Background, DisposalMethod::Any);
+        assert_eq!(disposals, [gone, kept, gone, kept], "the last is followed by the first, which covers it");
     }
 
     #[test]

@@ -120,6 +120,15 @@ pub const FIELDS: &[Field] = &[
          level as they are, parent the folder each picture lies in"),
     field("data.sideways", "Pictures on their side", Group::Data, Input::Choice { options: &["auto", "turn", "keep"] },
         "IDX files of EMNIST hold rows and columns swapped; auto turns those, turn any, keep none"),
+    field("data.pixels", "Values mean", Group::Data, Input::Choice { options: &["seen", "stored"] },
+        "Seen takes colours as everybody sees them, by the colour profile in the file; stored takes the values as they are"),
+    field("data.depth", "Bits used", Group::Data, int(0, 15),
+        "Pictures with 16 bits a channel that use only 10, 12 or 14 of them are nearly black; the bits named here are \
+         stretched over the whole range, 0 for none").unit("bits"),
+    field("data.drop_blank", "Leave out blank pictures", Group::Data, Input::Bool,
+        "Leaves out pictures that are one colour all over"),
+    field("data.columns", "Columns of tables", Group::Data, Input::List,
+        "What columns are taken for where the guess is wrong, as name=role: file, caption, label, number, category, none"),
     field("data.exclude", "Left out", Group::Data, Input::List, "Names of pictures that are not used"),
     field("model.id", "Model", Group::Model, Input::Choice {
         options: &["res-gan", "dcgan", "style-gan", "sn-resgan", "fast-gan", "mlp-gan", "conv-vae", "res-vae",

@@ -76,7 +76,37 @@ pub struct DataRecipe {
     /// Whether pictures that are stored on their side are turned. Recipes that say nothing of it are older than the choice.
     #[serde(default = "Sideways::before")]
     pub sideways: Sideways,
+    /// What the values in the files mean. Recipes that say nothing of it are older than the choice.
+    #[serde(default = "Pixels::before")]
+    pub pixels: Pixels,
+    /// Bits that pictures with 16 bits a channel really use, 1 to 15; 0 for all of them.
+    pub depth: u32,
+    /// Whether pictures of one colour all over are left out.
+    pub drop_blank: bool,
+    /// What columns of tables are taken for where the guess is wrong: `name=role`, see [`COLUMN_ROLES`].
+    pub columns: Vec<String>,
 }
+
+/// What the values in the files of pictures mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, strum::EnumIter)]
+#[serde(rename_all = "lowercase")]
+pub enum Pixels {
+    /// What everybody sees: colours in sRGB by the profile of the file, no alpha that hides everything, no empty frames.
+    #[default]
+    Seen,
+    /// The values as they are stored.
+    Stored,
+}
+
+impl Pixels {
+    /// What recipes mean that are older than the choice.
+    fn before() -> Self {
+        Self::Stored
+    }
+}
+
+/// What a column of a table may be taken for.
+pub const COLUMN_ROLES: &[&str] = &["file", "caption", "label", "number", "category", "none"];
 
 /// What the classes of pictures are taken from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, strum::EnumIter)]
@@ -109,19 +139,25 @@ pub enum Sideways {
 }
 
 /// How what lies in a source is understood: the part of a recipe that decides what a listing says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Reading {
     /// What the classes are taken from.
     pub classes: Classes,
     /// Whether pictures that are stored on their side are turned.
     pub sideways: Sideways,
+    /// What the values in the files mean.
+    pub pixels: Pixels,
+    /// Bits that pictures with 16 bits a channel really use; 0 for all of them.
+    pub depth: u32,
+    /// What columns of tables are taken for where the guess is wrong.
+    pub columns: Vec<String>,
 }
 
 impl Reading {
     /// Whether this is how recipes are understood that are older than the choice.
-    pub fn is_before(self) -> bool {
-        self == Self { classes: Classes::before(), sideways: Sideways::before() }
+    pub fn is_before(&self) -> bool {
+        (self.classes, self.sideways) == (Classes::before(), Sideways::before())
     }
 }
 
@@ -369,6 +405,10 @@ impl Default for DataRecipe {
             exclude: Vec::new(),
             classes: Classes::Auto,
             sideways: Sideways::Auto,
+            pixels: Pixels::Seen,
+            depth: 0,
+            drop_blank: false,
+            columns: Vec::new(),
         }
     }
 }
@@ -460,7 +500,8 @@ impl ObjectiveRecipe {
 impl DataRecipe {
     /// How what lies in the source is understood.
     pub fn reading(&self) -> Reading {
-        Reading { classes: self.classes, sideways: self.sideways }
+        let Self { classes, sideways, pixels, depth, .. } = *self;
+        Reading { classes, sideways, pixels, depth, columns: self.columns.clone() }
     }
 
     /// The same with what the source decides: points are no pictures, whatever size and colours were chosen.
@@ -540,6 +581,14 @@ impl Recipe {
                 .of(format!("data.resolution = {}", self.data.resolution))
                 .try_this("Choose 16 to 256 in steps of 4"));
         }
+        for column in &self.data.columns {
+            let role = column.rsplit_once('=').map(|(_, role)| role.trim().to_ascii_lowercase());
+            if !role.is_some_and(|role| COLUMN_ROLES.contains(&role.as_str())) {
+                return Err(Problem::usage("A column is given as name=role")
+                    .of(format!("data.columns = {column}"))
+                    .try_this(format!("Choose a role out of {}", COLUMN_ROLES.join(", "))));
+            }
+        }
         compatibility::check(&settled)
     }
 }
@@ -563,9 +612,11 @@ mod tests {
         let old = Recipe::from_json(r#"{"data":{"source":"/pictures"}}"#).unwrap();
         assert_eq!((old.data.classes, old.data.sideways), (Classes::Folders, Sideways::Keep));
         assert!(old.data.reading().is_before() && !Reading::default().is_before());
+        assert_eq!((old.data.pixels, old.data.depth, old.data.drop_blank), (Pixels::Stored, 0, false));
         let new = Recipe::from_json(&Recipe::default().to_json()).unwrap();
         assert_eq!(new.data.reading(), Reading::default());
-        assert_eq!(Reading::default(), Reading { classes: Classes::Auto, sideways: Sideways::Auto });
+        assert_eq!((Reading::default().classes, Reading::default().sideways), (Classes::Auto, Sideways::Auto));
+        assert_eq!(Reading::default().pixels, Pixels::Seen);
     }
 
     #[test]

@@ -402,6 +402,7 @@ pub fn survey(source: &str, pictures: u32) -> Survey {
         factors: Vec::new(),
         duplicates,
         sizes: vec![(64, 64, u64::from(pictures) - narrow), (48, 64, narrow)],
+        blank: Vec::new(),
         grey: u64::from(pictures / 20),
         transparent: u64::from(pictures / 10),
         drawn: u64::from(pictures),

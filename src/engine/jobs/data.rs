@@ -61,7 +61,7 @@ struct Opened {
 
 impl Opened {
     fn open(spec: &str, survey: Option<Arc<Survey>>, progress: &dyn Progress) -> Result<Self> {
-        let reading = survey.as_ref().map(|s| s.reading).unwrap_or_default();
+        let reading = survey.as_ref().map(|s| s.reading.clone()).unwrap_or_default();
         let source = data::open_as(spec, Opening { reading, progress })?;
         let places = survey.as_ref().map(|survey| {
             let by_name: HashMap<String, u32> = (0..source.len()).map(|i| (source.name(i), i as u32)).collect();

@@ -17,6 +17,15 @@ pub fn attributes(set: &Prepared, places: &[u32], source: Option<&dyn ImageSourc
     let mut out = Vec::new();
     for (k, name) in set.factor_names().iter().enumerate() {
         let value = |i: &u32| set.factors(*i as usize).get(k).map_or(f64::NAN, |v| f64::from(*v));
+        // Kinds have no order: each is a question of its own, and two are one.
+        let kinds = set.category(k);
+        for (n, kind) in kinds.iter().enumerate().take(if kinds.len() == 2 { 1 } else { kinds.len() }) {
+            let is = |i: &u32| Some(value(i)).filter(|v| !v.is_nan()).map_or(f64::NAN, |v| f64::from(v == n as f64));
+            out.push(Attribute { name: format!("{name}: {kind}"), values: places.iter().map(is).collect() });
+        }
+        if !kinds.is_empty() {
+            continue;
+        }
         out.push(Attribute { name: name.clone(), values: places.iter().map(value).collect() });
     }
     for (k, name) in set.labels().iter().enumerate() {

@@ -138,6 +138,7 @@ impl DataView {
         }
         rows.push(("Grey", format::count(survey.grey)));
         rows.push(("Transparent", format::count(survey.transparent)));
+        rows.push(("Blank", format::count(survey.blank.len() as u64)));
         rows.push(("On disk", format::bytes(survey.bytes)));
         let (needed, enough) = format::room(crate::data::prepared_bytes(data, usable), cx.studio.space.prepared);
         rows.push(("Prepared", format!("needs {needed}")));

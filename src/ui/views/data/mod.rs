@@ -135,7 +135,7 @@ impl DataView {
     fn survey_if_needed(&mut self, cx: &mut Cx<'_>, again: bool) {
         let Some(source) = self.source().map(str::to_owned) else { return };
         let reading = self.recipe.data.reading();
-        let wanted = (source.clone(), reading);
+        let wanted = (source.clone(), reading.clone());
         let mut running = self.job.and_then(|j| cx.studio.jobs.get(&j)).is_some_and(|j| !j.ended);
         if let Some(job) = self.job.filter(|_| running && self.job_for.as_ref() != Some(&wanted)) {
             // Nobody waits for it any more; it may never end.
