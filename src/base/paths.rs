@@ -15,6 +15,8 @@ pub struct Paths {
     pub data: PathBuf,
     /// What can be made again: prepared sets, thumbnails, verdicts on devices.
     pub cache: PathBuf,
+    /// Where exported pictures and films are proposed to go.
+    pub exports: PathBuf,
 }
 
 /// The source tree that cargo runs the program or its tests from, else the one that it was built in (a built program may
@@ -30,16 +32,24 @@ impl Paths {
             return Self::under(Path::new(&home));
         }
         match directories::ProjectDirs::from("", "", "latent-studio") {
-            Some(dirs) => {
-                Self { config: dirs.config_dir().into(), data: dirs.data_dir().into(), cache: dirs.cache_dir().into() }
-            }
+            Some(dirs) => Self {
+                config: dirs.config_dir().into(),
+                data: dirs.data_dir().into(),
+                cache: dirs.cache_dir().into(),
+                exports: pictures_of_user().join("Latent Studio"),
+            },
             None => Self::under(&std::env::temp_dir().join("latent-studio")),
         }
     }
 
     /// Everything under one folder.
     pub fn under(home: &Path) -> Self {
-        Self { config: home.join("config"), data: home.join("data"), cache: home.join("cache") }
+        Self {
+            config: home.join("config"),
+            data: home.join("data"),
+            cache: home.join("cache"),
+            exports: home.join("exports"),
+        }
     }
 
     /// The SQLite library.
@@ -66,6 +76,13 @@ impl Paths {
     pub fn prepared(&self) -> PathBuf {
         self.cache.join("prepared")
     }
+}
+
+/// The folder that the desktop keeps a person's pictures in, else their home.
+fn pictures_of_user() -> PathBuf {
+    let dirs = directories::UserDirs::new();
+    let pictures = dirs.as_ref().and_then(|d| d.picture_dir()).map(Path::to_path_buf);
+    pictures.or_else(|| dirs.map(|d| d.home_dir().to_path_buf())).unwrap_or_else(std::env::temp_dir)
 }
 
 /// Bytes that may still be written where this path is or would be; nothing where the system does not say.

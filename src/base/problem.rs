@@ -90,8 +90,8 @@ impl Problem {
             problem
         };
         match error.kind() {
-            E::NotFound => problem.try_this("Check that the path is spelled right and still exists"),
-            E::PermissionDenied => problem.try_this("Give yourself permission to it, or choose another place"),
+            E::NotFound => problem.try_this("Check that the path is correct and still exists"),
+            E::PermissionDenied => problem.try_this("Check its permissions, or choose another location"),
             E::StorageFull | E::QuotaExceeded | E::FileTooLarge => {
                 problem.try_this("Free some space on this disk, or choose another disk")
             }

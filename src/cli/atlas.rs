@@ -43,7 +43,7 @@ pub struct Atlas {
     /// A sheet of small pictures (.png), or points, labels and holes (.json)
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Pixels a side of the sheet
+    /// Pixels per side of the sheet
     #[arg(long, default_value_t = 2400)]
     size: u32,
     /// Pixels of a small picture

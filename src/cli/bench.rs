@@ -56,7 +56,7 @@ pub struct Train {
     /// Network
     #[arg(long, value_parser = step::ARCHS, default_value = step::ARCHS[0])]
     arch: String,
-    /// Pictures a step
+    /// Pictures per step
     #[arg(long, default_value_t = 64)]
     batch: usize,
     /// Steps to measure, after five to warm up
@@ -179,7 +179,7 @@ pub struct Import {
     /// A folder, zip, IDX or CIFAR file, `emoji`, …
     #[arg(long, value_name = "SRC")]
     data: String,
-    /// Pixels a side
+    /// Pixels per side
     #[arg(long, default_value_t = 32)]
     resolution: u32,
     /// Turns

@@ -53,7 +53,7 @@ pub enum DirectionsTask {
     },
     /// Move pictures along directions: a strip for each latent, or one picture with --at
     Apply(Apply),
-    /// Take the parts along others out of a direction
+    /// Remove from a direction its parts along others
     Separate {
         /// The model
         #[arg(long, value_name = "M")]
@@ -64,7 +64,7 @@ pub enum DirectionsTask {
         #[arg(long, value_delimiter = ',')]
         from: Vec<String>,
     },
-    /// Forget directions
+    /// Delete directions
     Remove {
         /// The model
         #[arg(long, value_name = "M")]
@@ -84,7 +84,7 @@ pub enum DirectionsTask {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Add directions of a file
+    /// Import directions from a file
     Import {
         /// The model
         #[arg(long, value_name = "M")]

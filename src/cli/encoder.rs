@@ -12,7 +12,7 @@ use crate::latent::model::LoadedModel;
 /// Tasks of `encoder`.
 #[derive(Subcommand)]
 pub enum EncoderTask {
-    /// Train an encoder on what a GAN makes; goes on where an earlier training was broken off
+    /// Train an encoder on a GAN's samples; resumes where an earlier training was interrupted
     Train {
         /// A GAN: run folder, checkpoint file, or name of a shipped or imported model
         #[arg(long, value_name = "M")]
@@ -30,7 +30,7 @@ pub enum EncoderTask {
         #[arg(long)]
         json: bool,
     },
-    /// Say what is known of a model's encoder
+    /// Show what is known about a model's encoder
     Info {
         /// The model
         #[arg(long, value_name = "M")]

@@ -19,7 +19,7 @@ pub struct Evaluate {
     /// Run folder (`path`, `path@best`, `path@KIMG`), checkpoint file, or name of a shipped model
     #[arg(long, value_name = "M", required_unless_present = "list")]
     model: Option<String>,
-    /// Data to hold it against; those it was trained on if not given
+    /// Data to compare with; by default the data it was trained on
     #[arg(long, value_name = "SRC")]
     data: Option<String>,
     /// Another model to measure in the same way and compare with
@@ -31,16 +31,16 @@ pub struct Evaluate {
     /// Metrics, such as kid,fid,prdc, or all that apply (`--list` shows them)
     #[arg(long, value_delimiter = ',', default_value = "kid,fid,prdc")]
     metrics: Vec<String>,
-    /// Samples to make, and pictures of the data to hold them against
+    /// Samples to make, and pictures of the data to compare them with
     #[arg(long, default_value_t = 2000)]
     count: usize,
     /// Draws of the importance-weighted bound
     #[arg(long, value_name = "K", default_value_t = 5000)]
     draws: usize,
-    /// PNG of samples (above) beside the training pictures that they are most like (below); with `memory`
+    /// PNG of samples (above) with their nearest training pictures (below); with `memory`
     #[arg(long, value_name = "FILE")]
     pairs: Option<PathBuf>,
-    /// Seed of the samples and of every choice by chance
+    /// Seed of the samples and of all other random choices
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// auto, cpu, vulkan, … (`latent-studio devices`)

@@ -35,7 +35,7 @@ pub struct Train {
     /// Steps in all
     #[arg(long, default_value_t = 16_000)]
     steps: u64,
-    /// Pictures a step
+    /// Pictures per step
     #[arg(long, default_value_t = 64)]
     batch: usize,
     /// Highest learning rate

@@ -18,7 +18,7 @@ pub struct Film {
     /// JSON file with the timeline (--example prints one)
     #[arg(required_unless_present = "example")]
     timeline: Option<PathBuf>,
-    /// Print a timeline to begin with
+    /// Print an example timeline
     #[arg(long)]
     example: bool,
     /// The model, if the timeline does not name it
@@ -27,7 +27,7 @@ pub struct Film {
     /// File to write: .mp4, .gif, .png (animated), or a folder for numbered pictures
     #[arg(long, value_name = "FILE", required_unless_present = "example")]
     out: Option<PathBuf>,
-    /// Frames a second
+    /// Frames per second
     #[arg(long, default_value_t = 30)]
     fps: u32,
     /// Whole factor to enlarge pictures by, 1 to 16

@@ -27,16 +27,16 @@ pub struct Invert {
     /// Folder for a picture and a latent each
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// Steps downhill; 0 for the encoder's guess alone
+    /// Optimisation steps; 0 for the encoder's guess alone
     #[arg(long, default_value_t = Wish::default().steps)]
     steps: u32,
-    /// What may move: z, w or w+ (models with styles)
+    /// What to optimise: z, w or w+ (models with styles)
     #[arg(long)]
     space: Option<String>,
-    /// First guesses
+    /// Starting points
     #[arg(long, default_value_t = Wish::default().starts)]
     starts: u32,
-    /// Bring the model itself closer to each picture by so many steps, and keep the result as a model of its own
+    /// Fine-tune the model towards each picture for this many steps, and keep the result as a model of its own
     #[arg(long, default_value_t = 0)]
     tune: u32,
     /// auto, cpu, vulkan, … (`latent-studio devices`)

@@ -18,7 +18,7 @@ pub fn latent(text: &str) -> Result<Latent> {
     if let Ok(seed) = text.parse() {
         return Ok(Latent::Seed { seed });
     }
-    let bad = |e: serde_json::Error| Problem::usage("This is no latent").of(text).because(e);
+    let bad = |e: serde_json::Error| Problem::usage("This is not a latent").of(text).because(e);
     if text.starts_with('{') {
         return serde_json::from_str(text).map_err(bad);
     }
@@ -35,7 +35,7 @@ pub fn latent(text: &str) -> Result<Latent> {
         })?;
         return Ok(recipe.latent);
     }
-    Err(Problem::usage("This is no latent").of(text).try_this("Give a seed, or a picture that the studio made"))
+    Err(Problem::usage("This is not a latent").of(text).try_this("Give a seed, or a picture that the studio made"))
 }
 
 /// Several.

@@ -93,7 +93,7 @@ pub struct Devices {
     /// As JSON
     #[arg(long)]
     json: bool,
-    /// Probe again instead of trusting what was found before
+    /// Test again instead of using the stored result
     #[arg(long)]
     again: bool,
     /// Probe this device in this process, which may crash with its driver
@@ -209,7 +209,7 @@ pub enum RecipeTask {
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// Pixels a side
+        /// Pixels per side
         #[arg(long, default_value_t = 32)]
         resolution: u32,
     },

@@ -67,7 +67,7 @@ impl Map {
             }
             [_, _, _] => {
                 let mode = Mode::from_id(&self.mode)
-                    .ok_or_else(|| Problem::usage("There is no such way between latents").of(self.mode.clone()))?;
+                    .ok_or_else(|| Problem::usage("There is no such interpolation").of(self.mode.clone()))?;
                 let mut all = latents(&self.plane)?.into_iter();
                 match (all.next(), all.next(), all.next()) {
                     (Some(a), Some(b), Some(c)) => Ok(Plane::Through { a, b, c, mode }),

@@ -43,15 +43,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Train a model on pictures, or go on with a run
+    /// Train a model on pictures, or resume a run
     Train(train::Train),
     /// Make pictures from seeds
     Sample(pictures::Sample),
-    /// Make a grid between the latents of two or four seeds
+    /// Make an interpolation grid between seeds
     Interpolate(pictures::Interpolate),
-    /// Make a film that walks through the latents of seeds
+    /// Make a film that interpolates between seeds
     Walk(pictures::Walk),
-    /// Put pictures through a VAE and back: inputs above, reconstructions below
+    /// Reconstruct pictures with a VAE: inputs above, reconstructions below
     Reconstruct(pictures::Reconstruct),
     /// Fit a prior to a VAE's codes, compare it with the standard normal
     #[command(subcommand)]
@@ -59,37 +59,37 @@ enum Task {
     /// Find, list and apply directions through latent space
     #[command(subcommand)]
     Directions(directions::DirectionsTask),
-    /// Train networks that tell the latents of a GAN's pictures
+    /// Train encoders that predict the latents of a GAN's pictures
     #[command(subcommand)]
     Encoder(encoder::EncoderTask),
-    /// Find latents of pictures: one's own photo inside a model
+    /// Find the latents of your own pictures (inversion)
     Invert(invert::Invert),
-    /// Show a part of a plane through latent space
+    /// Draw a part of a plane through latent space
     Map(map::Map),
-    /// Lay all pictures of a data set and a model out on one sheet
+    /// Lay out all pictures of a data set and a model by similarity
     Atlas(atlas::Atlas),
     /// Make a film from a timeline
     Film(film::Film),
-    /// Look through sources of pictures
+    /// Survey data sets
     #[command(subcommand)]
     Data(data::Data),
     /// Score a model against data
     Evaluate(evaluate::Evaluate),
-    /// Train or show the encoder that scores look through
+    /// Train or show the feature network behind the scores
     #[command(subcommand)]
     Features(features::Features),
     /// Show the recipe inside a picture
     Inspect(reproduce::Inspect),
-    /// Make a picture again from the recipe inside, and say whether it is the same
+    /// Make a picture again from its recipe, and check that it is identical
     Reproduce(reproduce::Reproduce),
     /// List shipped, imported and trained models
     Models(lists::Models),
-    /// List devices, and whether they compute right numbers
+    /// List devices, and whether they compute correctly
     Devices(lists::Devices),
     /// Show settings and presets, check a recipe
     #[command(subcommand)]
     Recipe(lists::RecipeTask),
-    /// Show what the library keeps
+    /// Show what the library holds
     #[command(subcommand)]
     Library(lists::LibraryTask),
     /// Measure how fast this machine is
@@ -166,7 +166,8 @@ fn say(problem: &Problem) {
 
 /// Prints a result on stdout as one line of JSON.
 fn print_json<T: Serialize>(value: &T) -> Result<()> {
-    let text = serde_json::to_string(value).map_err(|e| Problem::failed("This cannot be told as JSON").because(e))?;
+    let text =
+        serde_json::to_string(value).map_err(|e| Problem::failed("This cannot be written as JSON").because(e))?;
     print_line(&text)
 }
 

@@ -264,7 +264,7 @@ impl Interpolate {
 
 fn mode(id: &str) -> Result<Mode> {
     Mode::from_id(id)
-        .ok_or_else(|| Problem::usage("There is no such way between latents").of(id).try_this("Choose slerp or lerp"))
+        .ok_or_else(|| Problem::usage("There is no such interpolation").of(id).try_this("Choose slerp or lerp"))
 }
 
 /// Arguments of `walk`.
@@ -278,10 +278,10 @@ pub struct Walk {
     /// Frames in all
     #[arg(long, default_value_t = 120)]
     frames: usize,
-    /// Frames a second
+    /// Frames per second
     #[arg(long, default_value_t = 30)]
     fps: u32,
-    /// Goes back to the first seed, so that the film runs on without a seam
+    /// Return to the first seed, so that the film loops seamlessly
     #[arg(long = "loop")]
     looped: bool,
     /// slerp or lerp

@@ -62,7 +62,7 @@ pub enum PriorTask {
         #[arg(long, default_value = "auto")]
         device: String,
     },
-    /// Take the fitted prior away from a model
+    /// Remove the fitted prior from a model
     Remove {
         /// The model
         #[arg(long, value_name = "M")]

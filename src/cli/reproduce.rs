@@ -133,7 +133,7 @@ fn find(recipe: &PictureRecipe, paths: &Paths) -> Result<String> {
     {
         return Ok(found.model.clone());
     }
-    Err(Problem::data("The model that made this picture is not here")
+    Err(Problem::data("The model that made this picture is not available")
         .of(format!("{} {}", recipe.model, recipe.model_hash))
         .try_this("Give it with --model"))
 }

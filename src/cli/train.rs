@@ -38,16 +38,16 @@ pub struct Train {
     /// Preset to start from (`latent-studio recipe presets`)
     #[arg(long)]
     preset: Option<String>,
-    /// Begin from an existing model: what fits is loaded, the rest is fresh
+    /// Start from an existing model: matching layers are loaded, the others start fresh
     #[arg(long, value_name = "M")]
     from: Option<String>,
-    /// Pixels a side, 16 to 256 in steps of 4
+    /// Pixels per side, 16 to 256 in steps of 4
     #[arg(long)]
     resolution: Option<u32>,
     /// Where to stop, in thousands of pictures seen
     #[arg(long)]
     kimg: Option<f64>,
-    /// Pictures a step
+    /// Pictures per step
     #[arg(long)]
     batch: Option<u32>,
     /// Seed of every random stream
@@ -65,7 +65,7 @@ pub struct Train {
     /// Folder of the new run
     #[arg(long, value_name = "RUN_DIR", required_unless_present = "resume", conflicts_with = "resume")]
     out: Option<PathBuf>,
-    /// Go on with this run
+    /// Resume this run
     #[arg(long, value_name = "RUN_DIR",
           conflicts_with_all = ["data", "model", "preset", "from", "resolution", "batch", "seed", "set", "checkpoint_kimg"])]
     resume: Option<PathBuf>,

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::export::options::ExportOptions;
 use crate::latent::prior::Kind;
-use crate::library::item::ItemFilter;
+use crate::library::item::{DataSetInfo, ItemFilter};
 use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
 use crate::recipe::{DataRecipe, ObjectiveRecipe, Reading, Recipe};
@@ -39,14 +39,18 @@ pub struct GenerateRequest {
 pub enum Command {
     /// Look through a source of pictures. → `Job`, `Surveyed`.
     Survey { job: JobId, source: String, reading: Reading },
-    /// Small versions of pictures of a surveyed source. → `SourceThumbs`.
-    SourceThumbs { source: String, indices: Vec<u32>, size: u32 },
+    /// Small versions of pictures of a source, by their names within it. → `SourceThumbs`.
+    SourceThumbs { source: String, names: Vec<String>, size: u32 },
     /// One picture before and after preparation, and as training shows it a few times. → `PreparationPreview`.
-    PreviewPreparation { ticket: u64, data: DataRecipe, index: u32, objective: Box<ObjectiveRecipe> },
+    PreviewPreparation { ticket: u64, data: DataRecipe, name: String, objective: Box<ObjectiveRecipe> },
     /// Make the prepared set. → `Job`, `DataReady`.
     Prepare { job: JobId, data: DataRecipe },
     /// Name pictures of a data set again that are known to the library. → `DataSets`.
     ListData,
+    /// Take a data set off the list; its pictures stay where they are. → `DataSets`.
+    ForgetData { source: String },
+    /// Put a data set back on the list, as it was. → `DataSets`.
+    RestoreData { set: DataSetInfo },
     /// How much may still be written. → `Space`.
     FreeSpace,
 

@@ -81,7 +81,7 @@ pub fn remember(model: &str, source: &str, paths: &Paths) -> Result<()> {
         Err(e) => return Err(Problem::io("The choices of pictures could not be read", &file(paths), &e)),
     };
     all.insert(model.into(), source);
-    let text = serde_json::to_vec_pretty(&all).map_err(|e| Problem::failed("This could not be kept").because(e))?;
+    let text = serde_json::to_vec_pretty(&all).map_err(|e| Problem::failed("This could not be saved").because(e))?;
     write_atomically(&file(paths), &text)
 }
 

@@ -87,10 +87,10 @@ pub enum Event {
 
     /// A source was looked through.
     Surveyed { job: JobId, survey: Arc<Survey> },
-    /// Small versions of pictures of a source.
-    SourceThumbs { source: String, thumbs: Vec<(u32, Picture)> },
+    /// Small versions of pictures of a source, by name; empty where one cannot be decoded.
+    SourceThumbs { source: String, thumbs: Vec<(String, Picture)> },
     /// One picture before and after preparation.
-    PreparationPreview { ticket: u64, index: u32, before: Picture, after: Picture, augmented: Vec<Picture> },
+    PreparationPreview { ticket: u64, name: String, before: Picture, after: Picture, augmented: Vec<Picture> },
     /// A prepared set is in the cache.
     DataReady { job: JobId, pictures: u64, bytes: u64 },
     /// Data sets used before.

@@ -49,7 +49,7 @@ pub fn inspect(path: &Path, models: &[ModelInfo]) -> Result<Inspected> {
     if crate::data::SOURCES.iter().any(|kind| (kind.sniff)(&source)) {
         return Ok(Inspected::Source { source, folder: false });
     }
-    Err(Problem::data("The studio cannot do anything with this file")
+    Err(Problem::data("The studio cannot open this file")
         .of(path.display().to_string())
         .try_this("Drop a folder or zip of pictures, a picture, a .safetensors model or a run folder"))
 }

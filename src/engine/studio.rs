@@ -82,7 +82,7 @@ struct Lanes {
 
 struct ThumbAsk {
     source: String,
-    indices: Vec<u32>,
+    names: Vec<String>,
     size: u32,
 }
 
@@ -152,12 +152,12 @@ impl StudioEngine {
         Self::start(Options::of_user(paths))
     }
 
-    fn thumbs(&self, source: String, indices: Vec<u32>, size: u32) {
-        self.thumb_asks.lock().push(ThumbAsk { source, indices, size });
+    fn thumbs(&self, source: String, names: Vec<String>, size: u32) {
+        self.thumb_asks.lock().push(ThumbAsk { source, names, size });
         let (cx, asks) = (self.cx.clone(), self.thumb_asks.clone());
         self.lanes.thumbs.push(None, move |desk| {
             let Some(ask) = asks.lock().pop() else { return Ok(()) };
-            desk.thumbs(&cx, &ask.source, &ask.indices, ask.size)
+            desk.thumbs(&cx, &ask.source, &ask.names, ask.size)
         });
     }
 
@@ -258,9 +258,9 @@ impl Engine for StudioEngine {
                     Ok(())
                 });
             }
-            Command::SourceThumbs { source, indices, size } => self.thumbs(source, indices, size),
-            Command::PreviewPreparation { ticket, data, index, objective } => {
-                lanes.thumbs.push(None, move |desk| desk.preview(&cx, ticket, &data, index, &objective));
+            Command::SourceThumbs { source, names, size } => self.thumbs(source, names, size),
+            Command::PreviewPreparation { ticket, data, name, objective } => {
+                lanes.thumbs.push(None, move |desk| desk.preview(&cx, ticket, &data, &name, &objective));
             }
             Command::Prepare { job, data } => {
                 let library = lanes.library.clone();
@@ -271,6 +271,16 @@ impl Engine for StudioEngine {
                 });
             }
             Command::ListData => lanes.library.push(None, move |gallery| {
+                cx.tell(Event::DataSets(gallery.data_sets()?));
+                Ok(())
+            }),
+            Command::ForgetData { source } => lanes.library.push(None, move |gallery| {
+                gallery.forget_data(&source)?;
+                cx.tell(Event::DataSets(gallery.data_sets()?));
+                Ok(())
+            }),
+            Command::RestoreData { set } => lanes.library.push(None, move |gallery| {
+                gallery.restore_data(&set)?;
                 cx.tell(Event::DataSets(gallery.data_sets()?));
                 Ok(())
             }),

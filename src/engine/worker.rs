@@ -102,7 +102,7 @@ impl<S: 'static> Lane<S> {
             Ok(()) => return,
             Err(TrySendError::Full(task)) => (
                 task.job,
-                Problem::failed("The studio is too busy for this").try_this("Try again in a moment").of(self.name),
+                Problem::failed("The studio is too busy right now").try_this("Try again in a moment").of(self.name),
             ),
             Err(TrySendError::Disconnected(task)) => (task.job, closing()),
         };
@@ -125,7 +125,7 @@ impl<S: 'static> Lane<S> {
             let _ = send.send(question(state));
             Ok(())
         });
-        let silent = || Problem::failed("The studio did not answer").of(self.name).try_this("Try once more");
+        let silent = || Problem::failed("The studio did not answer").of(self.name).try_this("Try again");
         receive.recv().unwrap_or_else(|_| Err(silent()))
     }
 
@@ -259,9 +259,9 @@ fn softened(problem: Problem) -> Problem {
 pub fn panicked(name: &str, panic: &(dyn Any + Send)) -> Problem {
     let text = Some(text(panic)).filter(|t| !t.is_empty()).unwrap_or_else(|| "no message".into());
     log::error!("worker {name} panicked: {text}");
-    Problem::failed("Something inside the studio broke; it was started again")
+    Problem::failed("A part of the studio failed and was restarted")
         .of(name)
-        .try_this("Try once more; if it happens again, please report what is below")
+        .try_this("Try again; if it keeps happening, please report the details below")
         .because(text)
 }
 

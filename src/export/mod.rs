@@ -69,6 +69,17 @@ pub enum Makes {
     Film,
 }
 
+impl Makes {
+    /// What settings call it.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Pictures => "pictures",
+            Self::Sheet => "sheet",
+            Self::Film => "film",
+        }
+    }
+}
+
 /// Every way out.
 pub const EXPORTERS: &[Exporter] = &[
     Exporter {

@@ -80,6 +80,20 @@ impl Library {
         })
     }
 
+    /// Puts a data set back that was forgotten, with the time it was last used.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn restore_dataset(&self, set: &DataSetInfo) -> Result<()> {
+        self.write(|tx| {
+            tx.execute(
+                "INSERT INTO datasets (source, pictures, used) VALUES (?, ?, ?) ON CONFLICT (source) DO NOTHING",
+                params![set.source, sql::count(set.pictures), set.used],
+            )
+            .map(|_| ())
+        })
+    }
+
     /// Notes the content hash of a data set as it was prepared last.
     ///
     /// # Errors

@@ -386,6 +386,9 @@ fn data_sets_are_remembered_once() {
     assert_eq!(sets.iter().find(|s| s.source == "emoji").unwrap().pictures, 7);
     library.forget_dataset("/a").unwrap();
     assert_eq!(library.datasets().unwrap().len(), 1);
+    let gone = sets.iter().find(|s| s.source == "/a").unwrap();
+    library.restore_dataset(gone).unwrap();
+    assert_eq!(library.datasets().unwrap(), sets, "as it was, with its time");
 }
 
 #[test]

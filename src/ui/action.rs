@@ -53,6 +53,8 @@ pub enum Action {
     Cancel(u64),
     /// Show a file or folder in the desktop's file manager.
     Reveal(PathBuf),
+    /// Open a file with the program that the desktop has for it.
+    OpenFile(PathBuf),
 }
 
 impl Action {
@@ -131,6 +133,8 @@ pub enum Parcel {
     Model(ModelRef),
     /// Show a kept picture (Gallery).
     Item(i64),
+    /// Show a message (Log), by its number.
+    Message(u64),
     /// Show a setting (Settings), by its key.
     Setting(&'static str),
     /// Answer of a file dialog; empty if it was dismissed.
@@ -155,6 +159,8 @@ pub struct Pick {
     pub title: String,
     /// Name and endings (without a dot) of the files to show; none for all.
     pub endings: Vec<(String, Vec<String>)>,
+    /// The folder to begin in; the one used last for this purpose where none is given.
+    pub folder: Option<PathBuf>,
 }
 
 /// What sort of file dialog.

@@ -85,6 +85,8 @@ pub enum UiCommand {
     ResetLayout,
     /// From dark to light and back.
     Theme,
+    /// From sharp pixels to smooth ones and back.
+    Pixels,
     /// Everything larger.
     ScaleUp,
     /// Everything smaller.
@@ -122,38 +124,82 @@ impl UiCommand {
             Self::OpenFiles => ("Open files…", "Open pictures, a zip, a model, a run, or a picture the studio made"),
             Self::OpenFolder => ("Open folder…", "Look through a folder of pictures, or open a run folder"),
             Self::ImportModel => ("Import model…", "Copy a checkpoint file into the studio"),
-            Self::Export => ("Export…", "Write what is selected as pictures, a grid or a film"),
-            Self::Quit => ("Quit", "Close the studio; runs can go on without it"),
-            Self::Undo => ("Undo", "Take back the last change of a form or a latent"),
-            Self::Redo => ("Redo", "Do again what was taken back"),
+            Self::Export => ("Export…", "Save the selection as pictures, a grid or a film"),
+            Self::Quit => ("Quit", "Close the studio; runs can continue without it"),
+            Self::Undo => ("Undo", "Undo the last change"),
+            Self::Redo => ("Redo", "Redo what was undone"),
             Self::SelectAll => ("Select all", "Select everything in this view"),
-            Self::Keep => ("Keep in gallery", "Keep what is shown or selected in the gallery"),
+            Self::Keep => ("Keep in gallery", "Save what is shown or selected to the gallery"),
             Self::Preferences => ("Settings", "Theme, scale, devices, export"),
-            Self::Start => ("Start or go on", "Start the run that is set up, or go on with the selected one"),
-            Self::Pause => ("Pause or go on", "Hold the run on after this step, or let it go on"),
-            Self::Step => ("Single step", "One optimiser step of a run that is paused"),
-            Self::Checkpoint => ("Save checkpoint now", "Save the whole state of the run"),
-            Self::Stop => ("Stop at a checkpoint", "Save a checkpoint and end the run; it can go on later"),
+            Self::Start => ("Start or resume", "Start the run that is set up, or resume the selected one"),
+            Self::Pause => ("Pause or resume", "Pause the run after this step, or resume it"),
+            Self::Step => ("Single step", "Take one optimiser step while the run is paused"),
+            Self::Checkpoint => ("Save checkpoint now", "Save the full state of the run"),
+            Self::Stop => ("Stop at a checkpoint", "Save a checkpoint and stop the run; it can be resumed later"),
             Self::Palette => ("Find anything…", "Find any command, view, model, run or setting by its name"),
             Self::Inspector => ("Inspector", "Show or hide the settings of what is selected"),
-            Self::Filmstrip => ("Filmstrip", "Show or hide the strip under the view"),
+            Self::Filmstrip => ("Filmstrip", "Show or hide the strip below the view"),
             Self::SplitRight => ("Split right", "Show a second pane beside this one"),
-            Self::SplitDown => ("Split down", "Show a second pane under this one"),
+            Self::SplitDown => ("Split down", "Show a second pane below this one"),
             Self::ClosePane => ("Close pane", "Close the active pane; the last one stays"),
             Self::NextPane => ("Next pane", "Go to the next pane"),
             Self::ResetLayout => ("Reset layout", "Back to one large view with the inspector on the right"),
-            Self::Theme => ("Dark or light", "Change between the dark and the light theme"),
+            Self::Theme => ("Dark or light", "Switch between the dark and the light theme"),
+            Self::Pixels => {
+                ("Sharp or smooth pixels", "Show pictures with sharp pixels or smooth, whatever they look like")
+            }
             Self::ScaleUp => ("Larger", "Make everything in the window larger"),
             Self::ScaleDown => ("Smaller", "Make everything in the window smaller"),
-            Self::ScaleReset => ("Usual size", "Draw everything at the usual size"),
-            Self::Fullscreen => ("Full screen", "Fill the whole screen, or go back to a window"),
+            Self::ScaleReset => ("Normal size", "Show everything at its normal size"),
+            Self::Fullscreen => ("Full screen", "Fill the screen, or return to a window"),
             Self::Learn => {
-                ("How it works…", "A tutorial on GANs and VAEs with real runs of some minutes, and a glossary")
+                ("How it works…", "A tutorial on GANs and VAEs with real runs of a few minutes, and a glossary")
             }
-            Self::Keys => ("Keys of this view", "List the keys that work in this view and everywhere"),
-            Self::Messages => ("Past messages", "Show every message, with what to do about it"),
+            Self::Keys => ("Keyboard shortcuts", "List the shortcuts of this view and of the whole window"),
+            Self::Messages => ("Notifications", "Show every message, with what to do about it"),
             Self::CopyDiagnostics => ("Copy diagnostics", "Copy version, devices and recent messages for a bug report"),
             Self::About => ("About Latent Studio", "Version, licences and thanks"),
+        }
+    }
+
+    /// Everyday words for it, which the palette knows besides its text.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::OpenFiles => "load import photo picture image zip drop browse file",
+            Self::OpenFolder => "load import data set directory photos pictures images browse",
+            Self::ImportModel => "load checkpoint weights safetensors pytorch pth pkl network add model",
+            Self::Export => {
+                "save download share render video movie clip mp4 gif png apng sprite sheet upscale enlarge print"
+            }
+            Self::Quit => "exit close leave end",
+            Self::Undo => "back revert mistake restore oops",
+            Self::Redo => "again repeat forward",
+            Self::SelectAll => "mark everything all",
+            Self::Keep => "favourite favorite star save like bookmark gallery",
+            Self::Preferences => "options preferences configure setup",
+            Self::Start => "train run begin learn resume continue go",
+            Self::Pause => "hold wait break resume continue",
+            Self::Step => "one iteration next",
+            Self::Checkpoint => "save snapshot backup weights",
+            Self::Stop => "end finish abort cancel halt",
+            Self::Palette => "search command find",
+            Self::Inspector => "side panel sidebar properties right",
+            Self::Filmstrip => "history strip recent bottom",
+            Self::SplitRight | Self::SplitDown => "two views side by side pane window tile",
+            Self::ClosePane => "hide pane tab",
+            Self::NextPane => "switch pane tab",
+            Self::ResetLayout => "default arrange windows restore",
+            Self::Theme => "dark light mode night colours colors appearance",
+            Self::Pixels => "pixel art sharp smooth blurry interpolation nearest filter",
+            Self::ScaleUp => "zoom in bigger font text size larger",
+            Self::ScaleDown => "zoom out smaller font text size",
+            Self::ScaleReset => "zoom 100 normal font text size",
+            Self::Fullscreen => "whole screen maximise maximize presentation",
+            Self::Learn => "tutorial help guide lesson explain glossary meaning terms introduction course beginner",
+            Self::Keys => "help shortcuts hotkeys tutorial keyboard guide cheat sheet",
+            Self::Messages => "log errors warnings history notifications",
+            Self::CopyDiagnostics => "bug report support info version system",
+            Self::About => "version licence license credits thanks help",
         }
     }
 
@@ -226,10 +272,19 @@ impl UiCommand {
             Self::Fullscreen => vec![key(Modifiers::NONE, Key::F11)],
             Self::Keys => vec![key(Modifiers::NONE, Key::Questionmark), key(Modifiers::NONE, Key::F1)],
             Self::Messages => vec![cmd_shift(Key::M)],
-            Self::ImportModel | Self::Stop | Self::Learn | Self::ResetLayout | Self::CopyDiagnostics | Self::About => {
-                Vec::new()
-            }
+            Self::ImportModel
+            | Self::Stop
+            | Self::Learn
+            | Self::ResetLayout
+            | Self::Pixels
+            | Self::CopyDiagnostics
+            | Self::About => Vec::new(),
         }
+    }
+
+    /// Whether it is of the window as a whole, so that it works while a dialog is open.
+    pub fn works_over_dialogs(self) -> bool {
+        matches!(self, Self::Quit | Self::Theme | Self::ScaleUp | Self::ScaleDown | Self::ScaleReset | Self::Fullscreen)
     }
 
     /// Whether it works while a text field has the focus (those that a text field needs itself do not).

@@ -57,7 +57,7 @@ fn keys(ctx: &Context, app: &mut StudioApp) {
     let view = &app.views[app.active() as usize];
     let shown = theme::dialog(ctx, "keys").show(ctx, |ui| {
         ui.set_width(460.0);
-        theme::title(ui, &format!("Keys of {}", app.active().title()));
+        theme::title(ui, &format!("Keyboard shortcuts: {}", app.active().title()));
         ScrollArea::vertical().max_height((ctx.content_rect().height() - 200.0).max(160.0)).show(ui, |ui| {
             key_table(ui, view.as_ref());
         });
@@ -113,8 +113,8 @@ fn about(ctx: &Context, shell: &mut Shell) {
         ui.set_width(460.0);
         theme::title(ui, "Latent Studio");
         theme::weak(ui, format!("Version {}", env!("CARGO_PKG_VERSION")));
-        ui.add(egui::Label::new("Trains GANs and VAEs on your own pictures and explores what they learned.").wrap());
-        ui.add(egui::Label::new("Licensed under MIT or Apache 2.0, as you like.").wrap());
+        ui.add(egui::Label::new("Train GANs and VAEs on your own pictures and explore what they learned.").wrap());
+        ui.add(egui::Label::new("Licensed under MIT or Apache 2.0, at your option.").wrap());
         theme::section(ui, "Built on");
         ui.spacing_mut().interact_size.y = LINE;
         for (what, licence, address) in THANKS {
@@ -126,7 +126,7 @@ fn about(ctx: &Context, shell: &mut Shell) {
         ui.add_space(size::S);
         theme::weak(
             ui,
-            "Emoji pictures are used unchanged but for their size. Shipped models name their data on their cards.",
+            "Emoji pictures are resized but otherwise unchanged. Shipped models name their data on their cards.",
         );
         ui.add_space(size::S);
         ui.horizontal(|ui| {
@@ -173,12 +173,12 @@ fn close(ctx: &Context, shell: &mut Shell) {
     let mut answer = None;
     let shown = theme::dialog(ctx, "close").show(ctx, |ui| {
         ui.set_width(460.0);
-        theme::title(ui, "A run is still on");
-        let text = format!("{} can go on without the window; the next start finds it again.", alive.join(", "));
+        theme::title(ui, "A run is still in progress");
+        let text = format!("{} can continue without the window. The studio finds it again when it opens.", alive.join(", "));
         ui.add(egui::Label::new(text).wrap());
         if queued > 0 {
             let text = format!(
-                "What waits in the queue ({}) follows it in the background, or waits for the next start if it is stopped.",
+                "The queue ({}) continues in the background too; if the run is stopped, it waits until the studio opens again.",
                 format::plural(queued as u64, "run", "runs")
             );
             ui.add(egui::Label::new(RichText::new(text).color(theme::tokens(ui).weak)).wrap());

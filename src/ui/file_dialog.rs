@@ -30,6 +30,9 @@ pub struct DesktopPicker;
 impl FilePicker for DesktopPicker {
     fn open(&self, pick: &Pick, answer: Answer) {
         let mut dialog = rfd::AsyncFileDialog::new().set_title(&pick.title);
+        if let Some(folder) = &pick.folder {
+            dialog = dialog.set_directory(folder);
+        }
         for (name, endings) in &pick.endings {
             dialog = dialog.add_filter(name, endings);
         }

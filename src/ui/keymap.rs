@@ -31,8 +31,9 @@ pub fn bindings(os: OperatingSystem) -> Vec<(KeyboardShortcut, Bound)> {
     all
 }
 
-/// Takes the pressed keys out of the input. While somebody types, keys that a text field needs are left to it.
-pub fn take(ctx: &Context) -> Vec<Bound> {
+/// Takes the pressed keys out of the input. While somebody types, keys that a text field needs are left to it; under a
+/// dialog only keys of the window as a whole mean anything, and the others are taken all the same.
+pub fn take(ctx: &Context, dialog: bool) -> Vec<Bound> {
     // Asked before: the context is locked while its input is changed.
     let (typing, os) = (ctx.text_edit_focused(), ctx.os());
     let allowed = |bound: Bound| match bound {
@@ -44,7 +45,10 @@ pub fn take(ctx: &Context) -> Vec<Bound> {
         if !input.events.iter().any(|e| matches!(e, egui::Event::Key { pressed: true, .. })) {
             return Vec::new();
         }
-        bindings(os).into_iter().filter(|(s, b)| allowed(*b) && input.consume_shortcut(s)).map(|(_, b)| b).collect()
+        let pressed =
+            bindings(os).into_iter().filter(|(s, b)| allowed(*b) && input.consume_shortcut(s)).map(|(_, b)| b);
+        let means = |b: &Bound| !dialog || matches!(b, Bound::Command(c) if c.works_over_dialogs());
+        pressed.filter(means).collect()
     })
 }
 

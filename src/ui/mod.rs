@@ -5,6 +5,8 @@
 
 pub mod action;
 pub mod app;
+#[cfg(test)]
+pub mod audit;
 mod chrome;
 pub mod command;
 mod dialogs;

@@ -65,6 +65,7 @@ fn open_with(
         .with_app_id("latent-studio")
         .with_inner_size(size)
         .with_min_inner_size(SMALLEST)
+        .with_maximized(kept.maximized)
         .with_drag_and_drop(true)
         .with_icon(icon());
     let options =

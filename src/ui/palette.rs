@@ -28,7 +28,17 @@ struct Entry {
     text: String,
     detail: String,
     keys: String,
+    /// Everyday words that find it too.
+    words: &'static str,
+    /// Whether it can be done now.
+    enabled: bool,
     action: Action,
+}
+
+impl Entry {
+    fn texts(&self) -> Texts<'_> {
+        (&self.text, &self.detail, self.words)
+    }
 }
 
 /// The palette while it is open.
@@ -40,6 +50,8 @@ pub struct Palette {
     /// Places in `entries`, best first.
     found: Vec<usize>,
     chosen: usize,
+    /// A word to look for instead, where nothing was found.
+    suggestion: Option<String>,
     fresh: bool,
 }
 
@@ -62,7 +74,11 @@ impl Palette {
 
     fn find(&mut self) {
         self.chosen = 0;
-        self.found = search(&self.query, self.entries.iter().map(|e| (e.text.as_str(), e.detail.as_str())));
+        self.found = search(&self.query, self.entries.iter().map(Entry::texts));
+        self.suggestion = match self.found.is_empty() {
+            true => suggestion(&self.query, self.entries.iter().map(Entry::texts)),
+            false => None,
+        };
     }
 
     /// Draws it; the action of what was chosen, if something was.
@@ -82,7 +98,8 @@ impl Palette {
         if rows > 0 {
             self.chosen = (self.chosen + usize::from(down) + if up { rows - 1 } else { 0 }) % rows;
         }
-        let mut run = enter.then(|| self.found.get(self.chosen).copied()).flatten();
+        let can = |i: &usize| self.entries[*i].enabled;
+        let mut run = enter.then(|| self.found.get(self.chosen).copied()).flatten().filter(can);
         let area =
             Area::new(Id::unique("palette")).order(Order::Foreground).anchor(Align2::CENTER_TOP, vec2(0.0, 72.0));
         let shown = area.show(ctx, |ui| {
@@ -99,12 +116,10 @@ impl Palette {
                 ui.add_space(size::XS);
                 ui.spacing_mut().item_spacing.y = 0.0;
                 if self.found.is_empty() {
-                    ui.add_space(size::S);
-                    theme::weak(ui, "Nothing has this name");
-                    ui.add_space(size::S);
+                    self.nothing(ui, enter);
                 }
                 for (row, &i) in self.found.iter().take(SHOWN).enumerate() {
-                    if draw_row(ui, &self.entries[i], row == self.chosen) {
+                    if draw_row(ui, &self.entries[i], row == self.chosen) && self.entries[i].enabled {
                         run = Some(i);
                     }
                 }
@@ -117,6 +132,24 @@ impl Palette {
         }
         self.fresh = false;
         run.map(|i| self.entries[i].action.clone())
+    }
+
+    /// Nothing was found: says so, and offers a word that finds something.
+    fn nothing(&mut self, ui: &mut egui::Ui, enter: bool) {
+        ui.add_space(size::S);
+        theme::weak(ui, format!("No result for “{}”", self.query.trim()));
+        match self.suggestion.clone() {
+            Some(word) => {
+                if theme::quiet_button(ui, Some(ICON_SEARCH), &format!("Search for “{word}”")).clicked() || enter {
+                    self.query = word;
+                    self.find();
+                }
+            }
+            None => {
+                theme::weak(ui, "Try one everyday word, such as film, photo, seed or undo");
+            }
+        }
+        ui.add_space(size::S);
     }
 
     fn field(&mut self, ui: &mut egui::Ui) {
@@ -145,42 +178,139 @@ impl Palette {
 
 fn draw_row(ui: &mut egui::Ui, entry: &Entry, chosen: bool) -> bool {
     let t = theme::tokens(ui);
-    let colour = if chosen { t.text } else { t.weak };
-    let mut button = Button::selectable(chosen, theme::icon_text(Some(entry.icon), &entry.text, size::BODY, t.text))
+    let colour = if chosen && entry.enabled { t.text } else { t.weak };
+    let text = if entry.enabled { t.text } else { t.disabled };
+    let mut button = Button::selectable(chosen, theme::icon_text(Some(entry.icon), &entry.text, size::BODY, text))
         .frame_when_inactive(chosen)
         .min_size(vec2(ui.available_width(), size::CONTROL))
         .truncate();
-    let right = if entry.keys.is_empty() { &entry.detail } else { &entry.keys };
+    let right = match (entry.enabled, entry.keys.is_empty()) {
+        (false, _) => "Not now",
+        (true, true) => &entry.detail,
+        (true, false) => &entry.keys,
+    };
     button = button.right_text(egui::RichText::new(right).size(size::SMALL).color(colour));
     let response = ui.add(button);
-    response.widget_info(|| egui::WidgetInfo::selected(Role::ListBoxOption, true, chosen, &entry.text));
+    response.widget_info(|| egui::WidgetInfo::selected(Role::ListBoxOption, entry.enabled, chosen, &entry.text));
     if chosen {
         response.scroll_to_me(None);
     }
     response.clicked()
 }
 
-/// Places of what fits a query, best first; all of them for an empty one.
-pub fn search<'a>(query: &str, texts: impl Iterator<Item = (&'a str, &'a str)>) -> Vec<usize> {
+/// What is searched: what an entry is called, what sort of thing it is, everyday words for it.
+pub type Texts<'a> = (&'a str, &'a str, &'a str);
+
+/// Words of a question that say nothing of what is looked for.
+const FILLERS: [&str; 14] =
+    ["a", "an", "the", "how", "to", "do", "i", "my", "make", "of", "into", "for", "with", "create"];
+
+/// Words of a query that say what is looked for, in lower case; all of them if none does.
+fn words_of(query: &str) -> Vec<String> {
+    let all: Vec<String> = query.split_whitespace().map(str::to_lowercase).collect();
+    let telling: Vec<String> = all.iter().filter(|w| !FILLERS.contains(&w.as_str())).cloned().collect();
+    if telling.is_empty() { all } else { telling }
+}
+
+/// Places of what fits a query, best first; all of them for an empty one. What is called so comes first, then what an
+/// everyday word means, then what has these letters in it.
+pub fn search<'a>(query: &str, texts: impl Iterator<Item = Texts<'a>>) -> Vec<usize> {
     if query.trim().is_empty() {
         return (0..texts.count()).collect();
     }
     let pattern = Pattern::parse(query, CaseMatching::Ignore, Normalization::Smart);
     let mut matcher = Matcher::new(Config::DEFAULT);
     let mut buffer = Vec::new();
-    let mut found: Vec<(u32, usize)> = texts
+    let words = words_of(query);
+    let begins = |text: &str, word: &str| {
+        text.to_lowercase().split(|c: char| !c.is_alphanumeric()).any(|part| part.starts_with(word))
+    };
+    let mut found: Vec<((u32, u32), usize)> = texts
         .enumerate()
-        .filter_map(|(i, (text, detail))| {
-            let name = pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher).map(|s| s * 2);
+        .filter_map(|(i, (text, detail, known))| {
+            let name = pattern.score(Utf32Str::new(text, &mut buffer), &mut matcher);
+            let rank = if words.iter().all(|w| begins(text, w)) {
+                3
+            } else if words.iter().all(|w| begins(known, w) || begins(text, w)) {
+                2
+            } else {
+                u32::from(name.is_some())
+            };
             let score = name.or_else(|| {
                 let both = format!("{text} {detail}");
                 pattern.score(Utf32Str::new(&both, &mut buffer), &mut matcher)
-            })?;
-            Some((score, i))
+            });
+            (rank > 0 || score.is_some()).then_some(((rank, score.unwrap_or_default()), i))
         })
         .collect();
     found.sort_by_key(|(score, i)| (std::cmp::Reverse(*score), *i));
     found.into_iter().map(|(_, i)| i).collect()
+}
+
+/// Letters to change, add, leave out or swap with their neighbour to come from one word to another.
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![vec![0usize; b.len() + 1]; a.len() + 1];
+    for i in 0..=a.len() {
+        for j in 0..=b.len() {
+            rows[i][j] = if i == 0 || j == 0 {
+                i + j
+            } else {
+                let change = rows[i - 1][j - 1] + usize::from(a[i - 1] != b[j - 1]);
+                let swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+                let swap = if swapped { rows[i - 2][j - 2] + 1 } else { usize::MAX };
+                change.min(swap).min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1)
+            };
+        }
+    }
+    rows[a.len()][b.len()]
+}
+
+/// A word that finds something and is spelled nearly like the query.
+fn suggestion<'a>(query: &str, texts: impl Iterator<Item = Texts<'a>>) -> Option<String> {
+    let query = words_of(query).join(" ");
+    let most = (query.chars().count() / 3).clamp(1, 3);
+    let words = texts.flat_map(|(text, _, known)| {
+        text.split(|c: char| !c.is_alphanumeric()).chain(known.split(' ')).map(str::to_lowercase).collect::<Vec<_>>()
+    });
+    let near = words.filter(|w| w.chars().count() > 2).map(|w| (distance(&query, &w), w));
+    near.filter(|(far, _)| *far <= most).min().map(|(_, word)| word)
+}
+
+/// Everyday words for a view.
+fn view_words(view: ViewId) -> &'static str {
+    match view {
+        ViewId::Home => "start begin tutorial guide learn getting started welcome introduction",
+        ViewId::Data => "pictures images photos folder data set dataset prepare crop clean duplicates",
+        ViewId::Train => "learn run teach fine-tune finetune loss curves gan vae start",
+        ViewId::Models => "checkpoints networks weights compare scores shipped download",
+        ViewId::Explore => "generate samples latent space seeds create images walk morph",
+        ViewId::Gallery => "favourites favorites kept saved starred album pictures trash",
+        ViewId::Log => "messages errors warnings notifications history problems",
+        ViewId::Settings => "options preferences configure setup",
+        ViewId::Learn => "tutorial lesson glossary explain help how it works terms meaning",
+    }
+}
+
+/// Everyday words for a setting.
+fn setting_words(key: &str) -> &'static str {
+    match key {
+        "theme" => "dark light night mode colours colors appearance",
+        "scale" => "zoom font text size bigger smaller interface dpi",
+        "motion" => "animation accessibility still",
+        "pixels" => "pixel art sharp smooth blurry photo nearest interpolation",
+        "backing" => "transparent transparency alpha checkerboard background noise",
+        "device" | "explore" => "gpu cpu cuda vulkan graphics card fast slow hardware",
+        "awake" => "sleep standby energy power",
+        "close" => "quit exit background",
+        "recipe" => "metadata seed provenance watermark",
+        "format" => "png gif mp4 video export file type",
+        "enlarge" | "filter" => "upscale size bigger resolution export",
+        "fps" => "speed frame rate video film",
+        "out" | "pattern" => "save folder location name export where",
+        "folders" => "where files storage disk location path",
+        _ => "",
+    }
 }
 
 fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) -> Vec<Entry> {
@@ -191,6 +321,8 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
             text: v.title.into(),
             detail: "View".into(),
             keys: keymap::spelled(ctx, &keymap::view_shortcut(v.id)),
+            words: view_words(v.id),
+            enabled: true,
             action: Action::Go(v.id),
         })
         .collect();
@@ -199,14 +331,18 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
         text: format!("Explore: {}", tab.title),
         detail: "Page".into(),
         keys: String::new(),
+        words: tab.keywords,
+        enabled: true,
         action: Action::Deliver(ViewId::Explore, Box::new(Parcel::Page(tab.id))),
     }));
-    let commands = UiCommand::iter().filter(|c| *c != UiCommand::Palette && enabled(*c));
+    let commands = UiCommand::iter().filter(|c| *c != UiCommand::Palette);
     out.extend(commands.map(|c| Entry {
         icon: ICON_BOLT,
         text: c.text().into(),
         detail: c.menu().title().into(),
         keys: keymap::written(ctx, c),
+        words: c.words(),
+        enabled: enabled(c),
         action: Action::Ui(c),
     }));
     out.extend(studio.models.iter().map(|m| Entry {
@@ -214,6 +350,8 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
         text: format!("Explore {}", m.name),
         detail: "Model".into(),
         keys: String::new(),
+        words: "generate samples open model",
+        enabled: true,
         action: Action::explore(m.model.clone(), None, 1.0),
     }));
     out.extend(studio.runs.iter().map(|r| Entry {
@@ -221,6 +359,8 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
         text: format!("Show run {}", r.name),
         detail: "Run".into(),
         keys: String::new(),
+        words: "training curves resume",
+        enabled: true,
         action: Action::Deliver(ViewId::Train, Box::new(Parcel::Run(r.dir.clone()))),
     }));
     out.extend(ROWS.iter().map(|row| Entry {
@@ -228,6 +368,8 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
         text: row.title.into(),
         detail: "Setting".into(),
         keys: String::new(),
+        words: setting_words(row.key),
+        enabled: true,
         action: Action::Deliver(ViewId::Settings, Box::new(Parcel::Setting(row.key))),
     }));
     out
@@ -237,25 +379,91 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
 mod tests {
     use super::*;
 
+    fn all() -> Vec<Entry> {
+        entries(&Context::default(), &Studio::default(), |_| true)
+    }
+
+    /// What is found for a query, best first.
+    fn found(query: &str) -> Vec<String> {
+        let entries = all();
+        search(query, entries.iter().map(Entry::texts)).into_iter().map(|i| entries[i].text.clone()).collect()
+    }
+
     #[test]
     fn a_few_letters_find_what_is_meant() {
-        let texts =
-            [("Save checkpoint now", "Run"), ("Show run nouns", "Run"), ("Split right", "View"), ("Gallery", "View")];
+        let texts = [
+            ("Save checkpoint now", "Run", ""),
+            ("Show run nouns", "Run", ""),
+            ("Split right", "View", ""),
+            ("Gallery", "View", "favourites"),
+        ];
         let first = |q| search(q, texts.into_iter()).first().copied();
         assert_eq!(first("chk"), Some(0));
         assert_eq!(first("splr"), Some(2));
         assert_eq!(first("GAL"), Some(3));
+        assert_eq!(first("favour"), Some(3));
         assert_eq!(first("nouns run"), Some(1));
         assert_eq!(search("zzz", texts.into_iter()), Vec::<usize>::new());
         assert_eq!(search(" ", texts.into_iter()).len(), 4);
     }
 
     #[test]
+    fn everyday_words_find_what_they_mean() {
+        let wanted = [
+            ("loop", "film"),
+            ("video", "film"),
+            ("gif", "film"),
+            ("make a gif", "film"),
+            ("morph", "walk"),
+            ("photo", "photo"),
+            ("upscale", "export"),
+            ("truncation", "sliders"),
+            ("tutorial", "learn"),
+            ("undo", "undo"),
+            ("oops", "undo"),
+            ("dark mode", "dark or light"),
+            ("favorites", "gallery"),
+            ("gpu", "train on"),
+        ];
+        for (word, what) in wanted {
+            // A page may have been called otherwise since: its own words count as its name.
+            let entries = all();
+            let places = search(word, entries.iter().map(Entry::texts));
+            let near = places.iter().take(6).map(|i| &entries[*i]);
+            let names: Vec<String> = near.map(|e| format!("{} {}", e.text, e.words).to_lowercase()).collect();
+            assert!(
+                names.iter().any(|n| n.contains(what)),
+                "{word}: {:?}",
+                found(word).iter().take(6).collect::<Vec<_>>()
+            );
+        }
+    }
+
+    #[test]
+    fn every_command_and_setting_has_everyday_words() {
+        assert!(UiCommand::iter().all(|c| c.words().split(' ').count() >= 3));
+        for row in &ROWS {
+            assert!(!setting_words(row.key).is_empty() || row.key == "columns", "{}", row.key);
+        }
+        assert!(TABS.iter().all(|tab| !tab.keywords.is_empty()));
+    }
+
+    #[test]
+    fn a_word_spelled_nearly_right_is_suggested() {
+        let entries = all();
+        let near = |word: &str| suggestion(word, entries.iter().map(Entry::texts));
+        assert_eq!(near("gallary").as_deref(), Some("gallery"));
+        assert_eq!(near("vidoe").as_deref(), Some("video"));
+        assert_eq!(near("qqqqqqqqqq"), None);
+        assert_eq!((distance("kitten", "sitting"), distance("", "abc"), distance("same", "same")), (3, 3, 0));
+    }
+
+    #[test]
     fn every_page_of_explore_is_found_by_its_name() {
-        let entries = entries(&Context::default(), &Studio::default(), |_| true);
+        let entries = all();
         for tab in &TABS {
             let wanted = format!("explore {}", tab.title.to_lowercase());
-            let found = search(&wanted, entries.iter().map(|e| (e.text.as_str(), e.detail.as_str())));
+            let found = search(&wanted, entries.iter().map(Entry::texts));
             let Action::Deliver(ViewId::Explore, parcel) = &entries[found[0]].action else { panic!("{wanted}") };
             assert!(matches!(**parcel, Parcel::Page(page) if page == tab.id), "{wanted}");
         }

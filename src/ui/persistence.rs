@@ -38,6 +38,8 @@ pub struct Kept {
     pub inspector_width: f32,
     /// Size of the window, in points.
     pub window: Option<[f32; 2]>,
+    /// Whether it fills the screen.
+    pub maximized: bool,
     /// The selected run.
     pub run: Option<PathBuf>,
     /// The selected model.
@@ -57,6 +59,7 @@ impl Default for Kept {
             filmstrip: true,
             inspector_width: super::theme::size::INSPECTOR,
             window: None,
+            maximized: false,
             run: None,
             model: None,
             views: BTreeMap::new(),

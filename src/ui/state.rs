@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::format::{self, unix_now};
 use super::settings::Settings;
 use crate::base::pace::Pace;
+use crate::base::problem::Kind;
 use crate::base::series::{Reading, Series};
 use crate::base::{Picture, Problem, Severity};
 use crate::data::report::Survey;
@@ -161,6 +162,8 @@ impl Job {
 /// A message with its time and where it came from.
 #[derive(Clone, Debug)]
 pub struct PastMessage {
+    /// Its number, for good: places change when old ones are dropped.
+    pub id: u64,
     /// Unix time.
     pub time: i64,
     /// The run it came from, if any.
@@ -169,6 +172,19 @@ pub struct PastMessage {
     pub problem: Problem,
     /// Whether it was seen in the list.
     pub seen: bool,
+}
+
+/// What is said of work that ended early: what a person cancelled is named, and is no problem.
+fn ended(title: &str, problem: &Problem) -> Problem {
+    if problem.kind != Kind::Interrupted {
+        return problem.clone();
+    }
+    if title.is_empty() || problem.subject.is_some() {
+        return problem.clone().info();
+    }
+    let mut letters = title.chars();
+    let title: String = letters.next().into_iter().flat_map(char::to_lowercase).chain(letters).collect();
+    Problem { what: format!("Cancelled: {title}"), ..problem.clone() }.info()
 }
 
 /// Kept pictures as last asked for.
@@ -226,10 +242,14 @@ pub struct Studio {
     pub jobs: BTreeMap<JobId, Job>,
     /// Past messages, oldest first.
     pub messages: Vec<PastMessage>,
+    /// How many messages there were so far.
+    pub said: u64,
     /// Settings.
     pub settings: Settings,
     /// Selection.
     pub selection: Selection,
+    /// The folder that exports are proposed in at first.
+    pub exports: PathBuf,
     /// Where the studio keeps things, by what is there.
     pub folders: Vec<(&'static str, PathBuf)>,
 }
@@ -248,14 +268,16 @@ impl Studio {
                 let entry = self.job(*job);
                 entry.ended = true;
                 entry.problem.clone_from(problem);
-                if let Some(problem) = problem {
-                    self.say(None, problem.clone());
+                if let Some(problem) = problem.as_ref().map(|p| ended(&entry.title, p)) {
+                    self.say(None, problem);
                 }
                 self.forget_old_jobs();
             }
             Event::DataReady { job, pictures, bytes } => self.job(*job).prepared = Some((*pictures, *bytes)),
             Event::Exported { job, files } => self.job(*job).files.clone_from(files),
-            Event::Message(problem) => self.say(None, problem.clone()),
+            Event::Message(problem) => {
+                self.say(None, problem.clone());
+            }
 
             Event::Surveyed { survey, .. } => {
                 self.surveys.insert(survey.source.clone(), survey.clone());
@@ -336,12 +358,14 @@ impl Studio {
         }
     }
 
-    /// Keeps a message in the list.
-    pub fn say(&mut self, run: Option<PathBuf>, problem: Problem) {
+    /// Keeps a message in the list; its number.
+    pub fn say(&mut self, run: Option<PathBuf>, problem: Problem) -> u64 {
         if self.messages.len() >= MESSAGES {
             self.messages.drain(..MESSAGES / 10);
         }
-        self.messages.push(PastMessage { time: unix_now(), run, problem, seen: false });
+        self.said += 1;
+        self.messages.push(PastMessage { id: self.said, time: unix_now(), run, problem, seen: false });
+        self.said
     }
 
     fn note_run(&mut self, run: &RunSummary) {

@@ -94,7 +94,7 @@ pub fn sentence(run: &RunSummary) -> String {
             parts.push(time_left(run));
         }
         RunState::Preparing if !p.stage.is_empty() => parts.push(p.stage.clone()),
-        RunState::Queued => parts.push("waiting for its turn".into()),
+        RunState::Queued => parts.push("waiting in the queue".into()),
         _ => parts.push(state_word(run).0.into()),
     }
     parts.join(" · ")
@@ -121,7 +121,7 @@ pub fn state_icon(run: &RunSummary, t: &Tokens) -> (Icon, Color32) {
 fn run(ui: &mut Ui, shell: &mut Shell) {
     let t = theme::tokens(ui);
     let Some(run) = shell.run_in_hand().cloned() else {
-        let response = part(ui, ICON_CIRCLE, t.disabled, "No run is on", "No run is on");
+        let response = part(ui, ICON_CIRCLE, t.disabled, "No run in progress", "No run in progress");
         if response.on_hover_text("Set up a run").clicked() {
             shell.actions.push(Action::Go(ViewId::Train));
         }
@@ -181,7 +181,7 @@ fn device(ui: &mut Ui, shell: &mut Shell) {
     let (text, why) = match (&alive, shell.studio.device()) {
         (Some(id), _) => (known(id).unwrap_or_else(|| id.clone()), "The run trains on this device"),
         (None, Some(device)) => (device.name.clone(), "Runs train on this device"),
-        (None, None) => ("Looking for devices".into(), "Devices are being tried out"),
+        (None, None) => ("Detecting devices".into(), "Devices are being tested"),
     };
     let short = format::shortened(&text, 28);
     if part(ui, ICON_MEMORY, t.weak, &short, &format!("Device {text}"))

@@ -2,6 +2,7 @@
 
 mod drops;
 mod looks;
+mod shell;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,12 +52,18 @@ impl Window {
     }
 
     fn sized(engine: ScriptedEngine, size: egui::Vec2, paths: Vec<PathBuf>) -> Self {
+        Self::scaled(engine, size, 1.0, paths)
+    }
+
+    /// A window of this size in points, with so many pixels a point.
+    fn scaled(engine: ScriptedEngine, size: egui::Vec2, scale: f32, paths: Vec<PathBuf>) -> Self {
         let home = tempfile::tempdir().unwrap();
         let engine = Arc::new(engine);
         let person = Person { paths, ..Person::default() };
         let (handle, picker) = (engine.clone(), Box::new(person.clone()));
         let folders = Paths::under(home.path());
-        let mut harness = Harness::builder().with_size(size).with_max_steps(24).build_eframe(move |_| {
+        let builder = Harness::builder().with_size(size).with_pixels_per_point(scale).with_max_steps(24);
+        let mut harness = builder.build_eframe(move |_| {
             let options = Options { picker, still: true, remember: false, ..Options::default() };
             StudioApp::new(Box::new(handle), folders, options)
         });
@@ -361,17 +368,22 @@ fn a_problem_is_a_toast_then_a_line_in_the_log() {
     let problem = Problem::failed("The disk is full").of("/runs").try_this("Free some space").because("ENOSPC");
     window.push(Event::Message(problem.clone()));
     assert!(window.harness.query_by_label("The disk is full").is_some());
-    window.click("Messages, 1 not seen");
+    // Details show it in the log, chosen.
+    window.click("Message details");
+    assert_eq!(window.active(), ViewId::Log);
+    assert!(window.harness.query_by_label("Free some space").is_some());
+    window.key(Modifiers::COMMAND, Key::Num1);
+    window.push(Event::Message(problem.clone()));
+    window.push(Event::Message(problem));
+    assert!(window.harness.query_by_label("2 times").is_some());
+    window.click("Messages, 2 not seen");
     assert_eq!(window.active(), ViewId::Log);
     window.click("Dismiss message");
     assert!(window.harness.query_by_label("Dismiss message").is_none());
-    window.harness.get_by_role_and_label(Role::ListItem, "The disk is full").click();
-    window.harness.run();
-    assert!(window.harness.query_by_label("Free some space").is_some());
     assert_eq!(window.harness.state().studio().unseen().0, 0);
     // Only errors, then a word that is nowhere.
     window.click("Severity: Warnings");
-    assert!(window.harness.query_by_role_and_label(Role::ListItem, "The disk is full").is_some());
+    assert!(window.harness.query_all_by_role_and_label(Role::ListItem, "The disk is full").count() == 3);
 }
 
 #[test]
@@ -393,7 +405,7 @@ fn settings_change_at_once_and_go_back() {
     assert!(!window.harness.ctx.global_style().visuals.dark_mode);
     window.click("Reset Theme");
     assert!(window.harness.ctx.global_style().visuals.dark_mode);
-    window.harness.get_by_role_and_label(Role::CheckBox, "Pictures carry their recipe").click();
+    window.harness.get_by_role_and_label(Role::CheckBox, "Store recipes in files").click();
     window.harness.run();
     assert!(!window.harness.state().studio().settings.export.recipe);
     window.key(Modifiers::COMMAND | Modifiers::SHIFT, Key::L);
@@ -427,9 +439,9 @@ fn the_keys_of_a_view_are_listed() {
     for view in &VIEWS {
         window.key(Modifiers::COMMAND, view.key);
         window.key(Modifiers::NONE, Key::F1);
-        assert!(window.harness.query_by_label(&format!("Keys of {}", view.title)).is_some());
+        assert!(window.harness.query_by_label(&format!("Keyboard shortcuts: {}", view.title)).is_some());
         window.key(Modifiers::NONE, Key::Escape);
-        assert!(window.harness.query_by_label(&format!("Keys of {}", view.title)).is_none());
+        assert!(window.harness.query_by_label(&format!("Keyboard shortcuts: {}", view.title)).is_none());
     }
 }
 

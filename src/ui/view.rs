@@ -184,7 +184,8 @@ impl Cx<'_> {
         endings: &[(&str, &[&str])],
     ) {
         let endings = endings.iter().map(|(n, e)| ((*n).into(), e.iter().map(|e| (*e).into()).collect())).collect();
-        self.actions.push(Action::Pick(Pick { view, purpose, kind, title: title.into(), endings }));
+        let title = title.into();
+        self.actions.push(Action::Pick(Pick { view, purpose, kind, title, endings, folder: None }));
     }
 
     /// Keeps a state to come back to.

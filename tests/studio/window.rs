@@ -61,6 +61,9 @@ impl Window {
     fn type_into(&mut self, field: &str, text: &str) {
         self.harness.get_by_label(field).focus();
         self.harness.run_steps(2);
+        // In place of what is there.
+        self.harness.key_press_modifiers(Modifiers::COMMAND, Key::A);
+        self.harness.run_steps(2);
         self.harness.get_by_label(field).type_text(text);
         self.harness.run_steps(3);
     }
@@ -91,7 +94,7 @@ fn from_a_pasted_path_to_a_picture_that_is_made_again() {
     assert!(killed.unwrap().success());
     let saved =
         w.until_run("its interruption", |r| r.state == RunState::Interrupted).checkpoints.last().unwrap().images;
-    assert!(w.harness.query_all_by_label("The run ended without saying why").count() > 0);
+    assert!(w.harness.query_all_by_label("The run ended without giving a reason").count() > 0);
     w.press("Resume");
     w.until_run("going on", |r| r.state == RunState::Training && r.progress.images > saved);
     w.press("Stop");

@@ -101,6 +101,12 @@ pub fn suspects(model: &ModelInfo) -> Vec<Suspect> {
     (0..8).map(one).collect()
 }
 
+/// The picture of this name in a made source.
+pub fn named_picture(source: &str, name: &str, side: u32) -> Picture {
+    let seed = name.bytes().fold(0u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(u32::from(byte)));
+    source_picture(source, seed, side)
+}
+
 /// The picture at a place of a made source.
 pub fn source_picture(source: &str, index: u32, side: u32) -> Picture {
     let values = Stream::new(u64::from(index), source).normals(16);

@@ -19,19 +19,20 @@ use crate::recipe::{Edit, Reading};
 pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
     match command {
         Command::Survey { job, source, reading } => survey(script, job, source, reading),
-        Command::SourceThumbs { source, indices, size } => {
-            let thumbs = indices.iter().map(|&i| (i, made::source_picture(&source, i, size))).collect();
+        Command::SourceThumbs { source, names, size } => {
+            let picture = |name: &String| (name.clone(), made::named_picture(&source, name, size));
+            let thumbs = names.iter().map(picture).collect();
             vec![Event::SourceThumbs { source, thumbs }]
         }
-        Command::PreviewPreparation { ticket, data, index, objective } => {
-            let after = made::source_picture(&data.source, index, data.resolution);
-            let mut stream = Stream::new(u64::from(index), "preview");
+        Command::PreviewPreparation { ticket, data, name, objective } => {
+            let after = made::named_picture(&data.source, &name, data.resolution);
+            let mut stream = Stream::new(7, "preview");
             let augmented =
                 (0..6).map(|_| crate::data::augment::as_trained(&after, &data, &objective, &mut stream)).collect();
             vec![Event::PreparationPreview {
                 ticket,
-                index,
-                before: made::source_picture(&data.source, index, 96),
+                before: made::named_picture(&data.source, &name, 96),
+                name,
                 after,
                 augmented,
             }]
@@ -42,6 +43,15 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             job_of(job, "Preparing pictures", pictures, vec![Event::DataReady { job, pictures, bytes }])
         }
         Command::ListData => vec![Event::DataSets(script.data_sets.clone())],
+        Command::ForgetData { source } => {
+            script.data_sets.retain(|d| d.source != source);
+            vec![Event::DataSets(script.data_sets.clone())]
+        }
+        Command::RestoreData { set } => {
+            script.data_sets.push(set);
+            script.data_sets.sort_by_key(|d| std::cmp::Reverse(d.used));
+            vec![Event::DataSets(script.data_sets.clone())]
+        }
         Command::FreeSpace => vec![Event::Space(script.space)],
 
         Command::Outline { recipe } => match crate::models::outline::outline(&recipe) {

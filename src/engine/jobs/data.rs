@@ -50,50 +50,45 @@ pub fn prepare(cx: &Context, job: JobId, recipe: &DataRecipe) -> Result<u64> {
     Ok(pictures)
 }
 
-/// A source that is open, with the places of what its survey lists.
+/// A source that is open, with the places of its pictures by name.
 struct Opened {
     spec: String,
     survey: Option<Arc<Survey>>,
     source: Box<dyn ImageSource>,
-    /// Place of each entry of the survey; nothing where it is gone. Without a survey every picture is an entry.
-    places: Option<Vec<Option<u32>>>,
+    places: HashMap<String, usize>,
 }
 
 impl Opened {
     fn open(spec: &str, survey: Option<Arc<Survey>>, progress: &dyn Progress) -> Result<Self> {
         let reading = survey.as_ref().map(|s| s.reading.clone()).unwrap_or_default();
         let source = data::open_as(spec, Opening { reading, progress })?;
-        let places = survey.as_ref().map(|survey| {
-            let by_name: HashMap<String, u32> = (0..source.len()).map(|i| (source.name(i), i as u32)).collect();
-            survey.entries.iter().map(|e| by_name.get(&e.name).copied()).collect()
-        });
+        let places = (0..source.len()).map(|i| (source.name(i), i)).collect();
         Ok(Self { spec: spec.into(), survey, source, places })
     }
 
-    fn decode(&self, index: u32) -> Result<Picture> {
-        let place = match &self.places {
-            Some(places) => places.get(index as usize).copied().flatten(),
-            None => Some(index),
-        };
-        match place {
-            Some(place) if (place as usize) < self.source.len() => self.source.decode(place as usize),
-            _ => Err(Problem::data("This picture is not there any more")
-                .of(&self.spec)
-                .try_this("Look at the data again")),
+    fn decode(&self, name: &str) -> Result<Picture> {
+        match self.places.get(name) {
+            Some(&place) => self.source.decode(place),
+            None => Err(Problem::data("This picture no longer exists")
+                .of(format!("{name} in {}", self.spec))
+                .try_this("Search the data set again")),
         }
     }
 }
 
-/// Small pictures by source, place and size, the ones used last kept.
+/// Source, name within it, and size of a small picture.
+type ThumbKey = (String, String, u32);
+
+/// Small pictures by source, name and size, the ones used last kept.
 #[derive(Default)]
 struct Kept {
-    pictures: HashMap<(String, u32, u32), Picture>,
-    order: VecDeque<(String, u32, u32)>,
+    pictures: HashMap<ThumbKey, Picture>,
+    order: VecDeque<ThumbKey>,
     bytes: usize,
 }
 
 impl Kept {
-    fn put(&mut self, key: (String, u32, u32), picture: Picture) {
+    fn put(&mut self, key: ThumbKey, picture: Picture) {
         self.bytes += picture.rgba.len();
         if let Some(old) = self.pictures.insert(key.clone(), picture) {
             self.bytes -= old.rgba.len();
@@ -184,34 +179,37 @@ impl Desk {
     ///
     /// # Errors
     /// The source cannot be opened.
-    pub fn thumbs(&mut self, cx: &Context, source: &str, indices: &[u32], size: u32) -> Result<()> {
+    pub fn thumbs(&mut self, cx: &Context, source: &str, names: &[String], size: u32) -> Result<()> {
         let size = size.clamp(8, 1024);
         let opened = self.source(cx, source)?;
-        for chunk in indices.chunks(CHUNK) {
+        for chunk in names.chunks(CHUNK) {
             if cx.outbox.is_closed() {
                 return Ok(());
             }
-            let key = |index: u32| (source.to_string(), index, size);
-            let new: Vec<u32> = chunk.iter().copied().filter(|&i| !self.kept.pictures.contains_key(&key(i))).collect();
+            let key = |name: &str| (source.to_string(), name.to_string(), size);
+            let new: Vec<String> =
+                chunk.iter().filter(|n| !self.kept.pictures.contains_key(&key(n))).cloned().collect();
             let (from, wanted) = (opened.clone(), new.clone());
             let made = if new.is_empty() {
                 Vec::new()
             } else {
-                let small = move |i: u32| from.decode(i).map(|p| data::thumbnail(&p, size)).unwrap_or_default();
+                let small = move |name: &str| from.decode(name).map(|p| data::thumbnail(&p, size)).unwrap_or_default();
                 self.asked(cx, source, move |progress| {
-                    let one = |&i: &u32| {
+                    let one = |name: &String| {
                         progress.report("Making small pictures", 0, 0);
-                        small(i)
+                        small(name)
                     };
                     Ok(wanted.iter().map(one).collect())
                 })
                 .unwrap_or_else(|_| vec![Picture::default(); new.len()])
             };
-            let fresh: HashMap<u32, Picture> = new.into_iter().zip(made).collect();
-            let one =
-                |&i: &u32| (i, fresh.get(&i).or_else(|| self.kept.pictures.get(&key(i))).cloned().unwrap_or_default());
+            let fresh: HashMap<String, Picture> = new.into_iter().zip(made).collect();
+            let one = |name: &String| {
+                let picture = fresh.get(name).or_else(|| self.kept.pictures.get(&key(name)));
+                (name.clone(), picture.cloned().unwrap_or_default())
+            };
             let thumbs = chunk.iter().map(one).collect();
-            fresh.into_iter().for_each(|(i, thumb)| self.kept.put(key(i), thumb));
+            fresh.into_iter().for_each(|(name, thumb)| self.kept.put(key(&name), thumb));
             cx.tell(Event::SourceThumbs { source: source.to_string(), thumbs });
         }
         Ok(())
@@ -226,21 +224,28 @@ impl Desk {
         cx: &Context,
         ticket: u64,
         recipe: &DataRecipe,
-        index: u32,
+        name: &str,
         objective: &ObjectiveRecipe,
     ) -> Result<()> {
         let opened = self.source(cx, &recipe.source)?;
-        let before = self.asked(cx, &recipe.source, move |_| opened.decode(index))?;
+        let wanted = name.to_string();
+        let before = self.asked(cx, &recipe.source, move |_| opened.decode(&wanted))?;
         let after = data::prepare_picture(&before, recipe);
         // The same ones each time for the same picture.
-        let mut stream = Stream::new(u64::from(index), "augmentation preview");
+        let mut stream = Stream::new(seed_of(name), "augmentation preview");
         let augmented = (0..AUGMENTED).map(|_| as_trained(&after, recipe, objective, &mut stream)).collect();
         let before = if before.width.max(before.height) > PREVIEW_SIDE {
             data::thumbnail(&before, PREVIEW_SIDE)
         } else {
             before
         };
-        cx.tell(Event::PreparationPreview { ticket, index, before, after, augmented });
+        cx.tell(Event::PreparationPreview { ticket, name: name.into(), before, after, augmented });
         Ok(())
     }
+}
+
+/// A number that is always the same for a name.
+fn seed_of(name: &str) -> u64 {
+    let hash = blake3::hash(name.as_bytes());
+    hash.as_bytes().iter().take(8).fold(0, |seed, byte| seed << 8 | u64::from(*byte))
 }

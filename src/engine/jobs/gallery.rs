@@ -140,7 +140,7 @@ impl Gallery {
     /// # Errors
     /// It is not known any more, or the library cannot be written.
     pub fn go(&mut self, change: i64, back: bool) -> Result<()> {
-        let what = if back { "This change cannot be taken back any more" } else { "This change cannot be made again" };
+        let what = if back { "This change can no longer be undone" } else { "This change can no longer be redone" };
         self.library()?.go(change, back)?.map(|_| ()).ok_or_else(|| Problem::usage(what).info())
     }
 
@@ -247,7 +247,7 @@ impl Gallery {
     /// # Errors
     /// It is not in the library, or its file is gone.
     pub fn detail(&mut self, id: i64) -> Result<(Item, Picture)> {
-        let gone = || Problem::data("This picture is not in the library any more");
+        let gone = || Problem::data("This picture is no longer in the library");
         let item = self.library()?.item(id)?.ok_or_else(gone)?;
         let picture = read_picture(&item.path)?;
         Ok((item, picture))
@@ -307,6 +307,22 @@ impl Gallery {
     /// The library cannot be written.
     pub fn note_data(&mut self, source: &str, pictures: u64) -> Result<()> {
         self.library()?.note_dataset(source, pictures)
+    }
+
+    /// Takes a data set off the list; its pictures stay where they are.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn forget_data(&mut self, source: &str) -> Result<()> {
+        self.library()?.forget_dataset(source)
+    }
+
+    /// Puts a data set back on the list, as it was.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn restore_data(&mut self, set: &DataSetInfo) -> Result<()> {
+        self.library()?.restore_dataset(set)
     }
 
     /// Data sets used before, the newest first.

@@ -30,7 +30,7 @@ pub fn open(cx: &Context, model: String) {
         Err(problem) => inside.outbox.say(problem),
     });
     if !taken {
-        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy for this").of("inference")));
+        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy right now").of("inference")));
     }
 }
 
@@ -39,7 +39,7 @@ pub fn use_device(cx: &Context, device: String) {
     let inside = cx.clone();
     cx.inference.soon(move |models| {
         if let Err(problem) = models.use_device(&device) {
-            inside.outbox.say(problem.try_this("Exploring goes on with the device it had"));
+            inside.outbox.say(problem.try_this("Exploring continues on the previous device"));
         }
     });
 }
@@ -96,7 +96,7 @@ pub fn trash(cx: &Context, model: &str) -> Result<()> {
     let ours = !model.is_empty() && !model.contains(['/', '\\']) && file.is_file();
     if !ours {
         let problem = Problem::usage("Only imported models can be deleted here").of(model);
-        return Err(problem.try_this("A run's model goes with its run; a shipped one stays"));
+        return Err(problem.try_this("A run's model is deleted with its run; shipped models cannot be deleted"));
     }
     let name = model.to_string();
     cx.inference.wait(Urgency::Soon, move |models| {

@@ -108,7 +108,7 @@ pub fn keep(cx: &Context, model: &str, direction: Direction, replaces: Option<St
         };
         let place = sheet.directions.iter().position(|d| d.name == old);
         if direction.name != old && sheet.get(&direction.name).is_ok() {
-            return Err(Problem::usage("Another direction has this name").of(direction.name));
+            return Err(Problem::usage("Another direction already has this name").of(direction.name));
         }
         match place {
             Some(i) => sheet.directions[i] = direction,

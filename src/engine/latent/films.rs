@@ -29,7 +29,7 @@ pub fn frames(cx: &Context, ticket: u64, model: String, timeline: Timeline, time
         }
     });
     if !taken {
-        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy for this").of("inference")));
+        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy right now").of("inference")));
     }
 }
 

@@ -29,7 +29,7 @@ fn soon(cx: &Context, model: String, look: impl FnOnce(&LoadedModel, String) -> 
         }
     });
     if !taken {
-        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy for this").of("inference")));
+        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy right now").of("inference")));
     }
 }
 

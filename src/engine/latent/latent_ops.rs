@@ -23,7 +23,7 @@ fn answer(
         Err(problem) => inside.outbox.say(problem),
     });
     if !taken {
-        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy for this").of("inference")));
+        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy right now").of("inference")));
     }
 }
 

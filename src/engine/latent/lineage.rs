@@ -22,7 +22,7 @@ pub fn breed(cx: &Context, ticket: u64, model: String, parents: Vec<Latent>, wis
             Err(problem) => inside.outbox.say(problem),
         });
     if !taken {
-        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy for this").of("inference")));
+        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy right now").of("inference")));
     }
 }
 

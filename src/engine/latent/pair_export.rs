@@ -31,7 +31,7 @@ pub struct Wish {
 pub fn export(cx: &Context, job: JobId, wish: &Wish, options: &ExportOptions) -> Result<()> {
     let [n, m] = [0, 1].map(|i| wish.latents[i].len());
     if n != m || n == 0 {
-        return Err(Problem::usage("Both models need as many latents").of(format!("{n} and {m}")));
+        return Err(Problem::usage("Both models need the same number of latents").of(format!("{n} and {m}")));
     }
     let makes = exporter(&options.format)?.makes;
     let stretch = match makes {
@@ -121,7 +121,7 @@ pub fn apart(cx: &Context, ticket: u64, [a, b]: [Picture; 2]) {
         Err(problem) => inside.outbox.say(problem),
     });
     if !taken {
-        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy for this").of("inference")));
+        cx.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy right now").of("inference")));
     }
 }
 

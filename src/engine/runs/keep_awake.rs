@@ -29,7 +29,7 @@ pub fn allow(paths: &Paths, wanted: bool) -> Result<()> {
     }
     match fs::remove_file(&mark) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
-            Err(Problem::io("This choice could not be kept", &mark, &e))
+            Err(Problem::io("This choice could not be saved", &mark, &e))
         }
         _ => Ok(()),
     }

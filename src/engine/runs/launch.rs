@@ -152,12 +152,12 @@ pub fn ending(status: ExitStatus) -> Ending {
         use std::os::unix::process::ExitStatusExt;
         if let Some(signal) = status.signal() {
             let (name, hint) = match signal {
-                libc::SIGKILL => ("SIGKILL", Some("Somebody ended it by force, or the computer ran out of memory")),
+                libc::SIGKILL => ("SIGKILL", Some("It was killed, or the computer ran out of memory")),
                 libc::SIGSEGV => ("SIGSEGV", Some("It crashed in native code; on a GPU this is most often the driver")),
-                libc::SIGABRT => ("SIGABRT", Some("It ended itself after an error in native code")),
+                libc::SIGABRT => ("SIGABRT", Some("It aborted after an error in native code")),
                 libc::SIGBUS => ("SIGBUS", Some("A file it reads became shorter, or the disk is full")),
-                libc::SIGILL => ("SIGILL", Some("It used an instruction that this processor does not have")),
-                libc::SIGTERM => ("SIGTERM", Some("Somebody, or the system, asked it to end")),
+                libc::SIGILL => ("SIGILL", Some("It used an instruction that this processor does not support")),
+                libc::SIGTERM => ("SIGTERM", Some("It was asked to stop, by someone or by the system")),
                 libc::SIGHUP => ("SIGHUP", None),
                 _ => ("", None),
             };

@@ -129,7 +129,7 @@ impl Runs {
         let asks = self.asks.lock();
         let Some(asks) = asks.as_ref() else { return };
         if let Err(TrySendError::Full(_)) = asks.try_send(ask) {
-            self.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy for this").of("runs")));
+            self.outbox.tell_now(Event::Message(Problem::failed("The studio is too busy right now").of("runs")));
         }
     }
 
@@ -321,7 +321,7 @@ impl Manager {
         let i = self.find_run(dir)?;
         let run = &self.runs[i];
         if run.is_alive() {
-            return Err(Problem::usage("This run is on already").of(&run.summary().name));
+            return Err(Problem::usage("This run is already in progress").of(&run.summary().name));
         }
         let device = if device.is_empty() { run.folder().file()?.device } else { device };
         self.begin_or_queue(Waiting { dir: dir.into(), device, kimg })
@@ -358,12 +358,14 @@ impl Manager {
             if control == Control::Go {
                 return self.resume(dir, None, String::new());
             }
-            return Err(Problem::usage("This run is not on").of(&run.summary().name).try_this("Resume it first"));
+            return Err(Problem::usage("This run is not in progress")
+                .of(&run.summary().name)
+                .try_this("Resume it first"));
         }
         if control == Control::Stop {
             match self.asked_to_stop.iter().find(|(d, _)| d == dir) {
                 Some((_, at)) if at.elapsed() > STUBBORN && run.kill() => {
-                    let problem = Problem::failed("The run did not stop when asked and was ended by force")
+                    let problem = Problem::failed("The run did not stop when asked and was killed")
                         .of(&run.summary().name)
                         .try_this("Its last complete checkpoint is kept; resume it from there");
                     self.outbox.tell(Event::RunMessage { dir: dir.into(), problem: problem.warning() });
@@ -379,7 +381,9 @@ impl Manager {
     fn trash(&mut self, dir: &Path) -> Result<()> {
         let i = self.find_run(dir)?;
         if self.runs[i].is_alive() {
-            return Err(Problem::usage("This run is on").of(&self.runs[i].summary().name).try_this("Stop it first"));
+            return Err(Problem::usage("This run is in progress")
+                .of(&self.runs[i].summary().name)
+                .try_this("Stop it first"));
         }
         self.queue.remove(dir)?;
         self.setup.book.discard(dir)?;

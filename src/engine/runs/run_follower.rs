@@ -389,14 +389,14 @@ impl Tracked {
             detail = format!("{detail}\n{words}");
         }
         let again = match self.summary.checkpoints.last() {
-            Some(c) => format!("Resume it: it goes on from its checkpoint at {:.1} kimg", c.images as f64 / 1000.0),
+            Some(c) => format!("Resume it to continue from its checkpoint at {:.1} kimg", c.images as f64 / 1000.0),
             None => "Start it again: it had no checkpoint yet".to_string(),
         };
         let remedy = match ending.and_then(|e| e.hint) {
             Some(hint) => format!("{hint}. {again}"),
             None => again,
         };
-        Problem::failed("The run ended without saying why").of(&self.summary.name).try_this(remedy).because(detail)
+        Problem::failed("The run ended without giving a reason").of(&self.summary.name).try_this(remedy).because(detail)
     }
 }
 

@@ -84,18 +84,24 @@ fn data_are_surveyed_shown_prepared_and_remembered() {
     assert_eq!(survey.entries.len(), 40);
     assert_eq!(s.ended(1), None);
 
-    s.engine.send(Command::SourceThumbs { source: source.clone(), indices: vec![3, 39, 400], size: 24 });
+    let names = vec![survey.entries[3].name.clone(), survey.entries[39].name.clone(), "not there".to_owned()];
+    s.engine.send(Command::SourceThumbs { source: source.clone(), names: names.clone(), size: 24 });
     let thumbs =
         s.until("thumbs", |e| if let Event::SourceThumbs { thumbs, .. } = e { Some(thumbs.clone()) } else { None });
-    assert_eq!(thumbs.iter().map(|t| t.0).collect::<Vec<_>>(), [3, 39, 400]);
+    assert_eq!(thumbs.iter().map(|t| t.0.clone()).collect::<Vec<_>>(), names);
     assert!(thumbs[0].1.width == 24 && thumbs[0].1 != thumbs[1].1);
     assert_eq!(thumbs[2].1, Picture::default(), "what is not there is told as nothing");
 
     let data = DataRecipe { source: source.clone(), resolution: 16, channels: Channels::Grey, ..DataRecipe::default() };
     let objective = Box::new(ObjectiveRecipe { augment: Schedule::constant(1.0), ..ObjectiveRecipe::default() });
-    s.engine.send(Command::PreviewPreparation { ticket: 1, data: data.clone(), index: 5, objective });
+    s.engine.send(Command::PreviewPreparation {
+        ticket: 1,
+        data: data.clone(),
+        name: survey.entries[5].name.clone(),
+        objective,
+    });
     let (after, augmented) = s.until("the preview", |e| match e {
-        Event::PreparationPreview { index: 5, after, augmented, .. } => Some((after.clone(), augmented.clone())),
+        Event::PreparationPreview { ticket: 1, after, augmented, .. } => Some((after.clone(), augmented.clone())),
         _ => None,
     });
     assert_eq!((after.width, after.height), (16, 16));

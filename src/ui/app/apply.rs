@@ -8,6 +8,7 @@ use super::StudioApp;
 use crate::base::{Problem, Result};
 use crate::engine::Command;
 use crate::ui::action::{Action, Parcel};
+use crate::ui::format;
 use crate::ui::layout::Split;
 use crate::ui::views::ViewId;
 
@@ -48,7 +49,9 @@ impl StudioApp {
             Action::SelectRun(run) => self.shell.studio.selection.run = run,
             Action::SelectModel(model) => self.shell.studio.selection.model = model,
             Action::Message(problem) => self.tell(ctx, problem),
-            Action::Pick(pick) => {
+            Action::Pick(mut pick) => {
+                let last = self.shell.studio.settings.dialog_folders.get(pick.purpose).cloned();
+                pick.folder = pick.folder.or(last);
                 let (answers, waker, asked) = (self.shell.answers.0.clone(), ctx.clone(), pick.clone());
                 let answer = move |chosen: Result<Vec<PathBuf>>| {
                     if answers.try_send((asked, chosen)).is_ok() {
@@ -58,14 +61,15 @@ impl StudioApp {
                 self.shell.picker.open(&pick, Box::new(answer));
             }
             Action::CopyText(text) => {
+                let what = copied(&text);
                 ctx.copy_text(text);
-                self.tell_quietly(ctx, "Copied");
+                self.tell_quietly(ctx, &what);
             }
             Action::CopyPicture(picture) => {
                 let size = [picture.width as usize, picture.height as usize];
                 if picture.rgba.len() == size[0] * size[1] * 4 && !picture.rgba.is_empty() {
                     ctx.copy_image(ColorImage::from_rgba_unmultiplied(size, &picture.rgba));
-                    self.tell_quietly(ctx, "Picture copied");
+                    self.tell_quietly(ctx, &format!("Copied the picture ({} × {} px)", size[0], size[1]));
                 }
             }
             Action::Deliver(view, parcel) => self.deliver(ctx, view, &parcel, true),
@@ -81,6 +85,7 @@ impl StudioApp {
             }
             Action::Cancel(job) => self.shell.engine.send(Command::Cancel { job }),
             Action::Reveal(path) => reveal(&path),
+            Action::OpenFile(path) => desktop(std::process::Command::new(OPENER), &path),
         }
     }
 
@@ -103,33 +108,52 @@ impl StudioApp {
     /// A message that stays in the list, shown now.
     pub(super) fn tell(&mut self, ctx: &Context, problem: Problem) {
         let time = ctx.input(|i| i.time);
-        self.shell.studio.say(None, problem.clone());
-        self.shell.toasts.add(problem, time);
+        let id = self.shell.studio.say(None, problem.clone());
+        self.shell.toasts.add(problem, Some(id), time);
     }
 
     /// A word that something was done; not worth a line in the list.
     pub(super) fn tell_quietly(&mut self, ctx: &Context, what: &str) {
         let time = ctx.input(|i| i.time);
-        self.shell.toasts.add(Problem::usage(what).info(), time);
+        self.shell.toasts.add(Problem::usage(what).info(), None, time);
     }
 }
 
-/// Shows a file or folder in the desktop's file manager.
+/// What is said of text that was copied: the text itself if it is short, else how much of it there is.
+fn copied(text: &str) -> String {
+    match text.trim().lines().count() {
+        0 | 1 => format!("Copied “{}”", format::shortened(text.trim(), 60)),
+        lines => format!("Copied {}", format::plural(lines as u64, "line", "lines")),
+    }
+}
+
+/// The program that opens whatever it is given as the desktop does.
+const OPENER: &str = if cfg!(target_os = "macos") {
+    "open"
+} else if cfg!(target_os = "windows") {
+    "explorer"
+} else {
+    "xdg-open"
+};
+
+/// Shows a file or folder in the desktop's file manager: the file itself where that can be asked for, else its folder.
 fn reveal(path: &Path) {
-    let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
-    let program = if cfg!(target_os = "macos") {
-        "open"
-    } else if cfg!(target_os = "windows") {
-        "explorer"
-    } else {
-        "xdg-open"
-    };
-    let mut command = std::process::Command::new(program);
-    command.arg(folder).stdin(std::process::Stdio::null());
+    let mut command = std::process::Command::new(OPENER);
+    if path.is_dir() || cfg!(not(any(target_os = "macos", target_os = "windows"))) {
+        let folder = if path.is_dir() { path } else { path.parent().unwrap_or(path) };
+        return desktop(command, folder);
+    }
+    command.arg(if cfg!(target_os = "macos") { "-R" } else { "/select," });
+    desktop(command, path);
+}
+
+/// Runs a program of the desktop on a path.
+fn desktop(mut command: std::process::Command, path: &Path) {
+    command.arg(path).stdin(std::process::Stdio::null());
     // Waited for aside, so that no dead process is left behind.
     let waiting = std::thread::Builder::new().name("file-manager".into()).spawn(move || {
         if let Err(error) = command.status() {
-            log::warn!("the file manager could not be opened: {error}");
+            log::warn!("the desktop's file manager could not be opened: {error}");
         }
     });
     drop(waiting);

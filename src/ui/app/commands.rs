@@ -9,6 +9,7 @@ use crate::ui::action::{Action, Pick, PickKind};
 use crate::ui::command::UiCommand;
 use crate::ui::dialogs::Dialog;
 use crate::ui::layout::Split;
+use crate::ui::settings::Pixels;
 use crate::ui::theme::Mode;
 use crate::ui::undo::change_of;
 use crate::ui::views::ViewId;
@@ -87,6 +88,15 @@ impl StudioApp {
                 let dark = ctx.global_style().visuals.dark_mode;
                 self.shell.studio.settings.theme = if dark { Mode::Light } else { Mode::Dark };
             }
+            UiCommand::Pixels => {
+                let (pixels, said) = match self.shell.studio.settings.pixels {
+                    Pixels::Auto => (Pixels::Sharp, "Sharp pixels"),
+                    Pixels::Sharp => (Pixels::Smooth, "Smooth pixels"),
+                    Pixels::Smooth => (Pixels::Auto, "Sharp or smooth pixels, by what pictures look like"),
+                };
+                self.shell.studio.settings.pixels = pixels;
+                self.tell_quietly(ctx, said);
+            }
             UiCommand::ScaleUp => scale(self, (now + 0.1).min(2.0)),
             UiCommand::ScaleDown => scale(self, (now - 0.1).max(0.75)),
             UiCommand::ScaleReset => scale(self, 1.0),
@@ -144,7 +154,8 @@ impl StudioApp {
     }
 
     fn open_dialog(&mut self, purpose: &'static str, kind: PickKind, title: &str) {
-        let pick = Pick { view: self.shell.layout.active(), purpose, kind, title: title.into(), endings: Vec::new() };
+        let (view, title) = (self.shell.layout.active(), title.into());
+        let pick = Pick { view, purpose, kind, title, endings: Vec::new(), folder: None };
         self.shell.actions.push(Action::Pick(pick));
     }
 
@@ -159,7 +170,7 @@ impl StudioApp {
             let command = if back { Command::UndoChange { change } } else { Command::RedoChange { change } };
             self.shell.engine.send(command);
             if let Some(point) = point.filter(|_| self.shell.layout.active() != ViewId::Gallery) {
-                self.tell_quietly(ctx, &format!("{} {}", if back { "Took back:" } else { "Did again:" }, point.label));
+                self.tell_quietly(ctx, &format!("{} {}", if back { "Undone:" } else { "Redone:" }, point.label));
             }
             return;
         }

@@ -1,16 +1,17 @@
 //! Files dropped on the window, chosen or pasted: find out what they are and bring them where they belong.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use egui::{Align2, Area, Context, CornerRadius, Frame, Id, Margin, Order, RichText, Stroke};
 
 use super::StudioApp;
-use crate::base::Problem;
-use crate::data;
+use crate::base::{Picture, Problem, Result};
 use crate::engine::{Command, Inspected};
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, Parcel, Pick, PickKind};
 use crate::ui::theme::{self, size};
 use crate::ui::views::ViewId;
+use crate::{data, export};
 
 /// What was asked about and not answered yet.
 #[derive(Debug, Default)]
@@ -30,6 +31,45 @@ fn is_built_in(path: &std::path::Path) -> bool {
     let text = path.to_string_lossy();
     let name = text.split(':').next().unwrap_or_default();
     matches!(name, "emoji" | "shapes") && !text.contains(['/', '\\'])
+}
+
+/// What was pasted.
+enum Pasted {
+    Picture(Arc<egui::ColorImage>),
+    Paths(Vec<PathBuf>),
+}
+
+/// The paths of a text, if it is nothing but whole paths, one a line.
+fn paths_in(text: &str) -> Option<Vec<PathBuf>> {
+    let whole = |line: &str| {
+        let line = line.trim_matches(['"', '\'']);
+        let mut letters = line.chars();
+        let drive = letters.next().is_some_and(|c| c.is_ascii_alphabetic()) && letters.as_str().starts_with(":\\");
+        line.starts_with("file://") || drive || line.starts_with('/') && line.len() > 1
+    };
+    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    (!lines.is_empty() && lines.iter().all(|line| whole(line))).then(|| lines.into_iter().map(data::path_of).collect())
+}
+
+/// Pasted pictures that are kept.
+const PASTED: usize = 16;
+
+/// Writes a pasted picture under a name of its own; the oldest ones go.
+fn write_pasted(folder: &Path, image: &egui::ColorImage) -> Result<PathBuf> {
+    let rgba = image.pixels.iter().flat_map(|p| p.to_srgba_unmultiplied()).collect();
+    let picture = Picture { width: image.size[0] as u32, height: image.size[1] as u32, rgba };
+    let now = jiff::Zoned::now().strftime("%Y-%m-%d %H.%M.%S").to_string();
+    let path = export::write_new(folder, &format!("Pasted {now}"), "png", &export::png_bytes(&picture, None)?)?;
+    // Names are in order of time.
+    let ours = |entry: std::io::Result<std::fs::DirEntry>| entry.ok().map(|e| e.path()).filter(|p| p.is_file());
+    let mut files: Vec<PathBuf> = std::fs::read_dir(folder).into_iter().flatten().filter_map(ours).collect();
+    files.sort();
+    for old in files.iter().take(files.len().saturating_sub(PASTED)) {
+        if let Err(error) = std::fs::remove_file(old) {
+            log::warn!("{} could not be removed: {error}", old.display());
+        }
+    }
+    Ok(path)
 }
 
 impl StudioApp {
@@ -61,6 +101,44 @@ impl StudioApp {
         self.apply(ctx);
     }
 
+    /// A picture on the clipboard, or paths of files while no text field wants them, are opened as if they were dropped.
+    pub(super) fn pasted(&mut self, ctx: &Context) {
+        let free = self.keys_free(ctx);
+        let take = |event: &egui::Event| match event {
+            egui::Event::PasteImage(image) => Some(Pasted::Picture(image.clone())),
+            egui::Event::Paste(text) if free => paths_in(text).map(Pasted::Paths),
+            _ => None,
+        };
+        match ctx.input(|i| i.events.iter().find_map(take)) {
+            Some(Pasted::Picture(image)) if !Self::dialog_is_open(ctx) => self.keep_pasted(ctx, image),
+            Some(Pasted::Paths(paths)) => self.open(ctx, paths),
+            _ => {}
+        }
+    }
+
+    /// Writes a pasted picture aside, so that it is a file like any other, and opens it.
+    fn keep_pasted(&mut self, ctx: &Context, image: Arc<egui::ColorImage>) {
+        let (answers, waker, folder) = (self.shell.answers.0.clone(), ctx.clone(), self.shell.pasted.clone());
+        let pick = Pick {
+            view: self.shell.layout.active(),
+            purpose: super::commands::OPEN,
+            kind: PickKind::File,
+            title: String::new(),
+            endings: Vec::new(),
+            folder: None,
+        };
+        let write = move || {
+            let written = write_pasted(&folder, &image).map(|path| vec![path]);
+            if answers.send((pick, written)).is_ok() {
+                waker.request_repaint();
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("pasted-picture".into()).spawn(write) {
+            let failed = Problem::failed("The pasted picture could not be opened").because(error);
+            self.shell.actions.push(Action::Message(failed));
+        }
+    }
+
     /// Something went wrong; perhaps a path could not be made out. The others shall not wait for it.
     pub(super) fn one_less(&mut self) {
         if self.shell.drops.asked > 0 {
@@ -81,7 +159,7 @@ impl StudioApp {
             Inspected::Generated { path, recipe, model } => match model {
                 Some(model) => actions.push(Action::explore(model, Some(recipe.latent.clone()), recipe.truncation)),
                 None => {
-                    let missing = Problem::data("The model that made this picture is not here")
+                    let missing = Problem::data("The model that made this picture is not available")
                         .of(recipe.model.clone())
                         .try_this("Import the model, then drop the picture again")
                         .warning();
@@ -110,7 +188,7 @@ impl StudioApp {
             ([], [], [archive]) => actions.push(Action::train_on(archive.clone())),
             (_, _, []) => actions.push(Action::train_on(data::joined(&[folders, pictures].concat()))),
             (_, _, [archive, ..]) => {
-                let alone = Problem::usage("An archive is looked through by itself; the rest was left aside")
+                let alone = Problem::usage("An archive is opened on its own; the other files were ignored")
                     .of(archive.clone())
                     .try_this("Unpack it to train on all of them together")
                     .warning();
@@ -130,7 +208,7 @@ impl StudioApp {
                 actions.push(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(picture.into()))));
             }
             None => actions.push(Action::Message(
-                Problem::usage("No model is here that could take this picture in")
+                Problem::usage("There is no model yet that could use this picture")
                     .of(picture.display().to_string())
                     .try_this("Train one first, or drop the whole folder to train on it")
                     .info(),
@@ -149,7 +227,7 @@ impl StudioApp {
             .stroke(Stroke::new(1.0, t.accent))
             .corner_radius(CornerRadius::same(size::RADIUS_CARD))
             .inner_margin(Margin::symmetric(size::L as i8, size::M as i8));
-        let what = "Let go to open: pictures, a folder, a zip, a model, a run, or a picture the studio made";
+        let what = "Drop to open: pictures, a folder, a zip, a model, a run, or a picture the studio made";
         Area::new(Id::unique("drop-hint"))
             .order(Order::Tooltip)
             .anchor(Align2::CENTER_BOTTOM, egui::vec2(0.0, -72.0))

@@ -5,13 +5,13 @@ mod apply;
 mod commands;
 mod drops;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
-use super::action::{Action, Parcel, Pick};
+use super::action::{Action, Parcel, Pick, PickKind};
 use super::dialogs::Dialog;
 use super::file_dialog::{DesktopPicker, FilePicker};
 use super::keymap::{self, Bound};
@@ -19,7 +19,7 @@ use super::layout::Layout;
 use super::palette::Palette;
 use super::persistence::{self, Keeper, Kept};
 use super::state::Studio;
-use super::textures::Textures;
+use super::textures::{self, Textures};
 use super::theme::{self, Mode, size};
 use super::toasts::{ToastClick, Toasts};
 use super::undo::{self, UndoStacks};
@@ -72,7 +72,9 @@ pub(super) struct Shell {
     pub(super) actions: Vec<Action>,
     pub(super) layout: Layout,
     pub(super) palette: Palette,
-    toasts: Toasts,
+    pub(super) toasts: Toasts,
+    /// Where primary buttons were in the last frame; messages keep clear of them.
+    pub(super) primary: Vec<egui::Rect>,
     pub(super) undo: UndoStacks,
     keeper: Option<Keeper>,
     pub(super) dialog: Dialog,
@@ -82,6 +84,11 @@ pub(super) struct Shell {
     pub(super) inspector: bool,
     pub(super) filmstrip: bool,
     inspector_width: f32,
+    /// Size of the window while it does not fill the screen.
+    window: Option<[f32; 2]>,
+    maximized: bool,
+    /// Where pasted pictures are written.
+    pasted: PathBuf,
     drops: drops::Drops,
     /// What the last frame was dressed in.
     dressed: Option<(Mode, bool, f32)>,
@@ -150,6 +157,7 @@ impl StudioApp {
         let mut studio = Studio { settings: kept.settings.clone(), ..Studio::default() };
         studio.selection.run.clone_from(&kept.run);
         studio.selection.model.clone_from(&kept.model);
+        studio.exports = paths.exports.clone();
         studio.folders = vec![
             ("Settings", paths.config.clone()),
             ("Library, runs and models", paths.data.clone()),
@@ -164,6 +172,7 @@ impl StudioApp {
             layout: Layout::restored(&kept.layout, kept.active),
             palette: Palette::default(),
             toasts: Toasts::default(),
+            primary: Vec::new(),
             undo: UndoStacks::default(),
             keeper: options.remember.then(|| Keeper::start(paths.config)),
             dialog: Dialog::None,
@@ -172,6 +181,9 @@ impl StudioApp {
             inspector: kept.inspector,
             filmstrip: kept.filmstrip,
             inspector_width: kept.inspector_width.clamp(220.0, 520.0),
+            window: kept.window,
+            maximized: kept.maximized,
+            pasted: paths.cache.join("pasted"),
             drops: drops::Drops::default(),
             dressed: None,
             shown: Vec::new(),
@@ -229,6 +241,8 @@ impl StudioApp {
     /// Fonts, colours and scale, when they are not what the settings say.
     fn dress(&mut self, ctx: &Context) {
         let s = &self.shell.studio.settings;
+        self.shell.textures.set_pixels(s.pixels);
+        textures::set_backing(ctx, s.backing);
         let wanted = (s.theme, s.reduce_motion, s.scale);
         if self.shell.dressed == Some(wanted) {
             return;
@@ -265,10 +279,11 @@ impl StudioApp {
         let time = ctx.input(|i| i.time);
         self.shell.studio.apply(event);
         match event {
-            Event::Message(problem)
-            | Event::RunMessage { problem, .. }
-            | Event::JobEnded { problem: Some(problem), .. } => {
-                self.shell.toasts.add(problem.clone(), time);
+            Event::Message(_) | Event::RunMessage { .. } | Event::JobEnded { problem: Some(_), .. } => {
+                // As it stands in the log.
+                if let Some(said) = self.shell.studio.messages.last() {
+                    self.shell.toasts.add(said.problem.clone(), Some(said.id), time);
+                }
             }
             Event::Inspected(what) => self.route(what.clone()),
             Event::Generated { pictures, .. } => self.shell.pictured |= !pictures.is_empty(),
@@ -298,6 +313,7 @@ impl StudioApp {
         self.keys(&ctx);
         self.closing(&ctx);
         self.dropped(&ctx);
+        self.pasted(&ctx);
         let time = ctx.input(|i| i.time);
         self.tell_shown(time);
 
@@ -313,8 +329,12 @@ impl StudioApp {
             self.shell.actions.push(action);
         }
         dialogs::show(&ctx, self);
-        if let Some(ToastClick::Log) = self.shell.toasts.show(&ctx, time) {
-            self.shell.actions.push(Action::Go(ViewId::Log));
+        self.shell.primary = theme::take_primary_buttons(&ctx);
+        if let Some(ToastClick::Log(message)) = self.shell.toasts.show(&ctx, time, &self.shell.primary) {
+            self.shell.actions.push(match message {
+                Some(id) => Action::Deliver(ViewId::Log, Box::new(Parcel::Message(id))),
+                None => Action::Go(ViewId::Log),
+            });
         }
         self.drop_hint(&ctx);
         self.apply(&ctx);
@@ -335,15 +355,19 @@ impl StudioApp {
     fn keys_free(&self, ctx: &Context) -> bool {
         !ctx.text_edit_focused()
             && !self.shell.palette.is_open()
+            && !Self::dialog_is_open(ctx)
             && self.shell.dialog == Dialog::None
             && !egui::Popup::is_any_open(ctx)
     }
 
+    /// Whether a dialog of any view lies over the window: keys are not for what is behind it.
+    fn dialog_is_open(ctx: &Context) -> bool {
+        ctx.memory(|m| m.top_modal_layer().is_some())
+    }
+
     fn keys(&mut self, ctx: &Context) {
-        if self.shell.dialog != Dialog::None {
-            return;
-        }
-        for bound in keymap::take(ctx) {
+        let dialog = self.shell.dialog != Dialog::None || Self::dialog_is_open(ctx);
+        for bound in keymap::take(ctx, dialog) {
             match bound {
                 Bound::Command(command) => self.shell.actions.push(Action::Ui(command)),
                 Bound::View(view) => self.shell.actions.push(Action::Go(view)),
@@ -421,10 +445,21 @@ impl StudioApp {
         shell.layout = layout;
     }
 
+    /// Notes how large the window is, or that it fills the screen: then its own size stays as it was.
+    fn note_window(&mut self, ctx: &Context) {
+        let (rect, maximized, fullscreen) = ctx.input(|i| {
+            let v = i.viewport();
+            (v.inner_rect, v.maximized.unwrap_or(false), v.fullscreen.unwrap_or(false))
+        });
+        self.shell.maximized = maximized;
+        if let Some(rect) = rect.filter(|_| !maximized && !fullscreen) {
+            self.shell.window = Some([rect.width(), rect.height()]);
+        }
+    }
+
     /// What would be written down now.
-    fn kept(&self, ctx: &Context) -> Kept {
+    fn kept(&self) -> Kept {
         let shell = &self.shell;
-        let window = ctx.input(|i| i.viewport().inner_rect.filter(|_| i.viewport().maximized != Some(true)));
         Kept {
             settings: shell.studio.settings.clone(),
             active: shell.layout.active(),
@@ -432,7 +467,8 @@ impl StudioApp {
             inspector: shell.inspector,
             filmstrip: shell.filmstrip,
             inspector_width: shell.inspector_width,
-            window: window.map(|r| [r.width(), r.height()]),
+            window: shell.window,
+            maximized: shell.maximized,
             run: shell.studio.selection.run.clone(),
             model: shell.studio.selection.model.clone(),
             views: self.views.iter().map(|v| (v.id(), v.save())).filter(|(_, s)| !s.is_null()).collect(),
@@ -440,12 +476,20 @@ impl StudioApp {
         }
     }
 
+    /// What would be written down now, with the window as it is.
+    #[cfg(test)]
+    pub(super) fn kept_now(&mut self, ctx: &Context) -> Kept {
+        self.note_window(ctx);
+        self.kept()
+    }
+
     fn keep(&mut self, ctx: &Context, time: f64) {
         if self.shell.keeper.is_none() || time < self.shell.keep_at {
             return;
         }
         self.shell.keep_at = time + KEEP_EVERY;
-        let kept = self.kept(ctx);
+        self.note_window(ctx);
+        let kept = self.kept();
         if let Some(keeper) = &mut self.shell.keeper {
             keeper.keep(&kept);
         }
@@ -453,7 +497,8 @@ impl StudioApp {
 
     /// Writes everything down and ends the engine's threads.
     pub fn leave(&mut self, ctx: &Context) {
-        let kept = self.kept(ctx);
+        self.note_window(ctx);
+        let kept = self.kept();
         if let Some(mut keeper) = self.shell.keeper.take() {
             keeper.keep(&kept);
         }
@@ -461,6 +506,16 @@ impl StudioApp {
     }
 
     fn answer(&mut self, ctx: &Context, pick: &Pick, paths: Vec<PathBuf>) {
+        // The next dialog of this purpose begins where this one ended. What was pasted had no dialog.
+        let folder = match (&pick.kind, paths.first()) {
+            _ if pick.title.is_empty() => None,
+            (PickKind::Folder, Some(folder)) => Some(folder.clone()),
+            (_, Some(file)) => file.parent().map(Path::to_path_buf),
+            _ => None,
+        };
+        if let Some(folder) = folder {
+            self.shell.studio.settings.dialog_folders.insert(pick.purpose.to_owned(), folder);
+        }
         match pick.purpose {
             commands::OPEN => self.shell.actions.push(Action::Open(paths)),
             commands::IMPORT => {

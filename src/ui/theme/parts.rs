@@ -88,7 +88,20 @@ pub fn primary_button(ui: &mut Ui, icon: Option<Icon>, text: &str) -> Response {
         );
     }
     name(&response, Role::Button, text);
+    let shown = response.rect.intersect(ui.clip_rect());
+    if shown.is_positive() {
+        ui.data_mut(|d| d.get_temp_mut_or_default::<Vec<egui::Rect>>(primary_id()).push(shown));
+    }
     response
+}
+
+fn primary_id() -> egui::Id {
+    egui::Id::unique("primary buttons")
+}
+
+/// Where primary buttons were drawn since this was asked last.
+pub fn take_primary_buttons(ctx: &egui::Context) -> Vec<egui::Rect> {
+    ctx.data_mut(|d| std::mem::take(d.get_temp_mut_or_default::<Vec<egui::Rect>>(primary_id())))
 }
 
 /// Any other button.
@@ -125,6 +138,15 @@ pub fn danger_button(ui: &mut Ui, icon: Option<Icon>, text: &str) -> Response {
 pub fn icon_button(ui: &mut Ui, icon: Icon, label: &str) -> Response {
     let t = tokens(ui);
     icon_button_toned(ui, icon, label, if ui.is_enabled() { t.text } else { t.disabled }, false)
+}
+
+/// The way back from a picture that fills the view: a button in its upper left corner. True when it is clicked.
+pub fn back_button(ui: &mut Ui, room: egui::Rect, label: &str) -> bool {
+    let t = tokens(ui);
+    let at = egui::Rect::from_min_size(room.min + vec2(size::S, size::S), vec2(size::CONTROL, size::CONTROL));
+    ui.painter().rect_filled(at, CornerRadius::same(size::RADIUS), t.raised.gamma_multiply(0.85));
+    let mut corner = ui.new_child(egui::UiBuilder::new().max_rect(at).id_salt("back"));
+    icon_button(&mut corner, egui_material_icons::icons::ICON_ARROW_BACK, label).clicked()
 }
 
 /// An icon that stays pressed while `on`.

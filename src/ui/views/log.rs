@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cx, KeyHelp, View, ViewId};
 use crate::base::Severity;
-use crate::ui::action::Action;
+use crate::ui::action::{Action, Parcel};
 use crate::ui::state::{PastMessage, Studio};
 use crate::ui::theme::{self, Tone, size};
 
@@ -38,7 +38,10 @@ impl Shown {
 #[derive(Default)]
 pub struct LogView {
     shown: Shown,
-    chosen: Option<usize>,
+    /// Number of the chosen message.
+    chosen: Option<u64>,
+    /// Whether the list shall scroll to it.
+    go_to: bool,
 }
 
 impl LogView {
@@ -74,11 +77,18 @@ impl LogView {
 
     fn list(&mut self, ui: &mut egui::Ui, cx: &Cx<'_>, rows: &[usize]) {
         ui.spacing_mut().item_spacing.y = 0.0;
-        ScrollArea::vertical().auto_shrink(false).show_rows(ui, size::CONTROL, rows.len(), |ui, range| {
+        let mut area = ScrollArea::vertical().auto_shrink(false);
+        if std::mem::take(&mut self.go_to)
+            && let Some(row) = rows.iter().position(|&i| Some(cx.studio.messages[i].id) == self.chosen)
+        {
+            let above = ui.available_height() / 2.0;
+            area = area.vertical_scroll_offset((row as f32 * size::CONTROL - above).max(0.0));
+        }
+        area.show_rows(ui, size::CONTROL, rows.len(), |ui, range| {
             for &i in &rows[range] {
                 let message = &cx.studio.messages[i];
-                if draw_row(ui, cx.studio, message, self.chosen == Some(i)).clicked() {
-                    self.chosen = Some(i);
+                if draw_row(ui, cx.studio, message, self.chosen == Some(message.id)).clicked() {
+                    self.chosen = Some(message.id);
                 }
             }
         });
@@ -139,25 +149,24 @@ impl View for LogView {
     fn ui(&mut self, ui: &mut egui::Ui, cx: &mut Cx<'_>) {
         theme::toolbar(ui, |ui| self.filters(ui, cx));
         let rows = self.rows(cx.studio);
-        if self.chosen.is_some_and(|i| i >= cx.studio.messages.len()) {
-            self.chosen = None;
-        }
         if cx.has_keys(ViewId::Log) && !rows.is_empty() {
             let (up, down) = ui.input(|i| (i.key_pressed(egui::Key::ArrowUp), i.key_pressed(egui::Key::ArrowDown)));
-            let here = self.chosen.and_then(|c| rows.iter().position(|&r| r == c));
+            let here = rows.iter().position(|&r| Some(cx.studio.messages[r].id) == self.chosen);
             let next = match (up, down, here) {
                 (_, true, None) => Some(0),
                 (_, true, Some(h)) => Some((h + 1).min(rows.len() - 1)),
                 (true, _, Some(h)) => Some(h.saturating_sub(1)),
                 _ => None,
             };
-            self.chosen = next.map(|n| rows[n]).or(self.chosen);
+            if let Some(next) = next {
+                (self.chosen, self.go_to) = (Some(cx.studio.messages[rows[next]].id), true);
+            }
         }
         if rows.is_empty() {
             let (title, text, action) = if cx.studio.messages.is_empty() {
-                ("No messages yet", "What the studio and its runs have to say is kept here.", None)
+                ("No messages yet", "Messages from the studio and its runs appear here.", None)
             } else {
-                ("No message fits", "Some messages are hidden by the filter.", Some("Show all messages"))
+                ("No matching messages", "The filter hides all messages.", Some("Show all messages"))
             };
             if theme::empty_state(ui, ICON_NOTES, title, text, action).is_some_and(|r| r.clicked()) {
                 self.shown = Shown::default();
@@ -172,8 +181,8 @@ impl View for LogView {
     }
 
     fn inspector(&mut self, ui: &mut egui::Ui, cx: &mut Cx<'_>) {
-        let Some(message) = self.chosen.and_then(|i| cx.studio.messages.get(i)) else {
-            theme::weak(ui, "Choose a message to read what to do about it");
+        let Some(message) = cx.studio.messages.iter().find(|m| Some(m.id) == self.chosen) else {
+            theme::weak(ui, "Select a message to see what to do about it");
             return;
         };
         if theme::problem(ui, &message.problem)
@@ -183,15 +192,25 @@ impl View for LogView {
         }
         ui.add_space(size::S);
         if let Some(run) = message.run.as_deref().and_then(|dir| cx.studio.run(dir)) {
-            theme::weak(ui, format!("Said by run {}", run.name));
+            theme::weak(ui, format!("From run {}", run.name));
         }
         if theme::button(ui, Some(ICON_CONTENT_COPY), "Copy message").clicked() {
             cx.actions.push(Action::CopyText(line(message)));
         }
     }
 
+    fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
+        if let Parcel::Message(id) = parcel {
+            let found = cx.studio.messages.iter().find(|m| m.id == *id);
+            if found.is_some_and(|m| !self.shown.fits(m)) {
+                self.shown = Shown::default();
+            }
+            (self.chosen, self.go_to) = (found.map(|m| m.id), true);
+        }
+    }
+
     fn keys(&self) -> Vec<KeyHelp> {
-        vec![KeyHelp { keys: "↑ ↓", does: "Choose the message above or below" }]
+        vec![KeyHelp { keys: "↑ ↓", does: "Select the message above or below" }]
     }
 
     fn save(&self) -> serde_json::Value {

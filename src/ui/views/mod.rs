@@ -52,7 +52,7 @@ pub static VIEWS: [ViewSpec; 9] = [
     ViewSpec {
         id: ViewId::Home,
         title: "Home",
-        tooltip: "Where to begin and where you left",
+        tooltip: "Where to start, and where you left off",
         icon: ICON_HOME,
         key: Key::Num1,
         new: || Box::new(home::HomeView::default()),
@@ -60,7 +60,7 @@ pub static VIEWS: [ViewSpec; 9] = [
     ViewSpec {
         id: ViewId::Data,
         title: "Data",
-        tooltip: "Look through pictures and prepare them for training",
+        tooltip: "Browse pictures and prepare them for training",
         icon: ICON_DATASET,
         key: Key::Num2,
         new: || Box::new(data::DataView::default()),
@@ -84,7 +84,7 @@ pub static VIEWS: [ViewSpec; 9] = [
     ViewSpec {
         id: ViewId::Explore,
         title: "Explore",
-        tooltip: "Move through what a model learned",
+        tooltip: "Explore what a model learned",
         icon: ICON_EXPLORE,
         key: Key::Num5,
         new: || Box::new(explore::ExploreView::default()),
@@ -92,7 +92,7 @@ pub static VIEWS: [ViewSpec; 9] = [
     ViewSpec {
         id: ViewId::Gallery,
         title: "Gallery",
-        tooltip: "Pictures you kept",
+        tooltip: "Pictures you saved",
         icon: ICON_PHOTO_LIBRARY,
         key: Key::Num6,
         new: || Box::new(gallery::GalleryView::default()),
@@ -100,7 +100,7 @@ pub static VIEWS: [ViewSpec; 9] = [
     ViewSpec {
         id: ViewId::Log,
         title: "Log",
-        tooltip: "Every message of the studio and its runs",
+        tooltip: "Messages from the studio and its runs",
         icon: ICON_NOTES,
         key: Key::Num7,
         new: || Box::new(log::LogView::default()),

@@ -1,6 +1,6 @@
 //! Settings of the studio: a table of rows, each with help and a way back to its default.
 
-use egui::{Align, Grid, Layout, RichText, Role, Slider, Ui, WidgetInfo};
+use egui::{Align, Layout, RichText, Role, Slider, Ui, WidgetInfo};
 use egui_material_icons::icons::{
     ICON_CANCEL, ICON_CHECK_CIRCLE, ICON_FOLDER_OPEN, ICON_REFRESH, ICON_RESTART_ALT, ICON_SETTINGS_BACKUP_RESTORE,
 };
@@ -9,7 +9,7 @@ use super::{Cx, View, ViewId};
 use crate::engine::{Command, DeviceReport};
 use crate::ui::action::{Action, Parcel};
 use crate::ui::format;
-use crate::ui::settings::{OnClose, Settings};
+use crate::ui::settings::{Backing, OnClose, Pixels, Settings};
 use crate::ui::theme::{self, Mode, Tone, size};
 
 /// A group of rows.
@@ -59,37 +59,57 @@ macro_rules! row {
 }
 
 /// Every setting. Devices and folders are drawn as lists of their own.
-pub static ROWS: [Row; 16] = [
+pub static ROWS: [Row; 18] = [
     row!("theme", "Theme", Appearance, theme, "Dark suits pictures, light suits bright rooms", |ui, s| {
         let modes = [(Mode::System, Mode::System.title()), (Mode::Dark, "Dark"), (Mode::Light, "Light")];
         theme::segmented(ui, "Theme", &mut s.theme, &modes);
     }),
-    row!(
-        "scale",
-        "Size of everything",
-        Appearance,
-        scale,
-        "Larger is easier to read and shows less at once",
-        |ui, s| {
-            let options: Vec<(f32, &str)> =
-                vec![(0.75, "75 %"), (1.0, "100 %"), (1.25, "125 %"), (1.5, "150 %"), (2.0, "200 %")];
-            theme::segmented(ui, "Size", &mut s.scale, &options);
-        }
-    ),
+    row!("scale", "Interface scale", Appearance, scale, "Larger is easier to read but shows less at once", |ui, s| {
+        let options: Vec<(f32, &str)> =
+            vec![(0.75, "75 %"), (1.0, "100 %"), (1.25, "125 %"), (1.5, "150 %"), (2.0, "200 %")];
+        theme::segmented(ui, "Size", &mut s.scale, &options);
+    }),
     row!(
         "motion",
         "Reduce motion",
         Appearance,
         reduce_motion,
-        "Panels and samples do not move by themselves",
+        "Panels and samples do not move on their own",
         |ui, s| switch(ui, "Reduce motion", &mut s.reduce_motion)
+    ),
+    row!(
+        "pixels",
+        "Pixels",
+        Appearance,
+        pixels,
+        "How enlarged pictures look: automatic shows pixel art sharp and photographs smooth",
+        |ui, s| {
+            let options = [(Pixels::Auto, "Automatic"), (Pixels::Sharp, "Sharp"), (Pixels::Smooth, "Smooth")];
+            theme::segmented(ui, "Pixels", &mut s.pixels, &options);
+        }
+    ),
+    row!(
+        "backing",
+        "Behind transparency",
+        Appearance,
+        backing,
+        "What transparent pictures are shown on; checkers tell faint transparency from grey",
+        |ui, s| {
+            let options = [
+                (Backing::Plain, "Plain"),
+                (Backing::Checkers, "Checkers"),
+                (Backing::White, "White"),
+                (Backing::Black, "Black"),
+            ];
+            theme::segmented(ui, "Behind transparency", &mut s.backing, &options);
+        }
     ),
     row!(
         "device",
         "Train on",
         Training,
         device,
-        "Where new runs compute; the fastest usable device unless you choose one",
+        "The device that new runs use; the fastest usable one unless you choose another",
         |_, _| {}
     ),
     row!(
@@ -97,7 +117,7 @@ pub static ROWS: [Row; 16] = [
         "Explore on",
         Training,
         explore,
-        "Where pictures are made for exploring and export; a GPU suits large models, the CPU answers at once",
+        "The device that makes pictures for exploring and export; a GPU suits large models, the CPU responds at once",
         |_, _| {}
     ),
     row!(
@@ -105,22 +125,22 @@ pub static ROWS: [Row; 16] = [
         "Keep the computer awake",
         Training,
         keep_awake,
-        "The computer does not fall asleep while a run is on, with or without the window",
+        "The computer does not go to sleep during a run, with or without the window",
         |ui, s| switch(ui, "Keep the computer awake", &mut s.keep_awake)
     ),
-    row!("close", "When the window closes", Training, on_close, "What happens to a run that is on", |ui, s| {
+    row!("close", "When the window closes", Training, on_close, "What happens to a run in progress", |ui, s| {
         let options = [(OnClose::Ask, "Ask"), (OnClose::Stop, "Stop the run"), (OnClose::Background, "Keep training")];
         theme::segmented(ui, "When the window closes", &mut s.on_close, &options);
     }),
     row!(
         "recipe",
-        "Pictures carry their recipe",
+        "Store recipes in files",
         Export,
         export.recipe,
-        "Exported files say that a trained model made them, and how; dropping one on the window brings its latent back",
-        |ui, s| switch(ui, "Pictures carry their recipe", &mut s.export.recipe)
+        "Exported files record that a trained model made them, and how; drop one on the window to get its latent back",
+        |ui, s| switch(ui, "Store recipes in files", &mut s.export.recipe)
     ),
-    row!("format", "Format", Export, export.format, "What Export proposes first", |ui, s| {
+    row!("format", "Format", Export, export.format, "The format that Export suggests first", |ui, s| {
         let options: Vec<(String, &str)> =
             [("png", "PNG"), ("grid", "Grid"), ("gif", "GIF"), ("apng", "APNG"), ("mp4", "MP4")]
                 .into_iter()
@@ -141,33 +161,33 @@ pub static ROWS: [Row; 16] = [
     ),
     row!(
         "filter",
-        "Enlarge by",
+        "Enlarge with",
         Export,
-        export.filter,
-        "Sharp pixels for pixel art, smooth for photographs",
+        enlarge_by,
+        "Sharp pixels suit pixel art, smooth suits photographs",
         |ui, s| {
-            let options = [("nearest".to_owned(), "Sharp pixels"), ("lanczos".to_owned(), "Smooth")];
-            theme::segmented(ui, "Enlarge by", &mut s.export.filter, &options);
+            let options = [(Pixels::Auto, "Automatic"), (Pixels::Sharp, "Sharp pixels"), (Pixels::Smooth, "Smooth")];
+            theme::segmented(ui, "Enlarge with", &mut s.enlarge_by, &options);
         }
     ),
-    row!("fps", "Frames a second", Export, export.fps, "More is smoother and makes larger films", |ui, s| {
+    row!("fps", "Frames per second", Export, export.fps, "More is smoother and makes larger films", |ui, s| {
         let slider = ui.add(Slider::new(&mut s.export.fps, 5..=60));
-        theme_slider(&slider, "Frames a second", f64::from(s.export.fps));
+        theme_slider(&slider, "Frames per second", f64::from(s.export.fps));
     }),
-    row!("columns", "Columns of a grid", Export, export.columns, "0 makes grids nearly square", |ui, s| {
+    row!("columns", "Grid columns", Export, export.columns, "0 makes grids nearly square", |ui, s| {
         let slider = ui.add(Slider::new(&mut s.export.columns, 0..=32));
-        theme_slider(&slider, "Columns of a grid", f64::from(s.export.columns));
+        theme_slider(&slider, "Grid columns", f64::from(s.export.columns));
     }),
-    row!("pattern", "File names", Export, export.pattern, "{model}, {seed}, {n} and {date} are filled in", |ui, s| {
+    row!("pattern", "File names", Export, export.pattern, "{model}, {seed}, {n} and {date} are replaced", |ui, s| {
         theme::text_field(ui, &mut s.export.pattern, "{model}-{seed}", 220.0, "File names");
     }),
-    row!("out", "Export to", Export, export.out, "The folder that Export proposes", |_, _| {}),
+    row!("out", "Export to", Export, export.out, "The folder that Export suggests until you choose another", |_, _| {}),
     row!(
         "folders",
         "Folders",
         Storage,
         sheet_columns,
-        "Where the studio keeps settings, runs, models and what can be made again",
+        "Where the studio keeps its settings, runs, models and cache",
         |_, _| {}
     ),
 ];
@@ -197,6 +217,10 @@ fn theme_slider(response: &egui::Response, label: &str, value: f64) {
 
 /// Wider than this the page does not grow.
 const WIDEST: f32 = 960.0;
+/// Narrower than this, controls stand under their names.
+const STACKED: f32 = 620.0;
+/// Widest that names and help are, in points.
+const TITLE: f32 = 320.0;
 /// Purpose of the dialog that chooses the export folder.
 const EXPORT_FOLDER: &str = "export folder";
 
@@ -209,14 +233,35 @@ pub struct SettingsView {
 
 impl SettingsView {
     fn row(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, row: &Row, settings: &mut Settings) {
+        let room = ui.available_width() - size::CONTROL - size::S;
+        if room < STACKED {
+            ui.horizontal_top(|ui| {
+                self.title(ui, cx, row, room);
+                reset(ui, row, settings);
+            });
+            control(ui, cx, row, settings, room + size::CONTROL);
+        } else {
+            let title = (room * 0.45).min(TITLE);
+            ui.horizontal_top(|ui| {
+                self.title(ui, cx, row, title);
+                ui.add_space(size::L);
+                control(ui, cx, row, settings, room - title - size::L - 2.0 * size::S);
+                reset(ui, row, settings);
+            });
+        }
+        ui.add_space(size::S);
+    }
+
+    /// Name and help of a row.
+    fn title(&mut self, ui: &mut Ui, cx: &Cx<'_>, row: &Row, width: f32) {
         let t = theme::tokens(ui);
         let marked = self.wanted.is_some_and(|(key, _)| key == row.key);
         let title = ui.vertical(|ui| {
-            ui.set_width(320.0);
+            ui.set_width(width);
             ui.spacing_mut().item_spacing.y = 2.0;
             let title = ui.label(RichText::new(row.title).color(if marked { t.accent } else { t.text }));
             if row.key != "folders" {
-                title.on_hover_text(format!("Usually {}", default_text(row)));
+                title.on_hover_text(format!("Default: {}", default_text(row)));
             }
             ui.add(egui::Label::new(RichText::new(row.help).size(size::SMALL).color(t.weak)).wrap());
         });
@@ -229,30 +274,39 @@ impl SettingsView {
             }
             ui.ctx().request_repaint_after_secs(0.5);
         }
-        ui.vertical(|ui| match row.key {
+    }
+}
+
+/// What changes a setting, in the width there is.
+fn control(ui: &mut Ui, cx: &mut Cx<'_>, row: &Row, settings: &mut Settings, width: f32) {
+    ui.vertical(|ui| {
+        ui.set_width(width);
+        match row.key {
             "device" => devices(ui, cx, settings),
             "explore" => explore_device(ui, cx, settings),
             "folders" => folders(ui, cx),
             "out" => out_folder(ui, cx, settings),
             _ => (row.draw)(ui, settings),
-        });
-        let default = Settings::default();
-        if (row.same)(settings, &default) || row.key == "folders" {
-            ui.label("");
-        } else {
-            let reset = theme::icon_button(ui, ICON_RESTART_ALT, &format!("Reset {}", row.title));
-            if reset.on_hover_text(format!("Back to {}", default_text(row))).clicked() {
-                (row.reset)(settings, &default);
-            }
         }
-        ui.end_row();
+    });
+}
+
+/// The way back to a default, where something else is set.
+fn reset(ui: &mut Ui, row: &Row, settings: &mut Settings) {
+    let default = Settings::default();
+    if (row.same)(settings, &default) || row.key == "folders" {
+        return;
+    }
+    let reset = theme::icon_button(ui, ICON_RESTART_ALT, &format!("Reset {}", row.title));
+    if reset.on_hover_text(format!("Back to {}", default_text(row))).clicked() {
+        (row.reset)(settings, &default);
     }
 }
 
 fn devices(ui: &mut Ui, cx: &mut Cx<'_>, settings: &mut Settings) {
     if cx.studio.devices.is_empty() {
         theme::skeleton(ui, egui::vec2(360.0, size::CONTROL));
-        theme::weak(ui, "Each device is tried out in a process of its own, so that a broken driver cannot hurt");
+        theme::weak(ui, "Each device is tested in a separate process, so that a broken driver does no harm");
         return;
     }
     let best = cx.studio.device().map_or("", |d| d.name.as_str());
@@ -265,7 +319,7 @@ fn devices(ui: &mut Ui, cx: &mut Cx<'_>, settings: &mut Settings) {
     for device in &cx.studio.devices {
         device_row(ui, settings, device);
     }
-    if theme::button(ui, Some(ICON_REFRESH), "Try devices again").clicked() {
+    if theme::button(ui, Some(ICON_REFRESH), "Test devices again").clicked() {
         cx.send(Command::ProbeDevices { again: true });
     }
 }
@@ -277,11 +331,14 @@ fn explore_device(ui: &mut Ui, cx: &Cx<'_>, settings: &mut Settings) {
         .collect();
     let now = choices.iter().find(|(id, _)| *id == settings.explore).or(choices.first());
     let text = now.map_or("CPU", |(_, text)| text.as_str());
-    let combo = egui::ComboBox::from_id_salt("explore device").selected_text(text).width(280.0).show_ui(ui, |ui| {
-        for (id, text) in &choices {
-            ui.selectable_value(&mut settings.explore, id.clone(), text);
-        }
-    });
+    let combo = egui::ComboBox::from_id_salt("explore device")
+        .selected_text(text)
+        .width(ui.available_width().min(280.0))
+        .show_ui(ui, |ui| {
+            for (id, text) in &choices {
+                ui.selectable_value(&mut settings.explore, id.clone(), text);
+            }
+        });
     combo.response.accessible_name("Explore on");
     if choices.len() == 1 && !cx.studio.devices.is_empty() {
         theme::weak(ui, "No other usable device was found");
@@ -315,7 +372,7 @@ fn device_row(ui: &mut Ui, settings: &mut Settings, device: &DeviceReport) {
         ui.horizontal(|ui| {
             ui.add_space(size::XL);
             ui.scope(|ui| {
-                ui.set_max_width(420.0);
+                ui.set_max_width(ui.available_width().min(420.0));
                 ui.add(egui::Label::new(RichText::new(&device.reason).size(size::SMALL).color(t.weak)).wrap());
             });
         });
@@ -341,12 +398,18 @@ fn folders(ui: &mut Ui, cx: &mut Cx<'_>) {
 
 fn out_folder(ui: &mut Ui, cx: &mut Cx<'_>, settings: &mut Settings) {
     let out = &settings.export.out;
-    let text = if out.as_os_str().is_empty() { "Asked each time".into() } else { out.display().to_string() };
+    let text = if out.as_os_str().is_empty() {
+        let home = cx.studio.exports.display();
+        format!("{home}, or where you exported last")
+    } else {
+        out.display().to_string()
+    };
     ui.horizontal(|ui| {
         if theme::button(ui, Some(ICON_FOLDER_OPEN), "Choose…").clicked() {
             cx.pick(ViewId::Settings, EXPORT_FOLDER, crate::ui::action::PickKind::Folder, "Export to", &[]);
         }
-        theme::weak(ui, text);
+        let label = RichText::new(&text).size(size::SMALL).color(theme::tokens(ui).weak);
+        ui.add(egui::Label::new(label).truncate()).on_hover_text(text);
     });
 }
 
@@ -363,10 +426,11 @@ impl View for SettingsView {
             ui.horizontal(|ui| {
                 theme::title(ui, "Settings");
                 ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    ui.add_enabled_ui(settings != Settings::default(), |ui| {
+                    let defaults = settings.reset();
+                    ui.add_enabled_ui(settings != defaults, |ui| {
                         let all = theme::button(ui, Some(ICON_SETTINGS_BACKUP_RESTORE), "Reset all");
                         if all.on_hover_text("Every setting on this page goes back to its default").clicked() {
-                            settings = Settings::default();
+                            settings = defaults;
                         }
                     });
                 });
@@ -376,14 +440,9 @@ impl View for SettingsView {
                 theme::section(ui, &format!("{group:?}"));
                 theme::card(ui, |ui| {
                     ui.set_min_width(ui.available_width());
-                    Grid::new(("settings", group as usize)).num_columns(3).spacing([size::XL, size::L]).show(
-                        ui,
-                        |ui| {
-                            for row in ROWS.iter().filter(|r| r.group == group) {
-                                self.row(ui, cx, row, &mut settings);
-                            }
-                        },
-                    );
+                    for row in ROWS.iter().filter(|r| r.group == group) {
+                        self.row(ui, cx, row, &mut settings);
+                    }
                 });
             }
         });

@@ -92,7 +92,7 @@ fn target(
         ui.set_min_width(ui.available_width());
         ui.vertical_centered(|ui| {
             ui.label(ICON_UPLOAD_FILE.rich_text().size(size::ICON_LARGE).color(if lit { t.accent } else { t.weak }));
-            ui.label(RichText::new(if lit { "Let go to open" } else { title }).size(size::STRONG));
+            ui.label(RichText::new(if lit { "Drop to open" } else { title }).size(size::STRONG));
             ui.label(RichText::new(hint).size(size::SMALL).color(t.weak));
         });
         choose(ui, cx);

@@ -59,8 +59,7 @@ impl ScorePanel {
         match evaluation.filter(|e| !e.scores.is_empty()) {
             None => {
                 let text = if ready {
-                    "Nothing was measured yet. Scores say how far samples are from the data, whether all of the data \
-                     are reached, and whether pictures were learned by heart"
+                    "Not measured yet. Scores say how far samples are from the data, whether all of the data is covered, and whether pictures were memorised"
                 } else {
                     "Scores can be measured once the first checkpoint is saved"
                 };
@@ -88,7 +87,7 @@ impl ScorePanel {
             }
             let able = ready && !self.chosen.is_empty();
             let measure = ui.add_enabled_ui(able, |ui| theme::button(ui, Some(ICON_STRAIGHTEN), "Measure")).inner;
-            let help = "Makes samples and measures what is chosen; training goes on meanwhile, a little slower";
+            let help = "Makes samples and measures the chosen metrics; training continues meanwhile, a little slower";
             if measure.on_hover_text(help).clicked() {
                 let job = cx.new_job();
                 self.jobs.insert(model.clone(), job);
@@ -113,12 +112,12 @@ impl ScorePanel {
                 }
             })
             .response
-            .on_hover_text("What is measured; what does not apply to a model is left out");
+            .on_hover_text("Which metrics to measure; those that do not apply to a model are skipped");
             let count = DragValue::new(&mut self.count).range(100..=50_000).speed(10.0).suffix(" samples");
             ui.add(count)
                 .accessible_name("Samples")
-                .on_hover_text("More make intervals narrower and take longer; only scores of as many can be compared");
-            theme::text_field(ui, &mut self.data, "data it was trained on", 200.0, "Data to hold it against")
+                .on_hover_text("More samples give narrower intervals but take longer; only scores from the same number can be compared");
+            theme::text_field(ui, &mut self.data, "data it was trained on", 200.0, "Data to compare with")
                 .on_hover_text("A folder, zip or other source; left empty, the source of the model's recipe");
         });
         if let Some(problem) = ended.and_then(|j| j.problem.as_ref()) {
@@ -154,12 +153,8 @@ fn rows(ui: &mut Ui, evaluation: &Evaluation) {
                 ui.spacing_mut().item_spacing.x = size::XS;
                 ui.label(text).on_hover_text(about(score));
                 match name.map_or(Direction::Neither, |n| n.better) {
-                    Direction::Lower => {
-                        theme::icon(ui, ICON_ARROW_DOWNWARD, size::SMALL, t.weak, "The lower, the better")
-                    }
-                    Direction::Higher => {
-                        theme::icon(ui, ICON_ARROW_UPWARD, size::SMALL, t.weak, "The higher, the better")
-                    }
+                    Direction::Lower => theme::icon(ui, ICON_ARROW_DOWNWARD, size::SMALL, t.weak, "Lower is better"),
+                    Direction::Higher => theme::icon(ui, ICON_ARROW_UPWARD, size::SMALL, t.weak, "Higher is better"),
                     Direction::Neither => return,
                 };
             });
@@ -182,7 +177,7 @@ fn rows(ui: &mut Ui, evaluation: &Evaluation) {
     });
     for (id, why) in &evaluation.left_out {
         let title = table::find(id).map_or(id.as_str(), |m| m.title);
-        theme::toned(ui, Tone::Quiet, format!("{title} was left out: {why}"));
+        theme::toned(ui, Tone::Quiet, format!("{title} was skipped: {why}"));
     }
 }
 
@@ -193,17 +188,17 @@ fn about(score: &Score) -> String {
         lines.push(name.says.to_string());
         lines.extend(glossary::find(name.title).map(|e| e.says.to_string()));
     }
-    lines.push("The range holds the true value 95 times of 100".into());
+    lines.push("95 % confidence interval".into());
     let mut more = |what: &str, text: &str| {
         if !text.is_empty() {
             lines.push(format!("{what}: {text}"));
         }
     };
-    more("Seen through", &score.extractor);
+    more("Features from", &score.extractor);
     more("Estimated by", &score.estimator);
     more("Note", &score.note);
     if score.reference > 0 {
-        more("Held against", &format::plural(score.reference, "picture", "pictures"));
+        more("Compared with", &format::plural(score.reference, "picture", "pictures"));
     }
     lines.join("\n")
 }
@@ -214,8 +209,8 @@ fn pairs(ui: &mut Ui, model: &ModelRef, evaluation: &Evaluation, cx: &mut Cx<'_>
         return;
     }
     ui.add_space(size::M);
-    theme::section(ui, "Most like training pictures");
-    theme::weak(ui, "Samples above, what they are most like below; far below 1 is a copy");
+    theme::section(ui, "Closest to training pictures");
+    theme::weak(ui, "Samples above, their nearest training pictures below; far below 1 means a copy");
     ScrollArea::horizontal().id_salt(("pairs", model)).show(ui, |ui| {
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing = vec2(size::S, 2.0);
@@ -230,7 +225,7 @@ fn pairs(ui: &mut Ui, model: &ModelRef, evaluation: &Evaluation, cx: &mut Cx<'_>
                         let shown = textures::picture(ui, &tex, tex.fit(Vec2::splat(PAIR)), Sense::hover(), &name);
                         shown.on_hover_text(name);
                     }
-                    theme::weak(ui, ratio).on_hover_text("Their distance over that to the picture's own neighbour");
+                    theme::weak(ui, ratio).on_hover_text("Distance relative to that picture's own nearest neighbour");
                 });
             }
         });

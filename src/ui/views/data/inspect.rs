@@ -22,7 +22,7 @@ impl DataView {
         self.settings(ui, cx);
         theme::section(ui, "Augmentation");
         self.augmented(ui, survey, cx);
-        theme::section(ui, "What is in it");
+        theme::section(ui, "Contents");
         self.facts(ui, survey, cx);
         if !survey.guesses.is_empty() {
             theme::section(ui, "What was assumed");
@@ -52,9 +52,9 @@ impl DataView {
             self.preview.show(ui, cx, Which::After, side, "After preparation");
         });
         let resolution = self.recipe.data.resolution;
-        let entry = self.preview.place().and_then(|i| survey.entries.get(i as usize));
+        let entry = self.preview.name().and_then(|name| self.places.entry(survey, name));
         let text = entry.map_or_else(
-            || "Point at a picture to see what becomes of it".to_owned(),
+            || "Point at a picture to preview its preparation".to_owned(),
             |e| {
                 let name = format::shortened(&e.name, 24);
                 format!("{name} · {}×{} to {resolution}×{resolution}", e.width, e.height)
@@ -94,11 +94,15 @@ impl DataView {
         let share = self.planned(survey, cx.studio).objective.augment.start;
         let text = match (share > 0.0, self.recipe.data.mirror) {
             (true, _) => format!(
-                "A GAN's critic sees {:.0} % of the pictures altered, so that a set this small is not learned by heart",
+                "A GAN's critic sees {:.0} % of the pictures augmented, so that it does not memorise a data set this small",
                 share * 100.0
             ),
-            (false, true) => "Half of the pictures are shown mirrored; a set this large needs no more".into(),
-            (false, false) => "A set this large is shown as it is; Train can alter it for a GAN's critic".into(),
+            (false, true) => {
+                "Half of the pictures are mirrored; a data set this large needs no more augmentation".into()
+            }
+            (false, false) => {
+                "A data set this large is used as it is; Train can turn augmentation on for a GAN's critic".into()
+            }
         };
         ui.add(egui::Label::new(RichText::new(text).size(size::SMALL).color(theme::tokens(ui).weak)).wrap());
         if share <= 0.0 && !self.recipe.data.mirror {

@@ -2,7 +2,9 @@
 
 mod inspect;
 mod pictures;
+mod places;
 mod preview;
+mod sets;
 mod sources;
 mod thumbs;
 
@@ -18,7 +20,7 @@ use super::{Cx, KeyHelp, View, ViewId};
 use crate::base::Problem;
 use crate::data::joined;
 use crate::data::report::Survey;
-use crate::engine::{Command, Event, JobId};
+use crate::engine::{Command, DataSetInfo, Event, JobId};
 use crate::recipe::advice::fitted;
 use crate::recipe::{DataRecipe, Reading, Recipe};
 use crate::ui::action::{Action, Parcel};
@@ -29,7 +31,9 @@ use crate::ui::widgets::drop_target::{DropState, PURPOSE};
 use crate::ui::widgets::form::Form;
 use crate::ui::widgets::picture_grid::PictureGrid;
 use pictures::Filter;
+use places::Places;
 pub(super) use preview::{Preview, Which};
+use sets::{Prepared, Sets};
 pub(super) use sources::{built_in_title, short_name, source_help, source_picker};
 pub(super) use thumbs::Thumbs;
 
@@ -52,24 +56,33 @@ pub struct DataView {
     recipe: Recipe,
     /// The preparation that suits what was found: what resetting goes back to.
     suited: DataRecipe,
+    /// Whether the preparation was proposed, or set, for what was found; a first survey proposes it otherwise.
+    fitted: bool,
+    /// How other data sets are prepared.
+    sets: Sets,
+    /// Data sets taken off the list since the window opened.
+    forgotten: Vec<DataSetInfo>,
+    /// Keys and places of the pictures of the present survey.
+    places: Places,
     job: Option<JobId>,
     /// What the job looks through.
     job_for: Option<(String, Reading)>,
     grid: PictureGrid,
     thumbs: Thumbs,
     filter: Filter,
-    label: Option<u32>,
+    /// The label that is shown, by name.
+    label: Option<String>,
     /// Places in the survey that are shown, and what they were chosen for.
     shown: Vec<u32>,
-    shown_for: Option<(String, Filter, Option<u32>, u64)>,
-    /// Places that are left out; the recipe keeps their names.
+    shown_for: Option<(String, Filter, Option<String>, u64)>,
+    /// Places of the present survey that are left out; the recipe keeps their names.
     excluded: BTreeSet<u32>,
     excluded_revision: u64,
     /// What Explore was told last to be left out: the source, and how many changes ago.
     told: Option<(String, u64)>,
     preview: Preview,
-    /// The picture that is shown alone.
-    enlarged: Option<u32>,
+    /// Key of the picture that is shown alone.
+    enlarged: Option<u64>,
     form: Form,
     drop: DropState,
     ask_again: bool,
@@ -80,6 +93,10 @@ impl Default for DataView {
         Self {
             recipe: Recipe::default(),
             suited: DataRecipe::default(),
+            fitted: false,
+            sets: Sets::default(),
+            forgotten: Vec::new(),
+            places: Places::default(),
             job: None,
             job_for: None,
             grid: PictureGrid::new(88.0),
@@ -116,20 +133,58 @@ impl DataView {
             return;
         }
         if self.recipe.data.source != source {
-            self.recipe.data = DataRecipe { source: source.into(), ..DataRecipe::default() };
-            self.suited = self.recipe.data.clone();
-            self.excluded.clear();
-            self.excluded_revision += 1;
-            (self.filter, self.label) = (Filter::All, None);
-            self.grid.selection.clear();
-            self.enlarged = None;
-            self.preview.clear();
-            self.thumbs.turn_to(source);
+            self.turn_to(source);
             if let Some(survey) = cx.studio.surveys.get(source) {
-                self.suit(&survey.clone());
+                self.take_in(&survey.clone());
             }
         }
         self.survey_if_needed(cx, false);
+    }
+
+    /// Leaves the present source, which is remembered, for another one: as it was left, or new.
+    fn turn_to(&mut self, source: &str) {
+        self.remember();
+        match self.sets.get(source).cloned() {
+            Some(Prepared { data, suited }) => (self.recipe.data, self.suited, self.fitted) = (data, suited, true),
+            None => {
+                self.recipe.data = DataRecipe { source: source.into(), ..DataRecipe::default() };
+                (self.suited, self.fitted) = (self.recipe.data.clone(), false);
+            }
+        }
+        self.excluded.clear();
+        self.excluded_revision += 1;
+        (self.filter, self.label, self.shown_for) = (Filter::All, None, None);
+        self.grid.selection.clear();
+        self.enlarged = None;
+        self.preview.clear();
+        self.thumbs.turn_to(source);
+    }
+
+    /// Keeps how the present source is prepared.
+    fn remember(&mut self) {
+        if self.fitted && self.source().is_some() {
+            self.sets.put(Prepared { data: self.recipe.data.clone(), suited: self.suited.clone() });
+        }
+    }
+
+    /// Takes in a survey of the present source: proposes a preparation if there is none yet, and finds pictures again.
+    fn take_in(&mut self, survey: &Arc<Survey>) {
+        let set = self.fitted.then(|| self.recipe.data.clone());
+        self.suit(survey);
+        self.recipe.data = set.unwrap_or_else(|| self.suited.clone());
+        self.fitted = true;
+        self.find(survey);
+    }
+
+    /// Finds the pictures of a survey by their names: what is selected, enlarged and left out.
+    fn find(&mut self, survey: &Arc<Survey>) {
+        if self.places.update(survey) {
+            self.grid.selection.retain(|key| self.places.place(key).is_some());
+            self.enlarged.take_if(|key| self.places.place(*key).is_none());
+            self.label.take_if(|label| !survey.labels.contains(label));
+            self.shown_for = None;
+        }
+        self.place_excluded(survey);
     }
 
     fn survey_if_needed(&mut self, cx: &mut Cx<'_>, again: bool) {
@@ -153,12 +208,12 @@ impl DataView {
 
     /// Settings that suit what was found: grey stays grey, small stays small, transparent stays transparent.
     fn suit(&mut self, survey: &Survey) {
-        let data = &mut self.recipe.data;
-        let known = survey.known(data, &self.excluded);
+        let mut data = DataRecipe { source: survey.source.clone(), ..DataRecipe::default() };
+        let known = survey.known(&data, &BTreeSet::new());
         data.channels = known.channels;
         data.resolution = known.resolution().unwrap_or(data.resolution);
         data.drop_duplicates = survey.duplicates.iter().any(|d| d.exact);
-        self.suited = data.clone();
+        self.suited = data;
     }
 
     /// Pictures that would be trained on.
@@ -171,24 +226,57 @@ impl DataView {
         if places.is_empty() {
             return;
         }
-        let label = if out { "leave out pictures" } else { "take pictures again" };
+        let label = if out { "leave out pictures" } else { "include pictures again" };
         cx.undo_point(ViewId::Data, label, self.snapshot());
-        for place in places {
+        // Names that this survey does not have are kept: their files may be back next time.
+        let mut names: BTreeSet<String> = self.recipe.data.exclude.drain(..).collect();
+        for entry in places.iter().filter_map(|place| survey.entries.get(*place as usize)) {
             if out {
-                self.excluded.insert(*place);
+                names.insert(entry.name.clone());
             } else {
-                self.excluded.remove(place);
+                names.remove(&entry.name);
             }
         }
-        self.name_excluded(survey);
+        self.recipe.data.exclude = names.into_iter().collect();
+        self.place_excluded(survey);
+    }
+
+    /// Places of the selected pictures.
+    fn selected(&self) -> Vec<u32> {
+        self.grid.selection.iter().filter_map(|key| self.places.place(key)).collect()
+    }
+
+    /// Takes a data set off the list; its pictures stay where they are, and Undo brings it back.
+    fn forget(&mut self, set: &DataSetInfo, cx: &mut Cx<'_>) {
+        cx.undo_point(ViewId::Data, format!("remove {} from the list", short_name(&set.source)), self.snapshot());
+        self.forgotten.push(set.clone());
+        cx.send(Command::ForgetData { source: set.source.clone() });
+        if self.source() == Some(set.source.as_str()) {
+            self.turn_to("");
+        }
+    }
+
+    /// Makes the list what it was when only these were taken off.
+    fn put_back(&mut self, forgotten: Vec<DataSetInfo>, cx: &mut Cx<'_>) {
+        let of = |sets: &[DataSetInfo], set: &DataSetInfo| sets.iter().any(|s| s.source == set.source);
+        for set in self.forgotten.iter().filter(|set| !of(&forgotten, set)) {
+            cx.send(Command::RestoreData { set: set.clone() });
+        }
+        for set in forgotten.iter().filter(|set| !of(&self.forgotten, set)) {
+            cx.send(Command::ForgetData { source: set.source.clone() });
+        }
+        self.forgotten = forgotten;
     }
 
     /// Leaves pictures out by their names; turns to their source first if another one is chosen.
     fn leave_out(&mut self, data: &DataRecipe, names: &[String], cx: &mut Cx<'_>) {
         cx.undo_point(ViewId::Data, "leave out pictures", self.snapshot());
         if self.recipe.data.source != data.source {
+            let known = self.sets.get(&data.source).is_some();
             self.choose(&data.source, cx);
-            self.recipe.data = data.clone();
+            if !known {
+                (self.recipe.data, self.fitted) = (data.clone(), true);
+            }
         }
         let all: BTreeSet<String> = self.recipe.data.exclude.iter().chain(names).cloned().collect();
         self.recipe.data.exclude = all.into_iter().collect();
@@ -207,12 +295,6 @@ impl DataView {
         let (source, names) = (now.0.clone(), Arc::new(self.recipe.data.exclude.iter().cloned().collect()));
         cx.push(Action::DeliverQuietly(ViewId::Explore, Box::new(Parcel::LeftOut { source, names })));
         self.told = Some(now);
-    }
-
-    fn name_excluded(&mut self, survey: &Survey) {
-        let name = |i: &u32| survey.entries.get(*i as usize).map(|e| e.name.clone());
-        self.recipe.data.exclude = self.excluded.iter().filter_map(name).collect();
-        self.excluded_revision += 1;
     }
 
     /// Finds the places of names that a recipe leaves out.
@@ -239,7 +321,7 @@ impl DataView {
 
     fn can_train(&self, survey: &Survey) -> Result<(), Problem> {
         match self.usable(survey) {
-            0 => Err(Problem::data("There is no usable picture").try_this("Choose another source")),
+            0 => Err(Problem::data("There are no usable pictures").try_this("Choose another source")),
             1 => Err(Problem::data("One picture is too few to learn from").try_this("Add more pictures")),
             _ => Ok(()),
         }
@@ -263,6 +345,9 @@ impl View for DataView {
         }
         let survey = self.survey(cx.studio);
         if let Some(survey) = &survey {
+            if self.places.is_of_another(survey) {
+                self.take_in(survey);
+            }
             self.tools(ui, survey, cx);
         }
         let frame = Frame::new().fill(theme::tokens(ui).panel).inner_margin(Margin::same(theme::size::M as i8));
@@ -294,11 +379,8 @@ impl View for DataView {
         if let Event::Surveyed { survey, .. } = event
             && self.source() == Some(survey.source.as_str())
         {
-            if self.recipe.data.exclude.is_empty() && self.shown_for.is_none() {
-                self.suit(survey);
-            }
-            self.place_excluded(survey);
-            self.shown_for = None;
+            self.take_in(survey);
+            self.preview.renew();
             cx.send(Command::ListData);
         }
         self.tell_left_out(cx);
@@ -338,7 +420,7 @@ impl View for DataView {
                 true
             }
             UiCommand::SelectAll => {
-                let keys = self.shown.iter().map(|&i| u64::from(i));
+                let keys = self.shown.iter().map(|&place| self.places.key(place));
                 self.grid.selection.add(keys);
                 true
             }
@@ -348,23 +430,32 @@ impl View for DataView {
 
     fn keys(&self) -> Vec<KeyHelp> {
         vec![
-            KeyHelp { keys: "X or Del", does: "Leave the selected pictures out, or take them again" },
-            KeyHelp { keys: "Arrows", does: "Go from picture to picture" },
-            KeyHelp { keys: "Space or Enter", does: "Show a picture large, and all again" },
+            KeyHelp { keys: "X or Del", does: "Leave the selected pictures out, or include them again" },
+            KeyHelp { keys: "Arrows", does: "Move between pictures" },
+            KeyHelp { keys: "Space or Enter", does: "Enlarge a picture, or go back to all" },
             KeyHelp { keys: "Shift, Ctrl", does: "Select a range, or one more" },
             KeyHelp { keys: "Ctrl+Enter", does: "Train on these pictures" },
         ]
     }
 
     fn save(&self) -> Value {
-        json!({ "data": self.recipe.data, "size": self.grid.size })
+        let mut sets = self.sets.clone();
+        if self.fitted && self.source().is_some() {
+            sets.put(Prepared { data: self.recipe.data.clone(), suited: self.suited.clone() });
+        }
+        json!({ "data": self.recipe.data, "fitted": self.fitted, "sets": sets, "size": self.grid.size })
     }
 
     fn restore(&mut self, kept: &Value) {
         if let Ok(data) = serde_json::from_value::<DataRecipe>(kept["data"].clone()) {
             self.thumbs.turn_to(&data.source);
-            self.recipe.data = data;
+            // Files of earlier versions do not say: what they kept was set for what was found.
+            self.fitted = kept["fitted"].as_bool().unwrap_or(true) && !data.source.is_empty();
+            (self.suited, self.recipe.data) = (data.clone(), data);
             self.ask_again = true;
+        }
+        if let Ok(sets) = serde_json::from_value(kept["sets"].clone()) {
+            self.sets = sets;
         }
         if let Some(size) = kept["size"].as_f64() {
             self.grid.size = (size as f32).clamp(32.0, 256.0);
@@ -372,18 +463,22 @@ impl View for DataView {
     }
 
     fn snapshot(&self) -> Value {
-        json!({ "data": self.recipe.data })
+        json!({ "data": self.recipe.data, "forgotten": self.forgotten })
     }
 
     fn go_back(&mut self, state: &Value, cx: &mut Cx<'_>) {
         let Ok(data) = serde_json::from_value::<DataRecipe>(state["data"].clone()) else { return };
-        if data.source != self.recipe.data.source {
-            self.choose(&data.source.clone(), cx);
+        if let Ok(forgotten) = serde_json::from_value(state["forgotten"].clone()) {
+            self.put_back(forgotten, cx);
         }
-        self.recipe.data = data;
+        if data.source != self.recipe.data.source {
+            self.turn_to(&data.source);
+            self.survey_if_needed(cx, false);
+        }
+        (self.recipe.data, self.fitted) = (data, true);
         self.excluded_revision += 1;
         if let Some(survey) = self.survey(cx.studio) {
-            self.place_excluded(&survey);
+            self.find(&survey);
         }
         self.survey_if_needed(cx, false);
         self.tell_left_out(cx);

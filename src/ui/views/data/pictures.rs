@@ -8,7 +8,7 @@ use egui_material_icons::icons::{
     ICON_BLOCK, ICON_CHECK_CIRCLE, ICON_CONTENT_COPY, ICON_MODEL_TRAINING, ICON_UNDO, ICON_WARNING,
 };
 
-use super::{DataView, Thumbs, bar, built_in_title, short_name, source_help};
+use super::{DataView, Places, Thumbs, bar, built_in_title, short_name, source_help};
 use crate::data::report::{DuplicateGroup, Survey};
 use crate::ui::action::Action;
 use crate::ui::format;
@@ -38,6 +38,7 @@ struct Pictures<'a> {
     survey: &'a Survey,
     shown: &'a [u32],
     excluded: &'a BTreeSet<u32>,
+    places: &'a Places,
     thumbs: &'a mut Thumbs,
     textures: &'a mut Textures,
     size: u32,
@@ -50,7 +51,7 @@ impl GridSource for Pictures<'_> {
     }
 
     fn key(&self, index: usize) -> u64 {
-        u64::from(self.shown[index])
+        self.places.key(self.shown[index])
     }
 
     fn name(&self, index: usize) -> Cow<'_, str> {
@@ -62,11 +63,13 @@ impl GridSource for Pictures<'_> {
     }
 
     fn texture(&mut self, index: usize) -> Option<Tex> {
-        self.thumbs.get(self.textures, self.shown[index], self.size)
+        let name = &self.survey.entries[self.shown[index] as usize].name;
+        self.thumbs.get(self.textures, name, self.size)
     }
 
     fn request(&mut self, missing: &[usize]) {
-        self.command = self.thumbs.ask(missing.iter().map(|&i| self.shown[i]), self.size);
+        let names = missing.iter().map(|&i| self.survey.entries[self.shown[i] as usize].name.as_str());
+        self.command = self.thumbs.ask(names, self.size);
     }
 
     fn mark(&self, index: usize) -> Mark<'_> {
@@ -138,15 +141,11 @@ impl DataView {
     }
 
     fn label_choice(&mut self, ui: &mut Ui, survey: &Survey) {
-        let name = |l: Option<u32>| match l {
-            Some(l) => survey.labels.get(l as usize).map_or("", String::as_str),
-            None => "All labels",
-        };
-        let shown = format::shortened(name(self.label), 16);
+        let shown = format::shortened(self.label.as_deref().unwrap_or("All labels"), 16);
         let combo = ComboBox::from_id_salt("data label").selected_text(shown).width(104.0).show_ui(ui, |ui| {
             ui.selectable_value(&mut self.label, None, "All labels");
-            for (i, label) in survey.labels.iter().enumerate() {
-                ui.selectable_value(&mut self.label, Some(i as u32), label);
+            for label in &survey.labels {
+                ui.selectable_value(&mut self.label, Some(label.clone()), label);
             }
         });
         combo.response.accessible_name("Label").on_hover_text("Show only pictures with this label");
@@ -163,14 +162,15 @@ impl DataView {
 
     fn choose_shown(&mut self, survey: &Survey) {
         let revision = if self.filter == Filter::Excluded { self.excluded_revision } else { 0 };
-        let wanted = Some((survey.source.clone(), self.filter, self.label, revision));
+        let wanted = Some((survey.source.clone(), self.filter, self.label.clone(), revision));
         if self.shown_for == wanted {
             return;
         }
         self.shown_for = wanted;
         self.grid.revision += 1;
+        let wanted = self.label.as_ref().and_then(|label| survey.labels.iter().position(|l| l == label));
         let fits = |(i, entry): (usize, &crate::data::report::SurveyEntry)| {
-            let label = self.label.is_none() || entry.label == self.label;
+            let label = wanted.is_none() || entry.label.map(|l| l as usize) == wanted;
             let out = self.filter == Filter::All || self.excluded.contains(&(i as u32));
             (label && out).then_some(i as u32)
         };
@@ -181,22 +181,23 @@ impl DataView {
     fn alone(&mut self, ui: &mut Ui, survey: &Survey, place: u32, cx: &mut Cx<'_>) {
         let t = theme::tokens(ui);
         let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click());
-        if self.thumbs.get_exactly(cx.textures, place, 256).is_none()
-            && let Some(command) = self.thumbs.ask([place], 256)
+        let name = survey.entries.get(place as usize).map_or("", |e| e.name.as_str());
+        if self.thumbs.get_exactly(cx.textures, name, 256).is_none()
+            && let Some(command) = self.thumbs.ask([name], 256)
         {
             cx.send(command);
         }
-        if let Some(tex) = self.thumbs.get(cx.textures, place, 256) {
+        if let Some(tex) = self.thumbs.get(cx.textures, name, 256) {
             let fitted = egui::Rect::from_center_size(rect.center(), tex.fit(rect.shrink(24.0).size()));
             textures::paint(ui.painter(), fitted, &tex, t);
         }
-        let name = survey.entries.get(place as usize).map_or("", |e| e.name.as_str());
         theme::name(&response, egui::Role::Button, &format!("{name} enlarged"));
-        self.preview.want(Some(place));
+        let back = theme::back_button(ui, rect, "All pictures (Esc)");
+        self.preview.want(Some(name));
         let keys = cx.has_keys(ViewId::Data);
         let pressed = |key| keys && ui.input(|i| i.key_pressed(key));
         let close = [Key::Escape, Key::Space, Key::Enter].into_iter().any(pressed);
-        if response.on_hover_text(format!("{name}, click to see all")).clicked() || close {
+        if response.on_hover_text(format!("{name}, click to see all")).clicked() || back || close {
             self.enlarged = None;
             return;
         }
@@ -204,14 +205,14 @@ impl DataView {
         if step != 0 {
             let now = self.shown.iter().position(|&p| p == place).unwrap_or(0) as i64;
             let next = (now + step).clamp(0, self.shown.len() as i64 - 1) as usize;
-            self.enlarged = self.shown.get(next).copied();
+            self.enlarged = self.shown.get(next).map(|&place| self.places.key(place));
             self.grid.go_to(next);
         }
     }
 
     fn picture_grid(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
         self.choose_shown(survey);
-        if let Some(place) = self.enlarged.filter(|p| self.shown.contains(p)) {
+        if let Some(place) = self.enlarged.and_then(|key| self.places.place(key)).filter(|p| self.shown.contains(p)) {
             self.alone(ui, survey, place, cx);
             return;
         }
@@ -219,7 +220,7 @@ impl DataView {
             let (title, text) = if self.filter == Filter::Excluded {
                 ("Nothing is left out", "Select pictures and press X to train without them")
             } else if survey.entries.is_empty() {
-                ("No usable picture in here", "Look at the broken ones for the reasons, or choose another source")
+                ("No usable pictures", "See Broken for the reasons, or choose another source")
             } else {
                 ("No picture has this label", "Choose another label")
             };
@@ -242,6 +243,7 @@ impl DataView {
                     survey,
                     shown: &self.shown,
                     excluded: &self.excluded,
+                    places: &self.places,
                     thumbs: &mut self.thumbs,
                     textures: cx.textures,
                     size,
@@ -253,7 +255,7 @@ impl DataView {
                         leave = Some(true);
                         ui.close();
                     }
-                    if ui.button("Take again").clicked() {
+                    if ui.button("Include again").clicked() {
                         leave = Some(false);
                         ui.close();
                     }
@@ -265,23 +267,23 @@ impl DataView {
             })
             .inner;
         if cx.has_keys(ViewId::Data) && !self.grid.selection.is_empty() && Self::delete_key(ui) {
-            // All are out already: the key takes them again.
-            leave = Some(!self.grid.selection.iter().all(|k| self.excluded.contains(&(k as u32))));
+            // All are out already: the key includes them again.
+            leave = Some(!self.selected().iter().all(|place| self.excluded.contains(place)));
         }
         if let Some(out) = leave {
-            let places: Vec<u32> = self.grid.selection.iter().map(|k| k as u32).collect();
+            let places = self.selected();
             self.exclude(survey, &places, out, cx);
         }
         let place = |i: usize| self.shown.get(i).copied();
         if let Some(open) = out.opened.or(out.previewed).and_then(place) {
-            self.enlarged = Some(open);
+            self.enlarged = Some(self.places.key(open));
         }
-        let at = out.hovered.or(self.grid.cursor()).or(Some(0));
-        self.preview.want(at.and_then(place));
+        let at = out.hovered.or(self.grid.cursor()).or(Some(0)).and_then(place);
+        self.preview.want(at.and_then(|place| survey.entries.get(place as usize)).map(|e| e.name.as_str()));
     }
 
     fn selection_bar(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
-        let places: Vec<u32> = self.grid.selection.iter().map(|k| k as u32).collect();
+        let places = self.selected();
         let t = theme::tokens(ui);
         egui::Frame::NONE.fill(t.panel).inner_margin(egui::Margin::symmetric(12, 2)).show(ui, |ui| {
             ui.horizontal(|ui| {
@@ -293,7 +295,7 @@ impl DataView {
                     self.exclude(survey, &places, true, cx);
                 }
                 if places.iter().any(|p| self.excluded.contains(p))
-                    && theme::quiet_button(ui, Some(ICON_UNDO), "Take again").clicked()
+                    && theme::quiet_button(ui, Some(ICON_UNDO), "Include again").clicked()
                 {
                     self.exclude(survey, &places, false, cx);
                 }
@@ -303,12 +305,12 @@ impl DataView {
 
     fn duplicates(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
         if survey.duplicates.is_empty() {
-            theme::empty_state(ui, ICON_CHECK_CIRCLE, "No duplicates", "Every picture is in here once", None);
+            theme::empty_state(ui, ICON_CHECK_CIRCLE, "No duplicates", "Every picture appears only once", None);
             return;
         }
         egui::Frame::NONE.inner_margin(egui::Margin::same(12)).show(ui, |ui| {
             let mut drop = self.recipe.data.drop_duplicates;
-            let text = "Leave out all duplicates: of each group only the first is trained on";
+            let text = "Leave out all duplicates (only the first of each group is used)";
             if ui.checkbox(&mut drop, text).changed() {
                 cx.undo_point(ViewId::Data, "leave out duplicates", super::View::snapshot(self));
                 self.recipe.data.drop_duplicates = drop;
@@ -334,7 +336,7 @@ impl DataView {
         });
     }
 
-    /// One group; true or false if the others than the first shall be left out or taken again.
+    /// One group; true or false if the others than the first shall be left out or included again.
     fn group(&mut self, ui: &mut Ui, survey: &Survey, group: &DuplicateGroup, cx: &mut Cx<'_>) -> Option<bool> {
         let t = theme::tokens(ui);
         let mut change = None;
@@ -354,8 +356,8 @@ impl DataView {
                     }
                 });
             });
-            let missing = |i: &u32| self.thumbs.get(cx.textures, *i, 128).is_none();
-            let missing: Vec<u32> = group.entries.iter().copied().filter(missing).collect();
+            let names = group.entries.iter().filter_map(|i| survey.entries.get(*i as usize)).map(|e| e.name.as_str());
+            let missing: Vec<&str> = names.filter(|name| self.thumbs.get(cx.textures, name, 128).is_none()).collect();
             if let Some(command) = self.thumbs.ask(missing, 128) {
                 cx.send(command);
             }
@@ -365,7 +367,7 @@ impl DataView {
                     for (place, &i) in group.entries.iter().enumerate() {
                         let Some(entry) = survey.entries.get(i as usize) else { continue };
                         let (rect, response) = ui.allocate_exact_size(vec2(72.0, 72.0), Sense::hover());
-                        if let Some(tex) = self.thumbs.get(cx.textures, i, 128) {
+                        if let Some(tex) = self.thumbs.get(cx.textures, &entry.name, 128) {
                             let fitted = egui::Rect::from_center_size(rect.center(), tex.fit(rect.size()));
                             textures::paint(ui.painter(), fitted, &tex, t);
                         } else {
@@ -379,7 +381,7 @@ impl DataView {
                         let text = format!("{} ({}×{})", entry.name, entry.width, entry.height);
                         response.on_hover_text(if out { format!("{text}, left out") } else { text });
                         if ui.rect_contains_pointer(rect) {
-                            self.preview.want(Some(i));
+                            self.preview.want(Some(&entry.name));
                         }
                     }
                 });
@@ -392,7 +394,7 @@ impl DataView {
 /// Files that cannot be used, each with its reason.
 fn broken(ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
     if survey.broken.is_empty() {
-        theme::empty_state(ui, ICON_CHECK_CIRCLE, "Nothing is broken", "Every file in here can be used", None);
+        theme::empty_state(ui, ICON_CHECK_CIRCLE, "Nothing is broken", "Every file can be used", None);
         return;
     }
     let t = theme::tokens(ui);

@@ -26,14 +26,15 @@ pub enum Which {
 }
 
 /// What decides how a picture looks in training.
-type Wish = (u32, DataRecipe, ObjectiveRecipe);
+type Wish = (String, DataRecipe, ObjectiveRecipe);
 
 /// One picture of a source, prepared by a recipe.
 #[derive(Debug)]
 pub struct Preview {
     /// Tells the textures of one preview from those of another.
     salt: &'static str,
-    wanted: Option<u32>,
+    /// Name of the picture to show.
+    wanted: Option<String>,
     /// What was asked and is not answered, with its ticket.
     asked: Option<(u64, Wish)>,
     asked_at: Option<Instant>,
@@ -55,16 +56,21 @@ impl Preview {
         *self = Self { revision: self.revision, ..Self::new(self.salt) };
     }
 
-    /// The picture to show.
-    pub fn want(&mut self, place: Option<u32>) {
-        if place.is_some() {
-            self.wanted = place;
+    /// Asks again for what is shown: the files may have changed.
+    pub fn renew(&mut self) {
+        (self.asked, self.shown) = (None, None);
+    }
+
+    /// The picture to show, by its name in the source.
+    pub fn want(&mut self, name: Option<&str>) {
+        if name.is_some() && name != self.wanted.as_deref() {
+            self.wanted = name.map(str::to_owned);
         }
     }
 
-    /// The picture that is shown.
-    pub fn place(&self) -> Option<u32> {
-        self.shown.as_ref().map(|s| s.0)
+    /// Name of the picture that is shown.
+    pub fn name(&self) -> Option<&str> {
+        self.shown.as_ref().map(|s| s.0.as_str())
     }
 
     /// Takes in an answer.
@@ -91,19 +97,23 @@ impl Preview {
 
     /// Asks for what is wanted if nothing else is on its way: at most one at a time, the newest wish next.
     pub fn ask(&mut self, data: &DataRecipe, objective: &ObjectiveRecipe, cx: &mut Cx<'_>) {
-        let Some(place) = self.wanted else { return };
+        if self.shown.is_some() && self.arrived.is_none() && !cx.textures.has(key((self.salt, Which::After))) {
+            // Its texture was dropped meanwhile.
+            self.renew();
+        }
+        let Some(name) = self.wanted.clone() else { return };
         // A picture that cannot be prepared is never answered: after a while the next wish counts.
         if self.asked.is_some() && self.asked_at.is_some_and(|at| at.elapsed() < PATIENCE) {
             return;
         }
         // Names of pictures that are left out change nothing here.
-        let wish = (place, DataRecipe { exclude: Vec::new(), ..data.clone() }, objective.clone());
+        let wish = (name, DataRecipe { exclude: Vec::new(), ..data.clone() }, objective.clone());
         if self.shown.as_ref() == Some(&wish) || self.asked.as_ref().is_some_and(|(_, asked)| *asked == wish) {
             return;
         }
         let ticket = cx.ids.next();
-        let (index, data, objective) = wish.clone();
-        cx.send(Command::PreviewPreparation { ticket, data, index, objective: Box::new(objective) });
+        let (name, data, objective) = wish.clone();
+        cx.send(Command::PreviewPreparation { ticket, data, name, objective: Box::new(objective) });
         self.asked_at = Some(Instant::now());
         self.asked = Some((ticket, wish));
     }

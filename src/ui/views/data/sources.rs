@@ -2,7 +2,7 @@
 
 use egui::{RichText, ScrollArea, Ui};
 use egui_material_icons::icons::{
-    ICON_CATEGORY, ICON_FILE_OPEN, ICON_FOLDER, ICON_FOLDER_OPEN, ICON_MOOD, ICON_REFRESH,
+    ICON_CATEGORY, ICON_CLOSE, ICON_FILE_OPEN, ICON_FOLDER, ICON_FOLDER_OPEN, ICON_MOOD, ICON_REFRESH,
 };
 
 use super::DataView;
@@ -15,10 +15,10 @@ use crate::ui::widgets::drop_target::{self, DropState, PURPOSE};
 
 /// Sources that are always there: name, title, what it is.
 pub const BUILT_IN: [(&str, &str, &str); 4] = [
-    ("emoji:faces", "Emoji faces", "Round faces of Twemoji; small and quick to learn"),
+    ("emoji:faces", "Emoji faces", "Round faces from Twemoji; small and quick to learn"),
     ("emoji:smileys", "Emoji smileys", "Smileys and emotion"),
     ("emoji", "All emoji", "Everything in Twemoji, without skin tones"),
-    ("shapes", "Shapes", "Drawn from known factors: shape, colour, size, angle, place"),
+    ("shapes", "Shapes", "Drawn from known factors: shape, colour, size, angle, position"),
 ];
 
 /// Title of a built-in source.
@@ -65,6 +65,7 @@ impl DataView {
     /// The list of sources, with what adds one below.
     pub(super) fn source_list(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         let mut chosen: Option<String> = None;
+        let mut forgotten = None;
         let footer = 116.0;
         ScrollArea::vertical().id_salt("sources").max_height(ui.available_height() - footer).auto_shrink(false).show(
             ui,
@@ -77,14 +78,24 @@ impl DataView {
                     here.iter().filter(|h| built_in_title(h).is_none() && recent.iter().all(|d| d.source != **h));
                 theme::section(ui, "Your pictures");
                 for source in unlisted {
-                    entry(ui, source, &short_name(source), "", true);
+                    entry(ui, source, &short_name(source), "", true, 0.0);
                 }
                 for set in &recent {
                     let count = format::plural(set.pictures, "picture", "pictures");
                     let on = here.as_deref() == Some(set.source.as_str());
-                    if entry(ui, &set.source, &short_name(&set.source), &count, on) {
-                        chosen = Some(set.source.clone());
-                    }
+                    let name = short_name(&set.source);
+                    ui.horizontal(|ui| {
+                        ui.spacing_mut().item_spacing.x = 0.0;
+                        if entry(ui, &set.source, &name, &count, on, size::CONTROL) {
+                            chosen = Some(set.source.clone());
+                        }
+                        let label = format!("Remove {name} from the list");
+                        let t = theme::tokens(ui);
+                        let remove = theme::icon_button_toned(ui, ICON_CLOSE, &label, t.weak, false);
+                        if remove.on_hover_text("The pictures stay where they are; Undo puts it back").clicked() {
+                            forgotten = Some((*set).clone());
+                        }
+                    });
                 }
                 if recent.is_empty() && here.as_deref().is_none_or(|h| built_in_title(h).is_some()) {
                     theme::weak(ui, "None yet");
@@ -92,7 +103,7 @@ impl DataView {
                 ui.add_space(size::S);
                 theme::section(ui, "Built in");
                 for (source, title, _) in BUILT_IN {
-                    if entry(ui, source, title, "", here.as_deref() == Some(source)) {
+                    if entry(ui, source, title, "", here.as_deref() == Some(source), 0.0) {
                         chosen = Some(source.into());
                     }
                 }
@@ -119,6 +130,9 @@ impl DataView {
         if let Some(source) = chosen {
             self.choose(&source, cx);
         }
+        if let Some(set) = forgotten {
+            self.forget(&set, cx);
+        }
     }
 
     /// The first page: drop, choose or paste, or begin with a built-in set.
@@ -130,7 +144,7 @@ impl DataView {
                 ui.add_space(side);
                 ui.vertical(|ui| {
                     ui.set_width(width);
-                    theme::title(ui, "Pictures to learn from");
+                    theme::title(ui, "Choose pictures to train on");
                     ui.add_space(size::M);
                     if let Some(source) = source_picker(ui, cx, ViewId::Data, &mut self.drop) {
                         self.choose(&source, cx);
@@ -160,13 +174,13 @@ impl DataView {
                     });
                 }
                 ui.add_space(size::S);
-                again = theme::primary_button(ui, Some(ICON_REFRESH), "Look again").clicked();
+                again = theme::primary_button(ui, Some(ICON_REFRESH), "Search again").clicked();
                 return;
             }
-            ui.label(RichText::new(format!("Looking through {}", short_name(&source))).size(size::STRONG));
+            ui.label(RichText::new(format!("Scanning {}", short_name(&source))).size(size::STRONG));
             ui.add_space(size::S);
             let share = job.and_then(crate::ui::state::Job::share);
-            theme::progress(ui, share, 320.0, "Looking through the pictures");
+            theme::progress(ui, share, 320.0, "Scanning the pictures");
             ui.add_space(size::XS);
             let mut words = Vec::new();
             if let Some(job) = job {
@@ -207,11 +221,11 @@ pub fn source_picker(ui: &mut Ui, cx: &mut Cx<'_>, view: ViewId, drop: &mut Drop
         })
         .collect();
     if !recent.is_empty() {
-        theme::section(ui, "Used before");
+        theme::section(ui, "Recent");
         chosen = source_rows(ui, &recent).or(chosen);
         ui.add_space(size::L);
     }
-    theme::section(ui, "Begin with a built-in set");
+    theme::section(ui, "Start with a built-in data set");
     source_rows(ui, &BUILT_IN.map(|(s, t, w)| (s.to_owned(), t.to_owned(), w.to_owned()))).or(chosen)
 }
 
@@ -244,19 +258,21 @@ fn source_rows(ui: &mut Ui, rows: &[(String, String, String)]) -> Option<String>
     chosen
 }
 
-/// A line of the list; true when it is chosen.
-fn entry(ui: &mut Ui, source: &str, title: &str, note: &str, selected: bool) -> bool {
+/// A line of the list, with some room left on its right; true when it is chosen.
+fn entry(ui: &mut Ui, source: &str, title: &str, note: &str, selected: bool, spare: f32) -> bool {
     let t = theme::tokens(ui);
+    let width = (ui.available_width() - spare).max(size::CONTROL);
     let mut text = theme::icon_text(Some(icon_of(source)), title, size::BODY, t.text);
     if let egui::WidgetText::LayoutJob(job) = &mut text {
         let job = std::sync::Arc::make_mut(job);
-        job.wrap = egui::text::TextWrapping::truncate_at_width(ui.available_width() - 20.0);
+        job.wrap = egui::text::TextWrapping::truncate_at_width(width - 20.0);
     }
     let button = egui::Button::selectable(selected, text)
         .frame_when_inactive(selected)
         .truncate()
-        .min_size(egui::vec2(ui.available_width(), size::CONTROL));
+        .min_size(egui::vec2(width, size::CONTROL));
     let response = ui.scope(|ui| {
+        ui.set_max_width(width);
         ui.spacing_mut().button_padding.x = size::S;
         ui.with_layout(egui::Layout::top_down_justified(egui::Align::Min), |ui| ui.add(button)).inner
     });

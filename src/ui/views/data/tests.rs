@@ -71,7 +71,7 @@ fn a_key_leaves_pictures_out_and_the_counter_shows_them() {
     harness.get_by_label("Show: Left out 3").click();
     harness.run_ok();
     assert_eq!(harness.query_all_by_role(Role::ListBoxOption).count(), 3);
-    // The key takes them again.
+    // The key includes them again.
     harness.key_press(Key::X);
     harness.run_ok();
     assert!(harness.state().view.recipe.data.exclude.is_empty());
@@ -90,7 +90,7 @@ fn space_shows_a_picture_large_and_arrows_go_on() {
     assert!(harness.query_by_label("owl/picture-000003.png enlarged").is_some());
     let asked = commands(&harness)
         .into_iter()
-        .any(|c| matches!(c, Command::SourceThumbs { size: 256, indices, .. } if indices == [3]));
+        .any(|c| matches!(c, Command::SourceThumbs { size: 256, names, .. } if names == ["owl/picture-000003.png"]));
     assert!(asked);
     harness.key_press(Key::Escape);
     harness.run_ok();
@@ -112,6 +112,7 @@ fn duplicates_stand_in_groups_and_can_be_left_out() {
     harness.get_by_label("Leave out duplicates of dog/picture-000005.png").click();
     harness.run_ok();
     assert_eq!(harness.state().view.excluded.iter().copied().collect::<Vec<_>>(), [9, 17]);
+    assert_eq!(harness.state().view.recipe.data.exclude, ["dog/picture-000009.png", "dog/picture-000017.png"]);
 }
 
 #[test]
@@ -134,11 +135,11 @@ fn the_preview_follows_the_pointer_and_the_settings() {
     harness.run_ok();
     let last = |h: &Harness<'_, Stage<DataView>>| {
         commands(h).into_iter().rev().find_map(|c| match c {
-            Command::PreviewPreparation { data, index, .. } => Some((index, data)),
+            Command::PreviewPreparation { data, name, .. } => Some((name, data)),
             _ => None,
         })
     };
-    assert_eq!(last(&harness).unwrap().0, 6);
+    assert_eq!(last(&harness).unwrap().0, "fish/picture-000006.png");
     let mirror = harness.query_all_by_label("Mirror at random").find(|n| n.rect().width() < 60.0).unwrap();
     mirror.click();
     harness.run_ok();
@@ -163,7 +164,7 @@ fn going_on_to_train_carries_source_and_preparation() {
 }
 
 #[test]
-fn a_survey_that_fails_says_why_and_offers_to_look_again() {
+fn a_survey_that_fails_says_why_and_offers_to_search_again() {
     let stage = Stage::new(DataView::default(), ScriptedEngine::fresh());
     let mut harness = harness(stage, 1216.0, 740.0, Mode::Dark);
     harness.state_mut().engine.hold_answers(true);
@@ -180,7 +181,7 @@ fn a_survey_that_fails_says_why_and_offers_to_look_again() {
     harness.run_ok();
     assert!(harness.query_by_label("Choose another folder").is_some());
     harness.state_mut().engine.take_commands();
-    harness.get_by_label("Look again").click();
+    harness.get_by_label("Search again").click();
     harness.run_ok();
     assert!(matches!(commands(&harness).as_slice(), [.., Command::Survey { .. }]));
 }
@@ -238,4 +239,128 @@ fn it_reads_well_in_light_and_narrow() {
         let button = harness.get_by_role_and_label(Role::Button, "Train on these…").rect();
         assert!(button.right() <= w && button.left() >= 0.0, "{button:?}");
     }
+}
+
+/// The same data set with its first picture gone, as if it were broken now.
+fn without_the_first(harness: &Harness<'_, Stage<DataView>>) -> Event {
+    let mut survey = (*harness.state().studio.surveys["/pictures/nouns"]).clone();
+    survey.entries.remove(0);
+    for group in &mut survey.duplicates {
+        group.entries.iter_mut().for_each(|place| *place -= 1);
+    }
+    Event::Surveyed { job: 99, survey: Arc::new(survey) }
+}
+
+#[test]
+fn what_is_chosen_stays_with_its_file_when_the_list_changes() {
+    let mut harness = opened();
+    harness.get_by_label_contains("picture-000002.png").click();
+    harness.run_ok();
+    harness.key_press(Key::X);
+    harness.run_ok();
+    harness.get_by_label_contains("picture-000004.png").click();
+    harness.run_ok();
+    let event = without_the_first(&harness);
+    harness.state_mut().engine.take_commands();
+    harness.state().engine.push(event);
+    harness.run_ok();
+    let view = &harness.state().view;
+    assert_eq!(view.selected(), [3], "the same file, at its new place");
+    assert_eq!(view.excluded.iter().copied().collect::<Vec<_>>(), [1]);
+    // Thumbnails are asked for by name, so none can be another file's.
+    let names = commands(&harness).into_iter().find_map(|c| match c {
+        Command::SourceThumbs { names, .. } => Some(names),
+        _ => None,
+    });
+    assert_eq!(names.unwrap()[..2], ["dog/picture-000001.png", "fish/picture-000002.png"]);
+    harness.key_press(Key::X);
+    harness.run_ok();
+    assert_eq!(harness.state().view.recipe.data.exclude, ["cat/picture-000004.png", "fish/picture-000002.png"]);
+}
+
+#[test]
+fn a_file_that_is_gone_for_a_while_is_still_left_out_when_it_is_back() {
+    let mut harness = opened();
+    harness.get_by_label_contains("picture-000000.png").click();
+    harness.run_ok();
+    harness.key_press(Key::X);
+    harness.run_ok();
+    let event = without_the_first(&harness);
+    harness.state().engine.push(event);
+    harness.run_ok();
+    assert!(harness.state().view.excluded.is_empty());
+    harness.get_by_label_contains("picture-000001.png").click();
+    harness.run_ok();
+    harness.key_press(Key::X);
+    harness.run_ok();
+    assert_eq!(harness.state().view.recipe.data.exclude, ["cat/picture-000000.png", "dog/picture-000001.png"]);
+}
+
+#[test]
+fn preparation_is_kept_for_each_data_set_and_over_restarts() {
+    let mut harness = opened();
+    harness.get_by_label_contains("picture-000002.png").click();
+    harness.run_ok();
+    harness.key_press(Key::X);
+    harness.run_ok();
+    let set = |harness: &mut Harness<'_, Stage<DataView>>| {
+        let data = &mut harness.state_mut().view.recipe.data;
+        (data.mirror, data.channels, data.drop_duplicates, data.resolution) =
+            (true, crate::base::Channels::Rgba, false, 64);
+        data.clone()
+    };
+    let nouns = set(&mut harness);
+    harness.state_mut().receive(&Parcel::Source("/pictures/cats".into()));
+    harness.run_ok();
+    let cats = harness.state().view.recipe.data.clone();
+    assert!(!cats.mirror && cats.exclude.is_empty() && cats.source == "/pictures/cats");
+    let kept = harness.state().view.save();
+    harness.state_mut().receive(&Parcel::Source("/pictures/nouns".into()));
+    harness.run_ok();
+    assert_eq!(harness.state().view.recipe.data, nouns);
+
+    // The next start looks at the other one first; a survey changes nothing that was set.
+    let mut view = DataView::default();
+    view.restore(&kept);
+    let mut harness = harness_of(view);
+    assert_eq!(harness.state().view.recipe.data, cats);
+    harness.state_mut().receive(&Parcel::Source("/pictures/nouns".into()));
+    harness.run_ok();
+    assert_eq!(harness.state().view.recipe.data, nouns);
+    assert_eq!(harness.state().view.excluded.len(), 1);
+}
+
+fn harness_of(view: DataView) -> Harness<'static, Stage<DataView>> {
+    harness(Stage::new(view, ScriptedEngine::new()), 1216.0, 740.0, Mode::Dark)
+}
+
+#[test]
+fn transparent_pictures_are_proposed_with_transparency() {
+    let mut view = DataView::default();
+    let survey =
+        Survey { entries: vec![crate::data::report::SurveyEntry::default(); 4], transparent: 4, ..Survey::default() };
+    view.suit(&survey);
+    assert_eq!(view.suited.channels, crate::base::Channels::Rgba);
+}
+
+#[test]
+fn a_data_set_is_taken_off_the_list_and_put_back() {
+    let mut harness = opened();
+    let listed =
+        |h: &Harness<'_, Stage<DataView>>| h.state().studio.datasets.iter().any(|d| d.source == "/pictures/nouns");
+    assert!(listed(&harness));
+    harness.get_by_role_and_label(Role::Button, "Remove nouns from the list").click();
+    harness.run_ok();
+    assert!(!listed(&harness) && harness.state().view.source().is_none());
+    let point = harness.state().said.iter().rev().find_map(|a| match a {
+        Action::Undo(point) => Some(point.clone()),
+        _ => None,
+    });
+    let point = point.unwrap();
+    assert_eq!(point.label, "remove nouns from the list");
+    harness.state_mut().with(|view, cx| view.go_back(&point.before, cx));
+    harness.state_mut().settle();
+    harness.run_ok();
+    assert!(listed(&harness));
+    assert_eq!(harness.state().view.source(), Some("/pictures/nouns"));
 }

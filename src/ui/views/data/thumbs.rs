@@ -1,4 +1,5 @@
-//! Small pictures of a source: asked for once, uploaded a few a frame, forgotten by the texture cache when unused.
+//! Small pictures of a source, by the names of its files: asked for once, uploaded a few a frame, forgotten by the
+//! texture cache when unused.
 
 use std::collections::HashMap;
 
@@ -19,9 +20,11 @@ const UPLOADS: usize = 48;
 #[derive(Debug, Default)]
 pub struct Thumbs {
     source: String,
-    /// Places asked for, with the size asked for.
-    asked: HashMap<u32, u32>,
-    arrived: Vec<(u32, u32, Picture)>,
+    /// Grows with each survey of the source: files may have changed under the same names.
+    revision: u64,
+    /// Names asked for, with the size asked for.
+    asked: HashMap<String, u32>,
+    arrived: Vec<(String, u32, Picture)>,
 }
 
 impl Thumbs {
@@ -43,23 +46,29 @@ impl Thumbs {
         }
     }
 
-    /// Takes in small pictures of the present source.
+    /// Takes in small pictures of the present source; a new survey of it makes those that are here old.
     pub fn receive(&mut self, event: &Event) {
-        if let Event::SourceThumbs { source, thumbs } = event
-            && *source == self.source
-        {
-            for (index, picture) in thumbs {
-                let size = self.asked.remove(index).unwrap_or(128);
-                self.arrived.push((*index, size, picture.clone()));
+        match event {
+            Event::SourceThumbs { source, thumbs } if *source == self.source => {
+                for (name, picture) in thumbs {
+                    let size = self.asked.remove(name).unwrap_or(128);
+                    self.arrived.push((name.clone(), size, picture.clone()));
+                }
             }
+            Event::Surveyed { survey, .. } if survey.source == self.source => {
+                self.revision += 1;
+                self.asked.clear();
+                self.arrived.clear();
+            }
+            _ => {}
         }
     }
 
     /// Uploads what arrived, a few each frame; true if more waits.
     pub fn upload(&mut self, ctx: &Context, textures: &mut Textures) -> bool {
         let rest = self.arrived.split_off(self.arrived.len().min(UPLOADS));
-        for (index, size, picture) in std::mem::replace(&mut self.arrived, rest) {
-            textures.upload(ctx, self.key(index, size), 0, &picture);
+        for (name, size, picture) in std::mem::replace(&mut self.arrived, rest) {
+            textures.upload(ctx, self.key(&name, size), 0, &picture);
         }
         if !self.arrived.is_empty() {
             ctx.request_repaint();
@@ -67,54 +76,72 @@ impl Thumbs {
         !self.arrived.is_empty()
     }
 
-    /// The picture at a place: in this size, or in another until that arrives.
-    pub fn get(&self, textures: &mut Textures, index: u32, size: u32) -> Option<Tex> {
+    /// The picture of this name: in this size, or in another until that arrives.
+    pub fn get(&self, textures: &mut Textures, name: &str, size: u32) -> Option<Tex> {
         textures
-            .peek(self.key(index, size))
-            .or_else(|| [256, 128, 64].into_iter().find_map(|other| textures.peek(self.key(index, other))))
+            .peek(self.key(name, size))
+            .or_else(|| [256, 128, 64].into_iter().find_map(|other| textures.peek(self.key(name, other))))
     }
 
-    /// The picture at a place in just this size.
-    pub fn get_exactly(&self, textures: &mut Textures, index: u32, size: u32) -> Option<Tex> {
-        textures.peek(self.key(index, size))
+    /// The picture of this name in just this size.
+    pub fn get_exactly(&self, textures: &mut Textures, name: &str, size: u32) -> Option<Tex> {
+        textures.peek(self.key(name, size))
     }
 
     /// Asks for those that are not on their way; nothing if there is none or too many are.
-    pub fn ask(&mut self, indices: impl IntoIterator<Item = u32>, size: u32) -> Option<Command> {
+    pub fn ask<'a>(&mut self, names: impl IntoIterator<Item = &'a str>, size: u32) -> Option<Command> {
         let room = IN_FLIGHT.saturating_sub(self.asked.len()).min(BATCH);
-        let waiting = |i: &u32| self.asked.contains_key(i) || self.arrived.iter().any(|a| a.0 == *i);
-        let indices: Vec<u32> = indices.into_iter().filter(|i| !waiting(i)).take(room).collect();
-        if indices.is_empty() {
+        let waiting = |name: &str| self.asked.contains_key(name) || self.arrived.iter().any(|a| a.0 == name);
+        let names: Vec<String> = names.into_iter().filter(|n| !waiting(n)).take(room).map(str::to_owned).collect();
+        if names.is_empty() {
             return None;
         }
-        self.asked.extend(indices.iter().map(|&i| (i, size)));
-        Some(Command::SourceThumbs { source: self.source.clone(), indices, size })
+        self.asked.extend(names.iter().map(|n| (n.clone(), size)));
+        Some(Command::SourceThumbs { source: self.source.clone(), names, size })
     }
 
-    fn key(&self, index: u32, size: u32) -> u64 {
-        key(("source thumb", &self.source, index, size))
+    fn key(&self, name: &str, size: u32) -> u64 {
+        key(("source thumb", &self.source, self.revision, name, size))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::data::report::Survey;
 
     #[test]
     fn a_picture_is_asked_for_once_and_again_after_it_arrived() {
+        let all: Vec<String> = (0..100).map(|i| format!("{i:03}.png")).collect();
+        let names = || all.iter().map(String::as_str);
         let mut thumbs = Thumbs::default();
         thumbs.turn_to("a");
-        let Some(Command::SourceThumbs { indices, .. }) = thumbs.ask(0..100, 64) else { panic!() };
-        assert_eq!(indices.len(), BATCH);
-        let Some(Command::SourceThumbs { indices, .. }) = thumbs.ask(0..100, 64) else { panic!() };
-        assert_eq!(indices, (64..100).collect::<Vec<_>>());
-        assert!(thumbs.ask(0..100, 64).is_none());
-        let event = Event::SourceThumbs { source: "b".into(), thumbs: vec![(1, Picture::default())] };
-        thumbs.receive(&event);
-        assert!(thumbs.ask([1], 64).is_none(), "that was of another source");
-        let event = Event::SourceThumbs { source: "a".into(), thumbs: vec![(1, Picture::default())] };
-        thumbs.receive(&event);
+        let Some(Command::SourceThumbs { names: first, .. }) = thumbs.ask(names(), 64) else { panic!() };
+        assert_eq!(first, all[..BATCH]);
+        let Some(Command::SourceThumbs { names: rest, .. }) = thumbs.ask(names(), 64) else { panic!() };
+        assert_eq!(rest, all[BATCH..]);
+        assert!(thumbs.ask(names(), 64).is_none());
+        let told = |source: &str| Event::SourceThumbs {
+            source: source.into(),
+            thumbs: vec![("001.png".into(), Picture::default())],
+        };
+        thumbs.receive(&told("b"));
+        assert!(thumbs.ask(["001.png"], 64).is_none(), "that was of another source");
+        thumbs.receive(&told("a"));
         thumbs.arrived.clear();
-        assert!(thumbs.ask([1], 64).is_some());
+        assert!(thumbs.ask(["001.png"], 64).is_some());
+    }
+
+    #[test]
+    fn another_survey_makes_pictures_old() {
+        let mut thumbs = Thumbs::default();
+        thumbs.turn_to("a");
+        let (before, survey) = (thumbs.key("1.png", 64), Survey { source: "a".into(), ..Survey::default() });
+        thumbs.ask(["1.png"], 64);
+        thumbs.receive(&Event::Surveyed { job: 1, survey: Arc::new(survey) });
+        assert_ne!(thumbs.key("1.png", 64), before, "the file may be another one now");
+        assert!(thumbs.ask(["1.png"], 64).is_some());
     }
 }

@@ -609,8 +609,8 @@ fn the_grid_is_exported_with_its_columns() {
     });
     let (count, options, made_by) = sent.expect("an export is asked for");
     assert_eq!((count, options.columns, made_by.as_str()), (49, 7, "grid"));
-    assert_eq!(options.out, PathBuf::from("/tmp/out.png"));
-    assert!(h.query_by_label("Show in folder").is_some());
+    assert_eq!((options.out, options.pattern.as_str()), (PathBuf::from("/tmp"), "out"));
+    assert!(h.query_by_label("Open folder").is_some());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use egui::{Key, RichText, Sense, TextEdit, Ui, Vec2};
 use egui_material_icons::icons::{
     ICON_CLOSE, ICON_COMPARE, ICON_CONTENT_COPY, ICON_DELETE, ICON_EXPLORE, ICON_FAMILY_HISTORY, ICON_IMAGE_SEARCH,
-    ICON_IOS_SHARE, ICON_RESTORE_FROM_TRASH, ICON_STAR,
+    ICON_IOS_SHARE, ICON_MOVIE, ICON_RESTORE_FROM_TRASH, ICON_STAR,
 };
 
 use super::{Cx, Deed, GalleryView, model_of, source};
@@ -89,7 +89,8 @@ impl GalleryView {
         let one = chosen.len() == 1;
         if one && chosen[0].recipe.is_some() {
             let here = model_of(cx.studio, chosen[0]).is_some();
-            let help = if here { "Go to Explore, to where this picture was made" } else { "Its model is not here" };
+            let help =
+                if here { "Open this picture in Explore, where it was made" } else { "Its model is not available" };
             if theme::primary_button(ui, Some(ICON_EXPLORE), "Open in Explore").on_hover_text(help).clicked() {
                 deed = Some(Deed::StandHere);
             }
@@ -98,13 +99,20 @@ impl GalleryView {
             if chosen.len() == 2 && theme::button(ui, Some(ICON_COMPARE), "Compare").clicked() {
                 deed = Some(Deed::Compare);
             }
+            if chosen.len() > 1
+                && theme::button(ui, Some(ICON_MOVIE), "Make a film…")
+                    .on_hover_text("A loop that morphs from one of these pictures to the next")
+                    .clicked()
+            {
+                deed = Some(Deed::Film);
+            }
             if theme::button(ui, Some(ICON_IOS_SHARE), "Export…").clicked() {
                 deed = Some(Deed::Export);
             }
             if one && theme::icon_button(ui, ICON_CONTENT_COPY, "Copy picture").clicked() {
                 deed = Some(Deed::Copy);
             }
-            if one && theme::icon_button(ui, ICON_IMAGE_SEARCH, "Find alike (A)").clicked() {
+            if one && theme::icon_button(ui, ICON_IMAGE_SEARCH, "Find similar (A)").clicked() {
                 deed = Some(Deed::Alike);
             }
             if one && theme::icon_button(ui, ICON_FAMILY_HISTORY, "Family (F)").clicked() {
@@ -196,9 +204,10 @@ pub(super) fn menu(ui: &mut Ui, count: usize, trash: bool) -> Option<Deed> {
         }
     };
     entry(ui, count == 1, "Open in Explore", Deed::StandHere);
-    entry(ui, count == 1, "Look at it", Deed::Preview);
+    entry(ui, count == 1, "Enlarge", Deed::Preview);
     entry(ui, count == 2, "Compare", Deed::Compare);
-    entry(ui, count == 1, "Find alike", Deed::Alike);
+    entry(ui, count > 1, "Make a film…", Deed::Film);
+    entry(ui, count == 1, "Find similar", Deed::Alike);
     entry(ui, count == 1, "Family", Deed::Family);
     entry(ui, true, "Star", Deed::Star(true));
     entry(ui, true, "Export…", Deed::Export);

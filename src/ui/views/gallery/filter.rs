@@ -32,10 +32,9 @@ impl GalleryView {
         }
         if self.filter.alike.is_some() || self.filter.family.is_some() {
             theme::toolbar(ui, |ui| {
-                let what = if self.filter.alike.is_some() { "Alike" } else { "Family" };
-                theme::badge(ui, theme::Tone::Accent, what);
-                theme::weak(ui, format!("of {}", self.relative_of));
-                if theme::quiet_button(ui, Some(ICON_CLOSE), "Show everything").clicked() {
+                let what = if self.filter.alike.is_some() { "Similar to" } else { "Family of" };
+                theme::weak(ui, format!("{what} {}", self.relative_of));
+                if theme::quiet_button(ui, Some(ICON_CLOSE), "Show all").clicked() {
                     self.show_all();
                 }
             });
@@ -82,7 +81,7 @@ impl GalleryView {
             }
         });
         combo.response.accessible_name("Rating");
-        theme::icon_toggle(ui, ICON_STAR, "Only with a star", &mut self.filter.starred);
+        theme::icon_toggle(ui, ICON_STAR, "Starred only", &mut self.filter.starred);
         theme::icon_toggle(ui, ICON_DELETE, "Show the trash", &mut self.filter.trashed);
     }
 
@@ -113,13 +112,13 @@ fn history(ui: &mut Ui, cx: &mut Cx<'_>) {
     let icon = theme::icon_text(Some(ICON_HISTORY), "", size::STRONG, t.text);
     let menu = ui.menu_button(icon, |ui| {
         ui.set_min_width(280.0);
-        theme::section(ui, "Last changes");
+        theme::section(ui, "Recent changes");
         if cx.studio.changes.is_empty() {
-            theme::weak(ui, "Nothing was changed yet");
+            theme::weak(ui, "No changes yet");
         }
         for past in cx.studio.changes.iter().take(12) {
             ui.horizontal(|ui| {
-                let (icon, verb) = if past.undone { (ICON_REDO, "Do again") } else { (ICON_UNDO, "Take back") };
+                let (icon, verb) = if past.undone { (ICON_REDO, "Redo") } else { (ICON_UNDO, "Undo") };
                 if theme::icon_button(ui, icon, &format!("{verb}: {}", past.name)).clicked() {
                     let change = past.id;
                     let back = Command::UndoChange { change };
@@ -138,8 +137,8 @@ fn history(ui: &mut Ui, cx: &mut Cx<'_>) {
             });
         }
     });
-    theme::name(&menu.response, egui::Role::Button, "Last changes");
-    if menu.response.on_hover_text("What was done to kept pictures, to take back or do again").clicked() {
+    theme::name(&menu.response, egui::Role::Button, "Recent changes");
+    if menu.response.on_hover_text("Changes to saved pictures, to undo or redo").clicked() {
         cx.send(Command::ListChanges);
     }
 }

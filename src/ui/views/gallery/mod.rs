@@ -14,8 +14,10 @@ use egui::{Key, Modifiers, Ui};
 use egui_material_icons::icons::ICON_PHOTO_LIBRARY;
 
 use super::{Cx, KeyHelp, View, ViewId};
-use crate::base::Picture;
+use crate::base::{Picture, Problem};
 use crate::engine::{Command, Event, Item, ItemFilter};
+use crate::latent::film::curve::{Curve, Easing};
+use crate::latent::film::{Key as FilmKey, Timeline};
 use crate::ui::action::{Action, Parcel};
 use crate::ui::command::UiCommand;
 use crate::ui::format;
@@ -26,6 +28,8 @@ use crate::ui::widgets::latent_slot::ghost;
 use crate::ui::widgets::picture_grid::PictureGrid;
 use source::{Source, Thumbs};
 
+/// Seconds of a film from one picture to the next.
+const STRETCH: f64 = 1.5;
 /// Seconds without a key after which a text filter is applied.
 const PAUSE: f64 = 0.25;
 
@@ -45,6 +49,8 @@ enum Deed {
     Tag(String, bool),
     Trash(bool),
     Export,
+    /// A film from each to the next.
+    Film,
     StandHere,
     Compare,
     Copy,
@@ -171,6 +177,7 @@ impl GalleryView {
                 let settings = &cx.studio.settings.export;
                 self.export.begin(Subject::Items(ids), &first.model, first.width.max(first.height), None, settings);
             }
+            Deed::Film => self.film(&chosen, cx),
             Deed::StandHere => self.stand(first, cx),
             Deed::Compare => {
                 if let [a, b, ..] = ids[..] {
@@ -187,6 +194,36 @@ impl GalleryView {
             Deed::Family => self.relatives(first, false),
             Deed::EmptyTrash => {}
         }
+    }
+
+    /// Exports a loop that goes from each picture to the next.
+    fn film(&mut self, chosen: &[&Item], cx: &mut Cx<'_>) {
+        let models: Vec<Option<String>> = chosen.iter().map(|item| model_of(cx.studio, item)).collect();
+        let first = models.first().cloned().flatten();
+        let (Some(model), true) = (first.clone(), models.iter().all(|m| *m == first)) else {
+            let why = Problem::usage("A film needs pictures of one model, and that model")
+                .try_this("Select pictures that were made by the same model, and import it if it is missing");
+            return cx.say(why.info());
+        };
+        let recipes: Vec<_> = chosen.iter().filter_map(|item| item.recipe.as_ref()).collect();
+        let keys = recipes.iter().enumerate().map(|(i, recipe)| FilmKey {
+            time: i as f64 * STRETCH,
+            latent: recipe.latent.clone(),
+            easing: Easing::Smooth,
+            way: None,
+        });
+        let truncation = recipes.first().map(|r| Curve::of(&[(0.0, f64::from(r.truncation))]));
+        let timeline = Timeline {
+            model: model.clone(),
+            keys: keys.collect(),
+            seconds: recipes.len() as f64 * STRETCH,
+            looped: true,
+            truncation,
+            ..Timeline::default()
+        };
+        let (name, pixels) = (&chosen[0].model, chosen[0].width.max(chosen[0].height));
+        let subject = Subject::Film { model, timeline: Box::new(timeline) };
+        self.export.begin(subject, name, pixels, Some("mp4"), &cx.studio.settings.export);
     }
 
     /// Shows what looks like a picture, or what its model's family made; everything else of the filter is taken off.
@@ -288,14 +325,14 @@ impl GalleryView {
         }
         let filtered = ItemFilter { sort: self.filter.sort, ..ItemFilter::default() } != self.filter;
         if filtered {
-            let text = "Nothing kept fits this filter";
-            let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, "Nothing here", text, Some("Show everything"));
+            let text = "No saved picture matches this filter";
+            let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, "Nothing here", text, Some("Show all"));
             if button.is_some_and(|b| b.clicked()) {
                 self.show_all();
             }
         } else {
-            let text = "Pictures that you star in Explore are kept here, with everything needed to make them again";
-            let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, "Nothing kept yet", text, Some("Explore a model"));
+            let text = "Pictures that you star in Explore are saved here, with everything needed to make them again";
+            let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, "No pictures yet", text, Some("Explore a model"));
             if button.is_some_and(|b| b.clicked()) {
                 cx.go(ViewId::Explore);
             }
@@ -313,7 +350,7 @@ impl GalleryView {
                 ui.set_width(360.0);
                 theme::title(ui, "Empty the trash?");
                 ui.label(format!(
-                    "{} and the files behind them will be gone for good. This cannot be undone.",
+                    "{} and their files will be deleted permanently. This cannot be undone.",
                     format::plural(count, "picture", "pictures")
                 ));
                 ui.add_space(size::S);
@@ -322,7 +359,7 @@ impl GalleryView {
                         cx.send(Command::EmptyTrash);
                         self.confirm_empty = false;
                     }
-                    if theme::button(ui, None, "Keep them").clicked() {
+                    if theme::button(ui, None, "Cancel").clicked() {
                         self.confirm_empty = false;
                     }
                 });
@@ -463,14 +500,14 @@ impl View for GalleryView {
 
     fn keys(&self) -> Vec<KeyHelp> {
         [
-            ("Space", "Look at the picture, large; arrows go on, Esc closes"),
-            ("1–5, 0", "Rate, or take the rating away"),
+            ("Space", "Enlarge the picture; arrows show the next one, Esc closes"),
+            ("1–5, 0", "Rate, or clear the rating"),
             (".", "Star or unstar"),
-            ("Del", "Move to the trash, or back from it"),
+            ("Del", "Move to the trash, or restore"),
             ("C", "Compare two"),
-            ("A", "Find what looks like it"),
-            ("F", "Show its family: what its model and that one's relatives made"),
-            ("Esc", "Show everything again"),
+            ("A", "Find similar pictures"),
+            ("F", "Show its family: pictures from its model and related models"),
+            ("Esc", "Show all again"),
         ]
         .map(|(keys, does)| KeyHelp { keys, does })
         .to_vec()

@@ -26,10 +26,10 @@ impl GalleryView {
                 let place = self.place(id)?;
                 let item = &items[place];
                 theme::toolbar(ui, |ui| {
-                    if theme::icon_button(ui, ICON_ARROW_BACK, "Picture before").clicked() {
+                    if theme::icon_button(ui, ICON_ARROW_BACK, "Previous picture").clicked() {
                         by = -1;
                     }
-                    if theme::icon_button(ui, ICON_ARROW_FORWARD, "Picture after").clicked() {
+                    if theme::icon_button(ui, ICON_ARROW_FORWARD, "Next picture").clicked() {
                         by = 1;
                     }
                     theme::weak(ui, format!("{} of {}", place + 1, items.len()));

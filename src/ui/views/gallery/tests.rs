@@ -47,9 +47,9 @@ fn delete_moves_to_the_trash_and_the_history_brings_it_back() {
     h.key_press(Key::Delete);
     h.run_steps(5);
     assert_eq!(h.state().view.items.len(), before - 1);
-    h.get_by_role_and_label(Role::Button, "Last changes").click();
+    h.get_by_role_and_label(Role::Button, "Recent changes").click();
     h.run_steps(4);
-    h.get_by_label("Take back: Move to the trash a picture").click();
+    h.get_by_label_contains("Undo: ").click();
     h.run_steps(5);
     assert!(h.state().view.items.iter().any(|i| i.id == item.id));
 }
@@ -62,7 +62,7 @@ fn relatives_are_shown_until_escape() {
     h.run_steps(5);
     let shown = &h.state().view.items;
     assert!(shown.len() < 48 && shown[0].id == item.id, "the picture itself comes first");
-    assert!(h.query_by_label(&format!("of {}", source::name(&item))).is_some());
+    assert!(h.query_by_label(&format!("Similar to {}", source::name(&item))).is_some());
     h.key_press(Key::Escape);
     h.run_steps(5);
     assert_eq!(h.state().view.items.len(), 48);
@@ -71,7 +71,7 @@ fn relatives_are_shown_until_escape() {
     h.run_steps(5);
     let shown = &h.state().view.items;
     assert!(shown.len() < 48 && shown.iter().all(|i| i.model == item.model));
-    h.get_by_role_and_label(Role::Button, "Show everything").click();
+    h.get_by_role_and_label(Role::Button, "Show all").click();
     h.run_steps(5);
     assert_eq!(h.state().view.items.len(), 48);
 }
@@ -110,7 +110,7 @@ fn standing_here_goes_to_explore_at_the_latent() {
 fn filters_reach_the_library() {
     let mut h = gallery();
     commands(&h);
-    h.get_by_label("Only with a star").click();
+    h.get_by_label("Starred only").click();
     h.run_steps(4);
     let asked = commands(&h);
     assert!(asked.iter().any(|c| matches!(c, Command::ListItems { filter } if filter.starred)), "{asked:?}");
@@ -164,4 +164,29 @@ fn the_first_of_a_new_search_are_shown_and_those_of_the_same_one_leave_the_list_
     h.state_mut().view.filter = filter.clone();
     told(&mut h, &filter);
     assert_eq!(h.state().view.items.len(), 2);
+}
+
+#[test]
+fn favourites_become_a_film() {
+    let mut h = gallery();
+    let items = h.state().view.items.clone();
+    let of: Vec<&Item> = items.iter().filter(|i| i.model == items[0].model).take(3).collect();
+    assert!(of.len() > 1);
+    let keys: Vec<u64> = of.iter().map(|i| i.id as u64).collect();
+    h.state_mut().view.grid.selection.add(keys.into_iter());
+    h.run_steps(3);
+    h.state_mut().studio.exports = "/films".into();
+    h.get_by_role_and_label(Role::Button, "Make a film…").click();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, "Export").click();
+    h.run_steps(4);
+    let film = commands(&h).into_iter().find_map(|c| match c {
+        Command::Latent(crate::engine::LatentCommand::Film { timeline, options, .. }) => Some((timeline, options)),
+        _ => None,
+    });
+    let (timeline, options) = film.expect("a film is asked for");
+    assert_eq!((timeline.keys.len(), timeline.looped), (of.len(), true));
+    assert_eq!(timeline.keys[0].latent, of[0].recipe.as_ref().unwrap().latent);
+    // Large enough to be posted.
+    assert!(options.scale * of[0].width >= 512, "×{} of {}", options.scale, of[0].width);
 }

@@ -180,7 +180,7 @@ impl ModelsView {
                 ui,
                 ICON_DEPLOYED_CODE,
                 "Nothing here",
-                "No model fits this filter",
+                "No model matches this filter",
                 Some("Show all models"),
             );
             if button.is_some_and(|b| b.clicked()) {

@@ -119,7 +119,7 @@ pub fn show(ui: &mut Ui, info: &ModelInfo, family: &Family) -> Option<ModelRef> 
             if response.clicked() {
                 out = model.cloned();
             }
-            let hint = if model.is_some() || present { name.to_string() } else { format!("{name} is not here") };
+            let hint = if model.is_some() || present { name.to_string() } else { format!("{name} is not available") };
             response.on_hover_text(hint);
         };
         for (column, (name, model)) in family.ancestors.iter().enumerate() {

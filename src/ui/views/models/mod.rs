@@ -68,8 +68,8 @@ pub struct ModelsView {
     deleting: Option<ModelRef>,
     /// A model whose weights are about to be written.
     exporting: Option<ModelRef>,
-    /// Writing of weights, with where to.
-    writing: Option<JobId>,
+    /// Writing of weights: the job, of which model and where to.
+    writing: Option<(JobId, ModelRef, PathBuf)>,
     /// The checkpoint chosen on the time line, by pictures seen.
     checkpoint: Option<u64>,
     scores: ScorePanel,
@@ -223,7 +223,7 @@ impl ModelsView {
                 });
                 let alive = run.is_some_and(|r| r.state.is_alive());
                 if alive {
-                    theme::toned(ui, theme::Tone::Warn, "It trains now. Stop it first.");
+                    theme::toned(ui, theme::Tone::Warn, "It is training. Stop it first.");
                 }
                 ui.add_space(size::S);
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
@@ -239,7 +239,7 @@ impl ModelsView {
                             self.page = None;
                         }
                     }
-                    if theme::button(ui, None, "Keep it").clicked() {
+                    if theme::button(ui, None, "Cancel").clicked() {
                         done = true;
                     }
                 });
@@ -251,19 +251,21 @@ impl ModelsView {
 
     /// Says when weights are written.
     fn writing_bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
-        let Some(job) = self.writing.and_then(|j| cx.studio.jobs.get(&j)) else { return };
-        let mut close = false;
+        let studio = cx.studio;
+        let Some(job) = self.writing.as_ref().and_then(|w| studio.jobs.get(&w.0)) else { return };
+        let (mut close, mut again) = (false, false);
         theme::toolbar(ui, |ui| {
             if !job.ended {
                 theme::progress(ui, job.share(), 160.0, "Writing weights");
                 theme::weak(ui, "Writing weights");
             } else if let Some(problem) = &job.problem {
-                theme::toned(ui, theme::Tone::Bad, problem.what.clone());
+                theme::toned(ui, theme::Tone::Bad, problem.what.clone()).on_hover_text(problem.to_string());
+                again = theme::button(ui, None, "Try again").clicked();
                 close = theme::quiet_button(ui, None, "Dismiss").clicked();
             } else {
                 let file = job.files.first().cloned().unwrap_or_default();
                 ui.label(format!("{} written", file.file_name().unwrap_or_default().to_string_lossy()));
-                if theme::button(ui, None, "Show in folder").clicked() {
+                if theme::button(ui, None, "Open folder").clicked() {
                     cx.push(Action::Reveal(file));
                 }
                 close = theme::quiet_button(ui, None, "Dismiss").clicked();
@@ -271,7 +273,16 @@ impl ModelsView {
         });
         if close {
             self.writing = None;
+        } else if again && let Some((_, model, out)) = self.writing.take() {
+            self.write(model, out, cx);
         }
+    }
+
+    /// Writes the weights of a model.
+    fn write(&mut self, model: ModelRef, out: PathBuf, cx: &mut Cx<'_>) {
+        let job = cx.new_job();
+        self.writing = Some((job, model.clone(), out.clone()));
+        cx.send(Command::ExportModel { job, model, out });
     }
 }
 
@@ -364,9 +375,7 @@ impl View for ModelsView {
                     if out.extension().is_none() {
                         out.set_extension("safetensors");
                     }
-                    let job = cx.new_job();
-                    self.writing = Some(job);
-                    cx.send(Command::ExportModel { job, model, out });
+                    self.write(model, out, cx);
                 }
             }
             _ => {}
@@ -388,7 +397,7 @@ impl View for ModelsView {
             ("Enter", "Open the page of the selected model"),
             ("Esc", "Back to all models"),
             ("F2", "Rename a run"),
-            ("Del", "Delete, to the trash"),
+            ("Del", "Move to the trash"),
         ]
         .map(|(keys, does)| KeyHelp { keys, does })
         .to_vec()

@@ -117,7 +117,7 @@ fn actions(ui: &mut Ui, cx: &Cx<'_>, info: &ModelInfo) -> Option<Deed> {
                 deed = Some(Deed::Continue(run.dir.clone()));
             }
         }
-        let help = "Start a new run from its weights; what fits is loaded and listed, the rest is fresh";
+        let help = "Start a new run from its weights; matching layers are loaded and listed, the others start fresh";
         if theme::button(ui, Some(ICON_FORK_RIGHT), "Fine-tune…").on_hover_text(help).clicked() {
             deed = Some(Deed::FineTune(model()));
         }

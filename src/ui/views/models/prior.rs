@@ -54,7 +54,7 @@ fn told(prior: &PriorInfo) -> String {
             prior.covariance
         ),
         "two-stage" => "A second VAE".into(),
-        _ => "A prior that was learned with the model".into(),
+        _ => "A prior learned with the model".into(),
     };
     let codes = format::plural(prior.codes, "code", "codes");
     let likely = match (prior.log_likelihood, prior.standard) {
@@ -83,8 +83,7 @@ impl PriorPanel {
         theme::section(ui, "Prior");
         match &info.prior {
             None => {
-                let text = "Samples come from the standard normal, also from where no picture was ever encoded. A prior \
-                            fitted to the codes of the pictures draws from where they are: better samples, in a minute";
+                let text = "Samples are drawn from the standard normal, also where no picture was ever encoded. A prior fitted to the codes of the pictures draws from where they are: better samples, in a minute";
                 let colour = theme::tokens(ui).weak;
                 ui.add(egui::Label::new(RichText::new(text).size(size::SMALL).color(colour)).wrap());
             }
@@ -98,15 +97,15 @@ impl PriorPanel {
         ui.add(egui::Label::new(told(prior)).wrap());
         ui.horizontal_wrapped(|ui| {
             let mut on = prior.on;
-            let help = "Samples, grids and walks draw through it; off, they draw from the standard normal";
-            if ui.checkbox(&mut on, "Draw through it").on_hover_text(help).changed() {
+            let help = "Samples, grids and walks are drawn from it; otherwise from the standard normal";
+            if ui.checkbox(&mut on, "Sample from it").on_hover_text(help).changed() {
                 cx.send(Command::UsePrior { model: info.model.clone(), on });
             }
             if theme::button(ui, Some(ICON_COMPARE_ARROWS), "Compare with the standard normal").clicked() {
                 let seeds = (1..=(SIDE * SIDE) as u64).collect();
                 cx.send(Command::ComparePrior { model: info.model.clone(), seeds, truncation: 1.0 });
             }
-            if !info.shipped && theme::icon_button(ui, ICON_DELETE, "Take the prior away").clicked() {
+            if !info.shipped && theme::icon_button(ui, ICON_DELETE, "Remove the prior").clicked() {
                 self.compared.remove(&info.model);
                 cx.send(Command::RemovePrior { model: info.model.clone() });
             }

@@ -79,7 +79,7 @@ fn a_prior_is_fitted_switched_and_held_against_the_standard_normal() {
     assert!(
         h.query_by_label("Fitted prior, seed 16").is_some() && h.query_by_label("Standard normal, seed 1").is_some()
     );
-    press(&mut h, Role::CheckBox, "Draw through it");
+    press(&mut h, Role::CheckBox, "Sample from it");
     let sent = h.state().engine.take_commands();
     assert!(sent.iter().any(|c| matches!(c, Command::UsePrior { on: false, .. })), "{sent:?}");
     assert!(!h.state().studio.model(&vae.model).unwrap().prior.as_ref().unwrap().on);
@@ -149,7 +149,28 @@ fn weights_are_written_where_the_dialog_says() {
         "{sent:?}"
     );
     h.run_steps(3);
-    assert!(h.query_by_label("Show in folder").is_some());
+    assert!(h.query_by_label("Open folder").is_some());
+}
+
+#[test]
+fn weights_that_could_not_be_written_are_tried_again_without_asking() {
+    let mut h = models();
+    let first = h.state().studio.models[0].clone();
+    h.state_mut().engine.hold_answers(true);
+    h.state_mut().call(|view, cx| view.write(first.model.clone(), "/full/disk.safetensors".into(), cx));
+    let job = h.state().view.writing.as_ref().unwrap().0;
+    let problem = crate::base::Problem::failed("The disk is full");
+    h.state().engine.push(Event::JobEnded { job, problem: Some(problem) });
+    h.run_steps(4);
+    h.state().engine.take_commands();
+    h.get_by_role_and_label(Role::Button, "Try again").click();
+    h.run_steps(4);
+    let sent = h.state().engine.take_commands();
+    let same = |c: &Command| {
+        matches!(c, Command::ExportModel { model, out, .. }
+            if *model == first.model && out.as_path() == std::path::Path::new("/full/disk.safetensors"))
+    };
+    assert!(sent.iter().any(same), "{sent:?}");
 }
 
 #[test]
@@ -164,9 +185,9 @@ fn the_page_lists_scores_and_has_them_measured() {
     assert!(sent.iter().any(|c| matches!(c, Command::Evaluate { model, .. } if *model == first.model)));
     assert!(h.state().studio.evaluations[&first.model].scores.iter().any(|s| s.name == "kid"));
     // Shipped models come without their pictures: others can be named.
-    h.get_by_label("Data to hold it against").focus();
+    h.get_by_label("Data to compare with").focus();
     h.run_steps(2);
-    h.get_by_label("Data to hold it against").type_text("/pictures/nouns");
+    h.get_by_label("Data to compare with").type_text("/pictures/nouns");
     h.run_steps(2);
     h.get_by_role_and_label(Role::Button, "Measure").click();
     h.run_steps(4);

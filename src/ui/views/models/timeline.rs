@@ -61,8 +61,8 @@ pub fn show(ui: &mut Ui, checkpoints: &[CheckpointInfo], chosen: &mut Option<u64
     theme::weak(
         ui,
         match chosen {
-            Some(c) => format!("Explore, fine-tune and export take the checkpoint at {}", format::kimg(c.images)),
-            None => "Explore, fine-tune and export take the last one; click another to take that".into(),
+            Some(c) => format!("Explore, fine-tune and export use the checkpoint at {}", format::kimg(c.images)),
+            None => "Explore, fine-tune and export use the latest checkpoint; click another to use that one".into(),
         },
     );
 }

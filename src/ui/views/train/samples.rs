@@ -220,7 +220,7 @@ impl Samples {
                     continue;
                 }
                 if transparent {
-                    textures::checkerboard(ui.painter(), cell, t);
+                    textures::backing(ui.painter(), cell, t);
                 }
                 mesh.add_rect_with_uv(cell, uv(i, columns, rows), Color32::WHITE);
                 let response = ui.interact(cell, ui.scope_id().with(("sample", i)), Sense::CLICK);
@@ -248,13 +248,14 @@ impl Samples {
         let large = Rect::from_center_size(rect.center(), Vec2::splat(side));
         let t = theme::tokens(ui);
         if self.sheet.as_ref().is_some_and(|s| s.transparent) {
-            textures::checkerboard(ui.painter(), large, t);
+            textures::backing(ui.painter(), large, t);
         }
         ui.painter().image(tex.id(), large, uv(index, columns, rows), Color32::WHITE);
         theme::name(&response, egui::Role::Button, &format!("{} enlarged", self.cell_name(index, columns)));
+        let back = theme::back_button(ui, rect, "All samples (Esc)");
         let keys = cx.has_keys(ViewId::Train);
         let pressed = |k| keys && ui.input(|i| i.key_pressed(k));
-        if response.on_hover_text("Click to see all").clicked() || pressed(Key::Escape) {
+        if response.on_hover_text("Click to see all").clicked() || back || pressed(Key::Escape) {
             self.enlarged = None;
         } else if pressed(Key::ArrowRight) {
             self.enlarged = Some((index + 1).min(count - 1));

@@ -165,16 +165,19 @@ impl TrainView {
     fn strip(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         let t = theme::tokens(ui);
         let count = ((ui.available_width() - 420.0) / 52.0).clamp(1.0, 8.0) as u32;
-        let known = cx.studio.surveys.get(&self.recipe.data.source).map_or(0, |s| s.entries.len() as u32);
-        let missing: Vec<u32> =
-            (0..count.min(known)).filter(|&i| self.thumbs.get(cx.textures, i, 64).is_none()).collect();
+        let studio = cx.studio;
+        let survey = studio.surveys.get(&self.recipe.data.source);
+        let first: Vec<&str> =
+            survey.map_or(&[][..], |s| &s.entries).iter().take(count as usize).map(|e| e.name.as_str()).collect();
+        let missing: Vec<&str> =
+            first.iter().copied().filter(|name| self.thumbs.get(cx.textures, name, 64).is_none()).collect();
         if let Some(command) = self.thumbs.ask(missing, 64) {
             cx.send(command);
         }
         ui.spacing_mut().item_spacing.x = size::XS;
         for i in 0..count {
             let (rect, _) = ui.allocate_exact_size(vec2(48.0, 48.0), Sense::hover());
-            match self.thumbs.get(cx.textures, i, 64).filter(|_| i < known) {
+            match first.get(i as usize).and_then(|name| self.thumbs.get(cx.textures, name, 64)) {
                 Some(tex) => {
                     let fitted = egui::Rect::from_center_size(rect.center(), tex.fit(rect.size()));
                     textures::paint(ui.painter(), fitted, &tex, t);
@@ -195,8 +198,8 @@ impl TrainView {
         if objective.augment.start <= 0.0 && !self.recipe.data.mirror {
             return;
         }
-        let known = cx.studio.surveys.get(&self.recipe.data.source).is_some_and(|s| !s.entries.is_empty());
-        self.preview.want(known.then_some(0));
+        let first = cx.studio.surveys.get(&self.recipe.data.source).and_then(|s| s.entries.first());
+        self.preview.want(first.map(|e| e.name.as_str()));
         self.preview.ask(&self.recipe.data, &objective, cx);
         ui.horizontal(|ui| {
             ui.spacing_mut().item_spacing.x = size::XS;

@@ -579,7 +579,7 @@ fn scores_are_measured_when_asked_and_shown_with_intervals() {
     harness.run_ok();
     shot(&mut harness, "train-metrics");
     assert!(harness.query_by_role_and_label(Role::Button, "Measure").is_some());
-    for text in ["KID", "Coverage", "The lower, the better", "Most like training pictures"] {
+    for text in ["KID", "Coverage", "Lower is better", "Closest to training pictures"] {
         assert!(harness.query_all_by_label(text).next().is_some(), "{text}");
     }
 }

@@ -67,8 +67,8 @@ impl ChartSettings {
             &[(Axis::Kimg, "kimg"), (Axis::Step, "Step"), (Axis::Time, "Time")],
         );
         let menu = ui.menu_button("Axes", |ui| {
-            ui.checkbox(&mut self.log_x, "Log x").on_hover_text("Draw across by powers of ten");
-            ui.checkbox(&mut self.log_y, "Log y").on_hover_text("Draw upwards by powers of ten");
+            ui.checkbox(&mut self.log_x, "Log x").on_hover_text("Logarithmic horizontal axis");
+            ui.checkbox(&mut self.log_y, "Log y").on_hover_text("Logarithmic vertical axis");
             ui.checkbox(&mut self.ignore_outliers, "Ignore outliers")
                 .on_hover_text("Choose the range without the largest and smallest 2 %");
         });
@@ -233,14 +233,14 @@ impl Chart {
                 *export = Some(ChartExport::Png);
                 ui.close();
             }
-            if ui.add_enabled(self.zoomed.is_some(), Button::new("Show all of it")).clicked() {
+            if ui.add_enabled(self.zoomed.is_some(), Button::new("Show all")).clicked() {
                 self.zoomed = None;
                 ui.close();
             }
         })
         .response
         .accessible_name(format!("{title}: save or reset"))
-        .on_hover_text("Save this chart, or show all of it");
+        .on_hover_text("Save this chart, or show all");
     }
 
     fn legend_entry(&mut self, ui: &mut Ui, line: &Line<'_>) {

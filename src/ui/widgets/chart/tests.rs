@@ -108,7 +108,7 @@ fn dragging_stays_until_all_is_shown_again() {
     assert!(moved.min()[0] > 1.0, "{moved:?}");
     harness.get_by_label("Losses: save or reset").click();
     harness.run();
-    harness.get_by_label("Show all of it").click();
+    harness.get_by_label("Show all").click();
     harness.run();
     assert!(harness.state().chart.zoomed.is_none());
 }

@@ -94,8 +94,8 @@ pub fn entry(ui: &mut Ui, field: &Field, value: &Value, refuse: &dyn Fn(&Value) 
         Input::List => {
             let count = value.as_array().map_or(0, Vec::len);
             if count > 0 {
-                let clear = theme::quiet_button(ui, None, "Take all");
-                if clear.on_hover_text("Uses the pictures again that were left out").clicked() {
+                let clear = theme::quiet_button(ui, None, "Include all");
+                if clear.on_hover_text("Includes the left-out pictures again").clicked() {
                     out.set(json!([]), true);
                 }
             }
@@ -127,7 +127,7 @@ pub fn entry(ui: &mut Ui, field: &Field, value: &Value, refuse: &dyn Fn(&Value) 
         Input::Schedule { min, max, log } => {
             let mut s = Parts::of(value);
             let changing = s.changes();
-            let help = if changing { "Keep one value throughout" } else { "Let it change over the run" };
+            let help = if changing { "Use one value throughout" } else { "Vary it over the run" };
             let icon = egui_material_icons::icons::ICON_SHOW_CHART;
             if !changing {
                 let response = number(ui, &mut s.start, min, max, log, unit(field)).accessible_name(field.title);

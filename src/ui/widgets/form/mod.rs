@@ -226,13 +226,13 @@ fn help(ui: &mut Ui, field: &Field, default: Option<&Value>, locked: bool, idle:
         }
         _ => None,
     };
-    let default = default.map(|d| format!("Usually {}", value_text(field, d)));
+    let default = default.map(|d| format!("Default: {}", value_text(field, d)));
     let facts: Vec<String> = default.into_iter().chain(range).collect();
     if !facts.is_empty() {
         ui.label(RichText::new(facts.join(" · ")).size(size::SMALL).color(t.weak));
     }
     if field.live {
-        ui.label(RichText::new("May change while the run is on").size(size::SMALL).color(t.weak));
+        ui.label(RichText::new("Can be changed during the run").size(size::SMALL).color(t.weak));
     }
     if locked {
         ui.label(RichText::new(LOCKED).size(size::SMALL).color(t.warn));

@@ -101,6 +101,8 @@ pub struct PictureGrid {
     /// Change it when the order or the entries change while their number stays the same.
     pub revision: u64,
     cursor: Option<usize>,
+    /// Key of the entry at the cursor: it stays with its entry when the order changes.
+    cursor_key: Option<u64>,
     scroll_to: Option<usize>,
     rows: Rows,
     band: Option<Band>,
@@ -147,6 +149,7 @@ impl PictureGrid {
             selection: Selection::default(),
             revision: 0,
             cursor: None,
+            cursor_key: None,
             scroll_to: None,
             rows: Rows::default(),
             band: None,
@@ -167,7 +170,7 @@ impl PictureGrid {
 
     /// Moves there and scrolls it into view.
     pub fn go_to(&mut self, index: usize) {
-        self.cursor = Some(index);
+        (self.cursor, self.cursor_key) = (Some(index), None);
         self.scroll_to = Some(index);
     }
 
@@ -193,8 +196,7 @@ impl PictureGrid {
         menu: impl FnOnce(&mut Ui, &[u64]),
     ) -> GridResponse {
         let mut out = GridResponse::default();
-        let count = source.len();
-        self.cursor = self.cursor.filter(|&c| c < count);
+        self.follow(source);
         let mut area = egui::ScrollArea::vertical().id_salt(name).auto_shrink([false, false]);
         if let Some(target) = self.scroll_to.take() {
             self.lay_out(ui.available_width(), source);
@@ -258,12 +260,25 @@ impl PictureGrid {
                 }
             }
             out.changed |= self.rubber_band(ui, &ground, full.min, source);
-            if out.focused {
+            if out.focused && ui.memory(|m| m.allows_interaction(ui.layer_id())) {
                 self.keys(ui, source, viewport.height(), &mut out);
                 focus_ring(ui);
             }
         });
+        self.cursor_key = self.cursor.filter(|&c| c < source.len()).map(|c| source.key(c));
         out
+    }
+
+    /// Has the cursor stay with its entry when others come, go or change places.
+    fn follow(&mut self, source: &impl GridSource) {
+        let Some(at) = self.cursor else { return };
+        let count = source.len();
+        match self.cursor_key {
+            Some(key) if at >= count || source.key(at) != key => {
+                self.cursor = (0..count).find(|&i| source.key(i) == key);
+            }
+            _ => self.cursor = Some(at).filter(|&c| c < count),
+        }
     }
 
     fn lay_out(&mut self, width: f32, source: &impl GridSource) {
@@ -298,7 +313,7 @@ impl PictureGrid {
             Some(tex) => {
                 let fitted = fit(tex.size, rect, self.arrangement);
                 if tex.transparent {
-                    textures::checkerboard(painter, fitted, t);
+                    textures::backing(painter, fitted, t);
                 }
                 painter.image(tex.id(), fitted, Rect::from_min_max(Pos2::ZERO, pos2(1.0, 1.0)), tint);
             }

@@ -1,0 +1,180 @@
+//! The form: format, size, names, folder.
+
+use egui::{ComboBox, RichText, TextEdit, Ui};
+use egui_material_icons::icons::ICON_FOLDER_OPEN;
+
+use super::subject::Subject;
+use super::{Open, PURPOSE_FOLDER, format_of};
+use crate::base::{Channels, Shape};
+use crate::engine::ExportOptions;
+use crate::export::names::{file_name, today};
+use crate::export::png::{check_size, most_bytes};
+use crate::export::sheet::{self, TRIANGLE};
+use crate::export::{EXPORTERS, Exporter, Makes};
+use crate::ui::action::{Action, PickKind};
+use crate::ui::format;
+use crate::ui::theme::{self, size};
+use crate::ui::views::{Cx, ViewId};
+
+/// Pictures from which on it is said how much room they take.
+const MANY: usize = 500;
+/// Largest whole factor to enlarge by.
+pub(super) const LARGEST: u32 = 16;
+/// Width of the names on the left, in points.
+const NAMES: f32 = 96.0;
+
+/// Draws the form.
+pub(super) fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: ViewId) {
+    if let Some(problem) = &open.problem {
+        theme::card(ui, |ui| {
+            ui.set_width(ui.available_width());
+            if theme::problem(ui, problem) {
+                cx.push(Action::CopyText(problem.to_string()));
+            }
+        });
+        ui.add_space(size::S);
+    }
+    let o = &mut open.options;
+    ui.add_space(size::XS);
+    row(ui, "Format", |ui| {
+        let shown = format_of(&o.format);
+        let combo = ComboBox::from_id_salt("format").selected_text(shown.title).width(220.0).show_ui(ui, |ui| {
+            for f in EXPORTERS.iter().filter(|f| open.subject.takes(f)) {
+                ui.selectable_value(&mut o.format, f.id.to_string(), f.title).on_hover_text(f.help);
+            }
+        });
+        combo.response.accessible_name("Format");
+    });
+    let chosen = format_of(&o.format);
+    note(ui, chosen.help);
+    row(ui, "Scale", |ui| {
+        ui.add(egui::Slider::new(&mut o.scale, 1..=LARGEST).prefix("×")).accessible_name("Scale");
+        theme::weak(ui, format!("{0} × {0} px", open.pixels * o.scale));
+    });
+    if o.scale > 1 {
+        row(ui, "Enlarge with", |ui| {
+            let options = [("nearest".to_string(), "Sharp pixels"), ("lanczos".to_string(), "Smooth")];
+            theme::segmented(ui, "Enlarge with", &mut o.filter, &options);
+        });
+    }
+    if chosen.makes == Makes::Film && chosen.id != "frames" {
+        row(ui, "Speed", |ui| {
+            ui.add(egui::Slider::new(&mut o.fps, 1..=60).suffix(" fps")).accessible_name("Frames per second");
+            theme::weak(ui, format!("{:.1} s", open.subject.seconds(o.fps)));
+        });
+    }
+    arrangement(ui, &mut open.subject, o, chosen);
+    room(ui, &open.subject, open.pixels, o, chosen, cx);
+    row(ui, "Recipe", |ui| {
+        ui.checkbox(&mut o.recipe, "Store inside the file").on_hover_text(
+            "The file records its model, latent and settings, so that the studio can make it again, and that a trained \
+             model made it",
+        );
+    });
+    let Some(place) = open.places.as_mut().map(|p| p.of(chosen.makes)) else { return };
+    row(ui, if chosen.makes == Makes::Pictures { "File names" } else { "File name" }, |ui| {
+        ui.add(TextEdit::singleline(&mut place.name).desired_width(220.0))
+            .accessible_name("File name pattern")
+            .on_hover_text("{model}, {seed}, {n} and {date} are replaced; existing files are never overwritten");
+    });
+    let name = file_name(&place.name, &open.name, open.subject.seed(), 1, &today());
+    let dot = if chosen.extension.is_empty() { "" } else { "." };
+    note(ui, &format!("For example {}{dot}{}", format::shortened(&name, 40), chosen.extension));
+    row(ui, "Folder", |ui| {
+        let mut text = place.folder.display().to_string();
+        let room = ui.available_width() - size::CONTROL - size::S;
+        let field = TextEdit::singleline(&mut text).hint_text("Paste a path").desired_width(room - 2.0 * size::S);
+        if ui.add(field).accessible_name("Export path").on_hover_text(place.folder.display().to_string()).changed() {
+            place.set(&crate::data::path_of(&text), chosen.extension);
+        }
+        if theme::icon_button(ui, ICON_FOLDER_OPEN, "Choose folder…").clicked() {
+            cx.pick(view, PURPOSE_FOLDER, PickKind::Folder, "Export to", &[]);
+        }
+    });
+}
+
+/// How pictures lie on a sheet.
+fn arrangement(ui: &mut Ui, subject: &mut Subject, o: &mut ExportOptions, chosen: &Exporter) {
+    if chosen.makes != Makes::Sheet {
+        return;
+    }
+    if let Subject::Both { beside, .. } = subject {
+        row(ui, "Models", |ui| {
+            theme::segmented(ui, "Models", beside, &[(true, "Side by side"), (false, "One above the other")]);
+        });
+        return;
+    }
+    row(ui, "Columns", |ui| {
+        if o.columns == TRIANGLE {
+            theme::weak(ui, "Triangle");
+            return;
+        }
+        let most = subject.count().max(1) as u32;
+        ui.add(egui::Slider::new(&mut o.columns, 0..=most.min(64))).accessible_name("Columns");
+        if o.columns == 0 {
+            theme::weak(ui, "Nearly square");
+        }
+    });
+}
+
+/// What many pictures take, or that they are too many for one file.
+fn room(ui: &mut Ui, subject: &Subject, pixels: u32, o: &ExportOptions, format: &Exporter, cx: &Cx<'_>) {
+    let n = subject.count();
+    match format.makes {
+        Makes::Pictures if n > MANY => {
+            let shape = Shape { resolution: pixels, channels: Channels::Rgba };
+            let bytes = n as u64 * most_bytes(shape, o.scale, o.recipe);
+            let text = format!("Up to {} in {} files", format::bytes(bytes), format::count(n as u64));
+            let free = cx.studio.space.runs;
+            if free.is_some_and(|free| bytes > free) {
+                let free = format::bytes(free.unwrap_or_default());
+                theme::toned(ui, theme::Tone::Warn, format!("{text}; {free} are free in the studio's folder"));
+            } else {
+                note(ui, &text);
+            }
+        }
+        Makes::Sheet if o.columns != TRIANGLE => {
+            let columns = match subject {
+                Subject::Both { beside: true, .. } => 2 * sheet::square(n / 2),
+                Subject::Both { .. } => n / 2,
+                _ => o.columns as usize,
+            };
+            let (w, h) = sheet::room(n, columns, (pixels, pixels), o.scale);
+            let text = format!("{} × {} px", format::count(w), format::count(h));
+            if check_size(w, h).is_err() {
+                let help = "too large for one file: choose a smaller scale, more columns, or PNG pictures";
+                theme::toned(ui, theme::Tone::Warn, format!("{text} is {help}"));
+            } else {
+                note(ui, &text);
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The buttons at the end, from the right. They take a row's height, not all that is left: a dialog that was taller
+/// before, while there was more to choose, gets lower again.
+pub(super) fn buttons(ui: &mut Ui, add: impl FnOnce(&mut Ui)) {
+    let layout = egui::Layout::right_to_left(egui::Align::Center);
+    ui.allocate_ui_with_layout(egui::vec2(ui.available_width(), size::CONTROL), layout, add);
+}
+
+fn row(ui: &mut Ui, label: &str, add: impl FnOnce(&mut Ui)) {
+    ui.horizontal(|ui| {
+        ui.set_min_height(size::CONTROL);
+        let t = theme::tokens(ui);
+        ui.scope(|ui| {
+            ui.set_width(NAMES);
+            ui.label(RichText::new(label).color(t.weak));
+        });
+        add(ui);
+    });
+}
+
+fn note(ui: &mut Ui, text: &str) {
+    ui.horizontal(|ui| {
+        ui.add_space(NAMES + size::S);
+        let weak = theme::tokens(ui).weak;
+        ui.add(egui::Label::new(RichText::new(text).size(size::SMALL).color(weak)).wrap());
+    });
+}

@@ -1,0 +1,80 @@
+use egui::accesskit::Role;
+use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
+
+use super::*;
+use crate::engine::Event;
+use crate::ui::views::explore::testing::{Stage, harness};
+use crate::ui::views::gallery::GalleryView;
+use crate::ui::views::{View, ViewId};
+
+#[test]
+fn one_picture_is_no_film() {
+    let mut dialog = ExportDialog::default();
+    let subject = |n: usize| Subject::Items((0..n as i64).collect());
+    let settings = ExportOptions { format: "mp4".into(), ..ExportOptions::default() };
+    dialog.begin(subject(1), "a", 32, None, &settings);
+    assert_eq!(dialog.open.as_ref().unwrap().options.format, "png");
+    dialog.begin(subject(2), "a", 32, None, &settings);
+    assert_eq!(dialog.open.as_ref().unwrap().options.format, "mp4");
+    let mut none = ExportDialog::default();
+    none.begin(subject(0), "a", 32, None, &settings);
+    assert!(!none.is_open());
+}
+
+/// A gallery with the dialog open on all of its pictures.
+fn opened() -> Harness<'static, Stage<GalleryView>> {
+    let mut stage = Stage::new(GalleryView::default());
+    stage.studio.exports = "/home/me/Pictures/Latent Studio".into();
+    let mut h = harness(stage);
+    h.state_mut().call(|view, cx| view.on_command(crate::ui::command::UiCommand::Export, cx));
+    h.run_steps(4);
+    h
+}
+
+fn sent(h: &Harness<'static, Stage<GalleryView>>) -> Option<(JobId, ExportOptions)> {
+    h.state().engine.take_commands().into_iter().find_map(|c| match c {
+        Command::ExportItems { job, options, .. } => Some((job, options)),
+        _ => None,
+    })
+}
+
+#[test]
+fn a_place_is_proposed_so_that_one_click_exports() {
+    let mut h = opened();
+    h.get_by_role_and_label(Role::Button, "Export").click();
+    h.run_steps(4);
+    let (_, options) = sent(&h).unwrap();
+    assert_eq!(options.out, PathBuf::from("/home/me/Pictures/Latent Studio"));
+    let kept = h.state().actions.iter().rev().find_map(|a| match a {
+        Action::Settings(settings) => Some(settings.clone()),
+        _ => None,
+    });
+    let kept = kept.unwrap();
+    assert_eq!(kept.export_folders["pictures"], options.out);
+    assert!(kept.export.out.as_os_str().is_empty(), "what was written last is not the folder of the settings");
+    // What was written is shown, with ways to it.
+    assert!(h.query_by_role_and_label(Role::Button, "Open folder").is_some());
+}
+
+#[test]
+fn after_a_failure_the_form_is_there_as_it_was() {
+    let mut h = opened();
+    h.state_mut().engine.hold_answers(true);
+    h.get_by_label("File name pattern").focus();
+    h.run_steps(2);
+    h.get_by_label("File name pattern").type_text("-mine");
+    h.run_steps(2);
+    h.get_by_role_and_label(Role::Button, "Export").click();
+    h.run_steps(4);
+    let (job, options) = sent(&h).unwrap();
+    assert!(options.pattern.contains("-mine"), "{}", options.pattern);
+    let problem = Problem::failed("The disk is full").of("/home").try_this("Free some space");
+    h.state().engine.push(Event::JobEnded { job, problem: Some(problem) });
+    h.run_steps(4);
+    assert!(h.query_by_label("The disk is full").is_some());
+    h.get_by_role_and_label(Role::Button, "Export").click();
+    h.run_steps(4);
+    assert_eq!(sent(&h).unwrap().1, options, "the second try is as the first");
+    assert_eq!(h.state().view.id(), ViewId::Gallery);
+}
