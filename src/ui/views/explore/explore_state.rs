@@ -15,7 +15,7 @@ use crate::latent::film::Timeline;
 use crate::latent::interpolate::Mode;
 use crate::latent::latent_math::Dims;
 use crate::models::info::ModelInfo;
-use crate::recipe::picture::{Latent, Space};
+use crate::recipe::picture::Latent;
 use crate::ui::view::{Cx, ViewId};
 use crate::ui::widgets::latent_slot::Anchor;
 
@@ -290,9 +290,16 @@ impl ExploreState {
     /// not.
     pub fn fit_to(&mut self, info: &ModelInfo) -> Option<String> {
         let why = self.fit_here(info);
-        let stays = |anchor: &Anchor| match anchor {
+        let fit = |latent: &mut Latent| match fitted(latent, info) {
+            Ok(own) => {
+                *latent = own;
+                true
+            }
+            Err(_) => false,
+        };
+        let stays = |anchor: &mut Anchor| match anchor {
             Anchor::Seed(x) => x.is_finite(),
-            Anchor::At(latent) => misfit(latent, info).is_none(),
+            Anchor::At(latent) => fit(latent),
         };
         let fixed = self.grid.anchors.iter_mut().chain(&mut self.between.ends).chain(&mut self.map.anchors);
         for (i, anchor) in fixed.chain(self.sum.terms.iter_mut().map(|t| &mut t.anchor)).enumerate() {
@@ -300,15 +307,12 @@ impl ExploreState {
                 *anchor = Anchor::Seed(i as f64 + 1.0);
             }
         }
-        self.walk.stops.retain(stays);
-        self.breed.parents.retain(|latent| misfit(latent, info).is_none());
+        self.walk.stops.retain_mut(stays);
+        self.breed.parents.retain_mut(fit);
         let dims = Dims::of(info);
         let film = &mut self.film.timeline;
-        film.keys.retain(|k| misfit(&k.latent, info).is_none());
-        film.tracks.retain(|t| match (t.direction.space, t.direction.values.len()) {
-            (Space::Z, n) => n == dims.z,
-            (Space::W, n) => dims.layers > 0 && (n == dims.z || n == dims.z * dims.layers),
-        });
+        film.keys.retain_mut(|k| fit(&mut k.latent));
+        film.tracks.retain(|t| dims.check_direction(&t.direction).is_ok());
         if film.keys.is_empty() {
             film.keys = FilmState::default().timeline.keys;
             film.seconds = film.seconds.max(film.keys.last().map_or(0.0, |k| k.time) + 1.0);
@@ -417,7 +421,7 @@ mod tests {
         let info = crate::engine::fake::models().remove(0);
         let dim = info.latent as usize;
         let style = Latent::of(crate::recipe::picture::Place {
-            space: Space::W,
+            space: crate::recipe::picture::Space::W,
             values: vec![0.5; 16 * dim],
             ..Default::default()
         });
@@ -433,7 +437,7 @@ mod tests {
         state.film.timeline.keys[0].latent = style.clone();
         state.directions.base = Some(("other".into(), style.clone()));
         state.directions.strengths.insert("Warmer".into(), 1.0);
-        assert!(state.fit_to(&info).is_some_and(|why| why.contains("styles")));
+        assert!(state.fit_to(&info).is_some_and(|why| why.contains("style")));
         assert!(!state.snapshot().to_string().contains(r#""space":"w""#), "{}", state.snapshot());
         assert_eq!(state.here.latent, Latent::Seed { seed: 1 });
         assert_eq!(state.between.ends[0], good.clone().into());

@@ -163,7 +163,7 @@ fn another_model_is_never_asked_for_styles_that_it_does_not_have() {
     assert!(!of_plain.is_empty());
     assert!(of_plain.iter().all(|r| r.latents.iter().all(|l| l.place().space == Space::Z)));
     assert_eq!(state(&h).here.latent, Latent::Seed { seed: 1 });
-    assert!(state(&h).provenance.contains("styles"), "it is said why: {}", state(&h).provenance);
+    assert!(state(&h).provenance.contains("style"), "it is said why: {}", state(&h).provenance);
     // What was kept by an earlier version is cleaned when it is read.
     let mut kept = h.state().view.save();
     kept["state"]["here"]["latent"] = serde_json::to_value(&style).unwrap();

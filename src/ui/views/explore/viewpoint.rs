@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::rng::Stream;
 use crate::latent::latent_math::Dims;
 use crate::models::info::{ModelInfo, ModelRef};
-use crate::recipe::picture::{Latent, Space};
+use crate::recipe::picture::Latent;
 
 /// Classes with their shares.
 pub type ClassShares = Vec<(u32, f32)>;
@@ -57,18 +57,7 @@ pub fn random_seed() -> Latent {
 
 /// Why a model cannot make a picture of a latent; nothing if it can.
 pub fn misfit(latent: &Latent, info: &ModelInfo) -> Option<String> {
-    let place = latent.place();
-    let (dims, n) = (Dims::of(info), place.values.len());
-    if !place.values.iter().all(|v| v.is_finite()) {
-        return Some("It holds numbers that are not finite".into());
-    }
-    match place.space {
-        Space::Z if place.seed.is_some() || n == dims.z => None,
-        Space::Z => Some(format!("It has {n} numbers; {} takes {}", info.name, dims.z)),
-        Space::W if dims.layers == 0 => Some(format!("It is made of styles; {} has none", info.name)),
-        Space::W if n == dims.z || n == dims.z * dims.layers => None,
-        Space::W => Some(format!("Its styles have {n} numbers; those of {} have {} each", info.name, dims.z)),
-    }
+    fitted(latent, info).err()
 }
 
 /// A latent as a model can make it: shares of classes that it does not know are left out.
@@ -76,12 +65,14 @@ pub fn misfit(latent: &Latent, info: &ModelInfo) -> Option<String> {
 /// # Errors
 /// It cannot make it at all, for this reason.
 pub fn fitted(latent: &Latent, info: &ModelInfo) -> Result<Latent, String> {
-    if let Some(why) = misfit(latent, info) {
-        return Err(why);
+    let dims = Dims::of(info);
+    let known = |c: &&(u32, f32)| (c.0 as usize) < dims.classes && c.1.is_finite();
+    let classes: ClassShares = latent.class().iter().filter(known).copied().collect();
+    let own = if classes.len() == latent.class().len() { latent.clone() } else { latent.with_class(&classes) };
+    match dims.check(&own) {
+        Ok(()) => Ok(own),
+        Err(problem) => Err(problem.detail.unwrap_or(problem.what)),
     }
-    let classes = Dims::of(info).classes as u32;
-    let known: Vec<(u32, f32)> = latent.class().iter().filter(|c| c.0 < classes && c.1.is_finite()).copied().collect();
-    Ok(if known.len() == latent.class().len() { latent.clone() } else { latent.with_class(&known) })
 }
 
 /// What a model shows in the place of a latent that it cannot make: the seed it came from if that is known.
@@ -92,7 +83,7 @@ pub fn instead(latent: &Latent) -> Latent {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::picture::Place;
+    use crate::recipe::picture::{Place, Space};
 
     fn model(id: &str, latent: u32, classes: &[&str]) -> ModelInfo {
         let mut info = crate::engine::fake::models().remove(0);
@@ -119,7 +110,7 @@ mod tests {
             assert!(misfit(&point(512), info).unwrap().contains("512"));
             assert!(misfit(&Latent::Point { values: vec![f32::NAN; 64] }, info).is_some());
         }
-        assert!(misfit(&styles(64), &plain).unwrap().contains("styles"));
+        assert!(misfit(&styles(64), &plain).unwrap().contains("style"));
         assert_eq!((misfit(&styles(64), &styled), misfit(&styles(64 * layers), &styled)), (None, None));
         assert!(misfit(&styles(65), &styled).is_some());
     }
