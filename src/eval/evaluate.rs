@@ -273,7 +273,7 @@ mod tests {
     use crate::base::rng::Stream;
     use crate::base::{Picture, Shape};
     use crate::eval::evaluated_model::Encoding;
-    use crate::latent::testing::fresh_with;
+    use crate::latent::testing::classed_vae;
     use crate::recipe::Recipe;
 
     /// Makes nothing, but knows classes.
@@ -391,7 +391,7 @@ mod tests {
             let wanted = if data.label(place) == Some(0) { 2 } else { 0 };
             assert_eq!(bench.class_at(place), Some(wanted));
         }
-        let model = fresh_with("conv-vae", 8, 4, &["cat", "dog"]);
+        let model = classed_vae(8, 4, &["cat", "dog"]);
         let shape = LoadedModel::shape(&model);
         let bytes: Vec<u8> = (0..shape.bytes()).map(|i| (i * 7 % 251) as u8).collect();
         let draws = |class| model.draws(&bytes, class, 3, &mut Stream::new(1, "draws"));

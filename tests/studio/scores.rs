@@ -123,6 +123,19 @@ fn a_gan_gets_what_applies_and_says_what_does_not() {
     let comparison = report["comparison"].as_array().unwrap();
     assert!(comparison.len() == 5 && comparison.iter().all(|c| c["standing"] == "alike"), "{comparison:?}");
 
+    // Classes are asked for by name or by number, in films as in samples.
+    let sample = |class: &str| {
+        let file = home.path("sample.png");
+        let out = ["--grid", file.to_str().unwrap(), "--class", class];
+        home.ok(&[&["sample", "--model", run, "--count", "1", "--seed", "5"][..], &out].concat());
+        std::fs::read(file).unwrap()
+    };
+    assert_eq!(sample("heart"), sample("2"));
+    let film = home.path("walk.png");
+    let walk = ["walk", "--model", run, "--seeds", "5,6", "--frames", "3", "--out", film.to_str().unwrap()];
+    home.ok(&[&walk[..], &["--class", "Heart"]].concat());
+    assert_eq!(home.run(&[&walk[..], &["--class", "circle"]].concat()).status.code(), Some(2));
+
     // Against other data than its own.
     let report = evaluate(&home, run, &["--metrics", "prdc,elbo", "--count", "40", "--data", "emoji:animals"]);
     assert_eq!(names(&report), ["precision", "recall", "density", "coverage"]);
