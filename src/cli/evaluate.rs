@@ -89,7 +89,7 @@ impl Evaluate {
                 line(score)?;
             }
             for (id, why) in &measured.report.left_out {
-                eprintln!("left out {id}: {why}");
+                super::tell(&format!("left out {id}: {why}"));
             }
         }
         if let Some(second) = &second {

@@ -68,9 +68,9 @@ impl Invert {
         let wish = Wish { freedom, steps: self.steps, starts: self.starts, ..Wish::default() };
         let encoder = store::find(&model, paths)?;
         let judges = model.judges(&wish, paths)?;
+        let files = picture_files(&self.input)?;
         std::fs::create_dir_all(&self.out).map_err(|e| Problem::io("This folder could not be made", &self.out, &e))?;
         let progress = watched(self.json);
-        let files = picture_files(&self.input)?;
         let mut unread = 0;
         for group in files.chunks(TOGETHER) {
             let (read, broken) = readable(group);

@@ -12,6 +12,7 @@ mod evaluate;
 mod features;
 mod film;
 mod invert;
+mod keep;
 mod latents;
 mod lists;
 mod map;
@@ -19,19 +20,20 @@ mod numbers;
 mod pictures;
 mod prior;
 mod reproduce;
+mod signals;
 mod train;
 
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::OnceLock;
 
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
+use signals::interrupt;
 
 use crate::base::paths::Paths;
 use crate::base::progress::Watched;
-use crate::base::{Cancel, Problem, Result, Severity, memory};
+use crate::base::{Problem, Result, Severity, memory};
 
 /// Train GANs and VAEs on your own pictures and explore what they learned.
 #[derive(Parser)]
@@ -92,6 +94,9 @@ enum Task {
     /// Show what the library holds
     #[command(subcommand)]
     Library(lists::LibraryTask),
+    /// Start what waits in the queue of runs; the studio calls this itself
+    #[command(hide = true)]
+    Keep,
     /// Measure how fast this machine is
     #[command(subcommand)]
     Bench(bench::Bench),
@@ -99,8 +104,12 @@ enum Task {
 
 /// Runs the program; the exit code says how it went.
 pub fn main() -> ExitCode {
-    memory::keep();
+    let kept = memory::keep();
+    signals::let_writes_fail();
     let arguments = Arguments::parse();
+    if !kept && matches!(arguments.command, Some(Task::Train(_))) {
+        say(&Problem::usage("The allocator of this system refused its settings, so training may be slower").info());
+    }
     let paths = Paths::of_user();
     let result = match arguments.command {
         None => window(paths),
@@ -125,6 +134,7 @@ pub fn main() -> ExitCode {
         Some(Task::Devices(task)) => task.run(&paths),
         Some(Task::Recipe(task)) => task.run(),
         Some(Task::Library(task)) => task.run(&paths),
+        Some(Task::Keep) => keep::run(&paths),
         Some(Task::Bench(task)) => task.run(),
     };
     match result {
@@ -172,30 +182,27 @@ fn print_json<T: Serialize>(value: &T) -> Result<()> {
 }
 
 /// Prints a line on stdout. A reader that has gone away ends the program quietly.
+///
+/// # Errors
+/// It cannot be written: the disk that stdout leads to is full, for example.
 fn print_line(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
-    if writeln!(out, "{text}").and_then(|()| out.flush()).is_err() {
-        std::process::exit(0);
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Ok(()) => Ok(()),
+        Err(e) if e.kind() == std::io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(e) => Err(unwritten(&e)),
     }
-    Ok(())
 }
 
-/// A flag that Ctrl+C raises; the second Ctrl+C ends the program at once.
-fn interrupt() -> Cancel {
-    static FLAG: OnceLock<Cancel> = OnceLock::new();
-    FLAG.get_or_init(|| {
-        let flag = Cancel::new();
-        let raised = flag.clone();
-        // Without a handler Ctrl+C simply ends the program; nothing is lost but the work since the last checkpoint.
-        let _ = ctrlc::set_handler(move || {
-            if raised.is_cancelled() {
-                std::process::exit(130);
-            }
-            raised.cancel();
-        });
-        flag
-    })
-    .clone()
+/// What a person is told when the result itself could not be put out.
+fn unwritten(error: &std::io::Error) -> Problem {
+    let problem = Problem::io("The result could not be written", std::path::Path::new("standard output"), error);
+    Problem { kind: crate::base::Kind::Failed, ..problem }
+}
+
+/// Tells a person a line on stderr. Whoever closed it, or let its disk fill up, does not want to know.
+fn tell(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 /// A bar on a terminal, nothing elsewhere.

@@ -1,7 +1,7 @@
 //! `latent-studio train`.
 
 use std::io::{IsTerminal, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,20 +11,21 @@ use indicatif::ProgressBar;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use super::{interrupt, say};
+use super::{interrupt, say, signals};
 use crate::base::paths::Paths;
 use crate::base::{Channels, Kind, Problem, Result, Severity};
 use crate::data;
 use crate::engine::runs::keep_awake::Awake;
-use crate::engine::runs::launch::ProcessLaunch;
+use crate::engine::runs::launch::{Launch, ProcessLaunch};
 use crate::engine::runs::queue;
 use crate::latent::catalog;
 use crate::library::Library;
 use crate::models::io::Weights;
 use crate::recipe::preset::{self, Facts};
 use crate::recipe::{Parent, Reading, Recipe, json_path};
-use crate::train::folder::RunFolder;
-use crate::train::report::{RunEvent, RunProgress};
+use crate::train::folder::{RunFolder, RunLock, Status};
+use crate::train::identity::PictureAnswer;
+use crate::train::report::{RunEvent, RunProgress, RunState};
 use crate::train::session::{self, Options, Outcome};
 
 /// Arguments of `train`.
@@ -65,10 +66,13 @@ pub struct Train {
     /// Folder of the new run
     #[arg(long, value_name = "RUN_DIR", required_unless_present = "resume", conflicts_with = "resume")]
     out: Option<PathBuf>,
-    /// Resume this run
+    /// Resume this run; --data says where its pictures are now, if they were moved
     #[arg(long, value_name = "RUN_DIR",
-          conflicts_with_all = ["data", "model", "preset", "from", "resolution", "batch", "seed", "set", "checkpoint_kimg"])]
+          conflicts_with_all = ["model", "preset", "from", "resolution", "batch", "seed", "set", "checkpoint_kimg"])]
     resume: Option<PathBuf>,
+    /// Resume although the run's pictures are others than those it began with
+    #[arg(long, requires = "resume")]
+    accept_data: bool,
     /// One JSON object a line on stdout
     #[arg(long)]
     json: bool,
@@ -89,23 +93,29 @@ impl Train {
             && let Err(problem) = &result
             && problem.kind != Kind::Interrupted
         {
-            print_json(&json!({ "event": "failed", "problem": problem }));
+            out.print(&json!({ "event": "failed", "problem": problem }));
         }
-        result
+        match (result, out.lost.lock().take()) {
+            (Ok(()), Some(error)) => {
+                Err(super::unwritten(&error).try_this("The run's folder holds everything it told"))
+            }
+            (result, _) => result,
+        }
     }
 
     fn train(&self, paths: &Paths, out: &Arc<Output>) -> Result<()> {
         // A run must not make the window, or anything else, stutter.
         lower_priority();
-        let folder = match &self.resume {
+        let (folder, lock) = match &self.resume {
             Some(dir) => {
                 let folder = RunFolder::open(dir)?;
+                let lock = folder.lock()?;
                 if let Some(kimg) = self.kimg {
                     let mut file = folder.file()?;
                     file.kimg = Some(kimg);
                     folder.write_file(&file)?;
                 }
-                folder
+                (folder, lock)
             }
             None => self.create(paths)?,
         };
@@ -115,17 +125,39 @@ impl Train {
         let device = super::device(asked, paths);
         note(paths, &folder);
         // A begun run needs its parent no more.
-        let from = match file.from.as_deref().filter(|_| folder.checkpoints().is_empty()) {
-            Some(model) => Some(weights_of(model, paths)?),
+        let from = match file.from.as_deref().filter(|_| !folder.is_begun()) {
+            Some(model) => Some(weights_of(model, paths).inspect_err(|problem| {
+                let (progress, problem) = (RunProgress::default(), Some(problem.clone()));
+                let _ = folder.write_status(&Status { state: RunState::Failed, progress, problem });
+            })?),
             None => None,
         };
         let ticker = out.clone().tick();
         let told = out.clone();
-        let mut sink = move |event: &RunEvent| told.tell(event);
+        let waiting = queue::Queue::of(paths);
+        waiting.wake();
+        if !waiting.runs().is_empty() {
+            ProcessLaunch::studio(program()).keep();
+        }
+        let mut sink = move |event: &RunEvent| {
+            if matches!(event, RunEvent::Interrupted { .. }) && signals::by_hand() {
+                // Who presses Ctrl+C wants nothing else to begin.
+                let _ = waiting.rest();
+            }
+            told.tell(event);
+        };
         let awake = Awake::begin(paths.clone());
         // Whatever ends the run, a panic too, what waits for it comes next; but not after Ctrl+C.
         let mut next = Next(Some(paths));
-        let options = Options { cache: paths.prepared(), device, from, sink: &mut sink, stop: interrupt() };
+        let source = self.data.as_deref().filter(|_| self.resume.is_some()).map(data::absolute);
+        let pictures = PictureAnswer { source, accept: self.accept_data };
+        let options = Options {
+            from,
+            pictures,
+            lock: Some(lock),
+            stop: interrupt(),
+            ..Options::new(paths.prepared(), &device, &mut sink)
+        };
         let outcome = session::run(&folder, options);
         drop(awake);
         out.done.store(true, Ordering::Relaxed);
@@ -135,14 +167,14 @@ impl Train {
         }
         let _ = ticker.map(std::thread::JoinHandle::join);
         match outcome? {
-            Outcome::Finished => Ok(()),
+            Outcome::Finished | Outcome::Stopped => Ok(()),
             Outcome::Interrupted => Err(Problem::interrupted("Stopped; a checkpoint was saved")
                 .of(folder.dir().display().to_string())
                 .try_this(format!("Go on with: latent-studio train --resume {}", folder.dir().display()))),
         }
     }
 
-    fn create(&self, paths: &Paths) -> Result<RunFolder> {
+    fn create(&self, paths: &Paths) -> Result<(RunFolder, RunLock)> {
         let (Some(source), Some(dir)) = (&self.data, &self.out) else {
             return Err(Problem::usage("A new run needs --data and --out"));
         };
@@ -215,7 +247,7 @@ impl Train {
         }
         recipe.validate()?;
         // The device is resolved when training begins, so that a better one found later is used.
-        RunFolder::create(dir, &recipe, self.from.as_deref(), &self.device)
+        RunFolder::create_locked(dir, &recipe, self.from.as_deref(), &self.device)
     }
 }
 
@@ -225,10 +257,7 @@ struct Next<'a>(Option<&'a Paths>);
 impl Drop for Next<'_> {
     fn drop(&mut self) {
         let Some(paths) = self.0.filter(|paths| !queue::Queue::of(paths).runs().is_empty()) else { return };
-        let program = std::env::current_exe().unwrap_or_else(|_| "latent-studio".into());
-        let known = Library::open(&paths.library()).and_then(|l| l.runs()).unwrap_or_default();
-        let known: Vec<PathBuf> = known.into_iter().map(|run| run.dir).collect();
-        match queue::go_on(paths, &known, &ProcessLaunch::studio(program)) {
+        match queue::go_on(paths, &super::keep::known(paths), &ProcessLaunch::studio(program())) {
             Ok(Some(dir)) => {
                 say(&Problem::usage("The next run in the queue was started").of(dir.display().to_string()).info())
             }
@@ -236,6 +265,10 @@ impl Drop for Next<'_> {
             Err(problem) => say(&problem),
         }
     }
+}
+
+fn program() -> PathBuf {
+    std::env::current_exe().unwrap_or_else(|_| "latent-studio".into())
 }
 
 /// Notes a run and its data in the library, so that the window finds it wherever it lies. A run goes on without.
@@ -269,18 +302,14 @@ fn lower_priority() {
     }
 }
 
-/// Prints a line of JSON. A reader that has gone away does not end the run: its folder says everything too.
-fn print_json(value: &Value) {
-    let mut out = std::io::stdout().lock();
-    let _ = writeln!(out, "{value}").and_then(|()| out.flush());
-}
-
 /// What the command tells: JSON lines, or a bar and messages.
 struct Output {
     json: bool,
     bar: ProgressBar,
     latest: Mutex<Latest>,
     done: AtomicBool,
+    /// Why not everything could be told.
+    lost: Mutex<Option<std::io::Error>>,
 }
 
 #[derive(Default)]
@@ -294,7 +323,17 @@ struct Latest {
 impl Output {
     fn new(json: bool) -> Self {
         let bar = super::bar(json);
-        Self { json, bar, latest: Mutex::new(Latest::default()), done: AtomicBool::new(false) }
+        Self { json, bar, latest: Mutex::new(Latest::default()), done: AtomicBool::new(false), lost: Mutex::new(None) }
+    }
+
+    /// Prints a line of JSON. A reader that has gone away, or a full disk, does not end the run: its folder says everything
+    /// too. The latter is told at the end.
+    fn print(&self, value: &Value) {
+        let mut out = std::io::stdout().lock();
+        match writeln!(out, "{value}").and_then(|()| out.flush()) {
+            Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => *self.lost.lock() = Some(error),
+            _ => {}
+        }
     }
 
     /// Steps may take longer than a second; progress is told on time all the same.
@@ -333,7 +372,7 @@ impl Output {
             "eta_s": p.eta_s,
             "losses": latest.losses,
         });
-        print_json(&line);
+        self.print(&line);
     }
 
     fn tell(&self, event: &RunEvent) {
@@ -341,7 +380,7 @@ impl Output {
             RunEvent::Started { device, pictures, step, images } => {
                 self.latest.lock().training = true;
                 if self.json {
-                    print_json(&json!({
+                    self.print(&json!({
                         "event": "started", "device": device, "pictures": pictures, "step": step,
                         "kimg": *images as f64 / 1000.0,
                     }));
@@ -368,7 +407,7 @@ impl Output {
             }
             RunEvent::Checkpoint(info) => {
                 if self.json {
-                    print_json(&json!({
+                    self.print(&json!({
                         "event": "checkpoint", "path": info.path, "kimg": info.images as f64 / 1000.0,
                         "score": info.score, "best": info.best,
                     }));
@@ -382,7 +421,7 @@ impl Output {
             }
             RunEvent::Message(problem) => {
                 if self.json && problem.severity >= Severity::Warning {
-                    print_json(&json!({ "event": "warning", "problem": problem }));
+                    self.print(&json!({ "event": "warning", "problem": problem }));
                 } else {
                     self.bar.suspend(|| say(problem));
                 }
@@ -390,14 +429,34 @@ impl Output {
             RunEvent::Finished { path, images } => {
                 if self.json {
                     self.progress();
-                    print_json(&json!({ "event": "finished", "path": path, "kimg": *images as f64 / 1000.0 }));
+                    self.print(&json!({ "event": "finished", "path": path, "kimg": *images as f64 / 1000.0 }));
+                } else {
+                    self.end("Finished", path, *images);
+                }
+            }
+            RunEvent::Stopped { path, images } => {
+                if self.json {
+                    self.progress();
+                    self.print(&json!({ "event": "stopped", "path": path, "kimg": *images as f64 / 1000.0 }));
+                } else {
+                    self.end("Stopped", path, *images);
+                }
+            }
+            RunEvent::Interrupted { path, images } => {
+                if self.json {
+                    self.progress();
+                    self.print(&json!({ "event": "interrupted", "path": path, "kimg": *images as f64 / 1000.0 }));
                 } else {
                     self.bar.finish_and_clear();
-                    eprintln!("Finished at {:.1} kimg: {}", *images as f64 / 1000.0, path.display());
                 }
             }
             _ => {}
         }
+    }
+
+    fn end(&self, how: &str, path: &Path, images: u64) {
+        self.bar.finish_and_clear();
+        super::tell(&format!("{how} at {:.1} kimg: {}", images as f64 / 1000.0, path.display()));
     }
 
     fn draw(&self, progress: &RunProgress, losses: &Map<String, Value>) {

@@ -10,7 +10,6 @@ use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use memmap2::Mmap;
 use rayon::prelude::*;
@@ -21,10 +20,10 @@ use super::decode_pool::pool;
 use super::guess::Guess;
 use super::pread::{read_exact_at, write_all_at};
 use super::report::BrokenFile;
-use crate::base::{Problem, Result, Shape};
+use crate::base::{Problem, Result, Shape, leftovers};
 
-/// Changes with the layout of the file, or with how pictures are prepared.
-pub(super) const FORMAT: u32 = 1;
+/// Changes with the layout of prepared files, or with how pictures are prepared.
+pub const FORMAT: u32 = 1;
 const MAGIC: [u8; 8] = *b"LATPREP1";
 const HEADER: usize = 56;
 /// Where pictures begin.
@@ -65,7 +64,7 @@ pub(super) struct Description {
 pub struct Prepared(Arc<Inner>);
 
 struct Inner {
-    map: Mmap,
+    map: Arc<Mmap>,
     about: Description,
     factors: Vec<f32>,
     train: Vec<u32>,
@@ -141,7 +140,22 @@ impl Prepared {
         about.heldout.iter().for_each(|&i| held[i as usize] = true);
         let train = (0..n as u32).filter(|&i| !held[i as usize]).collect();
         let factors = about.factors.iter().map(|f| f.unwrap_or(f32::NAN)).collect();
-        Ok(Self(Arc::new(Inner { map, about, factors, train })))
+        Ok(Self(Arc::new(Inner { map: Arc::new(map), about, factors, train })))
+    }
+
+    /// The same pictures with their labels as places in this list of names, such as the classes that a model learned.
+    /// Labels that it does not hold are left out. The hash stays: it names what is on disk.
+    #[must_use]
+    pub fn with_labels(&self, names: &[String]) -> Self {
+        let Inner { map, about, factors, train } = &*self.0;
+        if about.labels == names {
+            return self.clone();
+        }
+        let places: Vec<Option<u32>> =
+            about.labels.iter().map(|l| names.iter().position(|n| n == l).map(|i| i as u32)).collect();
+        let label = about.label.iter().map(|l| *places.get((*l)? as usize)?).collect();
+        let about = Description { labels: names.to_vec(), label, ..about.clone() };
+        Self(Arc::new(Inner { map: map.clone(), about, factors: factors.clone(), train: train.clone() }))
     }
 
     /// Shape of the pictures.
@@ -243,8 +257,9 @@ impl Writer {
     pub fn new(cache: &Path, shape: Shape) -> Result<Self> {
         let fail = |e: io::Error| Problem::io("The cache of prepared sets cannot be written", cache, &e);
         std::fs::create_dir_all(cache).map_err(fail)?;
-        sweep(cache);
+        leftovers::sweep(cache, PREFIX);
         let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(cache).map_err(fail)?;
+        leftovers::claim(file.as_file()).map_err(fail)?;
         Ok(Self { file, shape })
     }
 
@@ -298,21 +313,8 @@ fn content_hash(about: &Description) -> String {
     hasher.finalize().to_hex()[..32].to_owned()
 }
 
-const PREFIX: &str = ".preparing-";
-
-/// Removes what a killed process left behind, once it is a day old.
-fn sweep(cache: &Path) {
-    for entry in std::fs::read_dir(cache).into_iter().flatten().flatten() {
-        let stale = entry.file_name().to_string_lossy().starts_with(PREFIX)
-            && entry
-                .metadata()
-                .and_then(|m| m.modified())
-                .is_ok_and(|t| t.elapsed().is_ok_and(|age| age > Duration::from_secs(24 * 3600)));
-        if stale && let Err(e) = std::fs::remove_file(entry.path()) {
-            log::warn!("{} could not be removed: {e}", entry.path().display());
-        }
-    }
-}
+/// How files begin that are being made.
+pub const PREFIX: &str = ".preparing-";
 
 #[cfg(test)]
 mod tests {
@@ -360,6 +362,22 @@ mod tests {
         assert!(p.factors(0) == [0.1] && p.factors(1)[0].is_nan());
         assert_eq!((p.category(0), p.category(1)), (&["a".to_owned()][..], &[][..]));
         assert_eq!(std::fs::read_dir(dir.path().join("deep")).unwrap().count(), 1, "nothing is left over");
+    }
+
+    #[test]
+    fn what_a_killed_process_left_is_swept_and_what_is_being_made_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let shape = Shape { resolution: 16, channels: Channels::Grey };
+        let mine = Writer::new(dir.path(), shape).unwrap();
+        let age = |file: &File| {
+            let then = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);
+            file.set_modified(then).unwrap();
+        };
+        age(mine.file.as_file());
+        let left = dir.path().join(".preparing-left");
+        age(&File::create(&left).unwrap());
+        drop(Writer::new(dir.path(), shape).unwrap());
+        assert!(!left.exists() && mine.file.path().exists());
     }
 
     #[test]

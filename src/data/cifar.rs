@@ -3,13 +3,13 @@
 //! Source: <https://www.cs.toronto.edu/~kriz/cifar.html>.
 
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use super::decode::io_reason;
 use super::limits::{self, Bounded};
 use super::pread::{FileAt, read_at_most};
 use super::report::BrokenFile;
 use super::source::{ImageSource, Opening, path_of};
+use super::stamp::stamp;
 use crate::base::{Picture, Problem, Result};
 
 const SIDE: usize = 32;
@@ -203,7 +203,7 @@ impl ImageSource for Cifar {
         for part in &self.parts {
             let meta =
                 std::fs::metadata(&part.path).map_err(|e| Problem::io("This file has vanished", &part.path, &e))?;
-            let time = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
+            let time = stamp(&meta);
             hasher.update(part.stem.as_bytes());
             hasher.update(&meta.len().to_le_bytes());
             hasher.update(&time.to_le_bytes());

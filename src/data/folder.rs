@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::time::UNIX_EPOCH;
 
 use super::captions::Table;
 use super::decode::{Decoded, How, decode_as, extension, io_reason, read, read_with};
@@ -16,6 +15,7 @@ use super::pread::open_regular;
 use super::report::BrokenFile;
 use super::sidecars::{self, Wanted};
 use super::source::{ImageSource, Opening, path_of};
+use super::stamp::stamp;
 use super::structure::listed;
 use crate::base::{Picture, Problem, Result};
 use rayon::prelude::*;
@@ -204,7 +204,7 @@ fn classify(entry: Entry) -> Found {
         return Found::Broken(BrokenFile { file: name, reason });
     }
     let good_for = use_of(&name, meta.len(), || head(&path).map_err(|e| io_reason(&e)));
-    let modified = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
+    let modified = stamp(&meta);
     let item = Item { path, name, size: meta.len(), modified };
     match good_for {
         Err(reason) => Found::Broken(BrokenFile { file: item.name, reason }),

@@ -5,7 +5,6 @@
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::time::UNIX_EPOCH;
 
 use flate2::read::MultiGzDecoder;
 
@@ -16,6 +15,7 @@ use super::limits::{self, Bounded};
 use super::pread::{FileAt, open_regular};
 use super::report::BrokenFile;
 use super::source::{ImageSource, Opening, path_of};
+use super::stamp::stamp;
 use super::structure::listed;
 use crate::base::{Picture, Problem, Result};
 use crate::recipe::Sideways;
@@ -305,7 +305,7 @@ impl ImageSource for Idx {
         let mut hasher = blake3::Hasher::new();
         for path in std::iter::once(self.path.clone()).chain(idx_labels::beside(&self.path)) {
             let meta = std::fs::metadata(&path).map_err(|e| Problem::io("This file has vanished", &path, &e))?;
-            let time = meta.modified().ok().and_then(|t| t.duration_since(UNIX_EPOCH).ok()).map_or(0, |d| d.as_nanos());
+            let time = stamp(&meta);
             hasher.update(file_name(&path).as_bytes());
             hasher.update(&meta.len().to_le_bytes());
             hasher.update(&time.to_le_bytes());

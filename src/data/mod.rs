@@ -47,6 +47,7 @@ mod shapes;
 mod sidecars;
 mod source;
 mod stacked;
+mod stamp;
 mod structure;
 mod survey;
 mod table_join;
@@ -59,7 +60,7 @@ mod bad_input;
 
 pub use attend::{Patience, SILENT, attended};
 pub use batch::Sampler;
-pub use cache::Prepared;
+pub use cache::{FORMAT as PREPARED_FORMAT, PREFIX as PREPARING, Prepared};
 pub use channel_guess::{Tones, tones};
 pub use decode::{Decoded, Facts, How, Remark, decode_as, decode_bytes, decode_file};
 pub use guess::Guess;

@@ -11,6 +11,7 @@ use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
 use crate::recipe::{DataRecipe, ObjectiveRecipe, Reading, Recipe};
 use crate::train::folder::Control;
+use crate::train::identity::PictureAnswer;
 
 /// Number of a job, chosen by the client, so that it can be cancelled and its events be told apart.
 pub type JobId = u64;
@@ -57,7 +58,7 @@ pub enum Command {
     /// Begin a run (or queue it when one is on). → `Run`.
     StartRun { recipe: Box<Recipe>, from: Option<ModelRef>, device: String },
     /// Go on with a run folder, up to so many kimg in all if given. → `Run`.
-    ResumeRun { dir: PathBuf, kimg: Option<f64>, device: String },
+    ResumeRun { dir: PathBuf, kimg: Option<f64>, device: String, pictures: PictureAnswer },
     /// Do something to a run.
     ControlRun { dir: PathBuf, control: Control },
     /// Take a waiting run out of the queue.

@@ -24,6 +24,7 @@ pub use crate::library::PastChange;
 pub use crate::library::item::{DataSetInfo, Item, ItemFilter, ItemSort};
 pub use crate::models::info::{ModelCard, ModelInfo, ModelRef};
 pub use crate::train::folder::Control;
+pub use crate::train::identity::{PictureAnswer, Question, question};
 pub use crate::train::report::{CheckpointInfo, Preview, RunProgress, RunState, RunSummary};
 pub use command::{Command, GenerateRequest, JobId, SlotId};
 pub use event::{DeviceReport, Evaluation, Event, Inspected, Space};

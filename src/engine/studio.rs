@@ -27,7 +27,7 @@ use super::worker::{Aside, Jobs, Lane};
 use super::{Command, DeviceReport, Engine, Event, RunSummary, SlotId, Space, inspect, trash};
 use crate::base::paths::{Paths, free_bytes};
 use crate::base::progress::Quiet;
-use crate::base::{Problem, Progress, Result};
+use crate::base::{Problem, Progress, Result, leftovers};
 
 /// Time before devices are probed for the first time, so that the window's first second is not spent on it.
 const PROBE_AFTER: Duration = Duration::from_secs(4);
@@ -130,6 +130,7 @@ impl StudioEngine {
         };
         let latent = Arc::new(super::latent::Desk::start(&cx, library.clone())?);
         let book = Box::new(LibraryBook { cx: cx.clone(), library, latent: latent.clone() });
+        leftovers::sweep(&paths.prepared(), crate::data::PREPARING);
         let setup = Setup { paths: paths.clone(), launch, book };
         let runs = Runs::start(setup, outbox)?;
         Ok(Self {
@@ -292,7 +293,9 @@ impl Engine for StudioEngine {
             }),
 
             Command::StartRun { recipe, from, device } => self.runs.ask(Ask::Start { recipe, from, device }),
-            Command::ResumeRun { dir, kimg, device } => self.runs.ask(Ask::Resume { dir, kimg, device }),
+            Command::ResumeRun { dir, kimg, device, pictures } => {
+                self.runs.ask(Ask::Resume { dir, kimg, device, pictures });
+            }
             Command::ControlRun { dir, control } => self.runs.ask(Ask::Control { dir, control }),
             Command::Unqueue { dir } => self.runs.ask(Ask::Unqueue { dir }),
             Command::HoldQueue(held) => self.runs.ask(Ask::HoldQueue(held)),

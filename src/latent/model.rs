@@ -266,6 +266,8 @@ impl LoadedModel {
         if pictures.shape() != shape {
             return Err(Problem::data("These pictures are not prepared for this model").of(self.info.name.clone()));
         }
+        // Classes by name: the data may list theirs in another order, or others.
+        let pictures = &if self.classes().is_empty() { pictures.clone() } else { pictures.with_labels(self.classes()) };
         let all = pictures.train();
         let chosen: Vec<u32> = match all.len().div_ceil(limit.max(1)) {
             0 | 1 => all.to_vec(),

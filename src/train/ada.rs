@@ -22,8 +22,8 @@ pub struct Ada {
     pub p: f64,
     /// The sign of overfitting at the last look.
     pub sign: f64,
-    /// Held-out pictures, `[n, c, h, w]`.
-    pub heldout: Option<Tensor<4>>,
+    /// Held-out pictures, `[n, c, h, w]`, with their classes, `[n, classes]`, where the model learns some.
+    pub heldout: Option<(Tensor<4>, Option<Tensor<2>>)>,
     seen: Option<Tensor<1>>,
 }
 
@@ -39,12 +39,12 @@ impl Ada {
     }
 
     /// Held-out pictures to look at in this step: others each time.
-    pub fn some_heldout(&self, step: u64, n: usize) -> Option<Tensor<4>> {
-        let all = self.heldout.as_ref()?;
+    pub fn some_heldout(&self, step: u64, n: usize) -> Option<(Tensor<4>, Option<Tensor<2>>)> {
+        let (all, classes) = self.heldout.as_ref()?;
         let count = all.dims()[0];
         let n = n.min(count);
         let from = (step / INTERVAL) as usize * n % (count - n + 1);
-        Some(all.clone().narrow(0, from, n))
+        Some((all.clone().narrow(0, from, n), classes.clone().map(|c| c.narrow(0, from, n))))
     }
 
     /// Takes in what the critic said, each `[n, 1]`.

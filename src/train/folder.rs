@@ -6,13 +6,14 @@
 //! the order of their names), `previews/`, `checkpoints/` (a checkpoint is complete once it exists under its name).
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::identity::DataMark;
 use super::report::{CheckpointInfo, RunEvent, RunProgress, RunState, RunSummary};
+pub use super::telemetry::{Telemetry, append};
 use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
 use crate::recipe::{Edit, Recipe, json_path};
@@ -53,9 +54,13 @@ pub struct RunFile {
     /// Name given later, in place of the recipe's.
     #[serde(default)]
     pub name: Option<String>,
-    /// Thousands of pictures to stop at, in place of the recipe's.
+    /// Thousands of pictures to stop at, in place of the recipe's: the last wish, whether it came with a resumption or as a
+    /// live edit.
     #[serde(default)]
     pub kimg: Option<f64>,
+    /// The pictures it learns from, once they were prepared.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub data: Option<DataMark>,
 }
 
 /// `status.json`: where the run stands now.
@@ -69,6 +74,9 @@ pub struct Status {
     #[serde(default)]
     pub problem: Option<Problem>,
 }
+
+/// Folders in a run's folder.
+const PARTS: [&str; 3] = ["control", "previews", "checkpoints"];
 
 /// Seconds since 1970.
 pub fn unix_now() -> i64 {
@@ -86,26 +94,66 @@ pub struct RunFolder {
 pub struct RunLock(#[allow(dead_code)] File);
 
 impl RunFolder {
-    /// Makes a run folder.
+    /// Makes a run folder. One whose run ended before it learned anything is taken again.
     ///
     /// # Errors
     /// The folder holds a run already, or cannot be written.
     pub fn create(dir: &Path, recipe: &Recipe, from: Option<&str>, device: &str) -> Result<Self> {
+        Self::create_locked(dir, recipe, from, device).map(|(this, _)| this)
+    }
+
+    /// As [`Self::create`], for a process that trains the run at once: of several that ask for the same folder, one gets it.
+    ///
+    /// # Errors
+    /// As [`Self::create`], or another process has the folder.
+    pub fn create_locked(dir: &Path, recipe: &Recipe, from: Option<&str>, device: &str) -> Result<(Self, RunLock)> {
         let this = Self { dir: dir.into() };
+        fs::create_dir_all(dir).map_err(|e| Problem::io("This folder could not be made", dir, &e))?;
+        let lock = this.lock()?;
         if this.recipe_path().exists() {
-            return Err(Problem::usage("There is a run in this folder already")
-                .of(dir.display().to_string())
-                .try_this("Choose another folder with --out, or go on with --resume"));
+            if !this.came_to_nothing() {
+                return Err(Problem::usage("There is a run in this folder already")
+                    .of(dir.display().to_string())
+                    .try_this("Choose another folder with --out, or go on with --resume"));
+            }
+            this.clear()?;
         }
-        for sub in ["control", "previews", "checkpoints"] {
+        for sub in PARTS {
             let path = dir.join(sub);
             fs::create_dir_all(&path).map_err(|e| Problem::io("This folder could not be made", &path, &e))?;
         }
-        let file =
-            RunFile { created: unix_now(), device: device.into(), from: from.map(Into::into), name: None, kimg: None };
+        let (device, from) = (device.into(), from.map(Into::into));
+        let file = RunFile { created: unix_now(), device, from, name: None, kimg: None, data: None };
         this.write_file(&file)?;
         write_atomically(&this.recipe_path(), recipe.settled().to_json().as_bytes())?;
-        Ok(this)
+        Ok((this, lock))
+    }
+
+    /// Whether a run was begun here and ended, by an error or a crash, before it learned anything. Its lock is held.
+    fn came_to_nothing(&self) -> bool {
+        let empty = |part: &Path| fs::read_dir(part).is_ok_and(|mut entries| entries.next().is_none());
+        let ended = |status: Status| {
+            status.state.is_alive() || matches!(status.state, RunState::Failed | RunState::Interrupted)
+        };
+        self.status().is_some_and(ended)
+            && empty(&self.checkpoints_dir())
+            && empty(&self.previews_dir())
+            && !self.telemetry_from(0).0.iter().any(|e| matches!(e, RunEvent::Started { .. }))
+    }
+
+    /// Removes what a try that came to nothing left.
+    fn clear(&self) -> Result<()> {
+        self.take_controls();
+        for name in ["recipe.json", "status.json", "telemetry.jsonl", "edits.json", "data.json", "log.txt"] {
+            let path = self.dir.join(name);
+            match fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(Problem::io("What an earlier try left here could not be removed", &path, &e));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Opens a run folder.
@@ -119,7 +167,7 @@ impl RunFolder {
                 .of(dir.display().to_string())
                 .try_this("A run folder holds recipe.json and checkpoints"));
         }
-        for sub in ["control", "previews", "checkpoints"] {
+        for sub in PARTS {
             // A folder that was copied without its empty parts.
             let _ = fs::create_dir_all(dir.join(sub));
         }
@@ -168,10 +216,6 @@ impl RunFolder {
         self.dir.join("log.txt")
     }
 
-    fn telemetry_path(&self) -> PathBuf {
-        self.dir.join("telemetry.jsonl")
-    }
-
     /// The recipe of the beginning.
     ///
     /// # Errors
@@ -180,6 +224,16 @@ impl RunFolder {
         let path = self.recipe_path();
         let text = fs::read_to_string(&path).map_err(|e| Problem::io("This recipe could not be read", &path, &e))?;
         Recipe::from_json(&text).map_err(|p| p.of(path.display().to_string()))
+    }
+
+    /// Notes where the run's pictures are now.
+    ///
+    /// # Errors
+    /// The recipe cannot be read or written.
+    pub fn move_source(&self, source: &str) -> Result<()> {
+        let mut recipe = self.recipe()?;
+        recipe.data.source = source.into();
+        write_atomically(&self.recipe_path(), recipe.to_json().as_bytes())
     }
 
     /// `run.json`.
@@ -280,78 +334,6 @@ impl RunFolder {
             .collect()
     }
 
-    /// Opens the telemetry for appending; a last line cut off by a crash is removed first.
-    ///
-    /// # Errors
-    /// The folder cannot be written.
-    pub fn append_telemetry(&self) -> Result<File> {
-        let path = self.telemetry_path();
-        let fail = |e: &std::io::Error| Problem::io("The run's telemetry could not be opened", &path, e);
-        let mut file =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(|e| fail(&e))?;
-        // Only its end is read, for it may be long.
-        const WINDOW: u64 = 64 << 10;
-        let mut end = file.metadata().map_err(|e| fail(&e))?.len();
-        while end > 0 {
-            let start = end.saturating_sub(WINDOW);
-            let mut bytes = vec![0; (end - start) as usize];
-            file.seek(SeekFrom::Start(start)).and_then(|_| file.read_exact(&mut bytes)).map_err(|e| fail(&e))?;
-            match bytes.iter().rposition(|&b| b == b'\n') {
-                Some(last) => {
-                    end = start + last as u64 + 1;
-                    break;
-                }
-                None => end = start,
-            }
-        }
-        file.set_len(end).map_err(|e| fail(&e))?;
-        file.seek(SeekFrom::End(0)).map_err(|e| fail(&e))?;
-        Ok(file)
-    }
-
-    /// Events from byte `offset` on, whole lines only, and the offset to go on from. Damaged lines are left out.
-    pub fn telemetry_from(&self, offset: u64) -> (Vec<RunEvent>, u64) {
-        let Ok(mut file) = File::open(self.telemetry_path()) else { return (Vec::new(), offset) };
-        let length = file.metadata().map_or(0, |m| m.len());
-        if length <= offset || file.seek(SeekFrom::Start(offset)).is_err() {
-            return (Vec::new(), offset.min(length));
-        }
-        let mut bytes = Vec::new();
-        if file.read_to_end(&mut bytes).is_err() {
-            return (Vec::new(), offset);
-        }
-        let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
-        let events = bytes[..whole]
-            .split(|&b| b == b'\n')
-            .filter(|line| !line.is_empty())
-            .filter_map(|line| serde_json::from_slice(line).ok())
-            .collect();
-        (events, offset + whole as u64)
-    }
-
-    /// Everything told so far that still holds: what was told of states that the run went back from is left out.
-    pub fn history(&self) -> Vec<RunEvent> {
-        let mut out: Vec<RunEvent> = Vec::new();
-        for event in self.telemetry_from(0).0 {
-            let back_to = match &event {
-                RunEvent::Rewound { images } => Some(*images),
-                // A run that was killed goes on from a checkpoint before the last thing it told.
-                RunEvent::Started { images, .. } => Some(*images),
-                _ => None,
-            };
-            if let Some(images) = back_to {
-                out.retain(|e| match e {
-                    RunEvent::Reading(r) => r.images <= images,
-                    RunEvent::Preview { images: i } => *i <= images,
-                    RunEvent::Edited(e) => e.images <= images,
-                    _ => true,
-                });
-            }
-            out.push(event);
-        }
-        out
-    }
-
     /// Live edits that hold, in order. Lists ask for them: they have a file of their own, so that a long telemetry need
     /// not be read.
     pub fn edits(&self) -> Vec<Edit> {
@@ -377,22 +359,30 @@ impl RunFolder {
 
     /// Complete checkpoints, oldest first.
     pub fn checkpoints(&self) -> Vec<CheckpointInfo> {
-        let Ok(entries) = fs::read_dir(self.checkpoints_dir()) else { return Vec::new() };
-        let mut out: Vec<CheckpointInfo> = entries
-            .filter_map(|e| e.ok())
-            .filter_map(|e| {
-                let images = e.file_name().to_str()?.parse().ok()?;
-                let path = e.path();
-                let mark: CheckpointMark = read_json(&path.join("checkpoint.json")).ok()?;
-                Some(CheckpointInfo { images, path, best: mark.best, score: mark.score })
-            })
-            .collect();
-        out.sort_by_key(|c| c.images);
+        let info = |(images, path): (u64, PathBuf)| {
+            let mark: CheckpointMark = read_json(&path.join("checkpoint.json")).ok()?;
+            Some(CheckpointInfo { images, path, best: mark.best, score: mark.score })
+        };
+        let mut out: Vec<CheckpointInfo> = self.checkpoint_dirs().into_iter().filter_map(info).collect();
         // "Best" is a fact of all of them, not of the moment each was written.
         let best = out.iter().filter_map(|c| c.score.map(|s| (s, c.images))).min_by(|a, b| a.0.total_cmp(&b.0));
         for c in &mut out {
             c.best = best.is_some_and(|(_, images)| images == c.images);
         }
+        out
+    }
+
+    /// Whether it keeps something that it learned, be it damaged.
+    pub fn is_begun(&self) -> bool {
+        !self.checkpoint_dirs().is_empty()
+    }
+
+    /// Folders of all checkpoints by pictures seen, oldest first, damaged ones too.
+    pub(super) fn checkpoint_dirs(&self) -> Vec<(u64, PathBuf)> {
+        let entries = fs::read_dir(self.checkpoints_dir()).into_iter().flatten().filter_map(|e| e.ok());
+        let mut out: Vec<(u64, PathBuf)> =
+            entries.filter_map(|e| Some((e.file_name().to_str()?.parse().ok()?, e.path()))).collect();
+        out.sort();
         out
     }
 
@@ -452,6 +442,9 @@ pub struct CheckpointMark {
     pub best: bool,
     /// Validation value; lower is better.
     pub score: Option<f64>,
+    /// Hash of the state and the recipe beside it, as files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub seal: Option<String>,
 }
 
 /// Bytes of all files below a folder.
@@ -465,29 +458,21 @@ pub fn folder_bytes(dir: &Path) -> u64 {
         .sum()
 }
 
-fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
+pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
     let bytes = fs::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
     serde_json::from_slice(&bytes)
         .map_err(|e| Problem::data("This file is damaged").of(path.display().to_string()).because(e))
 }
 
-fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
+pub(super) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
     let text = serde_json::to_vec_pretty(value)
         .map_err(|e| Problem::failed("This could not be written as JSON").because(e))?;
     write_atomically(path, &text)
 }
 
-/// Appends events to a run's telemetry, a line each.
-pub fn append(file: &mut File, event: &RunEvent) -> std::io::Result<()> {
-    let mut line = serde_json::to_vec(event)?;
-    line.push(b'\n');
-    file.write_all(&line)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::series::Reading;
 
     fn folder() -> (tempfile::TempDir, RunFolder) {
         let dir = tempfile::tempdir().unwrap();
@@ -495,14 +480,11 @@ mod tests {
         (dir, run)
     }
 
-    fn reading(images: u64) -> RunEvent {
-        RunEvent::Reading(Reading { step: images / 10, images, seconds: 1.0, values: vec![("loss".into(), 0.5)] })
-    }
-
     #[test]
     fn a_folder_is_made_once_and_found_again() {
         let (_dir, run) = folder();
-        assert!(RunFolder::create(run.dir(), &Recipe::default(), None, "cpu").is_err());
+        let again = || RunFolder::create(run.dir(), &Recipe::default(), None, "cpu");
+        assert!(again().is_err(), "it waits for its turn");
         let again = RunFolder::open(run.dir()).unwrap();
         assert_eq!(again.recipe().unwrap(), Recipe::default());
         assert_eq!(again.summary().unwrap().state, RunState::Queued);
@@ -521,6 +503,35 @@ mod tests {
     }
 
     #[test]
+    fn a_try_that_came_to_nothing_does_not_block_the_next() {
+        let (_dir, run) = folder();
+        let status = |state| Status { state, progress: RunProgress::default(), problem: None };
+        let again = || RunFolder::create(run.dir(), &Recipe { seed: 5, ..Recipe::default() }, None, "cpu");
+        for state in [RunState::Failed, RunState::Preparing] {
+            run.write_status(&status(state)).unwrap();
+            append(&mut run.append_telemetry().unwrap(), &RunEvent::State { state }).unwrap();
+            assert_eq!(again().unwrap().recipe().unwrap().seed, 5);
+            assert!(run.status().is_none() && run.history().is_empty());
+        }
+        run.write_status(&status(RunState::Failed)).unwrap();
+        fs::create_dir(run.checkpoints_dir().join("000000000012")).unwrap();
+        assert!(again().unwrap_err().what.contains("already"), "even a damaged checkpoint is somebody's work");
+    }
+
+    #[test]
+    fn of_many_who_want_the_same_folder_one_gets_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("same");
+        let tries: Vec<Result<(RunFolder, RunLock)>> = std::thread::scope(|scope| {
+            let one = || RunFolder::create_locked(&path, &Recipe::default(), None, "cpu");
+            let all: Vec<_> = (0..4).map(|_| scope.spawn(one)).collect();
+            all.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        assert_eq!(tries.iter().filter(|t| t.is_ok()).count(), 1);
+        assert!(tries.iter().filter_map(|t| t.as_ref().err()).all(|p| p.exit_code() == 2));
+    }
+
+    #[test]
     fn controls_arrive_in_order_and_once() {
         let (_dir, run) = folder();
         run.send_control(&Control::Pause).unwrap();
@@ -530,44 +541,6 @@ mod tests {
         assert_eq!(got[0], Control::Pause);
         assert_eq!(got.len(), 2);
         assert!(run.take_controls().is_empty());
-    }
-
-    #[test]
-    fn telemetry_survives_a_cut_line_and_forgets_what_was_rewound() {
-        let (_dir, run) = folder();
-        let mut file = run.append_telemetry().unwrap();
-        for images in [10, 20, 30] {
-            append(&mut file, &reading(images)).unwrap();
-        }
-        file.write_all(b"{\"event\":\"read").unwrap();
-        drop(file);
-        let (events, offset) = run.telemetry_from(0);
-        assert_eq!(events.len(), 3);
-        let mut file = run.append_telemetry().unwrap();
-        append(&mut file, &RunEvent::Rewound { images: 20 }).unwrap();
-        append(&mut file, &reading(25)).unwrap();
-        assert_eq!(run.telemetry_from(offset).0.len(), 2);
-        let images: Vec<u64> = run
-            .history()
-            .iter()
-            .filter_map(|e| if let RunEvent::Reading(r) = e { Some(r.images) } else { None })
-            .collect();
-        assert_eq!(images, [10, 20, 25]);
-    }
-
-    #[test]
-    fn edits_are_known_without_the_telemetry_and_from_it_where_they_have_no_file() {
-        let (_dir, run) = folder();
-        let edit = Edit { step: 2, images: 20, key: "optim.lr".into(), value: 0.5.into() };
-        let mut file = run.append_telemetry().unwrap();
-        append(&mut file, &RunEvent::Edited(edit.clone())).unwrap();
-        assert_eq!(run.edits(), std::slice::from_ref(&edit), "a run of an earlier version");
-        run.write_edits(&[]).unwrap();
-        assert!(run.edits().is_empty());
-        let long = "x".repeat(200_000);
-        write!(file, "{{\"cut\":\"{long}").unwrap();
-        drop(run.append_telemetry().unwrap());
-        assert_eq!(run.telemetry_from(0).0, [RunEvent::Edited(edit)], "a long line that was cut off is removed");
     }
 
     #[test]

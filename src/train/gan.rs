@@ -13,6 +13,7 @@ use super::ada::Ada;
 use super::metric_accumulator::Meter;
 use super::optim::{Adam, AdamSettings, Sum};
 use super::scatter::{REACH, Scatter};
+use super::scoring::Heldout;
 use super::tensors;
 use crate::base::rng::Stream;
 use crate::base::{Picture, Problem, Result};
@@ -25,6 +26,8 @@ use crate::recipe::{AugmentControl, ObjectiveRecipe, Recipe};
 
 /// Steps of following the weights before the first step of training (spectral norm), as in PyTorch.
 const SETTLE: usize = 15;
+/// Held-out pictures that the critic is asked about.
+const LOOKED_AT: usize = 64;
 
 /// Both networks, their optimisers, the averaged generator and the random streams.
 pub struct GanTrainer {
@@ -126,14 +129,14 @@ impl GanTrainer {
         })
     }
 
-    /// Held-out pictures (interleaved bytes), by which adaptive augmentation tells learning by heart.
+    /// Held-out pictures, by which adaptive augmentation tells learning by heart.
     ///
     /// # Errors
     /// Augmentation is adaptive and needs them, and there are none.
-    pub fn set_heldout(&mut self, bytes: &[u8], count: usize) -> Result<()> {
+    pub fn set_heldout(&mut self, heldout: &Heldout) -> Result<()> {
         let objective = &self.recipe.objective;
         let needed = objective.augment_control == AugmentControl::Adaptive && Ada::needs_heldout(objective.adversarial);
-        if needed && count == 0 {
+        if needed && heldout.is_empty() {
             return Err(Problem::usage(
                 "Adaptive augmentation needs held-out pictures with this loss, and this set has none",
             )
@@ -142,10 +145,8 @@ impl GanTrainer {
             .try_this("Choose the non-saturating loss or fixed augmentation, or add pictures"));
         }
         if needed {
-            let shape = self.recipe.shape();
-            let count = count.min(64);
-            let bytes = &bytes[..count * shape.bytes()];
-            self.ada.heldout = Some(tensors::pictures(bytes, count, shape, &self.device.clone().inner()));
+            let few = 0..heldout.len().min(LOOKED_AT);
+            self.ada.heldout = Some(heldout.shown(few, &self.recipe, &self.device.clone().inner()));
         }
         Ok(())
     }
@@ -295,9 +296,9 @@ impl GanTrainer {
         let (d_real, d_fake) = (of(0), of(1));
         if objective.augment_control == AugmentControl::Adaptive && Ada::is_due(step) {
             let heldout = self.ada.some_heldout(step, n);
-            let d_heldout = heldout.map(|x| {
+            let d_heldout = heldout.map(|(x, class)| {
                 let plan = self.plan(x.dims()[0], side, p);
-                self.critic.valid().forward(augmented(x, &plan), None)
+                self.critic.valid().forward(augmented(x, &plan), class.as_ref())
             });
             self.ada.observe(objective.adversarial, &d_real, &d_fake, d_heldout);
         }
@@ -401,13 +402,15 @@ impl GanTrainer {
     }
 
     /// Norms of the weights, and what the critic says of held-out pictures.
-    pub fn inspect(&self, heldout: Option<Tensor<4>>) -> Vec<(String, f64)> {
+    pub fn inspect(&self, heldout: &Heldout) -> Vec<(String, f64)> {
         let mut out = vec![
             ("weight_generator".to_string(), tensors::weight_norm(&self.generator)),
             ("weight_critic".to_string(), tensors::weight_norm(&self.critic)),
         ];
-        if let Some(x) = heldout {
-            let d = self.critic.valid().forward(x.inner(), None).mean().into_scalar::<f32>();
+        if !heldout.is_empty() {
+            let few = 0..heldout.len().min(LOOKED_AT);
+            let (x, class) = heldout.shown(few, &self.recipe, &self.device.clone().inner());
+            let d = self.critic.valid().forward(x, class.as_ref()).mean().into_scalar::<f32>();
             out.push(("d_heldout".into(), f64::from(d)));
         }
         out.retain(|v| v.1.is_finite());

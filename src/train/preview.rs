@@ -54,13 +54,14 @@ pub fn make(trainer: &Trainer, recipe: &Recipe, prepared: &Prepared, images: u64
     let places = if vae && !prepared.heldout().is_empty() { prepared.heldout() } else { prepared.train() };
     let places = &places[..places.len().min(if vae { count / 2 } else { count })];
     let bytes: Vec<Vec<u8>> = places.iter().map(|&i| prepared.picture(i as usize).to_vec()).collect();
+    let labels: Vec<Option<u32>> = places.iter().map(|&i| prepared.label(i as usize)).collect();
     let shape = prepared.shape();
     let picture = |b: &Vec<u8>| Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, b);
     Preview {
         images,
         samples: trainer.samples(&codes),
         reals: bytes.iter().map(picture).collect(),
-        reconstructions: trainer.reconstructions(&bytes),
+        reconstructions: trainer.reconstructions(&bytes, &labels),
         kl: trainer.kl(),
     }
 }

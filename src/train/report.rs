@@ -21,11 +21,14 @@ pub enum RunState {
     Training,
     /// Holds on.
     Paused,
-    /// Ended where it was asked to, or by hand; can go on.
+    /// Saw all the pictures it was asked to; can go on further.
     Finished,
+    /// A person ended it before its target, after a checkpoint; can go on.
+    Stopped,
     /// Ended by an error or a crash; can go on from its last checkpoint.
     Failed,
-    /// Its process is gone and said nothing; can go on from its last checkpoint.
+    /// Ended by a signal or the end of a session, or its process is gone and said nothing; can go on from its last
+    /// checkpoint.
     Interrupted,
 }
 
@@ -33,6 +36,11 @@ impl RunState {
     /// Whether a process works on it now.
     pub fn is_alive(self) -> bool {
         matches!(self, Self::Preparing | Self::Training | Self::Paused)
+    }
+
+    /// Whether it ended and can be asked to go on.
+    pub fn can_resume(self) -> bool {
+        matches!(self, Self::Finished | Self::Stopped | Self::Failed | Self::Interrupted)
     }
 }
 
@@ -184,8 +192,22 @@ pub enum RunEvent {
         /// The new state.
         state: RunState,
     },
-    /// It ended where it was asked to.
+    /// It saw all the pictures it was asked to.
     Finished {
+        /// Its last checkpoint.
+        path: PathBuf,
+        /// Pictures seen.
+        images: u64,
+    },
+    /// A person ended it before its target.
+    Stopped {
+        /// Its last checkpoint.
+        path: PathBuf,
+        /// Pictures seen.
+        images: u64,
+    },
+    /// A signal, or the end of the session, ended it before its target.
+    Interrupted {
         /// Its last checkpoint.
         path: PathBuf,
         /// Pictures seen.

@@ -4,8 +4,12 @@
 //! They cost at most a twentieth of the time: the dearer they are, the rarer they come. Between checkpoints they come only
 //! if that leaves enough for the next one.
 
+use std::ops::Range;
 use std::time::Instant;
 
+use burn::tensor::{Device, Tensor};
+
+use super::tensors;
 use super::trainer::Trainer;
 use crate::base::Result;
 use crate::base::progress::Quiet;
@@ -31,8 +35,8 @@ const ENOUGH: usize = 32;
 pub struct Heldout {
     /// Pictures, one after the other.
     pub bytes: Vec<u8>,
-    /// How many.
-    pub count: usize,
+    /// Their labels, places among the classes of the model.
+    pub labels: Vec<Option<u32>>,
 }
 
 impl Heldout {
@@ -40,7 +44,27 @@ impl Heldout {
     pub fn of(prepared: &Prepared) -> Self {
         let indices = &prepared.heldout()[..prepared.heldout().len().min(512)];
         let bytes = indices.iter().flat_map(|&i| prepared.picture(i as usize).iter().copied()).collect();
-        Self { bytes, count: indices.len() }
+        Self { bytes, labels: indices.iter().map(|&i| prepared.label(i as usize)).collect() }
+    }
+
+    /// How many pictures.
+    pub fn len(&self) -> usize {
+        self.labels.len()
+    }
+
+    /// Whether there are none: the set is small.
+    pub fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
+    /// Pictures `range` as a model of this recipe is shown them while training: `[n, c, h, w]`, with their classes where
+    /// the model learns some.
+    pub fn shown(&self, range: Range<usize>, recipe: &Recipe, device: &Device) -> (Tensor<4>, Option<Tensor<2>>) {
+        let shape = recipe.shape();
+        let bytes = &self.bytes[range.start * shape.bytes()..range.end * shape.bytes()];
+        let classes = if recipe.model.conditional { recipe.model.classes.len() } else { 0 };
+        let class = tensors::classes(&self.labels[range.clone()], classes, device);
+        (tensors::pictures(bytes, range.len(), shape, device), class)
     }
 }
 
@@ -91,10 +115,10 @@ impl Scoring {
         let began = Instant::now();
         let mut out = Measured::default();
         if let Trainer::Vae(vae) = trainer
-            && let Some(elbo) = vae.validate(&heldout.bytes, heldout.count)
+            && let Some(elbo) = vae.validate(heldout)
         {
             out.values.push(("valid_elbo".into(), elbo));
-            if heldout.count >= ENOUGH {
+            if heldout.len() >= ENOUGH {
                 out.score = Some(-elbo);
             }
         }
@@ -178,6 +202,31 @@ mod tests {
             assert!(scoring.spent > 0.8 * SHARE * trained || cost > 20.0, "{cost}: {} of {trained}", scoring.spent);
             assert!(scored > 1);
         }
+    }
+
+    #[test]
+    fn held_out_pictures_are_judged_with_their_class() {
+        let mut recipe = crate::recipe::Recipe::default();
+        recipe.model.id = "mlp-vae".into();
+        (recipe.model.width, recipe.model.blocks, recipe.model.latent) = (8, 1, 2);
+        recipe.data.resolution = 16;
+        recipe.model.conditional = true;
+        recipe.model.classes = vec!["a".into(), "b".into()];
+        let bytes: Vec<u8> = (0..3 * recipe.shape().bytes()).map(|i| (i * 37 % 251) as u8).collect();
+        let heldout = |labels: [Option<u32>; 3]| Heldout { bytes: bytes.clone(), labels: labels.to_vec() };
+        let device = device::open("cpu").unwrap();
+        let known = heldout([Some(1), None, Some(0)]);
+        let (x, class) = known.shown(0..3, &recipe, &device);
+        assert_eq!(x.dims(), [3, 3, 16, 16]);
+        let class: Vec<f32> = class.unwrap().into_data().try_into_vec().unwrap();
+        assert_eq!(class, [0.0, 1.0, 0.0, 0.0, 1.0, 0.0]);
+        let Trainer::Vae(vae) = Trainer::new(&recipe, &device).unwrap() else { panic!("no VAE") };
+        let elbo = |labels| vae.validate(&heldout(labels)).unwrap();
+        assert_ne!(elbo([Some(0); 3]), elbo([Some(1); 3]), "the class is part of what is judged");
+        let picture = |label| vae.reconstructions(&[bytes[..recipe.shape().bytes()].to_vec()], &[label]);
+        assert_ne!(picture(Some(0)), picture(Some(1)));
+        recipe.model.conditional = false;
+        assert!(known.shown(0..1, &recipe, &device).1.is_none());
     }
 
     #[test]

@@ -1,29 +1,27 @@
 //! The loop of a run, from a folder with a recipe to a finished model. The same loop serves the command line, tests and
 //! the child process of the window.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use super::checkpoint::{self, Machine, SavedState};
-use super::folder::{self, Control, RunFolder, Status};
-use super::report::{CHECKPOINT, CheckpointInfo, PREVIEW, RunEvent, RunProgress, RunState, Steady, breaks_every};
+use super::checkpoint::{self, Loaded, Machine, Newest, SavedState};
+use super::course::{Course, edit, go_back, save, score, show};
+use super::folder::{self, Control, RunFolder, RunLock, Status, Telemetry};
+use super::identity::{self, PictureAnswer};
+use super::report::{CHECKPOINT, PREVIEW, RunEvent, RunProgress, RunState, Steady, breaks_every};
 use super::scoring::{Heldout, Scoring};
 use super::setup::{learn_labels, model_info, prepare};
 use super::trainer::Trainer;
-use super::{preview, toy2d};
 use crate::base::pace::Pace;
 use crate::base::series::Reading;
-use crate::base::{Cancel, Channels, Problem, Result};
+use crate::base::{Cancel, Kind, Problem, Result};
 use crate::data::{Prepared, Sampler};
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
-use crate::recipe::{Edit, Recipe, disk_space, form, json_path};
+use crate::recipe::{disk_space, json_path};
 
 /// How often `status.json` is renewed and clients' wishes are read.
 const TICK: Duration = Duration::from_millis(150);
-/// How often a run may go back to its last good state.
-const RETRIES: u32 = 3;
 
 /// What a session needs besides its folder.
 pub struct Options<'a> {
@@ -33,18 +31,32 @@ pub struct Options<'a> {
     pub device: String,
     /// Weights to begin from, for fine-tuning: full state if there is one, and the snapshot.
     pub from: Option<(Option<Weights>, Weights)>,
+    /// What is said of the run's pictures, if they were moved or changed.
+    pub pictures: PictureAnswer,
+    /// The run's lock, if the caller holds it already.
+    pub lock: Option<RunLock>,
     /// Told everything that happens, in order.
     pub sink: &'a mut dyn FnMut(&RunEvent),
     /// Raised to save a checkpoint and end (Ctrl+C).
     pub stop: Cancel,
 }
 
+impl<'a> Options<'a> {
+    /// A run as its folder has it, from fresh weights.
+    pub fn new(cache: PathBuf, device: &str, sink: &'a mut dyn FnMut(&RunEvent)) -> Self {
+        let (device, pictures, stop) = (device.into(), PictureAnswer::default(), Cancel::new());
+        Self { cache, device, from: None, pictures, lock: None, sink, stop }
+    }
+}
+
 /// How a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It saw all its pictures, or was stopped by [`Control::Stop`].
+    /// It saw all its pictures.
     Finished,
-    /// The stop flag was raised.
+    /// [`Control::Stop`] ended it before that.
+    Stopped,
+    /// The stop flag was raised before that.
     Interrupted,
 }
 
@@ -53,7 +65,10 @@ pub enum Outcome {
 /// # Errors
 /// Bad data, a device that fails, a full disk, or three losses of finite numbers. The folder says so too.
 pub fn run(folder: &RunFolder, options: Options<'_>) -> Result<Outcome> {
-    let _lock = folder.lock()?;
+    let _lock = match options.lock {
+        Some(lock) => lock,
+        None => folder.lock()?,
+    };
     let log = folder.append_telemetry()?;
     let mut session = Session {
         folder,
@@ -62,16 +77,35 @@ pub fn run(folder: &RunFolder, options: Options<'_>) -> Result<Outcome> {
         state: RunState::Preparing,
         progress: RunProgress { device: options.device.clone(), ..RunProgress::default() },
         last_tick: None,
+        mute: false,
     };
     // Wishes sent to an earlier process are no longer meant.
     folder.take_controls();
     session.status(None);
-    let outcome = work(&mut session, &options.cache, &options.device, options.from, &options.stop);
+    let Options { cache, device, from, pictures, stop, .. } = options;
+    let wish = Wish { cache, device, from, pictures, stop };
+    let outcome = work(&mut session, wish);
+    session.progress.eta_s = None;
     match &outcome {
-        Ok(_) => {
+        Ok(Outcome::Finished) => {
             session.state = RunState::Finished;
-            session.progress.eta_s = None;
             session.status(None);
+        }
+        Ok(Outcome::Stopped) => {
+            session.state = RunState::Stopped;
+            session.status(None);
+        }
+        Ok(Outcome::Interrupted) => {
+            session.state = RunState::Interrupted;
+            session.status(Some(
+                Problem::interrupted("The run was ended from outside and saved a checkpoint first").info(),
+            ));
+        }
+        Err(problem) if problem.kind == Kind::Interrupted => {
+            session.state = RunState::Interrupted;
+            let (path, images) = (last_checkpoint(folder), session.progress.images);
+            session.tell(&RunEvent::Interrupted { path, images });
+            session.status(Some(Problem::interrupted("The run was ended from outside before it trained").info()));
         }
         Err(problem) => {
             session.state = RunState::Failed;
@@ -82,25 +116,46 @@ pub fn run(folder: &RunFolder, options: Options<'_>) -> Result<Outcome> {
     outcome
 }
 
+/// What a run is asked for.
+struct Wish {
+    cache: PathBuf,
+    device: String,
+    from: Option<(Option<Weights>, Weights)>,
+    pictures: PictureAnswer,
+    stop: Cancel,
+}
+
+/// Where the newest complete checkpoint is; an empty path if there is none.
+fn last_checkpoint(folder: &RunFolder) -> PathBuf {
+    folder.checkpoints().last().map_or_else(PathBuf::new, |c| c.path.clone())
+}
+
 pub(super) struct Session<'a> {
-    folder: &'a RunFolder,
-    log: File,
+    pub(super) folder: &'a RunFolder,
+    log: Telemetry,
     sink: &'a mut dyn FnMut(&RunEvent),
     state: RunState,
     pub(super) progress: RunProgress,
     last_tick: Option<Instant>,
+    /// Whether it was said that the telemetry cannot be written.
+    mute: bool,
 }
 
 impl Session<'_> {
     /// Writes an event down and passes it on.
     pub(super) fn tell(&mut self, event: &RunEvent) {
         // Progress is in `status.json`.
-        if !matches!(event, RunEvent::Progress(_)) && folder::append(&mut self.log, event).is_err() {
-            let full = Problem::failed("The run's telemetry cannot be written")
-                .of(self.folder.dir().display().to_string())
-                .try_this("Free some space on this disk; training goes on meanwhile")
-                .warning();
-            (self.sink)(&RunEvent::Message(full));
+        if !matches!(event, RunEvent::Progress(_)) {
+            let failed = folder::append(&mut self.log, event).err();
+            if let Some(error) = failed.as_ref().filter(|_| !self.mute) {
+                let full = Problem::failed("The run's telemetry cannot be written")
+                    .of(self.folder.dir().display().to_string())
+                    .because(error)
+                    .try_this("Free some space on this disk; training goes on meanwhile")
+                    .warning();
+                (self.sink)(&RunEvent::Message(full));
+            }
+            self.mute = failed.is_some();
         }
         (self.sink)(event);
     }
@@ -130,35 +185,31 @@ impl Session<'_> {
     }
 }
 
-/// The run as it goes on.
-struct Course {
-    recipe: Recipe,
-    /// Live edits that hold, in order.
-    edits: Vec<Edit>,
-    trainer: Trainer,
-    saved: SavedState,
-    target: u64,
-    scoring: Scoring,
-    /// Pictures seen when scores were taken last, and the one that checkpoints are chosen by.
-    scored: Option<(u64, Option<f64>)>,
-    /// Pictures seen when samples were shown last.
-    shown: Option<u64>,
-    /// Pictures trained on.
-    pictures: u64,
-}
-
-fn work(
-    session: &mut Session<'_>,
-    cache: &Path,
-    device_id: &str,
-    from: Option<(Option<Weights>, Weights)>,
-    stop: &Cancel,
-) -> Result<Outcome> {
+fn work(session: &mut Session<'_>, wish: Wish) -> Result<Outcome> {
     let folder = session.folder;
+    let Wish { cache, device: device_id, from, pictures: PictureAnswer { source, accept }, stop } = wish;
+    let (device_id, stop) = (device_id.as_str(), &stop);
     let mut first = folder.recipe()?;
+    let moved = source.filter(|source| *source != first.data.source);
+    if let Some(source) = &moved {
+        first.data.source.clone_from(source);
+    }
     first.validate()?;
-    let prepared = prepare(session, &first, cache, stop)?;
-    learn_labels(&mut first, &prepared)?;
+    checkpoint::recover(folder);
+    let Newest { loaded: newest, passed, warnings } = checkpoint::newest(folder)?;
+    for warning in warnings {
+        session.tell(&RunEvent::Message(warning));
+    }
+    let prepared = prepare(session, &first, &cache, stop)?;
+    let learned = newest.as_ref().map(Loaded::classes).transpose()?;
+    let prepared = learn_labels(&mut first, prepared, learned)?;
+    let kept = newest.as_ref().and_then(|loaded| loaded.saved.data.clone());
+    if let Some(note) = identity::settle(folder, &prepared, kept.as_deref(), newest.is_some(), accept)? {
+        session.tell(&RunEvent::Message(note));
+    }
+    if let Some(source) = &moved {
+        folder.move_source(source)?;
+    }
     session.progress.stage = "Starting the device".into();
     session.status(None);
     let device = super::device::open(device_id)?;
@@ -166,33 +217,22 @@ fn work(
     let sampler = Sampler::new(first.seed, &prepared, first.data.mirror);
     let heldout = Heldout::of(&prepared);
 
-    let (newest, warnings) = checkpoint::newest(folder);
-    for warning in warnings {
-        session.tell(&RunEvent::Message(warning));
-    }
     let file = folder.file()?;
     let mut course = Course {
         trainer: Trainer::new(&first, &device)?,
         recipe: first,
         edits: Vec::new(),
-        saved: SavedState {
-            step: 0,
-            images: 0,
-            seconds: 0.0,
-            lr_factor: 1.0,
-            retries: 0,
-            trainer: super::trainer::TrainerState::default(),
-            kl: Vec::new(),
-            scoring: 0.0,
-            machine: Machine::here(device_id),
-        },
+        saved: SavedState::new(device_id),
         target: 0,
         scoring: Scoring::default(),
         scored: None,
         shown: None,
         pictures: prepared.train().len() as u64,
+        last_saved: newest.as_ref().map(|loaded| loaded.saved.images),
+        passed,
+        fine_tuned: file.from.is_some(),
     };
-    course.trainer.set_heldout(&heldout.bytes, heldout.count)?;
+    course.trainer.set_heldout(&heldout)?;
     course.trainer.set_pictures(course.pictures);
     let resumed = newest.is_some();
     match newest {
@@ -222,6 +262,7 @@ fn work(
             }
         }
     }
+    course.saved.data = Some(prepared.hash().into());
     if let Some(warning) = disk_space::warning(folder.dir(), &course.recipe) {
         session.tell(&RunEvent::Message(warning));
     }
@@ -245,6 +286,10 @@ fn work(
     session.change_state(RunState::Training);
     if !resumed {
         show(session, &mut course, &prepared, &heldout)?;
+        if course.fine_tuned {
+            // What it began from is nowhere else in this folder, and going back has to lead there.
+            save(session, &mut course, &prepared, &heldout, &info)?;
+        }
     }
     train(session, &mut course, &prepared, &sampler, &heldout, &info, stop)
 }
@@ -266,7 +311,6 @@ fn train(
     let mut finish = false;
     let mut bytes = Vec::new();
     let mut pace = Pace::new(course.saved.images as f64);
-    let mut last_saved: Option<u64> = session.folder.checkpoints().last().map(|c| c.images);
     loop {
         if session.due() || paused {
             // Or a checkpoint would make it again, without what makes it a run.
@@ -280,7 +324,7 @@ fn train(
                         single = true;
                     }
                     Control::Stop => finish = true,
-                    Control::Checkpoint => save(session, course, prepared, heldout, info, &mut last_saved)?,
+                    Control::Checkpoint => save(session, course, prepared, heldout, info)?,
                     Control::Edit { key, value } => edit(session, course, &key, value),
                 }
             }
@@ -301,13 +345,25 @@ fn train(
             session.progress.images = course.saved.images;
             // At the end the eye sees the last state too.
             show(session, course, prepared, heldout)?;
-            save(session, course, prepared, heldout, info, &mut last_saved)?;
-            if interrupted && !finish && !done {
-                return Ok(Outcome::Interrupted);
+            let before = course.saved.images;
+            save(session, course, prepared, heldout, info)?;
+            if course.saved.images < before {
+                // Its last numbers were not finite: it went back, and has the rest before it again.
+                pace.back_to(course.saved.images as f64);
+                if done && !interrupted && !finish {
+                    continue;
+                }
             }
-            let path = session.folder.checkpoints().last().map_or_else(PathBuf::new, |c| c.path.clone());
-            session.tell(&RunEvent::Finished { path, images: course.saved.images });
-            return Ok(Outcome::Finished);
+            let (path, images) = (last_checkpoint(session.folder), course.saved.images);
+            let (event, outcome) = if done && images >= before {
+                (RunEvent::Finished { path, images }, Outcome::Finished)
+            } else if finish {
+                (RunEvent::Stopped { path, images }, Outcome::Stopped)
+            } else {
+                (RunEvent::Interrupted { path, images }, Outcome::Interrupted)
+            };
+            session.tell(&event);
+            return Ok(outcome);
         }
         if paused && !single {
             std::thread::sleep(TICK / 3);
@@ -357,7 +413,7 @@ fn train(
         }
         if crossed(before, course.saved.images, course.recipe.run.checkpoint_kimg) {
             let began = Instant::now();
-            save(session, course, prepared, heldout, info, &mut last_saved)?;
+            save(session, course, prepared, heldout, info)?;
             pace.interrupted(CHECKPOINT, began.elapsed().as_secs_f64());
         }
     }
@@ -374,186 +430,5 @@ fn crossed(before: u64, after: u64, kimg: f64) -> bool {
     (before as f64 / every).floor() < (after as f64 / every).floor()
 }
 
-/// Samples from fixed latents, kept on disk.
-fn show(session: &mut Session<'_>, course: &mut Course, prepared: &Prepared, heldout: &Heldout) -> Result<()> {
-    // A run that ends where samples are due shows them once.
-    if course.shown == Some(course.saved.images) {
-        return session.folder.check_there();
-    }
-    course.shown = Some(course.saved.images);
-    let points = toy2d::preview(&course.recipe, &course.trainer, prepared, course.saved.images);
-    let pictures = || preview::make(&course.trainer, &course.recipe, prepared, course.saved.images);
-    let preview = points.unwrap_or_else(pictures);
-    let mut values = course.trainer.inspect(&heldout.bytes, heldout.count);
-    if let Some(coverage) = toy2d::coverage(&course.recipe, &course.trainer) {
-        values.extend([("modes".into(), coverage.modes as f64), ("good".into(), coverage.good)]);
-    }
-    values.retain(|v| v.1.is_finite());
-    tell_values(session, course, values);
-    session.folder.check_there()?;
-    match preview::save(&session.folder.previews_dir(), &preview) {
-        Ok(_) => session.tell(&RunEvent::Preview { images: preview.images }),
-        // Samples are for the eye: a full disk must not end the run because of them.
-        Err(problem) => session.tell(&RunEvent::Message(problem.warning())),
-    }
-    Ok(())
-}
-
-fn tell_values(session: &mut Session<'_>, course: &Course, values: Vec<(String, f64)>) {
-    let (step, images, seconds) = (course.saved.step, course.saved.images, course.saved.seconds);
-    session.tell(&RunEvent::Reading(Reading { step, images, seconds, values }));
-}
-
-/// Scores of this moment, if there is time for them; lower is better.
-fn score(
-    session: &mut Session<'_>,
-    course: &mut Course,
-    prepared: &Prepared,
-    heldout: &Heldout,
-    checkpoint: bool,
-) -> Option<f64> {
-    if let Some(coverage) = toy2d::coverage(&course.recipe, &course.trainer) {
-        // Points cost nothing to score. Missing modes weigh more than points beside them.
-        return Some(-(coverage.modes as f64 + coverage.good));
-    }
-    if course.recipe.data.channels == Channels::Points {
-        return None;
-    }
-    if let Some((_, score)) = course.scored.filter(|(images, _)| *images == course.saved.images) {
-        return score;
-    }
-    if !course.scoring.due(course.saved.seconds, checkpoint) {
-        return None;
-    }
-    match course.scoring.measure(&course.trainer, &course.recipe, prepared, heldout) {
-        Ok(measured) => {
-            course.saved.scoring = course.scoring.spent;
-            course.scored = Some((course.saved.images, measured.score));
-            tell_values(session, course, measured.values);
-            measured.score
-        }
-        // A run goes on without scores.
-        Err(problem) => {
-            session.tell(&RunEvent::Message(problem.warning()));
-            None
-        }
-    }
-}
-
-fn save(
-    session: &mut Session<'_>,
-    course: &mut Course,
-    prepared: &Prepared,
-    heldout: &Heldout,
-    info: &ModelInfo,
-    last_saved: &mut Option<u64>,
-) -> Result<()> {
-    if *last_saved == Some(course.saved.images) {
-        return Ok(());
-    }
-    // Numbers gathered since the last read may hide a loss that is no longer finite.
-    match course.trainer.read() {
-        Ok(_) => {}
-        Err(bad) => return go_back(session, course, heldout, &bad),
-    }
-    let value = score(session, course, prepared, heldout, true);
-    course.saved.trainer = course.trainer.state().1;
-    course.saved.kl = course.trainer.kl();
-    let info = ModelInfo {
-        kl: course.saved.kl.clone(),
-        recipe: course.recipe.clone(),
-        prior: course.trainer.prior_info(),
-        ..info.clone()
-    };
-    let saved = checkpoint::save(session.folder, &course.trainer, &course.saved, &info, &course.recipe, value)?;
-    *last_saved = Some(saved.images);
-    session.tell(&RunEvent::Checkpoint(CheckpointInfo { path: saved.path.clone(), ..saved }));
-    Ok(())
-}
-
-/// Back to the last good state, with the random streams moved on and half the learning rate.
-fn go_back(session: &mut Session<'_>, course: &mut Course, heldout: &Heldout, bad: &[String]) -> Result<()> {
-    let retries = course.saved.retries + 1;
-    let what = format!("Training lost finite numbers in {} at step {}", bad.join(", "), course.saved.step);
-    if retries > RETRIES {
-        return Err(Problem::failed(format!("{what}, again after going back {RETRIES} times"))
-            .of("optim.lr")
-            .try_this("Lower the learning rate or raise the penalty γ, then resume from the last checkpoint"));
-    }
-    let lr_factor = course.saved.lr_factor * 0.5;
-    let (newest, _) = checkpoint::newest(session.folder);
-    match newest {
-        Some(loaded) => {
-            course.trainer.restore(&loaded.weights, &loaded.saved.trainer)?;
-            let scoring = course.scoring.spent;
-            course.saved = SavedState { machine: course.saved.machine.clone(), scoring, ..loaded.saved };
-        }
-        None => {
-            course.trainer = Trainer::new(&course.recipe, &course.trainer.device())?;
-            course.trainer.set_heldout(&heldout.bytes, heldout.count)?;
-            course.trainer.set_pictures(course.pictures);
-            (course.saved.step, course.saved.images, course.saved.seconds) = (0, 0, 0.0);
-        }
-    }
-    (course.scored, course.shown) = (None, None);
-    course.saved.retries = retries;
-    course.saved.lr_factor = lr_factor;
-    course.trainer.move_streams(retries);
-    let images = course.saved.images;
-    session.tell(&RunEvent::Rewound { images });
-    // What a person changed since then still holds, from here on.
-    let step = course.saved.step;
-    for edit in course.edits.iter_mut().filter(|e| e.images > images) {
-        (edit.step, edit.images) = (step, images);
-        session.tell(&RunEvent::Edited(edit.clone()));
-    }
-    session.folder.write_edits(&course.edits)?;
-    let note = Problem::failed(what)
-        .try_this(format!(
-            "Went back to {:.1} kimg with the learning rate at {:.0} % (try {retries} of {RETRIES})",
-            images as f64 / 1000.0,
-            lr_factor * 100.0
-        ))
-        .warning();
-    session.tell(&RunEvent::Message(note));
-    Ok(())
-}
-
-fn edit(session: &mut Session<'_>, course: &mut Course, key: &str, value: serde_json::Value) {
-    let refuse = |problem: Problem| RunEvent::Message(problem.warning());
-    let live = form::FIELDS.iter().any(|f| f.live && (key == f.key || key.starts_with(&format!("{}.", f.key))));
-    if !live {
-        let problem = Problem::usage("This setting cannot change while a run is on").of(key);
-        session.tell(&refuse(problem.try_this("Start a new run from this one's model instead")));
-        return;
-    }
-    let mut recipe = course.recipe.clone();
-    if let Err(problem) = json_path::set(&mut recipe, key, value.clone()).and_then(|()| recipe.validate()) {
-        session.tell(&refuse(problem));
-        return;
-    }
-    course.recipe = recipe;
-    course.trainer.set_recipe(&course.recipe);
-    if key == "run.kimg" {
-        course.target = (course.recipe.run.kimg * 1000.0).round() as u64;
-    }
-    let edit = Edit { step: course.saved.step, images: course.saved.images, key: key.into(), value };
-    course.edits.push(edit.clone());
-    // Not worth ending the run for: the telemetry knows it too.
-    if let Err(problem) = session.folder.write_edits(&course.edits) {
-        session.tell(&refuse(problem));
-    }
-    session.tell(&RunEvent::Edited(edit));
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn multiples_are_crossed_once() {
-        let marks: Vec<u64> = (0..10).filter(|i| crossed(i * 300, (i + 1) * 300, 1.0)).collect();
-        assert_eq!(marks, [3, 6, 9]);
-        assert!(crossed(0, 32, 0.001));
-    }
-}
+mod tests;

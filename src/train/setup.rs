@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::folder::RunFolder;
+use super::identity;
 use super::report::RunEvent;
 use super::session::Session;
 use crate::base::progress::Watched;
@@ -13,6 +14,9 @@ use crate::models::info::ModelInfo;
 use crate::recipe::Recipe;
 
 /// The prepared pictures of a run, made now if they are not there; the run's folder says how far that is.
+///
+/// # Errors
+/// There are none, or none any more.
 pub(super) fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, stop: &Cancel) -> Result<Prepared> {
     // Told from worker threads; passed on from this one.
     let (send, receive) = crossbeam_channel::bounded::<(String, u64, u64)>(64);
@@ -33,7 +37,8 @@ pub(super) fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, 
             }
         }
         worker.join().unwrap_or_else(|_| Err(Problem::failed("Preparing the pictures failed unexpectedly")))
-    })?;
+    })
+    .map_err(|problem| identity::missing(session.folder, &recipe.data.source, problem))?;
     if !prepared.broken().is_empty() {
         let list = told(prepared.broken(), 6);
         let names: Vec<String> = list.iter().map(|b| format!("{}: {}", b.file, b.reason)).collect();
@@ -52,10 +57,31 @@ pub(super) fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, 
     Ok(prepared)
 }
 
-/// A conditional model learns the labels that its data have.
-pub(super) fn learn_labels(recipe: &mut Recipe, prepared: &Prepared) -> Result<()> {
+/// A conditional model learns the labels that its data have. One that learned some already keeps them: they are carried
+/// by name, wherever they stand in the data now.
+///
+/// # Errors
+/// The data have no labels, or some that the model never learned.
+pub(super) fn learn_labels(recipe: &mut Recipe, prepared: Prepared, learned: Option<Vec<String>>) -> Result<Prepared> {
     if !recipe.model.conditional {
-        return Ok(());
+        return Ok(prepared);
+    }
+    if let Some(learned) = learned.filter(|l| !l.is_empty()) {
+        let foreign = (0..prepared.len())
+            .filter_map(|i| prepared.labels().get(prepared.label(i)? as usize))
+            .any(|label| !learned.contains(label));
+        if foreign {
+            return Err(Problem::data("The classes of these pictures are others than those the run learned")
+                .of(&recipe.data.source)
+                .because(format!("learned: {}; found: {}", learned.join(", "), prepared.labels().join(", ")))
+                .try_this(
+                    "Give the classes their names back, or start a new run from this one's model: it carries classes \
+                     over by name and begins new ones afresh",
+                ));
+        }
+        let named = prepared.with_labels(&learned);
+        recipe.model.classes = learned;
+        return Ok(named);
     }
     if prepared.labels().len() < 2 {
         return Err(Problem::data("These pictures have no labels to learn")
@@ -64,7 +90,7 @@ pub(super) fn learn_labels(recipe: &mut Recipe, prepared: &Prepared) -> Result<(
             .try_this("Sort the pictures into one folder for each class, or switch off “Learn the labels”"));
     }
     recipe.model.classes = prepared.labels().to_vec();
-    Ok(())
+    Ok(prepared)
 }
 
 /// What lists and snapshots say of the model.
@@ -72,4 +98,50 @@ pub(super) fn model_info(folder: &RunFolder, recipe: &Recipe) -> ModelInfo {
     let name = folder.dir().file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
     let info = ModelInfo::of(recipe, String::new());
     if info.name.is_empty() { ModelInfo { name, ..info } } else { info }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::progress::Quiet;
+
+    fn prepared(dir: &Path, classes: &[&str]) -> Prepared {
+        let source = dir.join(classes.join("-"));
+        for (i, class) in classes.iter().enumerate() {
+            std::fs::create_dir_all(source.join(class)).unwrap();
+            for k in 0..3u8 {
+                let path = source.join(class).join(format!("{k}.png"));
+                image::RgbImage::from_pixel(16, 16, image::Rgb([k * 9, i as u8, class.len() as u8]))
+                    .save(path)
+                    .unwrap();
+            }
+        }
+        let mut recipe = Recipe::default();
+        recipe.data.source = source.to_str().unwrap().into();
+        recipe.data.resolution = 16;
+        data::prepare(&recipe.data, &dir.join("cache"), &Quiet::default()).unwrap()
+    }
+
+    #[test]
+    fn classes_are_carried_by_name_or_refused_with_both_lists() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut recipe = Recipe::default();
+        recipe.model.conditional = true;
+        let list = |names: &[&str]| -> Vec<String> { names.iter().map(|n| (*n).into()).collect() };
+        let first = learn_labels(&mut recipe, prepared(dir.path(), &["cat", "dog"]), None).unwrap();
+        assert_eq!((recipe.model.classes.clone(), first.label(0)), (list(&["cat", "dog"]), Some(0)));
+
+        // `dog` alone would be class 0 by its place; with another order of the list every class would move.
+        let learned = list(&["dog", "owl", "cat"]);
+        let again = learn_labels(&mut recipe, first.clone(), Some(learned.clone())).unwrap();
+        assert_eq!((&recipe.model.classes, again.labels()), (&learned, &learned[..]));
+        let names: Vec<&str> =
+            (0..again.len()).map(|i| again.labels()[again.label(i).unwrap() as usize].as_str()).collect();
+        assert_eq!(names, ["cat", "cat", "cat", "dog", "dog", "dog"]);
+        assert_eq!((again.hash(), again.picture(4)), (first.hash(), first.picture(4)));
+
+        let renamed = prepared(dir.path(), &["dog", "kitten"]);
+        let problem = learn_labels(&mut recipe, renamed, Some(list(&["cat", "dog"]))).unwrap_err();
+        assert_eq!(problem.detail.unwrap(), "learned: cat, dog; found: dog, kitten");
+    }
 }

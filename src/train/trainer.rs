@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::gan::{GanTrainer, Streams};
 use super::optim::{Adam, AdamState, parameter_sizes};
+use super::scoring::Heldout;
 use super::vae::VaeTrainer;
 use super::{tensors, transfer};
 use crate::base::rng::{Stream, StreamState};
@@ -55,13 +56,13 @@ impl Trainer {
         }
     }
 
-    /// Held-out pictures (interleaved bytes), for what is decided by them while training.
+    /// Held-out pictures, for what is decided by them while training.
     ///
     /// # Errors
     /// The recipe needs some, and there are none.
-    pub fn set_heldout(&mut self, bytes: &[u8], count: usize) -> Result<()> {
+    pub fn set_heldout(&mut self, heldout: &Heldout) -> Result<()> {
         match self {
-            Self::Gan(t) => t.set_heldout(bytes, count),
+            Self::Gan(t) => t.set_heldout(heldout),
             Self::Vae(_) => Ok(()),
         }
     }
@@ -105,18 +106,13 @@ impl Trainer {
         }
     }
 
-    /// Numbers that are worth a look now and then: norms of weights, held-out pictures (interleaved bytes).
-    pub fn inspect(&self, heldout: &[u8], count: usize) -> Vec<(String, f64)> {
+    /// Numbers that are worth a look now and then: norms of weights, held-out pictures.
+    pub fn inspect(&self, heldout: &Heldout) -> Vec<(String, f64)> {
         match self {
-            Self::Gan(t) => {
-                let n = count.min(64);
-                let shape = t.recipe.shape();
-                let x = (n > 0).then(|| tensors::pictures(&heldout[..n * shape.bytes()], n, shape, &t.device));
-                t.inspect(x)
-            }
+            Self::Gan(t) => t.inspect(heldout),
             Self::Vae(t) => {
                 let mut out = t.inspect();
-                if let Some(elbo) = t.validate(heldout, count.min(512)) {
+                if let Some(elbo) = t.validate(heldout) {
                     out.push(("valid_elbo".into(), elbo));
                 }
                 out
@@ -133,10 +129,10 @@ impl Trainer {
     }
 
     /// VAE: pictures through encoder and decoder. GAN: none.
-    pub fn reconstructions(&self, pictures: &[Vec<u8>]) -> Vec<Picture> {
+    pub fn reconstructions(&self, pictures: &[Vec<u8>], labels: &[Option<u32>]) -> Vec<Picture> {
         match self {
             Self::Gan(_) => Vec::new(),
-            Self::Vae(t) => t.reconstructions(pictures),
+            Self::Vae(t) => t.reconstructions(pictures, labels),
         }
     }
 

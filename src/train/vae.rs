@@ -8,6 +8,7 @@ use burn::tensor::{Device, Tensor};
 
 use super::metric_accumulator::Meter;
 use super::optim::{Adam, AdamSettings, Sum};
+use super::scoring::Heldout;
 use super::tensors;
 use super::vae_critic::Opponent;
 use super::vae_loss::{Onlooker, Scene, log_prior};
@@ -264,13 +265,14 @@ impl VaeTrainer {
         Ok(out)
     }
 
-    /// Evidence lower bound of held-out pictures under the averaged weights, in nats a picture; noise is always the same.
-    pub fn validate(&self, pictures: &[u8], count: usize) -> Option<f64> {
+    /// Evidence lower bound of held-out pictures, each with its class, under the averaged weights, in nats a picture; noise
+    /// is always the same.
+    pub fn validate(&self, heldout: &Heldout) -> Option<f64> {
+        let count = heldout.len();
         if count == 0 {
             return None;
         }
         let device = self.device.clone().inner();
-        let shape = self.recipe.shape();
         let mut noise = Stream::new(self.recipe.seed, "validation");
         let mut pixels = Stream::new(self.recipe.seed, "validation pixels");
         let pseudo = self.pseudo.as_ref().map(|p| p.average.posterior(&self.average));
@@ -278,10 +280,10 @@ impl VaeTrainer {
         let (mut total, mut seen, chunk) = (0.0f64, 0, 32);
         while seen < count {
             let n = chunk.min(count - seen);
-            let x = tensors::pictures(&pictures[seen * shape.bytes()..(seen + n) * shape.bytes()], n, shape, &device);
+            let (x, class) = heldout.shown(seen..seen + n, &self.recipe, &device);
             let x = if self.recipe.objective.vae.binarise { binarised(x, &mut pixels) } else { x };
             let draw = Draw::Noise(tensors::matrix(noise.normals(n * dim), n, dim, &device));
-            let (posterior, decoded) = self.average.forward(x.clone(), &draw, None);
+            let (posterior, decoded) = self.average.forward(x.clone(), &draw, class.as_ref());
             let rec = elbo::reconstruction(
                 self.recipe.objective.likelihood,
                 decoded,
@@ -320,14 +322,17 @@ impl VaeTrainer {
         crate::latent::sample::decode(&self.average, codes, &self.device.clone().inner(), self.recipe.shape())
     }
 
-    /// Pictures through encoder (mean) and decoder of the averaged weights.
-    pub fn reconstructions(&self, pictures: &[Vec<u8>]) -> Vec<Picture> {
-        let device = self.device.clone().inner();
-        let codes: Vec<Code> = pictures
-            .iter()
-            .map(|p| Code::plain(crate::latent::sample::encode(&self.average, p, &[], &device, self.recipe.shape()).0))
-            .collect();
-        self.decoded(&codes)
+    /// Pictures through encoder (mean) and decoder of the averaged weights, each with its class where the model learns
+    /// some.
+    pub fn reconstructions(&self, pictures: &[Vec<u8>], labels: &[Option<u32>]) -> Vec<Picture> {
+        let (device, shape) = (self.device.clone().inner(), self.recipe.shape());
+        let classes = if self.recipe.model.conditional { self.recipe.model.classes.len() } else { 0 };
+        let code = |(picture, label): (&Vec<u8>, &Option<u32>)| {
+            let class: Vec<f32> = (0..classes as u32).map(|c| f32::from(u8::from(*label == Some(c)))).collect();
+            let mean = crate::latent::sample::encode(&self.average, picture, &class, &device, shape).0;
+            Code { class, ..Code::plain(mean) }
+        };
+        self.decoded(&pictures.iter().zip(labels).map(code).collect::<Vec<_>>())
     }
 }
 

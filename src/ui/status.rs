@@ -76,6 +76,7 @@ pub fn state_word(run: &RunSummary) -> (&'static str, Tone) {
         RunState::Paused => ("paused", Tone::Warn),
         RunState::Finished if ended_early(run) => ("stopped", Tone::Quiet),
         RunState::Finished => ("finished", Tone::Good),
+        RunState::Stopped => ("stopped", Tone::Quiet),
         RunState::Failed => ("failed", Tone::Bad),
         RunState::Interrupted => ("interrupted", Tone::Warn),
     }
@@ -111,8 +112,10 @@ pub fn state_icon(run: &RunSummary, t: &Tokens) -> (Icon, Color32) {
         RunState::Training | RunState::Preparing => (ICON_CIRCLE, t.good),
         RunState::Paused => (ICON_PAUSE_CIRCLE, t.warn),
         RunState::Queued => (ICON_SCHEDULE, t.weak),
+        // Runs of earlier versions called what was stopped finished.
         RunState::Finished if ended_early(run) => (ICON_STOP_CIRCLE, t.weak),
         RunState::Finished => (ICON_CHECK_CIRCLE, t.good),
+        RunState::Stopped => (ICON_STOP_CIRCLE, t.weak),
         RunState::Failed => (ICON_ERROR, t.bad),
         RunState::Interrupted => (ICON_WARNING, t.warn),
     }

@@ -23,7 +23,7 @@ use super::views::{VIEWS, ViewId, ViewSpec};
 use crate::base::Problem;
 use crate::base::paths::Paths;
 use crate::engine::fake::ScriptedEngine;
-use crate::engine::{Command, Control, Event, RunState};
+use crate::engine::{Command, Control, Event, PictureAnswer, RunState};
 
 /// A person who answers every file dialog with the same paths.
 #[derive(Clone, Default)]
@@ -356,7 +356,12 @@ fn what_was_said_of_a_run_goes_once_it_is_resumed() {
     }
     let there = |window: &Window, subject: &str| window.harness.query_by_label(&format!("{subject} ended")).is_some();
     assert!(there(&window, &run.name) && there(&window, "another"));
-    let command = Command::ResumeRun { dir: run.dir.clone(), kimg: None, device: "cpu".into() };
+    let command = Command::ResumeRun {
+        dir: run.dir.clone(),
+        kimg: None,
+        device: "cpu".into(),
+        pictures: PictureAnswer::default(),
+    };
     window.harness.state_mut().act(Action::Engine(Box::new(command)));
     window.harness.run_steps(3);
     assert!(!there(&window, &run.name) && there(&window, "another"));

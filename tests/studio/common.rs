@@ -85,6 +85,7 @@ pub fn engine(home: &Home) -> StudioEngine {
     let studio = ProcessLaunch::studio(program.clone());
     let world = format!("LATENT_STUDIO_HOME={}", home.path("home").display());
     let binary = program.clone();
+    let keeper = vec![world.clone().into(), binary.clone().into(), "keep".into()];
     let arguments = move |dir: &Path, order: &Order| {
         let mut all = vec![world.clone().into(), binary.clone().into_os_string()];
         all.extend((studio.arguments)(dir, order));
@@ -92,7 +93,7 @@ pub fn engine(home: &Home) -> StudioEngine {
     };
     let paths = Paths::under(&home.path("home"));
     StudioEngine::start(Options {
-        launch: Box::new(ProcessLaunch { program: "/usr/bin/env".into(), arguments: Box::new(arguments) }),
+        launch: Box::new(ProcessLaunch { program: "/usr/bin/env".into(), arguments: Box::new(arguments), keeper }),
         backend: Arc::new(RealBackend::new(paths.clone(), "cpu")),
         program,
         paths,

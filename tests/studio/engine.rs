@@ -5,7 +5,9 @@ use std::time::{Duration, Instant};
 
 use latent_studio::base::paths::Paths;
 use latent_studio::engine::studio::StudioEngine;
-use latent_studio::engine::{Command, Control, Engine, Event, ExportOptions, GenerateRequest, RunState, RunSummary};
+use latent_studio::engine::{
+    Command, Control, Engine, Event, ExportOptions, GenerateRequest, PictureAnswer, RunState, RunSummary,
+};
 use latent_studio::recipe::Recipe;
 use latent_studio::recipe::picture::Latent;
 use latent_studio::train::folder::RunFolder;
@@ -105,7 +107,12 @@ fn a_run_is_watched_killed_resumed_stopped_and_explored() {
         _ => None,
     });
 
-    window.engine.send(Command::ResumeRun { dir: dir.clone(), kimg: None, device: "cpu".into() });
+    window.engine.send(Command::ResumeRun {
+        dir: dir.clone(),
+        kimg: None,
+        device: "cpu".into(),
+        pictures: PictureAnswer::default(),
+    });
     let before = run.checkpoints.last().unwrap().images;
     window.until_run("more training", |r| r.state == RunState::Training && r.progress.images > before);
     window.engine.send(Command::ControlRun { dir: dir.clone(), control: Control::Pause });
@@ -115,7 +122,7 @@ fn a_run_is_watched_killed_resumed_stopped_and_explored() {
     window.engine.send(Command::ControlRun { dir: dir.clone(), control: Control::Go });
     window.until("the edit", |e| matches!(e, Event::RunEdited { edit, .. } if edit.key == "optim.lr").then_some(()));
     window.engine.send(Command::ControlRun { dir: dir.clone(), control: Control::Stop });
-    let end = window.until_run("the stop", |r| r.state == RunState::Finished);
+    let end = window.until_run("the stop", |r| r.state == RunState::Stopped);
     assert!(end.recipe.optim.lr.at(0) == 0.0001);
     window.engine.send(Command::LoadRun { dir });
     window.until("its history", |e| match e {
@@ -146,7 +153,7 @@ fn a_run_outlives_the_window_and_is_found_again() {
     assert_eq!((runs.len(), runs[0].state), (1, RunState::Training));
     again.until("its numbers", |e| matches!(e, Event::RunReadings { .. }).then_some(()));
     again.engine.send(Command::ControlRun { dir: dir.clone(), control: Control::Stop });
-    again.until_run("the stop", |r| r.state == RunState::Finished && !r.checkpoints.is_empty());
+    again.until_run("the stop", |r| r.state == RunState::Stopped && !r.checkpoints.is_empty());
 
     // A VAE takes a picture in, and what is exported of it carries its recipe.
     let model = dir.to_string_lossy().into_owned();
@@ -191,7 +198,8 @@ fn what_waits_starts_without_a_window() {
     assert!(folder("first").is_locked() && folder("second").status().is_none());
     RunFolder::open(&first).unwrap().send_control(&Control::Stop).unwrap();
     let start = Instant::now();
-    let done = |name: &str| folder(name).status().is_some_and(|s| s.state == RunState::Finished);
+    let ended = |name: &str| if name == "first" { RunState::Stopped } else { RunState::Finished };
+    let done = |name: &str| folder(name).status().is_some_and(|s| s.state == ended(name));
     while !(done("first") && done("second") && done("third")) {
         assert!(start.elapsed() < Duration::from_secs(120), "they did not follow each other");
         std::thread::sleep(Duration::from_millis(20));
@@ -201,7 +209,31 @@ fn what_waits_starts_without_a_window() {
     let mut again = Window::open(&home);
     again.engine.send(Command::ListRuns);
     let runs = again.until("the list", |e| if let Event::Runs(runs) = e { Some(runs.clone()) } else { None });
-    assert!(runs.iter().all(|r| r.state == RunState::Finished), "{runs:?}");
+    assert!(runs.iter().all(|r| r.state == ended(&r.name)), "{runs:?}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_waits_starts_without_a_window_also_when_the_run_before_it_is_killed() {
+    let home = Home::new();
+    let mut window = Window::open(&home);
+    let first = recipe(&home, "res-gan", "first");
+    window.engine.send(Command::StartRun { recipe: first, from: None, device: "cpu".into() });
+    let first = window.until_run("training", |r| r.state == RunState::Training).dir;
+    let mut short = recipe(&home, "conv-vae", "second");
+    short.run.kimg = 0.08;
+    window.engine.send(Command::StartRun { recipe: short, from: None, device: "cpu".into() });
+    let second = window.until_run("its place in the queue", |r| r.state == RunState::Queued).dir;
+    window.engine.shut_down();
+    drop(window);
+    let pid = process_of(&first).to_string();
+    assert!(std::process::Command::new("kill").args(["-9", &pid]).status().unwrap().success());
+    let second = RunFolder::open(&second).unwrap();
+    let start = Instant::now();
+    while second.status().is_none_or(|s| s.state != RunState::Finished) {
+        assert!(start.elapsed() < Duration::from_secs(120), "the second run was never started");
+        std::thread::sleep(Duration::from_millis(20));
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -233,10 +265,15 @@ fn a_run_whose_folder_vanishes_ends_and_is_told() {
     // Brought back, it goes on.
     std::fs::rename(home.path("elsewhere"), &dir).unwrap();
     window.engine.send(Command::ListRuns);
-    window.engine.send(Command::ResumeRun { dir: dir.clone(), kimg: None, device: "cpu".into() });
+    window.engine.send(Command::ResumeRun {
+        dir: dir.clone(),
+        kimg: None,
+        device: "cpu".into(),
+        pictures: PictureAnswer::default(),
+    });
     window.until_run("training again", |r| r.state == RunState::Training);
     window.engine.send(Command::ControlRun { dir, control: Control::Stop });
-    window.until_run("the stop", |r| r.state == RunState::Finished);
+    window.until_run("the stop", |r| r.state == RunState::Stopped);
 }
 
 #[test]

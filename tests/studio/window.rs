@@ -98,7 +98,7 @@ fn from_a_pasted_path_to_a_picture_that_is_made_again() {
     w.press("Resume");
     w.until_run("going on", |r| r.state == RunState::Training && r.progress.images > saved);
     w.press("Stop");
-    w.until_run("its end", |r| r.state == RunState::Finished && r.checkpoints.last().unwrap().images > saved);
+    w.until_run("its end", |r| r.state == RunState::Stopped && r.checkpoints.last().unwrap().images > saved);
 
     w.press("Explore this model");
     w.until("the model", |h| h.state().active() == ViewId::Explore && !h.state().studio().opened.is_empty());

@@ -324,7 +324,7 @@ fn control(script: &mut Script, dir: PathBuf, control: Control) -> Vec<Event> {
             run.progress.images += u64::from(run.recipe.optim.batch);
             run.state = RunState::Paused;
         }
-        Control::Stop => run.state = RunState::Finished,
+        Control::Stop => run.state = RunState::Stopped,
         Control::Checkpoint => {
             let images = run.progress.images;
             let path = run.dir.join("checkpoints").join(images.to_string());

@@ -10,6 +10,7 @@ use std::thread::{self, JoinHandle};
 use crate::base::{Problem, Result};
 use crate::engine::worker::panicked;
 use crate::train::folder::RunFolder;
+use crate::train::identity::PictureAnswer;
 
 /// A log larger than this is begun anew when its run is started again.
 const LOG_LIMIT: u64 = 1 << 20;
@@ -21,6 +22,8 @@ pub struct Order {
     pub device: String,
     /// Thousands of pictures to stop at, in place of what the run says.
     pub kimg: Option<f64>,
+    /// What is said of its pictures, if they were moved or changed.
+    pub pictures: PictureAnswer,
 }
 
 /// How a run came to its end.
@@ -50,6 +53,9 @@ pub trait Launch: Send {
     /// # Errors
     /// The process or thread could not be started.
     fn launch(&self, run: &RunFolder, order: &Order) -> Result<Box<dyn Alive>>;
+
+    /// Sees that somebody starts what waits in the queue when a run is killed; see [`super::keeper`].
+    fn keep(&self) {}
 }
 
 /// Arguments for the run of a folder.
@@ -61,6 +67,8 @@ pub struct ProcessLaunch {
     pub program: PathBuf,
     /// Its arguments for a run.
     pub arguments: Box<Arguments>,
+    /// Its arguments to keep the queue; nobody does if there are none.
+    pub keeper: Vec<OsString>,
 }
 
 impl ProcessLaunch {
@@ -74,9 +82,15 @@ impl ProcessLaunch {
             if let Some(kimg) = order.kimg {
                 arguments.extend(["--kimg".into(), kimg.to_string().into()]);
             }
+            if let Some(source) = &order.pictures.source {
+                arguments.extend(["--data".into(), OsString::from(source)]);
+            }
+            if order.pictures.accept {
+                arguments.push("--accept-data".into());
+            }
             arguments
         };
-        Self { program, arguments: Box::new(arguments) }
+        Self { program, arguments: Box::new(arguments), keeper: vec!["keep".into()] }
     }
 }
 
@@ -98,6 +112,22 @@ impl Launch for ProcessLaunch {
         let child =
             command.spawn().map_err(|e| Problem::io("The run's process could not be started", &self.program, &e))?;
         Ok(Box::new(Process(child)))
+    }
+
+    fn keep(&self) {
+        if self.keeper.is_empty() {
+            return;
+        }
+        let mut command = Command::new(&self.program);
+        command.args(&self.keeper).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        set_apart(&mut command);
+        match command.spawn() {
+            // Waited for, so that nothing is left of it while this process lives on.
+            Ok(mut keeper) => {
+                let _ = thread::Builder::new().name("keeper".into()).spawn(move || keeper.wait());
+            }
+            Err(e) => log::warn!("nobody keeps the queue of runs: {e}"),
+        }
     }
 }
 
@@ -250,7 +280,8 @@ mod tests {
         }
     }
 
-    const ORDER: Order = Order { device: String::new(), kimg: None };
+    const ORDER: Order =
+        Order { device: String::new(), kimg: None, pictures: PictureAnswer { source: None, accept: false } };
 
     #[cfg(unix)]
     fn shell(script: &str) -> ProcessLaunch {
@@ -258,6 +289,7 @@ mod tests {
         ProcessLaunch {
             program: "/bin/sh".into(),
             arguments: Box::new(move |dir, _| vec!["-c".into(), script.clone().into(), "sh".into(), dir.into()]),
+            keeper: Vec::new(),
         }
     }
 
@@ -302,9 +334,12 @@ mod tests {
     #[test]
     fn the_studio_is_asked_to_go_on_with_the_run() {
         let launch = ProcessLaunch::studio("/x/latent-studio".into());
-        let order = Order { device: "cpu".into(), kimg: Some(12.5) };
+        let order = Order { device: "cpu".into(), kimg: Some(12.5), ..ORDER };
         let arguments = (launch.arguments)(Path::new("/runs/a"), &order);
         assert_eq!(arguments, ["train", "--resume", "/runs/a", "--json", "--device", "cpu", "--kimg", "12.5"]);
+        let pictures = PictureAnswer { source: Some("/new place".into()), accept: true };
+        let arguments = (launch.arguments)(Path::new("/runs/a"), &Order { pictures, ..ORDER });
+        assert_eq!(arguments[4..], ["--data", "/new place", "--accept-data"]);
         let missing = ProcessLaunch::studio("/nowhere/at/all".into());
         let (_dir, run) = run_folder();
         assert!(missing.launch(&run, &ORDER).is_err());
@@ -315,7 +350,7 @@ mod tests {
         let (_dir, run) = run_folder();
         let launch = ThreadLaunch(Arc::new(|_, order| if order.device == "bad" { panic!("oh") } else { Ok(()) }));
         assert!(wait(&mut *launch.launch(&run, &ORDER).unwrap()).success);
-        let bad = Order { device: "bad".into(), kimg: None };
+        let bad = Order { device: "bad".into(), ..ORDER };
         assert!(wait(&mut *launch.launch(&run, &bad).unwrap()).how.contains("oh"));
     }
 }

@@ -1,6 +1,7 @@
 //! Runs: started as processes of their own, queued, followed by their files, found again at the next start.
 
 pub mod keep_awake;
+pub mod keeper;
 pub mod launch;
 pub mod queue;
 pub mod run_follower;
@@ -15,12 +16,13 @@ use parking_lot::Mutex;
 
 use super::event_queue::Outbox;
 use super::worker::{join_by, panicked};
-use super::{Control, Event, RunState, RunSummary};
+use super::{Control, Event, RunSummary};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::models::info::ModelRef;
 use crate::recipe::{Parent, Recipe};
 use crate::train::folder::RunFolder;
+use crate::train::identity::PictureAnswer;
 use crate::train::preview;
 use launch::{Launch, Order};
 use queue::{Queue, Turn, Waiting};
@@ -45,7 +47,7 @@ pub enum Ask {
     /// Begin a run.
     Start { recipe: Box<Recipe>, from: Option<ModelRef>, device: String },
     /// Go on with a run; up to so many thousand pictures, if given.
-    Resume { dir: PathBuf, kimg: Option<f64>, device: String },
+    Resume { dir: PathBuf, kimg: Option<f64>, device: String, pictures: PictureAnswer },
     /// Do something to a run.
     Control { dir: PathBuf, control: Control },
     /// Take it out of the queue.
@@ -163,6 +165,7 @@ struct Manager {
 impl Manager {
     fn new(setup: Setup, outbox: Outbox) -> Self {
         let (queue, turn) = (Queue::of(&setup.paths), Turn::take(&setup.paths));
+        queue.wake();
         let (runs, looked, asked_to_stop) = (Vec::new(), Instant::now(), Vec::new());
         let mut this = Self { setup, outbox, runs, queue, turn, held: false, looked, asked_to_stop };
         this.find();
@@ -177,6 +180,12 @@ impl Manager {
         let start = Instant::now();
         while self.runs.iter_mut().any(Tracked::is_coming) && start.elapsed() < PARTING {
             thread::sleep(Duration::from_millis(20));
+        }
+        if self.held {
+            // A queue that was told to wait does so until a window opens again.
+            let _ = self.queue.rest();
+        } else if !self.queue.runs().is_empty() {
+            self.setup.launch.keep();
         }
         if !self.held && !self.runs.iter_mut().any(Tracked::is_coming) {
             let known = self.setup.book.known();
@@ -248,7 +257,7 @@ impl Manager {
     fn answer(&mut self, ask: Ask) -> Result<()> {
         match ask {
             Ask::Start { recipe, from, device } => self.start(&recipe, from.as_deref(), device),
-            Ask::Resume { dir, kimg, device } => self.resume(&dir, kimg, device),
+            Ask::Resume { dir, kimg, device, pictures } => self.resume(&dir, kimg, device, pictures),
             Ask::Control { dir, control } => self.control(&dir, control),
             Ask::Unqueue { dir } => {
                 let i = self.find_run(&dir)?;
@@ -301,7 +310,7 @@ impl Manager {
         RunFolder::create(&dir, &recipe, from, &device)?;
         let run = Tracked::open(&dir)?;
         self.runs.insert(0, run);
-        self.begin_or_queue(Waiting { dir, device, kimg: None })
+        self.begin_or_queue(Waiting { dir, device, kimg: None, pictures: PictureAnswer::default() })
     }
 
     /// A folder of the run's name that is not taken.
@@ -317,14 +326,14 @@ impl Manager {
         dir
     }
 
-    fn resume(&mut self, dir: &Path, kimg: Option<f64>, device: String) -> Result<()> {
+    fn resume(&mut self, dir: &Path, kimg: Option<f64>, device: String, pictures: PictureAnswer) -> Result<()> {
         let i = self.find_run(dir)?;
         let run = &self.runs[i];
         if run.is_alive() {
             return Err(Problem::usage("This run is already in progress").of(&run.summary().name));
         }
         let device = if device.is_empty() { run.folder().file()?.device } else { device };
-        self.begin_or_queue(Waiting { dir: dir.into(), device, kimg })
+        self.begin_or_queue(Waiting { dir: dir.into(), device, kimg, pictures })
     }
 
     fn begin_or_queue(&mut self, run: Waiting) -> Result<()> {
@@ -334,6 +343,7 @@ impl Manager {
         let i = self.find_run(&run.dir)?;
         self.runs[i].wait_in_queue();
         let queued = self.queue.push(run);
+        self.setup.launch.keep();
         self.show(i);
         queued
     }
@@ -341,7 +351,7 @@ impl Manager {
     fn begin(&mut self, run: Waiting) -> Result<()> {
         let i = self.find_run(&run.dir)?;
         let (launch, kimg) = (&self.setup.launch, run.kimg);
-        let order = Order { device: run.device, kimg };
+        let order = Order { device: run.device, kimg, pictures: run.pictures };
         let begun = self.runs[i].begin(|folder| launch.launch(folder, &order), kimg);
         self.asked_to_stop.retain(|(dir, _)| *dir != run.dir);
         self.show(i);
@@ -356,7 +366,7 @@ impl Manager {
         let run = &mut self.runs[i];
         if !run.is_alive() {
             if control == Control::Go {
-                return self.resume(dir, None, String::new());
+                return self.resume(dir, None, String::new(), PictureAnswer::default());
             }
             return Err(Problem::usage("This run is not in progress")
                 .of(&run.summary().name)
@@ -445,11 +455,6 @@ pub fn folder_name(name: &str) -> String {
     }
     let out = out.trim_end_matches('-').to_string();
     if out.is_empty() { "run".into() } else { out }
-}
-
-/// Whether a run of this state can be asked to go on.
-pub fn can_resume(state: RunState) -> bool {
-    matches!(state, RunState::Finished | RunState::Failed | RunState::Interrupted)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ use super::run_follower::Tracked;
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
 use crate::train::folder::RunFolder;
+use crate::train::identity::PictureAnswer;
 
 /// A run that was started and does not take its lock for so long is not coming.
 const COMING: Duration = Duration::from_secs(20);
@@ -30,6 +31,9 @@ pub struct Waiting {
     /// Thousands of pictures to stop at, in place of what the run says.
     #[serde(default)]
     pub kimg: Option<f64>,
+    /// What is said of its pictures, if they were moved or changed.
+    #[serde(default)]
+    pub pictures: PictureAnswer,
 }
 
 /// The queue, first to start first. What it says is what the file says now.
@@ -101,6 +105,28 @@ impl Queue {
         })
     }
 
+    /// Lets it rest until somebody wakes it: a person ended what was on.
+    ///
+    /// # Errors
+    /// The studio's folder could not be written.
+    pub fn rest(&self) -> Result<()> {
+        write_atomically(&self.resting(), b"")
+    }
+
+    /// Ends its rest.
+    pub fn wake(&self) {
+        let _ = fs::remove_file(self.resting());
+    }
+
+    /// Whether it rests.
+    pub fn rests(&self) -> bool {
+        self.resting().exists()
+    }
+
+    fn resting(&self) -> PathBuf {
+        self.file.with_extension("rest")
+    }
+
     /// Reads, changes and writes while no other process does.
     fn change<T>(&self, change: impl FnOnce(&mut Vec<Waiting>) -> T) -> Result<T> {
         let _lock = locked(&self.file.with_extension("lock"))?;
@@ -134,28 +160,43 @@ pub struct Turn(#[allow(dead_code)] File);
 impl Turn {
     /// Takes the turn, if nobody else has it. Never waits.
     pub fn take(paths: &Paths) -> Option<Self> {
-        let file = lock_file(&paths.data.join("turn.lock")).ok()?;
-        file.try_lock().ok().map(|()| Self(file))
+        lock(&paths.data.join("turn.lock")).map(Self)
     }
 }
 
-/// Starts the next run of the queue if no window looks after it and no run is on, and waits until it has begun.
+/// A file locked for this process alone, unless another one has it. Never waits.
+pub(super) fn lock(path: &Path) -> Option<File> {
+    let file = lock_file(path).ok()?;
+    file.try_lock().ok().map(|()| file)
+}
+
+/// Starts the next run of the queue if it does not rest, no window looks after it and no run is on, and waits until it has begun.
 /// `known` are folders of runs besides those in the studio's own.
 ///
 /// # Errors
 /// It could not be started; it is then first in the queue again.
 pub fn go_on(paths: &Paths, known: &[PathBuf], launch: &dyn Launch) -> Result<Option<PathBuf>> {
     let queue = Queue::of(paths);
-    if queue.runs().is_empty() {
+    if queue.rests() || queue.runs().is_empty() {
+        return Ok(None);
+    }
+    let is_on = || {
+        let own = fs::read_dir(paths.runs()).into_iter().flatten().filter_map(|e| e.ok().map(|e| e.path()));
+        own.chain(known.iter().cloned()).any(|dir| RunFolder::open(&dir).is_ok_and(|run| run.is_locked()))
+    };
+    // Looked at first without the turn, so that nobody who asks again and again is in the way of a window that opens.
+    if is_on() {
         return Ok(None);
     }
     let Some(_turn) = Turn::take(paths) else { return Ok(None) };
-    let own = fs::read_dir(paths.runs()).into_iter().flatten().filter_map(|e| e.ok().map(|e| e.path()));
-    if own.chain(known.iter().cloned()).any(|dir| RunFolder::open(&dir).is_ok_and(|run| run.is_locked())) {
+    if is_on() {
         return Ok(None);
     }
     let Some(next) = queue.pop()? else { return Ok(None) };
-    let order = Order { device: next.device.clone(), kimg: next.kimg };
+    if !queue.runs().is_empty() {
+        launch.keep();
+    }
+    let order = Order { device: next.device.clone(), kimg: next.kimg, pictures: next.pictures.clone() };
     let begun = Tracked::open(&next.dir).and_then(|mut run| {
         run.begin(|folder| launch.launch(folder, &order), next.kimg)?;
         Ok(run)
@@ -188,7 +229,7 @@ mod tests {
         if !dir.exists() {
             RunFolder::create(&dir, &Recipe::default(), None, "cpu").unwrap();
         }
-        Waiting { dir, device: "cpu".into(), kimg: None }
+        Waiting { dir, device: "cpu".into(), kimg: None, pictures: PictureAnswer::default() }
     }
 
     #[test]

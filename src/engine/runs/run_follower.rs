@@ -246,6 +246,16 @@ impl Tracked {
                     self.summary.progress.images = images;
                     changed = true;
                 }
+                RunEvent::Stopped { images, .. } => {
+                    self.summary.state = RunState::Stopped;
+                    self.summary.progress.images = images;
+                    changed = true;
+                }
+                RunEvent::Interrupted { images, .. } => {
+                    self.summary.state = RunState::Interrupted;
+                    self.summary.progress.images = images;
+                    changed = true;
+                }
                 RunEvent::Failed { problem } => {
                     self.summary.state = RunState::Failed;
                     self.summary.problem = Some(problem);

@@ -3,6 +3,7 @@ use std::time::{Duration, Instant};
 use super::launch::{ProcessLaunch, ThreadLaunch};
 use super::*;
 use crate::base::series::Reading;
+use crate::engine::RunState;
 use crate::recipe::Edit;
 use crate::train::folder::{self, Status};
 use crate::train::report::{Preview, RunEvent, RunProgress};
@@ -109,8 +110,8 @@ fn play(run: &RunFolder, order: &Order) -> Result<()> {
                     let path = run.checkpoints_dir().join(images.to_string());
                     std::fs::create_dir_all(&path).unwrap();
                     std::fs::write(path.join("checkpoint.json"), r#"{"best":false,"score":null}"#).unwrap();
-                    tell(RunEvent::Finished { path, images });
-                    return run.write_status(&status(RunState::Finished, images));
+                    tell(RunEvent::Stopped { path, images });
+                    return run.write_status(&status(RunState::Stopped, images));
                 }
                 _ => {}
             }
@@ -162,9 +163,9 @@ fn a_run_is_followed_controlled_edited_stopped_and_resumed() {
     s.runs.ask(Ask::Control { dir: dir.clone(), control: edit });
     s.until("the edit", |e| matches!(e, Event::RunEdited { edit, .. } if edit.key == "optim.lr").then_some(()));
     s.runs.ask(Ask::Control { dir: dir.clone(), control: Control::Stop });
-    let run = s.until_state("Cats & dogs", RunState::Finished);
+    let run = s.until_state("Cats & dogs", RunState::Stopped);
     assert_eq!(run.recipe.optim.lr.at(0), 0.001, "the edit is in the recipe of what comes after");
-    // Told as finished by its own word first, concluded when its thread is gone.
+    // Told as stopped by its own word first, concluded when its thread is gone.
     let start = Instant::now();
     while RunFolder::open(&dir).unwrap().is_locked() && start.elapsed() < Duration::from_secs(9) {
         thread::sleep(Duration::from_millis(5));
@@ -180,7 +181,12 @@ fn a_run_is_followed_controlled_edited_stopped_and_resumed() {
     let further = run.progress.images as f64 / 1000.0 + 0.2;
     loop {
         // Its thread may need a moment more to be gone.
-        s.runs.ask(Ask::Resume { dir: dir.clone(), kimg: Some(further), device: String::new() });
+        s.runs.ask(Ask::Resume {
+            dir: dir.clone(),
+            kimg: Some(further),
+            device: String::new(),
+            pictures: PictureAnswer::default(),
+        });
         let went = s.until("resumed", |e| match e {
             Event::Run(r) if r.state.is_alive() => Some(true),
             Event::Message(_) => Some(false),
@@ -210,7 +216,7 @@ fn runs_wait_for_each_other_and_can_be_taken_out() {
     s.runs.ask(Ask::Control { dir: one, control: Control::Stop });
     s.until_state("three", RunState::Training);
     s.runs.ask(Ask::Control { dir: three, control: Control::Stop });
-    s.until_state("three", RunState::Finished);
+    s.until_state("three", RunState::Stopped);
     s.runs.ask(Ask::Trash { dir: two.clone() });
     let left = s.until("the list", |e| if let Event::Runs(r) = e { Some(r.len()) } else { None });
     assert_eq!(left, 2);
@@ -221,7 +227,7 @@ fn runs_wait_for_each_other_and_can_be_taken_out() {
 #[cfg(unix)]
 fn shell(script: &'static str) -> ProcessLaunch {
     let arguments = move |dir: &Path, _: &Order| vec!["-c".into(), script.into(), "sh".into(), dir.into()];
-    ProcessLaunch { program: "/bin/sh".into(), arguments: Box::new(arguments) }
+    ProcessLaunch { program: "/bin/sh".into(), arguments: Box::new(arguments), keeper: Vec::new() }
 }
 
 #[cfg(unix)]
@@ -247,7 +253,7 @@ fn a_run_that_is_killed_is_told_with_its_last_words_and_can_be_resumed() {
     let (problem, run) = (message.unwrap(), summary.unwrap());
     let detail = problem.detail.unwrap();
     assert!(detail.contains("signal 9") && detail.contains("the last word"), "{detail}");
-    assert!(run.problem.is_some() && can_resume(run.state));
+    assert!(run.problem.is_some() && run.state.can_resume());
     s.runs.finish();
     // The next start finds it as it was left, reason included.
     let mut again = studio_in(s.home, player());
@@ -258,7 +264,7 @@ fn a_run_that_is_killed_is_told_with_its_last_words_and_can_be_resumed() {
     again.runs.ask(Ask::Control { dir: runs[0].dir.clone(), control: Control::Go });
     again.until_state("doomed", RunState::Training);
     again.runs.ask(Ask::Control { dir: runs[0].dir.clone(), control: Control::Stop });
-    again.until_state("doomed", RunState::Finished);
+    again.until_state("doomed", RunState::Stopped);
     again.runs.finish();
 }
 
@@ -345,7 +351,7 @@ fn a_child_names_its_parent() {
     let folder = RunFolder::open(&run.dir).unwrap();
     assert_eq!(folder.file().unwrap().from.as_deref(), Some("nouns-gan"));
     s.runs.ask(Ask::Control { dir: run.dir, control: Control::Stop });
-    s.until_state("child", RunState::Finished);
+    s.until_state("child", RunState::Stopped);
     s.runs.finish();
 }
 

@@ -3,6 +3,7 @@
 mod curves;
 pub(in crate::ui) mod estimate;
 mod files;
+mod locate;
 pub(in crate::ui) mod now;
 mod proposal;
 mod samples;
@@ -22,7 +23,7 @@ use super::data::{Preview, Thumbs, short_name};
 use super::{Cx, KeyHelp, View, ViewId};
 use crate::base::Problem;
 use crate::data::joined;
-use crate::engine::{Command, Control, Event, JobId, RunState, RunSummary};
+use crate::engine::{Command, Control, Event, JobId, PictureAnswer, RunState, RunSummary};
 use crate::models::info::ModelRef;
 use crate::models::outline::Outline;
 use crate::recipe::advice::Known;
@@ -182,10 +183,10 @@ impl TrainView {
         self.samples.follow();
     }
 
-    fn resume(&mut self, run: &RunSummary, further: Option<f64>, cx: &mut Cx<'_>) {
+    fn resume(&mut self, run: &RunSummary, further: Option<f64>, pictures: PictureAnswer, cx: &mut Cx<'_>) {
         let device = self.device_id(cx.studio);
         let kimg = further.map(|more| run.progress.images as f64 / 1000.0 + more);
-        cx.send(Command::ResumeRun { dir: run.dir.clone(), kimg, device });
+        cx.send(Command::ResumeRun { dir: run.dir.clone(), kimg, device, pictures });
         self.samples.follow();
     }
 
@@ -291,6 +292,11 @@ impl View for TrainView {
                 self.choose_source(source, cx);
             }
             Parcel::Picked { purpose, paths } if *purpose == PURPOSE => self.choose_source(&joined(paths), cx),
+            Parcel::Picked { purpose, paths } if *purpose == locate::LOCATE => {
+                if !paths.is_empty() {
+                    self.located(joined(paths), cx);
+                }
+            }
             Parcel::Picked { purpose, paths } => {
                 if let Some(path) = paths.first() {
                     self.curves.picked(purpose, path);
@@ -310,10 +316,10 @@ impl View for TrainView {
         }
         let Some(run) = cx.studio.selected_run() else { return false };
         match run.state {
-            RunState::Failed | RunState::Interrupted => self.resume(run, None, cx),
-            RunState::Finished => {
+            RunState::Failed | RunState::Interrupted => self.resume(run, None, PictureAnswer::default(), cx),
+            RunState::Finished | RunState::Stopped => {
                 let further = (run.progress.images >= run.progress.target).then_some(self.further);
-                self.resume(run, further, cx);
+                self.resume(run, further, PictureAnswer::default(), cx);
             }
             RunState::Paused => Self::control(&run.dir, Control::Go, cx),
             _ => return false,

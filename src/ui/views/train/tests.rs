@@ -405,6 +405,27 @@ fn a_failed_run_says_why_and_resumes() {
 }
 
 #[test]
+fn a_run_whose_pictures_changed_asks_for_them() {
+    let mut stage = stage(ScriptedEngine::new());
+    let run = stage.studio.runs.iter_mut().find(|r| r.name == "classic").unwrap();
+    run.problem = Some(crate::train::identity::changed("/pictures", "of 9 pictures: 3 gone".into()));
+    let dir = run.dir.clone();
+    stage.receive(&Parcel::Run(dir));
+    let mut harness = harness(stage, WIDE, HIGH, Mode::Dark);
+    harness.run_ok();
+    let answers = |harness: &Bench| -> Vec<PictureAnswer> {
+        let answer = |c| if let Command::ResumeRun { pictures, .. } = c { Some(pictures) } else { None };
+        commands(harness).into_iter().filter_map(answer).collect()
+    };
+    press(&mut harness, Role::Button, "Locate pictures…");
+    harness.state_mut().receive(&Parcel::Picked { purpose: locate::LOCATE, paths: vec!["/new place".into()] });
+    harness.run_ok();
+    assert_eq!(answers(&harness)[0], PictureAnswer { source: Some("/new place".into()), accept: false });
+    press(&mut harness, Role::Button, "Continue with these pictures");
+    assert!(answers(&harness).iter().any(|a| a.accept));
+}
+
+#[test]
 fn a_finished_run_goes_on_further() {
     let mut harness = watching("fashion");
     press(&mut harness, Role::Button, "Train longer");

@@ -6,8 +6,8 @@ use egui_material_icons::icons::{
 };
 
 use super::super::data::bar;
-use super::{TrainView, now};
-use crate::engine::{Command, Control, RunState, RunSummary};
+use super::{TrainView, locate, now};
+use crate::engine::{Command, Control, PictureAnswer, RunState, RunSummary};
 use crate::ui::action::Action;
 use crate::ui::command::UiCommand;
 use crate::ui::state::RunLive;
@@ -91,6 +91,7 @@ impl TrainView {
                 .inner_margin(Margin::same(size::M as i8))
         };
         let mut resume: Option<Option<f64>> = None;
+        let mut answer: Option<PictureAnswer> = None;
         match run.state {
             RunState::Failed | RunState::Interrupted => {
                 let shown = frame(status::state_word(run).1).show(ui, |ui| {
@@ -104,6 +105,9 @@ impl TrainView {
                             );
                             if button.on_hover_text(from).clicked() {
                                 resume = Some(None);
+                            }
+                            if let Some(asked) = locate::asked(run) {
+                                answer = locate::buttons(ui, asked, cx);
                             }
                             ui.with_layout(Layout::top_down(Align::Min), |ui| match &run.problem {
                                 Some(problem) => {
@@ -121,7 +125,7 @@ impl TrainView {
                 shown.response.widget_info(|| egui::WidgetInfo::labeled(egui::Role::Alert, true, "What ended the run"));
                 ui.add_space(size::S);
             }
-            RunState::Finished => {
+            RunState::Finished | RunState::Stopped => {
                 ui.horizontal(|ui| {
                     let short = run.progress.images < run.progress.target;
                     let seen = format::kimg(run.progress.images);
@@ -172,8 +176,8 @@ impl TrainView {
             }
             RunState::Training | RunState::Paused => {}
         }
-        if let Some(further) = resume {
-            self.resume(run, further, cx);
+        if resume.is_some() || answer.is_some() {
+            self.resume(run, resume.flatten(), answer.unwrap_or_default(), cx);
         }
     }
 

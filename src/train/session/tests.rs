@@ -1,0 +1,234 @@
+use std::fs;
+use std::path::Path;
+
+use super::super::checkpoint::{SNAPSHOT, load};
+use super::super::identity::{Question, question};
+use super::*;
+use crate::recipe::Recipe;
+
+struct World {
+    dir: tempfile::TempDir,
+    folder: RunFolder,
+}
+
+fn picture(path: &Path, v: u8) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    image::RgbImage::from_fn(16, 16, |x, y| image::Rgb([v, (x * 15) as u8, (y * 15) as u8])).save(path).unwrap();
+}
+
+fn recipe(source: &Path) -> Recipe {
+    let mut r = Recipe::default();
+    r.model.id = "mlp-gan".into();
+    (r.model.width, r.model.narrow, r.model.latent) = (8, 8, 2);
+    (r.data.source, r.data.resolution) = (source.to_str().unwrap().into(), 16);
+    r.optim.batch = 4;
+    (r.run.kimg, r.run.checkpoint_kimg, r.run.preview_kimg, r.run.keep) = (0.016, 0.008, 1.0, 9);
+    r.run.telemetry_steps = 1;
+    r
+}
+
+impl World {
+    fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let pictures = dir.path().join("pictures");
+        (0..10u8).for_each(|i| picture(&pictures.join(format!("{i}.png")), i * 20));
+        let folder = RunFolder::create(&dir.path().join("run"), &recipe(&pictures), None, "cpu").unwrap();
+        Self { dir, folder }
+    }
+
+    fn pictures(&self) -> PathBuf {
+        self.dir.path().join("pictures")
+    }
+
+    fn go(&self, change: impl FnOnce(&mut Options<'_>)) -> (Result<Outcome>, Vec<RunEvent>) {
+        let mut events = Vec::new();
+        let mut sink = |e: &RunEvent| events.push(e.clone());
+        let mut options = Options::new(self.dir.path().join("cache"), "cpu", &mut sink);
+        change(&mut options);
+        let outcome = run(&self.folder, options);
+        (outcome, events)
+    }
+
+    fn finish(&self) {
+        assert_eq!(self.go(|_| {}).0.unwrap(), Outcome::Finished);
+    }
+
+    fn state(&self, images: u64) -> Vec<u8> {
+        fs::read(self.checkpoint(images).join("state.safetensors")).unwrap()
+    }
+
+    fn checkpoint(&self, images: u64) -> PathBuf {
+        self.folder.checkpoints_dir().join(format!("{images:012}"))
+    }
+
+    fn flip(&self, images: u64) {
+        let path = self.checkpoint(images).join("state.safetensors");
+        let mut bytes = fs::read(&path).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        fs::write(path, bytes).unwrap();
+    }
+
+    fn run_state(&self) -> RunState {
+        self.folder.status().unwrap().state
+    }
+}
+
+#[test]
+fn a_damaged_newest_checkpoint_is_made_again_to_the_last_bit() {
+    let w = World::new();
+    w.finish();
+    let whole = w.state(16);
+    w.flip(16);
+    let (outcome, events) = w.go(|_| {});
+    assert_eq!(outcome.unwrap(), Outcome::Finished);
+    assert!(events.iter().any(|e| matches!(e, RunEvent::Started { images: 8, .. })));
+    assert_eq!(w.state(16), whole);
+    assert_eq!(load(&w.checkpoint(16)).unwrap().saved.images, 16);
+    // And where none is left that loads, nothing begins at 0 and nothing goes.
+    for images in [8, 16] {
+        w.flip(images);
+    }
+    let problem = w.go(|_| {}).0.unwrap_err();
+    assert!(problem.what.contains("None of this run's checkpoints"), "{problem}");
+    assert!(w.checkpoint(8).exists() && w.checkpoint(16).exists());
+    assert_eq!(w.run_state(), RunState::Failed);
+}
+
+#[test]
+fn a_fine_tune_keeps_what_it_began_from() {
+    let parent = World::new();
+    parent.finish();
+    let snapshot = Weights::read(&parent.checkpoint(16).join(SNAPSHOT)).unwrap();
+    let child = World::new();
+    let mut file = child.folder.file().unwrap();
+    file.from = Some("parent".into());
+    child.folder.write_file(&file).unwrap();
+    let from = snapshot.clone();
+    assert_eq!(child.go(|o| o.from = Some((None, from))).0.unwrap(), Outcome::Finished);
+    let kept = load(&child.checkpoint(0)).unwrap();
+    assert_eq!(kept.weights.under("generator.").hash(), snapshot.hash());
+    // Gone on with from there, it is the same run.
+    let whole = child.state(16);
+    for images in [8, 16] {
+        fs::remove_dir_all(child.checkpoint(images)).unwrap();
+    }
+    child.finish();
+    assert_eq!(child.state(16), whole);
+}
+
+#[test]
+fn the_last_word_on_where_to_stop_holds() {
+    let w = World::new();
+    let mut file = w.folder.file().unwrap();
+    file.kimg = Some(0.008);
+    w.folder.write_file(&file).unwrap();
+    let folder = w.folder.clone();
+    let mut sink = |e: &RunEvent| {
+        if matches!(e, RunEvent::Started { .. }) {
+            folder.send_control(&Control::Edit { key: "run.kimg".into(), value: 0.02.into() }).unwrap();
+        }
+    };
+    let options = Options::new(w.dir.path().join("cache"), "cpu", &mut sink);
+    assert_eq!(run(&w.folder, options).unwrap(), Outcome::Finished);
+    assert_eq!(w.folder.checkpoints().last().unwrap().images, 20);
+    let (_, events) = w.go(|_| {});
+    assert!(events.iter().any(|e| matches!(e, RunEvent::Finished { images: 20, .. })));
+    assert_eq!(w.folder.file().unwrap().kimg, Some(0.02));
+}
+
+#[test]
+fn pictures_that_changed_or_moved_are_asked_about() {
+    let w = World::new();
+    w.finish();
+    let mut file = w.folder.file().unwrap();
+    assert_eq!(file.data.as_ref().unwrap().pictures, 10);
+    assert_eq!(load(&w.checkpoint(16)).unwrap().saved.data, file.data.as_ref().map(|d| d.hash.clone()));
+    file.kimg = Some(0.024);
+    w.folder.write_file(&file).unwrap();
+
+    // The folder moved.
+    let moved = w.dir.path().join("elsewhere");
+    fs::rename(w.pictures(), &moved).unwrap();
+    let problem = w.go(|_| {}).0.unwrap_err();
+    assert_eq!(question(&problem), Some(Question::Where), "{problem}");
+    let there = moved.to_str().unwrap().to_owned();
+    let told = there.clone();
+    assert_eq!(w.go(|o| o.pictures.source = Some(told)).0.unwrap(), Outcome::Finished);
+    assert_eq!(w.folder.recipe().unwrap().data.source, there);
+
+    // Half of them are gone.
+    (0..5).for_each(|i| fs::remove_file(moved.join(format!("{i}.png"))).unwrap());
+    file = w.folder.file().unwrap();
+    file.kimg = Some(0.032);
+    w.folder.write_file(&file).unwrap();
+    let problem = w.go(|_| {}).0.unwrap_err();
+    assert_eq!(question(&problem), Some(Question::Accept), "{problem}");
+    assert!(problem.detail.unwrap().contains("5 gone"));
+    assert_eq!(w.run_state(), RunState::Failed);
+    let (outcome, events) = w.go(|o| o.pictures.accept = true);
+    assert_eq!(outcome.unwrap(), Outcome::Finished);
+    assert!(events.iter().any(|e| matches!(e, RunEvent::Message(p) if question(p) == Some(Question::Accept))));
+    assert_eq!(w.go(|_| {}).0.unwrap(), Outcome::Finished, "accepted once");
+}
+
+/// A picture replaced by another of the same name, size and time.
+#[cfg(unix)]
+#[test]
+fn a_picture_replaced_under_its_name_size_and_time_is_noticed() {
+    let w = World::new();
+    let path = w.pictures().join("3.bmp");
+    let save = |v: u8| {
+        image::RgbImage::from_pixel(16, 16, image::Rgb([v; 3])).save(&path).unwrap();
+        let time = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        fs::File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
+        fs::metadata(&path).unwrap().len()
+    };
+    let size = save(10);
+    w.finish();
+    // Times of change have the grain of the system's clock.
+    std::thread::sleep(Duration::from_millis(50));
+    assert_eq!(save(200), size);
+    let problem = w.go(|_| {}).0.unwrap_err();
+    assert_eq!(question(&problem), Some(Question::Accept), "{problem}");
+    assert!(problem.detail.unwrap().contains("1 with other contents"));
+}
+
+#[test]
+fn stopped_interrupted_and_finished_are_told_apart() {
+    for by_hand in [true, false] {
+        let w = World::new();
+        let (folder, stop) = (w.folder.clone(), Cancel::new());
+        let flag = stop.clone();
+        let mut sink = |e: &RunEvent| {
+            if matches!(e, RunEvent::Started { .. }) {
+                if by_hand { folder.send_control(&Control::Stop).unwrap() } else { flag.cancel() }
+            }
+        };
+        let options = Options { stop, ..Options::new(w.dir.path().join("cache"), "cpu", &mut sink) };
+        let outcome = run(&w.folder, options).unwrap();
+        let told = w.folder.history();
+        let status = w.folder.status().unwrap();
+        if by_hand {
+            assert_eq!((outcome, status.state), (Outcome::Stopped, RunState::Stopped));
+            assert!(told.iter().any(|e| matches!(e, RunEvent::Stopped { .. })));
+        } else {
+            assert_eq!((outcome, status.state), (Outcome::Interrupted, RunState::Interrupted));
+            assert!(status.problem.is_some() && told.iter().any(|e| matches!(e, RunEvent::Interrupted { .. })));
+        }
+        assert!(!told.iter().any(|e| matches!(e, RunEvent::Finished { .. })));
+        w.finish();
+        assert_eq!(w.run_state(), RunState::Finished);
+    }
+    // Before it trained.
+    let w = World::new();
+    let (outcome, _) = w.go(|o| o.stop.cancel());
+    assert!(outcome.is_err_and(|p| p.kind == Kind::Interrupted));
+    assert_eq!(w.run_state(), RunState::Interrupted);
+}
+
+#[test]
+fn multiples_are_crossed_once() {
+    let marks: Vec<u64> = (0..10).filter(|i| crossed(i * 300, (i + 1) * 300, 1.0)).collect();
+    assert_eq!(marks, [3, 6, 9]);
+    assert!(crossed(0, 32, 0.001));
+}
