@@ -264,12 +264,8 @@ impl Engine for StudioEngine {
                 lanes.thumbs.push(None, move |desk| desk.preview(&cx, ticket, &data, &name, &objective));
             }
             Command::Prepare { job, data } => {
-                let library = lanes.library.clone();
-                lanes.prepare.push(Some(job), move |()| {
-                    let pictures = data::prepare(&cx, job, &data)?;
-                    library.push(None, move |gallery| gallery.note_data(&data.source, pictures));
-                    Ok(())
-                });
+                // How many pictures a source has is the survey's to say: what is prepared leaves some of them out.
+                lanes.prepare.push(Some(job), move |()| data::prepare(&cx, job, &data));
             }
             Command::ListData => lanes.library.push(None, move |gallery| {
                 cx.tell(Event::DataSets(gallery.data_sets()?));

@@ -42,12 +42,12 @@ pub fn survey(cx: &Context, job: JobId, source: &str, reading: Reading) -> Resul
 ///
 /// # Errors
 /// The source cannot be opened, has too few pictures, the disk is full, or it was cancelled.
-pub fn prepare(cx: &Context, job: JobId, recipe: &DataRecipe) -> Result<u64> {
+pub fn prepare(cx: &Context, job: JobId, recipe: &DataRecipe) -> Result<()> {
     let prepared = data::prepare(recipe, &cx.paths.prepared(), &cx.progress(job))?;
     let pictures = prepared.len() as u64;
     let bytes = pictures * prepared.shape().bytes() as u64;
     cx.tell(Event::DataReady { job, pictures, bytes });
-    Ok(pictures)
+    Ok(())
 }
 
 /// A source that is open, with the places of its pictures by name.

@@ -10,6 +10,7 @@ use crate::recipe::preset;
 use crate::ui::action::{Action, Parcel};
 use crate::ui::state::RunLive;
 use crate::ui::theme::{self, size};
+use crate::ui::views::train::estimate;
 use crate::ui::views::{Cx, ViewId};
 use crate::ui::widgets::drop_target::{choose_buttons, files_hover, path_field};
 use crate::ui::{status, textures};
@@ -146,18 +147,22 @@ impl HomeView {
 fn first_run_card(ui: &mut Ui, cx: &mut Cx<'_>) {
     let Some(first) = preset::PRESETS.first() else { return };
     let t = theme::tokens(ui);
+    let mut recipe = first.recipe(preset::Facts { pictures: 150, resolution: 32 });
+    let time = estimate::expected(&recipe, cx.studio.device(), &cx.studio.runs).map(|e| e.seconds);
     let picture = |ui: &mut Ui| {
         ui.add_space(56.0);
         ui.vertical_centered(|ui| {
             ui.label(ICON_MODEL_TRAINING.rich_text().size(size::ICON_LARGE * 2.0).color(t.weak));
             ui.label(first.title);
             theme::weak(ui, first.quality);
+            if time.is_some() {
+                theme::weak(ui, estimate::about(time));
+            }
         });
     };
     let mut actions = Vec::new();
     entry_card(ui, "Your first model", "Everything is set up; just start it.", picture, |ui| {
         if theme::button(ui, Some(ICON_PLAY_ARROW), "Set up a first run").clicked() {
-            let mut recipe = first.recipe(preset::Facts { pictures: 150, resolution: 32 });
             recipe.data.source = "emoji:smileys".into();
             recipe.name = "emoji faces".into();
             actions.push(Action::set_up(recipe, None));

@@ -40,7 +40,8 @@ pub fn model(studio: &Studio) -> Option<&ModelInfo> {
 /// The latent of a cell, the upper left one first.
 fn place(cell: usize) -> [f32; 2] {
     let along = |i: usize| (i as f32 / (SIDE - 1) as f32 * 2.0 - 1.0) * REACH;
-    [along(cell % SIDE), -along(cell / SIDE)]
+    // Subtracted, so that the middle is 0 rather than −0.
+    [along(cell % SIDE), 0.0 - along(cell / SIDE)]
 }
 
 fn latent(cell: usize) -> Latent {
@@ -114,7 +115,8 @@ mod tests {
     #[test]
     fn the_plane_is_laid_out_with_its_second_number_upwards() {
         assert_eq!(place(0), [-REACH, REACH]);
-        assert_eq!(place(SIDE * SIDE / 2), [0.0, -0.0]);
+        assert_eq!(place(SIDE * SIDE / 2), [0.0, 0.0]);
+        assert!(place(SIDE * SIDE / 2)[1].is_sign_positive());
         assert_eq!(place(SIDE * SIDE - 1), [REACH, -REACH]);
     }
 }

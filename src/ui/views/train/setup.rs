@@ -218,10 +218,8 @@ impl TrainView {
         let untouched = self.recipe == self.base;
         let (known, advice) = (self.known(cx.studio), self.advice(cx.studio));
         if known.pictures > 0 {
-            ui.horizontal_wrapped(|ui| {
-                theme::badge(ui, Tone::Accent, "Recommended");
-                ui.label(RichText::new(format!("{}: {}", advice.preset.title, advice.why)).size(size::SMALL));
-            });
+            let text = format!("Recommended: {}. {}", advice.preset.title, advice.why);
+            ui.add(egui::Label::new(RichText::new(text).size(size::SMALL)).wrap());
             if let Some(warning) = &advice.warning {
                 theme::toned(ui, Tone::Warn, warning.clone());
             }
@@ -461,7 +459,7 @@ impl PresetCard {
                         if self.edited {
                             theme::badge(ui, Tone::Accent, "changed");
                         } else if self.recommended {
-                            theme::badge(ui, Tone::Good, "for these");
+                            theme::badge(ui, Tone::Good, "recommended");
                         }
                     });
                     ui.add(egui::Label::new(self.preset.what_for).wrap());

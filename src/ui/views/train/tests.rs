@@ -156,7 +156,7 @@ fn pictures_with_transparency_are_learned_with_it() {
     let harness = harness(stage, WIDE, HIGH, Mode::Dark);
     assert_eq!(harness.state().view.recipe.data.channels, crate::base::Channels::Rgba);
     assert!(harness.query_by_label_contains("have transparency, so it is learned too").is_some());
-    assert!(harness.query_by_label_contains("sprites").is_some());
+    assert!(harness.query_by_label_contains("usable · sprites").is_some());
 }
 
 #[test]
