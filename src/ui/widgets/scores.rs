@@ -245,7 +245,11 @@ mod tests {
         let many = Score { name: "kid".into(), value: 1.0, count: 500, reference: 500, ..Score::default() };
         let note = few.note.clone();
         let evaluation = Evaluation { scores: vec![few, many.noting_few(100)], ..Evaluation::default() };
-        let harness = Harness::new_ui(move |ui| rows(ui, &evaluation));
+        let setup = |ctx: &egui::Context| {
+            theme::install_fonts(ctx);
+            theme::apply(ctx, theme::Mode::Dark, true);
+        };
+        let harness = Harness::builder().with_context_setup(setup).build_ui(move |ui| rows(ui, &evaluation));
         assert_eq!(harness.query_all_by_label_contains("too few").count(), 1);
         assert!(harness.query_by_label(&note).is_some());
     }
