@@ -150,6 +150,8 @@ pub fn advise(known: &Known, seconds: impl Fn(&Preset) -> Option<f64>) -> Advice
     };
     let (chosen, why) = if known.kind == Some(PictureKind::Points) {
         (preset("mlp-gan"), "Points in the plane are learned by fully connected networks alone".to_string())
+    } else if (1..TOO_FEW).contains(&n) {
+        (preset("fast-gan"), "No model makes much of so few; FastGAN makes most".to_string())
     } else if (2..FEW).contains(&n) && (known.is_photos() || seconds(preset("fast-gan")).is_none_or(|s| s <= PATIENCE))
     {
         let why = format!(

@@ -164,7 +164,7 @@ impl TrainView {
     /// The first few pictures of the source.
     fn strip(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         let t = theme::tokens(ui);
-        let count = ((ui.available_width() - 420.0) / 52.0).clamp(1.0, 8.0) as u32;
+        let count = ((ui.available_width() - 640.0) / 52.0).clamp(1.0, 8.0) as u32;
         let studio = cx.studio;
         let survey = studio.surveys.get(&self.recipe.data.source);
         let first: Vec<&str> =
@@ -458,15 +458,19 @@ impl PresetCard {
                         ui.label(RichText::new(self.preset.title).size(size::STRONG));
                         if self.edited {
                             theme::badge(ui, Tone::Accent, "changed");
-                        } else if self.recommended {
-                            theme::badge(ui, Tone::Good, "recommended");
                         }
                     });
                     ui.add(egui::Label::new(self.preset.what_for).wrap());
                     ui.add(egui::Label::new(RichText::new(&self.expect).size(size::SMALL).color(t.weak)).wrap());
                 });
                 let colour = if self.selected { t.accent } else { t.weak };
-                ui.label(RichText::new(&self.cost).size(size::SMALL).color(colour));
+                ui.horizontal(|ui| {
+                    ui.set_min_height(size::HIT);
+                    ui.label(RichText::new(&self.cost).size(size::SMALL).color(colour));
+                    if self.recommended {
+                        theme::badge(ui, Tone::Good, "recommended");
+                    }
+                });
             });
             clicked = card.response.on_hover_text(glossary::kind_of(self.preset.family())).clicked();
         });
