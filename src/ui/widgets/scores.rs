@@ -16,6 +16,8 @@ use crate::ui::{format, glossary, verdict};
 
 /// Side of a picture of a suspect pair.
 const PAIR: f32 = 56.0;
+/// Room from which on a table of scores says over how many pictures each was counted.
+const WIDE: f32 = 600.0;
 
 /// Chooses metrics, has them measured, shows what came of it. One for each view that has it.
 #[derive(Debug)]
@@ -143,6 +145,8 @@ pub fn newest(scores: &[Score]) -> Vec<&Score> {
 
 fn rows(ui: &mut Ui, evaluation: &Evaluation) {
     let t = theme::tokens(ui);
+    // What it was counted over stands in the tooltip where there is no room for it.
+    let wide = ui.available_width() > WIDE;
     Grid::new("scores").num_columns(5).spacing(vec2(size::L, size::XS)).show(ui, |ui| {
         for score in newest(&evaluation.scores) {
             let name = table::name(&score.name);
@@ -167,7 +171,9 @@ fn rows(ui: &mut Ui, evaluation: &Evaluation) {
                 format!("{}, {}", format::plural(score.count, "picture", "pictures"), format::duration(score.seconds));
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = size::XS;
-                ui.label(RichText::new(count).size(size::SMALL).color(t.weak));
+                if wide {
+                    ui.label(RichText::new(count).size(size::SMALL).color(t.weak));
+                }
                 if !score.note.is_empty() {
                     theme::icon(ui, ICON_WARNING, size::SMALL, Tone::Warn.colour(t), &score.note);
                 }
@@ -196,6 +202,7 @@ fn about(score: &Score) -> String {
     };
     more("Features from", &score.extractor);
     more("Estimated by", &score.estimator);
+    more("Measured over", &format::plural(score.count, "picture", "pictures"));
     more("Note", &score.note);
     if score.reference > 0 {
         more("Compared with", &format::plural(score.reference, "picture", "pictures"));
