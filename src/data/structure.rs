@@ -222,13 +222,15 @@ fn numbered_shard(name: &str) -> bool {
     word.len() < low.len() && SHARDS.contains(&word)
 }
 
-/// Pixels a side in a name such as `256`, `256px` or `256x256`.
+/// Pixels a side in a name such as `256px` or `256x256`. A bare number may be a class.
 fn size(name: &str) -> Option<u32> {
     let low = plainly(name);
-    let (a, b) = low.split_once('x').unwrap_or((&low, ""));
-    let a: u32 = a.strip_suffix("px").unwrap_or(a).parse().ok()?;
-    let same = b.is_empty() || b.strip_suffix("px").unwrap_or(b).parse::<u32>().is_ok();
-    ((16..=8192).contains(&a) && same && (low.contains('x') || a.is_power_of_two())).then_some(a)
+    let (a, b) = match low.strip_suffix("px") {
+        Some(side) => side.split_once('x').unwrap_or((side, side)),
+        None => low.split_once('x')?,
+    };
+    let (a, b): (u32, u32) = (a.parse().ok()?, b.parse().ok()?);
+    ((16..=8192).contains(&a) && b > 0).then_some(a)
 }
 
 /// Whether folders are numbers of one width, such as `00000`, and the names in them go on from one to the next, each
@@ -404,6 +406,8 @@ mod tests {
         assert_eq!(text, ["images/1.jpg=-", "resized/3.jpg=-"], "other pictures are no copies, and no class either");
         let (text, _) = read(&["64x64/1.jpg", "128x128/1.jpg"]);
         assert_eq!(text, ["128x128/1.jpg=-"], "the largest size is taken");
+        let (text, _) = read(&["16/1.jpg", "32/1.jpg", "64/1.jpg"]);
+        assert_eq!(text, ["16/1.jpg=16", "32/1.jpg=32", "64/1.jpg=64"], "numbers are classes");
         // Masks of a carnival: classes beside other classes.
         let (text, _) = read(&["masks/m1.jpg", "hats/h1.jpg", "hats/h2.jpg"]);
         assert_eq!(text, ["masks/m1.jpg=masks", "hats/h1.jpg=hats", "hats/h2.jpg=hats"]);
@@ -425,6 +429,6 @@ mod tests {
             (stem("a/b.c.png"), stem(".png"), unmarked("1_mask"), unmarked("0_1")),
             ("a/b.c", ".png", "1", "0_1")
         );
-        assert_eq!((size("256x256"), size("512"), size("100"), size("x")), (Some(256), Some(512), None, None));
+        assert_eq!((size("256x256"), size("512px"), size("64"), size("x")), (Some(256), Some(512), None, None));
     }
 }
