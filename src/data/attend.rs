@@ -16,6 +16,9 @@ use crate::base::{Cancel, Problem, Progress, Result};
 /// What is said of data that do not answer.
 pub const SILENT: &str = "These data do not answer";
 
+/// The stage of work on data that do not answer.
+pub const WAITING: &str = "Waiting for the data to answer";
+
 /// How often the one who waits looks up.
 const TICK: Duration = Duration::from_millis(20);
 
@@ -119,7 +122,7 @@ pub fn attended<T: Send + 'static>(
         } else if !told && heard.elapsed() >= patience.silence {
             told = true;
             leave_pool();
-            progress.report("Waiting for the data to answer", 0, 0);
+            progress.report(WAITING, 0, 0);
         }
     }
 }

@@ -95,7 +95,7 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, String> {
     if size > MAX_FILE {
         return Err(too_large(size));
     }
-    std::fs::read(path).map_err(|e| io_reason(&e))
+    super::pread::read_at_most(path, MAX_FILE).map_err(|e| io_reason(&e))
 }
 
 /// Hands on the bytes of a file that had `size` of them when it was listed. Opened, read and closed with one call each
@@ -153,6 +153,7 @@ pub(super) fn io_reason(e: &std::io::Error) -> String {
         ErrorKind::NotFound => "The file is not there".into(),
         ErrorKind::PermissionDenied => "No permission to read it".into(),
         ErrorKind::UnexpectedEof => "The file is cut off".into(),
+        ErrorKind::InvalidInput => "It is no regular file, but a pipe, a socket or a device".into(),
         _ => format!("It cannot be read: {e}"),
     }
 }

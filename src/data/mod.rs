@@ -58,7 +58,7 @@ mod zip_names;
 #[cfg(test)]
 mod bad_input;
 
-pub use attend::{Patience, SILENT, attended};
+pub use attend::{Patience, SILENT, WAITING, attended};
 pub use batch::Sampler;
 pub use cache::{FORMAT as PREPARED_FORMAT, PREFIX as PREPARING, Prepared};
 pub use channel_guess::{Tones, tones};

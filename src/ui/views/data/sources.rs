@@ -6,7 +6,7 @@ use egui_material_icons::icons::{
 };
 
 use super::DataView;
-use crate::data::{absolute, joined, name_of, path_of};
+use crate::data::{WAITING, absolute, joined, name_of, path_of};
 use crate::ui::action::{Action, PickKind};
 use crate::ui::format;
 use crate::ui::theme::{self, Icon, size};
@@ -185,6 +185,7 @@ impl DataView {
             let mut words = Vec::new();
             if let Some(job) = job {
                 words.push(match job.total {
+                    0 if job.title == WAITING => format!("{WAITING}; you can cancel"),
                     0 => format!("{} files", format::count(job.done)),
                     total => format!("{} of {}", format::count(job.done), format::count(total)),
                 });

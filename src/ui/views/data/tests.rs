@@ -176,6 +176,10 @@ fn a_survey_that_fails_says_why_and_offers_to_search_again() {
     harness.run_ok();
     shot(&mut harness, "data-surveying");
     assert!(harness.query_by_label_contains("40 of 100").is_some());
+    let title = crate::data::WAITING.to_owned();
+    harness.state().engine.push(Event::Job { job, title, done: 0, total: 0 });
+    harness.run_ok();
+    assert!(harness.query_by_label_contains("Waiting for the data to answer").is_some());
     let problem = Problem::data("There are no pictures here").of("/nowhere").try_this("Choose another folder");
     harness.state().engine.push(Event::JobEnded { job, problem: Some(problem) });
     harness.run_ok();
