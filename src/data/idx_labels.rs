@@ -89,7 +89,7 @@ pub(super) fn is_emnist(images: &Path) -> bool {
 /// Characters of EMNIST's classes: `emnist-letters-mapping.txt` holds a label and one or two code points a line.
 fn mapping(images: &Path) -> Vec<(u8, String)> {
     let name = file_name(images);
-    let Some(set) = name.splitn(3, '-').nth(1) else { return Vec::new() };
+    let Some(set) = name.split('-').nth(1) else { return Vec::new() };
     let path = images.with_file_name(format!("emnist-{set}-mapping.txt"));
     let Ok(bytes) = read_at_most(&path, limits::memory(Bounded::Names, 0)) else { return Vec::new() };
     let line = |line: &str| {

@@ -279,7 +279,7 @@ fn leave_out(folders: &mut BTreeMap<&str, Vec<usize>>, names: &[String], rest: &
                 return true;
             }
             // Of the same pictures at several sizes the largest are taken.
-            if side.is_some() && !is_copy && !size(o).is_some_and(|other| Some(other) > side) && !plain {
+            if side.is_some() && !is_copy && size(o) <= side && !plain {
                 return false;
             }
             let (mine, theirs) = (stems(folder, own), stems(o, &folders[o]));
