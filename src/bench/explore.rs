@@ -13,12 +13,12 @@ use crate::base::rng::latent_from_seed;
 use crate::base::{Family, Problem, Result};
 use crate::engine::{Command as EngineCommand, Control, Engine, Event};
 use crate::models::info::ModelInfo;
+use crate::models::io::METADATA;
 use crate::models::io::Weights;
 use crate::models::{Generator, Vae};
 use crate::recipe::Recipe;
 use crate::recipe::picture::Latent;
 use crate::recipe::preset::{self, Facts};
-use crate::train::checkpoint::METADATA;
 use crate::train::device;
 
 /// From a drag to its picture.

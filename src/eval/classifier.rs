@@ -7,8 +7,8 @@ use burn::optim::GradientsParams;
 use burn::tensor::activation::{log_softmax, softmax};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::context::picture_of;
 use super::feature_matrix::Rows;
+use super::pictures::picture_of;
 use crate::base::rng::Stream;
 use crate::base::{Channels, Picture, Problem, Progress, Result, Shape};
 use crate::data::Prepared;

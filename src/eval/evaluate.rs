@@ -200,7 +200,7 @@ impl Opened {
             Some(_) => p,
         })?;
         let training = learned_from(model.info(), &source, &place, paths, progress)?;
-        Ok(Self { model, data, training, source, device: crate::train::device::open(device)? })
+        Ok(Self { model, data, training, source, device: crate::nn::device::open(device)? })
     }
 
     /// Computes every metric asked for.

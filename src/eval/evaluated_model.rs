@@ -71,7 +71,7 @@ impl Subject for Pictures<'_> {
     fn sample(&self, seeds: &[(u64, Option<u32>)], each: &mut dyn FnMut(usize, Picture) -> bool) -> Result<()> {
         for (i, (seed, _)) in seeds.iter().enumerate() {
             let place = (seed % self.0.len().max(1) as u64) as usize;
-            if !each(i, super::context::picture_of(self.0, place)) {
+            if !each(i, super::pictures::picture_of(self.0, place)) {
                 break;
             }
         }

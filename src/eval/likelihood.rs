@@ -7,10 +7,9 @@ use crate::base::Shape;
 use crate::base::rng::Stream;
 use crate::latent::prior::Mixture;
 use crate::models::{Draw, Vae};
-use crate::objectives::elbo::reconstruction_per_picture;
+use crate::objectives::elbo::{binarised, reconstruction_per_picture};
 use crate::recipe::Likelihood;
 use crate::train::tensors;
-use crate::train::vae::binarised;
 
 /// What a draw z from q(z|x) says of a picture x, in nats.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -264,11 +264,11 @@ pub(super) fn copies(bench: &Bench<'_>) -> Result<Vec<Score>> {
     Stream::new(bench.seed, "searched").shuffle(&mut places);
     places.truncate(SEARCHED);
     let extractor = bench.extractor()?;
-    let training = super::context::data_features(extractor, set, &places, bench.progress)?;
+    let training = super::pictures::data_features(extractor, set, &places, bench.progress)?;
     let held: Vec<usize> = set.heldout().iter().map(|i| *i as usize).collect();
     let control = match held.len() {
         0..20 => None,
-        _ => Some(super::context::data_features(extractor, set, &held, bench.progress)?),
+        _ => Some(super::pictures::data_features(extractor, set, &held, bench.progress)?),
     };
     let samples = bench.sample_features()?;
     let found = memorization::memory(&training, control.as_ref(), samples, SHOWN).ok_or_else(|| too_few(bench, 2))?;
@@ -282,7 +282,7 @@ pub(super) fn copies(bench: &Bench<'_>) -> Result<Vec<Score>> {
                 seed,
                 sample,
                 name: set.name(place).into(),
-                training: super::context::picture_of(set, place),
+                training: super::pictures::picture_of(set, place),
                 distance: pair.distance,
                 ratio: pair.ratio,
             });

@@ -27,6 +27,7 @@ pub mod mode_coverage;
 pub mod neighbours;
 pub mod pairs;
 pub mod perceptual;
+pub mod pictures;
 pub mod prdc;
 pub mod score;
 pub mod sliced;

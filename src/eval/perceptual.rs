@@ -24,7 +24,7 @@ pub fn distance(a: &Picture, b: &Picture) -> Result<f64> {
         static SHIPPED: OnceCell<Extractor> = const { OnceCell::new() };
     }
     SHIPPED.with(|cell| {
-        let extractor = super::context::once(cell, || Extractor::shipped(&Device::flex()))?;
+        let extractor = super::pictures::once(cell, || Extractor::shipped(&Device::flex()))?;
         Ok(distances(extractor, std::slice::from_ref(a), std::slice::from_ref(b))[0])
     })
 }

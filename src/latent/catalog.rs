@@ -9,9 +9,9 @@ use crate::base::paths::{Paths, source_tree, write_atomically};
 use crate::base::{Problem, Result};
 use crate::latent::prior::Prior;
 use crate::models::info::{ModelCard, ModelInfo, PriorInfo};
+use crate::models::io::{METADATA, SNAPSHOT};
 use crate::models::io::{PRIOR, Weights};
 use crate::models::pytorch;
-use crate::train::checkpoint::{METADATA, SNAPSHOT};
 use crate::train::folder::RunFolder;
 
 /// Models inside the binary itself, so that it starts with one wherever it is copied.

@@ -14,10 +14,10 @@ use crate::base::rng::Stream;
 use crate::base::{Channels, Family, Picture, Problem, Progress, Result};
 use crate::data::{Prepared, prepare_picture};
 use crate::models::info::ModelInfo;
+use crate::models::io::METADATA;
 use crate::models::io::Weights;
 use crate::models::{Generator, Vae};
 use crate::recipe::picture::Latent;
-use crate::train::checkpoint::METADATA;
 use crate::train::tensors;
 
 pub(super) enum Net {
@@ -72,7 +72,7 @@ impl LoadedModel {
     }
 
     pub(super) fn from_weights(weights: &Weights, info: ModelInfo, device: &str) -> Result<Self> {
-        let device = crate::train::device::open(device)?;
+        let device = crate::nn::device::open(device)?;
         let net = match info.family {
             Family::Gan => Net::Gan(Box::new(weights.load(Generator::blank(&info.recipe, &device)?)?.valid())),
             Family::Vae => Net::Vae(Box::new(weights.load(Vae::blank(&info.recipe, &device)?)?.valid())),

@@ -3,7 +3,6 @@
 //! A network multiplies what it is given with its weights: numbers of another count break it, and numbers that are not
 //! finite make a black picture. Both are refused here, at the one door that every picture goes through.
 
-use super::directions::Direction;
 use super::latent_math::Dims;
 use crate::base::{Problem, Result};
 use crate::recipe::picture::{Latent, Place, Space};
@@ -57,19 +56,11 @@ impl Dims {
         latents.into_iter().try_for_each(|latent| self.check(latent))
     }
 
-    /// Whether a direction moves what this model takes.
+    /// Whether numbers of this space are as many as the model takes, and all finite.
     ///
     /// # Errors
-    /// It belongs to another model, or holds numbers that are not finite.
-    pub fn check_direction(&self, direction: &Direction) -> Result<()> {
-        self.check_numbers(direction.space, &direction.values).map_err(|p| {
-            Problem::usage("This direction belongs to another model")
-                .of(direction.name.clone())
-                .because(p.detail.unwrap_or_default())
-        })
-    }
-
-    fn check_numbers(&self, space: Space, values: &[f32]) -> Result<()> {
+    /// They are not.
+    pub(super) fn check_numbers(&self, space: Space, values: &[f32]) -> Result<()> {
         let n = values.len();
         match space {
             Space::Z if n != self.z => {
@@ -103,7 +94,7 @@ mod tests {
     use super::*;
     use crate::base::progress::Quiet;
     use crate::latent::activations::Look;
-    use crate::latent::directions::Move;
+    use crate::latent::directions::{Direction, Move};
     use crate::latent::drag::{Drag, Handle, Wish as Drags};
     use crate::latent::even_spacing::Pixels;
     use crate::latent::film::curve::Easing;

@@ -17,6 +17,10 @@ use crate::nn::param_path::Path;
 
 /// What names of a fitted prior's tensors begin with: it is kept with a network's weights and is no part of them.
 pub const PRIOR: &str = "prior.";
+/// Key of the [`ModelInfo`](super::info::ModelInfo) in a snapshot's metadata.
+pub const METADATA: &str = "latent_studio";
+/// Name of the snapshot in a checkpoint.
+pub const SNAPSHOT: &str = "model.safetensors";
 
 /// A tensor on the host.
 #[derive(Clone, Debug, PartialEq)]

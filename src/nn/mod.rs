@@ -7,11 +7,12 @@
 //!   convolution.
 //! - [`fused`]: batch norm, losses, optimiser steps in one pass over memory each, on the CPU.
 //! - [`diff_augment`]: differentiable augmentation. [`ema`]: averaged weights.
-//! - [`param_path`]: the names of parameters.
+//! - [`param_path`]: the names of parameters. [`device`]: devices by name.
 
 pub mod activation;
 pub mod conv;
 mod cpu;
+pub mod device;
 pub mod diff_augment;
 pub mod dual;
 pub mod ema;
@@ -27,6 +28,8 @@ pub mod param_path;
 pub mod resample;
 pub mod residual;
 pub mod spectral;
+#[cfg(all(feature = "wgpu", not(target_os = "macos")))]
+mod wgsl;
 
 use burn::tensor::{Device, Tensor};
 

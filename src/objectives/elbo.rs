@@ -1,7 +1,8 @@
 //! The evidence lower bound of VAEs, in nats for a picture.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 
+use crate::base::rng::Stream;
 use crate::nn::{activation, per_picture};
 use crate::recipe::Likelihood;
 
@@ -58,6 +59,15 @@ pub fn off_capacity(kl: Tensor<1>, nats: f64) -> Tensor<1> {
 /// A latent drawn from what the encoder says: `mean + noise · √variance`. All `[b, z]`.
 pub fn reparameterise(mean: Tensor<2>, log_variance: Tensor<2>, noise: Tensor<2>) -> Tensor<2> {
     mean + (log_variance * 0.5).exp() * noise
+}
+
+/// Pictures in which each number is −1 or 1, the likelier the nearer it was (dynamic binarisation, Salakhutdinov & Murray
+/// 2008). Shapes stay.
+pub fn binarised(x: Tensor<4>, pixels: &mut Stream) -> Tensor<4> {
+    let shape = x.dims();
+    let coins: Vec<f32> = (0..shape.iter().product()).map(|_| pixels.uniform() * 2.0 - 1.0).collect();
+    let coins = Tensor::<4>::from_data(TensorData::new(coins, shape), &x.device());
+    x.greater(coins).float() * 2.0 - 1.0
 }
 
 #[cfg(test)]

@@ -16,12 +16,9 @@ use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
+pub use crate::models::io::{METADATA, SNAPSHOT};
 use crate::recipe::Recipe;
 
-/// Key of the [`ModelInfo`] in a snapshot's metadata.
-pub const METADATA: &str = "latent_studio";
-/// Name of the snapshot in a checkpoint.
-pub const SNAPSHOT: &str = "model.safetensors";
 /// Name of everything trained in a checkpoint.
 const STATE: &str = "state.safetensors";
 /// How folders begin that are being written.

@@ -133,6 +133,7 @@ pub(super) fn save(
         kl: course.saved.kl.clone(),
         recipe: course.recipe.clone(),
         prior: course.trainer.prior_info(),
+        data: prepared.hash().into(),
         ..info.clone()
     };
     let Course { trainer, saved, recipe, passed, .. } = course;

@@ -27,5 +27,3 @@ mod transfer;
 pub mod vae;
 mod vae_critic;
 mod vae_loss;
-#[cfg(all(feature = "wgpu", not(target_os = "macos")))]
-mod wgsl;

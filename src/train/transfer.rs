@@ -6,9 +6,9 @@
 //! that it does.
 
 use crate::models::info::ModelInfo;
+use crate::models::io::METADATA;
 use crate::models::io::{HostTensor, Weights};
 use crate::recipe::ModelRecipe;
-use crate::train::checkpoint::METADATA;
 
 /// Lists whose places are counted from the full picture, in critics and encoders.
 const FROM_PICTURE: [&str; 4] = ["blocks", "steps", "convs", "norms"];

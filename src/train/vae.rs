@@ -114,7 +114,7 @@ impl VaeTrainer {
         {
             self.pseudo = Some(self.begun(pseudo, x.clone()));
         }
-        let x = if self.recipe.objective.vae.binarise { binarised(x, &mut self.pixels) } else { x };
+        let x = if self.recipe.objective.vae.binarise { elbo::binarised(x, &mut self.pixels) } else { x };
         let class = self.classes(labels);
         let samples = match self.recipe.objective.vae.bound {
             Bound::Elbo => 1,
@@ -281,7 +281,7 @@ impl VaeTrainer {
         while seen < count {
             let n = chunk.min(count - seen);
             let (x, class) = heldout.shown(seen..seen + n, &self.recipe, &device);
-            let x = if self.recipe.objective.vae.binarise { binarised(x, &mut pixels) } else { x };
+            let x = if self.recipe.objective.vae.binarise { elbo::binarised(x, &mut pixels) } else { x };
             let draw = Draw::Noise(tensors::matrix(noise.normals(n * dim), n, dim, &device));
             let (posterior, decoded) = self.average.forward(x.clone(), &draw, class.as_ref());
             let rec = elbo::reconstruction(
@@ -338,13 +338,4 @@ impl VaeTrainer {
 
 fn eyes(recipe: &Recipe, device: &Device) -> Result<Option<Extractor>> {
     (recipe.objective.vae.perceptual > 0.0).then(|| Extractor::shipped(&device.clone().inner())).transpose()
-}
-
-/// Pictures in which each number is −1 or 1, the likelier the nearer it was (dynamic binarisation, Salakhutdinov & Murray
-/// 2008). Shapes stay.
-pub fn binarised(x: Tensor<4>, pixels: &mut Stream) -> Tensor<4> {
-    let shape = x.dims();
-    let coins: Vec<f32> = (0..shape.iter().product()).map(|_| pixels.uniform() * 2.0 - 1.0).collect();
-    let coins = Tensor::<4>::from_data(burn::tensor::TensorData::new(coins, shape), &x.device());
-    x.greater(coins).float() * 2.0 - 1.0
 }

@@ -98,7 +98,7 @@ pub fn train(
     progress: &dyn Progress,
     told: Told<'_>,
 ) -> Result<FeatureCard> {
-    let device = crate::train::device::open(device)?.autodiff();
+    let device = crate::nn::device::open(device)?.autodiff();
     let mut classes = 0;
     let courses: Vec<Course> = lesson
         .sources

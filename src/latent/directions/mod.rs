@@ -148,6 +148,18 @@ impl Direction {
 }
 
 impl Dims {
+    /// Whether a direction moves what this model takes.
+    ///
+    /// # Errors
+    /// It belongs to another model, or holds numbers that are not finite.
+    pub fn check_direction(&self, direction: &Direction) -> Result<()> {
+        self.check_numbers(direction.space, &direction.values).map_err(|p| {
+            Problem::usage("This direction belongs to another model")
+                .of(direction.name.clone())
+                .because(p.detail.unwrap_or_default())
+        })
+    }
+
     /// A latent moved along directions.
     ///
     /// # Errors

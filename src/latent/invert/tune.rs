@@ -15,11 +15,11 @@ use crate::base::rng::Stream;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::models::Generator;
 use crate::models::info::ModelInfo;
+use crate::models::io::METADATA;
 use crate::models::io::Weights;
 use crate::nn::param_path::Path;
 use crate::nn::per_picture;
 use crate::recipe::picture::{Latent, Space};
-use crate::train::checkpoint::METADATA;
 use crate::train::optim::{Adam, AdamSettings};
 use crate::train::tensors;
 
