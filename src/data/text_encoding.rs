@@ -37,10 +37,12 @@ fn wide(bytes: &[u8]) -> Option<&'static Encoding> {
     }
     let zeros = |odd: usize| some.iter().skip(odd).step_by(2).filter(|&&b| b == 0).count();
     let (even, odd, pairs) = (zeros(0), zeros(1), some.len() / 2);
-    match () {
-        () if odd * 10 > pairs * 4 && even * 10 < pairs => Some(UTF_16LE),
-        () if even * 10 > pairs * 4 && odd * 10 < pairs => Some(UTF_16BE),
-        () => None,
+    if odd * 10 > pairs * 4 && even * 10 < pairs {
+        Some(UTF_16LE)
+    } else if even * 10 > pairs * 4 && odd * 10 < pairs {
+        Some(UTF_16BE)
+    } else {
+        None
     }
 }
 
