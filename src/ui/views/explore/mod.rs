@@ -444,7 +444,7 @@ impl View for ExploreView {
             Parcel::Generated { path, recipe } => self.orphan = Some((path.clone(), recipe.clone())),
             Parcel::Picture(path) => self.take_photos(std::slice::from_ref(path)),
             Parcel::Picked { purpose, paths } if !self.export.picked(purpose, paths) => {
-                self.picked(*purpose, paths, cx);
+                self.picked(purpose, paths, cx);
             }
             _ => {}
         }

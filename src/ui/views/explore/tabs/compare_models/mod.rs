@@ -3,6 +3,7 @@
 //! The left one is the model one explores, the right one any other, checkpoints of runs among them.
 
 mod feature_distance;
+mod layout;
 mod photo;
 pub mod state;
 #[cfg(test)]
@@ -11,7 +12,7 @@ mod tests;
 use std::path::Path;
 use std::sync::Arc;
 
-use egui::{ComboBox, DragValue, Rect, Sense, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
+use egui::{ComboBox, DragValue, Rect, Stroke, StrokeKind, Ui, Vec2, pos2, vec2};
 use egui_material_icons::icons::{
     ICON_CHEVRON_LEFT, ICON_CHEVRON_RIGHT, ICON_COMPARE_ARROWS, ICON_IOS_SHARE, ICON_MODEL_TRAINING,
 };
@@ -27,7 +28,7 @@ use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::{Latent, Space};
 use crate::ui::action::Action;
 use crate::ui::format;
-use crate::ui::textures::{self, Tex, key};
+use crate::ui::textures::key;
 use crate::ui::theme::{self, size};
 use crate::ui::view::{Cx, ViewId};
 use crate::ui::views::explore::choices::{close_up, measure_choice};
@@ -40,6 +41,7 @@ use crate::ui::views::explore::tabs::your_photo::difference;
 use crate::ui::views::explore::tabs::{grid, walk};
 use crate::ui::widgets::latent_slot::{Tile, drag_latent, tile};
 use feature_distance::FeatureDistance;
+use layout::{grid, halves, note, still, strip_rows};
 use photo::Photo;
 use std::path::PathBuf;
 
@@ -504,15 +506,6 @@ fn shown(state: &ExploreState, info: &ModelInfo) -> Vec<Latent> {
     }
 }
 
-/// Rows of pairs of strips that make the frames largest.
-fn strip_rows(room: Rect, n: usize) -> usize {
-    let cell = |rows: usize| {
-        let wide = room.width() / n.div_ceil(rows) as f32;
-        wide.min(room.height() / (2 * rows) as f32)
-    };
-    (1..=n.min(8)).max_by(|a, b| cell(*a).total_cmp(&cell(*b))).unwrap_or(1)
-}
-
 /// What both sides are called.
 const SIDES: [&str; 2] = ["Left", "Right"];
 
@@ -572,55 +565,5 @@ fn steps(ui: &mut Ui, state: &mut CompareModelsState, out: &mut PageActions) {
     let count = DragValue::new(&mut state.count).range(1..=64).speed(0.1).suffix(" each");
     if ui.add(count).accessible_name("Samples of each").changed() {
         out.label = Some("change the number of samples");
-    }
-}
-
-/// The two halves of what is left of the canvas.
-fn halves(ui: &Ui) -> [Rect; 2] {
-    let room = ui.available_rect_before_wrap().shrink(size::M);
-    let (left, right) = room.split_left_right_at_fraction(0.5);
-    [left.with_max_x(left.right() - size::S), right.with_min_x(right.left() + size::S)]
-}
-
-/// `count` squares that just fit into a room, from its upper left, in so many columns if they are given.
-fn grid(room: Rect, count: usize, columns: Option<usize>) -> Vec<Rect> {
-    let gap = 3.0;
-    let fits = |columns: usize| {
-        let side = (room.width() - gap * (columns - 1) as f32) / columns as f32;
-        let rows = count.div_ceil(columns) as f32;
-        (rows * (side + gap) - gap <= room.height()).then_some((columns, side))
-    };
-    let (columns_fit, side) = (1..=count.max(1)).find_map(fits).unwrap_or((count.max(1), 16.0));
-    let (columns, side) = columns.filter(|c| *c > 0).map_or((columns_fit, side), |c| {
-        let rows = count.div_ceil(c) as f32;
-        let wide = (room.width() + gap) / c as f32 - gap;
-        (c, wide.min((room.height() + gap) / rows.max(1.0) - gap))
-    });
-    let side = side.max(8.0).floor();
-    (0..count)
-        .map(|i| {
-            let at = vec2((i % columns) as f32, (i / columns) as f32) * (side + gap);
-            Rect::from_min_size(room.min + at, Vec2::splat(side))
-        })
-        .collect()
-}
-
-/// A line under a picture.
-fn note(ui: &Ui, rect: Rect, text: &str) {
-    let font = egui::FontId::proportional(size::SMALL);
-    let colour = theme::tokens(ui).weak;
-    ui.painter().text(rect.left_bottom() + vec2(0.0, size::XS), egui::Align2::LEFT_TOP, text, font, colour);
-}
-
-/// A picture that only shows something.
-fn still(ui: &Ui, name: &str, rect: Rect, tex: Option<&Tex>) {
-    let response = ui.interact(rect, ui.make_persistent_id(name), Sense::hover());
-    theme::name(&response, egui::Role::Image, name);
-    let t = theme::tokens(ui);
-    match tex {
-        Some(tex) => textures::paint(ui.painter(), rect, tex, t),
-        None => {
-            ui.painter().rect_filled(rect, 2.0, t.raised);
-        }
     }
 }
