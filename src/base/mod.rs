@@ -18,6 +18,7 @@ pub mod progress;
 pub mod rng;
 pub mod series;
 pub mod simd;
+pub mod temp;
 pub mod units;
 
 pub use pixels::Picture;

@@ -99,12 +99,7 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let fail = |e: &std::io::Error| Problem::io("This file could not be written", path, e);
     std::fs::create_dir_all(folder).map_err(|e| fail(&e))?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
-    // Temporary files are for their owner only; this one becomes a plain file, as the umask has it.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut beside = builder.tempfile_in(folder).map_err(|e| fail(&e))?;
+    let mut beside = super::temp::file_in(folder).map_err(|e| fail(&e))?;
     beside.write_all(bytes).map_err(|e| fail(&e))?;
     beside.as_file().sync_all().map_err(|e| fail(&e))?;
     beside.persist(path).map_err(|e| fail(&e.error))?;
@@ -115,9 +110,55 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
+/// Longest name that is made, in bytes: file systems allow 255, and a suffix must fit.
+const LONGEST_NAME: usize = 180;
+
+/// A name that every common file system takes.
+pub fn safe_name(name: &str) -> String {
+    let mut out = String::new();
+    for c in name.chars() {
+        let c = if c.is_control() || "/\\:*?\"<>|".contains(c) || c.is_whitespace() && c != ' ' { '-' } else { c };
+        // Runs of dashes come from empty places in the pattern.
+        if !(c == '-' && out.ends_with('-')) {
+            out.push(c);
+        }
+    }
+    // Windows drops dots and spaces at the end; a dot in front hides the file elsewhere.
+    let mut out = out.trim_matches(|c| matches!(c, '.' | ' ' | '-')).to_string();
+    if out.len() > LONGEST_NAME {
+        let cut = (0..=LONGEST_NAME).rev().find(|&i| out.is_char_boundary(i)).unwrap_or(0);
+        out.truncate(cut);
+    }
+    let first = out.split('.').next().unwrap_or("").to_ascii_uppercase();
+    let numbered =
+        |word: &str| first.len() == 4 && first.starts_with(word) && first.ends_with(|c: char| c.is_ascii_digit());
+    if matches!(first.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT") {
+        out.insert(0, '_');
+    }
+    if out.is_empty() { "picture".into() } else { out }
+}
+
+/// Notes that a file of the cache was used now: what was used longest ago goes first when room is made.
+pub fn note_use(path: &Path) {
+    // Where that cannot be noted, it counts as used when it was made.
+    let _ = File::open(path).and_then(|f| f.set_modified(std::time::SystemTime::now()));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_safe_everywhere() {
+        assert_eq!(safe_name("a/b\\c:d*?\"<>|e\n"), "a-b-c-d-e");
+        assert_eq!(safe_name("../../etc/passwd"), "etc-passwd");
+        assert_eq!(safe_name("con.x"), "_con.x");
+        assert_eq!(safe_name("COM1"), "_COM1");
+        assert_eq!(safe_name("comb"), "comb");
+        assert_eq!(safe_name(" .. "), "picture");
+        let long = safe_name(&"ä".repeat(300));
+        assert!(long.len() <= LONGEST_NAME && long.chars().all(|c| c == 'ä'));
+    }
 
     #[test]
     fn free_space_is_known_for_what_is_not_there_yet() {

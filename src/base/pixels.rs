@@ -2,6 +2,11 @@
 
 use super::Channels;
 
+/// Longest side of a picture that is read or written, in pixels.
+pub const LONGEST_SIDE: u32 = 16_384;
+/// Most pixels of a picture that is read or written.
+pub const MOST_PIXELS: u64 = 100_000_000;
+
 /// A picture: 8-bit RGBA, straight alpha, rows from the top.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Picture {

@@ -77,6 +77,7 @@ fn picture(n: usize) -> NewItem {
         grid: None,
         device: "cpu".into(),
         prior: None,
+        canvas: None,
     };
     NewItem {
         path: Path::new("gallery").join(format!("{model}-{n}.png")),

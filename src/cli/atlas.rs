@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{device, print_line, watched};
+use super::{device, may_write, print_line, watched};
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Picture, Problem, Result};
 use crate::data::thumbnail;
@@ -61,6 +61,7 @@ impl Atlas {
         if !["png", "json"].contains(&extension.as_str()) {
             return Err(Problem::usage("An atlas is a .png or a .json").of(self.out.display().to_string()));
         }
+        may_write(&self.out)?;
         let model = LoadedModel::open(&self.model, paths, &device(&self.device, paths))?;
         let source = &model.info().recipe.data.source;
         let data = match self.data.as_str() {

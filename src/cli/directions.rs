@@ -265,6 +265,7 @@ impl DirectionsTask {
                 Ok(())
             }),
             Self::Export { model, names, out } => {
+                super::may_write(&out)?;
                 store::export(&store::of_model(&model, paths)?, &names, &out)?;
                 print_line(&out.display().to_string())
             }
@@ -296,6 +297,7 @@ fn list(directions: &[Direction], json: bool) -> Result<()> {
 
 impl Apply {
     fn run(self, paths: &Paths) -> Result<()> {
+        super::may_write(&self.out)?;
         let device = device(&self.device, paths);
         let model = LoadedModel::open(&self.model, paths, &device)?;
         let sheet = store::of_model(&self.model, paths)?;

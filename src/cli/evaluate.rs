@@ -61,6 +61,7 @@ impl Evaluate {
             return list(self.json);
         }
         let Some(model) = &self.model else { return Err(Problem::usage("Give --model M")) };
+        self.pairs.as_deref().map_or(Ok(()), super::may_write_png)?;
         let first = self.measure(model, self.data.as_deref(), paths)?;
         let second = match (&self.versus, &self.versus_pictures) {
             (Some(model), _) => Some(self.measure(model, Some(&first.source), paths)?),

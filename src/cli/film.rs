@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::{device, print_line, watched};
+use super::sizing::Sizing;
+use super::{device, may_write, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::engine::latent::films::write;
-use crate::export::ExportOptions;
+use crate::export::{ExportOptions, film_format};
 use crate::latent::film::Timeline;
 use crate::latent::model::LoadedModel;
 
@@ -24,18 +25,14 @@ pub struct Film {
     /// The model, if the timeline does not name it
     #[arg(long, value_name = "M")]
     model: Option<String>,
-    /// File to write: .mp4, .gif, .png (animated), or a folder for numbered pictures
+    /// File to write: .mp4, .gif, .png or .apng (animated), or a folder for numbered pictures
     #[arg(long, value_name = "FILE", required_unless_present = "example")]
     out: Option<PathBuf>,
     /// Frames per second
     #[arg(long, default_value_t = 30)]
     fps: u32,
-    /// Whole factor to enlarge pictures by, 1 to 16
-    #[arg(long, default_value_t = 1)]
-    scale: u32,
-    /// How to enlarge: nearest or lanczos
-    #[arg(long, default_value = "nearest")]
-    filter: String,
+    #[command(flatten)]
+    sizing: Sizing,
     /// Leave the recipe and the mark for generated pictures out of the file
     #[arg(long)]
     no_recipe: bool,
@@ -56,6 +53,15 @@ impl Film {
         let (Some(file), Some(out)) = (self.timeline, self.out) else {
             return Err(Problem::usage("Give a timeline, and --out"));
         };
+        let format = film_format(&out)?;
+        may_write(&out)?;
+        let options = ExportOptions {
+            format: format.id.into(),
+            out,
+            fps: self.fps,
+            recipe: !self.no_recipe,
+            ..self.sizing.options()?
+        };
         let text =
             std::fs::read_to_string(&file).map_err(|e| Problem::io("This timeline could not be read", &file, &e))?;
         let timeline = Timeline::from_json(&text).map_err(|p| p.of(file.display().to_string()))?;
@@ -65,22 +71,6 @@ impl Film {
         }
         let device = device(&self.device, paths);
         let model = LoadedModel::open(&name, paths, &device)?;
-        let format = match out.extension().and_then(|e| e.to_str()).map(str::to_lowercase).as_deref() {
-            Some("mp4") => "mp4",
-            Some("gif") => "gif",
-            Some("png" | "apng") => "apng",
-            None => "frames",
-            _ => return Err(Problem::usage("A film is .mp4, .gif, .png, or a folder").of(out.display().to_string())),
-        };
-        let options = ExportOptions {
-            format: format.into(),
-            out,
-            scale: self.scale,
-            filter: self.filter,
-            fps: self.fps,
-            recipe: !self.no_recipe,
-            ..ExportOptions::default()
-        };
         for file in write(&model, model.info(), device, &timeline, &options, &watched(false))? {
             print_line(&file.display().to_string())?;
         }

@@ -1,6 +1,6 @@
 //! `invert`: latents of pictures.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde_json::json;
@@ -9,7 +9,8 @@ use super::{device, print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Progress, Result};
 use crate::engine::jobs::picture_recipe;
-use crate::export::write_png;
+use crate::export::names::{sanitised, write_together};
+use crate::export::png_bytes;
 use crate::latent::encoder::store;
 use crate::latent::invert::{TOGETHER, Wish, all_of, picture_files, readable};
 use crate::latent::latent_forward::Freedom;
@@ -47,19 +48,6 @@ pub struct Invert {
     json: bool,
 }
 
-/// A name for a picture that is free, and free for the latent beside it.
-fn free_pair(folder: &Path, stem: &str) -> PathBuf {
-    let mut n = 1;
-    loop {
-        let name = if n == 1 { stem.to_string() } else { format!("{stem}-{n}") };
-        let picture = crate::export::free_path(folder, &name, "png");
-        if picture.with_extension("json").symlink_metadata().is_err() {
-            return picture;
-        }
-        n += 1;
-    }
-}
-
 impl Invert {
     /// Finds the latents.
     pub fn run(self, paths: &Paths) -> Result<()> {
@@ -84,13 +72,13 @@ impl Invert {
             for ((place, picture), found) in places.into_iter().zip(&pictures).zip(found) {
                 let file = &group[place];
                 let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
-                let target = free_pair(&self.out, &stem);
                 let recipe = picture_recipe(model.info(), &found.latent, 1.0, "inversion", self.device.clone());
-                write_png(&target, &found.picture, Some(&recipe))?;
-                let latent = target.with_extension("json");
+                let picture_bytes = png_bytes(&found.picture, Some(&recipe))?;
                 let text = serde_json::to_vec(&found.latent)
                     .map_err(|e| Problem::failed("The latent could not be written").because(e))?;
-                crate::base::paths::write_atomically(&latent, &text)?;
+                let written =
+                    write_together(&self.out, &sanitised(&stem), &[("png", &picture_bytes), ("json", &text)])?;
+                let [target, latent] = &written[..] else { continue };
                 let tuned = if self.tune > 0 {
                     Some(model.tune(picture, &found.latent, self.tune, paths, &progress)?)
                 } else {
@@ -121,23 +109,5 @@ impl Invert {
             progress.cancel().check()?;
         }
         all_of(unread, files.len())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neither_a_picture_nor_a_latent_that_is_there_is_written_over() {
-        let home = tempfile::tempdir().unwrap();
-        let free = free_pair(home.path(), "cat");
-        assert_eq!(free, home.path().join("cat.png"));
-        std::fs::write(home.path().join("cat.json"), b"mine").unwrap();
-        let next = free_pair(home.path(), "cat");
-        assert!(next != free && next.with_extension("json").symlink_metadata().is_err());
-        std::fs::write(&next, b"mine too").unwrap();
-        let third = free_pair(home.path(), "cat");
-        assert!(third != next && third != free && !third.exists() && !third.with_extension("json").exists());
     }
 }

@@ -11,8 +11,9 @@ use crate::base::{Problem, Result};
 use crate::engine::DeviceReport;
 use crate::engine::devices::{Prober, preferred};
 use crate::latent::catalog;
-use crate::library::Library;
 use crate::library::item::ItemFilter;
+use crate::library::{Library, storage};
+use crate::models::info::Listing;
 use crate::recipe::preset::{Facts, PRESETS};
 use crate::recipe::{Recipe, form};
 use crate::train::device;
@@ -48,6 +49,7 @@ impl Models {
     /// Lists, exports or imports.
     pub fn run(self, paths: &Paths) -> Result<()> {
         if let (Some(model), Some(out)) = (&self.export, &self.out) {
+            super::may_write(out)?;
             let card = match &self.card {
                 Some(file) => {
                     let text = std::fs::read_to_string(file)
@@ -67,9 +69,11 @@ impl Models {
         if let Some(file) = &self.import {
             return print_line(&catalog::import(file, paths)?.model);
         }
-        let models = catalog::list(paths);
+        let Listing { models, broken } = catalog::survey(paths);
         if self.json {
-            return print_json(&models);
+            let tell = |e| Problem::failed("The models could not be told as JSON").because(e);
+            let all = models.iter().map(serde_json::to_value).chain(broken.iter().map(serde_json::to_value));
+            return print_json(&all.collect::<Result<Vec<_>, _>>().map_err(tell)?);
         }
         for m in &models {
             let whence = if m.shipped { "shipped" } else { "yours" };
@@ -82,6 +86,9 @@ impl Models {
                 m.kimg,
                 m.card.as_ref().map_or("", |c| c.summary.as_str()),
             ))?;
+        }
+        for m in &broken {
+            print_line(&format!("{:24} broken: {}", m.name, m.broken))?;
         }
         Ok(())
     }
@@ -295,8 +302,17 @@ pub enum LibraryTask {
         #[arg(long)]
         json: bool,
     },
-    /// Where things are kept
+    /// Where things are kept; with --json also how large they are
     Path {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show what is kept and how large it is, or empty what can be made again
+    Clean {
+        /// What to empty: prepared, encoders, cache, trash, leftovers; nothing is emptied if not given
+        #[arg(value_name = "PART")]
+        parts: Vec<String>,
         /// As JSON
         #[arg(long)]
         json: bool,
@@ -342,9 +358,31 @@ impl LibraryTask {
                 if json {
                     return print_json(&json!({
                         "library": paths.library(), "data": paths.data, "config": paths.config, "cache": paths.cache,
+                        "storage": storage::usage(paths),
                     }));
                 }
                 print_line(&paths.library().display().to_string())
+            }
+            Self::Clean { parts, json } => {
+                let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+                let (bytes, files) = storage::clean(paths, &parts)?;
+                let left = storage::usage(paths);
+                if json {
+                    return print_json(&json!({ "removed": { "bytes": bytes, "files": files }, "storage": left }));
+                }
+                for kept in &left {
+                    let mark = if kept.clearable { "can be emptied" } else { "" };
+                    let size = kept.bytes as f64 / 1e6;
+                    print_line(&format!(
+                        "{:10} {size:>10.1} MB {:>8} files  {mark:14}  {}",
+                        kept.id, kept.files, kept.title
+                    ))?;
+                }
+                if parts.is_empty() {
+                    Ok(())
+                } else {
+                    print_line(&format!("removed: {files} files, {:.1} MB", bytes as f64 / 1e6))
+                }
             }
         }
     }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::latents::{Maker, latent, latents};
-use super::{device, numbers, print_line, watched};
+use super::{device, may_write_png, numbers, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::export::write_png;
@@ -85,6 +85,7 @@ impl Map {
     pub fn run(self, paths: &Paths) -> Result<()> {
         let rect = <[f64; 4]>::try_from(self.rect.clone())
             .map_err(|_| Problem::usage("A rectangle is left,top,right,bottom"))?;
+        may_write_png(&self.out)?;
         let (tiles, across) = covering(rect, self.zoom, MOST)?;
         let model = LoadedModel::open(&self.model, paths, &device(&self.device, paths))?;
         let plane = model.flat(&self.plane(paths)?)?;

@@ -21,10 +21,13 @@ mod pictures;
 mod prior;
 mod reproduce;
 mod signals;
+mod sizing;
 mod train;
 
 use std::io::{IsTerminal, Write};
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -39,6 +42,9 @@ use crate::base::{Problem, Result, Severity, memory};
 #[derive(Parser)]
 #[command(name = "latent-studio", version, about, after_help = "Without a command the window opens.")]
 struct Arguments {
+    /// Replace files that are there; without it a result never takes the place of one
+    #[arg(long, global = true)]
+    overwrite: bool,
     #[command(subcommand)]
     command: Option<Task>,
 }
@@ -110,6 +116,7 @@ pub fn main() -> ExitCode {
     if !kept && matches!(arguments.command, Some(Task::Train(_))) {
         say(&Problem::usage("The allocator of this system refused its settings, so training may be slower").info());
     }
+    OVERWRITE.store(arguments.overwrite, Ordering::Relaxed);
     let paths = Paths::of_user();
     let result = match arguments.command {
         None => window(paths),
@@ -172,6 +179,28 @@ fn say(problem: &Problem) {
             let _ = writeln!(out, "  {name}: {text}");
         }
     }
+}
+
+/// Whether results may take the place of files.
+static OVERWRITE: AtomicBool = AtomicBool::new(false);
+
+/// Makes sure, before the work begins, that a result takes no file's place.
+///
+/// # Errors
+/// There is a file, and nobody said that it may be replaced.
+fn may_write(path: &Path) -> Result<()> {
+    if !path.is_file() || OVERWRITE.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    Err(Problem::usage("There is a file of this name already")
+        .of(path.display().to_string())
+        .try_this("Choose another name, or replace the file with --overwrite"))
+}
+
+/// As [`may_write`], for a picture that is written as PNG.
+fn may_write_png(path: &Path) -> Result<()> {
+    crate::export::png::check_name(path)?;
+    may_write(path)
 }
 
 /// Prints a result on stdout as one line of JSON.

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::latents::Maker;
-use super::{device, latents, numbers, print_line, watched};
+use super::sizing::Sizing;
+use super::{device, latents, may_write, may_write_png, numbers, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::data;
@@ -35,12 +36,8 @@ struct Common {
     /// given
     #[arg(long, value_name = "NAME")]
     class: Option<String>,
-    /// Whole factor to enlarge pictures by, 1 to 16
-    #[arg(long, default_value_t = 1)]
-    scale: u32,
-    /// How to enlarge: nearest or lanczos
-    #[arg(long, default_value = "nearest")]
-    filter: String,
+    #[command(flatten)]
+    sizing: Sizing,
     /// Draw latents from the standard normal although the model has a fitted prior
     #[arg(long)]
     no_prior: bool,
@@ -79,11 +76,12 @@ impl Common {
             latent: latent.clone(),
             truncation: self.truncation,
             made_by: made_by.into(),
-            scale: options.scale,
+            scale: 1,
             filter: options.filter.clone(),
             grid: None,
             device: device.into(),
             prior: model.info().active_prior().map(|p| p.hash.clone()),
+            canvas: None,
         };
         // A handful at a time: neither latents nor pictures of many need all be in memory.
         let mut latents = latents;
@@ -106,15 +104,8 @@ impl Common {
         Ok(())
     }
 
-    fn options(&self, format: &str, out: PathBuf) -> ExportOptions {
-        ExportOptions {
-            format: format.into(),
-            out,
-            scale: self.scale,
-            filter: self.filter.clone(),
-            recipe: !self.no_recipe,
-            ..ExportOptions::default()
-        }
+    fn options(&self, format: &str, out: PathBuf) -> Result<ExportOptions> {
+        Ok(ExportOptions { format: format.into(), out, recipe: !self.no_recipe, ..self.sizing.options()? })
     }
 }
 
@@ -129,11 +120,23 @@ pub struct Sample {
     /// First seed; the next ones follow
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// One PNG with all pictures
-    #[arg(long, value_name = "FILE", conflicts_with = "out", required_unless_present = "out")]
+    /// One PNG with all pictures, a line between them
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["out", "sprites"])]
     grid: Option<PathBuf>,
+    /// One PNG with all pictures edge to edge
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["grid", "out"])]
+    sprites: Option<PathBuf>,
+    /// Pictures in a row of --grid or --sprites; as square as can be if not given
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    columns: u32,
+    /// Pixels around and between the pictures of --grid or --sprites, before enlarging
+    #[arg(long, value_name = "PIXELS")]
+    gap: Option<u32>,
+    /// Also write a JSON file that says where each picture of --grid or --sprites is, as game engines read it
+    #[arg(long, conflicts_with = "out")]
+    frames_json: bool,
     /// A folder for a PNG each
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "grid")]
     out: Option<PathBuf>,
 }
 
@@ -143,27 +146,35 @@ impl Sample {
         if self.count == 0 {
             return Err(Problem::usage("There is nothing to make").of("--count 0"));
         }
-        let (model, device) = self.common.open(paths)?;
-        let maker = Maker::of(&model, self.common.class.as_deref())?;
-        let options = match (self.grid, self.out) {
-            (Some(file), _) => {
-                let side = model.shape().resolution;
-                let fits = export::sheet::most((side, side), self.common.scale);
-                if u64::from(self.count) > fits {
-                    return Err(Problem::usage("So many pictures do not fit on one sheet")
-                        .of(format!("--count {}", self.count))
-                        .because(format!("{fits} fit at {side} pixels and --scale {}", self.common.scale))
-                        .try_this("Choose fewer, or a file for each with --out DIR"));
-                }
-                self.common.options("grid", file)
-            }
-            (None, Some(folder)) => {
+        let (count, gap) = (u64::from(self.count), self.gap);
+        let sheet = |format: &str, file: PathBuf| -> Result<ExportOptions> {
+            may_write_png(&file)?;
+            let (columns, frames_json) = (self.columns, self.frames_json);
+            Ok(ExportOptions { columns, gap, frames_json, ..self.common.options(format, file)? })
+        };
+        let options = match (self.grid, self.sprites, self.out) {
+            (Some(file), ..) => sheet("grid", file)?,
+            (_, Some(file), _) => sheet("sprites", file)?,
+            (None, None, Some(folder)) => {
                 std::fs::create_dir_all(&folder)
                     .map_err(|e| Problem::io("This folder could not be made", &folder, &e))?;
-                self.common.options("png", folder)
+                self.common.options("png", folder)?
             }
-            (None, None) => return Err(Problem::usage("Give --grid FILE or --out DIR")),
+            (None, None, None) => return Err(Problem::usage("Give --grid FILE, --sprites FILE or --out DIR")),
         };
+        let (model, device) = self.common.open(paths)?;
+        let maker = Maker::of(&model, self.common.class.as_deref())?;
+        if options.format != "png" {
+            let side = model.shape().resolution;
+            let gap = gap.unwrap_or(u32::from(options.format == "grid"));
+            let fits = export::sheet::most((side, side), gap, options.scale);
+            if count > fits {
+                return Err(Problem::usage("So many pictures do not fit on one sheet")
+                    .of(format!("--count {count}"))
+                    .because(format!("{fits} fit at {side} pixels and --scale {}", options.scale))
+                    .try_this("Choose fewer, or a file for each with --out DIR"));
+            }
+        }
         let seeds = (0..self.count).map(|i| Latent::Seed { seed: self.seed.wrapping_add(u64::from(i)) });
         let latents = seeds.map(|seed| maker.latent(&seed));
         self.common.export(&model, &device, latents, "sample", &options, &watched(false))
@@ -210,12 +221,13 @@ impl Interpolate {
     pub fn run(self, paths: &Paths) -> Result<()> {
         let wish = self.wish()?;
         wish.check()?;
+        may_write_png(&self.out)?;
+        let columns = if wish.layout == Layout::Triangle { TRIANGLE } else { wish.columns as u32 };
+        let options = ExportOptions { columns, ..self.common.options("grid", self.out.clone())? };
         let (model, device) = self.common.open(paths)?;
         let maker = Maker::of(&model, self.common.class.as_deref())?;
         let wish = Wish { anchors: maker.all(&wish.anchors)?, ..wish };
         let laid = model.lattice(&wish, self.common.truncation, &watched(false))?;
-        let columns = if wish.layout == Layout::Triangle { TRIANGLE } else { wish.columns as u32 };
-        let options = ExportOptions { columns, ..self.common.options("grid", self.out.clone()) };
         self.common.export(&model, &device, laid.cells.into_iter().map(Ok), "grid", &options, &watched(false))?;
         match laid.spread {
             Some(spread) => print_line(&format!("steps differ by {:.1} %", spread * 100.0)),
@@ -287,7 +299,7 @@ pub struct Walk {
     /// slerp or lerp
     #[arg(long, default_value = "slerp")]
     mode: String,
-    /// File to write: .mp4, .gif, or .png (animated)
+    /// File to write: .mp4, .gif, .png or .apng (animated), or a folder for numbered pictures
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
 }
@@ -298,20 +310,13 @@ impl Walk {
         if self.frames == 0 || self.frames > 100_000 {
             return Err(Problem::usage("A film has 1 to 100,000 frames").of(format!("--frames {}", self.frames)));
         }
-        let extension = self.out.extension().and_then(|e| e.to_str()).unwrap_or("").to_lowercase();
-        let format = match extension.as_str() {
-            "mp4" => "mp4",
-            "gif" => "gif",
-            "png" | "apng" => "apng",
-            _ => {
-                return Err(Problem::usage("A film is .mp4, .gif or .png").of(self.out.display().to_string()));
-            }
-        };
+        let format = export::film_format(&self.out)?;
+        may_write(&self.out)?;
+        let options = ExportOptions { fps: self.fps, ..self.common.options(format.id, self.out.clone())? };
         let (model, device) = self.common.open(paths)?;
         let stops = Maker::of(&model, self.common.class.as_deref())?.all(&latents::latents(&self.seeds)?)?;
         let stops = model.in_one_space(&stops, false)?;
         let frames = walk::walk(model.dims(), &stops, self.frames, self.looped, mode(&self.mode)?);
-        let options = ExportOptions { fps: self.fps, ..self.common.options(format, self.out.clone()) };
         self.common.export(&model, &device, frames, "walk", &options, &watched(false))
     }
 }
@@ -336,6 +341,7 @@ pub struct Reconstruct {
 impl Reconstruct {
     /// Makes the sheet.
     pub fn run(self, paths: &Paths) -> Result<()> {
+        may_write_png(&self.out)?;
         let model = LoadedModel::open(&self.model, paths, &device(&self.device, paths))?;
         let (mut above, mut below): (Vec<Picture>, Vec<Picture>) = (Vec::new(), Vec::new());
         for file in &self.input {

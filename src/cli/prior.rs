@@ -97,6 +97,7 @@ impl PriorTask {
                 ))
             }
             Self::Compare { model, count, seed, grid, scale, device: asked } => {
+                super::may_write_png(&grid)?;
                 let (bare, _) = catalog::with_prior(&model);
                 let mut model = LoadedModel::open(bare, paths, &device(&asked, paths))?;
                 let sheet = sheet(&mut model, seed, count)?;

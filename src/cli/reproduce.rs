@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{device, print_json, print_line};
+use super::{device, may_write_png, print_json, print_line};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Problem, Result};
 use crate::data;
 use crate::export::{self, Filter};
 use crate::latent::catalog;
 use crate::latent::model::LoadedModel;
+use crate::library::Library;
 use crate::recipe::picture::PictureRecipe;
 
 /// Arguments of `inspect`.
@@ -52,7 +53,12 @@ impl Inspect {
         print_line(&format!("latent      {latent}"))?;
         print_line(&format!("truncation  {}", recipe.truncation))?;
         print_line(&format!("made by     {} on {}", recipe.made_by, recipe.device))?;
-        print_line(&format!("size        ×{} {}", recipe.scale, recipe.filter))?;
+        match &recipe.canvas {
+            Some(canvas) => {
+                print_line(&format!("size        on {}×{} {}", canvas.width, canvas.height, recipe.filter))?;
+            }
+            None => print_line(&format!("size        ×{} {}", recipe.scale, recipe.filter))?,
+        }
         if let Some(grid) = &recipe.grid {
             print_line(&format!("grid        {} × {}", grid.columns, grid.rows))?;
         }
@@ -82,6 +88,7 @@ pub struct Reproduce {
 impl Reproduce {
     /// Makes the picture again and compares.
     pub fn run(self, paths: &Paths) -> Result<()> {
+        self.out.as_deref().map_or(Ok(()), may_write_png)?;
         let recipe = recipe_of(&self.file)?;
         let name = match &self.model {
             Some(model) => model.clone(),
@@ -125,33 +132,59 @@ impl Reproduce {
     }
 }
 
-/// The model with the recipe's hash, else the one with its name.
+/// The model with the recipe's hash, or a checkpoint of a run with it, else the model with its name.
 fn find(recipe: &PictureRecipe, paths: &Paths) -> Result<String> {
     let all = catalog::list(paths);
-    if let Some(found) =
-        all.iter().find(|m| m.hash == recipe.model_hash).or_else(|| all.iter().find(|m| m.name == recipe.model))
-    {
+    if let Some(found) = all.iter().find(|m| m.hash == recipe.model_hash) {
+        return Ok(found.model.clone());
+    }
+    // Checkpoints before the newest, and runs outside of the studio's folder that the library has heard of.
+    let noted =
+        if paths.library().is_file() { Library::open(&paths.library()).and_then(|l| l.runs()) } else { Ok(Vec::new()) };
+    let runs: Vec<PathBuf> = noted.map(|runs| runs.into_iter().map(|r| r.dir).collect()).unwrap_or_else(|problem| {
+        super::say(&problem.warning());
+        Vec::new()
+    });
+    if let Some(checkpoint) = catalog::checkpoint_of(&recipe.model_hash, &runs, paths) {
+        return Ok(checkpoint.display().to_string());
+    }
+    if let Some(found) = all.iter().find(|m| m.name == recipe.model) {
         return Ok(found.model.clone());
     }
     Err(Problem::data("The model that made this picture is not available")
         .of(format!("{} {}", recipe.model, recipe.model_hash))
-        .try_this("Give it with --model"))
+        .try_this("Give it with --model: a run folder, a checkpoint or a .safetensors file"))
 }
 
 /// The picture, or grid, that a recipe describes.
 pub fn make(model: &LoadedModel, recipe: &PictureRecipe) -> Result<Picture> {
     let filter = Filter::from_id(&recipe.filter)?;
     let factor = recipe.scale.clamp(1, export::LARGEST_SCALE);
+    let side = model.info().resolution;
+    // Told before anything is made: a recipe may ask for any size.
+    let (w, h) = match &recipe.grid {
+        _ if recipe.canvas.is_some() => recipe.canvas.map_or((1, 1), |c| (c.width.into(), c.height.into())),
+        Some(g) => {
+            let columns = if g.triangle { export::sheet::TRIANGLE } else { g.columns };
+            export::sheet::room(g.latents.len(), columns as usize, (side, side), g.gap, factor)
+        }
+        None => (u64::from(side * factor), u64::from(side * factor)),
+    };
+    export::png::check_size(w, h)?;
+    let sized = |plain: &Picture| match &recipe.canvas {
+        Some(canvas) => export::place(plain, canvas, filter),
+        None => export::scale(plain, factor, filter),
+    };
     let Some(grid) = &recipe.grid else {
         let mut made = model.generate(std::slice::from_ref(&recipe.latent), recipe.truncation)?;
         let picture = made.pop().ok_or_else(|| Problem::failed("The model made no picture"))?;
-        return Ok(export::scale(&picture, factor, filter));
+        return Ok(sized(&picture));
     };
     let cells = model.generate(&grid.latents, recipe.truncation)?;
     // As it was exported: laid out at the model's size, then enlarged as a whole.
     let columns = if grid.triangle { export::sheet::TRIANGLE } else { grid.columns };
     let style = export::sheet::Style { columns: columns as usize, gap: grid.gap, ..Default::default() };
-    Ok(export::scale(&export::sheet::lay(&cells, &style)?, factor, filter))
+    Ok(sized(&export::sheet::lay(&cells, &style)?))
 }
 
 /// How far two pictures are apart.

@@ -65,6 +65,8 @@ pub struct Prepared(Arc<Inner>);
 
 struct Inner {
     map: Arc<Mmap>,
+    /// Shared by all who use the set: whoever empties the cache leaves it alone.
+    _in_use: Arc<File>,
     about: Description,
     factors: Vec<f32>,
     train: Vec<u32>,
@@ -138,16 +140,19 @@ impl Prepared {
         }
         let mut held = vec![false; n];
         about.heldout.iter().for_each(|&i| held[i as usize] = true);
+        crate::base::paths::note_use(path);
+        // Where the file system knows no locks the set is mapped all the same: a file that is removed stays readable.
+        let _ = file.try_lock_shared();
         let train = (0..n as u32).filter(|&i| !held[i as usize]).collect();
         let factors = about.factors.iter().map(|f| f.unwrap_or(f32::NAN)).collect();
-        Ok(Self(Arc::new(Inner { map: Arc::new(map), about, factors, train })))
+        Ok(Self(Arc::new(Inner { map: Arc::new(map), _in_use: Arc::new(file), about, factors, train })))
     }
 
     /// The same pictures with their labels as places in this list of names, such as the classes that a model learned.
     /// Labels that it does not hold are left out. The hash stays: it names what is on disk.
     #[must_use]
     pub fn with_labels(&self, names: &[String]) -> Self {
-        let Inner { map, about, factors, train } = &*self.0;
+        let Inner { map, _in_use, about, factors, train } = &*self.0;
         if about.labels == names {
             return self.clone();
         }
@@ -155,7 +160,13 @@ impl Prepared {
             about.labels.iter().map(|l| names.iter().position(|n| n == l).map(|i| i as u32)).collect();
         let label = about.label.iter().map(|l| *places.get((*l)? as usize)?).collect();
         let about = Description { labels: names.to_vec(), label, ..about.clone() };
-        Self(Arc::new(Inner { map: map.clone(), about, factors: factors.clone(), train: train.clone() }))
+        Self(Arc::new(Inner {
+            map: map.clone(),
+            _in_use: _in_use.clone(),
+            about,
+            factors: factors.clone(),
+            train: train.clone(),
+        }))
     }
 
     /// Shape of the pictures.

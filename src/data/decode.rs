@@ -33,7 +33,7 @@ use crate::recipe::{Pixels, Reading};
 /// Larger files are refused unread.
 pub(super) const MAX_FILE: u64 = 512 << 20;
 /// Longest side in pixels.
-const MAX_SIDE: u32 = 16_384;
+const MAX_SIDE: u32 = crate::base::pixels::LONGEST_SIDE;
 /// Shortest side in pixels; there is nothing to learn from fewer.
 const MIN_SIDE: u32 = 4;
 /// What a decoder may allocate.

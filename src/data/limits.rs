@@ -73,7 +73,7 @@ const MIB: u64 = 1 << 20;
 const KIB64: u64 = 64 << 10;
 
 /// Most pixels of a picture.
-pub(super) const MAX_PIXELS: u64 = 100_000_000;
+pub(super) const MAX_PIXELS: u64 = crate::base::pixels::MOST_PIXELS;
 
 /// A row of pictures: a file of `n` bytes promises at most `floor + n × each` pixels, which take up to 32 bytes each while
 /// they are decoded and converted.

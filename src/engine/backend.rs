@@ -10,7 +10,7 @@ use crate::base::{Picture, Progress, Result};
 use crate::latent::catalog::{self, Source};
 use crate::latent::model::LoadedModel;
 use crate::latent::prior::{self, Wish};
-use crate::models::info::ModelInfo;
+use crate::models::info::{Listing, ModelInfo};
 use crate::recipe::picture::Latent;
 use crate::train::device;
 
@@ -48,15 +48,19 @@ impl Backend for RealBackend {
         }
     }
 
-    fn list(&self, runs: &[PathBuf]) -> Vec<ModelInfo> {
-        let mut models = catalog::list(&self.paths);
+    fn list(&self, runs: &[PathBuf]) -> Listing {
+        let mut all = catalog::survey(&self.paths);
         for dir in runs {
             let name = dir.to_string_lossy();
-            if models.iter().all(|m| m.model != name) {
-                models.extend(catalog::run_model(dir).map(|(_, info)| info));
+            if all.models.iter().all(|m| m.model != name) && all.broken.iter().all(|m| m.model != name) {
+                match catalog::run_model(dir) {
+                    Some((_, Ok(info))) => all.models.push(info),
+                    Some((_, Err(broken))) => all.broken.push(*broken),
+                    None => {}
+                }
             }
         }
-        models
+        all
     }
 
     fn import(&self, path: &Path) -> Result<ModelInfo> {

@@ -54,6 +54,10 @@ pub enum Command {
     RestoreData { set: DataSetInfo },
     /// How much may still be written. → `Space`.
     FreeSpace,
+    /// How much the studio keeps. → `Storage`.
+    Storage,
+    /// Empty parts of what the studio keeps, by their ids. → `Storage`.
+    CleanStorage { parts: Vec<String> },
 
     /// Begin a run (or queue it when one is on). → `Run`.
     StartRun { recipe: Box<Recipe>, from: Option<ModelRef>, device: String },

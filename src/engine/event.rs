@@ -13,7 +13,8 @@ use crate::eval::Score;
 use crate::eval::context::Suspect;
 use crate::library::PastChange;
 use crate::library::item::{DataSetInfo, Item, ItemFilter};
-use crate::models::info::{ModelInfo, ModelRef};
+use crate::library::storage::Kept;
+use crate::models::info::{BrokenModel, ModelInfo, ModelRef};
 use crate::models::outline::Outline;
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::recipe::{Edit, Recipe};
@@ -97,6 +98,8 @@ pub enum Event {
     DataSets(Vec<DataSetInfo>),
     /// Bytes that may still be written.
     Space(Space),
+    /// What the studio keeps, and how large it is.
+    Storage(Vec<Kept>),
 
     /// A run exists now, or what lists show of it changed.
     Run(Box<RunSummary>),
@@ -115,6 +118,8 @@ pub enum Event {
 
     /// All models, shipped ones first.
     Models(Vec<ModelInfo>),
+    /// Models that are there and cannot be used.
+    BrokenModels(Vec<BrokenModel>),
     /// A model can be explored.
     ModelOpened { model: ModelRef, info: Box<ModelInfo> },
     /// A contact sheet.

@@ -20,6 +20,7 @@ use super::{Event, GenerateRequest, ModelInfo, SlotId};
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::latent::model::LoadedModel;
 use crate::latent::prior::Wish;
+use crate::models::info::Listing;
 use crate::recipe::picture::Latent;
 
 /// Models kept in memory.
@@ -101,7 +102,7 @@ pub trait Backend: Send + Sync + 'static {
     fn stamp(&self, model: &str) -> Option<String>;
 
     /// Shipped, imported and trained models, shipped ones first; `runs` are folders to look at besides the studio's own.
-    fn list(&self, runs: &[PathBuf]) -> Vec<ModelInfo>;
+    fn list(&self, runs: &[PathBuf]) -> Listing;
 
     /// Copies a checkpoint file into the studio.
     ///

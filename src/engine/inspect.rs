@@ -97,6 +97,7 @@ mod tests {
             grid: None,
             device: "flex".into(),
             prior: None,
+            canvas: None,
         };
         let picture = Picture::filled(16, 16, [9, 200, 3, 255]);
         write_png(&at("made.png"), &picture, Some(&recipe)).unwrap();

@@ -24,10 +24,14 @@ use super::jobs::{Context, data, evaluate, export, gallery, models, neighbours, 
 use super::runs::launch::{Launch, ProcessLaunch};
 use super::runs::{Ask, RunBook, Runs, Setup, keep_awake};
 use super::worker::{Aside, Jobs, Lane};
-use super::{Command, DeviceReport, Engine, Event, RunSummary, SlotId, Space, inspect, trash};
+use super::{Command, DeviceReport, Engine, Event, Inspected, RunSummary, SlotId, Space, inspect, trash};
 use crate::base::paths::{Paths, free_bytes};
 use crate::base::progress::Quiet;
 use crate::base::{Problem, Progress, Result, leftovers};
+use crate::library::storage;
+
+/// Questions for small pictures that wait.
+const MOST_ASKS: usize = 1024;
 
 /// Time before devices are probed for the first time, so that the window's first second is not spent on it.
 const PROBE_AFTER: Duration = Duration::from_secs(4);
@@ -128,21 +132,17 @@ impl StudioEngine {
             encode: Lane::start("encode", 64, outbox.clone(), jobs.clone(), neighbours::Atlas::default)?,
             library: library.clone(),
         };
+        let prober = Arc::new(Prober::studio(program, &paths));
         let latent = Arc::new(super::latent::Desk::start(&cx, library.clone())?);
         let book = Box::new(LibraryBook { cx: cx.clone(), library, latent: latent.clone() });
         leftovers::sweep(&paths.prepared(), crate::data::PREPARING);
         let setup = Setup { paths: paths.clone(), launch, book };
         let runs = Runs::start(setup, outbox)?;
-        Ok(Self {
-            prober: Arc::new(Prober::studio(program, &paths)),
-            thumb_asks: Arc::default(),
-            encodes: Arc::default(),
-            latent,
-            cx,
-            lanes,
-            inference,
-            runs,
-        })
+        lanes.files.push(None, move |()| {
+            storage::bound(&paths);
+            Ok(())
+        });
+        Ok(Self { prober, thumb_asks: Arc::default(), encodes: Arc::default(), latent, cx, lanes, inference, runs })
     }
 
     /// The studio of this user.
@@ -154,7 +154,13 @@ impl StudioEngine {
     }
 
     fn thumbs(&self, source: String, names: Vec<String>, size: u32) {
-        self.thumb_asks.lock().push(ThumbAsk { source, names, size });
+        {
+            let mut asks = self.thumb_asks.lock();
+            asks.push(ThumbAsk { source, names, size });
+            // The newest are answered first; what nobody waits for any more is dropped.
+            let old = asks.len().saturating_sub(MOST_ASKS);
+            asks.drain(..old);
+        }
         let (cx, asks) = (self.cx.clone(), self.thumb_asks.clone());
         self.lanes.thumbs.push(None, move |desk| {
             let Some(ask) = asks.lock().pop() else { return Ok(()) };
@@ -165,9 +171,10 @@ impl StudioEngine {
     fn encode(&self, slot: SlotId, model: String, path: PathBuf) {
         let mine = {
             let mut encodes = self.encodes.lock();
-            let newest = encodes.entry(slot).or_default();
-            *newest += 1;
-            *newest
+            let mine = encodes.values().max().map_or(1, |n| n + 1);
+            encodes.insert(slot, mine);
+            super::latent::drags::forget_oldest(&mut encodes);
+            mine
         };
         let (cx, encodes) = (self.cx.clone(), self.encodes.clone());
         self.lanes.encode.push(None, move |atlas| {
@@ -265,7 +272,11 @@ impl Engine for StudioEngine {
             }
             Command::Prepare { job, data } => {
                 // How many pictures a source has is the survey's to say: what is prepared leaves some of them out.
-                lanes.prepare.push(Some(job), move |()| data::prepare(&cx, job, &data));
+                lanes.prepare.push(Some(job), move |()| {
+                    data::prepare(&cx, job, &data)?;
+                    storage::bound(&cx.paths);
+                    Ok(())
+                });
             }
             Command::ListData => lanes.library.push(None, move |gallery| {
                 cx.tell(Event::DataSets(gallery.data_sets()?));
@@ -285,6 +296,20 @@ impl Engine for StudioEngine {
             Command::FreeSpace => lanes.files.push(None, move |()| {
                 let (runs, prepared) = (free_bytes(&cx.paths.runs()), free_bytes(&cx.paths.prepared()));
                 cx.tell(Event::Space(Space { runs, prepared }));
+                Ok(())
+            }),
+
+            Command::Storage => lanes.files.push(None, move |()| {
+                cx.tell(Event::Storage(storage::usage(&cx.paths)));
+                Ok(())
+            }),
+            Command::CleanStorage { parts } => lanes.files.push(None, move |()| {
+                let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+                let cleaned = storage::clean(&cx.paths, &parts);
+                cx.tell(Event::Storage(storage::usage(&cx.paths)));
+                let (bytes, files) = cleaned?;
+                let what = format!("{files} files removed, {:.1} MB", bytes as f64 / 1e6);
+                cx.outbox.say(Problem::failed(what).info());
                 Ok(())
             }),
 
@@ -384,7 +409,13 @@ impl Engine for StudioEngine {
             Command::Latent(command) => self.latent.send(command),
 
             Command::Inspect { path } => lanes.files.push(None, move |()| {
-                cx.tell(Event::Inspected(inspect::inspect(&path, &cx.models())?));
+                let mut found = inspect::inspect(&path, &cx.models())?;
+                if let Inspected::Generated { recipe, model: model @ None, .. } = &mut found {
+                    // An older checkpoint of a run, perhaps.
+                    let kept = crate::latent::catalog::checkpoint_of(&recipe.model_hash, &cx.noted_runs(), &cx.paths);
+                    *model = kept.map(|dir| dir.display().to_string());
+                }
+                cx.tell(Event::Inspected(found));
                 Ok(())
             }),
             Command::ExploreOn { device } => models::use_device(&cx, device),

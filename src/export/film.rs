@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::canvas::place;
 use super::names::beside;
 use super::options::ExportOptions;
 use super::scale::{Filter, scale};
 use super::{EXPORTERS, png};
 use crate::base::{Picture, Problem, Result};
-use crate::recipe::picture::PictureRecipe;
+use crate::recipe::picture::{Canvas, PictureRecipe};
 
 /// Takes the frames of a film. Dropped before it is finished, it leaves nothing behind.
 pub trait FilmWriter: Send {
@@ -44,7 +45,8 @@ pub struct FilmSpec {
 /// Highest number of frames a second.
 pub const MOST_FPS: u32 = 240;
 
-/// Begins a film of pictures of `width`×`height` pixels, which it enlarges by `options.scale`.
+/// Begins a film of pictures of `width`×`height` pixels, which it enlarges by `options.scale` or places on
+/// `options.canvas`.
 ///
 /// The format is `options.format` if that is a film, else it is told by the extension of `path`: `gif`, `png` (APNG),
 /// `mp4`, or none (a folder of numbered PNGs). A file that is there is replaced when the film is finished, not before; a
@@ -66,25 +68,23 @@ pub fn film(
     }
     let factor = super::factor(options)?;
     let filter = Filter::from_id(&options.filter)?;
-    png::check_size(u64::from(width) * u64::from(factor), u64::from(height) * u64::from(factor))?;
-    let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
-    let begin = EXPORTERS
-        .iter()
-        .find(|e| e.id == options.format && e.begin.is_some())
-        .or_else(|| EXPORTERS.iter().find(|e| e.begin.is_some() && e.extension == extension))
-        .and_then(|e| e.begin);
-    let Some(begin) = begin else {
-        return Err(Problem::usage("There is no such format of films")
-            .of(path.display().to_string())
-            .try_this("Use a name that ends in .mp4, .gif or .png"));
+    let (wide, high) = match &options.canvas {
+        Some(canvas) => (u64::from(canvas.width), u64::from(canvas.height)),
+        None => (u64::from(width) * u64::from(factor), u64::from(height) * u64::from(factor)),
+    };
+    png::check_size(wide, high)?;
+    let begin = match EXPORTERS.iter().find(|e| e.id == options.format).and_then(|e| e.begin) {
+        Some(begin) => begin,
+        None => super::film_format(path)?.begin.expect("a format of films begins one"),
     };
     let recipe = recipe.filter(|_| options.recipe).map(|r| PictureRecipe {
-        scale: factor,
+        scale: if options.canvas.is_some() { 1 } else { factor },
         filter: filter.id().into(),
+        canvas: options.canvas,
         ..r.clone()
     });
-    let spec = FilmSpec { path: path.into(), width: width * factor, height: height * factor, fps, recipe };
-    Ok(Box::new(Scaled { inner: begin(spec)?, width, height, factor, filter }))
+    let spec = FilmSpec { path: path.into(), width: wide as u32, height: high as u32, fps, recipe };
+    Ok(Box::new(Scaled { inner: begin(spec)?, width, height, factor, filter, canvas: options.canvas }))
 }
 
 /// Checks and enlarges frames.
@@ -94,6 +94,7 @@ struct Scaled {
     height: u32,
     factor: u32,
     filter: Filter,
+    canvas: Option<Canvas>,
 }
 
 impl FilmWriter for Scaled {
@@ -104,7 +105,11 @@ impl FilmWriter for Scaled {
                 format!("A frame of {}×{} pixels is in a film of {}×{}", p.width, p.height, self.width, self.height);
             return Err(Problem::failed(what));
         }
-        if self.factor == 1 { self.inner.frame(p) } else { self.inner.frame(&scale(p, self.factor, self.filter)) }
+        match &self.canvas {
+            Some(canvas) => self.inner.frame(&place(p, canvas, self.filter)),
+            None if self.factor == 1 => self.inner.frame(p),
+            None => self.inner.frame(&scale(p, self.factor, self.filter)),
+        }
     }
 
     fn finish(self: Box<Self>) -> Result<PathBuf> {

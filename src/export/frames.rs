@@ -1,14 +1,15 @@
 //! Films as a folder of numbered PNGs.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use super::film::{FilmSpec, FilmWriter, empty, folder_of};
 use super::names::free_path;
 use super::png::png_bytes;
-use crate::base::{Picture, Problem, Result};
+use crate::base::{Picture, Problem, Result, temp};
 
 struct Frames {
-    folder: tempfile::TempDir,
+    filling: temp::Filling,
     spec: FilmSpec,
     count: u64,
 }
@@ -22,27 +23,27 @@ pub fn begin(spec: FilmSpec) -> Result<Box<dyn FilmWriter>> {
     let around = folder_of(&spec.path);
     let fail = |e: std::io::Error| Problem::io("Files cannot be written to this folder", around, &e);
     std::fs::create_dir_all(around).map_err(fail)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o777));
-    }
-    let folder = builder.tempdir_in(around).map_err(fail)?;
-    Ok(Box::new(Frames { folder, spec, count: 0 }))
+    temp::sweep_once(around);
+    let filling = temp::folder_in(around).map_err(fail)?;
+    Ok(Box::new(Frames { filling, spec, count: 0 }))
 }
 
 impl FilmWriter for Frames {
     fn frame(&mut self, p: &Picture) -> Result<()> {
         self.count += 1;
-        let path = self.folder.path().join(format!("{:05}.png", self.count));
+        let path = self.filling.folder.path().join(format!("{:05}.png", self.count));
         let bytes = png_bytes(p, self.spec.recipe.as_ref())?;
-        std::fs::write(&path, bytes).map_err(|e| Problem::io("This frame could not be written", &path, &e))
+        let write = || {
+            let mut file = std::fs::File::create(&path)?;
+            file.write_all(&bytes)?;
+            // Some file systems only tell now that there is no room.
+            file.sync_all()
+        };
+        write().map_err(|e| Problem::io("This frame could not be written", &path, &e))
     }
 
     fn finish(self: Box<Self>) -> Result<PathBuf> {
-        let Self { folder, spec, count } = *self;
+        let Self { filling, spec, count } = *self;
         if count == 0 {
             return Err(empty(&spec.path));
         }
@@ -50,10 +51,7 @@ impl FilmWriter for Frames {
         let _ = std::fs::remove_dir(&spec.path);
         let stem = spec.path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let target = free_path(folder_of(&spec.path), &stem, "");
-        std::fs::rename(folder.path(), &target)
-            .map_err(|e| Problem::io("This folder could not be written", &target, &e))?;
-        // It moved away; there is nothing to clean up.
-        let _ = folder.keep();
+        filling.rename(&target).map_err(|e| Problem::io("This folder could not be written", &target, &e))?;
         Ok(target)
     }
 }

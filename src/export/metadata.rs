@@ -41,7 +41,9 @@ pub fn json(recipe: &PictureRecipe) -> Result<String> {
 /// # Errors
 /// It is damaged, or of a later version of the studio.
 pub fn parse(text: &str) -> Result<PictureRecipe> {
-    serde_json::from_str(text).map_err(|e| Problem::data("The recipe inside this file cannot be read").because(e))
+    let recipe: PictureRecipe = serde_json::from_str(text)
+        .map_err(|e| Problem::data("The recipe inside this file cannot be read").because(e))?;
+    recipe.check().map(|()| recipe)
 }
 
 /// The XMP packet that marks a file as made by a trained model.
@@ -128,6 +130,7 @@ pub mod tests {
             grid: Some(GridRecipe { columns: 2, rows: 1, gap: 1, latents, triangle: false }),
             device: "flex".into(),
             prior: Some("11ee".into()),
+            canvas: None,
         }
     }
 

@@ -5,10 +5,8 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use crate::base::{Problem, Result};
-
-/// Longest name that is made, in bytes: file systems allow 255, and a suffix must fit.
-const LONGEST: usize = 180;
+pub use crate::base::paths::safe_name as sanitised;
+use crate::base::{Problem, Result, temp};
 
 /// A file name (without folder and extension) from a pattern.
 ///
@@ -40,31 +38,6 @@ pub fn file_name(pattern: &str, model: &str, seed: Option<u64>, n: usize, date: 
     }
     name.push_str(rest);
     sanitised(&name)
-}
-
-/// A name that every common file system takes.
-pub fn sanitised(name: &str) -> String {
-    let mut out = String::new();
-    for c in name.chars() {
-        let c = if c.is_control() || "/\\:*?\"<>|".contains(c) || c.is_whitespace() && c != ' ' { '-' } else { c };
-        // Runs of dashes come from empty places in the pattern.
-        if !(c == '-' && out.ends_with('-')) {
-            out.push(c);
-        }
-    }
-    // Windows drops dots and spaces at the end; a dot in front hides the file elsewhere.
-    let mut out = out.trim_matches(|c| matches!(c, '.' | ' ' | '-')).to_string();
-    if out.len() > LONGEST {
-        let cut = (0..=LONGEST).rev().find(|&i| out.is_char_boundary(i)).unwrap_or(0);
-        out.truncate(cut);
-    }
-    let first = out.split('.').next().unwrap_or("").to_ascii_uppercase();
-    let numbered =
-        |word: &str| first.len() == 4 && first.starts_with(word) && first.ends_with(|c: char| c.is_ascii_digit());
-    if matches!(first.as_str(), "CON" | "PRN" | "AUX" | "NUL") || numbered("COM") || numbered("LPT") {
-        out.insert(0, '_');
-    }
-    if out.is_empty() { "picture".into() } else { out }
 }
 
 /// Today as `2026-03-31`, where the user is.
@@ -102,15 +75,8 @@ pub fn free_path(folder: &Path, stem: &str, extension: &str) -> PathBuf {
 pub fn beside(folder: &Path) -> Result<NamedTempFile> {
     let fail = |e: std::io::Error| Problem::io("Files cannot be written to this folder", folder, &e);
     std::fs::create_dir_all(folder).map_err(fail)?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
-    // Temporary files are private; exported ones get what the user's mask leaves, as other new files do.
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    builder.tempfile_in(folder).map_err(fail)
+    temp::sweep_once(folder);
+    temp::file_in(folder).map_err(fail)
 }
 
 /// Writes a file under the first free name (see [`free_path`]), wholly or not at all, and says which it was.
@@ -122,6 +88,44 @@ pub fn write_new(folder: &Path, stem: &str, extension: &str, bytes: &[u8]) -> Re
     let mut file = beside(folder)?;
     file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
     keep_new(file, folder, stem, extension)
+}
+
+/// Writes files that belong together under one stem, the first of `stem`, `stem-2`, … that none of them has, and says
+/// which they are.
+///
+/// # Errors
+/// The disk is full or the folder cannot be written (named); then none is left.
+pub fn write_together(folder: &Path, stem: &str, parts: &[(&str, &[u8])]) -> Result<Vec<PathBuf>> {
+    let fail = |e: std::io::Error| Problem::io("Files cannot be written to this folder", folder, &e);
+    for attempt in 1.. {
+        let paths: Vec<PathBuf> = parts.iter().map(|(ending, _)| candidate(folder, stem, ending, attempt)).collect();
+        if paths.iter().any(|p| p.symlink_metadata().is_ok()) {
+            continue;
+        }
+        let mut files = Vec::with_capacity(parts.len());
+        for (_, bytes) in parts {
+            let mut file = beside(folder)?;
+            file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
+            files.push(file);
+        }
+        let mut kept: Vec<&PathBuf> = Vec::with_capacity(parts.len());
+        let mut taken = None;
+        for (file, path) in files.into_iter().zip(&paths) {
+            match file.persist_noclobber(path) {
+                Ok(_) => kept.push(path),
+                Err(e) => {
+                    taken = Some((path, e.error));
+                    break;
+                }
+            }
+        }
+        let Some((path, error)) = taken else { return Ok(paths) };
+        kept.into_iter().for_each(|made| drop(std::fs::remove_file(made)));
+        if error.kind() != std::io::ErrorKind::AlreadyExists {
+            return Err(Problem::io("This file could not be written", path, &error));
+        }
+    }
+    unreachable!("there are more numbers than files")
 }
 
 /// Gives a finished file the first free name (see [`free_path`]) without a moment in which another could be replaced.
@@ -157,18 +161,6 @@ mod tests {
     }
 
     #[test]
-    fn names_are_safe_everywhere() {
-        assert_eq!(sanitised("a/b\\c:d*?\"<>|e\n"), "a-b-c-d-e");
-        assert_eq!(sanitised("../../etc/passwd"), "etc-passwd");
-        assert_eq!(sanitised("con.x"), "_con.x");
-        assert_eq!(sanitised("COM1"), "_COM1");
-        assert_eq!(sanitised("comb"), "comb");
-        assert_eq!(sanitised(" .. "), "picture");
-        let long = sanitised(&"ä".repeat(300));
-        assert!(long.len() <= LONGEST && long.chars().all(|c| c == 'ä'));
-    }
-
-    #[test]
     fn nothing_is_ever_replaced() {
         let dir = tempfile::tempdir().unwrap();
         let at = dir.path().join("new/deep");
@@ -180,6 +172,20 @@ mod tests {
         assert_eq!(free_path(&at, "a", "png"), at.join("a-4.png"));
         assert_eq!(free_path(&at, "b", ""), at.join("b"));
         assert_eq!(std::fs::read_dir(&at).unwrap().count(), 3, "no leftovers");
+    }
+
+    #[test]
+    fn files_that_belong_together_share_a_name_that_none_of_them_had() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("a.json"), "mine").unwrap();
+        std::fs::write(dir.path().join("a-2.png"), "mine").unwrap();
+        let parts: [(&str, &[u8]); 2] = [("png", b"p"), ("json", b"j")];
+        for n in [3, 4] {
+            let paths = write_together(dir.path(), "a", &parts).unwrap();
+            assert_eq!(paths, [dir.path().join(format!("a-{n}.png")), dir.path().join(format!("a-{n}.json"))]);
+        }
+        assert_eq!(std::fs::read(dir.path().join("a.json")).unwrap(), b"mine");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 6);
     }
 
     #[test]

@@ -4,10 +4,13 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::recipe::picture::Canvas;
+
 /// How pictures leave the studio.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ExportOptions {
-    /// Row of `export::EXPORTERS`: `png`, `grid`, `gif`, `apng`, `mp4`.
+    /// Row of `export::EXPORTERS`: `png`, `grid`, `sprites`, `gif`, `apng`, `mp4`, `frames`.
     pub format: String,
     /// Folder or file to write.
     pub out: PathBuf,
@@ -21,6 +24,12 @@ pub struct ExportOptions {
     pub columns: u32,
     /// File name pattern for single pictures: `{model}`, `{seed}`, `{n}`, `{date}`.
     pub pattern: String,
+    /// Places what is written on a canvas of this size; `scale` is not asked for then.
+    pub canvas: Option<Canvas>,
+    /// Pixels around and between the cells of a sheet; the format's own where it is not given.
+    pub gap: Option<u32>,
+    /// Whether a JSON file that says where the cells are is written beside a sheet.
+    pub frames_json: bool,
     /// Whether the recipe and the mark for generated pictures go into the file.
     pub recipe: bool,
 }
@@ -35,6 +44,9 @@ impl Default for ExportOptions {
             fps: 30,
             columns: 0,
             pattern: "{model}-{seed}".into(),
+            canvas: None,
+            gap: None,
+            frames_json: false,
             recipe: true,
         }
     }

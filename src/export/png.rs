@@ -7,10 +7,10 @@ use crate::base::paths::write_atomically;
 use crate::base::{Channels, Picture, Problem, Result, Shape};
 use crate::recipe::picture::PictureRecipe;
 
-/// Longest side of a written picture, in pixels.
-pub const LONGEST_SIDE: u32 = 32_768;
-/// Most pixels of a written picture (1 GiB of RGBA).
-pub const MOST_PIXELS: u64 = 1 << 28;
+/// Longest side of a written picture, in pixels; as it is read.
+pub const LONGEST_SIDE: u32 = crate::base::pixels::LONGEST_SIDE;
+/// Most pixels of a written picture: as many as are read, so that each can be made again and compared.
+pub const MOST_PIXELS: u64 = crate::base::pixels::MOST_PIXELS;
 /// Bytes of a recipe and the mark, about.
 const RECIPE_BYTES: u64 = 4096;
 
@@ -109,9 +109,23 @@ pub fn decode(bytes: &[u8]) -> Result<Picture> {
 /// Writes a picture to `path`, wholly or not at all; a file that is there is replaced.
 ///
 /// # Errors
-/// As [`png_bytes`], or the disk is full or the folder cannot be written (named).
+/// The name says that the file is no PNG, as [`png_bytes`], or the disk is full or the folder cannot be written (named).
 pub fn write_png(path: &Path, p: &Picture, recipe: Option<&PictureRecipe>) -> Result<()> {
+    check_name(path)?;
     write_atomically(path, &png_bytes(p, recipe)?)
+}
+
+/// Makes sure that a name does not promise another kind of file than PNG: some programs go by it.
+///
+/// # Errors
+/// It has another ending than `.png`.
+pub fn check_name(path: &Path) -> Result<()> {
+    match path.extension() {
+        Some(e) if !e.eq_ignore_ascii_case("png") => Err(Problem::usage("This picture is written as PNG only")
+            .of(path.display().to_string())
+            .try_this("Use a name that ends in .png")),
+        _ => Ok(()),
+    }
 }
 
 /// Lays `cells` out (see [`super::sheet::lay`]; `columns` 0: nearly square) and writes them as one PNG.

@@ -63,10 +63,16 @@ fn png(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
         let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
         match &head[4..] {
             b"IEND" => return Ok(None),
-            b"iTXt" if length <= LONGEST => {
+            kind @ (b"iTXt" | b"zTXt" | b"tEXt") if length <= LONGEST => {
                 let chunk = take(file, length)?;
-                if let Some(found) = itxt(&chunk)? {
-                    return Ok(Some(found));
+                // Other programs write the text again in the form that they know.
+                let found = match kind {
+                    b"iTXt" => itxt(&chunk)?,
+                    b"zTXt" => ztxt(&chunk)?,
+                    _ => keyed(&chunk).map(|body| plain(body.to_vec())),
+                };
+                if found.is_some() {
+                    return Ok(found);
                 }
                 file.seek(SeekFrom::Current(4))?;
             }
@@ -79,7 +85,7 @@ fn png(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
 
 /// The text of an `iTXt` chunk if it is ours.
 fn itxt(chunk: &[u8]) -> io::Result<Option<String>> {
-    let Some(rest) = chunk.strip_prefix(KEY.as_bytes()).and_then(|r| r.strip_prefix(&[0])) else { return Ok(None) };
+    let Some(rest) = keyed(chunk) else { return Ok(None) };
     let [compressed, _method, rest @ ..] = rest else { return Err(io::ErrorKind::InvalidData.into()) };
     // Skips the language and the translated keyword, each ended by a zero.
     let mut parts = rest.splitn(3, |&b| b == 0);
@@ -87,10 +93,34 @@ fn itxt(chunk: &[u8]) -> io::Result<Option<String>> {
     if *compressed == 0 {
         return text(body.to_vec()).map(Some);
     }
+    text(unpacked(body)?).map(Some)
+}
+
+/// What follows the keyword of a text chunk, if the chunk is ours.
+fn keyed(chunk: &[u8]) -> Option<&[u8]> {
+    chunk.strip_prefix(KEY.as_bytes())?.strip_prefix(&[0])
+}
+
+/// The text of a `zTXt` chunk if it is ours.
+fn ztxt(chunk: &[u8]) -> io::Result<Option<String>> {
+    match keyed(chunk) {
+        None => Ok(None),
+        Some([_method, body @ ..]) => Ok(Some(plain(unpacked(body)?))),
+        Some([]) => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+/// Unpacks a text, up to a bound.
+fn unpacked(body: &[u8]) -> io::Result<Vec<u8>> {
     let mut out = Vec::new();
-    let unpacked = ZlibDecoder::new(body).take(LONGEST as u64 + 1).read_to_end(&mut out);
-    unpacked.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
-    if out.len() > LONGEST { Err(io::ErrorKind::InvalidData.into()) } else { text(out).map(Some) }
+    let read = ZlibDecoder::new(body).take(LONGEST as u64 + 1).read_to_end(&mut out);
+    read.map_err(|_| io::Error::from(io::ErrorKind::InvalidData))?;
+    if out.len() > LONGEST { Err(io::ErrorKind::InvalidData.into()) } else { Ok(out) }
+}
+
+/// A text of `tEXt` or `zTXt`: Latin-1 by the standard, UTF-8 as many programs write it.
+fn plain(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|e| e.into_bytes().into_iter().map(char::from).collect())
 }
 
 fn byte(file: &mut impl Read) -> io::Result<u8> {
@@ -204,6 +234,45 @@ mod tests {
         // Pixels gone, recipe left.
         let pixels = bytes.windows(4).position(|w| w == b"IDAT").unwrap();
         assert_eq!(read(&bytes[..pixels]).unwrap(), Some(full()));
+    }
+
+    #[test]
+    fn the_text_may_have_been_written_again_as_another_kind_of_chunk() {
+        use std::io::Write;
+        let bare = png_bytes(&Picture::filled(9, 9, [1, 2, 3, 4]), None).unwrap();
+        let end = bare.len() - 12;
+        let json = metadata::json(&full()).unwrap();
+        let latin = |text: &str| text.chars().map(|c| u8::try_from(u32::from(c)).unwrap_or(b'?')).collect::<Vec<u8>>();
+        let packed = |text: &[u8]| {
+            let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+            zlib.write_all(text).unwrap();
+            zlib.finish().unwrap()
+        };
+        let with = |kind: &[u8], body: &[u8]| {
+            let body = [b"latent-studio\0".as_slice(), body].concat();
+            let chunk = [&(body.len() as u32).to_be_bytes()[..], kind, &body, &[0; 4]].concat();
+            read(&[&bare[..end], &chunk, &bare[end..]].concat())
+        };
+        assert_eq!(with(b"tEXt", json.as_bytes()).unwrap(), Some(full()));
+        assert_eq!(with(b"zTXt", &[&[0], &packed(json.as_bytes())[..]].concat()).unwrap(), Some(full()));
+        let old = with(b"tEXt", &latin(&json)).unwrap().unwrap();
+        assert_eq!((old.model.as_str(), old.latent), ("fäces ?", full().latent));
+        // A bomb is none, and neither is a chunk that is cut short.
+        assert_eq!(with(b"zTXt", &[&[0], &packed(&vec![b' '; LONGEST + 10])[..]].concat()).unwrap(), None);
+        assert_eq!(with(b"zTXt", b"").unwrap(), None);
+    }
+
+    #[test]
+    fn a_recipe_without_bounds_is_refused() {
+        let ask = |change: &dyn Fn(&mut PictureRecipe)| {
+            let mut recipe = full();
+            change(&mut recipe);
+            metadata::parse(&serde_json::to_string(&recipe).unwrap())
+        };
+        assert!(ask(&|_| {}).is_ok());
+        let seed = crate::recipe::picture::Latent::Seed { seed: 1 };
+        assert!(ask(&|r| r.grid.as_mut().unwrap().latents = vec![seed.clone(); 70_000]).is_err());
+        assert!(ask(&|r| r.model_hash = "x".repeat(1000)).is_err());
     }
 
     #[test]

@@ -1,14 +1,15 @@
 //! Runs a row of the table of exporters.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::canvas::place;
 use super::film::film;
 use super::names::{file_name, free_path, today, write_new};
 use super::options::ExportOptions;
 use super::png::{check, png_bytes, write_png};
 use super::scale::{Filter, scale};
 use super::sheet::{self, Style};
-use super::{Exporter, Makes, exporter, factor};
+use super::{EXPORTERS, Exporter, Makes, exporter, factor, frames_json};
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::recipe::picture::{GridRecipe, PictureRecipe};
 
@@ -31,6 +32,8 @@ impl Shot {
 
 /// Pixels between the cells of an exported grid, before enlarging.
 pub const GRID_GAP: u32 = 1;
+/// Most pixels between cells.
+const MOST_GAP: u32 = 256;
 
 /// Writes pictures as `options` say, and says which files it wrote. Pictures are taken one after the other; `total` is
 /// only for the progress. A raised cancel flag or an error ends it, and no partial file is left.
@@ -51,6 +54,11 @@ pub fn export(
         Job { row, options, factor: factor(options)?, filter: Filter::from_id(&options.filter)?, progress, total };
     if options.out.as_os_str().is_empty() {
         return Err(Problem::usage("There is no file or folder to write to").try_this("Choose where to write"));
+    }
+    job.check_name()?;
+    if job.gap() > MOST_GAP {
+        let remedy = format!("Choose at most {MOST_GAP} pixels");
+        return Err(Problem::usage("Cells cannot be so far apart").of(job.gap().to_string()).try_this(remedy));
     }
     match row.makes {
         Makes::Pictures => job.pictures(shots),
@@ -78,14 +86,58 @@ impl Job<'_> {
     /// The recipe as it stands in the file.
     fn recipe(&self, recipe: &Option<PictureRecipe>) -> Option<PictureRecipe> {
         let recipe = recipe.clone().filter(|_| self.options.recipe)?;
-        Some(PictureRecipe { scale: self.factor, filter: self.filter.id().into(), ..recipe })
+        let canvas = self.options.canvas;
+        let factor = if canvas.is_some() { 1 } else { self.factor };
+        Some(PictureRecipe { scale: factor, filter: self.filter.id().into(), canvas, ..recipe })
+    }
+
+    /// A picture, or whole sheet, at the size it is written.
+    fn sized(&self, picture: &Picture) -> Result<Picture> {
+        if let Some(canvas) = &self.options.canvas {
+            return Ok(place(picture, canvas, self.filter));
+        }
+        let side = |n: u32| u64::from(n) * u64::from(self.factor);
+        super::png::check_size(side(picture.width), side(picture.height))?;
+        Ok(scale(picture, self.factor, self.filter))
     }
 
     /// Whether `out` is meant as a file: it ends as files of this format do, and is no folder.
     fn is_file(&self) -> bool {
+        !self.options.out.is_dir() && self.row.ends(ending(&self.options.out))
+    }
+
+    /// Refuses a name that ends as another kind of file does: it would become a folder of that name.
+    fn check_name(&self) -> Result<()> {
         let out = &self.options.out;
-        let extension = out.extension().and_then(|e| e.to_str()).unwrap_or("");
-        !out.is_dir() && (extension.eq_ignore_ascii_case(self.row.extension))
+        if out.is_dir() || self.is_file() || self.row.extension.is_empty() && !is_media(ending(out)) {
+            return Ok(());
+        }
+        // A picture each goes into a folder, and folders may have dots in their names.
+        let free = self.row.makes == Makes::Pictures && !is_media(ending(out));
+        if ending(out).is_empty() || free {
+            return Ok(());
+        }
+        let what = format!("{} is not written under this ending", self.row.title);
+        let file = if self.row.extension.is_empty() { "no ending".into() } else { self.row.endings() };
+        let others: Vec<String> = EXPORTERS
+            .iter()
+            .filter(|e| {
+                e.id != self.row.id
+                    && !e.extension.is_empty()
+                    && e.makes == self.row.makes
+                    && !e.ends(self.row.extension)
+            })
+            .map(|e| format!("{} for {}", e.endings(), e.title))
+            .collect();
+        let others = if others.is_empty() { String::new() } else { format!("; {}", others.join(", ")) };
+        Err(Problem::usage(what)
+            .of(out.display().to_string())
+            .try_this(format!("Use {file}, or a folder that is there{others}")))
+    }
+
+    /// Pixels around and between the cells of a sheet.
+    fn gap(&self) -> u32 {
+        self.options.gap.unwrap_or(if self.row.id == "sprites" { 0 } else { GRID_GAP })
     }
 
     fn name(&self, shot: &Shot, n: usize) -> String {
@@ -107,7 +159,7 @@ impl Job<'_> {
             let shot = shot?;
             self.step(files.len() as u64)?;
             check(&shot.picture)?;
-            let picture = scale(&shot.picture, self.factor, self.filter);
+            let picture = self.sized(&shot.picture)?;
             let recipe = self.recipe(&shot.recipe);
             let n = files.len() + 1;
             let out = &self.options.out;
@@ -130,7 +182,8 @@ impl Job<'_> {
     /// Pixels of a sheet of all pictures as large as this one.
     fn room(&self, cell: &Picture) -> (u64, u64) {
         let total = usize::try_from(self.total).unwrap_or(usize::MAX);
-        sheet::room(total, self.options.columns as usize, (cell.width, cell.height), self.factor)
+        let factor = if self.options.canvas.is_some() { 1 } else { self.factor };
+        sheet::room(total, self.options.columns as usize, (cell.width, cell.height), self.gap(), factor)
     }
 
     fn sheet(&self, shots: &mut dyn Iterator<Item = Result<Shot>>) -> Result<Vec<PathBuf>> {
@@ -156,18 +209,28 @@ impl Job<'_> {
             recipe.made_by = "grid".into();
             let triangle = self.options.columns == sheet::TRIANGLE;
             let (columns, rows) = (columns as u32, rows as u32);
-            recipe.grid = Some(GridRecipe { columns, rows, gap: GRID_GAP, latents, triangle });
+            recipe.grid = Some(GridRecipe { columns, rows, gap: self.gap(), latents, triangle });
         }
         let path = self.target(&first);
+        let names: Vec<String> = all.iter().enumerate().map(|(i, s)| self.name(s, i + 1)).collect();
         let cells: Vec<_> = all.into_iter().map(|s| s.picture).collect();
         let triangle = self.options.columns == sheet::TRIANGLE;
         let wide = if triangle { sheet::TRIANGLE as usize } else { columns };
-        let style = Style { columns: wide, gap: GRID_GAP, ..Style::default() };
+        let style = Style { columns: wide, gap: self.gap(), ..Style::default() };
         let plain = sheet::lay(&cells, &style)?;
-        let (w, h) = (u64::from(plain.width), u64::from(plain.height));
-        super::png::check_size(w * u64::from(self.factor), h * u64::from(self.factor))?;
-        write_png(&path, &scale(&plain, self.factor, self.filter), recipe.as_ref())?;
-        Ok(vec![path])
+        if self.options.frames_json && self.options.canvas.is_some() {
+            return Err(Problem::usage("Cells on a canvas are no frames of a sprite sheet")
+                .try_this("Leave out the canvas, or the JSON of the frames"));
+        }
+        write_png(&path, &self.sized(&plain)?, recipe.as_ref())?;
+        if !self.options.frames_json {
+            return Ok(vec![path]);
+        }
+        let cell = cells.iter().fold((0, 0), |(w, h), p| (w.max(p.width), h.max(p.height)));
+        let text = frames_json::describe(&path, &names, &style, cell, self.factor);
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        let beside = write_new(super::film::folder_of(&path), &stem, "json", &text)?;
+        Ok(vec![path, beside])
     }
 
     fn film(&self, shots: &mut dyn Iterator<Item = Result<Shot>>) -> Result<Vec<PathBuf>> {
@@ -190,16 +253,24 @@ fn none() -> Problem {
     Problem::usage("There is no picture to export")
 }
 
-/// The exporter meant by a file's name: `mp4`, `gif`, and for `png` a grid of several pictures.
-pub fn by_extension(path: &Path) -> Option<&'static Exporter> {
-    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
-    let order = ["grid", "mp4", "gif"];
-    order.iter().filter_map(|id| exporter(id).ok()).find(|e| e.extension == extension)
+/// The ending of a name, without its dot.
+fn ending(path: &std::path::Path) -> &str {
+    path.extension().and_then(|e| e.to_str()).unwrap_or("")
+}
+
+/// Whether a name ends as a picture or film of some program does.
+fn is_media(ending: &str) -> bool {
+    const MEDIA: [&str; 20] = [
+        "png", "apng", "jpg", "jpeg", "gif", "webp", "bmp", "tif", "tiff", "tga", "svg", "heic", "avif", "mp4", "mov",
+        "avi", "mkv", "webm", "m4v", "json",
+    ];
+    MEDIA.iter().any(|m| ending.eq_ignore_ascii_case(m))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::EXPORTERS;
+    use std::path::Path;
+
     use super::super::metadata::tests::full;
     use super::super::png::decode;
     use super::super::read_metadata::read_recipe;
@@ -261,7 +332,8 @@ mod tests {
                 let big: Vec<_> = sent.iter().map(|s| s.picture.enlarged(scale)).collect();
                 if row.makes == Makes::Sheet {
                     let cells: Vec<_> = sent.iter().map(|s| s.picture.clone()).collect();
-                    assert_eq!(read, [Picture::grid(&cells, 3, GRID_GAP, [0; 4]).enlarged(scale)]);
+                    let gap = if row.id == "sprites" { 0 } else { GRID_GAP };
+                    assert_eq!(read, [Picture::grid(&cells, 3, gap, [0; 4]).enlarged(scale)]);
                 } else {
                     assert_eq!(read.len(), 6, "{}", row.id);
                     for (a, b) in big.iter().zip(&read) {
@@ -354,11 +426,78 @@ mod tests {
     }
 
     #[test]
-    fn names_tell_the_format() {
-        let id = |name: &str| by_extension(Path::new(name)).map(|e| e.id);
-        assert_eq!(
-            (id("a.MP4"), id("a.gif"), id("a.png"), id("a.txt")),
-            (Some("mp4"), Some("gif"), Some("grid"), None)
-        );
+    fn names_that_promise_another_kind_of_file_are_refused_with_those_there_are() {
+        let dir = tempfile::tempdir().unwrap();
+        for (format, name, told) in [
+            ("grid", "sheet.jpg", ".png"),
+            ("grid", "sheet.apng", ".png"),
+            ("sprites", "sheet.webp", ".png"),
+            ("png", "one.jpeg", ".png"),
+            ("gif", "film.mp4", ".mp4 for MP4 film"),
+            ("mp4", "film.mov", ".mp4"),
+            ("apng", "film.jpg", ".png or .apng"),
+            ("gif", "film.unknown", ".gif"),
+            ("frames", "film.gif", "no ending"),
+        ] {
+            let out = dir.path().join(name);
+            let problem = run(&ExportOptions { format: format.into(), out, ..ExportOptions::default() }, &shots(1, 16));
+            let problem = problem.unwrap_err();
+            assert!(problem.remedy.as_ref().unwrap().contains(told), "{format} {name}: {problem}");
+            assert_eq!(problem.exit_code(), 2);
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+        // An animated PNG may be called so, and a folder may have a dot in its name.
+        for (format, name) in [("apng", "film.apng"), ("png", "faces.v2"), ("frames", "walk.v2")] {
+            let out = dir.path().join(name);
+            let options = ExportOptions { format: format.into(), out: out.clone(), ..ExportOptions::default() };
+            assert!(run(&options, &shots(1, 16)).unwrap()[0].starts_with(&out), "{format}");
+        }
+        assert_eq!(super::super::film_format(Path::new("a/x.APNG")).unwrap().id, "apng");
+        assert_eq!(super::super::film_format(Path::new("a/x")).unwrap().id, "frames");
+        let problem = super::super::film_format(Path::new("x.avi")).err().unwrap();
+        assert!(problem.remedy.unwrap().contains(".mp4, .gif, .png or .apng"));
+    }
+
+    #[test]
+    fn a_sprite_sheet_has_no_gaps_and_says_where_its_frames_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let out = dir.path().join("hero.png");
+        std::fs::write(dir.path().join("hero.json"), "mine").unwrap();
+        let options = ExportOptions {
+            format: "sprites".into(),
+            out: out.clone(),
+            columns: 4,
+            frames_json: true,
+            ..ExportOptions::default()
+        };
+        let files = run(&options, &shots(12, 48)).unwrap();
+        assert_eq!(files, [out.clone(), dir.path().join("hero-2.json")]);
+        let sheet = decode(&std::fs::read(&out).unwrap()).unwrap();
+        assert_eq!((sheet.width, sheet.height), (192, 144));
+        let told: serde_json::Value = serde_json::from_slice(&std::fs::read(&files[1]).unwrap()).unwrap();
+        assert_eq!(told["frames"].as_object().unwrap().len(), 12);
+        assert_eq!(told["frames"]["faces-1-5"]["frame"], serde_json::json!({ "x": 48, "y": 48, "w": 48, "h": 48 }));
+        assert_eq!(std::fs::read(dir.path().join("hero.json")).unwrap(), b"mine");
+        let recipe = read_recipe(&out).unwrap().unwrap();
+        assert_eq!(recipe.grid.unwrap().gap, 0);
+        assert!(run(&ExportOptions { gap: Some(9999), ..options }, &shots(1, 16)).unwrap_err().remedy.is_some());
+    }
+
+    #[test]
+    fn everything_fits_a_canvas() {
+        let dir = tempfile::tempdir().unwrap();
+        let canvas = super::super::canvas::canvas("120x90", [9, 9, 9, 255]).unwrap();
+        for row in EXPORTERS {
+            let out = dir.path().join(row.id);
+            let options =
+                ExportOptions { format: row.id.into(), out, canvas: Some(canvas), ..ExportOptions::default() };
+            let files = run(&options, &shots(2, 16)).unwrap();
+            for picture in files.iter().flat_map(|f| read_back(row.id, f)) {
+                assert_eq!((picture.width, picture.height), (120, 90), "{}", row.id);
+            }
+            let inside = if row.extension.is_empty() { files[0].join("00001.png") } else { files[0].clone() };
+            let recipe = read_recipe(&inside).unwrap().unwrap();
+            assert_eq!((recipe.canvas, recipe.scale), (Some(canvas), 1), "{}", row.id);
+        }
     }
 }

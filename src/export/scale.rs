@@ -59,6 +59,11 @@ pub fn fit(p: &Picture, side: u32) -> Picture {
     resize(p, of(p.width) as u32, of(p.height) as u32)
 }
 
+/// `p` smoothly brought to another size.
+pub(super) fn resized(p: &Picture, width: u32, height: u32) -> Picture {
+    if (p.width, p.height) == (width, height) || p.rgba.is_empty() { p.clone() } else { resize(p, width, height) }
+}
+
 fn nearest(p: &Picture, factor: u32) -> Picture {
     let (width, height) = (p.width * factor, p.height * factor);
     let across = width as usize * 4;

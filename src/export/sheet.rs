@@ -1,7 +1,6 @@
 //! Contact sheets: many pictures on one.
 
 use super::png::check_size;
-use super::run::GRID_GAP;
 use crate::base::{Picture, Problem, Result};
 
 /// As a number of columns: rows of one, two, three … cells, each in the middle of the sheet.
@@ -38,20 +37,20 @@ pub fn shape(count: usize, columns: usize) -> (usize, usize) {
     (columns, count.div_ceil(columns))
 }
 
-/// Pixels of a sheet of `count` cells of this size, enlarged by a whole factor.
-pub fn room(count: usize, columns: usize, cell: (u32, u32), factor: u32) -> (u64, u64) {
+/// Pixels of a sheet of `count` cells of this size with `gap` pixels around them, enlarged by a whole factor.
+pub fn room(count: usize, columns: usize, cell: (u32, u32), gap: u32, factor: u32) -> (u64, u64) {
     let (columns, rows) = shape(count, columns);
     let length = |cells: usize, cell: u32| {
-        let each = u64::from(cell) + u64::from(GRID_GAP);
-        (cells as u64).saturating_mul(each).saturating_add(u64::from(GRID_GAP)).saturating_mul(u64::from(factor))
+        let each = u64::from(cell) + u64::from(gap);
+        (cells as u64).saturating_mul(each).saturating_add(u64::from(gap)).saturating_mul(u64::from(factor))
     };
     (length(columns, cell.0), length(rows, cell.1))
 }
 
-/// How many cells of this size, enlarged by a whole factor, fit on one nearly square sheet.
-pub fn most(cell: (u32, u32), factor: u32) -> u64 {
+/// How many cells of this size with `gap` pixels around them, enlarged by a whole factor, fit on one nearly square sheet.
+pub fn most(cell: (u32, u32), gap: u32, factor: u32) -> u64 {
     let fits = |count: u64| {
-        let (w, h) = room(usize::try_from(count).unwrap_or(usize::MAX), 0, cell, factor);
+        let (w, h) = room(usize::try_from(count).unwrap_or(usize::MAX), 0, cell, gap, factor);
         check_size(w, h).is_ok()
     };
     let (mut low, mut high) = (0, 1u64 << 32);
@@ -60,6 +59,24 @@ pub fn most(cell: (u32, u32), factor: u32) -> u64 {
         if fits(middle) { low = middle } else { high = middle }
     }
     low
+}
+
+/// Pixels of a sheet of `count` cells.
+pub fn size(count: usize, style: &Style, cell: (u32, u32)) -> (u64, u64) {
+    room(count, style.columns, cell, style.gap, 1)
+}
+
+/// Where the `i`-th of `count` cells begins.
+pub fn corner(i: usize, count: usize, style: &Style, cell: (u32, u32)) -> (u32, u32) {
+    let (columns, rows) = shape(count, style.columns);
+    let (across, down) = (cell.0 + style.gap, cell.1 + style.gap);
+    let (row, column, indent) = if style.columns == TRIANGLE as usize {
+        let row = (0..rows).find(|r| i < (r + 1) * (r + 2) / 2).unwrap_or(0) as u32;
+        (row, i as u32 - row * (row + 1) / 2, (rows as u32 - 1 - row) * across / 2)
+    } else {
+        ((i / columns) as u32, (i % columns) as u32, 0)
+    };
+    (style.gap + indent + column * across, style.gap + row * down)
 }
 
 /// Lays pictures out row by row. Every cell has the size of the largest picture; smaller ones are centred in it.
@@ -72,22 +89,12 @@ pub fn lay(pictures: &[Picture], style: &Style) -> Result<Picture> {
     if widest == 0 || tallest == 0 {
         return Err(Problem::usage("A sheet needs at least one picture"));
     }
-    let (columns, rows) = shape(pictures.len(), style.columns);
-    let length =
-        |cells: usize, cell: u32| cells as u64 * (u64::from(cell) + u64::from(style.gap)) + u64::from(style.gap);
-    check_size(length(columns, widest), length(rows, tallest))?;
-    let (across, down) = (widest + style.gap, tallest + style.gap);
-    let mut sheet =
-        Picture::filled(columns as u32 * across + style.gap, rows as u32 * down + style.gap, style.background);
+    let (width, height) = size(pictures.len(), style, (widest, tallest));
+    check_size(width, height)?;
+    let mut sheet = Picture::filled(width as u32, height as u32, style.background);
     for (i, picture) in pictures.iter().enumerate() {
-        let (row, column, indent) = if style.columns == TRIANGLE as usize {
-            let row = (0..rows).find(|r| i < (r + 1) * (r + 2) / 2).unwrap_or(0) as u32;
-            (row, i as u32 - row * (row + 1) / 2, (rows as u32 - 1 - row) * across / 2)
-        } else {
-            ((i / columns) as u32, (i % columns) as u32, 0)
-        };
-        let x = style.gap + indent + column * across + (widest - picture.width) / 2;
-        let y = style.gap + row * down + (tallest - picture.height) / 2;
+        let (x, y) = corner(i, pictures.len(), style, (widest, tallest));
+        let (x, y) = (x + (widest - picture.width) / 2, y + (tallest - picture.height) / 2);
         if style.background[3] == 255 {
             let [r, g, b, _] = style.background;
             sheet.paste(&over(picture, [r, g, b]), x, y);
@@ -149,9 +156,9 @@ mod tests {
     #[test]
     fn as_many_cells_fit_as_are_said_to() {
         for (cell, factor) in [((1, 1), 1), ((64, 64), 1), ((64, 64), 16), ((256, 256), 4)] {
-            let most = most(cell, factor) as usize;
+            let most = most(cell, 1, factor) as usize;
             let fits = |n: usize| {
-                let (w, h) = room(n, 0, cell, factor);
+                let (w, h) = room(n, 0, cell, 1, factor);
                 check_size(w, h).is_ok()
             };
             assert!(most > 0 && fits(most) && !fits(most + 1), "{cell:?} ×{factor}: {most}");

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use burn::tensor::Device;
+
 use super::model::{info_from, info_of};
-use crate::base::paths::{Paths, source_tree, write_atomically};
-use crate::base::{Problem, Result};
+use crate::base::paths::{Paths, safe_name, source_tree, write_atomically};
+use crate::base::{Family, Problem, Result};
 use crate::latent::prior::Prior;
-use crate::models::info::{ModelCard, ModelInfo, PriorInfo};
-use crate::models::io::{METADATA, SNAPSHOT};
-use crate::models::io::{PRIOR, Weights};
-use crate::models::pytorch;
+use crate::models::info::{BrokenModel, Listing, ModelCard, ModelInfo, PriorInfo};
+use crate::models::io::{METADATA, PRIOR, SNAPSHOT, Weights};
+use crate::models::{Generator, Vae, pytorch, tensor_file};
+use crate::recipe::Recipe;
 use crate::train::folder::RunFolder;
 
 /// Models inside the binary itself, so that it starts with one wherever it is copied.
@@ -103,8 +105,12 @@ fn shipped() -> BTreeMap<String, Source> {
     }
     for folder in shipped_folders().into_iter().rev() {
         for path in snapshot_files(&folder) {
-            // Only what says that it is a model of ours.
-            if Weights::read_metadata(&path).is_ok_and(|m| m.contains_key(METADATA)) {
+            // Only what says that it is a model of ours. What cannot be read is listed as broken; encoders are not models.
+            let ours = match Weights::read_metadata(&path) {
+                Ok(metadata) => metadata.contains_key(METADATA),
+                Err(_) => !stem(&path).ends_with(".encoder"),
+            };
+            if ours {
                 out.insert(stem(&path), Source::File { path, full: None });
             }
         }
@@ -195,6 +201,7 @@ fn in_run(folder: &RunFolder, tag: Option<&str>) -> Result<Source> {
     Ok(Source::File { path: chosen.path.join(SNAPSHOT), full: Some(chosen.path.clone()) })
 }
 
+/// What a model says of itself, and whether its network is the one in its file; its numbers are not read.
 fn info_at(source: &Source) -> Result<ModelInfo> {
     match source {
         Source::File { path, .. } if pytorch::is_pytorch(path) => {
@@ -203,8 +210,13 @@ fn info_at(source: &Source) -> Result<ModelInfo> {
             Ok(info)
         }
         Source::File { path, .. } => {
-            let metadata = Weights::read_metadata(path)?;
-            let mut info = info_from(metadata.get(METADATA)).map_err(|p| p.of(path.display().to_string()))?;
+            let header = tensor_file::header(path)?;
+            let read = || {
+                let info = info_from(header.metadata.get(METADATA))?;
+                check_network(&info.recipe, &header.shapes)?;
+                Ok(info)
+            };
+            let mut info = read().map_err(|p: Problem| p.of(path.display().to_string()))?;
             info.bytes = fs::metadata(path).map_or(0, |m| m.len());
             Ok(info)
         }
@@ -216,23 +228,37 @@ fn info_at(source: &Source) -> Result<ModelInfo> {
     }
 }
 
-/// Every model: shipped ones first, then imported ones, then runs, newest first. What cannot be read is left out.
+/// Holds a recipe's network against the shapes of tensors, before anything is allocated.
+fn check_network(recipe: &Recipe, shapes: &BTreeMap<String, Vec<usize>>) -> Result<()> {
+    let device = Device::flex();
+    match recipe.family()? {
+        Family::Gan => tensor_file::check_network(&Generator::blank(recipe, &device)?, shapes),
+        Family::Vae => tensor_file::check_network(&Vae::blank(recipe, &device)?, shapes),
+    }
+}
+
+/// Every model that can be used: shipped ones first, then imported ones, then runs, newest first.
 pub fn list(paths: &Paths) -> Vec<ModelInfo> {
-    let mut out = Vec::new();
+    survey(paths).models
+}
+
+/// Every model, with those that cannot be used and why.
+pub fn survey(paths: &Paths) -> Listing {
+    let mut out = Listing::default();
     let imported = snapshot_files(&paths.models());
     for (name, source) in shipped() {
         // One of the same name that was imported, or got a fitted prior, takes its place.
-        if imported.iter().all(|path| stem(path) != name)
-            && let Ok(info) = info_at(&source)
-        {
-            out.push(ModelInfo { model: name.clone(), name, shipped: true, ..info });
+        if imported.iter().all(|path| stem(path) != name) {
+            let path = match &source {
+                Source::File { path, .. } => path.clone(),
+                Source::Embedded(_) => PathBuf::new(),
+            };
+            add(&mut out, name, path, true, info_at(&source));
         }
     }
     for path in imported {
-        let name = stem(&path);
-        if let Ok(info) = info_at(&Source::File { path, full: None }) {
-            out.push(ModelInfo { model: name.clone(), name, shipped: false, ..info });
-        }
+        let info = info_at(&Source::File { path: path.clone(), full: None });
+        add(&mut out, stem(&path), path, false, info);
     }
     let mut runs = Vec::new();
     if let Ok(entries) = fs::read_dir(paths.runs()) {
@@ -241,17 +267,57 @@ pub fn list(paths: &Paths) -> Vec<ModelInfo> {
         }
     }
     runs.sort_by_key(|(created, _)| std::cmp::Reverse(*created));
-    out.extend(runs.into_iter().map(|(_, info)| info));
+    for (_, model) in runs {
+        match model {
+            Ok(model) => out.models.push(model),
+            Err(broken) => out.broken.push(*broken),
+        }
+    }
     out
 }
 
-/// The model that a run folder stands for, with the run's beginning, if it has a complete checkpoint.
-pub fn run_model(dir: &Path) -> Option<(i64, ModelInfo)> {
+fn add(out: &mut Listing, name: String, path: PathBuf, shipped: bool, info: Result<ModelInfo>) {
+    match info {
+        Ok(info) => out.models.push(ModelInfo { model: name.clone(), name, shipped, ..info }),
+        Err(broken) => out.broken.push(BrokenModel { model: name.clone(), name, path, broken }),
+    }
+}
+
+/// The model that a run folder stands for, with the run's beginning, if it has a complete checkpoint; or why that cannot
+/// be used.
+pub fn run_model(dir: &Path) -> Option<(i64, std::result::Result<ModelInfo, Box<BrokenModel>>)> {
     let folder = RunFolder::open(dir).ok()?;
     let summary = folder.summary().ok()?;
-    let info = info_at(&in_run(&folder, None).ok()?).ok()?;
-    let model = dir.to_string_lossy().into_owned();
-    Some((summary.created, ModelInfo { model, name: summary.name, shipped: false, bytes: summary.bytes, ..info }))
+    let source = in_run(&folder, None).ok()?;
+    let (model, name) = (dir.to_string_lossy().into_owned(), summary.name);
+    let told = match info_at(&source) {
+        Ok(info) => Ok(ModelInfo { model, name, shipped: false, bytes: summary.bytes, ..info }),
+        Err(broken) => Err(Box::new(BrokenModel { model, name, path: dir.into(), broken })),
+    };
+    Some((summary.created, told))
+}
+
+/// The folder of a kept checkpoint with this hash of its weights: in the studio's own runs and in these.
+pub fn checkpoint_of(hash: &str, runs: &[PathBuf], paths: &Paths) -> Option<PathBuf> {
+    if hash.is_empty() {
+        return None;
+    }
+    let own = fs::read_dir(paths.runs()).into_iter().flatten().filter_map(|e| Some(e.ok()?.path()));
+    let mut seen = std::collections::HashSet::new();
+    for dir in own.chain(runs.iter().cloned()).filter(|dir| RunFolder::is_run(dir)) {
+        if !seen.insert(dir.clone()) {
+            continue;
+        }
+        let Ok(folder) = RunFolder::open(&dir) else { continue };
+        // The newest ones are asked for most.
+        for checkpoint in folder.checkpoints().iter().rev() {
+            let metadata = Weights::read_metadata(&checkpoint.path.join(SNAPSHOT)).unwrap_or_default();
+            if info_from(metadata.get(METADATA)).is_ok_and(|info| info.hash == hash) {
+                return Some(checkpoint.path.clone());
+            }
+        }
+    }
+    None
 }
 
 /// A network out of a PyTorch file, as a snapshot of ours.
@@ -285,9 +351,7 @@ pub fn import(path: &Path, paths: &Paths) -> Result<ModelInfo> {
     }
     let wanted = match stem(path) {
         // Straight out of a checkpoint, every file has the same name.
-        s if s == stem(Path::new(SNAPSHOT)) && !info.name.is_empty() => {
-            info.name.chars().map(|c| if c.is_alphanumeric() || "-_ .".contains(c) { c } else { '-' }).collect()
-        }
+        s if s == stem(Path::new(SNAPSHOT)) && !info.name.is_empty() => safe_name(&info.name),
         s => s,
     };
     let folder = paths.models();
@@ -333,20 +397,6 @@ pub fn keep_prior(model: &str, prior: Option<(&Prior, PriorInfo)>, paths: &Paths
     Ok(ModelInfo { model: bare.into(), ..info })
 }
 
-/// Moves an imported model to the trash of the system.
-///
-/// # Errors
-/// It is shipped, or the system has no trash.
-pub fn trash(model: &str, paths: &Paths) -> Result<()> {
-    let path = paths.models().join(format!("{model}.safetensors"));
-    if !path.is_file() {
-        return Err(Problem::usage("Only imported models and runs can be deleted").of(model));
-    }
-    trash::delete(&path).map_err(|e| {
-        Problem::failed("This model could not be moved to the trash").of(path.display().to_string()).because(e)
-    })
-}
-
 /// Writes a model's snapshot to a file: safetensors, with what it is inside.
 ///
 /// # Errors
@@ -355,15 +405,25 @@ pub fn export(model: &str, out: &Path, paths: &Paths) -> Result<()> {
     export_as(model, out, None, None, paths)
 }
 
-/// Writes the script that opens an exported file in PyTorch, beside it.
+/// Writes the script that opens an exported file in PyTorch, beside it. A file of its name that is not such a script is
+/// left alone, and the script gets a number.
 ///
 /// # Errors
 /// The folder cannot be written.
 pub fn write_loader(exported: &Path) -> Result<PathBuf> {
-    let (script, name) = pytorch::loader(&stem(exported));
-    let path = exported.with_file_name(name);
-    write_atomically(&path, script.as_bytes())?;
-    Ok(path)
+    for attempt in 1.. {
+        let (script, name) = pytorch::loader(&stem(exported), attempt);
+        let path = exported.with_file_name(name);
+        let free = match fs::read_to_string(&path) {
+            Ok(there) => there.lines().next() == script.lines().next(),
+            Err(_) => path.symlink_metadata().is_err(),
+        };
+        if free {
+            write_atomically(&path, script.as_bytes())?;
+            return Ok(path);
+        }
+    }
+    unreachable!("there are more numbers than files")
 }
 
 /// As [`export`], under another name and with another card, if given.
@@ -395,3 +455,6 @@ pub fn export_as(model: &str, out: &Path, name: Option<&str>, card: Option<Model
     weights.metadata.insert(METADATA.into(), text);
     weights.write(out)
 }
+
+#[cfg(test)]
+mod tests;

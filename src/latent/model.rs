@@ -331,9 +331,32 @@ pub fn info_from(text: Option<&String>) -> Result<ModelInfo> {
         Problem::data("These weights were not made by Latent Studio, so their network is unknown")
             .try_this("Import a model that Latent Studio exported")
     })?;
-    serde_json::from_str(text).map_err(|e| {
+    let info: ModelInfo = serde_json::from_str(text).map_err(|e| {
         Problem::data("The description inside this model cannot be read")
             .because(e)
             .try_this("It may come from a newer Latent Studio")
+    })?;
+    // A network is built from the recipe, and files are named by the hash: neither is taken as it comes.
+    info.recipe.validate().map_err(|p| {
+        Problem::data("The recipe inside this model cannot be right")
+            .because(p)
+            .try_this("The file may be damaged, or come from a newer Latent Studio")
+    })?;
+    if !is_hash(&info.hash) || info.prior.as_ref().is_some_and(|p| !is_hash(&p.hash)) {
+        return Err(Problem::data("The hash inside this model is none").try_this("The file may be damaged"));
+    }
+    let told = ModelInfo::of(&info.recipe, String::new());
+    Ok(ModelInfo {
+        family: told.family,
+        architecture: told.architecture,
+        resolution: told.resolution,
+        channels: told.channels,
+        latent: told.latent,
+        ..info
     })
+}
+
+/// Whether a text can be the hash of weights; none yet is one too.
+fn is_hash(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }

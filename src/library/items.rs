@@ -95,9 +95,36 @@ pub(super) fn query_text(filter: &ItemFilter) -> String {
 
 /// What a person typed as a question to the index: every word, as the beginning of one. None if there is no word.
 pub(super) fn words(text: &str) -> Option<String> {
-    let quoted = text.split_whitespace().filter(|w| w.chars().any(char::is_alphanumeric));
-    let all: Vec<String> = quoted.map(|w| format!("\"{}\"*", w.replace('"', "\"\""))).collect();
+    // Quoted, no word is an operator of the index; what cannot stand in a text ends one.
+    let all: Vec<String> = text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .filter(|w| w.chars().any(char::is_alphanumeric))
+        .map(|w| format!("\"{}\"*", apart(w).replace('"', "\"\"")))
+        .collect();
     if all.is_empty() { None } else { Some(all.join(" ")) }
+}
+
+/// A text whose letters of scripts that are written without spaces between words stand apart, so that each is found. In a
+/// question they stand one after the other as they do in the text.
+fn apart(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_unspaced(c) {
+            out.extend([' ', c, ' ']);
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// Chinese, Japanese and Korean, Thai, Lao, Burmese and Khmer.
+fn is_unspaced(c: char) -> bool {
+    matches!(u32::from(c),
+        0x0E00..=0x0EFF | 0x1000..=0x109F | 0x1100..=0x11FF | 0x1780..=0x17FF
+        | 0x2E80..=0x2FDF | 0x3005..=0x3007 | 0x3040..=0x30FF | 0x3100..=0x312F | 0x3130..=0x318F | 0x31A0..=0x31FF
+        | 0x3400..=0x4DBF | 0x4E00..=0x9FFF | 0xA960..=0xA97F | 0xAC00..=0xD7FF | 0xF900..=0xFAFF | 0xFF66..=0xFFDC
+        | 0x20000..=0x3FFFF)
 }
 
 /// Words of a recipe that someone may look for. The only numbers are seeds, so that a search for one finds it.
@@ -147,7 +174,7 @@ pub(super) fn index(tx: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
     let recipe = json.and_then(|j| recipe_of(&j, None)).map(|r| text_of(&r)).unwrap_or_default();
     let mut write =
         tx.prepare_cached("INSERT OR REPLACE INTO items_text (rowid, model, tags, recipe) VALUES (?, ?, ?, ?)")?;
-    write.execute(params![id, model, tags.unwrap_or_default(), recipe]).map(|_| ())
+    write.execute(params![id, apart(&model), apart(&tags.unwrap_or_default()), apart(&recipe)]).map(|_| ())
 }
 
 /// A picture with everything that is known of it, for rescued libraries too.
@@ -338,14 +365,6 @@ impl Library {
             "SELECT tag, count(*) FROM item_tags JOIN items ON items.id = item WHERE NOT trashed GROUP BY tag \
              ORDER BY tag",
         )
-    }
-
-    /// Every model that made a kept picture, with how many (those in the trash left out), by name.
-    ///
-    /// # Errors
-    /// The library cannot be read.
-    pub fn item_models(&self) -> Result<Vec<(String, u64)>> {
-        self.counted("SELECT model, count(*) FROM items WHERE trashed = 0 GROUP BY model ORDER BY model")
     }
 
     fn counted(&self, text: &str) -> Result<Vec<(String, u64)>> {

@@ -130,7 +130,7 @@ pub(super) fn note(tx: &Transaction<'_>, change: &Change) -> rusqlite::Result<()
         json,
         sql::now()
     ])?;
-    tx.execute("DELETE FROM journal WHERE id <= (SELECT max(id) FROM journal) - ?", [KEPT])?;
+    tx.execute("DELETE FROM journal WHERE id <= (SELECT id FROM journal ORDER BY id DESC LIMIT 1 OFFSET ?)", [KEPT])?;
     Ok(())
 }
 
@@ -199,20 +199,6 @@ impl Library {
     /// The library cannot be written.
     pub fn trash(&self, ids: &[i64], trashed: bool) -> Result<()> {
         self.change(ids, "trashed <> ?2", trashed, |id, _| id, |ids| Change::Trash { ids, trashed })
-    }
-
-    /// What [`Library::undo`] and [`Library::redo`] would take back and do again.
-    ///
-    /// # Errors
-    /// The library cannot be read.
-    pub fn undoable(&self) -> Result<(Option<String>, Option<String>)> {
-        self.read(|db| {
-            let one = |text: &str| db.query_row(text, [], |row| row.get(0)).optional();
-            Ok((
-                one("SELECT name FROM journal WHERE NOT undone ORDER BY id DESC LIMIT 1")?,
-                one("SELECT name FROM journal WHERE undone ORDER BY id LIMIT 1")?,
-            ))
-        })
     }
 
     /// Takes the last change back; says which it was, or nothing if there is none.

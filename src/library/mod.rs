@@ -6,17 +6,23 @@
 //! - [`schema`]: tables and their migrations. [`items`]: kept pictures (`alike`: by how they look,
 //!   `search`: by words). [`journal`]: changes
 //!   to them, undo and redo.
-//! - [`runs`]: runs, checkpoints, models, data sets, lineage. [`rescue`]: damaged files.
+//! - [`runs`]: runs, checkpoints, models, data sets, lineage. [`rescue`], `salvage`: damaged files;
+//!   [`backup`]: copies of the last days.
 
+pub mod backup;
 pub mod item;
 pub mod items;
 pub mod journal;
+#[cfg(test)]
+mod migration_tests;
 pub mod rescue;
 pub mod runs;
+mod salvage;
 pub mod schema;
 mod search;
 mod similarity;
 mod sql;
+pub mod storage;
 #[cfg(test)]
 mod tests;
 

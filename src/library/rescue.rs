@@ -3,10 +3,10 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OpenFlags, params};
+use rusqlite::params;
 
 use super::items::{Full, NewItem, THUMB, insert};
-use super::{Library, schema, sql};
+use super::{Library, backup, salvage, schema, sql};
 use crate::base::{Problem, Result};
 use crate::export::{self, fit, free_path, png};
 
@@ -40,17 +40,21 @@ pub(super) fn open(path: &Path) -> std::result::Result<Library, Fault> {
             .try_this("Use that version, or another folder by LATENT_STUDIO_HOME");
         return Err(Fault { problem, damaged: false });
     }
-    schema::migrate(&db).map_err(fault)?;
+    let library = Library { db, path: path.into() };
+    let from = schema::migrate(&library.db).map_err(fault)?;
+    if from < schema::RELATIVE_LINEAGE {
+        library.make_lineage_relative().map_err(|problem| Fault { problem, damaged: false })?;
+    }
     let bytes = path.metadata().map_or(0, |m| m.len());
-    if let Some(wrong) = schema::examine(&db, bytes).map_err(fault)? {
+    if let Some(wrong) = schema::examine(&library.db, bytes).map_err(fault)? {
         let problem = Problem::data("The library is damaged").of(path.display().to_string()).because(wrong);
         return Err(Fault { problem, damaged: true });
     }
-    Ok(Library { db, path: path.into() })
+    Ok(library)
 }
 
 /// The files that belong to a library beside its own.
-fn companions(path: &Path) -> [PathBuf; 2] {
+pub(super) fn companions(path: &Path) -> [PathBuf; 2] {
     ["-wal", "-shm"].map(|end| {
         let mut name = path.as_os_str().to_owned();
         name.push(end);
@@ -82,65 +86,20 @@ pub(super) fn open_or_repair(path: &Path) -> Result<(Library, Option<Problem>)> 
         let _ = std::fs::rename(from, to);
     }
     let library = open(path).map_err(|fault| fault.problem)?;
-    let saved = salvage(&library, &aside);
+    let saved = salvage::salvage(&library, &aside, &backup::list(path));
     let mut told = Problem::data("The library was damaged and has been made anew")
         .of(aside.display().to_string())
         .try_this("The damaged file is kept there; pictures, runs and models are not touched")
         .warning();
     let cause = cause.detail.unwrap_or(cause.what);
-    told = told.because(format!("{cause}; taken over: {} pictures, {} runs", saved.0, saved.1));
+    let mut taken = format!("{} pictures, {} runs", saved.pictures, saved.runs);
+    if saved.from_backup > 0 {
+        taken += &format!(", {} pictures from the backup", saved.from_backup);
+    }
+    told = told.because(format!("{cause}; taken over: {taken}"));
     drop(lock);
     let _ = std::fs::remove_file(&gate);
     Ok((library, Some(told)))
-}
-
-/// Takes over what can be read of a damaged library: pictures with their ratings and tags, and where runs are.
-/// Says how many of each.
-fn salvage(library: &Library, aside: &Path) -> (u64, u64) {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let Ok(old) = Connection::open_with_flags(aside, flags) else { return (0, 0) };
-    let items = "path, width, height, model, model_hash, rating, starred, trashed, created, recipe, latent, id";
-    let runs = "dir, name, recipe, state, images, created, parent";
-    let pictures = carry(library, &old, "items", items);
-    carry(library, &old, "item_tags", "item, tag");
-    carry(library, &old, "thumbs", "item, png");
-    carry(library, &old, "datasets", "source, pictures, hash, used");
-    carry(library, &old, "models", "hash, name, info, added");
-    carry(library, &old, "lineage", "child, parent, relation, created");
-    let runs = carry(library, &old, "runs", runs);
-    let indexed = library.write(|tx| {
-        let mut query = tx.prepare("SELECT id FROM items")?;
-        let ids: Vec<i64> = query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
-        ids.iter().try_for_each(|id| super::items::index(tx, *id))
-    });
-    if let Err(problem) = indexed {
-        log::warn!("words of rescued pictures: {problem}");
-    }
-    (pictures, runs)
-}
-
-/// Copies the rows of a table up to the first that cannot be read; those that do not fit are left out.
-fn carry(library: &Library, old: &Connection, table: &str, columns: &str) -> u64 {
-    let marks = vec!["?"; columns.split(',').count()].join(", ");
-    let copied = library.write(|tx| {
-        let mut add = tx.prepare(&format!("INSERT OR IGNORE INTO {table} ({columns}) VALUES ({marks})"))?;
-        let mut n = 0;
-        let Ok(mut query) = old.prepare(&format!("SELECT {columns} FROM {table}")) else { return Ok(0) };
-        let Ok(mut rows) = query.query([]) else { return Ok(0) };
-        while let Ok(Some(row)) = rows.next() {
-            let values: rusqlite::Result<Vec<rusqlite::types::Value>> =
-                (0..columns.split(',').count()).map(|i| row.get(i)).collect();
-            if let Ok(values) = values {
-                // A tag of a picture that is lost has no place here.
-                n += add.execute(rusqlite::params_from_iter(values)).unwrap_or(0) as u64;
-            }
-        }
-        Ok(n)
-    });
-    copied.unwrap_or_else(|problem| {
-        log::warn!("rescue of {table}: {problem}");
-        0
-    })
 }
 
 impl Library {

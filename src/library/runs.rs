@@ -49,6 +49,9 @@ pub struct Lineage {
     pub children: Vec<Link>,
 }
 
+/// What the lineage's name of a run in the library's own folder begins with.
+const RUN: &str = "run:";
+
 /// A state as text, and back.
 fn state_text(state: RunState) -> String {
     serde_json::to_value(state).ok().and_then(|v| v.as_str().map(str::to_string)).unwrap_or_default()
@@ -92,14 +95,6 @@ impl Library {
             )
             .map(|_| ())
         })
-    }
-
-    /// Notes the content hash of a data set as it was prepared last.
-    ///
-    /// # Errors
-    /// The library cannot be written.
-    pub fn note_dataset_hash(&self, source: &str, hash: &str) -> Result<()> {
-        self.write(|tx| tx.execute("UPDATE datasets SET hash = ?2 WHERE source = ?1", [source, hash]).map(|_| ()))
     }
 
     /// Data sets used before, the newest first.
@@ -159,7 +154,7 @@ impl Library {
                 add.execute(params![id, sql::count(c.images), path, c.best, c.score.filter(|s| s.is_finite())])?;
             }
             match parent {
-                Some(p) => link(tx, &run.dir.to_string_lossy(), &p.hash, "fine-tune"),
+                Some(p) => link(tx, &self.node(&run.dir.to_string_lossy()), &p.hash, "fine-tune"),
                 None => Ok(()),
             }
         })
@@ -209,15 +204,6 @@ impl Library {
             };
             query.query_map([sql::from_path(self.folder(), dir)], row)?.collect()
         })
-    }
-
-    /// Calls a run something else.
-    ///
-    /// # Errors
-    /// The library cannot be written.
-    pub fn rename_run(&self, dir: &Path, name: &str) -> Result<()> {
-        let dir = sql::from_path(self.folder(), dir);
-        self.write(|tx| tx.execute("UPDATE runs SET name = ?2 WHERE dir = ?1", params![dir, name]).map(|_| ()))
     }
 
     /// Takes a run with its checkpoints out of the library; its folder stays. Its lineage stays known.
@@ -276,7 +262,7 @@ impl Library {
     /// # Errors
     /// The library cannot be written.
     pub fn link(&self, child: &str, parent: &str, relation: &str) -> Result<()> {
-        self.write(|tx| link(tx, child, parent, relation))
+        self.write(|tx| link(tx, &self.node(child), &self.node(parent), relation))
     }
 
     /// What a run folder or a model's hash came from, and what came from it.
@@ -291,9 +277,13 @@ impl Library {
                 );
                 let mut query = db.prepare_cached(&text)?;
                 let row = |row: &rusqlite::Row<'_>| {
-                    Ok(Link { child: row.get(0)?, parent: row.get(1)?, relation: row.get(2)? })
+                    Ok(Link {
+                        child: self.of_node(row.get(0)?),
+                        parent: self.of_node(row.get(1)?),
+                        relation: row.get(2)?,
+                    })
                 };
-                query.query_map([of], row)?.collect()
+                query.query_map([self.node(of)], row)?.collect()
             })
         };
         Ok(Lineage { parents: side("child")?, children: side("parent")? })
@@ -312,7 +302,42 @@ impl Library {
                      UNION SELECT parent, depth + 1 FROM lineage JOIN up ON child = node WHERE depth < 100 \
                  ) SELECT node FROM up WHERE node <> ?1 GROUP BY node ORDER BY min(depth), node",
             )?;
-            query.query_map([of], |row| row.get(0))?.collect()
+            query.query_map([self.node(of)], |row| row.get(0).map(|node| self.of_node(node)))?.collect()
+        })
+    }
+
+    /// What the lineage calls a run folder in the library's own folder: by where it is in there, so that both can move
+    /// together. Everything else is called as it is.
+    fn node(&self, of: &str) -> String {
+        let folder = self.folder();
+        let inside = if folder.as_os_str().is_empty() { None } else { Path::new(of).strip_prefix(folder).ok() };
+        inside.and_then(Path::to_str).filter(|p| !p.is_empty()).map_or_else(|| of.into(), |p| format!("{RUN}{p}"))
+    }
+
+    /// What [`Self::node`] stands for.
+    fn of_node(&self, node: String) -> String {
+        match node.strip_prefix(RUN) {
+            Some(inside) => self.folder().join(inside).to_string_lossy().into_owned(),
+            None => node,
+        }
+    }
+
+    /// Brings the lineage of an older library into the form of [`Self::node`].
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub(super) fn make_lineage_relative(&self) -> Result<()> {
+        let Some(folder) = self.folder().to_str().filter(|f| !f.is_empty()) else { return Ok(()) };
+        let prefix = format!("{}{}", folder.trim_end_matches(std::path::MAIN_SEPARATOR), std::path::MAIN_SEPARATOR);
+        self.write(|tx| {
+            for column in ["child", "parent"] {
+                let text = format!(
+                    "UPDATE OR IGNORE lineage SET {column} = ?1 || substr({column}, length(?2) + 1) \
+                     WHERE substr({column}, 1, length(?2)) = ?2"
+                );
+                tx.execute(&text, params![RUN, prefix])?;
+            }
+            Ok(())
         })
     }
 }

@@ -6,7 +6,25 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Each step takes a library one version further. Steps that were released never change; new ones are added.
-const MIGRATIONS: &[&str] = &[FIRST, LOOKS];
+const MIGRATIONS: &[&str] = &[FIRST, LOOKS, NUMBERS];
+
+/// The version from which on the lineage names runs by where they are in the library's folder, and from which on words
+/// are found inside of texts that are written without spaces.
+pub const RELATIVE_LINEAGE: u32 = 3;
+
+/// Numbers of changes are not used twice: a message with a way back speaks of one by its number.
+const NUMBERS: &str = "
+CREATE TABLE numbered (
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    name   TEXT NOT NULL,
+    change TEXT NOT NULL,
+    undone INTEGER NOT NULL DEFAULT 0,
+    at     INTEGER NOT NULL
+) STRICT;
+INSERT INTO numbered (id, name, change, undone, at) SELECT id, name, change, undone, at FROM journal ORDER BY id;
+DROP TABLE journal;
+ALTER TABLE numbered RENAME TO journal;
+";
 
 /// How a picture looks at a glance, to find others like it; filled in when it is first asked for.
 const LOOKS: &str = "ALTER TABLE thumbs ADD COLUMN look BLOB";
@@ -109,10 +127,12 @@ pub fn version(db: &Connection) -> rusqlite::Result<u32> {
     db.query_row("PRAGMA user_version", [], |row| row.get(0))
 }
 
-/// Brings the tables up to date, wholly or not at all. A library of a later version is left as it is.
-pub fn migrate(db: &Connection) -> rusqlite::Result<()> {
-    if version(db)? >= VERSION {
-        return Ok(());
+/// Brings the tables up to date, wholly or not at all, and says from which version. A library of a later version is left
+/// as it is.
+pub fn migrate(db: &Connection) -> rusqlite::Result<u32> {
+    let before = version(db)?;
+    if before >= VERSION {
+        return Ok(before);
     }
     let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
     // Another process may have done it while this one waited.
@@ -121,9 +141,21 @@ pub fn migrate(db: &Connection) -> rusqlite::Result<()> {
         tx.execute_batch(step)?;
     }
     if from < MIGRATIONS.len() {
+        if from > 0 {
+            // Words are cut in another way since.
+            index_all(&tx)?;
+        }
         tx.pragma_update(None, "user_version", VERSION)?;
     }
-    tx.commit()
+    tx.commit()?;
+    Ok(before)
+}
+
+/// Puts the words of every picture into the index again.
+pub fn index_all(tx: &Transaction<'_>) -> rusqlite::Result<()> {
+    let mut query = tx.prepare("SELECT id FROM items")?;
+    let ids: Vec<i64> = query.query_map([], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    ids.iter().try_for_each(|id| super::items::index(tx, *id))
 }
 
 /// Looks whether every table is there, and at a small library whole. `None`: nothing is wrong.

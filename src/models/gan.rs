@@ -57,7 +57,7 @@ impl Generator {
     /// For training, `device` is an autodiff device.
     ///
     /// # Errors
-    /// The recipe names no GAN.
+    /// The recipe names no GAN, or one without bounds.
     pub fn init(recipe: &Recipe, device: &Device) -> Result<Self> {
         Self::build(recipe, &Init::new(recipe.seed, "generator", device))
     }
@@ -65,13 +65,13 @@ impl Generator {
     /// Zeros instead of random numbers: for weights that are about to be loaded.
     ///
     /// # Errors
-    /// The recipe names no GAN.
+    /// The recipe names no GAN, or one without bounds.
     pub fn blank(recipe: &Recipe, device: &Device) -> Result<Self> {
         Self::build(recipe, &Init::blank("generator", device))
     }
 
     fn build(recipe: &Recipe, init: &Init<'_>) -> Result<Self> {
-        let plan = NetworkDims::of(recipe);
+        let plan = NetworkDims::checked(recipe)?;
         match recipe.model.id.as_str() {
             "dcgan" => Ok(Self::Dcgan(DcGenerator::new(&plan, init))),
             "res-gan" if recipe.model.expansion > 0 => Ok(Self::Wide(WideGenerator::new(&plan, &recipe.model, init))),
@@ -165,7 +165,7 @@ impl Critic {
     /// A fresh critic with the first weights of `recipe.seed`, the same on every device.
     ///
     /// # Errors
-    /// The recipe names no GAN.
+    /// The recipe names no GAN, or one without bounds.
     pub fn init(recipe: &Recipe, device: &Device) -> Result<Self> {
         Self::build(recipe, &Init::new(recipe.seed, "critic", device))
     }
@@ -173,13 +173,13 @@ impl Critic {
     /// Zeros instead of random numbers.
     ///
     /// # Errors
-    /// The recipe names no GAN.
+    /// The recipe names no GAN, or one without bounds.
     pub fn blank(recipe: &Recipe, device: &Device) -> Result<Self> {
         Self::build(recipe, &Init::blank("critic", device))
     }
 
     fn build(recipe: &Recipe, init: &Init<'_>) -> Result<Self> {
-        let plan = NetworkDims::of(recipe);
+        let plan = NetworkDims::checked(recipe)?;
         match recipe.model.id.as_str() {
             "dcgan" => Ok(Self::Dcgan(DcCritic::new(&plan, init))),
             "res-gan" if recipe.model.expansion > 0 => Ok(Self::Wide(WideCritic::new(&plan, &recipe.model, init))),

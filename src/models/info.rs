@@ -1,8 +1,10 @@
 //! A model as lists show it.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Channels, Family};
+use crate::base::{Channels, Family, Problem};
 use crate::recipe::Recipe;
 
 /// Name of a model: a run folder (`path`, `path@best`, `path@KIMG`), a checkpoint file, or a shipped model.
@@ -50,6 +52,28 @@ pub struct ModelInfo {
     /// VAE: the fitted prior that comes with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prior: Option<PriorInfo>,
+}
+
+/// A model that is there and cannot be used.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BrokenModel {
+    /// What it would be asked for by.
+    pub model: ModelRef,
+    /// Its name.
+    pub name: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// Why it cannot be used.
+    pub broken: Problem,
+}
+
+/// Every model there is.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct Listing {
+    /// Those that can be used: shipped ones first, then imported ones, then runs, newest first.
+    pub models: Vec<ModelInfo>,
+    /// Those that cannot, in the same order.
+    pub broken: Vec<BrokenModel>,
 }
 
 impl ModelInfo {

@@ -1,4 +1,5 @@
-//! Weights on disk: safetensors, written and read here so that a file's bytes are a function of its contents.
+//! Weights on disk: safetensors, written here so that a file's bytes are a function of its contents (read by
+//! [`super::tensor_file`]).
 //!
 //! Names are the paths of the fields, such as `blocks.0.a.weight`; numbers are little-endian `f32`; the header is
 //! padded with spaces to a multiple of 8, metadata are strings under `__metadata__`. Any safetensors reader opens
@@ -11,6 +12,7 @@ use burn::module::{Module, ModuleMapper, ModuleVisitor, Param};
 use burn::tensor::{Tensor, TensorData};
 use serde_json::{Map, Value, json};
 
+use super::tensor_file;
 use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
 use crate::nn::param_path::Path;
@@ -130,43 +132,9 @@ impl Weights {
     /// Reads a file's bytes: `F32` tensors, and `F16`, `BF16` and `F64` ones converted.
     ///
     /// # Errors
-    /// The bytes are no safetensors file, or it is cut short or holds another kind of number.
+    /// The bytes are no safetensors file, its tensors overlap, or it is cut short or holds another kind of number.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
-        let bad = |why: &str| {
-            Problem::data("This file holds no weights")
-                .because(why)
-                .try_this("Choose a .safetensors file; this one may be damaged")
-        };
-        let length = bytes.first_chunk::<8>().ok_or_else(|| bad("it is shorter than a header"))?;
-        let length = usize::try_from(u64::from_le_bytes(*length)).unwrap_or(usize::MAX);
-        let end =
-            length.checked_add(8).filter(|end| *end <= bytes.len()).ok_or_else(|| bad("its header is cut short"))?;
-        let header: Map<String, Value> =
-            serde_json::from_slice(&bytes[8..end]).map_err(|e| bad(&format!("its header is not JSON: {e}")))?;
-        let data = &bytes[end..];
-        let mut weights = Self::default();
-        for (name, entry) in header {
-            if name == "__metadata__" {
-                weights.metadata = serde_json::from_value(entry).map_err(|e| bad(&e.to_string()))?;
-                continue;
-            }
-            #[derive(serde::Deserialize)]
-            struct Entry {
-                dtype: String,
-                shape: Vec<usize>,
-                data_offsets: [usize; 2],
-            }
-            let entry: Entry = serde_json::from_value(entry).map_err(|e| bad(&format!("{name}: {e}")))?;
-            let [from, to] = entry.data_offsets;
-            let raw = data.get(from..to).ok_or_else(|| bad(&format!("{name} lies outside of the file")))?;
-            let values = decode(&entry.dtype, raw).ok_or_else(|| bad(&format!("{name} is of type {}", entry.dtype)))?;
-            let count = entry.shape.iter().try_fold(1usize, |a, n| a.checked_mul(*n));
-            if count != Some(values.len()) {
-                return Err(bad(&format!("{name} does not have the size of its shape")));
-            }
-            weights.tensors.insert(name, HostTensor { shape: entry.shape, values });
-        }
-        Ok(weights)
+        tensor_file::weights(bytes)
     }
 
     /// Reads a file.
@@ -183,24 +151,7 @@ impl Weights {
     /// # Errors
     /// It cannot be read, or is no safetensors file.
     pub fn read_metadata(path: &FilePath) -> Result<BTreeMap<String, String>> {
-        use std::io::Read as _;
-        let fail = |e: std::io::Error| Problem::io("This file could not be read", path, &e);
-        let bad = || Problem::data("This file holds no weights").of(path.display().to_string());
-        let mut file = std::fs::File::open(path).map_err(fail)?;
-        let mut length = [0; 8];
-        file.read_exact(&mut length).map_err(|_| bad())?;
-        let length = u64::from_le_bytes(length);
-        // The format's own limit; a larger number means another kind of file.
-        if length > 100_000_000 {
-            return Err(bad());
-        }
-        let mut header = Vec::new();
-        file.take(length).read_to_end(&mut header).map_err(fail)?;
-        let mut header: Map<String, Value> = serde_json::from_slice(&header).map_err(|e| bad().because(e))?;
-        match header.remove("__metadata__") {
-            Some(metadata) => serde_json::from_value(metadata).map_err(|e| bad().because(e)),
-            None => Ok(BTreeMap::new()),
-        }
+        Ok(tensor_file::header(path)?.metadata)
     }
 
     /// Writes a file, wholly or not at all.
@@ -219,9 +170,7 @@ impl Weights {
         let (module, fit) = self.load_fitting(module);
         match fit.fresh.first() {
             None => Ok(module),
-            Some(name) => Err(Problem::data("These weights belong to another network")
-                .because(name)
-                .try_this("Use the recipe that they were trained with")),
+            Some(name) => Err(tensor_file::other_network(name)),
         }
     }
 
@@ -237,16 +186,6 @@ impl Weights {
     }
 }
 
-/// Weights of a module as a safetensors file with these strings.
-pub fn to_safetensors<M: Module>(module: &M, metadata: &BTreeMap<String, String>) -> Vec<u8> {
-    Weights { metadata: metadata.clone(), ..Weights::of(module) }.to_bytes()
-}
-
-/// [`Weights::hash`] of a network.
-pub fn weights_hash<M: Module>(module: &M) -> String {
-    Weights::of(module).hash()
-}
-
 /// Trainable numbers of a network.
 pub fn trainable<M: Module>(module: &M) -> usize {
     struct Count(Path, usize);
@@ -259,7 +198,7 @@ pub fn trainable<M: Module>(module: &M) -> usize {
         }
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if !self.0.is_buffer() {
-                self.1 += param.shape().num_elements();
+                self.1 += param.lazy_shape().num_elements();
             }
         }
     }
@@ -270,41 +209,6 @@ pub fn trainable<M: Module>(module: &M) -> usize {
 
 fn bytes_of(values: &[f32]) -> Vec<u8> {
     values.iter().flat_map(|v| v.to_le_bytes()).collect()
-}
-
-pub(super) fn decode(dtype: &str, raw: &[u8]) -> Option<Vec<f32>> {
-    let whole = |size: usize| raw.len().is_multiple_of(size).then_some(());
-    Some(match dtype {
-        "F32" => {
-            whole(4)?;
-            raw.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect()
-        }
-        "F64" => {
-            whole(8)?;
-            raw.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b) as f32).collect()
-        }
-        "BF16" => {
-            whole(2)?;
-            let widen = |b: &[u8; 2]| f32::from_bits(u32::from(u16::from_le_bytes(*b)) << 16);
-            raw.as_chunks::<2>().0.iter().map(widen).collect()
-        }
-        "F16" => {
-            whole(2)?;
-            raw.as_chunks::<2>().0.iter().map(|b| half_to_f32(u16::from_le_bytes(*b))).collect()
-        }
-        _ => return None,
-    })
-}
-
-fn half_to_f32(h: u16) -> f32 {
-    let sign = if h >> 15 == 1 { -1.0 } else { 1.0 };
-    let (exponent, fraction) = (i32::from(h >> 10 & 31), f32::from(h & 1023));
-    match exponent {
-        0 => sign * fraction * 2f32.powi(-24),
-        31 if fraction == 0.0 => sign * f32::INFINITY,
-        31 => f32::NAN,
-        e => sign * (1.0 + fraction / 1024.0) * 2f32.powi(e - 15),
-    }
 }
 
 fn f32_to_half(v: f32) -> u16 {
@@ -361,15 +265,16 @@ impl ModuleMapper for Place<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let name = self.path.name();
-        let shape = param.shape().to_vec();
+        // A blank parameter is not made for this: its size is what a file claims.
+        let shape = param.lazy_shape().to_vec();
         match self.from.tensors.get(&name) {
             Some(tensor) if tensor.shape == shape => {
                 self.fit.loaded.push(name);
                 let id = param.id;
                 // Buffers and frozen layers stay out of training.
-                let trained = param.val().is_require_grad();
-                let value =
-                    Tensor::from_data(TensorData::new(tensor.values.clone(), tensor.shape.clone()), &param.device());
+                let device = param.lazy_device();
+                let trained = if param.is_initialized() { param.val().is_require_grad() } else { device.is_autodiff() };
+                let value = Tensor::from_data(TensorData::new(tensor.values.clone(), tensor.shape.clone()), &device);
                 let loaded = param.transform_for_load(value, id);
                 if trained { loaded } else { loaded.set_require_grad(false) }
             }
@@ -387,6 +292,7 @@ impl ModuleMapper for Place<'_> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tensor_file::half_to_f32;
     use super::*;
 
     #[test]

@@ -33,6 +33,7 @@ mod res_gan;
 mod res_vae;
 mod sn_gan;
 mod style_gan;
+pub mod tensor_file;
 mod vae;
 
 use burn::tensor::Device;
@@ -56,7 +57,7 @@ pub use style_gan::{StyleCritic, StyleGenerator};
 pub use vae::{Draw, Posterior, Vae, critic_of_vae};
 
 use crate::base::{Family, Problem, Result, Shape};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, bounds};
 
 /// Networks of a model by name, with how many trainable numbers each has.
 pub type Parts = Vec<(&'static str, usize)>;
@@ -234,6 +235,15 @@ pub(crate) struct NetworkDims {
 }
 
 impl NetworkDims {
+    /// The dimensions of a recipe that may come from anywhere.
+    ///
+    /// # Errors
+    /// One of its sizes is out of bounds.
+    pub fn checked(recipe: &Recipe) -> Result<Self> {
+        bounds::check(recipe)?;
+        Ok(Self::of(recipe))
+    }
+
     pub fn of(recipe: &Recipe) -> Self {
         let (built, base, doublings) = Shape::built(recipe.data.resolution);
         Self {

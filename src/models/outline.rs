@@ -69,7 +69,7 @@ fn memory(recipe: &Recipe, stages: &[Stage]) -> u64 {
 /// # Errors
 /// The recipe names no model.
 pub fn stages(recipe: &Recipe) -> Result<Vec<Stage>> {
-    let (plan, device) = (NetworkDims::of(recipe), Device::flex());
+    let (plan, device) = (NetworkDims::checked(recipe)?, Device::flex());
     Ok(match recipe.family()? {
         Family::Gan => {
             let generator = counted(&Generator::blank(recipe, &device)?);
@@ -116,7 +116,7 @@ fn counted<M: Module>(module: &M) -> Vec<(String, usize)> {
             if let Some(place) = parts.next().filter(|p| p.parse::<usize>().is_ok()) {
                 group = format!("{group}.{place}");
             }
-            let n = param.shape().num_elements();
+            let n = param.lazy_shape().num_elements();
             match self.groups.iter_mut().find(|g| g.0 == group) {
                 Some(found) => found.1 += n,
                 None => self.groups.push((group, n)),

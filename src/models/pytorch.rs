@@ -7,6 +7,7 @@
 use std::path::Path;
 
 use pytorch_reader::{DType, PytorchReader};
+use safetensors::Dtype;
 
 use super::io::{HostTensor, Weights};
 use crate::base::{Channels, Problem, Result};
@@ -18,18 +19,31 @@ const NESTED: [&str; 6] = ["g_ema", "generator", "netG", "model_state_dict", "st
 /// A tensor by which each network is known.
 const KNOWN: [&str; 2] = ["main.0.weight", "fc21.weight"];
 
-/// Whether a file looks like one of PyTorch's, by its name.
+/// Whether a file looks like one of PyTorch's: by its name, or, where other programs use the name too, by its first bytes.
 pub fn is_pytorch(path: &Path) -> bool {
-    path.extension().is_some_and(|e| ["pt", "pth", "ckpt"].iter().any(|known| e.eq_ignore_ascii_case(known)))
+    let ends = |names: &[&str]| path.extension().is_some_and(|e| names.iter().any(|n| e.eq_ignore_ascii_case(n)));
+    ends(&["pt", "pth", "ckpt"]) || ends(&["pkl", "pickle", "bin", "tar"]) && has_its_bytes(path)
+}
+
+/// Whether a file begins as a zip archive or as a pickle.
+fn has_its_bytes(path: &Path) -> bool {
+    let mut head = [0; 4];
+    let read = std::fs::File::open(path).and_then(|mut f| std::io::Read::read_exact(&mut f, &mut head));
+    read.is_ok() && matches!(head, [b'P', b'K', 3, 4] | [0x80, 2..=5, ..])
 }
 
 /// A Python script that opens an exported file of this name in PyTorch: all networks of the studio, and the name filled in.
 ///
+/// `attempt` beyond the first gives the file another name.
+///
 /// Returns the script and the name of the file that it belongs in (an identifier, so that it can be imported).
-pub fn loader(stem: &str) -> (String, String) {
+pub fn loader(stem: &str, attempt: u32) -> (String, String) {
     let mut module: String = stem.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     if module.chars().next().is_none_or(|c| c.is_ascii_digit()) {
         module.insert_str(0, "model_");
+    }
+    if attempt > 1 {
+        module += &format!("_{attempt}");
     }
     let script = include_str!("../../assets/pytorch/loader.py").replace("{file}.py", &format!("{module}.py"));
     (script.replace("{file}", &stem.replace(['"', '\\', '\n'], "_")).replace("{module}", &module), module + ".py")
@@ -66,7 +80,18 @@ fn state_dict(path: &Path) -> Result<Weights> {
             .because(e)
             .try_this("Save the state dict again with torch.save(model.state_dict(), …)")
     };
-    let reader = PytorchReader::new(path).map_err(|e| bad(&e))?;
+    let pickle = path.extension().is_some_and(|e| e.eq_ignore_ascii_case("pkl") || e.eq_ignore_ascii_case("pickle"));
+    let of_objects = |e: &dyn std::fmt::Display| {
+        Problem::data("This pickle holds objects of a Python program, not a state dict, and nothing is run from a file")
+            .of(path.display().to_string())
+            .because(e)
+            .try_this("Open it in the program that made it, and save torch.save(model.state_dict(), \"name.pth\")")
+    };
+    let reader = PytorchReader::new(path).map_err(|e| if pickle { of_objects(&e) } else { bad(&e) })?;
+    if pickle && reader.tensors().is_empty() {
+        return Err(of_objects(&"no tensor is in it"));
+    }
+    let bytes = std::fs::metadata(path).map_or(0, |m| m.len());
     let all = reader.tensors();
     // Whatever stands before the names of the network: where it lay in the file, `module.` of a model on several GPUs.
     let prefix = |name: &str| {
@@ -76,18 +101,26 @@ fn state_dict(path: &Path) -> Result<Weights> {
     let place = |p: &String| NESTED.iter().position(|n| p.split('.').any(|part| part == *n)).unwrap_or(NESTED.len());
     let prefix = all.keys().filter_map(|k| prefix(k)).min_by_key(|p| (place(p), p.len())).unwrap_or_default();
     let mut out = Weights::default();
+    let mut claimed = 0u64;
     for (name, tensor) in all {
         let Some(name) = name.strip_prefix(&prefix) else { continue };
         let dtype = match tensor.dtype() {
-            DType::F32 => "F32",
-            DType::F64 => "F64",
-            DType::F16 => "F16",
-            DType::BF16 => "BF16",
+            DType::F32 => Dtype::F32,
+            DType::F64 => Dtype::F64,
+            DType::F16 => Dtype::F16,
+            DType::BF16 => Dtype::BF16,
             // Counters, such as batches seen.
             _ => continue,
         };
+        // A view may repeat the same numbers as often as its shape says, and many views may share them.
+        let numbers = tensor.shape().iter().try_fold(1u64, |n, side| n.checked_mul(*side as u64));
+        let size = numbers.and_then(|n| n.checked_mul(dtype.bitsize() as u64 / 8));
+        claimed = size
+            .and_then(|s| claimed.checked_add(s))
+            .filter(|c| *c <= bytes)
+            .ok_or_else(|| bad(&format!("{name} and those before it claim more numbers than the file holds")))?;
         let raw = tensor.read().map_err(|e| bad(&e))?;
-        let values = super::io::decode(dtype, &raw).ok_or_else(|| bad(&format!("{name} is cut short")))?;
+        let values = super::tensor_file::decode(dtype, &raw).ok_or_else(|| bad(&format!("{name} is cut short")))?;
         if tensor.shape().iter().product::<usize>() != values.len() {
             return Err(bad(&format!("{name} does not have the size of its shape")));
         }
@@ -99,7 +132,7 @@ fn state_dict(path: &Path) -> Result<Weights> {
 fn get<'a>(dict: &'a Weights, name: &str, rank: usize) -> Result<&'a HostTensor> {
     dict.tensors
         .get(name)
-        .filter(|t| t.shape.len() == rank)
+        .filter(|t| t.shape.len() == rank && !t.shape.contains(&0))
         .ok_or_else(|| Problem::data("This PyTorch file lacks a tensor of the network it seems to hold").because(name))
 }
 
@@ -121,10 +154,8 @@ fn vector(dict: &Weights, name: &str, n: usize) -> HostTensor {
 /// (<https://github.com/pytorch/examples/blob/main/dcgan/main.py>).
 fn dcgan(dict: &Weights) -> Result<(Recipe, Weights)> {
     let first = get(dict, "main.0.weight", 4)?;
-    // Of a critic the first convolution is [out, colours, 4, 4], and its batch norm comes two places later.
     if !dict.tensors.contains_key("main.1.running_mean") {
-        return Err(Problem::data("This is no generator; it may be the critic of a DCGAN")
-            .try_this("Import the generator's file (netG)"));
+        return Err(no_running_means(dict, first));
     }
     let convs: Vec<&HostTensor> = (0..).map_while(|i| get(dict, &format!("main.{}.weight", 3 * i), 4).ok()).collect();
     let (latent, width) = (first.shape[0], first.shape[1]);
@@ -174,6 +205,27 @@ fn dcgan(dict: &Weights) -> Result<(Recipe, Weights)> {
         out.tensors.insert(format!("deconvs.{i}.bias"), vector(dict, &format!("main.{}.bias", norm + 2), outputs));
     }
     Ok((recipe, out))
+}
+
+/// Why a file whose first batch norm has no running mean cannot be read.
+fn no_running_means(dict: &Weights, first: &HostTensor) -> Problem {
+    let has = |name: &str, n: usize| dict.tensors.get(name).is_some_and(|t| t.shape == [n]);
+    // Of a critic the first convolution is [out, colours, 4, 4], and its batch norm comes after the second one.
+    let next = dict.tensors.get("main.2.weight").filter(|t| t.shape.len() == 4);
+    if next.is_some_and(|t| t.shape[1] == first.shape[0]) && matches!(first.shape[1], 1 | 3 | 4) {
+        return Problem::data("This is the critic of a DCGAN, and pictures are made by its generator")
+            .try_this("Import the generator's file (netG)");
+    }
+    if has("main.1.weight", first.shape[1]) {
+        return Problem::data("This DCGAN was saved without the running means of its batch norms")
+            .because("main.1.running_mean and main.1.running_var are not in the file")
+            .try_this(
+                "Save model.state_dict(), which has them, rather than its parameters alone; batch norms made with \
+                       track_running_stats=False have none",
+            );
+    }
+    Problem::data("This network has another form than the DCGAN of the PyTorch example")
+        .because(format!("its tensors are {}", some_names(dict)))
 }
 
 /// Two layers each way: `fc1`, `fc21` and `fc22` for mean and log variance, `fc3`, `fc4`
@@ -229,4 +281,53 @@ fn vae(dict: &Weights) -> Result<(Recipe, Weights)> {
         out.tensors.insert(name.into(), tensor);
     }
     Ok((recipe, out))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dict(tensors: &[(&str, &[usize])]) -> Weights {
+        let tensor = |(name, shape): &(&str, &[usize])| {
+            let values = vec![0.5; shape.iter().product()];
+            ((*name).to_string(), HostTensor { shape: shape.to_vec(), values })
+        };
+        Weights { tensors: tensors.iter().map(tensor).collect(), ..Weights::default() }
+    }
+
+    #[test]
+    fn a_generator_without_running_means_is_not_taken_for_a_critic() {
+        let generator = dict(&[
+            ("main.0.weight", &[8, 16, 4, 4]),
+            ("main.1.weight", &[16]),
+            ("main.1.bias", &[16]),
+            ("main.3.weight", &[16, 8, 4, 4]),
+        ]);
+        let problem = dcgan(&generator).unwrap_err();
+        assert!(problem.what.contains("without the running means") && problem.remedy.is_some(), "{problem}");
+        let critic = dict(&[("main.0.weight", &[16, 3, 4, 4]), ("main.2.weight", &[32, 16, 4, 4])]);
+        assert!(dcgan(&critic).unwrap_err().what.contains("is the critic"));
+        let other = dict(&[("main.0.weight", &[16, 7, 4, 4])]);
+        assert!(dcgan(&other).unwrap_err().detail.unwrap().contains("main.0.weight"));
+    }
+
+    #[test]
+    fn tensors_without_numbers_are_refused() {
+        let names = ["fc1", "fc21", "fc22", "fc3", "fc4"].map(|n| format!("{n}.weight"));
+        let empty: Vec<(&str, &[usize])> = names.iter().map(|n| (n.as_str(), &[0usize, 0][..])).collect();
+        assert!(vae(&dict(&empty)).is_err());
+        assert!(dcgan(&dict(&[("main.0.weight", &[0, 0, 4, 4])])).is_err());
+    }
+
+    #[test]
+    fn a_pickle_says_that_it_is_one() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("network.pkl");
+        std::fs::write(&path, b"\x80\x04\x95\x1e\0\0\0\0\0\0\0\x8c\x08builtins\x94\x8c\x05print\x94\x93\x94.").unwrap();
+        assert!(is_pytorch(&path));
+        let problem = read(&path).unwrap_err();
+        assert!(problem.what.contains("pickle") && problem.remedy.unwrap().contains("state_dict"), "{}", problem.what);
+        std::fs::write(&path, b"no pickle").unwrap();
+        assert!(!is_pytorch(&path));
+    }
 }

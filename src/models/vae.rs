@@ -116,7 +116,7 @@ impl Vae {
     }
 
     fn build(recipe: &Recipe, init: &Init<'_>) -> Result<Self> {
-        let (plan, likelihood) = (NetworkDims::of(recipe), recipe.objective.likelihood);
+        let (plan, likelihood) = (NetworkDims::checked(recipe)?, recipe.objective.likelihood);
         match recipe.model.id.as_str() {
             "res-vae" => Ok(Self::Res(ResVae::new(&plan, likelihood, init))),
             "conv-vae" => Ok(Self::Conv(ConvVae::new(&plan, likelihood, init))),

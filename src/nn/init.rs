@@ -2,9 +2,10 @@
 //!
 //! burn's own generator is one for the whole process and differs between devices; this one gives the same network
 //! on every device and whatever else is going on. Parameters are made at once, never lazily: a lazy parameter is
-//! shared by clones, and freezing a clone before the first use would freeze the original.
+//! shared by clones, and freezing a clone before the first use would freeze the original. Only blank ones are made at
+//! their first use: networks that are counted, or held against a file before they are loaded, take no memory.
 
-use burn::module::Param;
+use burn::module::{Param, ParamId};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::base::rng::Stream;
@@ -77,8 +78,15 @@ impl<'a> Init<'a> {
 
     /// The same number everywhere.
     pub fn filled<const D: usize>(&self, shape: [usize; D], value: f64) -> Param<Tensor<D>> {
-        let n = shape.iter().product();
-        Param::from_data(TensorData::new(vec![value as f32; n], shape), self.device)
+        let full = move || {
+            let n = shape.iter().product();
+            TensorData::new(vec![value as f32; n], shape)
+        };
+        if !self.blank {
+            return Param::from_data(full(), self.device);
+        }
+        let made = move |device: &Device, trained: bool| Tensor::from_data(full(), device).set_require_grad(trained);
+        Param::uninitialized(ParamId::new(), made, self.device.clone(), true, shape.into())
     }
 }
 

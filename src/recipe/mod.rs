@@ -4,6 +4,7 @@
 //! The recipe is stored in the library, beside every checkpoint and inside every exported picture.
 
 pub mod advice;
+pub mod bounds;
 pub mod compatibility;
 pub mod disk_space;
 pub mod flops;
@@ -576,6 +577,7 @@ impl Recipe {
         self.family()?;
         let settled = self.settled();
         form::check(&settled)?;
+        bounds::check(&settled)?;
         if !settled.shape().is_allowed() {
             return Err(Problem::usage("This resolution cannot be trained")
                 .of(format!("data.resolution = {}", self.data.resolution))

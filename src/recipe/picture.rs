@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Deserializer, Serialize};
 
+use crate::base::{Problem, Result};
+
 /// Keyword of the recipe in exported files.
 pub const KEY: &str = "latent-studio";
 
@@ -185,6 +187,17 @@ impl Latent {
     }
 }
 
+/// A canvas of a fixed size that a picture is placed on, in the middle and as large as it fits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canvas {
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Colour around the picture and behind transparency; with alpha 0 transparency stays.
+    pub colour: [u8; 4],
+}
+
 /// How a picture was made.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PictureRecipe {
@@ -214,6 +227,44 @@ pub struct PictureRecipe {
     /// Hash of the fitted prior that latents went through; none for the standard normal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prior: Option<String>,
+    /// The canvas it was placed on; `scale` says nothing then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canvas: Option<Canvas>,
+}
+
+/// Most cells of a grid that a recipe may ask for.
+const MOST_CELLS: usize = 65_536;
+/// Most numbers of a latent that a recipe may hold: styles of each layer of the largest models, and more.
+const MOST_NUMBERS: usize = 1 << 20;
+
+impl PictureRecipe {
+    /// Makes sure that a recipe that may come from anywhere asks for nothing without bounds. Numbers that are none are left to
+    /// whoever makes pictures of them.
+    ///
+    /// # Errors
+    /// Says what is out of bounds.
+    pub fn check(&self) -> Result<()> {
+        let bad = |why: String| Err(Problem::data("The recipe inside this file cannot be right").because(why));
+        if self.model_hash.len() > 128 || self.filter.len() > 64 {
+            return bad("its texts are too long".into());
+        }
+        let cells = self.grid.as_ref().map_or(0, |g| g.latents.len());
+        if cells > MOST_CELLS || self.grid.as_ref().is_some_and(|g| g.gap > 4096) {
+            return bad(format!("a grid of {cells} cells"));
+        }
+        let latents = self.grid.iter().flat_map(|g| &g.latents).chain(std::iter::once(&self.latent));
+        for latent in latents {
+            let (values, class) = match latent {
+                Latent::Seed { .. } => continue,
+                Latent::Point { values } => (values.as_slice(), &[][..]),
+                Latent::Place(place) => (place.values.as_slice(), place.class.as_slice()),
+            };
+            if values.len() > MOST_NUMBERS || class.len() > MOST_NUMBERS {
+                return bad(format!("a latent of {} numbers", values.len()));
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The cells of an exported grid.
@@ -286,6 +337,7 @@ mod tests {
             grid: None,
             device: String::new(),
             prior: None,
+            canvas: None,
         };
         let back: PictureRecipe = serde_json::from_str(&serde_json::to_string(&recipe).unwrap()).unwrap();
         assert!(back.truncation.is_nan() && back.model == "m");

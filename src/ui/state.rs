@@ -13,7 +13,8 @@ use crate::base::series::{Reading, Series};
 use crate::base::{Picture, Problem, Severity};
 use crate::data::report::Survey;
 use crate::engine::{DataSetInfo, DeviceReport, Evaluation, Event, Item, ItemFilter, JobId, PastChange, Space};
-use crate::models::info::{ModelInfo, ModelRef};
+use crate::library::storage::Kept;
+use crate::models::info::{BrokenModel, ModelInfo, ModelRef};
 use crate::recipe::Edit;
 use crate::train::report::{Preview, RunState, RunSummary};
 
@@ -21,6 +22,9 @@ use crate::train::report::{Preview, RunState, RunSummary};
 const MESSAGES: usize = 2000;
 /// How many ended jobs are kept.
 const ENDED_JOBS: usize = 32;
+
+/// Runs whose curves are kept in memory.
+const MOST_LIVE: usize = 48;
 
 /// What is known of one run beyond its summary.
 #[derive(Default, Debug)]
@@ -41,6 +45,8 @@ pub struct RunLive {
     pub loaded: bool,
     /// Grows whenever a curve, an edit or a preview changes.
     pub revision: u64,
+    /// When it was heard of last, among all runs.
+    pub heard: u64,
 }
 
 impl RunLive {
@@ -214,8 +220,14 @@ pub struct Studio {
     pub runs_known: bool,
     /// Curves, samples and messages of runs, by folder.
     pub live: HashMap<PathBuf, RunLive>,
+    /// Counts what was heard of runs.
+    pub heard: u64,
     /// All models, shipped ones first.
     pub models: Vec<ModelInfo>,
+    /// What the studio keeps and how large it is, once that was asked for.
+    pub storage: Option<Vec<Kept>>,
+    /// Models that are there and cannot be used.
+    pub broken_models: Vec<BrokenModel>,
     /// Whether the list of models has arrived.
     pub models_known: bool,
     /// Models that are loaded for exploring.
@@ -315,6 +327,8 @@ impl Studio {
                 self.say(Some(dir.clone()), problem.clone());
             }
 
+            Event::Storage(kept) => self.storage = Some(kept.clone()),
+            Event::BrokenModels(broken) => self.broken_models.clone_from(broken),
             Event::Models(models) => {
                 self.models.clone_from(models);
                 self.models_known = true;
@@ -382,8 +396,19 @@ impl Studio {
     }
 
     fn live_mut(&mut self, dir: &Path) -> &mut RunLive {
+        if !self.live.contains_key(dir) && self.live.len() >= MOST_LIVE {
+            // Curves of the run that was heard of longest ago are read again when they are shown.
+            let alive = |dir: &Path| self.run(dir).is_some_and(|r| r.state.is_alive());
+            let oldest = self.live.iter().filter(|(dir, _)| !alive(dir)).min_by_key(|(_, live)| live.heard);
+            if let Some(oldest) = oldest.map(|(dir, _)| dir.clone()) {
+                self.live.remove(&oldest);
+            }
+        }
+        self.heard += 1;
+        let heard = self.heard;
         let live = self.live.entry(dir.to_path_buf()).or_default();
         live.revision += 1;
+        live.heard = heard;
         live
     }
 

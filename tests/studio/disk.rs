@@ -73,3 +73,58 @@ fn a_full_disk_ends_the_run_and_keeps_what_was_complete() {
     assert_eq!(started["kimg"], checkpoints.last().unwrap().images as f64 / 1000.0);
     assert!(second.iter().any(|e| e["event"] == "finished"));
 }
+
+/// Results that cannot be written are an error, not an empty file and success.
+#[cfg(target_os = "linux")]
+#[test]
+fn results_on_a_full_disk_are_errors() {
+    let home = Home::new();
+    for arguments in [&["recipe", "schema", "--json"][..], &["models", "--json"], &["library", "path"]] {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        let out = home.command(arguments).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        let told = String::from_utf8_lossy(&out.stderr).into_owned();
+        assert_eq!(out.status.code(), Some(4), "{arguments:?}: {told}");
+        assert!(told.contains("could not be written"), "{told}");
+    }
+    // A reader that has gone away is none.
+    let mut gone = home.command(&["recipe", "schema", "--json"]).stdout(Stdio::piped()).spawn().unwrap();
+    drop(gone.stdout.take());
+    assert_eq!(gone.wait().unwrap().code(), Some(0));
+}
+
+/// Files that the command line names itself never take the place of those that are there.
+#[test]
+fn ones_own_files_stay_and_endings_are_kept_to() {
+    let home = Home::new();
+    let (model, script) = (home.path("faces.safetensors"), home.path("faces.py"));
+    std::fs::write(&script, "mine").unwrap();
+    let out = model.to_str().unwrap();
+    let told = home.ok(&["models", "--export", "nouns-gan", "--out", out, "--pytorch"]);
+    assert!(told.contains("faces_2.py"), "{told}");
+    assert_eq!(std::fs::read_to_string(&script).unwrap(), "mine");
+
+    let sheet = home.path("sheet.jpg");
+    let refused = home.run(&["sample", "--model", "nouns-gan", "--count", "2", "--grid", sheet.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains(".png") && !sheet.exists());
+
+    // A file that was named is replaced only if that was said.
+    std::fs::write(&model, "mine").unwrap();
+    let again = ["models", "--export", "nouns-gan", "--out", out];
+    let refused = home.run(&again);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("--overwrite"));
+    assert_eq!(std::fs::read_to_string(&model).unwrap(), "mine");
+    home.ok(&[&again[..], &["--overwrite"]].concat());
+    assert!(std::fs::metadata(&model).unwrap().len() > 1000);
+
+    let square = home.path("square.png");
+    let arguments = ["sample", "--model", "nouns-gan", "--count", "4", "--device", "cpu", "--fit", "square"];
+    home.ok(&[&arguments[..], &["--sprites", square.to_str().unwrap()]].concat());
+    let size = image::image_dimensions(&square).unwrap();
+    assert_eq!(size, (1080, 1080));
+    assert!(home.ok(&["reproduce", square.to_str().unwrap(), "--device", "cpu"]).starts_with("pixel-exact"));
+    let told = home.ok(&["library", "clean", "--json"]);
+    let told: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert!(told["storage"].as_array().unwrap().iter().any(|k| k["id"] == "prepared" && k["clearable"] == true));
+}

@@ -27,6 +27,20 @@ pub fn recipe(model: &str, name: &str) -> Recipe {
     recipe
 }
 
+/// What the studio keeps.
+pub fn storage() -> Vec<crate::library::storage::Kept> {
+    let kept = |id, title, bytes, clearable| crate::library::storage::Kept {
+        id,
+        title,
+        help: "",
+        path: PathBuf::from(format!("/studio/{id}")),
+        bytes,
+        files: 12,
+        clearable,
+    };
+    vec![kept("prepared", "Prepared pictures", 3 << 30, true), kept("runs", "Runs", 5 << 30, false)]
+}
+
 /// A picture that is a colourful gradient with a shape in it, all computed from the numbers of a latent.
 pub fn gradient(values: &[f32], side: u32, channels: Channels) -> Picture {
     let v = |i: usize| values.get(i % values.len().max(1)).copied().unwrap_or(0.0);
@@ -365,6 +379,7 @@ pub fn picture_recipe(model: &ModelInfo, latent: Latent, truncation: f32, made_b
         grid: None,
         device: "flex".into(),
         prior: model.active_prior().map(|p| p.hash.clone()),
+        canvas: None,
     }
 }
 

@@ -53,6 +53,14 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             vec![Event::DataSets(script.data_sets.clone())]
         }
         Command::FreeSpace => vec![Event::Space(script.space)],
+        Command::Storage => vec![Event::Storage(made::storage())],
+        Command::CleanStorage { parts } => {
+            let mut left = made::storage();
+            for kept in left.iter_mut().filter(|k| parts.iter().any(|p| p == k.id)) {
+                (kept.bytes, kept.files) = (0, 0);
+            }
+            vec![Event::Storage(left)]
+        }
 
         Command::Outline { recipe } => match crate::models::outline::outline(&recipe) {
             Ok(outline) => vec![Event::Outlined { recipe, outline }],

@@ -38,8 +38,8 @@ impl Backend for Made {
     fn stamp(&self, _model: &str) -> Option<String> {
         Some(self.version.load(Ordering::SeqCst).to_string())
     }
-    fn list(&self, _runs: &[PathBuf]) -> Vec<ModelInfo> {
-        fake::models()
+    fn list(&self, _runs: &[PathBuf]) -> crate::models::info::Listing {
+        crate::models::info::Listing { models: fake::models(), broken: Vec::new() }
     }
     fn import(&self, path: &Path) -> Result<ModelInfo> {
         Err(Problem::data("This is no model").of(path.display().to_string()))

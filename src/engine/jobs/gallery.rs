@@ -85,8 +85,10 @@ impl Gallery {
             }
             library
         });
-        if let Err(problem) = &library {
-            cx.outbox.say(problem.clone());
+        match &library {
+            Err(problem) => cx.outbox.say(problem.clone()),
+            Ok(library) if library.count(&ItemFilter::default()).is_ok_and(|n| n > 0) => back_up(cx.paths.library()),
+            Ok(_) => {}
         }
         Self { library }
     }
@@ -355,6 +357,18 @@ impl Gallery {
     /// The library cannot be written.
     pub fn forget_run(&mut self, dir: &Path) -> Result<()> {
         self.library()?.forget_run(dir)
+    }
+}
+
+/// Copies the library in the background if that was not done today. Without a thread, or without room, there is none.
+fn back_up(library: PathBuf) {
+    let copy = move || {
+        if let Err(problem) = crate::library::backup::daily(&library) {
+            log::warn!("{problem}");
+        }
+    };
+    if let Err(e) = std::thread::Builder::new().name("library backup".into()).spawn(copy) {
+        log::warn!("no backup of the library: {e}");
     }
 }
 

@@ -19,6 +19,7 @@ use super::worker::{JobProgress, Jobs};
 use super::{Event, JobId, ModelInfo, Survey};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Result};
+use crate::models::info::BrokenModel;
 use crate::recipe::picture::{Latent, PictureRecipe};
 
 /// Surveys kept in memory.
@@ -44,6 +45,7 @@ pub struct Context {
 struct Shared {
     surveys: Mutex<Vec<Arc<Survey>>>,
     models: Mutex<Vec<ModelInfo>>,
+    broken: Mutex<Vec<BrokenModel>>,
     runs: Mutex<Vec<PathBuf>>,
 }
 
@@ -95,12 +97,23 @@ impl Context {
         }
     }
 
+    /// Runs outside of the studio's own folder.
+    pub fn noted_runs(&self) -> Vec<PathBuf> {
+        self.shared.runs.lock().clone()
+    }
+
     /// The models as they are now.
     pub fn list_models(&self) -> Vec<ModelInfo> {
         let runs = self.shared.runs.lock().clone();
-        let models = self.backend.list(&runs);
-        self.shared.models.lock().clone_from(&models);
-        models
+        let all = self.backend.list(&runs);
+        self.shared.models.lock().clone_from(&all.models);
+        *self.shared.broken.lock() = all.broken;
+        all.models
+    }
+
+    /// Models that could not be used when they were listed last.
+    pub fn broken_models(&self) -> Vec<BrokenModel> {
+        self.shared.broken.lock().clone()
     }
 
     /// What lists say of a model, or what it says of itself.
@@ -133,6 +146,7 @@ pub fn picture_recipe(
         grid: None,
         device,
         prior: info.active_prior().map(|p| p.hash.clone()),
+        canvas: None,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::export::{decode, png_bytes};
 /// Tells all models.
 pub fn list(cx: &Context) -> Vec<ModelInfo> {
     let models = cx.list_models();
+    cx.tell(Event::BrokenModels(cx.broken_models()));
     cx.tell(Event::Models(models.clone()));
     models
 }

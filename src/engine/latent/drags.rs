@@ -17,13 +17,25 @@ use crate::recipe::picture::Latent;
 #[derive(Clone, Default)]
 pub struct Sessions(Arc<Mutex<HashMap<u64, u64>>>);
 
+/// Sessions that are remembered.
+const REMEMBERED: usize = 256;
+
+/// Forgets the sessions that were begun longest ago, where there are many.
+pub fn forget_oldest<K: Copy + Eq + std::hash::Hash>(all: &mut HashMap<K, u64>) {
+    while all.len() > REMEMBERED {
+        let Some(oldest) = all.iter().min_by_key(|(_, number)| **number).map(|(key, _)| *key) else { return };
+        all.remove(&oldest);
+    }
+}
+
 impl Sessions {
     /// Ends what was on in a session; gives the number of what comes next.
     pub fn begin(&self, session: u64) -> u64 {
         let mut all = self.0.lock();
-        let newest = all.entry(session).or_default();
-        *newest += 1;
-        *newest
+        let number = all.values().max().map_or(1, |n| n + 1);
+        all.insert(session, number);
+        forget_oldest(&mut all);
+        number
     }
 
     /// Ends what is on in all sessions.

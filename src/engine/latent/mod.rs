@@ -6,7 +6,7 @@
 mod atlas;
 pub mod command;
 mod directions;
-mod drags;
+pub(super) mod drags;
 mod encoders;
 pub mod event;
 pub mod films;

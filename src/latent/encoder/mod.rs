@@ -109,6 +109,11 @@ impl Encoder {
         Ok(weights.with(METADATA, text))
     }
 
+    /// Numbers of a row.
+    pub(super) fn row_length(&self) -> usize {
+        self.centre.len()
+    }
+
     /// What is known of it.
     pub fn info(&self) -> &EncoderInfo {
         &self.info

@@ -4,8 +4,8 @@
 use std::path::PathBuf;
 
 use super::{Encoder, EncoderInfo, METADATA, info_of};
-use crate::base::Result;
-use crate::base::paths::Paths;
+use crate::base::paths::{Paths, note_use};
+use crate::base::{Problem, Result};
 use crate::latent::catalog::shipped_folders;
 use crate::latent::model::LoadedModel;
 use crate::models::io::Weights;
@@ -55,10 +55,35 @@ pub fn find(model: &LoadedModel, paths: &Paths) -> Result<Option<Encoder>> {
     let Some((path, _)) = all(paths).into_iter().find(|(_, info)| info.hash == model.info().hash) else {
         return Ok(None);
     };
-    let read = Weights::read(&path)
-        .and_then(|weights| Encoder::of(&weights, model.shape(), model.dims().classes, &model.device));
-    read.map(Some)
-        .map_err(|p| p.of(path.display().to_string()).try_this("Remove this file, or train the encoder again"))
+    note_use(&path);
+    let subject =
+        |p: Problem| p.of(path.display().to_string()).try_this("Remove this file, or train the encoder again");
+    let encoder = Weights::read(&path)
+        .and_then(|weights| Encoder::of(&weights, model.shape(), model.dims().classes, &model.device))
+        .map_err(subject)?;
+    // Rows of another length would be taken for places of this model.
+    let freedom = encoder.info().freedom;
+    if model.allows(freedom).is_err() || model.row(freedom) != encoder.row_length() {
+        return Err(subject(Problem::data("This encoder is not one of this model")));
+    }
+    Ok(Some(encoder))
+}
+
+/// Takes away the studio's own encoders of earlier weights of a model that was trained on: the newest one is begun from them
+/// and takes their place. Those of checkpoints that are asked for by their own names stay.
+pub(super) fn forget_earlier(model: &LoadedModel, paths: &Paths) {
+    let own = model.info();
+    if own.model.is_empty() {
+        return;
+    }
+    let folder = paths.data.join("encoders");
+    for (path, info) in all(paths) {
+        if path.starts_with(&folder) && info.model == own.model && info.hash != own.hash {
+            // One that cannot be removed only takes room.
+            let _ = std::fs::remove_file(&path);
+            let _ = std::fs::remove_file(unfinished(paths, &info.hash));
+        }
+    }
 }
 
 /// Weights of an encoder of the same model at another time of its training, to begin from.

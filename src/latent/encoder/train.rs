@@ -104,6 +104,7 @@ pub fn train(model: &LoadedModel, wish: Wish, paths: &Paths, progress: &dyn Prog
     }
     encoder.weights()?.write(&store::file(paths, &info.hash))?;
     let _ = std::fs::remove_file(&unfinished);
+    store::forget_earlier(model, paths);
     Ok(encoder)
 }
 

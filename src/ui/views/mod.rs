@@ -8,6 +8,7 @@ pub mod learn;
 pub mod log;
 pub mod models;
 pub mod settings;
+mod storage;
 pub mod train;
 
 use super::theme::Icon;

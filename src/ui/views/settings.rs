@@ -284,7 +284,10 @@ fn control(ui: &mut Ui, cx: &mut Cx<'_>, row: &Row, settings: &mut Settings, wid
         match row.key {
             "device" => devices(ui, cx, settings),
             "explore" => explore_device(ui, cx, settings),
-            "folders" => folders(ui, cx),
+            "folders" => {
+                folders(ui, cx);
+                super::storage::show(ui, cx);
+            }
             "out" => out_folder(ui, cx, settings),
             _ => (row.draw)(ui, settings),
         }

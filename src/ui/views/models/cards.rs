@@ -16,6 +16,44 @@ const CARD: f32 = 208.0;
 /// Room for the words under the sheet.
 const WORDS: f32 = 62.0;
 
+/// Models that cannot be used, each with its reason.
+fn broken(ui: &mut Ui, cx: &mut Cx<'_>) {
+    if cx.studio.broken_models.is_empty() {
+        return;
+    }
+    let all = cx.studio.broken_models.clone();
+    let title = crate::ui::format::plural(all.len() as u64, "broken model", "broken models");
+    egui::CollapsingHeader::new(title).default_open(true).show(ui, |ui| {
+        ScrollArea::vertical().id_salt("broken models").max_height(180.0).show(ui, |ui| {
+            for model in &all {
+                theme::card(ui, |ui| {
+                    ui.horizontal(|ui| {
+                        theme::badge(ui, theme::Tone::Bad, "Broken");
+                        ui.add(egui::Label::new(RichText::new(&model.name).size(size::STRONG)).truncate());
+                    });
+                    let reason = match &model.broken.detail {
+                        Some(detail) => format!("{}: {detail}", model.broken.what),
+                        None => model.broken.what.clone(),
+                    };
+                    ui.add(egui::Label::new(reason).wrap());
+                    if let Some(remedy) = &model.broken.remedy {
+                        theme::weak(ui, remedy);
+                    }
+                    if !model.path.as_os_str().is_empty() {
+                        let show = theme::quiet_button(ui, None, "Show in folder");
+                        let show = show.on_hover_text(model.path.display().to_string());
+                        let name = format!("Show {} in its folder", model.name);
+                        show.widget_info(|| WidgetInfo::labeled(egui::Role::Button, true, &name));
+                        if show.clicked() {
+                            cx.push(crate::ui::action::Action::Reveal(model.path.clone()));
+                        }
+                    }
+                });
+            }
+        });
+    });
+}
+
 /// Key of a contact sheet's texture.
 pub fn sheet_key(model: &str) -> u64 {
     key(("contact sheet", model))
@@ -38,6 +76,9 @@ impl ModelsView {
                 }
             });
         });
+        if !matches!(self.which, Which::Shipped) {
+            broken(ui, cx);
+        }
         let listed: Vec<ModelInfo> = self.listed(cx.studio).into_iter().cloned().collect();
         if listed.is_empty() {
             if cx.studio.models_known {

@@ -48,6 +48,28 @@ fn contact_sheets_are_asked_for_once() {
 }
 
 #[test]
+fn a_broken_model_is_shown_with_its_reason() {
+    use crate::engine::Event;
+    use crate::models::info::BrokenModel;
+    let mut h = models();
+    let broken = BrokenModel {
+        model: "mine".into(),
+        name: "mine".into(),
+        path: "/nowhere/mine.safetensors".into(),
+        broken: crate::base::Problem::data("These weights belong to another network").because("fc.weight"),
+    };
+    h.state_mut().studio.apply(&Event::BrokenModels(vec![broken]));
+    h.run_steps(4);
+    h.get_by_label("Broken");
+    h.get_by_label("mine");
+    h.get_by_label("These weights belong to another network: fc.weight");
+    h.get_by_role_and_label(Role::Button, "Show mine in its folder");
+    // The others are there as before.
+    let first = h.state().studio.models[0].clone();
+    h.get_by_role_and_label(Role::Button, &first.name);
+}
+
+#[test]
 fn a_card_leads_to_explore() {
     let mut h = models();
     let first = h.state().studio.models[0].clone();

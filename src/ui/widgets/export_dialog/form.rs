@@ -139,7 +139,8 @@ fn room(ui: &mut Ui, subject: &Subject, pixels: u32, o: &ExportOptions, format: 
                 Subject::Both { .. } => n / 2,
                 _ => o.columns as usize,
             };
-            let (w, h) = sheet::room(n, columns, (pixels, pixels), o.scale);
+            let (w, h) =
+                sheet::room(n, columns, (pixels, pixels), o.gap.unwrap_or(u32::from(o.format != "sprites")), o.scale);
             let text = format!("{} × {} px", format::count(w), format::count(h));
             if check_size(w, h).is_err() {
                 let help = "too large for one file: choose a smaller scale, more columns, or PNG pictures";
