@@ -152,7 +152,7 @@ impl Prepared {
     /// Labels that it does not hold are left out. The hash stays: it names what is on disk.
     #[must_use]
     pub fn with_labels(&self, names: &[String]) -> Self {
-        let Inner { map, _in_use, about, factors, train } = &*self.0;
+        let Inner { map, _in_use: in_use, about, factors, train } = &*self.0;
         if about.labels == names {
             return self.clone();
         }
@@ -162,7 +162,7 @@ impl Prepared {
         let about = Description { labels: names.to_vec(), label, ..about.clone() };
         Self(Arc::new(Inner {
             map: map.clone(),
-            _in_use: _in_use.clone(),
+            _in_use: in_use.clone(),
             about,
             factors: factors.clone(),
             train: train.clone(),
