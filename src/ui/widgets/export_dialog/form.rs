@@ -7,10 +7,13 @@ use super::subject::Subject;
 use super::{Open, PURPOSE_FOLDER, format_of};
 use crate::base::{Channels, Shape};
 use crate::engine::ExportOptions;
+use crate::export::canvas::inner;
 use crate::export::names::{file_name, today};
 use crate::export::png::{check_size, most_bytes};
+use crate::export::run::GRID_GAP;
 use crate::export::sheet::{self, TRIANGLE};
-use crate::export::{EXPORTERS, Exporter, Makes};
+use crate::export::{CANVASES, EXPORTERS, Exporter, Filter, Makes, NamedCanvas};
+use crate::recipe::picture::Canvas;
 use crate::ui::action::{Action, PickKind};
 use crate::ui::format;
 use crate::ui::theme::{self, size};
@@ -20,6 +23,8 @@ use crate::ui::views::{Cx, ViewId};
 const MANY: usize = 500;
 /// Largest whole factor to enlarge by.
 pub(super) const LARGEST: u32 = 16;
+/// Colour around pictures on a canvas until another is chosen.
+const MARGIN: [u8; 4] = [0, 0, 0, 255];
 /// Width of the names on the left, in points.
 const NAMES: f32 = 96.0;
 
@@ -40,18 +45,19 @@ pub(super) fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: View
         let shown = format_of(&o.format);
         let combo = ComboBox::from_id_salt("format").selected_text(shown.title).width(220.0).show_ui(ui, |ui| {
             for f in EXPORTERS.iter().filter(|f| open.subject.takes(f)) {
-                ui.selectable_value(&mut o.format, f.id.to_string(), f.title).on_hover_text(f.help);
+                let option = ui.selectable_value(&mut o.format, f.id.to_string(), f.title);
+                if option.on_hover_text(f.help).changed() {
+                    // The gap and the list of frames are the format's own until they are chosen.
+                    (o.gap, o.frames_json) = (None, is_sprites(f));
+                }
             }
         });
         combo.response.accessible_name("Format");
     });
     let chosen = format_of(&o.format);
     note(ui, chosen.help);
-    row(ui, "Scale", |ui| {
-        ui.add(egui::Slider::new(&mut o.scale, 1..=LARGEST).prefix("×")).accessible_name("Scale");
-        theme::weak(ui, format!("{0} × {0} px", open.pixels * o.scale));
-    });
-    if o.scale > 1 {
+    extent(ui, o, chosen, open.pixels);
+    if o.scale > 1 || o.canvas.is_some() {
         row(ui, "Enlarge with", |ui| {
             let options = [("nearest".to_string(), "Sharp pixels"), ("lanczos".to_string(), "Smooth")];
             theme::segmented(ui, "Enlarge with", &mut o.filter, &options);
@@ -93,11 +99,91 @@ pub(super) fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: View
     });
 }
 
+/// How large what is written is: the picture enlarged by a whole factor, or placed on a canvas.
+fn extent(ui: &mut Ui, o: &mut ExportOptions, chosen: &Exporter, pixels: u32) {
+    if is_sprites(chosen) {
+        // Cells of a sprite sheet lie edge to edge.
+        o.canvas = None;
+    } else {
+        row(ui, "Size", |ui| {
+            let text = |c: &NamedCanvas| format!("{}, {} × {}", c.title, c.size.0, c.size.1);
+            let named = |canvas: &Canvas| CANVASES.iter().find(|c| c.size == (canvas.width, canvas.height));
+            let own = "Picture size";
+            let shown = match &o.canvas {
+                None => own.to_owned(),
+                Some(canvas) => named(canvas).map_or(format!("{} × {}", canvas.width, canvas.height), text),
+            };
+            let combo = ComboBox::from_id_salt("canvas").selected_text(shown).width(220.0).show_ui(ui, |ui| {
+                if ui.selectable_label(o.canvas.is_none(), own).clicked() {
+                    o.canvas = None;
+                }
+                for c in CANVASES {
+                    let on = o.canvas.as_ref().and_then(named).is_some_and(|n| n.id == c.id);
+                    if ui.selectable_label(on, text(c)).clicked() {
+                        let colour = o.canvas.map_or(MARGIN, |canvas| canvas.colour);
+                        o.canvas = Some(Canvas { width: c.size.0, height: c.size.1, colour });
+                    }
+                }
+            });
+            combo.response.accessible_name("Size");
+        });
+    }
+    let filter = Filter::from_id(&o.filter).unwrap_or_default();
+    let Some(canvas) = &mut o.canvas else {
+        row(ui, "Scale", |ui| {
+            ui.add(egui::Slider::new(&mut o.scale, 1..=LARGEST).prefix("×")).accessible_name("Scale");
+            theme::weak(ui, format!("{0} × {0} px", pixels * o.scale));
+        });
+        return;
+    };
+    row(ui, "Margin", |ui| {
+        let mut rgb = [canvas.colour[0], canvas.colour[1], canvas.colour[2]];
+        let button = ui.color_edit_button_srgb(&mut rgb);
+        let changed = button.changed();
+        theme::name(&button, egui::Role::ColorWell, "Margin colour");
+        if changed {
+            canvas.colour = [rgb[0], rgb[1], rgb[2], 255];
+        }
+        for (name, colour) in [("Black", [0, 0, 0, 255]), ("White", [255; 4])] {
+            if theme::quiet_button(ui, None, name).clicked() {
+                canvas.colour = colour;
+            }
+        }
+        if chosen.alpha && theme::quiet_button(ui, None, "Transparent").clicked() {
+            canvas.colour = [0; 4];
+        }
+    });
+    if chosen.makes != Makes::Sheet {
+        let (w, h) = inner(pixels, pixels, canvas, filter);
+        note(ui, &format!("The picture takes {w} × {h} px in the middle"));
+    }
+}
+
+/// Pixels between pictures of a sheet.
+fn gap_of(o: &ExportOptions, format: &Exporter) -> u32 {
+    o.gap.unwrap_or(if is_sprites(format) { 0 } else { GRID_GAP })
+}
+
+fn is_sprites(format: &Exporter) -> bool {
+    format.id == "sprites"
+}
+
 /// How pictures lie on a sheet.
 fn arrangement(ui: &mut Ui, subject: &mut Subject, o: &mut ExportOptions, chosen: &Exporter) {
     if chosen.makes != Makes::Sheet {
         return;
     }
+    row(ui, "Gap", |ui| {
+        let mut gap = gap_of(o, chosen);
+        let slider = ui.add(egui::Slider::new(&mut gap, 0..=16).suffix(" px")).accessible_name("Gap between pictures");
+        if slider.changed() {
+            o.gap = Some(gap);
+        }
+    });
+    row(ui, "Frames", |ui| {
+        ui.checkbox(&mut o.frames_json, "JSON file with their positions")
+            .on_hover_text("Game engines and animation programs read from it where each picture lies");
+    });
     if let Subject::Both { beside, .. } = subject {
         row(ui, "Models", |ui| {
             theme::segmented(ui, "Models", beside, &[(true, "Side by side"), (false, "One above the other")]);
@@ -133,14 +219,13 @@ fn room(ui: &mut Ui, subject: &Subject, pixels: u32, o: &ExportOptions, format: 
                 note(ui, &text);
             }
         }
-        Makes::Sheet if o.columns != TRIANGLE => {
+        Makes::Sheet if o.columns != TRIANGLE && o.canvas.is_none() => {
             let columns = match subject {
                 Subject::Both { beside: true, .. } => 2 * sheet::square(n / 2),
                 Subject::Both { .. } => n / 2,
                 _ => o.columns as usize,
             };
-            let (w, h) =
-                sheet::room(n, columns, (pixels, pixels), o.gap.unwrap_or(u32::from(o.format != "sprites")), o.scale);
+            let (w, h) = sheet::room(n, columns, (pixels, pixels), gap_of(o, format), o.scale);
             let text = format!("{} × {} px", format::count(w), format::count(h));
             if check_size(w, h).is_err() {
                 let help = "too large for one file: choose a smaller scale, more columns, or PNG pictures";

@@ -78,3 +78,32 @@ fn after_a_failure_the_form_is_there_as_it_was() {
     assert_eq!(sent(&h).unwrap().1, options, "the second try is as the first");
     assert_eq!(h.state().view.id(), ViewId::Gallery);
 }
+
+fn choose(h: &mut Harness<'static, Stage<GalleryView>>, combo: &str, option: &str) {
+    h.get_by_role_and_label(Role::ComboBox, combo).click();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, option).click();
+    h.run_steps(4);
+}
+
+#[test]
+fn pictures_leave_in_a_size_that_can_be_posted() {
+    let mut h = opened();
+    choose(&mut h, "Size", "Square post, 1080 × 1080");
+    h.get_by_role_and_label(Role::Button, "White").click();
+    h.run_steps(3);
+    h.get_by_role_and_label(Role::Button, "Export").click();
+    h.run_steps(4);
+    let canvas = sent(&h).unwrap().1.canvas.unwrap();
+    assert_eq!((canvas.width, canvas.height, canvas.colour), (1080, 1080, [255; 4]));
+}
+
+#[test]
+fn a_sprite_sheet_has_no_gaps_and_a_list_of_its_frames() {
+    let mut h = opened();
+    choose(&mut h, "Format", "Sprite sheet");
+    h.get_by_role_and_label(Role::Button, "Export").click();
+    h.run_steps(4);
+    let (_, options) = sent(&h).unwrap();
+    assert_eq!((options.format.as_str(), options.gap, options.frames_json), ("sprites", None, true));
+}
