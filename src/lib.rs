@@ -27,6 +27,24 @@
 //!   progress and Cancel on the way. t-SNE is a crate's.
 //! - Penalties on gradients go by an exact dual pass (see [`objectives::penalty`]), since burn has no second-order
 //!   gradients.
+//! # Glossary
+//! The words of papers and of burn; the window explains the ones it shows (see [`ui`]).
+//!
+//! | word | what it is here |
+//! |---|---|
+//! | recipe | everything that makes a run what it is ([`recipe::Recipe`]) |
+//! | run, checkpoint, model | a training in its folder; its state at some step; networks with their recipe, to make pictures with |
+//! | kimg | thousands of pictures that training has seen |
+//! | critic | the discriminator of a GAN; its output has no bounds |
+//! | latent | what a generator or decoder makes a picture of; `z` as it is drawn, `w` after a mapping network ([`latent::space`]) |
+//! | place, direction | a latent with its class and noise; a vector added to it |
+//! | dual pass | values and tangents through the same code, forward mode ([`nn::dual`]) |
+//! | prior | the distribution latents are drawn from: N(0, I), or one fitted afterwards ([`latent::prior`]) |
+//! | inversion | the search for the latent of a given picture ([`latent::invert`]) |
+//! | prepared set | pictures decoded, resized and written once, in the order of training ([`data`]) |
+//! | survey, guess | what a look at a source of pictures found; what was assumed of it, with the setting that changes it |
+//! | EMA | the running average of weights that pictures are made with ([`nn::ema`]) |
+//! | lane | a thread with its queue of requests in the engine |
 #![recursion_limit = "256"]
 #![warn(missing_docs)]
 

@@ -5,7 +5,6 @@
 /// This build of the studio: its version, and a hash of what it was built from and how.
 pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("LATENT_STUDIO_SOURCES"));
 
-pub mod leftovers;
 pub mod locked;
 pub mod memory;
 mod normal;

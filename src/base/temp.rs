@@ -1,8 +1,8 @@
-//! Files on their way to a name: locked while they are written, so that what a killed process left is told apart and
-//! swept.
+//! Files and folders on their way to a name: locked while they are written, so that what a killed process left is told
+//! apart and swept. A lock goes with its process, however that ends.
 
 use std::collections::HashSet;
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -72,12 +72,28 @@ impl Filling {
     }
 }
 
+/// Holds a temporary file until `file` is closed. On a file system without locks it does nothing.
+///
+/// # Errors
+/// Somebody swept it in the moment since it was made.
+pub fn claim(file: &File) -> io::Result<()> {
+    match file.try_lock() {
+        Err(TryLockError::WouldBlock) => Err(io::ErrorKind::ResourceBusy.into()),
+        _ => Ok(()),
+    }
+}
+
 /// Bytes of what killed processes left half written in a folder (not in those below), and how many files; `remove` takes
 /// them away.
 pub fn leftovers(folder: &Path, remove: bool) -> (u64, u64) {
+    leftovers_named(folder, WRITING, remove)
+}
+
+/// As [`leftovers`], of files and folders whose names begin with `prefix`.
+pub fn leftovers_named(folder: &Path, prefix: &str, remove: bool) -> (u64, u64) {
     let (mut bytes, mut files) = (0, 0);
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        if !entry.file_name().to_string_lossy().starts_with(WRITING) {
+        if !entry.file_name().to_string_lossy().starts_with(prefix) {
             continue;
         }
         let path = entry.path();
@@ -109,7 +125,12 @@ pub fn sweep_once(folder: &Path) {
 
 fn is_left(path: &Path, about: &fs::Metadata) -> bool {
     let older = |than: Duration| about.modified().is_ok_and(|t| t.elapsed().is_ok_and(|age| age > than));
-    let free = |file: &Path| File::open(file).is_ok_and(|f| f.try_lock().is_ok());
+    // Where locks are not told, only what was not touched for long is left.
+    let free = |file: &Path| match File::open(file).map(|f| f.try_lock()) {
+        Ok(Ok(())) => true,
+        Ok(Err(TryLockError::WouldBlock)) => false,
+        Ok(Err(TryLockError::Error(_))) | Err(_) => older(UNLOCKED),
+    };
     if !older(YOUNG) {
         return false;
     }
@@ -161,5 +182,24 @@ mod tests {
         left.sort();
         assert_eq!(left, ["done", "file", "mine.txt"]);
         assert_eq!(fs::read_dir(dir.path().join("done")).unwrap().count(), 0, "no lock is left inside");
+    }
+
+    #[test]
+    fn what_another_prefix_names_is_held_and_swept_alike() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let held = File::create(at(".making-held")).unwrap();
+        claim(&held).unwrap();
+        File::create(at(".making-left")).unwrap();
+        File::create(at("other")).unwrap();
+        for name in [".making-held", ".making-left", "other"] {
+            aged(&at(name));
+        }
+        File::create(at(".making-new")).unwrap();
+        assert_eq!(leftovers_named(dir.path(), ".making-", true).1, 1);
+        assert!(at(".making-held").exists() && at("other").exists() && at(".making-new").exists());
+        drop(held);
+        assert_eq!(leftovers_named(dir.path(), ".making-", true).1, 1, "its process is gone");
+        assert_eq!(leftovers_named(&at("nowhere"), ".making-", true).1, 0);
     }
 }

@@ -20,7 +20,7 @@ use super::decode_pool::pool;
 use super::guess::Guess;
 use super::pread::{read_exact_at, write_all_at};
 use super::report::BrokenFile;
-use crate::base::{Problem, Result, Shape, leftovers};
+use crate::base::{Problem, Result, Shape, temp};
 
 /// Changes with the layout of prepared files, or with how pictures are prepared.
 pub const FORMAT: u32 = 1;
@@ -268,9 +268,9 @@ impl Writer {
     pub fn new(cache: &Path, shape: Shape) -> Result<Self> {
         let fail = |e: io::Error| Problem::io("The cache of prepared sets cannot be written", cache, &e);
         std::fs::create_dir_all(cache).map_err(fail)?;
-        leftovers::sweep(cache, PREFIX);
+        temp::leftovers_named(cache, PREFIX, true);
         let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(cache).map_err(fail)?;
-        leftovers::claim(file.as_file()).map_err(fail)?;
+        temp::claim(file.as_file()).map_err(fail)?;
         Ok(Self { file, shape })
     }
 

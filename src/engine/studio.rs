@@ -27,7 +27,7 @@ use super::worker::{Aside, Jobs, Lane};
 use super::{Command, DeviceReport, Engine, Event, Inspected, RunSummary, SlotId, Space, inspect, trash};
 use crate::base::paths::{Paths, free_bytes};
 use crate::base::progress::Quiet;
-use crate::base::{Problem, Progress, Result, leftovers};
+use crate::base::{Problem, Progress, Result, temp};
 use crate::library::storage;
 
 /// Questions for small pictures that wait.
@@ -135,7 +135,7 @@ impl StudioEngine {
         let prober = Arc::new(Prober::studio(program, &paths));
         let latent = Arc::new(super::latent::Desk::start(&cx, library.clone())?);
         let book = Box::new(LibraryBook { cx: cx.clone(), library, latent: latent.clone() });
-        leftovers::sweep(&paths.prepared(), crate::data::PREPARING);
+        temp::leftovers_named(&paths.prepared(), crate::data::PREPARING, true);
         let setup = Setup { paths: paths.clone(), launch, book };
         let runs = Runs::start(setup, outbox)?;
         lanes.files.push(None, move |()| {

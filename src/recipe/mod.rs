@@ -6,6 +6,7 @@
 pub mod advice;
 pub mod bounds;
 pub mod compatibility;
+pub mod data;
 pub mod disk_space;
 pub mod flops;
 pub mod form;
@@ -17,7 +18,8 @@ pub mod vae;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Channels, Family, Problem, Result, Shape};
+use crate::base::{Family, Problem, Result, Shape};
+pub use data::{COLUMN_ROLES, Classes, DataRecipe, Fit, Pixels, Reading, Sideways};
 pub use schedule::{Curve, Schedule};
 pub use vae::VaeRecipe;
 
@@ -47,145 +49,6 @@ pub struct Recipe {
     /// The model this run started from, for fine-tuning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent: Option<Parent>,
-}
-
-/// Which pictures, and how they are prepared.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct DataRecipe {
-    /// A folder, a zip, an IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …
-    pub source: String,
-    /// Pixels a side, 16 to 256 in steps of 4.
-    pub resolution: u32,
-    /// Grey, RGB or RGBA.
-    pub channels: Channels,
-    /// How a picture that is not square becomes square.
-    pub fit: Fit,
-    /// Colour behind transparency and around padded pictures.
-    pub background: [u8; 3],
-    /// Whether pictures are mirrored at random while training.
-    pub mirror: bool,
-    /// Whether pictures that are the same, or nearly, are taken once only.
-    pub drop_duplicates: bool,
-    /// At most this many pictures (0: all), chosen by content hash.
-    pub limit: u32,
-    /// Names of pictures that are left out.
-    pub exclude: Vec<String>,
-    /// What the classes are taken from. Recipes that say nothing of it are older than the choice.
-    #[serde(default = "Classes::before")]
-    pub classes: Classes,
-    /// Whether pictures that are stored on their side are turned. Recipes that say nothing of it are older than the choice.
-    #[serde(default = "Sideways::before")]
-    pub sideways: Sideways,
-    /// What the values in the files mean. Recipes that say nothing of it are older than the choice.
-    #[serde(default = "Pixels::before")]
-    pub pixels: Pixels,
-    /// Bits that pictures with 16 bits a channel really use, 1 to 15; 0 for all of them.
-    pub depth: u32,
-    /// Whether pictures of one colour all over are left out.
-    pub drop_blank: bool,
-    /// What columns of tables are taken for where the guess is wrong: `name=role`, see [`COLUMN_ROLES`].
-    pub columns: Vec<String>,
-}
-
-/// What the values in the files of pictures mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, strum::EnumIter)]
-#[serde(rename_all = "lowercase")]
-pub enum Pixels {
-    /// What everybody sees: colours in sRGB by the profile of the file, no alpha that hides everything, no empty frames.
-    #[default]
-    Seen,
-    /// The values as they are stored.
-    Stored,
-}
-
-impl Pixels {
-    /// What recipes mean that are older than the choice.
-    fn before() -> Self {
-        Self::Stored
-    }
-}
-
-/// What a column of a table may be taken for.
-pub const COLUMN_ROLES: &[&str] = &["file", "caption", "label", "number", "category", "none"];
-
-/// What the classes of pictures are taken from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, strum::EnumIter)]
-#[serde(rename_all = "lowercase")]
-pub enum Classes {
-    /// A table that names them, else folders that are no splits, shards, masks or copies.
-    #[default]
-    Auto,
-    /// The folders of the first level, whatever they are called; rows of a table overrule them.
-    Folders,
-    /// The folder each picture lies in.
-    Parent,
-    /// A table alone.
-    Table,
-    /// None: pictures have no classes.
-    None,
-}
-
-/// Whether pictures that are stored on their side are turned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize, strum::EnumIter)]
-#[serde(rename_all = "lowercase")]
-pub enum Sideways {
-    /// Those of sets that are known to lie on their side (EMNIST).
-    #[default]
-    Auto,
-    /// Rows and columns of IDX files are swapped.
-    Turn,
-    /// They stay as they are stored.
-    Keep,
-}
-
-/// How what lies in a source is understood: the part of a recipe that decides what a listing says.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Reading {
-    /// What the classes are taken from.
-    pub classes: Classes,
-    /// Whether pictures that are stored on their side are turned.
-    pub sideways: Sideways,
-    /// What the values in the files mean.
-    pub pixels: Pixels,
-    /// Bits that pictures with 16 bits a channel really use; 0 for all of them.
-    pub depth: u32,
-    /// What columns of tables are taken for where the guess is wrong.
-    pub columns: Vec<String>,
-}
-
-impl Reading {
-    /// Whether this is how recipes are understood that are older than the choice.
-    pub fn is_before(&self) -> bool {
-        (self.classes, self.sideways) == (Classes::before(), Sideways::before())
-    }
-}
-
-impl Classes {
-    /// What recipes mean that are older than the choice.
-    fn before() -> Self {
-        Self::Folders
-    }
-}
-
-impl Sideways {
-    /// What recipes mean that are older than the choice.
-    fn before() -> Self {
-        Self::Keep
-    }
-}
-
-/// How a picture that is not square becomes square.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::EnumIter)]
-#[serde(rename_all = "lowercase")]
-pub enum Fit {
-    /// The largest square in the centre.
-    Crop,
-    /// All of it, with the background beside it.
-    Pad,
-    /// Pulled to a square.
-    Stretch,
 }
 
 /// Which networks, and how large.
@@ -392,28 +255,6 @@ impl Default for Recipe {
     }
 }
 
-impl Default for DataRecipe {
-    fn default() -> Self {
-        Self {
-            source: String::new(),
-            resolution: 32,
-            channels: Channels::Rgb,
-            fit: Fit::Crop,
-            background: [255; 3],
-            mirror: false,
-            drop_duplicates: false,
-            limit: 0,
-            exclude: Vec::new(),
-            classes: Classes::Auto,
-            sideways: Sideways::Auto,
-            pixels: Pixels::Seen,
-            depth: 0,
-            drop_blank: false,
-            columns: Vec::new(),
-        }
-    }
-}
-
 impl Default for ModelRecipe {
     fn default() -> Self {
         Self {
@@ -495,26 +336,6 @@ impl ObjectiveRecipe {
             AugmentControl::Fixed => self.augment.start > 0.0 || self.augment.end > 0.0,
             AugmentControl::Adaptive => true,
         }
-    }
-}
-
-impl DataRecipe {
-    /// How what lies in the source is understood.
-    pub fn reading(&self) -> Reading {
-        let Self { classes, sideways, pixels, depth, .. } = *self;
-        Reading { classes, sideways, pixels, depth, columns: self.columns.clone() }
-    }
-
-    /// The same with what the source decides: points are no pictures, whatever size and colours were chosen.
-    #[must_use]
-    pub fn settled(&self) -> Self {
-        let mut data = self.clone();
-        if data.source.trim().starts_with("points:") {
-            (data.channels, data.resolution, data.mirror) = (Channels::Points, 1, false);
-        } else if data.channels == Channels::Points {
-            (data.channels, data.resolution) = (Channels::Rgb, 32);
-        }
-        data
     }
 }
 
