@@ -346,4 +346,21 @@ fn most_pixels(format: ImageFormat, bytes: usize) -> u64 {
 fn webp_is_whole(bytes: &[u8]) -> bool {
     let promised = bytes.get(4..8).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes);
     promised.is_some_and(|n| u64::from(n) + 8 <= bytes.len() as u64)
+        && bytes.get(12..).is_some_and(|chunks| webp_metadata_is_whole(chunks, true))
+}
+
+/// Whether the chunks of a WebP that are no pixels, those in its `frames` too, end within it: the decoder takes memory for
+/// what they promise before it reads them.
+fn webp_metadata_is_whole(mut chunks: &[u8], frames: bool) -> bool {
+    while let Some((&[a, b, c, d, ref size @ ..], rest)) = chunks.split_first_chunk::<8>() {
+        let size = u32::from_le_bytes(std::array::from_fn(|i| size[i])) as usize;
+        let Some(body) = rest.get(..size) else { return !matches!(&[a, b, c, d], b"ICCP" | b"EXIF" | b"XMP ") };
+        // A frame begins with 16 bytes of place and size.
+        if frames && [a, b, c, d] == *b"ANMF" && !webp_metadata_is_whole(body.get(16..).unwrap_or_default(), false) {
+            return false;
+        }
+        // Chunks of odd sizes are filled up to even ones.
+        chunks = rest.get(size + size % 2..).unwrap_or_default();
+    }
+    true
 }

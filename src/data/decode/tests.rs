@@ -139,6 +139,25 @@ fn a_profile_that_unpacks_to_gigabytes_costs_nothing() {
 }
 
 #[test]
+fn chunks_of_webp_that_promise_gigabytes_are_refused() {
+    let lossless = encoded(&busy(16, 16), ImageFormat::WebP);
+    let of = |chunk: &[u8; 4], size: u32| {
+        let size_of = |n: u32| (n - 1).to_le_bytes()[..3].to_vec();
+        let header = [&[0x30, 0, 0, 0][..], &size_of(16), &size_of(16)].concat();
+        let more = [&chunk[..], &size.to_le_bytes(), &[7; 16]].concat();
+        let body = [b"WEBPVP8X\x0a\0\0\0", &header[..], &lossless[12..], &more].concat();
+        [b"RIFF", &(body.len() as u32).to_le_bytes()[..], &body].concat()
+    };
+    for chunk in [b"ICCP", b"EXIF", b"XMP "] {
+        assert_eq!(seen(&of(chunk, 16)).picture, seen(&lossless).picture);
+        assert_eq!(refused(&of(chunk, 3 << 30)), decode_errors::CUT);
+        let frame = [&[0; 16][..], chunk, &(3u32 << 30).to_le_bytes()].concat();
+        let inside = [&b"ANMF"[..], &(frame.len() as u32).to_le_bytes(), &frame].concat();
+        assert!(!webp_metadata_is_whole(&inside, true));
+    }
+}
+
+#[test]
 fn multiplied_alpha_is_taken_out() {
     let tags = [(258, 3, 0x0008_0008_0008_0008), (259, 3, 1), (262, 3, 2), (277, 3, 4), (338, 3, 1)];
     let file = tiff::tests::tiff(8, 8, true, &tags, &[100, 50, 0, 128].repeat(64));
