@@ -10,9 +10,11 @@ mod disk;
 mod engine;
 mod gans;
 mod latent;
+mod mutate;
 mod nets;
 mod pytorch;
 mod scores;
+mod seeds;
 #[cfg(all(target_os = "linux", feature = "gui"))]
 mod shots;
 mod vaes;
