@@ -132,7 +132,7 @@ pub struct Sample {
     /// Pixels around and between the pictures of --grid or --sprites, before enlarging
     #[arg(long, value_name = "PIXELS")]
     gap: Option<u32>,
-    /// Also write a JSON file that says where each picture of --grid or --sprites is, as game engines read it
+    /// Also write a JSON file, as game engines read it, that says where each picture of a sheet lies
     #[arg(long, conflicts_with = "out")]
     frames_json: bool,
     /// A folder for a PNG each

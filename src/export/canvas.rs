@@ -55,7 +55,8 @@ pub fn colour(text: &str) -> Result<[u8; 4]> {
         _ => {}
     }
     let digits = text.trim().trim_start_matches('#');
-    let byte = |i: usize| digits.get(2 * i..2 * i + 2).and_then(|d| u8::from_str_radix(d, 16).ok());
+    let hex = |d: &&str| d.bytes().all(|b| b.is_ascii_hexdigit());
+    let byte = |i: usize| digits.get(2 * i..2 * i + 2).filter(hex).and_then(|d| u8::from_str_radix(d, 16).ok());
     let parts: Option<Vec<u8>> = (0..digits.len() / 2).map(byte).collect();
     match parts.as_deref() {
         Some([r, g, b]) if digits.len() == 6 => Ok([*r, *g, *b, 255]),

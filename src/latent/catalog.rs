@@ -13,7 +13,7 @@ use crate::latent::prior::Prior;
 use crate::models::info::{BrokenModel, Listing, ModelCard, ModelInfo, PriorInfo};
 use crate::models::io::{METADATA, PRIOR, SNAPSHOT, Weights};
 use crate::models::{Generator, Vae, pytorch, tensor_file};
-use crate::recipe::Recipe;
+use crate::recipe::{Recipe, bounds};
 use crate::train::folder::RunFolder;
 
 /// Models inside the binary itself, so that it starts with one wherever it is copied.
@@ -324,7 +324,7 @@ pub fn checkpoint_of(hash: &str, runs: &[PathBuf], paths: &Paths) -> Option<Path
 fn from_pytorch(path: &Path) -> Result<(Weights, ModelInfo)> {
     let (mut recipe, mut weights) = pytorch::read(path)?;
     recipe.name = stem(path);
-    recipe.validate()?;
+    bounds::check(&recipe)?;
     let card = ModelCard {
         summary: "Imported from PyTorch".into(),
         data: "Not told by the file".into(),
@@ -344,6 +344,8 @@ fn from_pytorch(path: &Path) -> Result<(Weights, ModelInfo)> {
 pub fn import(path: &Path, paths: &Paths) -> Result<ModelInfo> {
     let (weights, info) = Source::File { path: path.into(), full: None }.read()?;
     // A damaged file must be found now, not when it is first used.
+    let shapes = weights.tensors.iter().map(|(name, t)| (name.clone(), t.shape.clone())).collect();
+    check_network(&info.recipe, &shapes).map_err(|p| p.of(path.display().to_string()))?;
     if weights.hash() != info.hash {
         return Err(Problem::data("The weights in this file are not those it was made with")
             .of(path.display().to_string())

@@ -17,6 +17,7 @@ use crate::models::info::ModelInfo;
 use crate::models::io::METADATA;
 use crate::models::io::Weights;
 use crate::models::{Generator, Vae};
+use crate::recipe::bounds;
 use crate::recipe::picture::Latent;
 use crate::train::tensors;
 
@@ -337,7 +338,7 @@ pub fn info_from(text: Option<&String>) -> Result<ModelInfo> {
             .try_this("It may come from a newer Latent Studio")
     })?;
     // A network is built from the recipe, and files are named by the hash: neither is taken as it comes.
-    info.recipe.validate().map_err(|p| {
+    bounds::check(&info.recipe).map_err(|p| {
         Problem::data("The recipe inside this model cannot be right")
             .because(p)
             .try_this("The file may be damaged, or come from a newer Latent Studio")

@@ -76,7 +76,7 @@ pub(super) fn salvage(library: &Library, aside: &Path, backups: &[PathBuf]) -> S
             break;
         }
     }
-    let indexed = library.write(|tx| schema::index_all(tx));
+    let indexed = library.write(schema::index_all);
     if let Err(problem) = indexed {
         log::warn!("words of rescued pictures: {problem}");
     }

@@ -449,8 +449,8 @@ mod tests {
     #[test]
     fn what_was_passed_over_is_neither_removed_nor_counted() {
         let mut run = Run::new();
-        run.save(10, None);
-        run.save(20, Some(0.5));
+        run.save(10, Some(0.5));
+        run.save(20, None);
         run.save(30, None);
         run.flip(20, "state.safetensors");
         run.flip(30, "state.safetensors");
@@ -458,7 +458,7 @@ mod tests {
         for images in [11, 12, 13] {
             run.save(images, Some(images as f64));
         }
-        assert_eq!(run.names(), [11, 12, 13, 20, 30], "the last two, the best of its own, and the damaged ones");
+        assert_eq!(run.names(), [10, 12, 13, 20, 30], "the best, the last two of its own, and the damaged ones");
         run.save(30, None);
         assert!(load(&run.path(30)).is_ok());
         let kept = fs::read_dir(run.folder.checkpoints_dir()).unwrap().flatten();

@@ -125,7 +125,7 @@ fn a_gan_gets_what_applies_and_says_what_does_not() {
 
     // Classes are asked for by name or by number, in films as in samples.
     let sample = |class: &str| {
-        let file = home.path("sample.png");
+        let file = home.path(&format!("sample-{class}.png"));
         let out = ["--grid", file.to_str().unwrap(), "--class", class];
         home.ok(&[&["sample", "--model", run, "--count", "1", "--seed", "5"][..], &out].concat());
         std::fs::read(file).unwrap()

@@ -198,8 +198,11 @@ fn an_alpha_that_hides_everything_is_none() {
     assert_eq!(read(&tga).facts.remarks, [Remark::Opaque]);
 }
 
-/// A GIF of frames: place, size, and one colour or nothing.
-fn gif_of(screen: (u16, u16), frames: &[((u16, u16), (u16, u16), Option<[u8; 3]>)]) -> Vec<u8> {
+/// A frame of a GIF: place, size, and one colour or nothing.
+type Frame = ((u16, u16), (u16, u16), Option<[u8; 3]>);
+
+/// A GIF of frames.
+fn gif_of(screen: (u16, u16), frames: &[Frame]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut encoder = gif::Encoder::new(&mut out, screen.0, screen.1, &[]).unwrap();
     for &((left, top), (width, height), colour) in frames {

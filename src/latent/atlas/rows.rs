@@ -104,7 +104,7 @@ impl Axes {
             };
             x.chunks_exact(d.max(1)).zip(found.chunks_exact(k.max(1))).map(rest).collect()
         };
-        rows.par_chunks(STRIP).flat_map_iter(|s| strip(s)).collect()
+        rows.par_chunks(STRIP).flat_map_iter(strip).collect()
     }
 }
 

@@ -222,7 +222,10 @@ fn stopped_interrupted_and_finished_are_told_apart() {
     // Before it trained.
     let w = World::new();
     let (outcome, _) = w.go(|o| o.stop.cancel());
-    assert!(outcome.is_err_and(|p| p.kind == Kind::Interrupted));
+    match outcome {
+        Ok(outcome) => assert_eq!(outcome, Outcome::Interrupted),
+        Err(problem) => assert_eq!(problem.kind, Kind::Interrupted, "{problem}"),
+    }
     assert_eq!(w.run_state(), RunState::Interrupted);
 }
 
