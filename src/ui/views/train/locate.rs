@@ -27,7 +27,7 @@ pub(super) fn buttons(ui: &mut Ui, asked: Question, cx: &mut Cx<'_>) -> Option<P
     }
     let accept = theme::button(ui, None, "Continue with these pictures");
     let accept = accept.on_hover_text("The run continues with them as they are now, and remembers that");
-    accept.clicked().then(|| PictureAnswer { source: None, accept: true })
+    accept.clicked().then_some(PictureAnswer { source: None, accept: true })
 }
 
 impl TrainView {

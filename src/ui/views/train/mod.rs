@@ -292,10 +292,8 @@ impl View for TrainView {
                 self.choose_source(source, cx);
             }
             Parcel::Picked { purpose, paths } if *purpose == PURPOSE => self.choose_source(&joined(paths), cx),
-            Parcel::Picked { purpose, paths } if *purpose == locate::LOCATE => {
-                if !paths.is_empty() {
-                    self.located(joined(paths), cx);
-                }
+            Parcel::Picked { purpose, paths } if *purpose == locate::LOCATE && !paths.is_empty() => {
+                self.located(joined(paths), cx);
             }
             Parcel::Picked { purpose, paths } => {
                 if let Some(path) = paths.first() {

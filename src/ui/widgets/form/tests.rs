@@ -100,12 +100,12 @@ fn exact_entry_and_slider_change_the_recipe_and_resetting_brings_it_back() {
 fn a_schedule_can_be_constant_or_change() {
     let mut harness = harness(false);
     assert!(harness.state().recipe.objective.gamma.is_constant());
-    harness.get_by_label("Penalty γ: Let it change over the run").click();
+    harness.get_by_label("Penalty γ: Vary it over the run").click();
     harness.run();
     let gamma = harness.state().recipe.objective.gamma;
     assert!(gamma.kimg > 0.0 && gamma.end < gamma.start);
     assert!(harness.query_by_label("Penalty γ: end").is_some());
-    harness.get_by_label("Penalty γ: Keep one value throughout").click();
+    harness.get_by_label("Penalty γ: Use one value throughout").click();
     harness.run();
     assert_eq!(harness.state().recipe.objective.gamma, harness.state().defaults.objective.gamma);
 }

@@ -74,6 +74,31 @@ fn the_film_takes_the_walk_just_built_and_keeps_what_was_worked_on() {
     assert_eq!(state(&h).film.timeline.keys[1].time, 1.5);
 }
 
+/// Chooses an entry of a picture's menu; what lies below the fold is scrolled to first, as a person would.
+fn entry(h: &mut Harness<'static, Stage<ExploreView>>, name: &str) {
+    h.get_by_role_and_label(Role::Button, name).scroll_to_me();
+    h.run_steps(12);
+    let rect = h.get_by_role_and_label(Role::Button, name).rect();
+    assert!(h.ctx.content_rect().contains_rect(rect), "{name} is in the window: {rect:?}");
+    h.get_by_role_and_label(Role::Button, name).click();
+    h.run_steps(6);
+}
+
+#[test]
+fn every_entry_of_the_menu_is_reached_in_a_small_window() {
+    let mut h = sized(Stage::new(ExploreView::default()), 960.0, 480.0);
+    for page in TABS.iter().filter(|t| t.subject) {
+        h.key_press(Key::U);
+        h.run_steps(4);
+        entry(&mut h, &format!("Open in {}", page.title));
+        assert_eq!(h.state().view.tab, page.id);
+    }
+    h.key_press(Key::U);
+    h.run_steps(4);
+    let first = h.get_by_role_and_label(Role::Button, "Keep in the gallery").rect();
+    assert!(h.ctx.content_rect().contains_rect(first), "it opens at its beginning: {first:?}");
+}
+
 #[test]
 fn any_picture_can_be_used_in_any_page_by_its_menu() {
     let mut h = explore();
@@ -86,8 +111,7 @@ fn any_picture_can_be_used_in_any_page_by_its_menu() {
     assert_eq!(h.state().undo.last().unwrap().0, "use a picture in another page");
     h.key_press(Key::U);
     h.run_steps(4);
-    h.get_by_role_and_label(Role::Button, "Open in Activations").click();
-    h.run_steps(6);
+    entry(&mut h, "Open in Activations");
     assert_eq!(h.state().view.tab, "activations");
     // Samples have theirs in the menu of what is selected.
     tab(&mut h, "samples");
@@ -95,8 +119,7 @@ fn any_picture_can_be_used_in_any_page_by_its_menu() {
     h.run_steps(4);
     h.get_by_role_and_label(Role::Button, "Use in…").click();
     h.run_steps(6);
-    h.get_by_role_and_label(Role::Button, "Quick loop: as the next picture").click();
-    h.run_steps(6);
+    entry(&mut h, "Quick loop: as the next picture");
     assert_eq!(state(&h).walk.stops.last(), Some(&Anchor::Seed(7.0)));
 }
 

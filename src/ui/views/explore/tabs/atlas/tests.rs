@@ -14,7 +14,7 @@ use crate::ui::views::data::DataView;
 use crate::ui::views::explore::ExploreView;
 use crate::ui::views::explore::tabs::atlas::state::{AtlasState, Tint, View};
 use crate::ui::views::explore::testing::Stage;
-use crate::ui::views::explore::tests::{asked, on_nouns, state};
+use crate::ui::views::explore::tests::{asked, on_nouns, state, tab};
 
 type Explore = Harness<'static, Stage<ExploreView>>;
 
@@ -89,10 +89,11 @@ fn an_atlas_is_made_of_data_samples_and_kept_pictures() {
     let n = paint::counts(&made(&h).atlas);
     assert!(n[0] > 0 && n[1] == 2000 && n[2] == kept.len(), "{n:?}");
     assert!(h.query_by_label("Make again").is_some() && h.query_by_label("Make the atlas").is_none());
-    // Other models have none yet.
+    // Other models have none yet. One that is opened shows its samples first.
     let other = Parcel::Explore { model: "fashion-vae".into(), latent: None, truncation: 1.0 };
     h.state_mut().call(|view, cx| view.receive(&other, cx));
     h.run_steps(4);
+    tab(&mut h, "atlas");
     assert!(h.query_by_label("Make the atlas").is_some());
 }
 

@@ -71,7 +71,7 @@ fn one_place_goes_through_both_where_latents_agree_and_else_it_is_said() {
     let mut h = on_models("nouns-gan", "fashion-vae");
     h.get_by_role_and_label(Role::RadioButton, "Put into both: This picture").click();
     h.run_steps(4);
-    assert!(h.query_by_label("This place is not in both models").is_some());
+    assert!(h.query_by_label("This picture cannot be made by both models").is_some());
     h.get_by_role_and_label(Role::Button, "Take the same seeds").click();
     h.run_steps(4);
     assert_eq!(state(&h).compare_models.what, What::Seeds);

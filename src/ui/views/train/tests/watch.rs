@@ -1,0 +1,209 @@
+//! Watching a run: its state, what can be done with it, and its samples.
+
+use super::*;
+
+#[test]
+fn a_stopped_run_is_not_called_finished() {
+    let mut harness = watching("fashion");
+    let mut run = harness.state().studio.selected_run().unwrap().clone();
+    run.progress.images = run.progress.target;
+    harness.state().engine.push(Event::Run(Box::new(run.clone())));
+    harness.run_ok();
+    assert!(harness.query_by_label("finished").is_some() && harness.query_by_label("stopped").is_none());
+    run.progress.images = 990;
+    harness.state().engine.push(Event::Run(Box::new(run)));
+    harness.run_ok();
+    assert!(harness.query_by_label("stopped").is_some() && harness.query_by_label("finished").is_none());
+    assert!(harness.query_by_label_contains("Stopped at 0.99 kimg").is_some());
+    press(&mut harness, Role::Button, "Resume");
+    assert!(commands(&harness).iter().any(|c| matches!(c, Command::ResumeRun { kimg: None, .. })));
+}
+
+#[test]
+fn a_run_in_the_queue_says_how_long_the_one_before_takes() {
+    let harness = watching("nouns deep");
+    assert!(harness.query_by_label_contains("waits until nouns ends (").is_some());
+}
+
+#[test]
+fn a_run_is_paused_stepped_saved_and_stopped() {
+    let mut harness = watching("nouns");
+    shot(&mut harness, "train-gan");
+    for name in ["Pause", "Step", "Checkpoint now", "Resume", "Stop"] {
+        press(&mut harness, Role::Button, name);
+        harness.run_ok();
+    }
+    let want = [Control::Pause, Control::Step, Control::Checkpoint, Control::Go, Control::Stop];
+    assert_eq!(controls(&harness), want);
+}
+
+#[test]
+fn a_live_setting_is_sent_to_the_run_and_others_are_locked() {
+    let mut harness = watching("nouns");
+    let slider = |h: &Bench, name: &str| {
+        h.query_all_by_label(name).filter(|n| n.accesskit_node().role() == Role::Slider).count()
+    };
+    assert_eq!((slider(&harness, "Length"), slider(&harness, "Resolution")), (1, 0));
+    let length = harness.query_all_by_label("Length").find(|n| n.accesskit_node().role() == Role::Slider).unwrap();
+    length.set_value_accesskit(500.0);
+    harness.run_ok();
+    let controls = controls(&harness);
+    let [Control::Edit { key, value }] = controls.as_slice() else { panic!("{controls:?}") };
+    assert_eq!(key, "run.kimg");
+    assert!((value.as_f64().unwrap() - 500.0).abs() < 5.0);
+}
+
+#[test]
+fn the_slider_through_time_loads_what_was_kept() {
+    let mut harness = watching("nouns");
+    harness.state_mut().engine.take_commands();
+    press(&mut harness, Role::Button, "Earlier samples");
+    harness.run_ok();
+    let asked = |h: &Bench| {
+        commands(h).into_iter().rev().find_map(|c| match c {
+            Command::LoadPreview { images, .. } => Some(images),
+            _ => None,
+        })
+    };
+    let previews = harness.state().studio.live.values().find(|l| l.previews.len() > 2).unwrap().previews.clone();
+    assert_eq!(asked(&harness), Some(previews[previews.len() - 2]));
+    harness.get_by_role_and_label(Role::Slider, "Time in the run").set_value_accesskit(1.0);
+    harness.run_ok();
+    harness.run_ok();
+    assert_eq!(asked(&harness), Some(previews[1]));
+    assert_eq!(harness.state().view.samples.at(), Some(previews[1]));
+    press(&mut harness, Role::Button, "Follow the run");
+    assert_eq!(harness.state().view.samples.at(), None);
+}
+
+#[test]
+fn a_sample_is_enlarged_and_keys_go_on() {
+    let mut harness = watching("nouns");
+    press(&mut harness, Role::Button, "Sample 3");
+    assert!(harness.query_by_label("Sample 3 enlarged").is_some());
+    harness.key_press(Key::ArrowRight);
+    harness.run_ok();
+    assert!(harness.query_by_label("Sample 4 enlarged").is_some());
+    harness.key_press(Key::Escape);
+    harness.run_ok();
+    assert!(harness.query_by_label("Sample 1").is_some());
+}
+
+#[test]
+fn a_vae_shows_inputs_reconstructions_differences_and_kl() {
+    let mut harness = watching("fashion");
+    press(&mut harness, Role::RadioButton, "Pictures: Reconstructions");
+    assert!(harness.query_by_label("Input 1").is_some());
+    assert!(harness.query_by_label("Reconstruction 1").is_some());
+    let bars = harness.query_by_label_contains("of 32 dimensions in use");
+    assert!(bars.is_some());
+    shot(&mut harness, "train-vae");
+    press(&mut harness, Role::RadioButton, "Pictures: Difference");
+    assert!(harness.query_by_label("Difference 1").is_some());
+}
+
+#[test]
+fn a_gan_has_no_reconstructions() {
+    let harness = watching("nouns");
+    assert!(harness.query_by_label("Pictures: Samples").is_some());
+    assert!(harness.query_by_label("Pictures: Reconstructions").is_none());
+}
+
+#[test]
+fn a_failed_run_says_why_and_resumes() {
+    let mut harness = watching("classic");
+    shot(&mut harness, "train-failed");
+    assert!(harness.query_by_label_contains("non-finite").is_some());
+    assert!(harness.query_by_label("Lower the learning rate and resume").is_some());
+    press(&mut harness, Role::Button, "Resume");
+    let resumed = commands(&harness).into_iter().any(|c| matches!(c, Command::ResumeRun { kimg: None, .. }));
+    assert!(resumed);
+}
+
+/// A run is watched that did not go on, since its pictures are others now.
+fn asking() -> Bench {
+    let mut stage = stage(ScriptedEngine::new());
+    let run = stage.studio.runs.iter_mut().find(|r| r.name == "classic").unwrap();
+    run.problem = Some(crate::train::identity::changed("/pictures", "of 9 pictures: 3 gone".into()));
+    let dir = run.dir.clone();
+    stage.receive(&Parcel::Run(dir));
+    let mut harness = harness(stage, WIDE, HIGH, Mode::Dark);
+    harness.run_ok();
+    harness
+}
+
+#[test]
+fn a_run_whose_pictures_changed_asks_for_them() {
+    let answers = |harness: &Bench| -> Vec<PictureAnswer> {
+        let answer = |c| if let Command::ResumeRun { pictures, .. } = c { Some(pictures) } else { None };
+        commands(harness).into_iter().filter_map(answer).collect()
+    };
+    let mut harness = asking();
+    press(&mut harness, Role::Button, "Locate pictures…");
+    harness.state_mut().receive(&Parcel::Picked { purpose: locate::LOCATE, paths: Vec::new() });
+    harness.run_ok();
+    assert!(answers(&harness).is_empty(), "without a folder it still asks");
+    harness.state_mut().receive(&Parcel::Picked { purpose: locate::LOCATE, paths: vec!["/new place".into()] });
+    harness.run_ok();
+    assert_eq!(answers(&harness), [PictureAnswer { source: Some("/new place".into()), accept: false }]);
+    let asks = harness.query_by_role_and_label(Role::Button, "Continue with these pictures");
+    assert!(asks.is_none(), "it was answered and goes on");
+    let mut harness = asking();
+    press(&mut harness, Role::Button, "Continue with these pictures");
+    assert_eq!(answers(&harness), [PictureAnswer { source: None, accept: true }]);
+}
+
+#[test]
+fn a_finished_run_goes_on_further() {
+    let mut harness = watching("fashion");
+    press(&mut harness, Role::Button, "Train longer");
+    let seen = 120.064;
+    let target = commands(&harness).into_iter().find_map(|c| match c {
+        Command::ResumeRun { kimg, .. } => kimg,
+        _ => None,
+    });
+    assert!((target.unwrap() - seen - 100.0).abs() < 1e-6);
+}
+
+#[test]
+fn waiting_runs_can_be_taken_out_of_the_queue() {
+    let mut harness = watching("nouns");
+    press(&mut harness, Role::Button, "Remove nouns deep from queue");
+    assert!(commands(&harness).iter().any(|c| matches!(c, Command::Unqueue { .. })));
+    assert!(harness.state().studio.runs.iter().all(|r| r.state != RunState::Queued));
+}
+
+#[test]
+fn exploring_leads_to_the_model_of_the_run() {
+    let mut harness = watching("nouns");
+    press(&mut harness, Role::Button, "Explore this model");
+    let model = harness.state().said.iter().find_map(|a| match a {
+        Action::Deliver(ViewId::Explore, parcel) => match parcel.as_ref() {
+            Parcel::Explore { model, .. } => Some(model.clone()),
+            _ => None,
+        },
+        _ => None,
+    });
+    assert_eq!(model.as_deref(), Some("/runs/nouns"));
+}
+
+#[test]
+fn while_preparing_it_says_what_takes_time() {
+    let mut harness = watching("nouns");
+    let mut run = harness.state().studio.selected_run().unwrap().clone();
+    run.state = RunState::Preparing;
+    run.progress.stage = "Preparing pictures 120 of 900".into();
+    harness.state().engine.push(Event::Run(Box::new(run)));
+    harness.run_steps(3);
+    assert!(harness.query_by_label("Preparing pictures 120 of 900").is_some());
+}
+
+#[test]
+fn live_samples_replace_each_other_without_being_asked_for() {
+    let mut harness = watching("nouns");
+    let dir = harness.state().studio.selected_run().unwrap().dir.clone();
+    let preview = Arc::new(crate::engine::fake::preview(crate::base::Family::Gan, 41_500));
+    harness.state().engine.push(Event::RunPreview { dir, preview, live: true });
+    harness.run_ok();
+    assert!(harness.query_by_label("41.5 kimg").is_some());
+}
