@@ -1,5 +1,5 @@
 //! Whether everything on the screen can be read and reached, for tests: [`faults`] lists text and controls that are cut
-//! off, controls outside the window, and text broken into single letters.
+//! off, controls outside the window or over each other, and text broken into single letters.
 //!
 //! What a scroll area hides is no fault: it has a scroll bar whose end lies where the text or control is cut.
 
@@ -14,7 +14,7 @@ use egui_kittest::kittest::NodeT;
 const SLACK: f32 = 2.0;
 /// How far the end of a scroll bar may lie from the edge of what scrolls, in points.
 const BAR_END: f32 = 8.0;
-/// How far a scroll bar may lie beside the edge of what scrolls, in points.
+/// How far a scroll bar may lie beyond the edge of what scrolls, in points.
 const BAR_SIDE: f32 = 40.0;
 
 /// Roles of what a person acts on.
@@ -70,13 +70,14 @@ fn ends_at(bar: Rect, edge: Edge, at: f32) -> bool {
     upright == matches!(edge, Edge::Top | Edge::Bottom) && (end - at).abs() <= BAR_END
 }
 
-/// Whether a scroll bar belongs to a clip rectangle, by where it lies.
-fn beside(bar: Rect, clip: Rect) -> bool {
-    if bar.height() > bar.width() {
-        (bar.right() - clip.right()).abs() <= BAR_SIDE
+/// Whether a scroll bar belongs to text in a clip rectangle, by where it lies: after the text, and not beyond the clip.
+fn beside(bar: Rect, text: Rect, clip: Rect) -> bool {
+    let (after, end, edge) = if bar.height() > bar.width() {
+        (text.left() < bar.right(), bar.right(), clip.right())
     } else {
-        (bar.bottom() - clip.bottom()).abs() <= BAR_SIDE
-    }
+        (text.top() < bar.bottom(), bar.bottom(), clip.bottom())
+    };
+    after && end <= edge + BAR_SIDE
 }
 
 /// Every text of a shape.
@@ -99,6 +100,26 @@ fn is_shredded(text: &TextShape) -> bool {
         !pair[0].ends_with_newline && inside_word && short(above.chars().count())
     });
     broken.count() >= 2
+}
+
+/// Controls that lie over a part of another one. What lies wholly on another, such as a button on a card, is no fault.
+fn overlaps(controls: &[(String, WidgetRect)]) -> Vec<String> {
+    let mut out = Vec::new();
+    for (i, (name, a)) in controls.iter().enumerate() {
+        for (other, b) in &controls[i + 1..] {
+            let (one, two) = (a.interact_rect, b.interact_rect);
+            let both = one.intersect(two);
+            let within = |outer: Rect, inner: Rect| outer.expand(SLACK).contains_rect(inner);
+            if a.layer_id == b.layer_id
+                && both.width().min(both.height()) > SLACK
+                && !within(one, two)
+                && !within(two, one)
+            {
+                out.push(format!("{name} and {other} lie over each other: {one:?} and {two:?}"));
+            }
+        }
+    }
+    out
 }
 
 fn shortened(text: &str) -> String {
@@ -151,7 +172,7 @@ pub fn faults<S>(harness: &Harness<'_, S>) -> Vec<String> {
         }
     }
     let window = harness.ctx.content_rect();
-    let mut out = Vec::new();
+    let mut out = overlaps(&controls);
     for (name, widget) in controls {
         let shown = widget.interact_rect.intersect(window);
         for (edge, at) in cuts(widget.rect, shown) {
@@ -189,7 +210,7 @@ pub fn faults<S>(harness: &Harness<'_, S>) -> Vec<String> {
                 continue;
             }
             for (edge, at) in cuts(whole, clip) {
-                let scrolls = |(bar, _): &(Rect, u64)| ends_at(*bar, edge, at) && beside(*bar, clip);
+                let scrolls = |(bar, _): &(Rect, u64)| ends_at(*bar, edge, at) && beside(*bar, whole, clip);
                 if !screen.bars.iter().any(scrolls) {
                     out.push(format!("“{words}” is cut at its {edge:?}: {whole:?} in {clip:?}"));
                 }
@@ -240,7 +261,8 @@ mod tests {
     fn what_is_cut_is_named() {
         let found = of(|ui| {
             clipped(ui, |ui| {
-                let _ = ui.button("a button with very many words on it");
+                let button = egui::Button::new("a button with very many words on it");
+                let _ = ui.add(button.wrap_mode(egui::TextWrapMode::Extend));
             });
         });
         assert!(found.iter().any(|f| f.starts_with("Button") && f.contains("Right")), "{found:?}");
@@ -252,6 +274,26 @@ mod tests {
             });
         });
         assert!(found.iter().any(|f| f.contains("Bottom")), "{found:?}");
+    }
+
+    #[test]
+    fn controls_over_each_other_are_named_but_not_those_on_a_card() {
+        let at = |x: f32| Rect::from_min_size(Pos2::new(x, 20.0), vec2(60.0, 24.0));
+        let put = |ui: &mut Ui, rect: Rect, name: &str| {
+            let _ = ui.put(rect, egui::Button::new(name));
+        };
+        let found = of(move |ui| {
+            put(ui, at(10.0), "one");
+            put(ui, at(50.0), "two");
+            put(ui, at(112.0), "beside it");
+        });
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].contains("“one”") && found[0].contains("“two”"), "{found:?}");
+        let found = of(move |ui| {
+            put(ui, at(10.0).expand(20.0), "");
+            put(ui, at(10.0), "on it");
+        });
+        assert!(found.is_empty(), "{found:?}");
     }
 
     #[test]
