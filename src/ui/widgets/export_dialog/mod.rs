@@ -115,7 +115,9 @@ impl ExportDialog {
             close = match open.stage {
                 Stage::Choosing => {
                     let room = (window.height() - 160.0).max(160.0);
-                    ScrollArea::vertical().max_height(room).show(ui, |ui| form::choosing(ui, open, cx, view));
+                    // All the room it needs at once, however low the dialog was before.
+                    let area = ScrollArea::vertical().max_height(room).min_scrolled_height(room);
+                    area.show(ui, |ui| form::choosing(ui, open, cx, view));
                     open.buttons(ui, cx)
                 }
                 Stage::Writing(job) => outcome::writing(ui, job, cx),
