@@ -7,9 +7,9 @@ use egui_material_icons::icons::{ICON_CONTRAST, ICON_SEARCH};
 use strum::IntoEnumIterator;
 
 use super::action::Action;
-use super::app::Shell;
 use super::command::{Menu, UiCommand};
 use super::keymap;
+use super::shell::Shell;
 use super::theme::{self, size};
 use super::views::{VIEWS, ViewId, ViewSpec};
 

@@ -4,29 +4,13 @@ use egui::{Context, Grid, RichText, ScrollArea, Ui, ViewportCommand};
 use strum::IntoEnumIterator;
 
 use super::action::Action;
-use super::app::{Shell, StudioApp};
 use super::command::UiCommand;
 use super::settings::OnClose;
+use super::shell::{Dialog, Shell};
 use super::theme::{self, size};
 use super::views::{VIEWS, View};
 use super::{format, keymap};
-use crate::engine::{Command, Control};
-
-/// Which dialog is open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Dialog {
-    /// None.
-    #[default]
-    None,
-    /// Keys of the active view.
-    Keys,
-    /// Version, licences, thanks.
-    About,
-    /// Runs are on and the window shall close.
-    Close,
-    /// Runs are saving a checkpoint before the window closes.
-    Stopping,
-}
+use crate::engine::Command;
 
 /// Height of a line in lists that are only read.
 const LINE: f32 = 20.0;
@@ -43,29 +27,28 @@ const THANKS: [(&str, &str, &str); 7] = [
 ];
 
 /// Draws the open dialog.
-pub(super) fn show(ctx: &Context, app: &mut StudioApp) {
-    match app.shell.dialog {
+pub(super) fn show(ctx: &Context, shell: &mut Shell, active: &dyn View) {
+    match shell.dialog {
         Dialog::None => {}
-        Dialog::Keys => keys(ctx, app),
-        Dialog::About => about(ctx, &mut app.shell),
-        Dialog::Close => close(ctx, &mut app.shell),
-        Dialog::Stopping => stopping(ctx, &mut app.shell),
+        Dialog::Keys => keys(ctx, shell, active),
+        Dialog::About => about(ctx, shell),
+        Dialog::Close => close(ctx, shell),
+        Dialog::Stopping => stopping(ctx, shell),
     }
 }
 
-fn keys(ctx: &Context, app: &mut StudioApp) {
-    let view = &app.views[app.active() as usize];
+fn keys(ctx: &Context, shell: &mut Shell, view: &dyn View) {
     let shown = theme::dialog(ctx, "keys").show(ctx, |ui| {
         ui.set_width(460.0);
-        theme::title(ui, &format!("Keyboard shortcuts: {}", app.active().title()));
+        theme::title(ui, &format!("Keyboard shortcuts: {}", view.id().title()));
         ScrollArea::vertical().max_height((ctx.content_rect().height() - 200.0).max(160.0)).show(ui, |ui| {
-            key_table(ui, view.as_ref());
+            key_table(ui, view);
         });
         ui.add_space(size::S);
         theme::primary_button(ui, None, "Close").clicked()
     });
     if shown.inner || shown.should_close() {
-        app.shell.dialog = Dialog::None;
+        shell.dialog = Dialog::None;
     }
 }
 
@@ -230,43 +213,21 @@ fn stopping(ctx: &Context, shell: &mut Shell) {
     }
 }
 
-impl Shell {
-    /// Asks every run to save a checkpoint and end, and waits for it.
-    fn stop_runs(&mut self) {
-        let alive: Vec<_> = self.studio.runs.iter().filter(|r| r.state.is_alive()).map(|r| r.dir.clone()).collect();
-        // Or the next one would begin as soon as this one has ended.
-        self.engine.send(Command::HoldQueue(true));
-        for dir in alive {
-            self.engine.send(Command::ControlRun { dir, control: Control::Stop });
-        }
-        self.dialog = Dialog::Stopping;
+/// Somebody wants the window closed: lets it, or asks what becomes of the runs.
+pub(super) fn closing(ctx: &Context, shell: &mut Shell) {
+    let alive = shell.studio.runs.iter().any(|r| r.state.is_alive());
+    if !ctx.input(|i| i.viewport().close_requested()) || shell.leaving || !alive {
+        return;
     }
-
-    fn close_now(&mut self, ctx: &Context) {
-        self.leaving = true;
-        self.dialog = Dialog::None;
-        ctx.send_viewport_cmd(ViewportCommand::Close);
-    }
-}
-
-impl StudioApp {
-    /// Somebody wants the window closed: lets it, or asks what becomes of the runs.
-    pub(super) fn closing(&mut self, ctx: &Context) {
-        let shell = &mut self.shell;
-        let alive = shell.studio.runs.iter().any(|r| r.state.is_alive());
-        if !ctx.input(|i| i.viewport().close_requested()) || shell.leaving || !alive {
-            return;
+    match shell.studio.settings.on_close {
+        OnClose::Background => {}
+        OnClose::Ask => {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            shell.dialog = Dialog::Close;
         }
-        match shell.studio.settings.on_close {
-            OnClose::Background => {}
-            OnClose::Ask => {
-                ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-                shell.dialog = Dialog::Close;
-            }
-            OnClose::Stop => {
-                ctx.send_viewport_cmd(ViewportCommand::CancelClose);
-                shell.stop_runs();
-            }
+        OnClose::Stop => {
+            ctx.send_viewport_cmd(ViewportCommand::CancelClose);
+            shell.stop_runs();
         }
     }
 }

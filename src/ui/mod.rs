@@ -20,6 +20,7 @@ pub mod open;
 mod palette;
 mod persistence;
 pub mod settings;
+mod shell;
 pub mod state;
 mod status;
 #[cfg(test)]

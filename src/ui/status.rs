@@ -7,8 +7,8 @@ use egui_material_icons::icons::{
 };
 
 use super::action::{Action, Parcel};
-use super::app::Shell;
 use super::format;
+use super::shell::Shell;
 use super::state::Job;
 use super::theme::{self, Icon, Tokens, Tone, size};
 use super::views::ViewId;

@@ -4,12 +4,13 @@ use egui::{Context, ViewportCommand};
 
 use super::StudioApp;
 use crate::base::Problem;
-use crate::engine::{Command, Control, RunState, RunSummary};
+use crate::engine::{Command, Control, RunState};
 use crate::ui::action::{Action, Pick, PickKind};
 use crate::ui::command::UiCommand;
-use crate::ui::dialogs::Dialog;
+use crate::ui::dialogs;
 use crate::ui::layout::Split;
 use crate::ui::settings::Pixels;
+use crate::ui::shell::Dialog;
 use crate::ui::theme::Mode;
 use crate::ui::undo::change_of;
 use crate::ui::views::ViewId;
@@ -18,39 +19,6 @@ use crate::ui::views::ViewId;
 pub const OPEN: &str = "open anything";
 /// Purpose of the dialog of File, Import model.
 pub const IMPORT: &str = "import a model";
-
-impl super::Shell {
-    /// The run that the Run menu means.
-    pub(in crate::ui) fn run_in_hand(&self) -> Option<&RunSummary> {
-        self.studio.alive_run().or_else(|| self.studio.selected_run())
-    }
-
-    /// Whether a command can do something now.
-    pub(in crate::ui) fn enabled(&self, command: UiCommand) -> bool {
-        let state = self.run_in_hand().map(|r| r.state);
-        match command {
-            UiCommand::Undo => self.undo.next_undo().is_some(),
-            UiCommand::Redo => self.undo.next_redo().is_some(),
-            UiCommand::Pause => matches!(state, Some(RunState::Training | RunState::Paused)),
-            UiCommand::Step => state == Some(RunState::Paused),
-            UiCommand::Checkpoint | UiCommand::Stop => state.is_some_and(RunState::is_alive),
-            UiCommand::ClosePane | UiCommand::NextPane => self.layout.views().len() > 1,
-            _ => true,
-        }
-    }
-
-    /// The text of a menu entry as things stand.
-    pub(in crate::ui) fn text_now(&self, command: UiCommand) -> String {
-        let paused = self.run_in_hand().is_some_and(|r| r.state == RunState::Paused);
-        match command {
-            UiCommand::Undo => self.undo.next_undo().map_or("Undo".into(), |p| format!("Undo {}", p.label)),
-            UiCommand::Redo => self.undo.next_redo().map_or("Redo".into(), |p| format!("Redo {}", p.label)),
-            UiCommand::Pause if paused => "Resume".into(),
-            UiCommand::Pause => "Pause".into(),
-            _ => command.text().into(),
-        }
-    }
-}
 
 impl StudioApp {
     pub(super) fn command(&mut self, ctx: &Context, command: UiCommand) {
@@ -107,7 +75,7 @@ impl StudioApp {
             UiCommand::Keys => self.shell.dialog = Dialog::Keys,
             UiCommand::About => self.shell.dialog = Dialog::About,
             UiCommand::CopyDiagnostics => {
-                let text = super::super::dialogs::diagnostics(&self.shell);
+                let text = dialogs::diagnostics(&self.shell);
                 self.shell.actions.push(Action::CopyText(text));
             }
             UiCommand::Export

@@ -81,7 +81,7 @@ impl StudioApp {
         ctx.request_repaint();
         let (built_in, paths): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(|p| is_built_in(p));
         self.shell.actions.extend(built_in.into_iter().map(|p| Action::train_on(p.display().to_string())));
-        self.shell.drops = Drops { asked: paths.len(), ..Drops::default() };
+        self.drops = Drops { asked: paths.len(), ..Drops::default() };
         for path in paths {
             self.shell.engine.send(Command::Inspect { path });
         }
@@ -141,9 +141,9 @@ impl StudioApp {
 
     /// Something went wrong; perhaps a path could not be made out. The others shall not wait for it.
     pub(super) fn one_less(&mut self) {
-        if self.shell.drops.asked > 0 {
-            self.shell.drops.asked -= 1;
-            if self.shell.drops.asked == 0 {
+        if self.drops.asked > 0 {
+            self.drops.asked -= 1;
+            if self.drops.asked == 0 {
                 self.all_answered();
             }
         }
@@ -151,11 +151,11 @@ impl StudioApp {
 
     /// Brings what a path turned out to be where it belongs.
     pub(super) fn route(&mut self, what: Inspected) {
-        self.shell.drops.asked = self.shell.drops.asked.saturating_sub(1);
+        self.drops.asked = self.drops.asked.saturating_sub(1);
         let actions = &mut self.shell.actions;
         match what {
-            Inspected::Source { source, folder: true } => self.shell.drops.folders.push(data::path_of(&source)),
-            Inspected::Source { source, folder: false } => self.shell.drops.archives.push(source),
+            Inspected::Source { source, folder: true } => self.drops.folders.push(data::path_of(&source)),
+            Inspected::Source { source, folder: false } => self.drops.archives.push(source),
             Inspected::Generated { path, recipe, model } => match model {
                 Some(model) => actions.push(Action::explore(model, Some(recipe.latent.clone()), recipe.truncation)),
                 None => {
@@ -167,20 +167,20 @@ impl StudioApp {
                     actions.push(Action::Deliver(ViewId::Explore, Box::new(Parcel::Generated { path, recipe })));
                 }
             },
-            Inspected::Picture { path } => self.shell.drops.pictures.push(path),
+            Inspected::Picture { path } => self.drops.pictures.push(path),
             Inspected::Model { model } => {
                 actions.push(Action::Deliver(ViewId::Models, Box::new(Parcel::Model(model))));
             }
             Inspected::Run { dir } => actions.push(Action::Deliver(ViewId::Train, Box::new(Parcel::Run(dir)))),
         }
-        if self.shell.drops.asked == 0 {
+        if self.drops.asked == 0 {
             self.all_answered();
         }
     }
 
     /// One picture goes to the model in use; several, and folders, are one source to train on.
     fn all_answered(&mut self) {
-        let Drops { pictures, folders, archives, .. } = std::mem::take(&mut self.shell.drops);
+        let Drops { pictures, folders, archives, .. } = std::mem::take(&mut self.drops);
         let actions = &mut self.shell.actions;
         match (folders.as_slice(), pictures.as_slice(), archives.as_slice()) {
             ([], [], []) => {}

@@ -1,4 +1,4 @@
-//! The shell: drains the engine, draws bars and panes, applies what views want. By phase of the frame:
+//! The window: drains the engine, draws bars and panes, applies what views want. By phase of the frame:
 //! [`logic`](StudioApp::logic) and drawing here, actions in `apply`, menu commands in `commands`, drops in `drops`.
 
 mod apply;
@@ -8,24 +8,23 @@ mod drops;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::bounded;
 use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
 use super::action::{Action, Parcel, Pick, PickKind};
-use super::dialogs::Dialog;
 use super::file_dialog::{DesktopPicker, FilePicker};
 use super::keymap::{self, Bound};
 use super::layout::Layout;
 use super::palette::Palette;
 use super::persistence::{self, Keeper, Kept};
+use super::shell::{Dialog, Shell};
 use super::state::Studio;
 use super::textures::{self, Textures};
-use super::theme::{self, Mode, size};
+use super::theme::{self, size};
 use super::toasts::{ToastClick, Toasts};
 use super::undo::{self, UndoStacks};
-use super::views::{Cx, Ids, VIEWS, View, ViewId};
+use super::views::{Ids, VIEWS, View, ViewId};
 use super::{chrome, dialogs, status};
-use crate::base::Result;
 use crate::base::paths::Paths;
 use crate::engine::{Command, Engine, Event};
 
@@ -61,84 +60,7 @@ impl Default for Options {
 pub struct StudioApp {
     pub(super) shell: Shell,
     pub(super) views: Vec<Box<dyn View>>,
-}
-
-/// Everything of the window but the views, so that a view can be drawn while it reads the rest.
-pub(super) struct Shell {
-    pub(super) engine: Box<dyn Engine>,
-    pub(super) studio: Studio,
-    textures: Textures,
-    ids: Ids,
-    pub(super) actions: Vec<Action>,
-    pub(super) layout: Layout,
-    pub(super) palette: Palette,
-    pub(super) toasts: Toasts,
-    /// Where primary buttons were in the last frame; messages keep clear of them.
-    pub(super) primary: Vec<egui::Rect>,
-    pub(super) undo: UndoStacks,
-    keeper: Option<Keeper>,
-    pub(super) dialog: Dialog,
-    picker: Box<dyn FilePicker>,
-    #[allow(clippy::type_complexity)]
-    answers: (Sender<(Pick, Result<Vec<PathBuf>>)>, Receiver<(Pick, Result<Vec<PathBuf>>)>),
-    pub(super) inspector: bool,
-    pub(super) filmstrip: bool,
-    inspector_width: f32,
-    /// Size of the window while it does not fill the screen.
-    window: Option<[f32; 2]>,
-    maximized: bool,
-    /// Where pasted pictures are written.
-    pasted: PathBuf,
     drops: drops::Drops,
-    /// What the last frame was dressed in.
-    dressed: Option<(Mode, bool, f32)>,
-    /// Views of the last frame.
-    shown: Vec<ViewId>,
-    begun: bool,
-    pub(super) leaving: bool,
-    pub(super) still: bool,
-    keep_at: f64,
-    /// The device that models are explored on, as the engine was told last.
-    exploring_on: String,
-    /// When room on the disk is asked for again.
-    room_at: f64,
-    /// What is waited for before the window closes by itself.
-    until_picture: bool,
-    /// A model's picture has arrived.
-    pictured: bool,
-    /// Milliseconds of processor time of the last frames.
-    pub(super) frame_ms: std::collections::VecDeque<f32>,
-}
-
-impl Shell {
-    fn cx(&mut self, time: f64, keys_free: bool) -> Cx<'_> {
-        Cx {
-            studio: &self.studio,
-            actions: &mut self.actions,
-            textures: &mut self.textures,
-            ids: &mut self.ids,
-            active: self.layout.active(),
-            keys_free,
-            time,
-            still: self.still,
-        }
-    }
-
-    /// Tells the engine where to explore, if that is not what it does: the device of the settings once it is known to be
-    /// usable, otherwise the CPU.
-    pub(super) fn choose_where_to_explore(&mut self) {
-        let wanted = self.studio.devices.iter().find(|d| d.id == self.studio.settings.explore && d.usable);
-        let device = wanted.map_or_else(|| "cpu".to_owned(), |d| d.id.clone());
-        if device != self.exploring_on {
-            self.exploring_on.clone_from(&device);
-            self.engine.send(Command::ExploreOn { device });
-        }
-    }
-
-    /// Bytes this process holds, as measured last.
-    pub(super) fn memory(&self) -> u64 {
-        if self.still { 0 } else { self.keeper.as_ref().map_or(0, Keeper::memory) }
-    }
 }
 
 /// Points that the inspector leaves to the canvas beside it, if it can.
@@ -184,7 +106,6 @@ impl StudioApp {
             window: kept.window,
             maximized: kept.maximized,
             pasted: paths.cache.join("pasted"),
-            drops: drops::Drops::default(),
             dressed: None,
             shown: Vec::new(),
             begun: false,
@@ -197,7 +118,7 @@ impl StudioApp {
             pictured: false,
             frame_ms: std::collections::VecDeque::new(),
         };
-        Self { shell, views }
+        Self { shell, views, drops: drops::Drops::default() }
     }
 
     /// What the window knows.
@@ -311,7 +232,7 @@ impl StudioApp {
             return;
         }
         self.keys(&ctx);
-        self.closing(&ctx);
+        dialogs::closing(&ctx, &mut self.shell);
         self.dropped(&ctx);
         self.pasted(&ctx);
         let time = ctx.input(|i| i.time);
@@ -328,7 +249,8 @@ impl StudioApp {
         if let Some(action) = self.shell.palette.show(&ctx) {
             self.shell.actions.push(action);
         }
-        dialogs::show(&ctx, self);
+        let active = self.active() as usize;
+        dialogs::show(&ctx, &mut self.shell, self.views[active].as_ref());
         self.shell.primary = theme::take_primary_buttons(&ctx);
         if let Some(ToastClick::Log(message)) = self.shell.toasts.show(&ctx, time, &self.shell.primary) {
             self.shell.actions.push(match message {
@@ -435,7 +357,7 @@ impl StudioApp {
 
     fn panes(&mut self, ui: &mut Ui, time: f64, free: bool) {
         let t = theme::tokens(ui);
-        let Self { shell, views } = self;
+        let Self { shell, views, .. } = self;
         // The layout is taken out so that views may read everything else while it draws them.
         let active = shell.layout.active();
         let mut layout = std::mem::replace(&mut shell.layout, Layout::single(active));

@@ -112,9 +112,9 @@ fn shell_pictures(harness: &mut Harness<'_, StudioApp>, folder: &std::path::Path
     shoot(harness, "menu");
     harness.key_press(Key::Escape);
     harness.run_ok();
-    harness.state_mut().shell.dialog = crate::ui::dialogs::Dialog::Close;
+    harness.state_mut().shell.dialog = crate::ui::shell::Dialog::Close;
     shoot(harness, "close");
-    harness.state_mut().shell.dialog = crate::ui::dialogs::Dialog::None;
+    harness.state_mut().shell.dialog = crate::ui::shell::Dialog::None;
     for problem in [
         Problem::usage("Picture copied").info(),
         Problem::data("12 files cannot be used")
