@@ -110,7 +110,11 @@ pub(super) fn joined(
                 continue;
             };
             let Some(i) = index.find(file, table.folder()) else {
-                lost.push((row.line, clean(file)));
+                match clean(file) {
+                    // Such as a point alone.
+                    file if file.is_empty() => lost_line(table, row.line, broken, &mut missed),
+                    file => lost.push((row.line, file)),
+                }
                 continue;
             };
             for (column, _, text) in row.cells() {

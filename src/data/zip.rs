@@ -92,12 +92,9 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
                 };
                 (named.name(entry.name_raw(), &before), before, entry.size(), refused)
             }
-            Err(e) => {
-                let name = format!("entry {}", place + 1);
-                (name.clone(), name, 0, Some(format!("This entry is damaged: {e}")))
-            }
+            Err(e) => (String::new(), numbered(place), 0, Some(format!("This entry is damaged: {e}"))),
         };
-        let name = name.replace('\\', "/");
+        let name = if name.is_empty() { numbered(place) } else { name.replace('\\', "/") };
         if is_hidden(&name, &opening.reading) || !taken.insert(name.clone()) {
             continue;
         }
@@ -161,6 +158,11 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
     let fingerprint = hasher.finalize().to_hex().to_string();
     let how = How::from(&opening.reading);
     Ok(Box::new(Zip { path, archive, places, listing, fingerprint, bytes, refuses_own, how }))
+}
+
+/// What an entry without a name is called.
+fn numbered(place: usize) -> String {
+    format!("entry {}", place + 1)
 }
 
 /// Whether a name lies in one of these folders.
@@ -370,6 +372,17 @@ mod tests {
             threads.into_iter().map(|t| t.join().unwrap()).collect()
         });
         assert_eq!(all, [1; 8], "entries are read from many threads at once");
+    }
+
+    #[test]
+    fn entries_without_a_name_are_told_by_their_number() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("set.zip");
+        make(&path, &[("1.png", png(1)), ("", png(2)), ("3.png", png(3))]);
+        let source = crate::data::open(path.to_str().unwrap()).unwrap();
+        let mut names: Vec<_> = (0..source.len()).map(|i| source.name(i)).collect();
+        names.sort();
+        assert_eq!(names, ["1.png", "3.png", "entry 2"]);
     }
 
     #[test]
