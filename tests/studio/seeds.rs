@@ -20,6 +20,8 @@ pub struct Kind {
     pub name: &'static str,
     /// Whole files of it.
     pub seeds: Vec<Vec<u8>>,
+    /// Bytes that may be held for each byte of it: 32 for each pixel that a byte can stand for.
+    pub each: i64,
     /// Puts its checksums right again, so that damage gets behind them.
     pub mend: fn(&mut Vec<u8>),
     /// Reads one, whole or not, in a folder of its own, and says whether it was usable; what is not is a problem with a
@@ -82,7 +84,16 @@ fn zipped(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
 
 fn picture(name: &'static str, seeds: Vec<Vec<u8>>) -> Kind {
     let read = move |bytes: &[u8], _: &Path| told(data::decode_bytes(bytes, &format!("x.{name}"))).is_some();
-    Kind { name, seeds, mend: if name == "png" { png_sums } else { nothing }, read: Box::new(read) }
+    let pixels = match name {
+        "png" | "ico" => 1032 * 8,
+        "jpg" | "bmp" => 1024,
+        "gif" => 4096,
+        "webp" => 1 << 16,
+        "tiff" => 1 << 14,
+        _ => 256,
+    };
+    let mend = if name == "png" { png_sums } else { nothing };
+    Kind { name, seeds, each: 32 * pixels, mend, read: Box::new(read) }
 }
 
 /// A file of this name in a folder with a picture, used as a source.
@@ -97,7 +108,7 @@ fn beside(name: &'static str, file: &'static str, seeds: Vec<Vec<u8>>) -> Kind {
         std::fs::remove_dir_all(&folder).unwrap();
         usable
     };
-    Kind { name, seeds, mend: nothing, read: Box::new(read) }
+    Kind { name, seeds, each: 32 << 16, mend: nothing, read: Box::new(read) }
 }
 
 /// A file of this name in a folder of its own, read by its path.
@@ -110,7 +121,7 @@ fn file(name: &'static str, file: &'static str, seeds: Vec<Vec<u8>>, read: fn(&P
         std::fs::remove_dir_all(&folder).unwrap();
         usable
     };
-    Kind { name, seeds, mend: nothing, read: Box::new(whole) }
+    Kind { name, seeds, each: 32 << 13, mend: nothing, read: Box::new(whole) }
 }
 
 /// A file of this name in the folder of a run.
@@ -126,7 +137,7 @@ fn of_run(name: &'static str, file: &'static str, seed: &str) -> Kind {
         assert!(end <= bytes.len() as u64 && events.len() <= bytes.len());
         told(run.recipe()).is_some() & told(run.summary()).is_some()
     };
-    Kind { name, seeds: vec![seed.into()], mend: nothing, read: Box::new(read) }
+    Kind { name, seeds: vec![seed.into()], each: 0, mend: nothing, read: Box::new(read) }
 }
 
 fn source(path: &Path) -> bool {
@@ -362,6 +373,7 @@ pub fn kinds() -> Vec<Kind> {
         Kind {
             name: "safetensors",
             seeds: vec![safetensors()],
+            each: 0,
             mend: nothing,
             read: Box::new(|bytes, _| told(Weights::from_bytes(bytes)).is_some()),
         },
@@ -371,6 +383,7 @@ pub fn kinds() -> Vec<Kind> {
         Kind {
             name: "recipe",
             seeds: vec![Recipe::default().to_json().into()],
+            each: 0,
             mend: nothing,
             read: Box::new(|bytes, _| {
                 told(Recipe::from_json(&String::from_utf8_lossy(bytes)).and_then(|r| r.validate())).is_some()
