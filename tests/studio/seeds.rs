@@ -23,11 +23,13 @@ pub struct Kind {
     /// Bytes that may be held for each byte of it: 32 for each pixel that a byte can stand for.
     pub each: i64,
     /// Puts its checksums right again, so that damage gets behind them.
-    pub mend: fn(&mut Vec<u8>),
+    pub mend: fn(&mut [u8]),
     /// Reads one, whole or not, in a folder of its own, and says whether it was usable; what is not is a problem with a
     /// sentence for a person.
-    pub read: Box<dyn Fn(&[u8], &Path) -> bool>,
+    pub read: Reader,
 }
+
+type Reader = Box<dyn Fn(&[u8], &Path) -> bool>;
 
 /// A problem that is fit for a person.
 fn told<T>(outcome: Result<T, Problem>) -> Option<T> {
@@ -38,7 +40,7 @@ fn told<T>(outcome: Result<T, Problem>) -> Option<T> {
         .ok()
 }
 
-fn nothing(_: &mut Vec<u8>) {}
+fn nothing(_: &mut [u8]) {}
 
 /// Looks through a source and prepares its pictures.
 fn used(source: &Path, cache: &Path) -> bool {
@@ -152,7 +154,7 @@ fn chunk(kind: &[u8; 4], data: &[u8]) -> Vec<u8> {
 }
 
 /// Writes the checksum of every chunk of a PNG anew.
-fn png_sums(bytes: &mut Vec<u8>) {
+fn png_sums(bytes: &mut [u8]) {
     let mut at = 8;
     while let Some(head) = bytes.get(at..at + 8) {
         let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
