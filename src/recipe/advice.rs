@@ -135,6 +135,7 @@ pub fn advise(known: &Known, seconds: impl Fn(&Preset) -> Option<f64>) -> Advice
     let preset = |id: &str| find(id).unwrap_or(&PRESETS[0]);
     let noun = known.kind.map_or("pictures", PictureKind::noun);
     let n = known.pictures;
+    let many = crate::base::units::grouped(n);
     let warning = match n {
         0 => None,
         1 => Some("One picture is too few: a model would only learn it by heart. Add more pictures".to_string()),
@@ -155,18 +156,18 @@ pub fn advise(known: &Known, seconds: impl Fn(&Preset) -> Option<f64>) -> Advice
     } else if (2..FEW).contains(&n) && (known.is_photos() || seconds(preset("fast-gan")).is_none_or(|s| s <= PATIENCE))
     {
         let why = format!(
-            "{n} {noun} are few, and FastGAN is made for few: it learns from hundreds what others need thousands for"
+            "{many} {noun} are few, and FastGAN is made for few: it learns from hundreds what others need thousands for"
         );
         (preset("fast-gan"), why)
     } else if (2..FEW).contains(&n) {
         let why = format!(
-            "{n} {noun} are few, but simple: a small GAN shows them in minutes. FastGAN takes longer and gets further"
+            "{many} {noun} are few, but simple: a small GAN shows them in minutes. FastGAN takes longer and gets further"
         );
         (preset("gan-tiny"), why)
     } else if seconds(preset("gan")).is_some_and(|s| s <= PATIENCE) {
         (
             preset("gan"),
-            format!("Sharp and varied, in a time one can wait for on this device: {n} {noun} are enough for it"),
+            format!("Sharp and varied, in a time one can wait for on this device: {many} {noun} are enough for it"),
         )
     } else {
         (

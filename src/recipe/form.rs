@@ -118,13 +118,13 @@ pub const FIELDS: &[Field] = &[
         Input::Choice { options: &["auto", "folders", "parent", "table", "none"] },
         "Auto takes a table, else folders that are no splits, shards, masks or copies; folders takes those of the first \
          level as they are, parent the folder each picture lies in"),
-    field("data.sideways", "Pictures on their side", Group::Data, Input::Choice { options: &["auto", "turn", "keep"] },
+    field("data.sideways", "Turn sideways", Group::Data, Input::Choice { options: &["auto", "turn", "keep"] },
         "IDX files of EMNIST hold rows and columns swapped; auto turns those, turn any, keep none"),
-    field("data.pixels", "Values mean", Group::Data, Input::Choice { options: &["seen", "stored"] },
+    field("data.pixels", "Pixel values", Group::Data, Input::Choice { options: &["seen", "stored"] },
         "Seen takes colours as everybody sees them, by the colour profile in the file; stored takes the values as they are"),
     field("data.depth", "Bits used", Group::Data, int(0, 15),
         "Pictures with 16 bits a channel that use only 10, 12 or 14 of them are nearly black; the bits named here are \
-         stretched over the whole range, 0 for none").unit("bits"),
+         stretched over the whole range; 0 takes all as they are").unit("bits"),
     field("data.drop_blank", "Leave out blank pictures", Group::Data, Input::Bool,
         "Leaves out pictures that are one colour all over"),
     field("data.columns", "Columns of tables", Group::Data, Input::List,

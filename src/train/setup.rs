@@ -42,9 +42,11 @@ pub(super) fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, 
     if !prepared.broken().is_empty() {
         let list = told(prepared.broken(), 6);
         let names: Vec<String> = list.iter().map(|b| format!("{}: {}", b.file, b.reason)).collect();
-        let note = Problem::data(format!("{} files could not be used and are left out", prepared.broken().len()))
-            .because(names.join("; "))
-            .warning();
+        let what = match prepared.broken().len() {
+            1 => "1 file could not be used and is left out".to_owned(),
+            n => format!("{n} files could not be used and are left out"),
+        };
+        let note = Problem::data(what).because(names.join("; ")).warning();
         session.tell(&RunEvent::Message(note));
     }
     for guess in prepared.guesses() {

@@ -129,7 +129,7 @@ impl UiCommand {
             Self::Undo => ("Undo", "Undo the last change"),
             Self::Redo => ("Redo", "Redo what was undone"),
             Self::SelectAll => ("Select all", "Select everything in this view"),
-            Self::Keep => ("Keep in gallery", "Save what is shown or selected to the gallery"),
+            Self::Keep => ("Keep in the gallery", "Save what is shown or selected to the gallery"),
             Self::Preferences => ("Settings", "Theme, scale, devices, export"),
             Self::Start => ("Start or resume", "Start the run that is set up, or resume the selected one"),
             Self::Pause => ("Pause or resume", "Pause the run after this step, or resume it"),

@@ -41,7 +41,8 @@ fn keys(ctx: &Context, shell: &mut Shell, view: &dyn View) {
     let shown = theme::dialog(ctx, "keys").show(ctx, |ui| {
         ui.set_width(460.0);
         theme::title(ui, &format!("Keyboard shortcuts: {}", view.id().title()));
-        ScrollArea::vertical().max_height((ctx.content_rect().height() - 200.0).max(160.0)).show(ui, |ui| {
+        let room = (ctx.content_rect().height() - 200.0).max(160.0);
+        ScrollArea::vertical().max_height(room).min_scrolled_height(room).show(ui, |ui| {
             key_table(ui, view);
         });
         ui.add_space(size::S);

@@ -2,18 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// `12,345`.
-pub fn count(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, c) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(c);
-    }
-    out
-}
+pub use crate::base::units::grouped as count;
 
 /// Three significant digits, without needless zeros.
 pub fn number(v: f64) -> String {

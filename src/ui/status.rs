@@ -106,6 +106,11 @@ pub fn time_left(run: &RunSummary) -> String {
     run.progress.eta_s.map_or_else(|| "estimating time left".into(), |s| format!("{} left", format::duration(s)))
 }
 
+/// The same beside a label that says what it is.
+pub fn remaining(run: &RunSummary) -> String {
+    run.progress.eta_s.map_or_else(|| "estimating…".into(), format::duration)
+}
+
 /// Icon and colour of a run's state.
 pub fn state_icon(run: &RunSummary, t: &Tokens) -> (Icon, Color32) {
     match run.state {

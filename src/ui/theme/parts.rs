@@ -282,6 +282,13 @@ pub fn dialog(ctx: &egui::Context, id: &str) -> egui::Modal {
     egui::Modal::new(egui::Id::unique(("dialog", id))).frame(frame)
 }
 
+/// Sliders that are drawn after this lie on the canvas, not on a panel: their rail needs a colour of its own to be seen.
+pub fn sliders_on_canvas(ui: &mut Ui) {
+    let raised = tokens(ui).raised;
+    let widgets = &mut ui.visuals_mut().widgets;
+    (widgets.inactive.bg_fill, widgets.hovered.bg_fill) = (raised, raised);
+}
+
 /// A card: raised, rounded, with room inside.
 pub fn card<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> InnerResponse<R> {
     let t = tokens(ui);

@@ -351,10 +351,16 @@ impl View for DataView {
             self.tools(ui, survey, cx);
         }
         let frame = Frame::new().fill(theme::tokens(ui).panel).inner_margin(Margin::same(theme::size::M as i8));
+        let before = self.recipe.data.source.clone();
         if ui.available_width() >= NARROW {
             Panel::left("data sources").resizable(false).exact_size(SOURCES).frame(frame).show(ui, |ui| {
                 self.source_list(ui, cx);
             });
+        }
+        if self.recipe.data.source != before {
+            // What was read above belongs to the source that was left: its pictures are not asked for in the new one.
+            ui.ctx().request_repaint();
+            return;
         }
         match &survey {
             Some(survey) => self.pictures(ui, survey, cx),

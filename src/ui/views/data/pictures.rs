@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use egui::{Align, ComboBox, Key, Layout, RichText, ScrollArea, Sense, Ui, vec2};
 use egui_material_icons::icons::{
-    ICON_BLOCK, ICON_CHECK_CIRCLE, ICON_CONTENT_COPY, ICON_MODEL_TRAINING, ICON_UNDO, ICON_WARNING,
+    ICON_BLOCK, ICON_CHECK_CIRCLE, ICON_CONTENT_COPY, ICON_HIDE_IMAGE, ICON_MODEL_TRAINING, ICON_UNDO, ICON_WARNING,
 };
 
 use super::{DataView, Places, Thumbs, bar, built_in_title, short_name, source_help};
@@ -129,8 +129,10 @@ impl DataView {
                     };
                     train = button.clicked();
                 });
-                if matches!(self.filter, Filter::All | Filter::Excluded) && room > 520.0 {
-                    ui.spacing_mut().slider_width = 72.0;
+                let slider = 72.0;
+                let fits = ui.available_width() > slider + size::L;
+                if matches!(self.filter, Filter::All | Filter::Excluded) && fits {
+                    ui.spacing_mut().slider_width = slider;
                     self.grid.size_slider(ui);
                 }
             });
@@ -217,15 +219,17 @@ impl DataView {
             return;
         }
         if self.shown.is_empty() {
-            let (title, text) = if self.filter == Filter::Excluded {
-                ("Nothing is left out", "Select pictures and press X to train without them")
+            let (icon, title, text) = if self.filter == Filter::Excluded {
+                (ICON_CHECK_CIRCLE, "Nothing is left out", "Select pictures and press X to train without them")
+            } else if survey.entries.is_empty() && survey.broken.is_empty() {
+                (ICON_HIDE_IMAGE, "There are no pictures here", "Choose another source, or paste another path")
             } else if survey.entries.is_empty() {
-                ("No usable pictures", "See Broken for the reasons, or choose another source")
+                (ICON_HIDE_IMAGE, "No usable pictures", "See Broken for the reasons, or choose another source")
             } else {
-                ("No picture has this label", "Choose another label")
+                (ICON_HIDE_IMAGE, "No picture has this label", "Choose another label")
             };
             let action = (self.filter == Filter::Excluded || self.label.is_some()).then_some("Show all pictures");
-            if theme::empty_state(ui, ICON_CHECK_CIRCLE, title, text, action).is_some_and(|r| r.clicked()) {
+            if theme::empty_state(ui, icon, title, text, action).is_some_and(|r| r.clicked()) {
                 (self.filter, self.label) = (Filter::All, None);
             }
             return;

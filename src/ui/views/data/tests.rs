@@ -372,3 +372,18 @@ fn a_data_set_is_taken_off_the_list_and_put_back() {
     assert!(listed(&harness));
     assert_eq!(harness.state().view.source(), Some("/pictures/nouns"));
 }
+
+#[test]
+fn a_folder_without_pictures_says_so_and_asks_for_none_of_the_former_source() {
+    let mut harness = opened();
+    let empty = Survey { source: "emoji:faces".into(), ..Survey::default() };
+    harness.state_mut().studio.surveys.insert("emoji:faces".into(), std::sync::Arc::new(empty));
+    harness.get_by_role_and_label(Role::Button, "Emoji faces").click();
+    harness.run_ok();
+    assert!(harness.query_by_label("There are no pictures here").is_some());
+    assert!(harness.query_by_label("Augmentation").is_none());
+    let stale = commands(&harness)
+        .into_iter()
+        .any(|c| matches!(c, Command::PreviewPreparation { data, .. } if data.source == "emoji:faces"));
+    assert!(!stale, "a picture of the former source was asked for");
+}

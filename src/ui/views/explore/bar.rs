@@ -21,6 +21,8 @@ use crate::ui::widgets::latent_slot::latent_label;
 
 /// Wider than this, groups stand beside the model.
 const WIDE: f32 = 860.0;
+/// Room for the list of models, in points, before it scrolls.
+const MODELS: f32 = 440.0;
 /// Narrower than this, pages are a list.
 const NARROW: f32 = 460.0;
 
@@ -105,7 +107,8 @@ impl ExploreView {
     fn model_choice(&self, ui: &mut Ui, cx: &Cx<'_>, out: &mut PageActions) {
         let info = self.info(cx.studio);
         let name = info.as_ref().map_or("Choose a model", |i| i.name.as_str());
-        let combo = ComboBox::from_id_salt("model").selected_text(name).width(150.0).truncate().show_ui(ui, |ui| {
+        let combo = ComboBox::from_id_salt("model").selected_text(name).width(150.0).truncate().height(MODELS);
+        let combo = combo.show_ui(ui, |ui| {
             ui.set_min_width(240.0);
             for model in &cx.studio.models {
                 let on = self.state.here.model.as_ref() == Some(&model.model);

@@ -90,7 +90,7 @@ impl KeptDrawer {
     /// Draws it; what is to be opened, with its truncation.
     pub fn show(&self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo) -> Option<(Latent, f32)> {
         if self.all.is_empty() {
-            theme::weak(ui, "Pictures that you keep (.) are here to use again");
+            theme::weak(ui, "Press . to keep a picture: it stays here to be used again");
             return None;
         }
         let side = (ui.available_height() - size::S).clamp(24.0, size::THUMB);

@@ -44,8 +44,12 @@ impl ExploreView {
         let fresh = std::mem::take(&mut menu.fresh);
         let open = fresh.then_some(egui::SetOpenCommand::Bool(true));
         let (latent, truncation) = (menu.latent.clone(), menu.truncation);
-        let popup = egui::Popup::new(Id::unique("use in"), ui.ctx().clone(), menu.anchor, ui.layer_id());
-        let shown = popup.kind(egui::PopupKind::Menu).open_memory(open).accessible_name("Use in").show(|ui| {
+        let popup = egui::Popup::new(Id::unique("use in"), ui.ctx().clone(), menu.anchor, ui.layer_id())
+            .kind(egui::PopupKind::Menu)
+            .style(egui::containers::menu::menu_style)
+            .layout(egui::Layout::top_down_justified(egui::Align::Min));
+        let shown = popup.open_memory(open).accessible_name("Use in").show(|ui| {
+            ui.set_width(240.0);
             // As high as its entries; where the window is lower it scrolls, from its beginning.
             let room = ui.ctx().content_rect().height() - 2.0 * size::L;
             let mut scroll = egui::ScrollArea::vertical().min_scrolled_height(room).max_height(room);
@@ -62,7 +66,6 @@ impl ExploreView {
 
 /// What can be done with a picture, the pages by their groups.
 fn entries(ui: &mut Ui, latent: &Latent, truncation: f32, out: &mut PageActions) {
-    ui.set_min_width(220.0);
     ui.spacing_mut().item_spacing.y = 2.0;
     if ui.button("Open").clicked() {
         out.open = Some(latent.clone());

@@ -41,23 +41,23 @@ impl Lesson {
                 "Both learn to make new pictures like those they are shown. A GAN sets two networks against each other: a \
                  generator makes pictures, a critic tells them from real ones. A VAE squeezes each picture into a few \
                  numbers, its latent, and builds it again. Watch how one becomes sharp and the other soft, and which \
-                 kinds of pictures each of them makes"
+                 kinds of pictures each of them makes."
             }
             Self::Collapse => {
                 "Here the data are points in 25 heaps, so that everything can be seen: grey is real, colour is made. With \
                  its penalty the critic stays gentle and the generator finds all heaps. Without it the critic becomes \
                  steep, and the generator crowds into a few heaps and jumps between them: it collapses. Among pictures \
-                 this looks like the same face again and again"
+                 this looks like the same face again and again."
             }
             Self::Plane => {
                 "A latent is the list of numbers a picture is made from. This model has only two, so its whole latent \
                  space fits on a plane: close places give similar pictures, and between two kinds there is a way. Most \
-                 models have 32 to 512 such numbers"
+                 models have 32 to 512 such numbers."
             }
             Self::Beta => {
                 "β says how much a VAE is held to a tidy latent space. Low: reconstructions are sharp, but random latents \
                  fall between what it knows. High: random latents give clean pictures, but they are soft and much alike, \
-                 and fewer numbers of the latent are used"
+                 and fewer numbers of the latent are used."
             }
             Self::Words => "Every term of the studio in a plain sentence, and where you meet it",
         }

@@ -162,6 +162,7 @@ impl LearnView {
                 BETAS.get(i as usize).map_or_else(String::new, |b| format::number(*b))
             };
             let slider = Slider::new(&mut self.beta, 0..=BETAS.len() - 1).custom_formatter(text);
+            theme::sliders_on_canvas(ui);
             ui.add(slider).accessible_name("β").on_hover_text("Which of the runs is shown");
         });
         let Some(part) = parts.get(self.beta) else { return };

@@ -37,7 +37,12 @@ pub fn sheet(ui: &mut Ui, cx: &mut Cx<'_>, run: Option<&RunSummary>, shown: Show
     let side = ui.available_width().min(LARGEST).floor();
     let preview = run.and_then(|r| cx.studio.live.get(&r.dir)).and_then(|l| l.preview.clone());
     let (Some(run), Some(preview)) = (run, preview) else {
-        theme::skeleton(ui, Vec2::splat(side));
+        let place = theme::skeleton(ui, Vec2::splat(side));
+        if run.is_none() {
+            let (t, font) = (theme::tokens(ui), egui::FontId::proportional(size::SMALL));
+            let text = "Pictures appear here once it is started";
+            ui.painter().text(place.rect.center(), egui::Align2::CENTER_CENTER, text, font, t.weak);
+        }
         return;
     };
     let pictures: Vec<&Picture> = match shown {

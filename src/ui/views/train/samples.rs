@@ -318,6 +318,7 @@ impl Samples {
                     place = place.saturating_sub(1);
                 }
                 ui.spacing_mut().slider_width = (ui.available_width() - 164.0).max(60.0);
+                theme::sliders_on_canvas(ui);
                 ui.add(Slider::new(&mut place, 0..=last.max(1)).show_value(false))
                     .accessible_name("Time in the run")
                     .on_hover_text("Back through the run: the same latents as they were then");

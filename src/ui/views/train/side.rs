@@ -107,7 +107,7 @@ fn rows(run: &RunSummary) -> Vec<(&'static str, String)> {
     let speed = p.images_per_s.or_else(|| p.steady.map(|s| s.images_per_s).filter(|_| !alive));
     rows.extend(speed.map(|s| ("Speed", format::rate(s))));
     match run.state {
-        RunState::Training => rows.push(("Time left", status::time_left(run))),
+        RunState::Training => rows.push(("Time left", status::remaining(run))),
         RunState::Paused => rows.push(("Time left", "Paused".into())),
         _ => {}
     }
@@ -115,7 +115,11 @@ fn rows(run: &RunSummary) -> Vec<(&'static str, String)> {
     if !p.device.is_empty() {
         rows.push(("Device", p.device.clone()));
     }
-    rows.push(("Checkpoints", format!("{} · {}", run.checkpoints.len(), format::bytes(run.bytes))));
+    let saved = match run.checkpoints.len() {
+        0 => "none yet".into(),
+        n => format!("{n} · {}", format::bytes(run.bytes)),
+    };
+    rows.push(("Checkpoints", saved));
     rows
 }
 

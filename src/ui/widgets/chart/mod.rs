@@ -57,9 +57,12 @@ impl ChartSettings {
     pub fn controls(&mut self, ui: &mut Ui) {
         ui.label(RichText::new("Smoothing").small().weak());
         ui.spacing_mut().slider_width = 80.0;
-        ui.add(Slider::new(&mut self.smoothing, 0.0..=0.99).fixed_decimals(2).show_value(false))
-            .accessible_name("Smoothing")
-            .on_hover_text(format!("Smoothing {:.2}: a moving average; the raw line stays behind it", self.smoothing));
+        let slider = ui.scope(|ui| {
+            theme::sliders_on_canvas(ui);
+            ui.add(Slider::new(&mut self.smoothing, 0.0..=0.99).fixed_decimals(2).show_value(false))
+        });
+        let help = format!("Smoothing {:.2}: a moving average; the raw line stays behind it", self.smoothing);
+        slider.inner.accessible_name("Smoothing").on_hover_text(help);
         theme::segmented(
             ui,
             "Across",

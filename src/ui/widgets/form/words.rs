@@ -36,7 +36,7 @@ pub fn option_title(key: &str, option: &str) -> String {
 
 /// What a whole number's 0 means, where it is not a number of things.
 pub fn zero(key: &str) -> Option<&'static str> {
-    (key == "data.limit").then_some("all")
+    matches!(key, "data.limit" | "data.depth").then_some("all")
 }
 
 /// A number in as few characters as say it: `0.0004`, `4e-5`, `120`, `1e7`.

@@ -114,6 +114,7 @@ impl Page for Between {
         let rail = Rect::from_min_size(spot(1).left_bottom() + vec2(0.0, 6.0), vec2(side, size::CONTROL));
         let mut child = ui.new_child(egui::UiBuilder::new().max_rect(rail).id_salt("rail"));
         child.spacing_mut().slider_width = (side - 56.0).max(24.0);
+        theme::sliders_on_canvas(&mut child);
         let slider = Slider::new(&mut state.between.share, 0.0..=1.0).max_decimals(2);
         if child.add(slider).accessible_name("Place between").changed() {
             out.label = Some("slide between two");

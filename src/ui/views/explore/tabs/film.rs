@@ -214,7 +214,7 @@ impl Film {
                 *t = of_walk(walk, info.latent as usize, t);
                 out.label = Some("take the quick loop");
             }
-            if theme::quiet_button(ui, Some(ICON_MOVIE), "Render film…").clicked() {
+            if theme::quiet_button(ui, Some(ICON_MOVIE), "Export film…").clicked() {
                 out.film = Some(as_seen(t, &state.here, info));
             }
             if theme::icon_button(ui, ICON_CONTENT_COPY, "Copy timeline for the command line").clicked() {
@@ -290,7 +290,7 @@ impl Film {
 
     fn head(&mut self, ui: &mut Ui, t: &Timeline) {
         ui.spacing_mut().slider_width = (ui.available_width() - 64.0).max(40.0);
-        ui.visuals_mut().widgets.inactive.bg_fill = theme::tokens(ui).raised;
+        theme::sliders_on_canvas(ui);
         let slider = Slider::new(&mut self.at, 0.0..=t.seconds).fixed_decimals(2).suffix(" s");
         if ui.add(slider).accessible_name("Time").changed() {
             self.playing = false;

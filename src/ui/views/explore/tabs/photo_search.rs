@@ -208,6 +208,7 @@ impl PhotoSearch {
             ui.horizontal(|ui| {
                 theme::weak(ui, "Steps");
                 ui.spacing_mut().slider_width = (2.0 * side - 40.0).max(80.0);
+                theme::sliders_on_canvas(ui);
                 let slider = Slider::new(&mut at, 0..=last + 1).show_value(false);
                 if ui.add(slider).accessible_name("Step on the way").changed() {
                     self.at = (at <= last).then_some(at);

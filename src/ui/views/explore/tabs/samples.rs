@@ -99,7 +99,7 @@ impl Page for Samples {
             let mut keep = false;
             let (mut export, mut use_in) = (false, false);
             let response = self.grid.show(ui, "Samples", &mut source, |ui, _| {
-                keep = ui.button("Keep in gallery").clicked();
+                keep = ui.button("Keep in the gallery").clicked();
                 export = ui.button("Export…").clicked();
                 use_in = ui.button("Use in…").clicked();
             });

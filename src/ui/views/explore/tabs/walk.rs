@@ -272,6 +272,7 @@ impl Walk {
         let count = self.film.frames.len();
         let t = theme::tokens(ui);
         ui.spacing_mut().slider_width = (ui.available_width() - size::S).max(40.0);
+        theme::sliders_on_canvas(ui);
         let mut at = self.at as usize;
         let response = ui.add_enabled(
             count > 1,

@@ -18,7 +18,7 @@ fn a_film_gets_keys_and_is_rendered() {
     h.state_mut().take_back();
     assert_eq!(state(&h).film.timeline.keys.len(), 3);
     h.state_mut().view.state.here.truncation = 0.5;
-    h.get_by_role_and_label(Role::Button, "Render film…").click();
+    h.get_by_role_and_label(Role::Button, "Export film…").click();
     h.run_steps(4);
     h.get_by_label("Export path").focus();
     h.run_steps(2);

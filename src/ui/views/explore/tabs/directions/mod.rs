@@ -440,8 +440,7 @@ impl Directions {
             });
             let mut strength = strengths.get(&d.name).copied().unwrap_or_default();
             ui.spacing_mut().slider_width = (ui.available_width() - 470.0).clamp(80.0, 320.0);
-            // On the canvas a rail needs a colour of its own to be seen.
-            ui.visuals_mut().widgets.inactive.bg_fill = theme::tokens(ui).raised;
+            theme::sliders_on_canvas(ui);
             let slider = Slider::new(&mut strength, -REACH..=REACH).fixed_decimals(2).trailing_fill(false);
             if ui.add(slider).accessible_name(format!("Strength of {}", d.name)).changed() {
                 strengths.insert(d.name.clone(), strength);
