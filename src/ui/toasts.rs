@@ -2,7 +2,7 @@
 //! more than a few, and they keep clear of the buttons that a view is there for.
 
 use egui::{Align2, Area, Context, CornerRadius, Frame, Id, Margin, Order, Rect, RichText, Role, Stroke, Vec2, vec2};
-use egui_material_icons::icons::{ICON_CHECK_CIRCLE, ICON_CLOSE, ICON_ERROR, ICON_WARNING};
+use egui_material_icons::icons::{ICON_CHECK_CIRCLE, ICON_CLOSE, ICON_ERROR, ICON_INFO, ICON_WARNING};
 
 use super::format;
 use super::theme::{self, Tone, size};
@@ -160,6 +160,8 @@ fn draw(ui: &mut egui::Ui, problem: &Problem, times: u64, logged: bool) -> (bool
     let t = theme::tokens(ui);
     let tone = Tone::from(problem.severity);
     let (icon, colour) = match problem.severity {
+        // A reason or a remedy: something was assumed or refused. Without them something was done.
+        Severity::Info if problem.detail.is_some() || problem.remedy.is_some() => (ICON_INFO, t.weak),
         Severity::Info => (ICON_CHECK_CIRCLE, t.good),
         Severity::Warning => (ICON_WARNING, tone.colour(t)),
         Severity::Error => (ICON_ERROR, tone.colour(t)),

@@ -49,9 +49,16 @@ fn row(ui: &mut Ui, cx: &mut Cx<'_>, kept: &Kept, confirming: &mut Option<&'stat
     if !kept.help.is_empty() {
         title.on_hover_text(kept.help);
     }
-    let text = format!("{} in {}", format::bytes(kept.bytes), format::plural(kept.files, "file", "files"));
+    let text = match kept.files {
+        0 => "empty".into(),
+        n => format!("{} in {}", format::bytes(kept.bytes), format::plural(n, "file", "files")),
+    };
     ui.label(RichText::new(text).color(theme::tokens(ui).weak));
     ui.horizontal(|ui| {
+        // First what every row has, so that the buttons lie below each other.
+        if theme::quiet_button(ui, None, "Show").on_hover_text(kept.path.display().to_string()).clicked() {
+            cx.push(Action::Reveal(kept.path.clone()));
+        }
         if kept.clearable && kept.files > 0 {
             let sure = *confirming == Some(kept.id);
             let word = if sure { "Remove for good" } else { "Empty…" };
@@ -69,9 +76,6 @@ fn row(ui: &mut Ui, cx: &mut Cx<'_>, kept: &Kept, confirming: &mut Option<&'stat
             if sure && theme::quiet_button(ui, None, "Keep").clicked() {
                 *confirming = None;
             }
-        }
-        if theme::quiet_button(ui, None, "Show").on_hover_text(kept.path.display().to_string()).clicked() {
-            cx.push(Action::Reveal(kept.path.clone()));
         }
     });
     ui.end_row();
