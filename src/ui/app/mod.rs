@@ -170,7 +170,11 @@ impl StudioApp {
         }
         if self.shell.dressed.is_none() {
             theme::install_fonts(ctx);
-            ctx.options_mut(|o| o.zoom_with_keyboard = false);
+            ctx.options_mut(|o| {
+                o.zoom_with_keyboard = false;
+                // While training takes the whole processor a frame may be late: a click stays one all the same.
+                o.input_options.max_click_duration = 2.0;
+            });
         }
         theme::apply(ctx, s.theme, s.reduce_motion || self.shell.still);
         if self.shell.dressed.map_or(s.scale != 1.0, |(_, _, scale)| scale != s.scale) {

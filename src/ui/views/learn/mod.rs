@@ -170,7 +170,8 @@ impl LearnView {
         let run = runs::named(studio, &part.recipe.name);
         let left = |ui: &mut Ui, cx: &mut Cx<'_>| runs::panel(ui, cx, "Samples", part.look, run);
         let right = |ui: &mut Ui, cx: &mut Cx<'_>| {
-            theme::section(ui, "Pictures above, reconstructions below");
+            // In a row, as the heading of the samples beside it.
+            ui.horizontal(|ui| theme::section(ui, "Pictures above, reconstructions below"));
             runs::sheet(ui, cx, run, Shown::Rebuilt, "Reconstruction");
         };
         if ui.available_width() >= NARROW {
