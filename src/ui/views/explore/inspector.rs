@@ -183,6 +183,8 @@ impl ExploreView {
         let styles = self.state.here.latent.place().space == Space::W;
         let mut changed = None;
         ui.spacing_mut().slider_width = (ui.available_width() - 40.0 - 64.0 - size::S).max(60.0);
+        // Numbers with and without a sign are equally wide, so that they end below each other.
+        ui.spacing_mut().interact_size.x = 56.0;
         for &d in &order[..shown] {
             ui.horizontal(|ui| {
                 ui.scope(|ui| {
