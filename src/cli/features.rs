@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use super::{device, numbers, print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
-use crate::eval::features::train::{self, Lesson};
+use crate::eval::features::train::{self, TrainConfig};
 use crate::eval::features::{Extractor, FeatureCard};
 
 /// Tasks of `features`.
@@ -92,7 +92,7 @@ impl Train {
                 d.split_once('|').map_or((d.clone(), d.clone()), |(s, note)| (s.trim().into(), note.trim().into()))
             })
             .unzip();
-        let lesson = Lesson {
+        let lesson = TrainConfig {
             sources,
             notes,
             skip: self.skip,

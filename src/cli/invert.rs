@@ -13,7 +13,7 @@ use crate::export::names::{sanitised, write_together};
 use crate::export::png_bytes;
 use crate::latent::encoder::store;
 use crate::latent::invert::{TOGETHER, Wish, all_of, picture_files, readable};
-use crate::latent::latent_forward::Freedom;
+use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
 
 /// Arguments of `invert`.
@@ -52,7 +52,7 @@ impl Invert {
     /// Finds the latents.
     pub fn run(self, paths: &Paths) -> Result<()> {
         let model = LoadedModel::open(&self.model, paths, &device(&self.device, paths))?;
-        let freedom = self.space.as_deref().map(Freedom::from_id).transpose()?;
+        let freedom = self.space.as_deref().map(LatentSpace::from_id).transpose()?;
         let wish = Wish { freedom, steps: self.steps, starts: self.starts, ..Wish::default() };
         let encoder = store::find(&model, paths)?;
         let judges = model.judges(&wish, paths)?;

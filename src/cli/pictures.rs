@@ -15,7 +15,7 @@ use crate::export::{self, ExportOptions, Shot};
 use crate::latent::even_spacing::Measure;
 use crate::latent::interpolate::Mode;
 use crate::latent::interpolation_grid::{Layout, Wish};
-use crate::latent::latent_forward::Freedom;
+use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
 use crate::latent::walk;
 use crate::recipe::picture::{Latent, PictureRecipe};
@@ -263,9 +263,9 @@ impl Interpolate {
             let problem = Problem::usage(what).of(format!("{of} with {given}"));
             return Err(problem.try_this("Lay any number out with --layout line or --layout sheet"));
         }
-        let styles = match Freedom::from_id(&self.through.to_lowercase())? {
-            Freedom::Z => false,
-            Freedom::W | Freedom::WPlus => true,
+        let styles = match LatentSpace::from_id(&self.through.to_lowercase())? {
+            LatentSpace::Z => false,
+            LatentSpace::W | LatentSpace::WPlus => true,
         };
         let even = self.even.as_deref().map(Measure::from_id).transpose()?;
         let (mode, across) = (mode(&self.mode)?, self.across);

@@ -28,7 +28,7 @@ pub use crate::train::identity::{PictureAnswer, Question, question};
 pub use crate::train::report::{CheckpointInfo, Preview, RunProgress, RunState, RunSummary};
 pub use command::{Command, GenerateRequest, JobId, SlotId};
 pub use event::{DeviceReport, Evaluation, Event, Inspected, Space};
-pub use latent::{LatentCommand, LatentEvent, Relative};
+pub use latent::{LatentCommand, LatentEvent, LineageNode};
 
 /// An engine that works behind the scenes. `send` and `poll` never wait.
 pub trait Engine {

@@ -19,8 +19,8 @@ use crate::base::rng::Stream;
 use crate::base::{Picture, Progress, Result};
 use crate::data::Prepared;
 
-/// A model on the bench.
-pub struct Bench<'a> {
+/// A model that is evaluated, with all that its metrics share.
+pub struct EvalContext<'a> {
     /// The model.
     pub subject: &'a dyn Subject,
     /// The data that samples are held against.
@@ -66,7 +66,7 @@ pub struct Suspect {
     pub ratio: f64,
 }
 
-impl<'a> Bench<'a> {
+impl<'a> EvalContext<'a> {
     /// Nothing is computed yet.
     pub fn new(task: &Task<'a>, progress: &'a dyn Progress) -> Self {
         Self {
@@ -89,7 +89,7 @@ impl<'a> Bench<'a> {
         }
     }
 
-    /// The device that networks of the bench run on.
+    /// The device that networks run on.
     pub fn device(&self) -> &Device {
         &self.device
     }

@@ -1,4 +1,4 @@
-//! Evaluating a model: all metrics that are asked for, on one bench.
+//! Evaluating a model: all metrics that are asked for, on one context.
 
 use std::path::Path;
 use std::time::Instant;
@@ -6,7 +6,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::context::{Bench, Suspect};
+use super::context::{EvalContext, Suspect};
 use super::evaluated_model::{Pictures, Subject};
 use super::score::Score;
 use super::table::{METRICS, MetricSpec, Need, find};
@@ -107,7 +107,7 @@ pub fn evaluate(task: &Task<'_>, progress: &dyn Progress) -> Result<Report> {
     if task.count == 0 {
         return Err(Problem::usage("There is nothing to measure").of("--count 0").try_this("Choose at least 100"));
     }
-    let bench = Bench::new(task, progress);
+    let cx = EvalContext::new(task, progress);
     let mut report = Report::default();
     for metric in &task.metrics {
         if let Some(need) = lacks(metric, task.subject, task.data) {
@@ -116,11 +116,11 @@ pub fn evaluate(task: &Task<'_>, progress: &dyn Progress) -> Result<Report> {
         }
         progress.cancel().check()?;
         let began = Instant::now();
-        let scores = (metric.run)(&bench)?;
+        let scores = (metric.run)(&cx)?;
         let seconds = began.elapsed().as_secs_f64();
         report.metrics.extend(scores.into_iter().map(|s| Score { seconds, ..s }.noting_few(metric.least)));
     }
-    report.suspects = bench.suspects.take();
+    report.suspects = cx.suspects.take();
     match report.left_out.first() {
         Some((id, why)) if report.metrics.is_empty() => {
             Err(Problem::usage("This cannot be measured here").of(id.clone()).because(why))
@@ -334,7 +334,7 @@ mod tests {
                 device: Device::flex(),
             };
             let quiet = Quiet::default();
-            let (places, which) = Bench::new(&task, &quiet).unseen(usize::MAX);
+            let (places, which) = EvalContext::new(&task, &quiet).unseen(usize::MAX);
             (places.iter().map(|&i| data.name(i).to_string()).collect::<BTreeSet<String>>(), which)
         };
         for data in [&training, &prepare(&moved)] {
@@ -386,10 +386,10 @@ mod tests {
             device: Device::flex(),
         };
         let quiet = Quiet::default();
-        let bench = Bench::new(&task, &quiet);
+        let cx = EvalContext::new(&task, &quiet);
         for place in 0..6 {
             let wanted = if data.label(place) == Some(0) { 2 } else { 0 };
-            assert_eq!(bench.class_at(place), Some(wanted));
+            assert_eq!(cx.class_at(place), Some(wanted));
         }
         let model = classed_vae(8, 4, &["cat", "dog"]);
         let shape = LoadedModel::shape(&model);

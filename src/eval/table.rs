@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::context::Bench;
+use super::context::EvalContext;
 use super::measure;
 use super::score::Direction::{self, Higher, Lower, Neither};
 use super::score::Score;
@@ -53,7 +53,7 @@ pub struct MetricSpec {
     /// model; that is said beside them.
     pub least: u64,
     /// Computes it.
-    pub(super) run: fn(&Bench<'_>) -> Result<Vec<Score>>,
+    pub(super) run: fn(&EvalContext<'_>) -> Result<Vec<Score>>,
 }
 
 /// A number by its name.

@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::latent_forward::{Freedom, host};
+use super::latent_forward::{LatentSpace, host};
 use super::latent_optimizer::Descent;
 use super::model::LoadedModel;
 use crate::base::{Picture, Problem, Result, Shape};
@@ -61,7 +61,7 @@ impl Default for Wish {
 
 /// Where dragging stands.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Standing {
+pub struct DragState {
     /// Steps taken.
     pub step: u32,
     /// Where each handle is now.
@@ -80,7 +80,7 @@ pub struct Standing {
 pub struct Drag<'a> {
     model: &'a LoadedModel,
     wish: Wish,
-    freedom: Freedom,
+    freedom: LatentSpace,
     descent: Descent<'a>,
     grid: Grid,
     tap: usize,
@@ -281,10 +281,10 @@ impl<'a> Drag<'a> {
             return Err(Problem::usage("The mask does not have the size of the picture"));
         }
         let (row, mut freedom, held) = model.as_drawn(latent, truncation)?;
-        let (rows, held) = if model.layers() > 0 && freedom != Freedom::WPlus {
+        let (rows, held) = if model.layers() > 0 && freedom != LatentSpace::WPlus {
             // Each layer moves by itself.
             let own = model.latent_of(row, freedom, &held);
-            freedom = Freedom::WPlus;
+            freedom = LatentSpace::WPlus;
             (model.rows_of(&[own], freedom)?, held)
         } else {
             (vec![row], held)
@@ -345,7 +345,7 @@ impl<'a> Drag<'a> {
     ///
     /// # Errors
     /// The model makes no finite features.
-    pub fn step(&mut self) -> Result<Standing> {
+    pub fn step(&mut self) -> Result<DragState> {
         let device = self.model.device.clone();
         if self.step < self.wish.steps && self.left() > ARRIVED {
             let (features, _) = self.look(self.descent.numbers());
@@ -421,12 +421,12 @@ impl<'a> Drag<'a> {
         self.points.iter().zip(&self.wish.handles).map(far).fold(0.0, f32::max)
     }
 
-    fn standing(&self) -> Result<Standing> {
+    fn standing(&self) -> Result<DragState> {
         let row = self.descent.rows().pop().unwrap_or_default();
         let latent = self.model.latent_of(row, self.freedom, &self.descent.held()[0]);
         let picture = self.model.generate(std::slice::from_ref(&latent), 1.0)?.pop();
         let left = self.left();
-        Ok(Standing {
+        Ok(DragState {
             step: self.step,
             points: self.points.clone(),
             left,

@@ -80,7 +80,7 @@ impl fmt::Display for Measure {
 }
 
 /// What latents look like, as numbers whose straight distance is what the eye sees change.
-pub trait Ruler {
+pub trait PerceptualMetric {
     /// One row a latent, all of the same length.
     ///
     /// # Errors
@@ -96,14 +96,14 @@ pub trait Ruler {
 /// Pixels, before they are rounded.
 pub struct Pixels<'a>(pub &'a LoadedModel);
 
-impl Ruler for Pixels<'_> {
+impl PerceptualMetric for Pixels<'_> {
     fn look(&self, latents: &[Latent]) -> Result<Vec<Vec<f32>>> {
         self.0.pixels(latents, 1.0)
     }
 }
 
 /// What a model's pictures look like by a measure, at a truncation.
-pub struct Eye<'a> {
+pub struct FeatureMetric<'a> {
     model: &'a LoadedModel,
     truncation: f32,
     features: Option<Extractor>,
@@ -114,15 +114,15 @@ impl LoadedModel {
     ///
     /// # Errors
     /// The studio's features cannot be read.
-    pub fn eye(&self, measure: Measure, truncation: f32) -> Result<Eye<'_>> {
+    pub fn eye(&self, measure: Measure, truncation: f32) -> Result<FeatureMetric<'_>> {
         // Points of a plane are no pictures: how far they go is all that is seen.
         let sees = measure == Measure::Features && self.shape().channels != Channels::Points;
         let features = if sees { Some(Extractor::shipped(&self.device)?) } else { None };
-        Ok(Eye { model: self, truncation, features })
+        Ok(FeatureMetric { model: self, truncation, features })
     }
 }
 
-impl Ruler for Eye<'_> {
+impl PerceptualMetric for FeatureMetric<'_> {
     fn parts(&self, steps: usize) -> usize {
         if self.features.is_some() { (TOGETHER / steps.max(1)).clamp(1, 4) } else { 1 }
     }
@@ -154,7 +154,7 @@ pub fn even(
     way: &dyn Fn(f64) -> Result<Latent>,
     frames: usize,
     looped: bool,
-    ruler: &dyn Ruler,
+    ruler: &dyn PerceptualMetric,
     progress: &dyn Progress,
 ) -> Result<Paced> {
     let steps = if looped { frames } else { frames.saturating_sub(1) };
@@ -202,7 +202,7 @@ fn sizes(
     way: &dyn Fn(f64) -> Result<Latent>,
     times: &[f64],
     parts: usize,
-    ruler: &dyn Ruler,
+    ruler: &dyn PerceptualMetric,
 ) -> Result<(Vec<f64>, Vec<f64>)> {
     if parts > 1 {
         let latents = times.iter().map(|t| way(*t)).collect::<Result<Vec<_>>>()?;
@@ -300,7 +300,7 @@ mod tests {
 
     /// A model whose picture is a point on a curve, and which rests and hurries along the way.
     struct Curve;
-    impl Ruler for Curve {
+    impl PerceptualMetric for Curve {
         fn look(&self, latents: &[Latent]) -> Result<Vec<Vec<f32>>> {
             let one = |l: &Latent| {
                 let turn = std::f64::consts::TAU * f64::from(l.values(1)[0]);

@@ -8,7 +8,7 @@ mod even;
 
 use serde::{Deserialize, Serialize};
 
-use super::even_spacing::{self, Measure, Ruler};
+use super::even_spacing::{self, Measure, PerceptualMetric};
 use super::interpolate::Mode;
 use super::latent_math::{Dims, space_of};
 use super::model::LoadedModel;

@@ -8,8 +8,8 @@ use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use super::encoder::Encoder;
-use super::invert::{self, Judges};
-use super::latent_forward::{Freedom, Held};
+use super::invert::{self, LossNetworks};
+use super::latent_forward::{Conditioning, LatentSpace};
 use super::latent_optimizer::{Descent, beside, rate};
 use super::model::LoadedModel;
 use crate::base::rng::Stream;
@@ -153,19 +153,19 @@ impl LoadedModel {
     }
 
     /// A latent with all the freedom it can have: its row, and what it holds.
-    fn free(&self, latent: &Latent, truncation: f32) -> Result<(Vec<f32>, Freedom, Held)> {
+    fn free(&self, latent: &Latent, truncation: f32) -> Result<(Vec<f32>, LatentSpace, Conditioning)> {
         let (row, freedom, held) = self.as_drawn(latent, truncation)?;
-        if self.layers() == 0 || freedom == Freedom::WPlus {
+        if self.layers() == 0 || freedom == LatentSpace::WPlus {
             return Ok((row, freedom, held));
         }
         let own = self.latent_of(row, freedom, &held);
-        Ok((self.rows_of(&[own], Freedom::WPlus)?.concat(), Freedom::WPlus, held))
+        Ok((self.rows_of(&[own], LatentSpace::WPlus)?.concat(), LatentSpace::WPlus, held))
     }
 
     /// Rows around one, each its own way.
     fn strayed(&self, row: &[f32], seed: u64) -> Vec<Vec<f32>> {
         let dim = self.latent();
-        let scale = if row.len() > dim { self.spread(Freedom::W).map_or(1.0, |s| s.1) } else { 1.0 };
+        let scale = if row.len() > dim { self.spread(LatentSpace::W).map_or(1.0, |s| s.1) } else { 1.0 };
         let mut stream = Stream::new(seed, "strayed");
         (0..TRIES)
             .map(|_| {
@@ -202,7 +202,8 @@ impl LoadedModel {
             None => input.clone(),
         };
         let guess = invert::Wish { steps: 0, starts: 1, freedom: None, ..invert::Wish::default() };
-        let found = self.invert(&[patched], &guess, encoder, &Judges::default(), &mut |_| {}, progress)?.remove(0);
+        let found =
+            self.invert(&[patched], &guess, encoder, &LossNetworks::default(), &mut |_| {}, progress)?.remove(0);
         let (row, freedom, held) = self.free(&found.latent, 1.0)?;
         let x = tensors::pictures(&input.to_interleaved(self.shape().channels), 1, self.shape(), &self.device);
         let weights = known.clone().unwrap_or_else(|| vec![1.0; side * side]);

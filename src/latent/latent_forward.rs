@@ -18,7 +18,7 @@ pub(super) const BATCH: usize = 16;
 
 /// What may move of a latent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub enum Freedom {
+pub enum LatentSpace {
     /// The latent itself.
     #[default]
     #[serde(rename = "z")]
@@ -31,7 +31,7 @@ pub enum Freedom {
     WPlus,
 }
 
-impl Freedom {
+impl LatentSpace {
     /// `z`, `w` or `w+`.
     pub fn id(self) -> &'static str {
         match self {
@@ -55,7 +55,7 @@ impl Freedom {
 
 /// What a picture is made of besides its row.
 #[derive(Clone, Debug, PartialEq, Default)]
-pub struct Held {
+pub struct Conditioning {
     /// Share of each class; empty for models without.
     pub class: Vec<f32>,
     /// Seed of the noise inputs; nothing for no noise at all.
@@ -90,16 +90,16 @@ impl LoadedModel {
     }
 
     /// Numbers in a row.
-    pub fn row(&self, freedom: Freedom) -> usize {
-        if freedom == Freedom::WPlus { self.layers().max(1) * self.latent() } else { self.latent() }
+    pub fn row(&self, freedom: LatentSpace) -> usize {
+        if freedom == LatentSpace::WPlus { self.layers().max(1) * self.latent() } else { self.latent() }
     }
 
     /// Whether latents can be moved so.
     ///
     /// # Errors
     /// The model has no styles.
-    pub fn allows(&self, freedom: Freedom) -> Result<()> {
-        if freedom == Freedom::Z || self.layers() > 0 {
+    pub fn allows(&self, freedom: LatentSpace) -> Result<()> {
+        if freedom == LatentSpace::Z || self.layers() > 0 {
             return Ok(());
         }
         Err(Problem::usage("This model has no styles").of(self.info().name.clone()).try_this("Use the space z"))
@@ -110,10 +110,10 @@ impl LoadedModel {
     /// # Errors
     /// The model has no styles but is asked for some, a style is to become a latent, or a latent is none of this
     /// model's.
-    pub(super) fn rows_of(&self, latents: &[Latent], freedom: Freedom) -> Result<Vec<Vec<f32>>> {
+    pub(super) fn rows_of(&self, latents: &[Latent], freedom: LatentSpace) -> Result<Vec<Vec<f32>>> {
         self.allows(freedom)?;
         let codes = self.coded(latents, 1.0)?;
-        if freedom == Freedom::Z {
+        if freedom == LatentSpace::Z {
             let style = codes.iter().any(|c| c.space == Space::W);
             return if style {
                 Err(Problem::usage("A style cannot be turned back into a latent").try_this("Use the space w or w+"))
@@ -127,7 +127,7 @@ impl LoadedModel {
         for group in codes.chunks(BATCH) {
             let styles = sample::styles(net, group, &self.device);
             let [n, layers, w] = styles.dims();
-            let styles = if freedom == Freedom::W {
+            let styles = if freedom == LatentSpace::W {
                 // Styles that differ from layer to layer are brought to their mean.
                 styles.mean_dim(1).reshape([n, w])
             } else {
@@ -142,9 +142,9 @@ impl LoadedModel {
     ///
     /// # Errors
     /// As [`Self::rows_of`].
-    pub(super) fn numbers_of(&self, latents: &[Latent], freedom: Freedom) -> Result<Vec<Vec<f32>>> {
+    pub(super) fn numbers_of(&self, latents: &[Latent], freedom: LatentSpace) -> Result<Vec<Vec<f32>>> {
         let rows = self.rows_of(latents, freedom)?;
-        if freedom != Freedom::Z || self.active_prior().is_none() {
+        if freedom != LatentSpace::Z || self.active_prior().is_none() {
             return Ok(rows);
         }
         Ok(latents.iter().map(|l| l.values(self.latent())).collect())
@@ -159,16 +159,16 @@ impl LoadedModel {
     }
 
     /// The latent of a row of [`Self::rows_of`].
-    pub(super) fn latent_of(&self, row: Vec<f32>, freedom: Freedom, held: &Held) -> Latent {
+    pub(super) fn latent_of(&self, row: Vec<f32>, freedom: LatentSpace, held: &Conditioning) -> Latent {
         let class = held.class.iter().enumerate().filter(|(_, s)| **s != 0.0).map(|(i, s)| (i as u32, *s)).collect();
-        let space = if freedom == Freedom::Z { Space::Z } else { Space::W };
-        let row = if freedom == Freedom::Z { self.as_normals(row) } else { row };
+        let space = if freedom == LatentSpace::Z { Space::Z } else { Space::W };
+        let row = if freedom == LatentSpace::Z { self.as_normals(row) } else { row };
         Latent::of(Place { space, values: row, seed: None, class, noise: held.noise.unwrap_or(0) })
     }
 
     /// What a latent holds besides its numbers.
-    pub(super) fn held(&self, latent: &Latent) -> Held {
-        Held { class: self.dims().shares(latent), noise: Some(latent.place().noise) }
+    pub(super) fn held(&self, latent: &Latent) -> Conditioning {
+        Conditioning { class: self.dims().shares(latent), noise: Some(latent.place().noise) }
     }
 
     /// Latents as styles: one for all layers, or one for each.
@@ -176,13 +176,13 @@ impl LoadedModel {
     /// # Errors
     /// The model has no styles.
     pub fn to_styles(&self, latents: &[Latent], each_layer: bool) -> Result<Vec<Latent>> {
-        let freedom = if each_layer { Freedom::WPlus } else { Freedom::W };
+        let freedom = if each_layer { LatentSpace::WPlus } else { LatentSpace::W };
         let rows = self.rows_of(latents, freedom)?;
         Ok(rows.into_iter().zip(latents).map(|(row, l)| self.latent_of(row, freedom, &self.held(l))).collect())
     }
 
-    /// Classes of rows, one [`Held`] each (or one for all); nothing for models without. `[b, classes]`
-    fn class_of(&self, held: &[Held], b: usize) -> Option<Tensor<2>> {
+    /// Classes of rows, one [`Conditioning`] each (or one for all); nothing for models without. `[b, classes]`
+    fn class_of(&self, held: &[Conditioning], b: usize) -> Option<Tensor<2>> {
         let classes = self.dims().classes;
         (classes > 0).then(|| {
             let mut values = Vec::with_capacity(b * classes);
@@ -195,13 +195,13 @@ impl LoadedModel {
     }
 
     /// Rows of latents. `[b, z] → [b, row]`
-    pub(super) fn styled_rows(&self, z: Tensor<2>, held: &[Held], freedom: Freedom) -> Tensor<2> {
+    pub(super) fn styled_rows(&self, z: Tensor<2>, held: &[Conditioning], freedom: LatentSpace) -> Tensor<2> {
         let Net::Gan(g) = &self.net else { return z };
         let (Some(net), [b, w]) = (g.styled(), z.dims()) else { return z };
         match freedom {
-            Freedom::Z => z,
-            Freedom::W => net.map_latents(z, self.class_of(held, b).as_ref()),
-            Freedom::WPlus => {
+            LatentSpace::Z => z,
+            LatentSpace::W => net.map_latents(z, self.class_of(held, b).as_ref()),
+            LatentSpace::WPlus => {
                 let styles = net.spread(net.map_latents(z, self.class_of(held, b).as_ref()));
                 let layers = styles.dims()[1];
                 styles.reshape([b, layers * w])
@@ -221,9 +221,15 @@ impl LoadedModel {
         Ok(host(styles.reshape([n, layers * w])))
     }
 
-    /// Pictures of rows, one [`Held`] each (or one for all), with features shown to `probe`.
+    /// Pictures of rows, one [`Conditioning`] each (or one for all), with features shown to `probe`.
     /// `[b, row] → [b, c, r, r]` in about −1…1, differentiable in the rows.
-    pub(super) fn draw(&self, rows: Tensor<2>, freedom: Freedom, held: &[Held], probe: Probe<'_>) -> Tensor<4> {
+    pub(super) fn draw(
+        &self,
+        rows: Tensor<2>,
+        freedom: LatentSpace,
+        held: &[Conditioning],
+        probe: Probe<'_>,
+    ) -> Tensor<4> {
         match &self.net {
             Net::Vae(v) => {
                 let class = self.class_of(held, rows.dims()[0]);
@@ -238,8 +244,8 @@ impl LoadedModel {
         &self,
         g: &Generator,
         rows: Tensor<2>,
-        freedom: Freedom,
-        held: &[Held],
+        freedom: LatentSpace,
+        held: &[Conditioning],
         probe: Probe<'_>,
     ) -> Tensor<4> {
         let [b, _] = rows.dims();
@@ -249,9 +255,9 @@ impl LoadedModel {
             None => g.forward_probed(rows, class.as_ref(), probe),
             Some(net) => {
                 let styles = match freedom {
-                    Freedom::Z => net.spread(net.map_latents(rows, class.as_ref())),
-                    Freedom::W => net.spread(rows),
-                    Freedom::WPlus => {
+                    LatentSpace::Z => net.spread(net.map_latents(rows, class.as_ref())),
+                    LatentSpace::W => net.spread(rows),
+                    LatentSpace::WPlus => {
                         let (layers, w) = (net.layers(), self.latent());
                         rows.reshape([b, layers, w])
                     }

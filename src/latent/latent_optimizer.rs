@@ -4,7 +4,7 @@ use burn::module::{Module, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::{Tensor, TensorData};
 
-use super::latent_forward::{Freedom, Held, host};
+use super::latent_forward::{Conditioning, LatentSpace, host};
 use super::model::LoadedModel;
 use crate::base::Result;
 use crate::models::Probe;
@@ -20,8 +20,8 @@ struct Moved {
 /// Latents on their way downhill. Each row goes by itself: none minds the others.
 pub(super) struct Descent<'a> {
     model: &'a LoadedModel,
-    freedom: Freedom,
-    held: Vec<Held>,
+    freedom: LatentSpace,
+    held: Vec<Conditioning>,
     centre: Tensor<2>,
     scale: f32,
     moved: Moved,
@@ -33,7 +33,12 @@ impl<'a> Descent<'a> {
     ///
     /// # Errors
     /// The model has no such space.
-    pub fn new(model: &'a LoadedModel, freedom: Freedom, rows: &[Vec<f32>], held: Vec<Held>) -> Result<Self> {
+    pub fn new(
+        model: &'a LoadedModel,
+        freedom: LatentSpace,
+        rows: &[Vec<f32>],
+        held: Vec<Conditioning>,
+    ) -> Result<Self> {
         model.allows(freedom)?;
         let (centre, scale) = model.spread(freedom)?;
         let device = model.device.clone().autodiff();
@@ -68,7 +73,7 @@ impl<'a> Descent<'a> {
     }
 
     /// What the rows hold.
-    pub fn held(&self) -> &[Held] {
+    pub fn held(&self) -> &[Conditioning] {
         &self.held
     }
 

@@ -11,7 +11,7 @@ use super::optim::{Adam, AdamSettings, Sum};
 use super::scoring::Heldout;
 use super::tensors;
 use super::vae_critic::Opponent;
-use super::vae_loss::{Onlooker, Scene, log_prior};
+use super::vae_loss::{CriticView, LossInputs, log_prior};
 use crate::base::rng::Stream;
 use crate::base::{Picture, Result};
 use crate::eval::features::Extractor;
@@ -139,10 +139,10 @@ impl VaeTrainer {
         while from < n {
             let to = (from + n.div_ceil(parts)).min(n);
             let (m, share) = (to - from, (to - from) as f64 / n as f64);
-            let scene = Scene {
+            let scene = LossInputs {
                 vae: &self.vae,
                 pseudo: self.pseudo.as_ref().map(|p| &p.inputs),
-                critic: self.opponent.as_ref().map(|o| Onlooker {
+                critic: self.opponent.as_ref().map(|o| CriticView {
                     frozen: o.frozen(),
                     still: o.still(),
                     tell,

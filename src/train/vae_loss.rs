@@ -12,10 +12,10 @@ use crate::recipe::ObjectiveRecipe;
 use crate::recipe::vae::{Bound, Charge};
 
 /// Everything that a loss looks at.
-pub(super) struct Scene<'a> {
+pub(super) struct LossInputs<'a> {
     pub vae: &'a Vae,
     pub pseudo: Option<&'a PseudoInputs>,
-    pub critic: Option<Onlooker>,
+    pub critic: Option<CriticView>,
     /// The studio's own feature encoder.
     pub eyes: Option<&'a Encoder>,
     pub objective: &'a ObjectiveRecipe,
@@ -32,7 +32,7 @@ pub(super) struct Scene<'a> {
 }
 
 /// A critic as the VAE sees it.
-pub(super) struct Onlooker {
+pub(super) struct CriticView {
     /// Passes gradients on to pictures, and none into its weights.
     pub frozen: Critic,
     /// The same without any graph.
@@ -53,7 +53,7 @@ pub(super) struct Loss {
     pub numbers: Vec<(&'static str, Tensor<1>)>,
 }
 
-impl Scene<'_> {
+impl LossInputs<'_> {
     /// The loss of this recipe.
     pub fn loss(&self) -> Loss {
         match self.objective.vae.bound {
@@ -128,7 +128,7 @@ impl Scene<'_> {
     /// the judgement.
     fn looks(
         &self,
-        critic: &Onlooker,
+        critic: &CriticView,
         decoded: Tensor<4>,
         codes: Tensor<2>,
     ) -> (Tensor<1>, Vec<(&'static str, Tensor<1>)>) {

@@ -33,16 +33,16 @@ pub enum Action {
     SelectModel(Option<ModelRef>),
     /// Tell a person: a toast now, a line in the list for later.
     Message(Problem),
-    /// Open a file dialog; the answer comes as [`Parcel::Picked`] to `pick.view`.
+    /// Open a file dialog; the answer comes as [`ViewMessage::Picked`] to `pick.view`.
     Pick(Pick),
     /// Copy text.
     CopyText(String),
     /// Copy a picture.
     CopyPicture(Arc<Picture>),
     /// Hand something to a view, and show it.
-    Deliver(ViewId, Box<Parcel>),
+    Deliver(ViewId, Box<ViewMessage>),
     /// Hand something to a view that stays where it is.
-    DeliverQuietly(ViewId, Box<Parcel>),
+    DeliverQuietly(ViewId, Box<ViewMessage>),
     /// Find out what paths are (dropped, chosen or pasted) and bring them where they belong.
     Open(Vec<PathBuf>),
     /// Keep a state to come back to by Undo. Push it before the change, once for each drag.
@@ -60,23 +60,23 @@ pub enum Action {
 impl Action {
     /// Open a latent of a model in Explore; without one, samples of the model.
     pub fn explore(model: ModelRef, latent: Option<Latent>, truncation: f32) -> Self {
-        Self::Deliver(ViewId::Explore, Box::new(Parcel::Explore { model, latent, truncation }))
+        Self::Deliver(ViewId::Explore, Box::new(ViewMessage::Explore { model, latent, truncation }))
     }
 
     /// Look through a source in Data, ready to train on it.
     pub fn train_on(source: String) -> Self {
-        Self::Deliver(ViewId::Data, Box::new(Parcel::Source(source)))
+        Self::Deliver(ViewId::Data, Box::new(ViewMessage::Source(source)))
     }
 
     /// Set up a run in Train with this recipe, from a model if one is given.
     pub fn set_up(recipe: Recipe, from: Option<ModelRef>) -> Self {
-        Self::Deliver(ViewId::Train, Box::new(Parcel::SetUp { recipe: Box::new(recipe), from }))
+        Self::Deliver(ViewId::Train, Box::new(ViewMessage::SetUp { recipe: Box::new(recipe), from }))
     }
 }
 
 /// Something handed from one view, or from the desktop, to a view: see [`super::view::View::receive`].
 #[derive(Clone, Debug)]
-pub enum Parcel {
+pub enum ViewMessage {
     /// Open this picture (Explore).
     Explore {
         /// The model.

@@ -7,7 +7,7 @@ use egui::{Context, Event as Input, Modifiers, PointerButton, Pos2, RawInput, Re
 use parking_lot::Mutex;
 use serde::Serialize;
 
-use super::action::{Action, Parcel};
+use super::action::{Action, ViewMessage};
 use super::app::{Options, StudioApp};
 use super::views::{VIEWS, ViewId};
 use crate::base::paths::Paths;
@@ -79,7 +79,7 @@ fn measure_within(
     });
     let mut measured: Vec<Frames> = measured.collect();
     if let Some(model) = window.app.studio().models.first().map(|m| m.model.clone()) {
-        window.app.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Page("atlas"))));
+        window.app.act(Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Page("atlas"))));
         let atlas = Arc::new(clouds(POINTS));
         told.lock().push(Event::Latent(LatentEvent::Atlas { job: 0, model, atlas }));
         window.settle();

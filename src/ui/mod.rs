@@ -34,7 +34,7 @@ pub mod view;
 pub mod views;
 pub mod widgets;
 
-pub use action::{Action, Parcel};
+pub use action::{Action, ViewMessage};
 pub use app::{Options, StudioApp};
 pub use open::open;
 pub use state::Studio;

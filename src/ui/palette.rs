@@ -8,7 +8,7 @@ use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use strum::IntoEnumIterator;
 
-use super::action::{Action, Parcel};
+use super::action::{Action, ViewMessage};
 use super::command::UiCommand;
 use super::keymap;
 use super::state::Studio;
@@ -333,7 +333,7 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
         keys: String::new(),
         words: tab.keywords,
         enabled: true,
-        action: Action::Deliver(ViewId::Explore, Box::new(Parcel::Page(tab.id))),
+        action: Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Page(tab.id))),
     }));
     let commands = UiCommand::iter().filter(|c| *c != UiCommand::Palette);
     out.extend(commands.map(|c| Entry {
@@ -361,7 +361,7 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
         keys: String::new(),
         words: "training curves resume",
         enabled: true,
-        action: Action::Deliver(ViewId::Train, Box::new(Parcel::Run(r.dir.clone()))),
+        action: Action::Deliver(ViewId::Train, Box::new(ViewMessage::Run(r.dir.clone()))),
     }));
     out.extend(ROWS.iter().map(|row| Entry {
         icon: ICON_TUNE,
@@ -370,7 +370,7 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
         keys: String::new(),
         words: setting_words(row.key),
         enabled: true,
-        action: Action::Deliver(ViewId::Settings, Box::new(Parcel::Setting(row.key))),
+        action: Action::Deliver(ViewId::Settings, Box::new(ViewMessage::Setting(row.key))),
     }));
     out
 }
@@ -465,7 +465,7 @@ mod tests {
             let wanted = format!("explore {}", tab.title.to_lowercase());
             let found = search(&wanted, entries.iter().map(Entry::texts));
             let Action::Deliver(ViewId::Explore, parcel) = &entries[found[0]].action else { panic!("{wanted}") };
-            assert!(matches!(**parcel, Parcel::Page(page) if page == tab.id), "{wanted}");
+            assert!(matches!(**parcel, ViewMessage::Page(page) if page == tab.id), "{wanted}");
         }
     }
 }

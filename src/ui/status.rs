@@ -6,7 +6,7 @@ use egui_material_icons::icons::{
     ICON_STOP_CIRCLE, ICON_STORAGE, ICON_WARNING,
 };
 
-use super::action::{Action, Parcel};
+use super::action::{Action, ViewMessage};
 use super::format;
 use super::shell::Shell;
 use super::state::Job;
@@ -148,7 +148,7 @@ fn run(ui: &mut Ui, shell: &mut Shell) {
         String::new()
     };
     if shown.inner.on_hover_text(format!("Show this run{more}")).clicked() {
-        shell.actions.push(Action::Deliver(ViewId::Train, Box::new(Parcel::Run(run.dir.clone()))));
+        shell.actions.push(Action::Deliver(ViewId::Train, Box::new(ViewMessage::Run(run.dir.clone()))));
     }
     if run.state.is_alive() && run.progress.target > 0 {
         let share = run.progress.images as f32 / run.progress.target as f32;
@@ -196,7 +196,7 @@ fn device(ui: &mut Ui, shell: &mut Shell) {
         .on_hover_text(format!("{text}\n{why}"))
         .clicked()
     {
-        shell.actions.push(Action::Deliver(ViewId::Settings, Box::new(Parcel::Setting("device"))));
+        shell.actions.push(Action::Deliver(ViewId::Settings, Box::new(ViewMessage::Setting("device"))));
     }
 }
 
@@ -207,7 +207,7 @@ fn memory(ui: &mut Ui, shell: &mut Shell) {
     let text = if own + run == 0 { "–".into() } else { format::bytes(own + run) };
     let detail = format!("Memory: the studio {}, the run {}", format::bytes(own), format::bytes(run));
     if part(ui, ICON_STORAGE, t.weak, &text, &format!("Memory {text}")).on_hover_text(detail).clicked() {
-        shell.actions.push(Action::Deliver(ViewId::Settings, Box::new(Parcel::Setting("folders"))));
+        shell.actions.push(Action::Deliver(ViewId::Settings, Box::new(ViewMessage::Setting("folders"))));
     }
 }
 

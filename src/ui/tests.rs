@@ -13,7 +13,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use parking_lot::Mutex;
 use strum::IntoEnumIterator;
 
-use super::action::{Action, Parcel, Pick};
+use super::action::{Action, Pick, ViewMessage};
 use super::app::{Options, StudioApp};
 use super::command::UiCommand;
 use super::file_dialog::{Answer, FilePicker};
@@ -252,7 +252,7 @@ fn every_control_of_every_view_has_a_name() {
         }
         window.key(Modifiers::COMMAND, Key::Num5);
         for page in &TABS {
-            let show = Parcel::Page(page.id);
+            let show = ViewMessage::Page(page.id);
             window.harness.state_mut().act(Action::Deliver(ViewId::Explore, Box::new(show)));
             window.harness.run_steps(6);
             look(&window, page.title);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::action::{Action, Parcel, Pick, PickKind, UndoPoint};
+use super::action::{Action, Pick, PickKind, UndoPoint, ViewMessage};
 use super::command::UiCommand;
 use super::state::Studio;
 use super::textures::Textures;
@@ -80,7 +80,7 @@ pub trait View {
     fn on_show(&mut self, _cx: &mut Cx<'_>) {}
 
     /// Something was handed over: a source, a latent, the answer of a file dialog.
-    fn receive(&mut self, _parcel: &Parcel, _cx: &mut Cx<'_>) {}
+    fn receive(&mut self, _parcel: &ViewMessage, _cx: &mut Cx<'_>) {}
 
     /// Files were dropped on this view. False leaves them to the shell, which finds out what they are.
     fn on_drop(&mut self, _paths: &[PathBuf], _cx: &mut Cx<'_>) -> bool {
@@ -174,7 +174,7 @@ impl Cx<'_> {
         self.actions.push(Action::Message(problem));
     }
 
-    /// Opens a file dialog whose answer comes back as [`Parcel::Picked`].
+    /// Opens a file dialog whose answer comes back as [`ViewMessage::Picked`].
     pub fn pick(
         &mut self,
         view: ViewId,

@@ -7,7 +7,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use latent_studio::base::paths::Paths;
 use latent_studio::recipe::picture::Latent;
-use latent_studio::ui::action::{Action, Parcel, Pick};
+use latent_studio::ui::action::{Action, Pick, ViewMessage};
 use latent_studio::ui::app::Options;
 use latent_studio::ui::file_dialog::{Answer, FilePicker};
 use latent_studio::ui::{StudioApp, ViewId};
@@ -215,7 +215,7 @@ fn the_window_travels_through_a_real_model() {
     until(&mut h, "models", |h| !h.state().studio().models.is_empty());
     h.state_mut().act(Action::explore(MODEL.into(), Some(Latent::Seed { seed: 12 }), 1.0));
     until(&mut h, "the model", |h| h.state().studio().opened.contains_key(MODEL));
-    let page = |id| Action::Deliver(ViewId::Explore, Box::new(Parcel::Page(id)));
+    let page = |id| Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Page(id)));
     h.state_mut().act(page("map"));
     until(&mut h, "the seeds", |h| h.query_by_role_and_label(Role::Canvas, "Seed plane").is_some());
     h.get_by_role_and_label(Role::ComboBox, "Plane").click();

@@ -24,7 +24,7 @@ use latent_studio::ui::app::Options;
 use latent_studio::ui::command::UiCommand;
 use latent_studio::ui::file_dialog::{Answer, FilePicker};
 use latent_studio::ui::views::VIEWS;
-use latent_studio::ui::{Parcel, StudioApp, ViewId};
+use latent_studio::ui::{StudioApp, ViewId, ViewMessage};
 
 use crate::common::{Home, engine, process_of};
 
@@ -126,7 +126,7 @@ impl Stage {
     fn explore(&mut self, model: &str, page: &'static str) {
         self.act(Action::explore(model.into(), Some(Latent::Seed { seed: 12 }), 1.0));
         self.until("the model", |app| app.studio().opened.contains_key(model));
-        self.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Page(page))));
+        self.act(Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Page(page))));
         self.linger(2.5);
     }
 
@@ -193,7 +193,7 @@ fn story(home: &Home, folder: &Path, source: &str, a_picture: Option<PathBuf>) {
     s.shoot("walk");
     if let Some(path) = a_picture {
         s.explore("fashion-vae", "photo");
-        s.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(path))));
+        s.act(Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Picture(path))));
         s.linger(2.0);
         s.click(Role::Button, "Open its latent");
         s.linger(1.0);
@@ -249,7 +249,7 @@ fn every_view(home: &Home, folder: &Path, source: &str, kind: (&str, Vec2, f32, 
         s.explore(model, page);
         s.shoot(&format!("explore-{page}"));
     }
-    s.act(Action::Deliver(ViewId::Models, Box::new(Parcel::Model("fashion-vae".into()))));
+    s.act(Action::Deliver(ViewId::Models, Box::new(ViewMessage::Model("fashion-vae".into()))));
     s.shoot("models-page");
     s.act(Action::Go(ViewId::Data));
     s.click(Role::Button, "Train on these…");
@@ -306,7 +306,7 @@ fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
         // As dropped on the page; then a hole is brushed into its middle and filled.
         s.act(Action::Deliver(
             ViewId::Explore,
-            Box::new(Parcel::Picked { purpose: "picture to mend", paths: vec![path.clone()] }),
+            Box::new(ViewMessage::Picked { purpose: "picture to mend", paths: vec![path.clone()] }),
         ));
         s.linger(2.0);
         let at = s.harness.get_by_role_and_label(Role::Canvas, "Photo to repair").rect().center();
@@ -327,7 +327,7 @@ fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
     s.shoot("mend");
     if let Some(path) = a_picture {
         s.explore("nouns-gan", "photo");
-        s.act(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(path))));
+        s.act(Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Picture(path))));
         let start = Instant::now();
         let found = |s: &Stage| s.harness.query_by_label("Open what was found").is_some();
         while !found(&s) && start.elapsed() < Duration::from_secs(300) {

@@ -7,7 +7,7 @@ use super::play::job_of;
 use super::{Script, made};
 use crate::base::rng::Stream;
 use crate::base::{Picture, Problem};
-use crate::engine::{Event, LatentCommand, LatentEvent, ModelInfo, Relative};
+use crate::engine::{Event, LatentCommand, LatentEvent, LineageNode, ModelInfo};
 use crate::latent::activations::codes::{Anomaly, CodePoint, NumberUse, prior_histogram};
 use crate::latent::activations::{ChannelLook, Inside};
 use crate::latent::atlas::gather::{self, Atlas, Point, Whose};
@@ -15,7 +15,7 @@ use crate::latent::atlas::holes::Hole;
 use crate::latent::atlas::outline;
 use crate::latent::directions::search::Find;
 use crate::latent::directions::{Direction, Entanglement, Method};
-use crate::latent::drag::Standing;
+use crate::latent::drag::DragState;
 use crate::latent::encoder::EncoderInfo;
 use crate::latent::invert::{Found, Step};
 use crate::latent::latent_edit::{Mended, Painted};
@@ -241,7 +241,7 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
                 let mut values = latent.values(info.latent as usize);
                 values[0] += t;
                 let moved = Latent::Point { values };
-                let standing = Box::new(Standing {
+                let standing = Box::new(DragState {
                     step,
                     points: wish.handles.iter().map(along).collect(),
                     left: (1.0 - t) * 6.0,
@@ -338,7 +338,7 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
         }
         LatentCommand::Breed { ticket, model, parents, wish } => {
             match dims.breed(&parents, &wish, &|seed| Ok(Latent::Seed { seed })) {
-                Ok(children) => tell(LatentEvent::Litter { ticket, model, children }),
+                Ok(children) => tell(LatentEvent::Offspring { ticket, model, children }),
                 Err(problem) => vec![Event::Message(problem)],
             }
         }
@@ -511,7 +511,7 @@ fn family(script: &Script, item: i64) -> Event {
         next += 1;
     }
     let kept = ids.iter().filter_map(|id| script.items.iter().find(|(i, _)| i.id == *id));
-    let members = kept.map(|(i, _)| Relative { item: i.clone(), parents: parents(i.id) }).collect();
+    let members = kept.map(|(i, _)| LineageNode { item: i.clone(), parents: parents(i.id) }).collect();
     Event::Latent(LatentEvent::Family { item, members })
 }
 

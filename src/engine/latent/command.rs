@@ -114,7 +114,7 @@ pub enum LatentCommand {
     /// How far two pictures are apart as the studio's features see them. → `Apart`
     Apart { ticket: u64, pictures: Box<[Picture; 2]> },
 
-    /// Children of latents. → `Litter`
+    /// Children of latents. → `Offspring`
     Breed { ticket: u64, model: ModelRef, parents: Vec<Latent>, wish: breed::Wish },
     /// Keep a child in the gallery, with its parents there. → `Event::ItemsChanged`, `Family`
     KeepChild { model: ModelRef, latent: Latent, truncation: f32, parents: Vec<i64> },

@@ -10,7 +10,7 @@ use crate::latent::activations::codes::{Anomaly, CodePoint, NumberUse};
 use crate::latent::atlas::gather::Atlas;
 use crate::latent::breed::Child;
 use crate::latent::directions::Direction;
-use crate::latent::drag::Standing;
+use crate::latent::drag::DragState;
 use crate::latent::encoder::EncoderInfo;
 use crate::latent::film::Frame;
 use crate::latent::interpolation_grid::Laid;
@@ -21,7 +21,7 @@ use crate::recipe::picture::Latent;
 
 /// A kept picture in a family.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Relative {
+pub struct LineageNode {
     /// The picture.
     pub item: Item,
     /// Numbers of its parents, as far as they are kept.
@@ -56,7 +56,7 @@ pub enum LatentEvent {
     MapTile { map: u64, zoom: i32, tile: (i64, i64), picture: Picture },
 
     /// Where dragging stands.
-    Dragged { session: u64, model: ModelRef, standing: Box<Standing> },
+    Dragged { session: u64, model: ModelRef, standing: Box<DragState> },
     /// A look at the way to what was painted.
     Painting { job: JobId, step: u32, picture: Picture },
     /// What became of paint or eraser.
@@ -83,9 +83,9 @@ pub enum LatentEvent {
     Apart { ticket: u64, distance: f64 },
 
     /// Children.
-    Litter { ticket: u64, model: ModelRef, children: Vec<Child> },
+    Offspring { ticket: u64, model: ModelRef, children: Vec<Child> },
     /// A family: the picture asked for is among them.
-    Family { item: i64, members: Vec<Relative> },
+    Family { item: i64, members: Vec<LineageNode> },
 
     /// Features of a picture.
     Inside { ticket: u64, model: ModelRef, inside: Box<Inside> },

@@ -1,7 +1,7 @@
 //! Breeding and its family tree, which the library keeps.
 
 use super::LatentEvent;
-use super::event::Relative;
+use super::event::LineageNode;
 use super::model_slot::real;
 use crate::base::progress::Quiet;
 use crate::base::{Problem, Result};
@@ -18,7 +18,7 @@ pub fn breed(cx: &Context, ticket: u64, model: String, parents: Vec<Latent>, wis
     let inside = cx.clone();
     let taken =
         cx.inference.soon(move |models| match real(models, &model).and_then(|loaded| loaded.breed(&parents, &wish)) {
-            Ok(children) => inside.tell(Event::Latent(LatentEvent::Litter { ticket, model, children })),
+            Ok(children) => inside.tell(Event::Latent(LatentEvent::Offspring { ticket, model, children })),
             Err(problem) => inside.outbox.say(problem),
         });
     if !taken {
@@ -60,6 +60,6 @@ pub fn family(cx: &Context, gallery: &mut Gallery, item: i64) -> Result<()> {
 }
 
 fn tell(cx: &Context, item: i64, members: Vec<(crate::engine::Item, Vec<i64>)>) {
-    let members = members.into_iter().map(|(item, parents)| Relative { item, parents }).collect();
+    let members = members.into_iter().map(|(item, parents)| LineageNode { item, parents }).collect();
     cx.tell(Event::Latent(LatentEvent::Family { item, members }));
 }

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 pub use command::LatentCommand;
-pub use event::{LatentEvent, Relative};
+pub use event::{LatentEvent, LineageNode};
 
 use super::jobs::Context;
 use super::jobs::export::Wanted;

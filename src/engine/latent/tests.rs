@@ -260,7 +260,7 @@ fn children_are_bred_kept_and_know_their_parents() {
     let ids: Vec<i64> = items.iter().map(|i| i.id).collect();
     s.ask(LatentCommand::Breed { ticket: 4, model: VAE.into(), parents, wish: Wish { count: 5, ..Wish::default() } });
     let litter = s.told("children", |e| match e {
-        LatentEvent::Litter { ticket: 4, children, .. } => Some(children.clone()),
+        LatentEvent::Offspring { ticket: 4, children, .. } => Some(children.clone()),
         _ => None,
     });
     assert_eq!(litter.len(), 5);

@@ -28,14 +28,14 @@ pub struct Task {
 }
 
 /// Pictures with questions.
-pub struct Course {
+pub struct Dataset {
     /// The pictures, 64 pixels a side, with transparency.
     pub pictures: Prepared,
     /// Questions.
     pub tasks: Vec<Task>,
 }
 
-impl Course {
+impl Dataset {
     /// Prepares a source. Factors called by a name in `skip` are left out. `offset` is moved past its classes.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::distort::DISTORTIONS;
 use super::model_card::FeatureCard;
 use super::net::{DIM, Encoder, SIDE};
-use super::task::{Course, Task};
+use super::task::{Dataset, Task};
 use super::views::{Item, Pool};
 use super::{Extractor, METADATA, input};
 use crate::base::rng::Stream;
@@ -41,7 +41,7 @@ const KEEP: u64 = 250;
 
 /// What to learn from, and for how long.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Lesson {
+pub struct TrainConfig {
     /// Sources of pictures; their labels and factors are classes to learn.
     pub sources: Vec<String>,
     /// Factors that are not asked for, such as places, which the features shall not know.
@@ -63,7 +63,7 @@ pub struct Lesson {
 }
 
 #[derive(Module, Debug)]
-struct Student {
+struct MultiTaskNet {
     encoder: Encoder,
     tasks: Linear,
     kind: Linear,
@@ -71,7 +71,7 @@ struct Student {
     project: Linear,
 }
 
-impl Student {
+impl MultiTaskNet {
     fn new(init: &Init<'_>, classes: usize) -> Self {
         let head = |name: &str, outputs| Linear::new(&init.child(name), DIM, outputs, 0.5 * lecun(DIM));
         Self {
@@ -92,7 +92,7 @@ pub type Told<'a> = &'a mut dyn FnMut(u64, &[(String, f64)]);
 /// # Errors
 /// A source cannot be prepared, the disk is full, or the work was cancelled (what was learned is kept).
 pub fn train(
-    lesson: &Lesson,
+    lesson: &TrainConfig,
     cache: &Path,
     device: &str,
     progress: &dyn Progress,
@@ -100,14 +100,14 @@ pub fn train(
 ) -> Result<FeatureCard> {
     let device = crate::nn::device::open(device)?.autodiff();
     let mut classes = 0;
-    let courses: Vec<Course> = lesson
+    let courses: Vec<Dataset> = lesson
         .sources
         .iter()
-        .map(|s| Course::open(s, &lesson.skip, &mut classes, cache, progress))
+        .map(|s| Dataset::open(s, &lesson.skip, &mut classes, cache, progress))
         .collect::<Result<_>>()?;
     let courses = Arc::new(courses);
     let pool = Pool::new(courses.clone(), lesson.seed);
-    let student = Student::new(&Init::new(lesson.seed, "features", &device), classes);
+    let student = MultiTaskNet::new(&Init::new(lesson.seed, "features", &device), classes);
     let mut state = State { average: ema::shadow(&student), student, adam: Adam::new(), step: 0, seconds: 0.0 };
     let kept = lesson.out.with_extension("state.safetensors");
     if kept.is_file() {
@@ -140,8 +140,8 @@ pub fn train(
 }
 
 struct State {
-    student: Student,
-    average: Student,
+    student: MultiTaskNet,
+    average: MultiTaskNet,
     adam: Adam,
     step: u64,
     seconds: f64,
@@ -150,8 +150,8 @@ struct State {
 impl State {
     fn learn(
         &mut self,
-        lesson: &Lesson,
-        courses: &[Course],
+        lesson: &TrainConfig,
+        courses: &[Dataset],
         batch: &[Item],
         device: &Device,
     ) -> Vec<(&'static str, Tensor<1>)> {
@@ -266,7 +266,7 @@ impl State {
 }
 
 /// Cross-entropy of all answers that are known, meaned over them, and how many those are.
-fn ask(logits: &Tensor<2>, courses: &[Course], batch: &[Item], device: &Device) -> (Tensor<1>, usize) {
+fn ask(logits: &Tensor<2>, courses: &[Dataset], batch: &[Item], device: &Device) -> (Tensor<1>, usize) {
     let n = batch.len();
     let mut sum = Tensor::<1>::zeros([1], device);
     let mut answers = 0;
@@ -294,7 +294,7 @@ fn ask(logits: &Tensor<2>, courses: &[Course], batch: &[Item], device: &Device) 
 
 /// Standardises the averaged encoder, scores it on pictures kept apart, and writes it.
 fn finish(
-    lesson: &Lesson,
+    lesson: &TrainConfig,
     state: &State,
     pool: &Pool,
     device: &Device,
@@ -403,7 +403,7 @@ mod tests {
     #[test]
     fn a_lesson_goes_on_where_it_was_left() {
         let home = tempfile::tempdir().unwrap();
-        let lesson = |name: &str| Lesson {
+        let lesson = |name: &str| TrainConfig {
             sources: vec!["shapes:220".into()],
             skip: vec!["x".into(), "y".into(), "angle".into()],
             steps: 4,

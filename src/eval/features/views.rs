@@ -10,7 +10,7 @@ use rayon::prelude::*;
 use super::SIDE;
 use super::dead_leaves::leaves;
 use super::distort::{DISTORTIONS, Plain};
-use super::task::Course;
+use super::task::Dataset;
 use crate::base::Picture;
 use crate::base::rng::Stream;
 use crate::data;
@@ -37,7 +37,7 @@ pub struct Item {
 /// Which of a source's pictures may be drawn, and how often the source is.
 pub struct Pool {
     /// The sources.
-    pub courses: Arc<Vec<Course>>,
+    pub courses: Arc<Vec<Dataset>>,
     weights: Vec<f32>,
     seed: u64,
 }
@@ -47,7 +47,7 @@ const LEAVES: f32 = 1.0 / 6.0;
 
 impl Pool {
     /// Sources are drawn by the root of their size, so that small ones are seen too.
-    pub fn new(courses: Arc<Vec<Course>>, seed: u64) -> Self {
+    pub fn new(courses: Arc<Vec<Dataset>>, seed: u64) -> Self {
         let weights = courses.iter().map(|c| (c.pictures.train().len().min(4000) as f32).sqrt()).collect();
         Self { courses, weights, seed }
     }

@@ -9,7 +9,7 @@ use std::collections::HashSet;
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use super::latent_forward::{BATCH, Freedom, Held};
+use super::latent_forward::{BATCH, Conditioning, LatentSpace};
 use super::model::LoadedModel;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::nn::per_picture;
@@ -68,12 +68,12 @@ impl LoadedModel {
     ///
     /// # Errors
     /// The latent is none of this model's, or the truncation is no number.
-    pub(super) fn as_drawn(&self, latent: &Latent, truncation: f32) -> Result<(Vec<f32>, Freedom, Held)> {
+    pub(super) fn as_drawn(&self, latent: &Latent, truncation: f32) -> Result<(Vec<f32>, LatentSpace, Conditioning)> {
         self.code(latent, truncation)?;
         let freedom = match latent.place() {
-            p if p.space == Space::W && p.values.len() > self.latent() => Freedom::WPlus,
-            p if p.space == Space::W => Freedom::W,
-            _ => Freedom::Z,
+            p if p.space == Space::W && p.values.len() > self.latent() => LatentSpace::WPlus,
+            p if p.space == Space::W => LatentSpace::W,
+            _ => LatentSpace::Z,
         };
         let row = self.rows_of(std::slice::from_ref(latent), freedom)?.pop().unwrap_or_default();
         if truncation == 1.0 {
@@ -83,7 +83,7 @@ impl LoadedModel {
             return Ok((row.into_iter().map(|v| v * truncation).collect(), freedom, self.held(latent)));
         }
         let row = self.truncated_styles(latent, truncation)?.pop().unwrap_or(row);
-        Ok((row, Freedom::WPlus, self.held(latent)))
+        Ok((row, LatentSpace::WPlus, self.held(latent)))
     }
 
     /// Looks at the features of a latent's picture.

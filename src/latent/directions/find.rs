@@ -5,7 +5,7 @@ use burn::tensor::{Tensor, TensorData};
 use super::{Direction, Method};
 use crate::base::{Problem, Progress, Result};
 use crate::latent::algebra::{Row, add, dot, doubled, leading, principal};
-use crate::latent::latent_forward::{BATCH, Freedom, Held, host};
+use crate::latent::latent_forward::{BATCH, Conditioning, LatentSpace, host};
 use crate::latent::model::{LoadedModel, Net};
 use crate::recipe::picture::{Latent, Space};
 
@@ -20,7 +20,7 @@ impl LoadedModel {
     ///
     /// # Errors
     /// The model has no such space.
-    pub(super) fn sampled(&self, count: usize, freedom: Freedom) -> Result<Vec<Row>> {
+    pub(super) fn sampled(&self, count: usize, freedom: LatentSpace) -> Result<Vec<Row>> {
         let latents: Vec<Latent> = (0..count as u64).map(|i| Latent::Seed { seed: SEEDS + i }).collect();
         Ok(doubled(&self.numbers_of(&latents, freedom)?))
     }
@@ -39,7 +39,7 @@ impl LoadedModel {
     ) -> Result<Vec<Direction>> {
         if self.layers() > 0 && tap.is_none() {
             progress.report("Looking at styles", 0, 1);
-            let rows = self.sampled(samples, Freedom::W)?;
+            let rows = self.sampled(samples, LatentSpace::W)?;
             return Ok(axes_of(&rows, count, Space::W));
         }
         let of = tap.map_or_else(String::new, |tap| format!(" (features {tap})"));
@@ -48,11 +48,11 @@ impl LoadedModel {
             return Err(Problem::usage("There are no such features").of(format!("{tap} of {}", self.taps())));
         }
         // GANSpace for models without styles: axes of activations, then the latents that explain each best.
-        let freedom = if self.layers() > 0 { Freedom::W } else { Freedom::Z };
+        let freedom = if self.layers() > 0 { LatentSpace::W } else { LatentSpace::Z };
         let latents = self.sampled(samples, freedom)?;
         let activations = self.activations(tap, samples, freedom, progress)?;
         let (centre, axes) = principal(&activations, count);
-        let space = if freedom == Freedom::Z { Space::Z } else { Space::W };
+        let space = if freedom == LatentSpace::Z { Space::Z } else { Space::W };
         let spread: f64 = total_variance(&activations, &centre);
         let mut out = Vec::with_capacity(axes.len());
         for (i, (variance, axis)) in axes.iter().enumerate() {
@@ -88,7 +88,7 @@ impl LoadedModel {
         }
         let trace: f64 = (0..d).map(|i| matrix[i][i]).sum();
         let pairs = leading(d, count, &|v| matrix.iter().map(|row| dot(row, v)).collect());
-        let freedom = if space == Space::Z { Freedom::Z } else { Freedom::W };
+        let freedom = if space == Space::Z { LatentSpace::Z } else { LatentSpace::W };
         let samples = self.sampled(1000, freedom)?;
         let named = pairs.iter().enumerate().filter_map(|(i, (value, axis))| {
             let name = match layers {
@@ -127,10 +127,16 @@ impl LoadedModel {
     }
 
     /// Features of samples at a tap, one row each; of large ones evenly spread numbers.
-    fn activations(&self, tap: usize, samples: usize, freedom: Freedom, progress: &dyn Progress) -> Result<Vec<Row>> {
+    fn activations(
+        &self,
+        tap: usize,
+        samples: usize,
+        freedom: LatentSpace,
+        progress: &dyn Progress,
+    ) -> Result<Vec<Row>> {
         let latents: Vec<Latent> = (0..samples as u64).map(|i| Latent::Seed { seed: SEEDS + i }).collect();
         let mut out = Vec::with_capacity(samples);
-        let held = [Held { class: vec![0.0; self.dims().classes], noise: Some(0) }];
+        let held = [Conditioning { class: vec![0.0; self.dims().classes], noise: Some(0) }];
         for group in latents.chunks(BATCH) {
             progress.report("Looking at features", out.len() as u64, latents.len() as u64);
             progress.cancel().check()?;

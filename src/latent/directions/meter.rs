@@ -4,7 +4,7 @@ use super::{Direction, Entanglement, Move};
 use crate::base::paths::Paths;
 use crate::base::{Progress, Result};
 use crate::latent::attributes::{self, Predictor};
-use crate::latent::even_spacing::Ruler;
+use crate::latent::even_spacing::PerceptualMetric;
 use crate::latent::model::LoadedModel;
 use crate::recipe::picture::Latent;
 
@@ -33,7 +33,7 @@ impl LoadedModel {
     pub fn entanglement(
         &self,
         direction: &Direction,
-        ruler: &dyn Ruler,
+        ruler: &dyn PerceptualMetric,
         judge: Option<&dyn Judge>,
         progress: &dyn Progress,
     ) -> Result<Entanglement> {

@@ -17,7 +17,7 @@ pub mod store;
 use serde::{Deserialize, Serialize};
 
 use super::algebra::{Row, dot, length, orthogonal};
-use super::latent_forward::Freedom;
+use super::latent_forward::LatentSpace;
 use super::latent_math::Dims;
 use super::model::LoadedModel;
 use crate::base::{Problem, Result};
@@ -248,7 +248,7 @@ impl LoadedModel {
     /// # Errors
     /// The model has no styles.
     pub fn mixed(&self, base: &Latent, from: &Latent, layers: [u32; 2]) -> Result<Latent> {
-        let rows = self.rows_of(&[base.clone(), from.clone()], Freedom::WPlus)?;
+        let rows = self.rows_of(&[base.clone(), from.clone()], LatentSpace::WPlus)?;
         let [mut row, other] = <[Vec<f32>; 2]>::try_from(rows)
             .map_err(|_| Problem::failed("The model made no styles").of(self.info().name.clone()))?;
         let w = self.latent();
@@ -256,7 +256,7 @@ impl LoadedModel {
         if first < end {
             row[first..end].copy_from_slice(&other[first..end]);
         }
-        Ok(self.latent_of(row, Freedom::WPlus, &self.held(base)))
+        Ok(self.latent_of(row, LatentSpace::WPlus, &self.held(base)))
     }
 }
 

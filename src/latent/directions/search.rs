@@ -11,7 +11,7 @@ use crate::base::{Family, Problem, Progress, Result};
 use crate::data::{self, Prepared};
 use crate::latent::algebra::{Row, add, dot, doubled, solve};
 use crate::latent::attributes::{self, Judged, Predictor};
-use crate::latent::latent_forward::Freedom;
+use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
 use crate::recipe::DataRecipe;
 use crate::recipe::picture::{Latent, Space};
@@ -154,7 +154,7 @@ pub fn search(model: &LoadedModel, find: &Find, paths: &Paths, progress: &dyn Pr
 /// # Errors
 /// The model cannot be computed, or it was cancelled.
 pub fn told(model: &LoadedModel, judge: &dyn Judge, apart: bool, progress: &dyn Progress) -> Result<Vec<Direction>> {
-    let freedom = if model.layers() > 0 { Freedom::W } else { Freedom::Z };
+    let freedom = if model.layers() > 0 { LatentSpace::W } else { LatentSpace::Z };
     let latents: Vec<Latent> = (0..SAMPLES).map(|i| Latent::Seed { seed: SEEDS + i }).collect();
     let mut values: Vec<Vec<f64>> = vec![Vec::with_capacity(latents.len()); judge.names().len()];
     for (i, group) in latents.chunks(64).enumerate() {
@@ -167,7 +167,7 @@ pub fn told(model: &LoadedModel, judge: &dyn Judge, apart: bool, progress: &dyn 
     progress.report("Judging pictures", SAMPLES, SAMPLES);
     let named = judge.names().iter().zip(values).map(|(name, values)| Attribute { name: name.clone(), values });
     let rows = doubled(&model.numbers_of(&latents, freedom)?);
-    let space = if freedom == Freedom::Z { Space::Z } else { Space::W };
+    let space = if freedom == LatentSpace::Z { Space::Z } else { Space::W };
     let mut found = learn::from_attributes(&rows, &named.collect::<Vec<_>>(), space, apart)?;
     if apart && found.len() > 1 {
         for _ in 0..ROUNDS {
@@ -236,12 +236,12 @@ type Groups = (Vec<Vec<Row>>, Space, Box<dyn Fn(&[f64]) -> f64>);
 
 /// Codes of groups of latents (styles where a model has some), and how far typical ones spread along an axis.
 fn groups(model: &LoadedModel, groups: &[&Vec<Latent>]) -> Result<Groups> {
-    let freedom = if model.layers() > 0 { Freedom::W } else { Freedom::Z };
+    let freedom = if model.layers() > 0 { LatentSpace::W } else { LatentSpace::Z };
     let rows = groups.iter().map(|g| Ok(doubled(&model.numbers_of(g, freedom)?))).collect::<Result<Vec<_>>>()?;
     let samples = model.sampled(1000, freedom)?;
     let centre = crate::latent::algebra::mean(&samples);
     let sigma = move |axis: &[f64]| learn::along(&samples, &centre, axis);
-    Ok((rows, if freedom == Freedom::Z { Space::Z } else { Space::W }, Box::new(sigma)))
+    Ok((rows, if freedom == LatentSpace::Z { Space::Z } else { Space::W }, Box::new(sigma)))
 }
 
 fn source_of(model: &LoadedModel, data: &str) -> String {

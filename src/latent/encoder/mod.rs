@@ -11,7 +11,7 @@ use burn::tensor::activation::softmax;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
-use super::latent_forward::{Freedom, Held, host};
+use super::latent_forward::{Conditioning, LatentSpace, host};
 use super::model::LoadedModel;
 use crate::base::{Problem, Result, Shape};
 use crate::models::ImageRegressor;
@@ -33,7 +33,7 @@ pub struct EncoderInfo {
     /// What the generator was asked for by.
     pub model: String,
     /// What it tells.
-    pub freedom: Freedom,
+    pub freedom: LatentSpace,
     /// Thousands of pictures it was trained on.
     pub kimg: f64,
     /// Mean PSNR in dB of what the generator makes of its answers, on pictures of the generator not learned from.
@@ -62,12 +62,12 @@ pub struct Told {
     pub latent: Latent,
     /// Its row, for going on from there.
     pub(super) row: Vec<f32>,
-    pub(super) held: Held,
+    pub(super) held: Conditioning,
 }
 
 impl Encoder {
     /// A fresh one for a generator.
-    fn new(model: &LoadedModel, freedom: Freedom, init: &Init<'_>) -> Result<Self> {
+    fn new(model: &LoadedModel, freedom: LatentSpace, init: &Init<'_>) -> Result<Self> {
         let (centre, scale) = model.spread(freedom)?;
         let classes = model.dims().classes;
         let net = ImageRegressor::new(model.shape(), centre.len() + classes, init);
@@ -142,7 +142,7 @@ impl Encoder {
             // The likeliest class, as a whole.
             let best = (0..shares.len()).max_by(|a, b| shares[*a].total_cmp(&shares[*b]));
             let class = (0..shares.len()).map(|i| f32::from(u8::from(Some(i) == best))).collect();
-            let held = Held { class, noise: Some(0) };
+            let held = Conditioning { class, noise: Some(0) };
             Told { latent: model.latent_of(row.clone(), self.info.freedom, &held), row, held }
         };
         host(rows).into_iter().zip(classes).map(told).collect()
@@ -168,9 +168,9 @@ impl LoadedModel {
     ///
     /// # Errors
     /// The model has no such space.
-    pub(super) fn spread(&self, freedom: Freedom) -> Result<(Vec<f32>, f32)> {
+    pub(super) fn spread(&self, freedom: LatentSpace) -> Result<(Vec<f32>, f32)> {
         let n = self.row(freedom);
-        if freedom == Freedom::Z {
+        if freedom == LatentSpace::Z {
             return Ok((vec![0.0; n], 1.0));
         }
         self.allows(freedom)?;

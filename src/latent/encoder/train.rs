@@ -14,7 +14,7 @@ use super::{Encoder, psnr, store};
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::rng::{Stream, StreamState};
 use crate::base::{Family, Problem, Progress, Result};
-use crate::latent::latent_forward::{Freedom, Held, host};
+use crate::latent::latent_forward::{Conditioning, LatentSpace, host};
 use crate::latent::latent_optimizer::beside;
 use crate::latent::model::LoadedModel;
 use crate::models::ImageRegressor;
@@ -131,7 +131,7 @@ fn unfinished_state(path: &Path, net: &ImageRegressor) -> Result<Option<(ImageRe
 
 impl<'a> Training<'a> {
     fn begin(model: &'a LoadedModel, unfinished: &Path, paths: &Paths) -> Result<Self> {
-        let freedom = if model.layers() > 0 { Freedom::W } else { Freedom::Z };
+        let freedom = if model.layers() > 0 { LatentSpace::W } else { LatentSpace::Z };
         let device = model.device.clone().autodiff();
         let mut encoder = Encoder::new(model, freedom, &Init::new(1, "encoder", &device))?;
         let fresh = |encoder| Self { model, encoder, adam: Adam::new(), stream: Stream::new(1, "encoder"), images: 0 };
@@ -206,7 +206,7 @@ impl<'a> Training<'a> {
 }
 
 /// Latents for a batch, each of some class and with noise of its own.
-fn drawn(model: &LoadedModel, n: usize, stream: &mut Stream) -> (Vec<f32>, Vec<Held>) {
+fn drawn(model: &LoadedModel, n: usize, stream: &mut Stream) -> (Vec<f32>, Vec<Conditioning>) {
     let dims = model.dims();
     let z = stream.normals(n * dims.z);
     let held = (0..n).map(|_| {
@@ -214,13 +214,19 @@ fn drawn(model: &LoadedModel, n: usize, stream: &mut Stream) -> (Vec<f32>, Vec<H
         if dims.classes > 0 {
             class[stream.below(dims.classes as u64) as usize] = 1.0;
         }
-        Held { class, noise: Some(if dims.layers > 0 { stream.bits() } else { 0 }) }
+        Conditioning { class, noise: Some(if dims.layers > 0 { stream.bits() } else { 0 }) }
     });
     (z, held.collect())
 }
 
 /// Pictures of latents, and the rows that are to be told of them. `([n, c, r, r], [n, row])`
-fn made(model: &LoadedModel, z: Vec<f32>, held: &[Held], freedom: Freedom, device: &Device) -> (Tensor<4>, Tensor<2>) {
+fn made(
+    model: &LoadedModel,
+    z: Vec<f32>,
+    held: &[Conditioning],
+    freedom: LatentSpace,
+    device: &Device,
+) -> (Tensor<4>, Tensor<2>) {
     let (n, dim) = (held.len(), model.latent());
     let z: Tensor<2> = Tensor::from_data(TensorData::new(z, [n, dim]), device);
     let rows = model.styled_rows(z, held, freedom);
@@ -239,7 +245,7 @@ fn judge(model: &LoadedModel, encoder: &mut Encoder) {
         let told = encoder.tell(model, x.clone());
         let values: Vec<f32> = told.iter().flat_map(|t| t.row.clone()).collect();
         let rows = Tensor::from_data(TensorData::new(values, [BATCH, encoder.centre.len()]), &device);
-        let of: Vec<Held> = told.iter().map(|t| t.held.clone()).collect();
+        let of: Vec<Conditioning> = told.iter().map(|t| t.held.clone()).collect();
         for (t, h) in of.iter().zip(&held) {
             right += usize::from(t.class == h.class);
             count += 1;
@@ -283,7 +289,7 @@ mod tests {
         let foreign = store::unfinished(&paths, &large.info().hash);
         let blank = |model: &LoadedModel| {
             let device = model.device.clone().autodiff();
-            Encoder::new(model, Freedom::Z, &Init::new(1, "encoder", &device)).unwrap().net
+            Encoder::new(model, LatentSpace::Z, &Init::new(1, "encoder", &device)).unwrap().net
         };
         assert!(unfinished_state(&own, &blank(&small)).unwrap().is_none());
         let whole = std::fs::read(&foreign).unwrap();

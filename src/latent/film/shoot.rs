@@ -2,8 +2,8 @@
 
 use super::{Frame, Timeline};
 use crate::base::{Problem, Progress, Result};
-use crate::latent::even_spacing::{self, Ruler};
-use crate::latent::latent_forward::Freedom;
+use crate::latent::even_spacing::{self, PerceptualMetric};
+use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
 use crate::recipe::picture::{Latent, Space};
 
@@ -55,7 +55,13 @@ impl LoadedModel {
     ///
     /// # Errors
     /// The timeline is not one, does not fit the model, or it was cancelled.
-    pub fn script(&self, timeline: &Timeline, fps: u32, ruler: &dyn Ruler, progress: &dyn Progress) -> Result<Script> {
+    pub fn script(
+        &self,
+        timeline: &Timeline,
+        fps: u32,
+        ruler: &dyn PerceptualMetric,
+        progress: &dyn Progress,
+    ) -> Result<Script> {
         timeline.check()?;
         self.dims().check_all(timeline.keys.iter().map(|k| &k.latent))?;
         timeline.tracks.iter().try_for_each(|t| self.dims().check_direction(&t.direction))?;
@@ -70,7 +76,7 @@ impl LoadedModel {
                 }
             }
         }
-        let spread = if wants { self.spread(Freedom::W)?.1 } else { 1.0 };
+        let spread = if wants { self.spread(LatentSpace::W)?.1 } else { 1.0 };
         let count = (timeline.seconds * f64::from(fps)).round().max(1.0) as usize;
         let count = if timeline.looped { count } else { count + usize::from(timeline.keys.len() > 1) };
         if count > MOST {

@@ -2,7 +2,7 @@
 
 use super::{Places, Wish};
 use crate::base::{Problem, Progress, Result};
-use crate::latent::even_spacing::{self, Eye, Paced, Ruler};
+use crate::latent::even_spacing::{self, FeatureMetric, Paced, PerceptualMetric};
 use crate::latent::interpolation_grid::Layout;
 use crate::latent::latent_math::Dims;
 use crate::recipe::picture::Latent;
@@ -12,12 +12,12 @@ const LOOKS: usize = 9;
 
 /// What is seen of several ways at once: a latent of one number says how far along all of them.
 struct Ways<'a> {
-    eye: &'a Eye<'a>,
+    eye: &'a FeatureMetric<'a>,
     /// The latents at so far along.
     at: &'a dyn Fn(f64) -> Result<Vec<Latent>>,
 }
 
-impl Ruler for Ways<'_> {
+impl PerceptualMetric for Ways<'_> {
     fn parts(&self, steps: usize) -> usize {
         self.eye.parts(steps)
     }
@@ -57,7 +57,7 @@ impl Ways<'_> {
 
 /// What cells are evened with.
 pub(super) struct Evening<'a> {
-    pub eye: &'a Eye<'a>,
+    pub eye: &'a FeatureMetric<'a>,
     pub wish: &'a Wish,
     pub dims: Dims,
     pub anchors: &'a [Latent],

@@ -12,7 +12,7 @@ pub use files::{all_of, picture_files, readable};
 use serde::{Deserialize, Serialize};
 
 use super::encoder::{Encoder, psnr};
-use super::latent_forward::{Freedom, Held, host};
+use super::latent_forward::{Conditioning, LatentSpace, host};
 use super::latent_optimizer::{Descent, beside, rate};
 use super::model::{LoadedModel, Net};
 use crate::base::rng::Stream;
@@ -45,7 +45,7 @@ const RESTLESS: f64 = 0.05;
 #[serde(default)]
 pub struct Wish {
     /// What may move; not given: styles of each layer where a model has styles, else the latent.
-    pub freedom: Option<Freedom>,
+    pub freedom: Option<LatentSpace>,
     /// Steps downhill; 0 for the first guess alone.
     pub steps: u32,
     /// First guesses.
@@ -97,7 +97,7 @@ pub struct Step {
 
 /// What else judges likeness besides pixels.
 #[derive(Default)]
-pub struct Judges {
+pub struct LossNetworks {
     /// The critic that the generator was trained against.
     pub critic: Option<Critic>,
     /// The studio's own features.
@@ -109,10 +109,10 @@ impl LoadedModel {
     ///
     /// # Errors
     /// The training state is damaged.
-    pub fn judges(&self, wish: &Wish, paths: &crate::base::paths::Paths) -> Result<Judges> {
+    pub fn judges(&self, wish: &Wish, paths: &crate::base::paths::Paths) -> Result<LossNetworks> {
         let critic = if wish.critic > 0.0 { self.critic(paths)? } else { None };
         let eyes = if wish.features > 0.0 && wish.steps > 0 { Some(Extractor::shipped(&self.device)?) } else { None };
-        Ok(Judges { critic, eyes })
+        Ok(LossNetworks { critic, eyes })
     }
 
     /// The critic of a model whose whole training state is kept.
@@ -160,11 +160,11 @@ impl LoadedModel {
         pictures: &[Picture],
         wish: &Wish,
         encoder: Option<&Encoder>,
-        judges: &Judges,
+        judges: &LossNetworks,
         watch: &mut dyn FnMut(Step),
         progress: &dyn Progress,
     ) -> Result<Vec<Found>> {
-        let freedom = wish.freedom.unwrap_or(if self.layers() > 0 { Freedom::WPlus } else { Freedom::Z });
+        let freedom = wish.freedom.unwrap_or(if self.layers() > 0 { LatentSpace::WPlus } else { LatentSpace::Z });
         self.allows(freedom)?;
         let mut out = Vec::with_capacity(pictures.len());
         for (i, group) in pictures.chunks(TOGETHER).enumerate() {
@@ -179,10 +179,10 @@ impl LoadedModel {
 /// What one group of pictures is inverted with.
 struct Of<'a> {
     model: &'a LoadedModel,
-    freedom: Freedom,
+    freedom: LatentSpace,
     wish: &'a Wish,
     encoder: Option<&'a Encoder>,
-    judges: &'a Judges,
+    judges: &'a LossNetworks,
     first: usize,
     all: usize,
 }
@@ -190,7 +190,7 @@ struct Of<'a> {
 /// A place to begin from.
 struct Start {
     row: Vec<f32>,
-    held: Held,
+    held: Conditioning,
 }
 
 impl Of<'_> {
@@ -204,12 +204,12 @@ impl Of<'_> {
         let n = inputs.len();
         let guesses = self.guesses(&x)?;
         let starts = self.starts(&x, guesses.as_deref())?;
-        let (rows, held): (Vec<Vec<f32>>, Vec<Held>) = if self.wish.steps == 0 {
+        let (rows, held): (Vec<Vec<f32>>, Vec<Conditioning>) = if self.wish.steps == 0 {
             starts.into_iter().filter_map(|of_one| of_one.into_iter().next()).map(|s| (s.row, s.held)).unzip()
         } else {
             self.descend(x, starts, watch, progress)?
         };
-        let latent = |(row, held): (Vec<f32>, &Held)| self.model.latent_of(row, self.freedom, held);
+        let latent = |(row, held): (Vec<f32>, &Conditioning)| self.model.latent_of(row, self.freedom, held);
         let latents: Vec<Latent> = rows.into_iter().zip(&held).map(latent).collect();
         let pictures = self.model.generate(&latents, 1.0)?;
         let guess_pictures = match &guesses {
@@ -236,8 +236,8 @@ impl Of<'_> {
         if let Net::Vae(vae) = &model.net {
             let means = host(vae.encode(x.clone(), None).0);
             let of = |row: Vec<f32>| {
-                let held = Held::default();
-                (model.latent_of(row.clone(), Freedom::Z, &held), Some(Start { row, held }))
+                let held = Conditioning::default();
+                (model.latent_of(row.clone(), LatentSpace::Z, &held), Some(Start { row, held }))
             };
             return Ok(Some(means.into_iter().map(of).collect()));
         }
@@ -247,7 +247,7 @@ impl Of<'_> {
         let of = |t: super::encoder::Told| {
             let row = match (own, self.freedom) {
                 (a, b) if a == b => Some(t.row),
-                (Freedom::W, Freedom::WPlus) => Some(t.row.repeat(model.layers())),
+                (LatentSpace::W, LatentSpace::WPlus) => Some(t.row.repeat(model.layers())),
                 _ => None,
             };
             (t.latent, row.map(|row| Start { row, held: t.held }))
@@ -291,7 +291,7 @@ impl Of<'_> {
         starts: Vec<Vec<Start>>,
         watch: &mut dyn FnMut(Step),
         progress: &dyn Progress,
-    ) -> Result<(Vec<Vec<f32>>, Vec<Held>)> {
+    ) -> Result<(Vec<Vec<f32>>, Vec<Conditioning>)> {
         let n = starts.len();
         let steps = self.wish.steps;
         let tournament = if starts.iter().any(|s| s.len() > 1) { (f64::from(steps) * TOURNAMENT) as u32 } else { 0 };
@@ -300,7 +300,8 @@ impl Of<'_> {
         let (rows, held): (Vec<_>, Vec<_>) = starts.into_iter().flatten().map(|s| (s.row, s.held)).unzip();
         let mut descent = Descent::new(self.model, self.freedom, &rows, held)?;
         let mut target = self.target(&x, &owner);
-        let mut best: Vec<(f32, Vec<f32>, Held)> = vec![(f32::INFINITY, Vec::new(), Held::default()); n];
+        let mut best: Vec<(f32, Vec<f32>, Conditioning)> =
+            vec![(f32::INFINITY, Vec::new(), Conditioning::default()); n];
         let mut restless = Stream::new(0, "restless");
         for step in 0..=steps {
             let done = self.first as u64 * u64::from(steps) + u64::from(step) * n as u64;
@@ -368,7 +369,7 @@ impl Of<'_> {
     /// Styles are kept from settling early by noise that fades.
     fn shaken(&self, numbers: Tensor<2>, t: f64, stream: &mut Stream) -> Tensor<2> {
         let size = RESTLESS * (1.0 - t / 0.3).max(0.0).powi(2);
-        if self.freedom == Freedom::Z || size <= 0.0 {
+        if self.freedom == LatentSpace::Z || size <= 0.0 {
             return numbers;
         }
         let [b, n] = numbers.dims();
@@ -414,8 +415,9 @@ mod tests {
         let (a, b) = (own(&model, 1001).1, own(&model, 1002).1);
         let wish = Wish { steps: 60, starts: 2, show: 30, ..Wish::default() };
         let mut seen = Vec::new();
-        let found =
-            model.invert(&[a, b], &wish, None, &Judges::default(), &mut |s| seen.push(s), &Quiet::default()).unwrap();
+        let found = model
+            .invert(&[a, b], &wish, None, &LossNetworks::default(), &mut |s| seen.push(s), &Quiet::default())
+            .unwrap();
         for (i, f) in found.iter().enumerate() {
             assert!(f.psnr > 23.0, "{i}: {:.1} dB", f.psnr);
             let again = model.generate(std::slice::from_ref(&f.latent), 1.0).unwrap().remove(0);
@@ -458,7 +460,7 @@ mod tests {
             let encoder = encoder.unwrap_or_else(|| panic!("{} has no encoder", info.name));
             let pictures = [own(&model, 100_001).1, own(&model, 100_002).1];
             let wish = Wish { steps: 120, starts: 1, show: 120, ..Wish::default() };
-            let judges = Judges::default();
+            let judges = LossNetworks::default();
             let found =
                 model.invert(&pictures, &wish, Some(&encoder), &judges, &mut |_| {}, &Quiet::default()).unwrap();
             for f in found {
@@ -476,12 +478,13 @@ mod tests {
     fn styles_that_are_found_make_the_picture_that_was_told() {
         let model = crate::latent::testing::fresh("style-gan", 16, 8);
         let picture = own(&model, 1001).1;
-        for freedom in [Freedom::Z, Freedom::W, Freedom::WPlus] {
+        for freedom in [LatentSpace::Z, LatentSpace::W, LatentSpace::WPlus] {
             let wish = Wish { freedom: Some(freedom), steps: 60, starts: 2, show: 30, ..Wish::default() };
             let mut seen = Vec::new();
             let mut watch = |s: Step| seen.push(s.psnr);
             let wanted = [picture.clone()];
-            let found = model.invert(&wanted, &wish, None, &Judges::default(), &mut watch, &Quiet::default()).unwrap();
+            let found =
+                model.invert(&wanted, &wish, None, &LossNetworks::default(), &mut watch, &Quiet::default()).unwrap();
             let again = model.generate(std::slice::from_ref(&found[0].latent), 1.0).unwrap().remove(0);
             let psnr = model.likeness(&picture, &again);
             assert!(psnr > seen[0] + 8.0 && psnr > seen[2] - 0.5, "{freedom:?}: {psnr:.1} of {seen:.1?}");
@@ -496,14 +499,21 @@ mod tests {
         let model = LoadedModel::open("fashion-vae", &paths, "cpu").unwrap();
         let (_, picture) = own(&model, 3);
         let wish = Wish { steps: 40, ..Wish::default() };
-        let found = model.invert(&[picture], &wish, None, &Judges::default(), &mut |_| {}, &Quiet::default()).unwrap();
+        let found =
+            model.invert(&[picture], &wish, None, &LossNetworks::default(), &mut |_| {}, &Quiet::default()).unwrap();
         let (_, guessed) = found[0].guess.clone().unwrap();
         assert!(found[0].psnr > guessed + 3.0, "{guessed} {}", found[0].psnr);
         let none = Wish { steps: 0, ..wish.clone() };
-        let first =
-            model.invert(&[found[0].input.clone()], &none, None, &Judges::default(), &mut |_| {}, &Quiet::default());
+        let first = model.invert(
+            &[found[0].input.clone()],
+            &none,
+            None,
+            &LossNetworks::default(),
+            &mut |_| {},
+            &Quiet::default(),
+        );
         assert!((first.unwrap()[0].psnr - guessed).abs() < 1e-9);
-        let styles = Wish { freedom: Some(Freedom::W), ..none };
-        assert!(model.invert(&[], &styles, None, &Judges::default(), &mut |_| {}, &Quiet::default()).is_err());
+        let styles = Wish { freedom: Some(LatentSpace::W), ..none };
+        assert!(model.invert(&[], &styles, None, &LossNetworks::default(), &mut |_| {}, &Quiet::default()).is_err());
     }
 }

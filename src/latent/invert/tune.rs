@@ -7,7 +7,7 @@ use burn::module::{Module, ModuleMapper, Param};
 use burn::optim::GradientsParams;
 use burn::tensor::Tensor;
 
-use super::super::latent_forward::{Freedom, Held};
+use super::super::latent_forward::{Conditioning, LatentSpace};
 use super::super::latent_optimizer::beside;
 use super::super::model::{LoadedModel, Net};
 use crate::base::paths::Paths;
@@ -78,9 +78,9 @@ impl LoadedModel {
         };
         let (x, inputs) = self.taken_in(std::slice::from_ref(picture));
         let freedom = match latent.place() {
-            p if p.space == Space::W && p.values.len() > self.latent() => Freedom::WPlus,
-            p if p.space == Space::W => Freedom::W,
-            _ => Freedom::Z,
+            p if p.space == Space::W && p.values.len() > self.latent() => LatentSpace::WPlus,
+            p if p.space == Space::W => LatentSpace::W,
+            _ => LatentSpace::Z,
         };
         let row = self.rows_of(std::slice::from_ref(latent), freedom)?;
         let row = tensors::matrix(row.concat(), 1, self.row(freedom), &self.device);
@@ -91,9 +91,9 @@ impl LoadedModel {
             progress.report("Tuning the model", u64::from(step), u64::from(steps));
             progress.cancel().check()?;
             let z = tensors::matrix(stream.normals(LOCAL * self.latent()), LOCAL, self.latent(), &self.device);
-            let others = vec![Held { class: held[0].class.clone(), noise: Some(u64::from(step)) }; LOCAL];
-            let before = self.draw(z.clone(), Freedom::Z, &others, &mut |_, x| x);
-            let now = self.draw_by(&net, z, Freedom::Z, &others, &mut |_, x| x);
+            let others = vec![Conditioning { class: held[0].class.clone(), noise: Some(u64::from(step)) }; LOCAL];
+            let before = self.draw(z.clone(), LatentSpace::Z, &others, &mut |_, x| x);
+            let now = self.draw_by(&net, z, LatentSpace::Z, &others, &mut |_, x| x);
             let y = self.draw_by(&net, row.clone(), freedom, &held, &mut |_, x| x);
             let error = per_picture((beside(y, &x) - x.clone()).square()).mean_dim(1).sum();
             let drift = per_picture((now - before).square()).mean_dim(1).mean();

@@ -7,7 +7,7 @@ use egui::{ColorImage, Context};
 use super::StudioApp;
 use crate::base::{Problem, Result};
 use crate::engine::Command;
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::format;
 use crate::ui::layout::Split;
 use crate::ui::views::ViewId;
@@ -90,13 +90,13 @@ impl StudioApp {
     }
 
     /// Hands something to a view, and shows it if `show`.
-    pub(super) fn deliver(&mut self, ctx: &Context, view: ViewId, parcel: &Parcel, show: bool) {
+    pub(super) fn deliver(&mut self, ctx: &Context, view: ViewId, parcel: &ViewMessage, show: bool) {
         let time = ctx.input(|i| i.time);
         match parcel {
-            Parcel::Explore { model, .. } | Parcel::Compare { model, .. } | Parcel::Model(model) => {
+            ViewMessage::Explore { model, .. } | ViewMessage::Compare { model, .. } | ViewMessage::Model(model) => {
                 self.shell.studio.selection.model = Some(model.clone());
             }
-            Parcel::Run(dir) => self.shell.studio.selection.run = Some(dir.clone()),
+            ViewMessage::Run(dir) => self.shell.studio.selection.run = Some(dir.clone()),
             _ => {}
         }
         if show {

@@ -8,7 +8,7 @@ use egui::{Align2, Area, Context, CornerRadius, Frame, Id, Margin, Order, RichTe
 use super::StudioApp;
 use crate::base::{Picture, Problem, Result};
 use crate::engine::{Command, Inspected};
-use crate::ui::action::{Action, Parcel, Pick, PickKind};
+use crate::ui::action::{Action, Pick, PickKind, ViewMessage};
 use crate::ui::theme::{self, size};
 use crate::ui::views::ViewId;
 use crate::{data, export};
@@ -164,14 +164,14 @@ impl StudioApp {
                         .try_this("Import the model, then drop the picture again")
                         .warning();
                     actions.push(Action::Message(missing));
-                    actions.push(Action::Deliver(ViewId::Explore, Box::new(Parcel::Generated { path, recipe })));
+                    actions.push(Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Generated { path, recipe })));
                 }
             },
             Inspected::Picture { path } => self.drops.pictures.push(path),
             Inspected::Model { model } => {
-                actions.push(Action::Deliver(ViewId::Models, Box::new(Parcel::Model(model))));
+                actions.push(Action::Deliver(ViewId::Models, Box::new(ViewMessage::Model(model))));
             }
-            Inspected::Run { dir } => actions.push(Action::Deliver(ViewId::Train, Box::new(Parcel::Run(dir)))),
+            Inspected::Run { dir } => actions.push(Action::Deliver(ViewId::Train, Box::new(ViewMessage::Run(dir)))),
         }
         if self.drops.asked == 0 {
             self.all_answered();
@@ -205,7 +205,7 @@ impl StudioApp {
         match model {
             Some(model) => {
                 actions.push(Action::SelectModel(Some(model)));
-                actions.push(Action::Deliver(ViewId::Explore, Box::new(Parcel::Picture(picture.into()))));
+                actions.push(Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Picture(picture.into()))));
             }
             None => actions.push(Action::Message(
                 Problem::usage("There is no model yet that could use this picture")

@@ -11,7 +11,7 @@ use std::time::Instant;
 use crossbeam_channel::bounded;
 use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
-use super::action::{Action, Parcel, Pick, PickKind};
+use super::action::{Action, Pick, PickKind, ViewMessage};
 use super::file_dialog::{DesktopPicker, FilePicker};
 use super::keymap::{self, Bound};
 use super::layout::Layout;
@@ -258,7 +258,7 @@ impl StudioApp {
         self.shell.primary = theme::take_primary_buttons(&ctx);
         if let Some(ToastClick::Log(message)) = self.shell.toasts.show(&ctx, time, &self.shell.primary) {
             self.shell.actions.push(match message {
-                Some(id) => Action::Deliver(ViewId::Log, Box::new(Parcel::Message(id))),
+                Some(id) => Action::Deliver(ViewId::Log, Box::new(ViewMessage::Message(id))),
                 None => Action::Go(ViewId::Log),
             });
         }
@@ -448,7 +448,7 @@ impl StudioApp {
                 let imports = paths.into_iter().map(|path| Action::Engine(Box::new(Command::ImportModel { path })));
                 self.shell.actions.extend(imports);
             }
-            purpose => self.deliver(ctx, pick.view, &Parcel::Picked { purpose, paths }, false),
+            purpose => self.deliver(ctx, pick.view, &ViewMessage::Picked { purpose, paths }, false),
         }
     }
 }

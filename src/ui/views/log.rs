@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Cx, KeyHelp, View, ViewId};
 use crate::base::Severity;
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::state::{PastMessage, Studio};
 use crate::ui::theme::{self, Tone, size};
 
@@ -199,8 +199,8 @@ impl View for LogView {
         }
     }
 
-    fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
-        if let Parcel::Message(id) = parcel {
+    fn receive(&mut self, parcel: &ViewMessage, cx: &mut Cx<'_>) {
+        if let ViewMessage::Message(id) = parcel {
             let found = cx.studio.messages.iter().find(|m| m.id == *id);
             if found.is_some_and(|m| !self.shown.fits(m)) {
                 self.shown = Shown::default();

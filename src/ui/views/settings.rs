@@ -7,7 +7,7 @@ use egui_material_icons::icons::{
 
 use super::{Cx, View, ViewId};
 use crate::engine::{Command, DeviceReport};
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::format;
 use crate::ui::settings::{Backing, OnClose, Pixels, Settings};
 use crate::ui::theme::{self, Mode, Tone, size};
@@ -454,10 +454,10 @@ impl View for SettingsView {
         }
     }
 
-    fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
+    fn receive(&mut self, parcel: &ViewMessage, cx: &mut Cx<'_>) {
         match parcel {
-            Parcel::Setting(key) => self.wanted = Some((key, 0.0)),
-            Parcel::Picked { purpose: EXPORT_FOLDER, paths } => {
+            ViewMessage::Setting(key) => self.wanted = Some((key, 0.0)),
+            ViewMessage::Picked { purpose: EXPORT_FOLDER, paths } => {
                 if let Some(folder) = paths.first() {
                     let mut settings = cx.studio.settings.clone();
                     settings.export.out.clone_from(folder);

@@ -1,10 +1,10 @@
 //! A place for pictures, folders, models and runs: drop them, choose them, or paste a path.
 //!
 //! All three, because Wayland delivers no drops to winit. What is dropped reaches [`View::on_drop`] or the shell;
-//! dialogs answer with [`Parcel::Picked`] whose purpose is [`PURPOSE`].
+//! dialogs answer with [`ViewMessage::Picked`] whose purpose is [`PURPOSE`].
 //!
 //! [`View::on_drop`]: crate::ui::views::View::on_drop
-//! [`Parcel::Picked`]: crate::ui::action::Parcel::Picked
+//! [`ViewMessage::Picked`]: crate::ui::action::ViewMessage::Picked
 
 use std::path::PathBuf;
 

@@ -23,7 +23,7 @@ use crate::data::report::Survey;
 use crate::engine::{Command, DataSetInfo, Event, JobId};
 use crate::recipe::advice::fitted;
 use crate::recipe::{DataRecipe, Reading, Recipe};
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::command::UiCommand;
 use crate::ui::state::Studio;
 use crate::ui::theme;
@@ -293,7 +293,7 @@ impl DataView {
             return;
         }
         let (source, names) = (now.0.clone(), Arc::new(self.recipe.data.exclude.iter().cloned().collect()));
-        cx.push(Action::DeliverQuietly(ViewId::Explore, Box::new(Parcel::LeftOut { source, names })));
+        cx.push(Action::DeliverQuietly(ViewId::Explore, Box::new(ViewMessage::LeftOut { source, names })));
         self.told = Some(now);
     }
 
@@ -397,11 +397,11 @@ impl View for DataView {
         self.survey_if_needed(cx, false);
     }
 
-    fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
+    fn receive(&mut self, parcel: &ViewMessage, cx: &mut Cx<'_>) {
         match parcel {
-            Parcel::Source(source) => self.choose(source, cx),
-            Parcel::LeaveOut { data, names } => self.leave_out(data, names, cx),
-            Parcel::Picked { purpose, paths } if *purpose == PURPOSE && !paths.is_empty() => {
+            ViewMessage::Source(source) => self.choose(source, cx),
+            ViewMessage::LeaveOut { data, names } => self.leave_out(data, names, cx),
+            ViewMessage::Picked { purpose, paths } if *purpose == PURPOSE && !paths.is_empty() => {
                 self.choose(&joined(paths), cx);
             }
             _ => {}

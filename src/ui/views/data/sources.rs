@@ -207,7 +207,7 @@ impl DataView {
 }
 
 /// Every way to a source: drop, choose, paste, one that was used before, one that is built in. Answers of dialogs come
-/// to `view` as [`Parcel::Picked`](crate::ui::action::Parcel::Picked) for [`PURPOSE`].
+/// to `view` as [`ViewMessage::Picked`](crate::ui::action::ViewMessage::Picked) for [`PURPOSE`].
 pub fn source_picker(ui: &mut Ui, cx: &mut Cx<'_>, view: ViewId, drop: &mut DropState) -> Option<String> {
     let hint = "A folder, a zip, pictures, an IDX or CIFAR file";
     let mut chosen =

@@ -5,7 +5,7 @@ use egui_kittest::Harness;
 
 use crate::engine::fake::ScriptedEngine;
 use crate::engine::{Command, Engine as _};
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::state::Studio;
 use crate::ui::textures::Textures;
 use crate::ui::theme::{self, size};
@@ -81,7 +81,7 @@ impl<V: View> Stage<V> {
         }
     }
 
-    pub fn receive(&mut self, parcel: &Parcel) {
+    pub fn receive(&mut self, parcel: &ViewMessage) {
         self.with(|view, cx| view.receive(parcel, cx));
         self.settle();
     }

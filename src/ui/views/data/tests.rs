@@ -10,7 +10,7 @@ use crate::ui::theme::Mode;
 
 fn opened() -> Harness<'static, Stage<DataView>> {
     let mut stage = Stage::new(DataView::default(), ScriptedEngine::new());
-    stage.receive(&Parcel::Source("/pictures/nouns".into()));
+    stage.receive(&ViewMessage::Source("/pictures/nouns".into()));
     harness(stage, 1216.0, 740.0, Mode::Dark)
 }
 
@@ -157,7 +157,7 @@ fn going_on_to_train_carries_source_and_preparation() {
         Action::Deliver(ViewId::Train, parcel) => Some(parcel.as_ref().clone()),
         _ => None,
     });
-    let Some(Parcel::SetUp { recipe, from: None }) = parcel else { panic!("{parcel:?}") };
+    let Some(ViewMessage::SetUp { recipe, from: None }) = parcel else { panic!("{parcel:?}") };
     assert_eq!(recipe.data, harness.state().view.recipe.data);
     assert_eq!(recipe.name, "nouns");
     recipe.validate().unwrap();
@@ -168,7 +168,7 @@ fn a_survey_that_fails_says_why_and_offers_to_search_again() {
     let stage = Stage::new(DataView::default(), ScriptedEngine::fresh());
     let mut harness = harness(stage, 1216.0, 740.0, Mode::Dark);
     harness.state_mut().engine.hold_answers(true);
-    harness.state_mut().receive(&Parcel::Source("/nowhere".into()));
+    harness.state_mut().receive(&ViewMessage::Source("/nowhere".into()));
     harness.run_ok();
     let job = harness.state().view.job.unwrap();
     let engine = &harness.state().engine;
@@ -196,7 +196,7 @@ fn what_was_assumed_is_shown_and_changing_it_looks_again() {
     assert!(harness.query_by_label_contains("4 classes are taken from folders").is_some());
     harness.state_mut().engine.take_commands();
     harness.state_mut().view.recipe.data.classes = crate::recipe::Classes::None;
-    harness.state_mut().receive(&Parcel::Source("/pictures/nouns".into()));
+    harness.state_mut().receive(&ViewMessage::Source("/pictures/nouns".into()));
     harness.run_ok();
     let asked = commands(&harness).into_iter().find_map(|c| match c {
         Command::Survey { reading, .. } => Some(reading.classes),
@@ -210,7 +210,7 @@ fn a_hundred_thousand_pictures_scroll_smoothly() {
     let engine = ScriptedEngine::new();
     engine.edit(|script| script.pictures = 100_000);
     let mut stage = Stage::new(DataView::default(), engine);
-    stage.receive(&Parcel::Source("/pictures/many".into()));
+    stage.receive(&ViewMessage::Source("/pictures/many".into()));
     let mut harness = harness(stage, 1216.0, 740.0, Mode::Dark);
     let mut quickest = f64::INFINITY;
     for _ in 0..20 {
@@ -236,7 +236,7 @@ fn a_hundred_thousand_pictures_scroll_smoothly() {
 fn it_reads_well_in_light_and_narrow() {
     for (name, w, h, mode) in [("data-light", 1216.0, 740.0, Mode::Light), ("data-narrow", 500.0, 480.0, Mode::Dark)] {
         let mut stage = Stage::new(DataView::default(), ScriptedEngine::new());
-        stage.receive(&Parcel::Source("/pictures/nouns".into()));
+        stage.receive(&ViewMessage::Source("/pictures/nouns".into()));
         let mut harness = harness(stage, w, h, mode);
         harness.run_ok();
         shot(&mut harness, name);
@@ -318,12 +318,12 @@ fn preparation_is_kept_for_each_data_set_and_over_restarts() {
         data.clone()
     };
     let nouns = set(&mut harness);
-    harness.state_mut().receive(&Parcel::Source("/pictures/cats".into()));
+    harness.state_mut().receive(&ViewMessage::Source("/pictures/cats".into()));
     harness.run_ok();
     let cats = harness.state().view.recipe.data.clone();
     assert!(!cats.mirror && cats.exclude.is_empty() && cats.source == "/pictures/cats");
     let kept = harness.state().view.save();
-    harness.state_mut().receive(&Parcel::Source("/pictures/nouns".into()));
+    harness.state_mut().receive(&ViewMessage::Source("/pictures/nouns".into()));
     harness.run_ok();
     assert_eq!(harness.state().view.recipe.data, nouns);
 
@@ -332,7 +332,7 @@ fn preparation_is_kept_for_each_data_set_and_over_restarts() {
     view.restore(&kept);
     let mut harness = harness_of(view);
     assert_eq!(harness.state().view.recipe.data, cats);
-    harness.state_mut().receive(&Parcel::Source("/pictures/nouns".into()));
+    harness.state_mut().receive(&ViewMessage::Source("/pictures/nouns".into()));
     harness.run_ok();
     assert_eq!(harness.state().view.recipe.data, nouns);
     assert_eq!(harness.state().view.excluded.len(), 1);

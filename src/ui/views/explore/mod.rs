@@ -38,7 +38,7 @@ use crate::engine::{Command, Event, LatentCommand};
 use crate::latent::latent_math::Dims;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::{Latent, PictureRecipe};
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::command::UiCommand;
 use crate::ui::state::Studio;
 use crate::ui::view::{Cx, KeyHelp, View, ViewId};
@@ -415,9 +415,9 @@ impl View for ExploreView {
         }
     }
 
-    fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
+    fn receive(&mut self, parcel: &ViewMessage, cx: &mut Cx<'_>) {
         match parcel {
-            Parcel::Explore { model, latent, truncation } => {
+            ViewMessage::Explore { model, latent, truncation } => {
                 let same = self.state.here.model.as_ref() == Some(model);
                 if latent.is_none() {
                     self.show_page(FIRST);
@@ -429,7 +429,7 @@ impl View for ExploreView {
                 let viewpoint = Viewpoint { model: Some(model.clone()), latent, truncation: *truncation };
                 self.open_at(viewpoint, "open a picture", cx);
             }
-            Parcel::Compare { model, latents } => {
+            ViewMessage::Compare { model, latents } => {
                 self.state.undo_point("compare two pictures", cx);
                 self.select(Some(model.clone()), cx);
                 self.state.here.model = Some(model.clone());
@@ -437,13 +437,13 @@ impl View for ExploreView {
                 self.fits = None;
                 self.show_page(BETWEEN);
             }
-            Parcel::Page(id) => self.show_page(id),
-            Parcel::LeftOut { source, names } => {
+            ViewMessage::Page(id) => self.show_page(id),
+            ViewMessage::LeftOut { source, names } => {
                 self.pages.iter_mut().for_each(|page| page.left_out(source, names));
             }
-            Parcel::Generated { path, recipe } => self.orphan = Some((path.clone(), recipe.clone())),
-            Parcel::Picture(path) => self.take_photos(std::slice::from_ref(path)),
-            Parcel::Picked { purpose, paths } if !self.export.picked(purpose, paths) => {
+            ViewMessage::Generated { path, recipe } => self.orphan = Some((path.clone(), recipe.clone())),
+            ViewMessage::Picture(path) => self.take_photos(std::slice::from_ref(path)),
+            ViewMessage::Picked { purpose, paths } if !self.export.picked(purpose, paths) => {
                 self.picked(purpose, paths, cx);
             }
             _ => {}

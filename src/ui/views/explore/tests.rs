@@ -238,9 +238,9 @@ fn the_star_keeps_the_present_picture() {
 fn a_dropped_picture_goes_through_the_encoder_of_a_vae() {
     let mut stage = Stage::new(ExploreView::default());
     let vae = stage.studio.models.iter().find(|m| m.family == Family::Vae).unwrap().model.clone();
-    let parcel = Parcel::Explore { model: vae, latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: vae, latent: None, truncation: 1.0 };
     stage.call(|view, cx| view.receive(&parcel, cx));
-    stage.call(|view, cx| view.receive(&Parcel::Picture("/x/cat.png".into()), cx));
+    stage.call(|view, cx| view.receive(&ViewMessage::Picture("/x/cat.png".into()), cx));
     let mut h = harness(stage);
     let info = h.state().view.info(&h.state().studio).unwrap();
     assert_eq!(info.family, Family::Vae);
@@ -255,7 +255,7 @@ fn a_dropped_picture_goes_through_the_encoder_of_a_vae() {
 fn a_picture_is_dropped_chosen_or_pasted_onto_a_corner_of_a_vae() {
     let mut stage = Stage::new(ExploreView::default());
     let vae = stage.studio.models.iter().find(|m| m.family == Family::Vae).unwrap().model.clone();
-    stage.call(|view, cx| view.receive(&Parcel::Explore { model: vae, latent: None, truncation: 1.0 }, cx));
+    stage.call(|view, cx| view.receive(&ViewMessage::Explore { model: vae, latent: None, truncation: 1.0 }, cx));
     let mut h = harness(stage);
     tab(&mut h, "grid");
     let at = |h: &mut Harness<'static, Stage<ExploreView>>, name: &str| {
@@ -272,7 +272,7 @@ fn a_picture_is_dropped_chosen_or_pasted_onto_a_corner_of_a_vae() {
     h.run_steps(4);
     h.get_by_role_and_label(Role::Button, "Put a picture here…").click();
     h.run_steps(4);
-    let picked = Parcel::Picked { purpose: tabs::grid::PICK, paths: vec!["/x/dog.png".into()] };
+    let picked = ViewMessage::Picked { purpose: tabs::grid::PICK, paths: vec!["/x/dog.png".into()] };
     h.state_mut().call(|view, cx| view.receive(&picked, cx));
     at(&mut h, "Bottom right corner");
     h.event(egui::Event::Paste("/x/a bird.png\n".into()));
@@ -402,7 +402,7 @@ fn a_checkpoint_of_a_run_is_waited_for() {
     let mut stage = Stage::new(ExploreView::default());
     let model = "/runs/nouns@12.5".to_string();
     stage.engine.hold_answers(true);
-    let parcel = Parcel::Explore { model: model.clone(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: model.clone(), latent: None, truncation: 1.0 };
     stage.call(|view, cx| view.receive(&parcel, cx));
     let mut h = harness(stage);
     assert_eq!(state(&h).here.model, Some(model.clone()), "it is not given up at once");
@@ -418,7 +418,7 @@ fn a_checkpoint_of_a_run_is_waited_for() {
 /// Explore with the model that has directions, on a tab.
 pub(super) fn on_nouns(on: &str) -> Harness<'static, Stage<ExploreView>> {
     let mut stage = Stage::new(ExploreView::default());
-    let parcel = Parcel::Explore { model: "nouns-gan".into(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: "nouns-gan".into(), latent: None, truncation: 1.0 };
     stage.call(|view, cx| view.receive(&parcel, cx));
     let mut h = harness(stage);
     tab(&mut h, on);
@@ -433,7 +433,7 @@ pub(super) fn asked(h: &Harness<'static, Stage<ExploreView>>) -> Vec<LatentComma
 #[test]
 fn a_photo_goes_into_a_gan_and_the_model_comes_closer_to_it() {
     let mut h = on_nouns("samples");
-    h.state_mut().call(|view, cx| view.receive(&Parcel::Picture("/x/me.png".into()), cx));
+    h.state_mut().call(|view, cx| view.receive(&ViewMessage::Picture("/x/me.png".into()), cx));
     h.run_steps(8);
     let sent = asked(&h);
     let invert = |c: &LatentCommand| matches!(c, LatentCommand::Invert { model, .. } if model == "nouns-gan");

@@ -18,7 +18,7 @@ use crate::base::{Picture, Problem};
 use crate::engine::{Command, Event, Item, ItemFilter};
 use crate::latent::film::curve::{Curve, Easing};
 use crate::latent::film::{Key as FilmKey, Timeline};
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::command::UiCommand;
 use crate::ui::format;
 use crate::ui::state::Studio;
@@ -243,7 +243,7 @@ impl GalleryView {
             Some(model) => cx.push(Action::explore(model, Some(recipe.latent.clone()), recipe.truncation)),
             None => {
                 let (path, recipe) = (item.path.clone(), Box::new(recipe.clone()));
-                cx.push(Action::Deliver(ViewId::Explore, Box::new(Parcel::Generated { path, recipe })));
+                cx.push(Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Generated { path, recipe })));
             }
         }
     }
@@ -465,14 +465,14 @@ impl View for GalleryView {
         self.list(cx);
     }
 
-    fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
+    fn receive(&mut self, parcel: &ViewMessage, cx: &mut Cx<'_>) {
         match parcel {
-            Parcel::Item(id) => {
+            ViewMessage::Item(id) => {
                 self.show_all();
                 self.go_to = Some(*id);
                 self.list(cx);
             }
-            Parcel::Picked { purpose, paths } => {
+            ViewMessage::Picked { purpose, paths } => {
                 self.export.picked(purpose, paths);
             }
             _ => {}

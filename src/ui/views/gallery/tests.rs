@@ -102,7 +102,7 @@ fn standing_here_goes_to_explore_at_the_latent() {
         Action::Deliver(ViewId::Explore, parcel) => Some((**parcel).clone()),
         _ => None,
     });
-    let Some(Parcel::Explore { latent, truncation, .. }) = delivered else { panic!("{delivered:?}") };
+    let Some(ViewMessage::Explore { latent, truncation, .. }) = delivered else { panic!("{delivered:?}") };
     assert_eq!((latent, truncation), (Some(recipe.latent), recipe.truncation));
 }
 

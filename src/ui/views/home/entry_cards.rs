@@ -7,7 +7,7 @@ use super::{HomeView, entry_card};
 use crate::base::series::{Axis, Series};
 use crate::engine::{RunState, RunSummary};
 use crate::recipe::preset;
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::state::RunLive;
 use crate::ui::theme::{self, size};
 use crate::ui::views::train::estimate;
@@ -133,7 +133,7 @@ impl HomeView {
         entry_card(ui, &title, &status::sentence(&run), picture, |ui| {
             let text = if alive { "Show the run" } else { "Open the run" };
             if theme::button(ui, Some(ICON_PLAY_ARROW), text).clicked() {
-                actions.push(Action::Deliver(ViewId::Train, Box::new(Parcel::Run(run.dir.clone()))));
+                actions.push(Action::Deliver(ViewId::Train, Box::new(ViewMessage::Run(run.dir.clone()))));
             }
             if !run.checkpoints.is_empty() && theme::quiet_button(ui, Some(ICON_EXPLORE), "Explore it").clicked() {
                 actions.push(Action::explore(run.dir.display().to_string(), None, 1.0));

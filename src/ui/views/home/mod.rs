@@ -11,7 +11,7 @@ use super::data::short_name;
 use super::{Cx, View, ViewId};
 use crate::engine::{Command, Event, RunSummary};
 use crate::models::info::ModelInfo;
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::state::Studio;
 use crate::ui::theme::{self, size};
 use crate::ui::widgets::drop_target::{DropState, PURPOSE};
@@ -116,7 +116,7 @@ fn recent_runs(ui: &mut Ui, cx: &mut Cx<'_>) {
         let detail = format!("{} · {}", format::kimg(run.progress.images), format::ago(run.created));
         let detail = if cx.still { format::kimg(run.progress.images) } else { detail };
         if list_row(ui, icon, colour, &run.name, &detail, &format!("Run {}", run.name)) {
-            cx.actions.push(Action::Deliver(ViewId::Train, Box::new(Parcel::Run(run.dir.clone()))));
+            cx.actions.push(Action::Deliver(ViewId::Train, Box::new(ViewMessage::Run(run.dir.clone()))));
         }
     }
     if cx.studio.runs.len() > RECENT && theme::quiet_button(ui, Some(ICON_MODEL_TRAINING), "All runs").clicked() {
@@ -222,8 +222,8 @@ impl View for HomeView {
         }
     }
 
-    fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
-        if let Parcel::Picked { purpose: PURPOSE, paths } = parcel {
+    fn receive(&mut self, parcel: &ViewMessage, cx: &mut Cx<'_>) {
+        if let ViewMessage::Picked { purpose: PURPOSE, paths } = parcel {
             cx.push(Action::Open(paths.clone()));
         }
     }

@@ -7,7 +7,7 @@ use egui_material_icons::icons::ICON_PHOTO_LIBRARY;
 
 use crate::base::Picture;
 use crate::engine::{Command, Event, ItemFilter};
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::textures;
 use crate::ui::theme::{self, size};
 use crate::ui::views::{Cx, ViewId};
@@ -74,7 +74,7 @@ impl RecentImages {
                     let tex = cx.textures.get(ui.ctx(), textures::key(("home recent", id)), 0, picture);
                     let name = format!("Kept picture {id}");
                     if textures::picture(ui, &tex, Vec2::splat(side), Sense::click(), &name).clicked() {
-                        cx.push(Action::Deliver(ViewId::Gallery, Box::new(Parcel::Item(*id))));
+                        cx.push(Action::Deliver(ViewId::Gallery, Box::new(ViewMessage::Item(*id))));
                     }
                 }
             });

@@ -5,7 +5,7 @@ use egui_material_icons::icons::{ICON_EXPLORE, ICON_MODEL_TRAINING};
 
 use crate::base::{Family, Picture};
 use crate::engine::{RunState, RunSummary};
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::state::{RunLive, Studio};
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
@@ -96,7 +96,7 @@ pub fn panel(ui: &mut Ui, cx: &mut Cx<'_>, title: &str, look: &str, run: Option<
             let open = theme::quiet_button(ui, Some(ICON_MODEL_TRAINING), "Open the run");
             theme::name(&open, egui::Role::Button, &format!("Open the run {title}"));
             if open.clicked() {
-                cx.push(Action::Deliver(ViewId::Train, Box::new(Parcel::Run(run.dir.clone()))));
+                cx.push(Action::Deliver(ViewId::Train, Box::new(ViewMessage::Run(run.dir.clone()))));
             }
             if !run.checkpoints.is_empty() {
                 let explore = theme::quiet_button(ui, Some(ICON_EXPLORE), "Explore it");

@@ -102,7 +102,7 @@ pub fn show(ui: &mut Ui, info: &ModelInfo, family: &Family) -> Option<ModelRef> 
             let response =
                 ui.interact(rect, ui.make_persistent_id(("relative", rect.min.x as i32, rect.min.y as i32)), sense);
             response.widget_info(|| {
-                WidgetInfo::selected(Role::Button, model.is_some(), present, format!("Relative {name}"))
+                WidgetInfo::selected(Role::Button, model.is_some(), present, format!("LineageNode {name}"))
             });
             let fill = if present {
                 t.selected

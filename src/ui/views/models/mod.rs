@@ -17,7 +17,7 @@ use egui::{Key, Modifiers, Ui};
 use super::{Cx, KeyHelp, View, ViewId};
 use crate::engine::{Command, Event, JobId, RunSummary};
 use crate::models::info::{ModelInfo, ModelRef};
-use crate::ui::action::{Action, Parcel, PickKind};
+use crate::ui::action::{Action, PickKind, ViewMessage};
 use crate::ui::command::UiCommand;
 use crate::ui::format;
 use crate::ui::state::Studio;
@@ -98,7 +98,7 @@ impl ModelsView {
             }
             Deed::Continue(dir) => {
                 cx.push(Action::SelectRun(Some(dir.clone())));
-                cx.push(Action::Deliver(ViewId::Train, Box::new(Parcel::Run(dir))));
+                cx.push(Action::Deliver(ViewId::Train, Box::new(ViewMessage::Run(dir))));
             }
             Deed::FineTune(model) => {
                 if let Some(info) = cx.studio.model(&model) {
@@ -362,14 +362,14 @@ impl View for ModelsView {
         }
     }
 
-    fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
+    fn receive(&mut self, parcel: &ViewMessage, cx: &mut Cx<'_>) {
         match parcel {
-            Parcel::Model(model) => {
+            ViewMessage::Model(model) => {
                 self.which = Which::All;
                 self.search.clear();
                 self.act(Deed::Open(model.clone()), cx);
             }
-            Parcel::Picked { purpose, paths } if *purpose == PURPOSE_WEIGHTS => {
+            ViewMessage::Picked { purpose, paths } if *purpose == PURPOSE_WEIGHTS => {
                 if let (Some(model), Some(path)) = (self.exporting.take(), paths.first()) {
                     let mut out = path.clone();
                     if out.extension().is_none() {

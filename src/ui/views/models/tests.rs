@@ -18,12 +18,12 @@ fn models() -> Harness<'static, Stage<ModelsView>> {
 }
 
 fn open(h: &mut Harness<'static, Stage<ModelsView>>, model: &ModelInfo) {
-    let parcel = Parcel::Model(model.model.clone());
+    let parcel = ViewMessage::Model(model.model.clone());
     h.state_mut().call(|view, cx| view.receive(&parcel, cx));
     h.run_steps(4);
 }
 
-fn delivered(h: &Harness<'static, Stage<ModelsView>>, to: ViewId) -> Option<Parcel> {
+fn delivered(h: &Harness<'static, Stage<ModelsView>>, to: ViewId) -> Option<ViewMessage> {
     h.state().actions.iter().find_map(|a| match a {
         Action::Deliver(view, parcel) if *view == to => Some((**parcel).clone()),
         _ => None,
@@ -77,7 +77,7 @@ fn a_card_leads_to_explore() {
     h.run_steps(4);
     h.get_by_role_and_label(Role::Button, "Explore").click();
     h.run_steps(4);
-    let Some(Parcel::Explore { model, .. }) = delivered(&h, ViewId::Explore) else { panic!() };
+    let Some(ViewMessage::Explore { model, .. }) = delivered(&h, ViewId::Explore) else { panic!() };
     assert_eq!(model, first.model);
 }
 
@@ -132,7 +132,7 @@ fn fine_tuning_hands_the_recipe_and_the_parent_to_train() {
     open(&mut h, &first);
     h.get_by_role_and_label(Role::Button, "Fine-tune…").click();
     h.run_steps(4);
-    let Some(Parcel::SetUp { recipe, from }) = delivered(&h, ViewId::Train) else { panic!() };
+    let Some(ViewMessage::SetUp { recipe, from }) = delivered(&h, ViewId::Train) else { panic!() };
     assert_eq!(from, Some(first.model));
     assert_eq!(recipe.data, first.recipe.data);
 }
@@ -162,7 +162,7 @@ fn weights_are_written_where_the_dialog_says() {
     h.state_mut().call(|view, cx| view.act(Deed::Export(first.model.clone()), cx));
     assert!(h.state().actions.iter().any(|a| matches!(a, Action::Pick(p) if p.purpose == PURPOSE_WEIGHTS)));
     h.state().engine.take_commands();
-    let parcel = Parcel::Picked { purpose: PURPOSE_WEIGHTS, paths: vec!["/tmp/mine".into()] };
+    let parcel = ViewMessage::Picked { purpose: PURPOSE_WEIGHTS, paths: vec!["/tmp/mine".into()] };
     h.state_mut().call(|view, cx| view.receive(&parcel, cx));
     let sent = h.state().engine.take_commands();
     assert!(

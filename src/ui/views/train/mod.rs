@@ -29,7 +29,7 @@ use crate::models::outline::Outline;
 use crate::recipe::advice::Known;
 use crate::recipe::preset::{self, Facts, PRESETS, Preset};
 use crate::recipe::{DataRecipe, Recipe};
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::command::UiCommand;
 use crate::ui::state::Studio;
 use crate::ui::widgets::drop_target::{DropState, PURPOSE};
@@ -271,9 +271,9 @@ impl View for TrainView {
         }
     }
 
-    fn receive(&mut self, parcel: &Parcel, cx: &mut Cx<'_>) {
+    fn receive(&mut self, parcel: &ViewMessage, cx: &mut Cx<'_>) {
         match parcel {
-            Parcel::SetUp { recipe, from } => {
+            ViewMessage::SetUp { recipe, from } => {
                 self.setting_up = true;
                 self.recipe = (**recipe).clone();
                 if self.recipe.name.is_empty() {
@@ -286,16 +286,16 @@ impl View for TrainView {
                 self.from.clone_from(from);
                 self.look(cx);
             }
-            Parcel::Run(dir) => self.select(dir, cx),
-            Parcel::Source(source) => {
+            ViewMessage::Run(dir) => self.select(dir, cx),
+            ViewMessage::Source(source) => {
                 self.setting_up = true;
                 self.choose_source(source, cx);
             }
-            Parcel::Picked { purpose, paths } if *purpose == PURPOSE => self.choose_source(&joined(paths), cx),
-            Parcel::Picked { purpose, paths } if *purpose == locate::LOCATE && !paths.is_empty() => {
+            ViewMessage::Picked { purpose, paths } if *purpose == PURPOSE => self.choose_source(&joined(paths), cx),
+            ViewMessage::Picked { purpose, paths } if *purpose == locate::LOCATE && !paths.is_empty() => {
                 self.located(joined(paths), cx);
             }
-            Parcel::Picked { purpose, paths } => {
+            ViewMessage::Picked { purpose, paths } => {
                 if let Some(path) = paths.first() {
                     self.curves.picked(purpose, path);
                 }

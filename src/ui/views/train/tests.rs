@@ -29,7 +29,7 @@ fn stage(engine: ScriptedEngine) -> Stage<TrainView> {
 /// A run is being set up on a source that was looked through.
 fn setting_up() -> Bench {
     let mut stage = stage(ScriptedEngine::fresh());
-    stage.receive(&Parcel::Source("/pictures/nouns".into()));
+    stage.receive(&ViewMessage::Source("/pictures/nouns".into()));
     harness(stage, WIDE, HIGH, Mode::Dark)
 }
 
@@ -37,7 +37,7 @@ fn setting_up() -> Bench {
 fn watching(name: &str) -> Bench {
     let mut stage = stage(ScriptedEngine::new());
     let dir = stage.studio.runs.iter().find(|r| r.name == name).unwrap().dir.clone();
-    stage.receive(&Parcel::Run(dir));
+    stage.receive(&ViewMessage::Run(dir));
     let mut harness = harness(stage, WIDE, HIGH, Mode::Dark);
     harness.run_ok();
     harness
@@ -85,7 +85,7 @@ fn it_fits_small_windows_and_reads_well_in_light() {
     ] {
         let mut stage = stage(ScriptedEngine::new());
         let dir = stage.studio.runs[0].dir.clone();
-        stage.receive(&Parcel::Run(dir));
+        stage.receive(&ViewMessage::Run(dir));
         let mut harness = harness(stage, w, h, mode);
         harness.run_ok();
         shot(&mut harness, name);

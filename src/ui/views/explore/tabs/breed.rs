@@ -136,7 +136,7 @@ impl Page for Breed {
         self.feed.on_event(event, cx);
         self.family.feed.on_event(event, cx);
         match event {
-            Event::Latent(LatentEvent::Litter { ticket, children, .. }) if self.ticket == Some(*ticket) => {
+            Event::Latent(LatentEvent::Offspring { ticket, children, .. }) if self.ticket == Some(*ticket) => {
                 self.children.clone_from(children);
                 self.chosen.clear();
             }

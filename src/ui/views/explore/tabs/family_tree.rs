@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use egui::{Rect, ScrollArea, Sense, Stroke, Ui, Vec2, pos2, vec2};
 
-use crate::engine::Relative;
+use crate::engine::LineageNode;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::theme::{self, size};
@@ -58,13 +58,13 @@ fn generations(members: &[(i64, Vec<i64>)]) -> BTreeMap<i64, usize> {
 
 impl FamilyTree {
     /// Takes a family in.
-    pub fn take(&mut self, relatives: &[Relative]) {
+    pub fn take(&mut self, relatives: &[LineageNode]) {
         let ids: Vec<(i64, Vec<i64>)> = relatives.iter().map(|r| (r.item.id, r.parents.clone())).collect();
         let generation = generations(&ids);
         let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
-        let mut sorted: Vec<&Relative> = relatives.iter().collect();
+        let mut sorted: Vec<&LineageNode> = relatives.iter().collect();
         sorted.sort_by_key(|r| r.item.id);
-        let member = |r: &Relative| {
+        let member = |r: &LineageNode| {
             let recipe = r.item.recipe.as_ref()?;
             let row = generation.get(&r.item.id).copied().unwrap_or(0);
             let column = taken.entry(row).or_default();

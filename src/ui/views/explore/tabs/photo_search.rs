@@ -10,7 +10,7 @@ use egui_material_icons::icons::{ICON_EXPLORE, ICON_MODEL_TRAINING, ICON_MY_LOCA
 use crate::base::{Family, Picture};
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
 use crate::latent::invert::Wish;
-use crate::latent::latent_forward::Freedom;
+use crate::latent::latent_forward::LatentSpace;
 use crate::latent::latent_math::Dims;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
@@ -31,7 +31,7 @@ const TUNING: u32 = 200;
 #[derive(Clone, Debug, PartialEq)]
 pub struct How {
     /// What may move; the model's best if not given.
-    pub freedom: Option<Freedom>,
+    pub freedom: Option<LatentSpace>,
     /// Steps.
     pub steps: u32,
     /// First guesses.
@@ -48,7 +48,7 @@ impl How {
     /// What is asked of the engine, with so many steps between looks at the way.
     pub fn wish(&self, info: &ModelInfo, show: u32) -> Wish {
         // A choice made for a model with styles says nothing of one without.
-        let freedom = self.freedom.filter(|f| *f == Freedom::Z || Dims::of(info).layers > 0);
+        let freedom = self.freedom.filter(|f| *f == LatentSpace::Z || Dims::of(info).layers > 0);
         Wish { freedom, steps: self.steps, starts: self.starts, show, ..Wish::default() }
     }
 
@@ -61,13 +61,13 @@ impl How {
         let help = "First guesses that set out; the best goes on alone after a third of the way";
         ui.add(starts).accessible_name("Starts of the search").on_hover_text(help);
         if Dims::of(info).layers > 0 {
-            let text = |f: Option<Freedom>| match f {
-                None | Some(Freedom::WPlus) => "W+: a style for each layer",
-                Some(Freedom::W) => "W: one style",
-                Some(Freedom::Z) => "Z: a latent",
+            let text = |f: Option<LatentSpace>| match f {
+                None | Some(LatentSpace::WPlus) => "W+: a style for each layer",
+                Some(LatentSpace::W) => "W: one style",
+                Some(LatentSpace::Z) => "Z: a latent",
             };
             let combo = ComboBox::from_id_salt("space").selected_text(text(self.freedom)).show_ui(ui, |ui| {
-                for freedom in [None, Some(Freedom::W), Some(Freedom::Z)] {
+                for freedom in [None, Some(LatentSpace::W), Some(LatentSpace::Z)] {
                     ui.selectable_value(&mut self.freedom, freedom, text(freedom));
                 }
             });

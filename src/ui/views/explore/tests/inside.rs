@@ -10,7 +10,7 @@ type Explore = Harness<'static, Stage<ExploreView>>;
 
 fn on_model(model: &str) -> Explore {
     let mut stage = Stage::new(ExploreView::default());
-    let parcel = Parcel::Explore { model: model.into(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: model.into(), latent: None, truncation: 1.0 };
     stage.call(|view, cx| view.receive(&parcel, cx));
     let mut h = harness(stage);
     tab(&mut h, "activations");
@@ -50,7 +50,7 @@ fn a_channel_is_switched_off_and_on_and_undo_knows() {
     h.run_steps(4);
     assert_eq!(state(&h).inside.off, [channel]);
     // Channels of another model are others.
-    let other = Parcel::Explore { model: "emoji-faces-gan".into(), latent: None, truncation: 1.0 };
+    let other = ViewMessage::Explore { model: "emoji-faces-gan".into(), latent: None, truncation: 1.0 };
     h.state_mut().call(|view, cx| view.receive(&other, cx));
     tab(&mut h, "activations");
     assert!(looks(&h).last().unwrap().off.is_empty());

@@ -42,7 +42,7 @@ fn a_chart_is_saved_as_numbers_and_as_a_picture() {
             _ => None,
         });
         let path = dir.path().join(file);
-        harness.state_mut().receive(&Parcel::Picked { purpose: purpose.unwrap(), paths: vec![path.clone()] });
+        harness.state_mut().receive(&ViewMessage::Picked { purpose: purpose.unwrap(), paths: vec![path.clone()] });
         harness.run_ok();
         let begin = std::time::Instant::now();
         while !path.exists() && begin.elapsed().as_secs() < 30 {

@@ -73,7 +73,7 @@ fn the_preset_for_these_pictures_is_proposed_with_its_reason_until_one_is_chosen
     assert_eq!(harness.state().view.preset.id, "fast-gan");
     assert!(harness.query_by_label_contains("240 drawings are few").is_some());
     press(&mut harness, Role::Button, "Quick GAN");
-    harness.state_mut().receive(&Parcel::Source("/pictures/others".into()));
+    harness.state_mut().receive(&ViewMessage::Source("/pictures/others".into()));
     harness.run_ok();
     assert_eq!(harness.state().view.preset.id, "gan-tiny", "what was chosen stays");
 }
@@ -83,7 +83,7 @@ fn too_few_pictures_get_a_word() {
     let engine = ScriptedEngine::fresh();
     engine.edit(|script| script.pictures = 7);
     let mut stage = stage(engine);
-    stage.receive(&Parcel::Source("/pictures/seven".into()));
+    stage.receive(&ViewMessage::Source("/pictures/seven".into()));
     let mut harness = harness(stage, WIDE, HIGH, Mode::Dark);
     shot(&mut harness, "train-seven");
     assert!(harness.query_by_label_contains("7 pictures are too few").is_some());
@@ -108,7 +108,7 @@ fn pictures_with_transparency_are_learned_with_it() {
 fn points_are_offered_for_points_alone() {
     let mut harness = setting_up();
     assert!(harness.query_by_role_and_label(Role::Button, "Points in the plane").is_none());
-    harness.state_mut().receive(&Parcel::Source("points:ring8".into()));
+    harness.state_mut().receive(&ViewMessage::Source("points:ring8".into()));
     harness.run_ok();
     assert!(harness.query_by_role_and_label(Role::Button, "Points in the plane").is_some());
     assert!(harness.query_by_role_and_label(Role::Button, "StyleGAN2").is_none());
@@ -120,7 +120,7 @@ fn pictures_that_are_not_there_hold_a_run_back_and_can_be_replaced() {
     stage.engine.hold_answers(true);
     let mut recipe = PRESETS[0].recipe(Facts { pictures: 0, resolution: 32 });
     recipe.data.source = "/not/here".into();
-    stage.receive(&Parcel::SetUp { recipe: Box::new(recipe), from: Some("nouns-gan".into()) });
+    stage.receive(&ViewMessage::SetUp { recipe: Box::new(recipe), from: Some("nouns-gan".into()) });
     let job = stage.view.survey_job.unwrap();
     let problem = Problem::data("There is no such file or folder").of("/not/here");
     stage.engine.push(Event::JobEnded { job, problem: Some(problem) });
@@ -162,7 +162,7 @@ fn a_recipe_from_elsewhere_stays_as_it_is_when_its_pictures_are_looked_through()
     let mut recipe = stage.studio.runs[0].recipe.clone();
     recipe.optim.batch = 24;
     recipe.data.source = "/pictures/elsewhere".into();
-    stage.receive(&Parcel::SetUp { recipe: Box::new(recipe.clone()), from: Some("nouns-gan".into()) });
+    stage.receive(&ViewMessage::SetUp { recipe: Box::new(recipe.clone()), from: Some("nouns-gan".into()) });
     assert!(stage.studio.surveys.contains_key("/pictures/elsewhere"));
     assert_eq!(stage.view.recipe, recipe);
     assert_eq!(stage.view.from.as_deref(), Some("nouns-gan"));

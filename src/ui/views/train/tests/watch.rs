@@ -126,7 +126,7 @@ fn asking() -> Bench {
     let run = stage.studio.runs.iter_mut().find(|r| r.name == "classic").unwrap();
     run.problem = Some(crate::train::identity::changed("/pictures", "of 9 pictures: 3 gone".into()));
     let dir = run.dir.clone();
-    stage.receive(&Parcel::Run(dir));
+    stage.receive(&ViewMessage::Run(dir));
     let mut harness = harness(stage, WIDE, HIGH, Mode::Dark);
     harness.run_ok();
     harness
@@ -140,10 +140,10 @@ fn a_run_whose_pictures_changed_asks_for_them() {
     };
     let mut harness = asking();
     press(&mut harness, Role::Button, "Locate pictures…");
-    harness.state_mut().receive(&Parcel::Picked { purpose: locate::LOCATE, paths: Vec::new() });
+    harness.state_mut().receive(&ViewMessage::Picked { purpose: locate::LOCATE, paths: Vec::new() });
     harness.run_ok();
     assert!(answers(&harness).is_empty(), "without a folder it still asks");
-    harness.state_mut().receive(&Parcel::Picked { purpose: locate::LOCATE, paths: vec!["/new place".into()] });
+    harness.state_mut().receive(&ViewMessage::Picked { purpose: locate::LOCATE, paths: vec!["/new place".into()] });
     harness.run_ok();
     assert_eq!(answers(&harness), [PictureAnswer { source: Some("/new place".into()), accept: false }]);
     let asks = harness.query_by_role_and_label(Role::Button, "Continue with these pictures");
@@ -179,7 +179,7 @@ fn exploring_leads_to_the_model_of_the_run() {
     press(&mut harness, Role::Button, "Explore this model");
     let model = harness.state().said.iter().find_map(|a| match a {
         Action::Deliver(ViewId::Explore, parcel) => match parcel.as_ref() {
-            Parcel::Explore { model, .. } => Some(model.clone()),
+            ViewMessage::Explore { model, .. } => Some(model.clone()),
             _ => None,
         },
         _ => None,

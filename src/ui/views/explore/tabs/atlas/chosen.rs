@@ -14,7 +14,7 @@ use crate::latent::atlas::gather::{Atlas, Point, Whose};
 use crate::models::info::ModelInfo;
 use crate::recipe::DataRecipe;
 use crate::recipe::picture::Latent;
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::format;
 use crate::ui::textures::key;
 use crate::ui::theme::{self, size};
@@ -198,7 +198,7 @@ impl Chosen {
                     cx.send(Command::StarItems { ids: kept.clone(), starred: true });
                 }
                 if theme::button(ui, Some(ICON_PHOTO_LIBRARY), "Show in gallery").clicked() {
-                    cx.push(Action::Deliver(ViewId::Gallery, Box::new(Parcel::Item(kept[0]))));
+                    cx.push(Action::Deliver(ViewId::Gallery, Box::new(ViewMessage::Item(kept[0]))));
                 }
             }
             if real > 0 {
@@ -325,5 +325,5 @@ fn leave_out(names: Vec<String>, info: &ModelInfo, source: &str, cx: &mut Cx<'_>
     let said = format!("{} left out", format::plural(names.len() as u64, "picture is", "pictures are"));
     cx.say(Problem::usage(said).of(source).try_this("Data shows them and takes them back").info());
     let data = Box::new(DataRecipe { source: source.into(), ..info.recipe.data.clone() });
-    cx.push(Action::DeliverQuietly(ViewId::Data, Box::new(Parcel::LeaveOut { data, names })));
+    cx.push(Action::DeliverQuietly(ViewId::Data, Box::new(ViewMessage::LeaveOut { data, names })));
 }

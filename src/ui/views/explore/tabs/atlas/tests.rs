@@ -8,7 +8,7 @@ use crate::base::Problem;
 use crate::latent::atlas::Layout;
 use crate::latent::atlas::gather::{Point, Whose};
 use crate::recipe::DataRecipe;
-use crate::ui::action::Parcel;
+use crate::ui::action::ViewMessage;
 use crate::ui::view::{View as _, ViewId};
 use crate::ui::views::data::DataView;
 use crate::ui::views::explore::ExploreView;
@@ -90,7 +90,7 @@ fn an_atlas_is_made_of_data_samples_and_kept_pictures() {
     assert!(n[0] > 0 && n[1] == 2000 && n[2] == kept.len(), "{n:?}");
     assert!(h.query_by_label("Make again").is_some() && h.query_by_label("Make the atlas").is_none());
     // Other models have none yet. One that is opened shows its samples first.
-    let other = Parcel::Explore { model: "fashion-vae".into(), latent: None, truncation: 1.0 };
+    let other = ViewMessage::Explore { model: "fashion-vae".into(), latent: None, truncation: 1.0 };
     h.state_mut().call(|view, cx| view.receive(&other, cx));
     h.run_steps(4);
     tab(&mut h, "atlas");
@@ -214,8 +214,8 @@ fn a_lasso_chooses_points_to_keep_tag_export_and_leave_out() {
         Action::DeliverQuietly(ViewId::Data, parcel) => Some((**parcel).clone()),
         _ => None,
     });
-    let parcels: Vec<Parcel> = parcels.collect();
-    let [Parcel::LeaveOut { data, names: out }] = &parcels[..] else { panic!("{parcels:?}") };
+    let parcels: Vec<ViewMessage> = parcels.collect();
+    let [ViewMessage::LeaveOut { data, names: out }] = &parcels[..] else { panic!("{parcels:?}") };
     assert_eq!(data.source, h.state().studio.model("nouns-gan").unwrap().recipe.data.source);
     assert!(names.iter().all(|n| out.contains(n)) && out.len() < names.len() + 40, "{} {}", out.len(), names.len());
 
@@ -397,14 +397,14 @@ fn pictures_are_left_out_of_the_data_by_name_and_taken_back_by_undo() {
     let source = "/pictures/nouns".to_string();
     let data = Box::new(DataRecipe { source: source.clone(), resolution: 64, ..DataRecipe::default() });
     let own = |stage: &Stage<DataView>| stage.view.save()["data"].clone();
-    stage.call(|view, cx| view.receive(&Parcel::Source("/pictures/other".into()), cx));
+    stage.call(|view, cx| view.receive(&ViewMessage::Source("/pictures/other".into()), cx));
     stage.drain();
     let names: Vec<String> = ["b", "a"].map(String::from).to_vec();
-    stage.call(|view, cx| view.receive(&Parcel::LeaveOut { data: data.clone(), names }, cx));
+    stage.call(|view, cx| view.receive(&ViewMessage::LeaveOut { data: data.clone(), names }, cx));
     stage.drain();
     assert_eq!(own(&stage)["exclude"], serde_json::json!(["a", "b"]));
     assert_eq!((own(&stage)["source"].as_str(), own(&stage)["resolution"].as_u64()), (Some(&*source), Some(64)));
-    stage.call(|view, cx| view.receive(&Parcel::LeaveOut { data, names: vec!["c".into(), "a".into()] }, cx));
+    stage.call(|view, cx| view.receive(&ViewMessage::LeaveOut { data, names: vec!["c".into(), "a".into()] }, cx));
     stage.drain();
     assert_eq!(own(&stage)["exclude"], serde_json::json!(["a", "b", "c"]), "more of them, each once");
     stage.take_back();
@@ -462,7 +462,7 @@ fn what_is_found_or_left_out_is_told_and_undo_forgets_the_search() {
     assert!(state(&h).atlas.find.is_empty() && !h.state().view.at::<AtlasPage>().faded.is(8));
     let atlas = made(&h).atlas.clone();
     let names = Arc::new(std::iter::once("picture 8".to_string()).collect());
-    let parcel = Parcel::LeftOut { source: atlas.source.clone(), names };
+    let parcel = ViewMessage::LeftOut { source: atlas.source.clone(), names };
     h.state_mut().call(|view, cx| view.receive(&parcel, cx));
     h.run_steps(3);
     assert!(h.state().view.at::<AtlasPage>().faded.is(8) && !h.state().view.at::<AtlasPage>().faded.is(7));
@@ -486,7 +486,7 @@ fn pictures_of_a_model_that_are_not_known_are_chosen_once() {
     assert!(h.state().actions.iter().any(|a| matches!(a, Action::Pick(pick) if pick.purpose == dataset_locator::PICK)));
     h.state().engine.hold_answers(false);
     h.state().engine.take_commands();
-    let picked = Parcel::Picked { purpose: dataset_locator::PICK, paths: vec!["/pictures/nouns".into()] };
+    let picked = ViewMessage::Picked { purpose: dataset_locator::PICK, paths: vec!["/pictures/nouns".into()] };
     h.state_mut().call(|view, cx| view.receive(&picked, cx));
     h.run_steps(8);
     let sent = asked(&h);

@@ -4,7 +4,7 @@ use egui_kittest::kittest::Queryable;
 
 use super::*;
 use crate::engine::{GenerateRequest, LatentCommand};
-use crate::ui::action::Parcel;
+use crate::ui::action::ViewMessage;
 use crate::ui::view::View;
 use crate::ui::views::explore::ExploreView;
 use crate::ui::views::explore::testing::{Stage, harness};
@@ -13,7 +13,7 @@ type H = Harness<'static, Stage<ExploreView>>;
 
 fn on_models(model: &str, other: &str) -> H {
     let mut stage = Stage::new(ExploreView::default());
-    let parcel = Parcel::Explore { model: model.into(), latent: None, truncation: 0.8 };
+    let parcel = ViewMessage::Explore { model: model.into(), latent: None, truncation: 0.8 };
     stage.call(|view, cx| view.receive(&parcel, cx));
     stage.view.set_tab("compare_models");
     stage.view.state.compare_models.other = Some(other.into());

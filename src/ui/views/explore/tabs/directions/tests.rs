@@ -81,7 +81,8 @@ fn pictures_are_added_and_taken_away() {
     assert!(state(&h).sum.terms.len() == 3 && state(&h).sum.terms[1].minus);
     // A picture of one's own: its latent is looked for, then it is a term.
     h.state_mut().call(|view, cx| {
-        let picked = crate::ui::action::Parcel::Picked { purpose: super::PICKS[1], paths: vec!["/x/me.png".into()] };
+        let picked =
+            crate::ui::action::ViewMessage::Picked { purpose: super::PICKS[1], paths: vec!["/x/me.png".into()] };
         view.receive(&picked, cx);
     });
     h.run_steps(6);

@@ -6,7 +6,7 @@ use egui_kittest::kittest::Queryable;
 use super::*;
 use crate::engine::GenerateRequest;
 use crate::export::sheet::TRIANGLE;
-use crate::ui::action::Parcel;
+use crate::ui::action::ViewMessage;
 use crate::ui::command::UiCommand;
 use crate::ui::view::View;
 use crate::ui::views::explore::ExploreView;
@@ -18,7 +18,7 @@ type H = Harness<'static, Stage<ExploreView>>;
 
 fn on_grid(model: &str) -> H {
     let mut stage = Stage::new(ExploreView::default());
-    let parcel = Parcel::Explore { model: model.into(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: model.into(), latent: None, truncation: 1.0 };
     stage.call(|view, cx| view.receive(&parcel, cx));
     stage.view.set_tab("grid");
     harness(stage)

@@ -4,7 +4,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 
 use super::*;
-use crate::ui::action::{Action, Parcel};
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::view::View;
 use crate::ui::views::explore::ExploreView;
 use crate::ui::views::explore::testing::{Stage, harness};
@@ -13,7 +13,7 @@ type H = Harness<'static, Stage<ExploreView>>;
 
 fn on_repair(model: &str) -> H {
     let mut stage = Stage::new(ExploreView::default());
-    let parcel = Parcel::Explore { model: model.into(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: model.into(), latent: None, truncation: 1.0 };
     stage.call(|view, cx| view.receive(&parcel, cx));
     stage.view.set_tab("repair");
     harness(stage)
@@ -108,7 +108,7 @@ fn noise_is_taken_away_and_the_picture_is_saved() {
     let sent = asked(&h);
     let mend = |c: &LatentCommand| matches!(c, LatentCommand::Mend { hole: None, typical: t, .. } if *t == typical);
     assert!(sent.iter().any(mend));
-    let picked = Parcel::Picked { purpose: SAVE, paths: vec!["/tmp/clean".into()] };
+    let picked = ViewMessage::Picked { purpose: SAVE, paths: vec!["/tmp/clean".into()] };
     h.state_mut().call(|view, cx| view.receive(&picked, cx));
     let whole = h.state().view.at::<Inpaint>().whole.clone().unwrap().picture;
     let written = asked(&h).into_iter().find_map(|c| match c {
