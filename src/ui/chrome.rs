@@ -47,7 +47,10 @@ pub(super) fn menu_bar(ui: &mut Ui, shell: &mut Shell) {
 fn menu_button(ui: &mut Ui, shell: &mut Shell, menu: Menu) {
     ui.menu_button(menu.title(), |ui| {
         ui.set_width(MENU_WIDTH);
+        // The longest menu fits the lowest window.
         ui.spacing_mut().item_spacing.y = 0.0;
+        ui.spacing_mut().interact_size.y = size::HIT;
+        ui.spacing_mut().button_padding.y = 2.0;
         if menu == Menu::View {
             for view in &VIEWS {
                 let keys = keymap::spelled(ui.ctx(), &keymap::view_shortcut(view.id));
