@@ -112,6 +112,9 @@ pub struct PhotoSearch {
     /// Place on the way that is looked at; the end if none.
     at: Option<usize>,
     found: Option<Found>,
+    /// Ticket of the picture as the model sees it, and the picture: shown while its latent is looked for.
+    asked: Option<u64>,
+    input: Option<Arc<Picture>>,
     tuned: Option<Tuned>,
     encoder: EncoderPanel,
     revision: u64,
@@ -124,6 +127,7 @@ impl PhotoSearch {
         if self.of.as_ref() != Some(&of) {
             (self.way, self.at, self.found, self.tuned) = (Vec::new(), None, None, None);
             (self.job, self.tuning) = (None, None);
+            (self.asked, self.input) = (None, None);
             self.of = Some(of);
             if info.family == Family::Gan {
                 self.search(info, path, cx);
@@ -174,7 +178,17 @@ impl PhotoSearch {
             (None, Some(found)) => (Some(&found.picture), Some(found.psnr), "As the model makes it".to_string()),
             (None, None) => (None, None, "As the model makes it".to_string()),
         };
-        let input = self.found.as_ref().map(|f| &f.input);
+        // Asked for once the search has begun: what cannot be read is said by the search alone.
+        if self.asked.is_none()
+            && self.found.is_none()
+            && !self.way.is_empty()
+            && let Some((input, model)) = self.of.clone()
+        {
+            let ticket = cx.ids.next();
+            cx.send(Command::Latent(LatentCommand::TakeIn { ticket, model, input }));
+            self.asked = Some(ticket);
+        }
+        let input = self.found.as_ref().map(|f| &f.input).or(self.input.as_ref());
         ui.horizontal_top(|ui| {
             ui.spacing_mut().item_spacing.x = size::M;
             let cells = [
@@ -263,6 +277,10 @@ impl PhotoSearch {
         self.encoder.on_event(event);
         let Event::Latent(event) = event else { return };
         match event {
+            LatentEvent::TakenIn { ticket, picture, .. } if Some(*ticket) == self.asked => {
+                self.revision += 1;
+                self.input = picture.as_ref().map(|p| Arc::new((**p).clone()));
+            }
             LatentEvent::Inverting { job, step } if Some(*job) == self.job => {
                 self.revision += 1;
                 let picture = Arc::new(step.picture.clone());
@@ -284,5 +302,23 @@ impl PhotoSearch {
             }
             _ => {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_picture_is_shown_while_its_latent_is_looked_for() {
+        let mut search = PhotoSearch { asked: Some(3), ..PhotoSearch::default() };
+        let told = |ticket| {
+            let picture = Some(Box::new(Picture::filled(2, 2, [1, 2, 3, 255])));
+            Event::Latent(LatentEvent::TakenIn { ticket, model: "m".into(), path: "a.png".into(), picture })
+        };
+        search.on_event(&told(2));
+        assert!(search.input.is_none(), "another page asked for it");
+        search.on_event(&told(3));
+        assert_eq!(search.input.unwrap().width, 2);
     }
 }
