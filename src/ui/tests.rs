@@ -1,6 +1,7 @@
 //! The window against the scripted engine, by role and name.
 
 mod drops;
+mod fit;
 mod looks;
 mod shell;
 
