@@ -25,6 +25,23 @@ pub fn source_tree() -> PathBuf {
     std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
 }
 
+/// Folders in which shipped models are looked for, the first to be trusted most.
+pub fn shipped_folders() -> Vec<PathBuf> {
+    let mut out = Vec::new();
+    if let Some(folder) = std::env::var_os("LATENT_STUDIO_CHECKPOINTS") {
+        out.push(PathBuf::from(folder));
+    }
+    if let Some(exe) = std::env::current_exe().ok().and_then(|e| e.canonicalize().ok()) {
+        // Beside the binary; in an installation; two or three floors up in a build folder inside the source tree.
+        for up in exe.ancestors().skip(1).take(4) {
+            out.push(up.join("checkpoints"));
+            out.push(up.join("share/latent-studio/checkpoints"));
+        }
+    }
+    out.push(source_tree().join("checkpoints"));
+    out
+}
+
 impl Paths {
     /// The folders of this user, or those under `LATENT_STUDIO_HOME`.
     pub fn of_user() -> Self {

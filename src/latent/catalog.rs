@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use burn::tensor::Device;
 
 use super::model::{info_from, info_of};
-use crate::base::paths::{Paths, safe_name, source_tree, write_atomically};
+use crate::base::paths::{Paths, safe_name, shipped_folders, write_atomically};
 use crate::base::{Family, Problem, Result};
 use crate::latent::prior::Prior;
 use crate::models::info::{BrokenModel, Listing, ModelCard, ModelInfo, PriorInfo};
@@ -64,23 +64,6 @@ impl Source {
             _ => Ok(None),
         }
     }
-}
-
-/// Folders in which shipped models are looked for, the first to be trusted most.
-pub fn shipped_folders() -> Vec<PathBuf> {
-    let mut out = Vec::new();
-    if let Some(folder) = std::env::var_os("LATENT_STUDIO_CHECKPOINTS") {
-        out.push(PathBuf::from(folder));
-    }
-    if let Some(exe) = std::env::current_exe().ok().and_then(|e| e.canonicalize().ok()) {
-        // Beside the binary; in an installation; two or three floors up in a build folder inside the source tree.
-        for up in exe.ancestors().skip(1).take(4) {
-            out.push(up.join("checkpoints"));
-            out.push(up.join("share/latent-studio/checkpoints"));
-        }
-    }
-    out.push(source_tree().join("checkpoints"));
-    out
 }
 
 fn snapshot_files(folder: &Path) -> Vec<PathBuf> {

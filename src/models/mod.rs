@@ -25,15 +25,18 @@ mod ladder_vae;
 mod mlp_gan;
 mod mlp_vae;
 pub mod outline;
+mod packed;
 pub mod probe;
 mod pseudo_inputs;
 pub mod pytorch;
 mod r3gan;
 mod res_gan;
 mod res_vae;
+pub mod shipped;
 mod sn_gan;
 mod style_gan;
 pub mod tensor_file;
+pub mod text;
 mod vae;
 
 use burn::tensor::Device;

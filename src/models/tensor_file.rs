@@ -76,7 +76,10 @@ fn other_kind(head: &[u8]) -> Option<Problem> {
 }
 
 fn header_length(head: &[u8]) -> Result<u64> {
-    if let Some(problem) = other_kind(head) {
+    // A header begins with a brace. Its length before that may be any bytes, also those that other kinds begin with.
+    if head.get(8) != Some(&b'{')
+        && let Some(problem) = other_kind(head)
+    {
         return Err(problem);
     }
     let length = head.first_chunk::<8>().ok_or_else(|| bad("it is shorter than a header"))?;
@@ -96,21 +99,38 @@ fn strings(header: &Metadata) -> BTreeMap<String, String> {
     header.metadata().iter().flatten().map(|(k, v)| (k.clone(), v.clone())).collect()
 }
 
+/// Tensors of bytes by name: shape and values.
+pub(super) type Bytes = BTreeMap<String, (Vec<usize>, Vec<u8>)>;
+
 /// Weights out of a file's bytes: `F32` tensors, and `F16`, `BF16` and `F64` ones converted.
 pub(super) fn weights(bytes: &[u8]) -> Result<Weights> {
+    let (weights, raw) = with_bytes(bytes)?;
+    match raw.keys().next() {
+        None => Ok(weights),
+        Some(name) => Err(bad(format_args!("{name} is of type {:?}", Dtype::U8))),
+    }
+}
+
+/// As [`weights`], with tensors of bytes as they are.
+pub(super) fn with_bytes(bytes: &[u8]) -> Result<(Weights, Bytes)> {
     header_length(bytes)?;
     let (length, header) = SafeTensors::read_metadata(bytes).map_err(|e| fault(&e))?;
     bounded(&header)?;
     // The crate has made sure that the header and all tensors lie inside of the bytes.
     let data = &bytes[8 + length..];
     let mut out = Weights { metadata: strings(&header), ..Weights::default() };
+    let mut raw = Bytes::new();
     for (name, info) in header.tensors() {
         let (from, to) = info.data_offsets;
+        if info.dtype == Dtype::U8 {
+            raw.insert(name, (info.shape.clone(), data[from..to].to_vec()));
+            continue;
+        }
         let values = decode(info.dtype, &data[from..to])
             .ok_or_else(|| bad(format_args!("{name} is of type {:?}", info.dtype)))?;
         out.tensors.insert(name, HostTensor { shape: info.shape.clone(), values });
     }
-    Ok(out)
+    Ok((out, raw))
 }
 
 /// A file's header; its numbers are not read.
@@ -274,6 +294,16 @@ mod tests {
                 bad[i] = value;
                 let _ = Weights::from_bytes(&bad);
             }
+        }
+    }
+
+    /// As bytes, 640 begins as a pickle does, and 60 as a web page.
+    #[test]
+    fn the_length_of_a_header_is_not_taken_for_another_kind_of_file() {
+        for length in [60, 640, 896] {
+            let text = format!(r#"{{"a":{}}}"#, entry("[2]", 0, 8));
+            let bytes = file(&format!("{text:<length$}"), &[0; 8]);
+            assert_eq!(Weights::from_bytes(&bytes).unwrap().tensors["a"].values, [0.0, 0.0], "{length}");
         }
     }
 

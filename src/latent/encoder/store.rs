@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 
 use super::{Encoder, EncoderInfo, METADATA, info_of};
+use crate::base::paths::shipped_folders;
 use crate::base::paths::{Paths, note_use};
 use crate::base::{Problem, Result};
-use crate::latent::catalog::shipped_folders;
 use crate::latent::model::LoadedModel;
 use crate::models::io::Weights;
 
