@@ -100,107 +100,13 @@ class Net(nn.Module):
 
 
 class Generator(Net):
-    def forward(self, z, c=None, noise=None): return self.generate(z, c, noise)
-
-    def generate(self, z, c=None, noise=None):
-        """Latents [b, z], shares of classes [b, classes] → pictures [b, c, r, r]. `noise`: for StyleGAN2 only."""
-        wide = self.id == "res-gan" and self.recipe["model"].get("expansion", 0) > 0
-        return {"res-gan": self.wide if wide else self.res, "dcgan": self.dcgan, "style-gan": self.style,
-                "sn-resgan": self.sn, "fast-gan": self.fast, "mlp-gan": self.mlp}[self.id](z, c, noise)
-
-    def res(self, z, c, _):
-        x = self.w("basis") * self.embed("embed", self.linear("fc", z), c)[:, :, None, None]
-        return crop(self.conv("rgb", leaky(self.up("blocks", x))), self.side)
-
-    def wide(self, z, c, _):
-        x, per = self.w("basis") * self.embed("embed", self.linear("fc", z), c)[:, :, None, None], self.recipe["model"]["blocks"]
-        for i in range(self.count("blocks")):
-            if i and i % per == 0:
-                step = f"steps.{i // per - 1}"
-                x = blur(double(self.conv(step, x) if self.has(step + ".weight") else x))
-            n = f"blocks.{i}"
-            x = x + self.conv(n + ".c", leaky(self.conv(n + ".b", leaky(self.conv(n + ".a", x)))))
-        return crop(self.conv("rgb", x), self.side)
-
-    def dcgan(self, z, c, _):
-        x = self.square(self.embed("embed", self.linear("fc", z), c))
-        for i in range(self.count("deconvs")): x = self.deconv(f"deconvs.{i}", F.relu(self.norm(f"norms.{i}", x)))
-        return torch.tanh(crop(x, self.side))
-
-    def sn(self, z, c, _):
-        def norm(n, x):
-            x = self.norm(n + ".norm", x)
-            if c is None or not self.has(n + ".gain.weight"): return x
-            return x * (c @ self.w(n + ".gain.weight") + 1)[:, :, None, None] + (c @ self.w(n + ".shift.weight"))[:, :, None, None]
-        x = self.square(self.linear("fc", z))
-        for i in range(self.count("blocks")):
-            n = f"blocks.{i}"
-            h = self.conv(n + ".a", double(F.relu(norm(n + ".norm_a", x))))
-            x = self.conv(n + ".b", F.relu(norm(n + ".norm_b", h))) + double(self.conv(n + ".skip", x))
-        return torch.tanh(crop(self.conv("rgb", F.relu(self.norm("norm", x))), self.side))
-
-    def fast(self, z, c, _):
-        glu = lambda x: F.glu(x, 1)
-        f = [glu(self.norm("norm", self.square(self.embed("embed", self.linear("fc", z), c))))]
-        sizes = self.count("sizes")
-        reach = 4 if sizes + 1 > 5 else 2
-        for i in range(sizes):
-            x = double(f[i])
-            for k in range(self.count(f"sizes.{i}")):
-                n = f"sizes.{i}.{k}"
-                x = glu(self.norm(n + ".norm", self.conv(n + ".conv", x)))
-            if i + 1 >= reach:
-                small = f[i + 1 - reach]
-                while small.shape[-1] > self.base: small = half(small)
-                n = f"excite.{i}"
-                x = x * torch.sigmoid(self.linear(n + ".gate", F.silu(self.linear(n + ".look", small.flatten(1)))))[:, :, None, None]
-            f.append(x)
-        return torch.tanh(crop(self.conv("rgb", f[-1]), self.side))
-
-    def mlp(self, z, c, _):
-        h = leaky(self.embed("embed", self.linear("first", z), c))
-        for i in range(self.count("hidden")): h = leaky(self.linear(f"hidden.{i}", h))
-        return self.linear("last", h).view(len(z), -1, self.side, self.side)
-
-    # StyleGAN2
-    def map(self, z, c=None):
-        """Latents to styles, [b, z] → [b, w]."""
-        unit = lambda x: x / (x.square().mean(1, keepdim=True) + 1e-8).sqrt()
-        x, rate = unit(z), 0.01
-        if c is not None and self.has("mapping.embed.weight"): x = unit(self.embed("mapping.embed", x, c))
-        for i in range(self.count("mapping.layers")):
-            x = leaky(self.linear(f"mapping.layers.{i}", x, lecun(x.shape[1]) * rate, rate)) * math.sqrt(2)
-        return x
-
-    def styled(self, n, x, style, demodulate=True):
-        s, w = self.linear(n + ".affine", style, lecun(style.shape[1])), self.w(n + ".conv.weight")
-        if not demodulate: w = w * lecun(w[0].numel())
-        y = F.conv2d(x * s[:, :, None, None], w, padding=w.shape[-1] // 2)
-        if demodulate: y = y / (s.square() @ w.square().sum((2, 3)).t() + 1e-8).sqrt()[:, :, None, None]
-        return y + self.w(n + ".bias")[None, :, None, None]
-
-    def synthesize(self, styles, noise=None):
-        """Styles of every layer, [b, layers, w] → pictures. `noise`: one [b, 1, h, w] a layer, in order, or nothing."""
-        noise = iter(noise or [])
-        def noisy(n, x):
-            e = next(noise, None) if self.has(n + ".noise") else None
-            return x if e is None else x + e * self.w(n + ".noise")
-        x, rgb, at, g = self.w("basis").repeat(len(styles), 1, 1, 1), None, 0, math.sqrt(2)
-        for i in range(self.count("sizes")):
-            n = f"sizes.{i}"
-            if i:
-                x = leaky(noisy(n + ".up", blur(double(self.styled(n + ".up", x, styles[:, at]))))) * g; at += 1
-            x = leaky(noisy(n + ".conv", self.styled(n + ".conv", x, styles[:, at]))) * g; at += 1
-            colours = self.styled(n + ".rgb", x, styles[:, min(at, styles.shape[1] - 1)], False)
-            rgb = colours if rgb is None else blur(double(rgb)) + colours
-        return crop(rgb, self.side)
-
-    def style(self, z, c, noise):
-        w = self.map(z, c)
-        return self.synthesize(w[:, None].repeat(1, 2 * self.count("sizes"), 1), noise)
+    """Of a GAN. `generate`: latents [b, z], shares of classes [b, classes] → pictures [b, c, r, r] in [-1, 1]."""
+    def forward(self, z, c=None): return self.generate(z, c)
 
 
 class Vae(Net):
+    """`posterior`: pictures in [-1, 1] → mean and log variance, [b, 2z]. `decode`: latents → logits (Bernoulli) or means
+    (Gaussian) of pixels in [0, 1]."""
     def forward(self, x, c=None): return self.decode(self.encode(x, c)[0], c)
 
     def generate(self, z, c=None):
@@ -209,83 +115,29 @@ class Vae(Net):
         return (torch.sigmoid(y) if self.recipe["objective"]["likelihood"] == "bernoulli" else y.clamp(0, 1)) * 2 - 1
 
     def encode(self, x, c=None):
-        """Pictures in [-1, 1] → mean and log variance of their latents (of a ladder: at the means of the levels above)."""
-        if self.id == "ladder-vae":
-            mean, log_variance, _ = self.ladder(len(x), self.read(x), None, c)
-            return mean, log_variance
-        if self.id == "mlp-vae":
-            h = x.flatten(1)
-            for i in range(self.count("encoder")):
-                h = self.linear(f"encoder.{i}", h)
-                h = F.relu(self.embed("class_in", h, c) if i == 0 else h)
-            both = self.linear("head", h)
-        elif self.id == "conv-vae":
-            x = pad(x, self.built)
-            for i in range(self.count("convs")): x = F.relu(self.stride(f"convs.{i}", x))
-            both = self.embed("class_in", self.linear("head", x.flatten(1)), c)
-        else:
-            x = leaky(self.down("encoder", self.conv("rgb_in", pad(x, self.built))))
-            both = self.embed("class_in", self.linear("head", x.flatten(1)), c)
-        mean, log_variance = both.chunk(2, 1)
+        """Pictures in [-1, 1] → mean and log variance of their latents, [b, z] each."""
+        mean, log_variance = self.posterior(x, c).chunk(2, 1)
         return mean, log_variance.clamp(-14, 8)
 
-    def decode(self, z, c=None):
-        """Latents → logits (Bernoulli) or means (Gaussian) of pixels in [0, 1]."""
-        if self.id == "ladder-vae": return self.ladder(len(z), None, z, c)[2]
-        if self.id == "mlp-vae":
-            h = z
-            for i in range(self.count("decoder")):
-                h = self.linear(f"decoder.{i}", h)
-                h = F.relu(self.embed("class_out", h, c) if i == 0 else h)
-            return self.linear("out", h).view(len(z), -1, self.side, self.side)
-        x = self.square(self.embed("class_out", self.linear("fc", z), c))
-        if self.id == "conv-vae":
-            for i in range(self.count("deconvs")): x = self.deconv(f"deconvs.{i}", F.relu(x))
-            return crop(x, self.side)
-        return crop(self.conv("rgb_out", leaky(self.up("decoder", x))), self.side)
 
-    def read(self, x):
-        x, per, out = self.conv("rgb_in", pad(x, self.built)), self.recipe["model"]["blocks"], []
-        for i in range(self.count("encoder")):
-            if i and i % per == 0: x = half(x)
-            x = self.block(f"encoder.{i}", x)
-            if i % per == per - 1: out.insert(0, x)
-        return out
+MODELS = {}
 
-    def ladder(self, b, read, z, c):
-        """From the basis down; latents of `z`, or the means of what was read."""
-        per = self.recipe["model"]["blocks"]
-        sizes, levels = self.count("encoder") // per, self.count("levels")
-        extra = max(levels - sizes, 0)
-        places = [max(i - extra, 0) for i in range(levels)]
-        h, level, stage, at, means, logs = self.w("basis").repeat(b, 1, 1, 1), 0, 0, 0, [], []
-        if c is not None and self.has("class_out.weight"): h = h + (c @ self.w("class_out.weight"))[:, :, None, None]
-        for size in range(sizes):
-            if size: h = double(h)
-            for _ in range(max(places.count(size), 1)):
-                if level < levels and places[level] == size:
-                    n = f"levels.{level}"
-                    k = self.w(n + ".prior.bias").numel() // 2
-                    if z is None:
-                        m, v = self.linear(n + ".posterior", leaky(self.conv(n + ".merge", leaky(torch.cat([h, read[size]], 1)))).flatten(1)).chunk(2, 1)
-                        means.append(m); logs.append(v.clamp(-14, 8)); e = m
-                    else: e = z[:, at:at + k]
-                    at, level = at + k, level + 1
-                    mean, raw = self.linear(n + ".prior", h.mean((2, 3))).chunk(2, 1)
-                    low = self.linear(n + ".spread", mean + ((raw / 2).tanh() * 2).exp() * e)
-                    h = h + self.conv(n + ".inject", low.view(b, 16, h.shape[2], h.shape[3]))
-                for k in range(per): h = self.block(f"decoder.{stage * per + k}", h)
-                stage += 1
-        out = crop(self.conv("rgb_out", leaky(h)), self.side)
-        return (torch.cat(means, 1) if means else None), (torch.cat(logs, 1) if logs else None), out
 
+def model(id):
+    """Makes a class the network of a model."""
+    def add(network):
+        MODELS[id] = network
+        return network
+    return add
+
+# {models}
 
 def load(path=MODEL):
     """The network of a file, in inference mode."""
     with safe_open(path, "pt") as f:
         info, tensors = json.loads(f.metadata()["latent_studio"]), {k: f.get_tensor(k) for k in f.keys()}
     tensors = {k: t for k, t in tensors.items() if not k.startswith("prior.")}
-    return (Vae if info["family"] == "vae" else Generator)(tensors, info["recipe"]).eval()
+    return MODELS[info["recipe"]["model"]["id"]](tensors, info["recipe"]).eval()
 
 
 if __name__ == "__main__":

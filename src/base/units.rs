@@ -69,9 +69,12 @@ impl Shape {
         if self.channels == Channels::Points { self.resolution == 1 } else { Self::is_side(self.resolution) }
     }
 
+    /// Pixels a side of the largest pictures.
+    pub const MAX_SIDE: u32 = 256;
+
     /// Whether pictures may have so many pixels a side: 16 to 256 in steps of 4.
     pub fn is_side(resolution: u32) -> bool {
-        (16..=256).contains(&resolution) && resolution.is_multiple_of(4)
+        (16..=Self::MAX_SIDE).contains(&resolution) && resolution.is_multiple_of(4)
     }
 
     /// Smallest size `b · 2ⁿ` with `4 ≤ b ≤ 8` that holds `resolution`, and its `(b, n)`.

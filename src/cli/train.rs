@@ -200,7 +200,7 @@ impl Train {
                 .recipe(facts),
             (None, None, Some(parent)) => parent.recipe.clone(),
             (None, model, _) => {
-                let id = model.as_deref().unwrap_or("res-gan");
+                let id = model.as_deref().unwrap_or(crate::recipe::architecture::RES_GAN.id);
                 match preset::for_model(id) {
                     Some(preset) => preset.recipe(facts),
                     // The recipe names the mistake.

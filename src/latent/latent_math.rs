@@ -7,7 +7,7 @@
 
 use super::interpolate::{Mode, norm, spherical_mean};
 use super::space::class_of_seed;
-use crate::base::{Family, Problem, Result, Shape};
+use crate::base::{Problem, Result};
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::{Latent, Place, Space};
 
@@ -26,12 +26,10 @@ impl Dims {
     /// Those of a model.
     pub fn of(info: &ModelInfo) -> Self {
         let model = &info.recipe.model;
-        let styled = info.family == Family::Gan && model.id == "style-gan";
-        let (_, _, doublings) = Shape::built(info.recipe.data.resolution);
         Self {
             z: info.latent as usize,
             classes: if model.conditional { model.classes.len() } else { 0 },
-            layers: if styled { 2 * (doublings as usize + 1) } else { 0 },
+            layers: info.recipe.architecture().map_or(0, |a| (a.style_layers)(&info.recipe)),
         }
     }
 

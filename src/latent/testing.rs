@@ -7,7 +7,7 @@ use crate::base::Family;
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
 use crate::models::{Generator, Vae};
-use crate::recipe::{Recipe, preset};
+use crate::recipe::Recipe;
 
 /// A model of this kind with `latent` numbers, for pictures of 16 pixels.
 pub fn fresh(id: &str, width: u32, latent: u32) -> LoadedModel {
@@ -48,7 +48,7 @@ pub fn of(recipe: Recipe) -> LoadedModel {
 /// A model of a recipe with fresh weights that were changed.
 fn with_weights(recipe: Recipe, change: impl FnOnce(&mut Weights)) -> LoadedModel {
     let device = Device::flex();
-    let family = preset::family_of(&recipe.model.id).unwrap_or(Family::Gan);
+    let family = recipe.family().unwrap();
     let mut weights = match family {
         Family::Gan => Weights::of(&Generator::init(&recipe, &device).unwrap()),
         Family::Vae => Weights::of(&Vae::init(&recipe, &device).unwrap()),

@@ -6,14 +6,35 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::NetworkDims;
-use super::probe::{Probe, pass};
-use super::vae::ClassTerm;
+use super::io::trainable;
+use super::outline::Stages;
+use super::probe::Probe;
+use super::vae::{ClassTerm, Draw, Posterior, VaeNetwork};
+use super::{ModelSpec, NetworkDims, Networks};
 use crate::nn::conv::{Conv, Deconv};
 use crate::nn::init::{Init, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::{activation, per_picture, resample};
-use crate::recipe::Likelihood;
+use crate::recipe::{Likelihood, architecture};
+
+/// What builds it.
+pub(super) const SPEC: ModelSpec = ModelSpec::new(
+    architecture::CONV_VAE,
+    Networks::Vae(|r, dims, init| ConvVae::new(dims, r.objective.likelihood, init).into()),
+    r#"
+@model("conv-vae")
+class ConvVae(Vae):
+    def posterior(self, x, c):
+        x = pad(x, self.built)
+        for i in range(self.count("convs")): x = F.relu(self.stride(f"convs.{i}", x))
+        return self.embed("class_in", self.linear("head", x.flatten(1)), c)
+
+    def decode(self, z, c=None):
+        x = self.square(self.embed("class_out", self.linear("fc", z), c))
+        for i in range(self.count("deconvs")): x = self.deconv(f"deconvs.{i}", F.relu(x))
+        return crop(x, self.side)
+"#,
+);
 
 /// Keeps the size of signals through a ReLU (He 2015).
 fn he_relu(fan_in: usize) -> f64 {
@@ -79,19 +100,19 @@ impl ConvVae {
     }
 
     /// `[b, c, r, r] → [b, 2z]`
-    pub fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<2> {
+    fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<2> {
         let x = self.convs[0].forward(resample::padded(x, self.built));
         let x = self.convs[1..].iter().fold(x, |x, conv| conv.after_relu(x));
         ClassTerm::add(&self.class_in, self.head.forward(per_picture(activation::relu(x))), class)
     }
+}
 
-    /// `[b, z] → [b, c, r, r]`
-    pub fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        self.decode_probed(z, class, &mut pass)
+impl VaeNetwork for ConvVae {
+    fn infer(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> Posterior {
+        draw.posterior(self.encode(x, class))
     }
 
-    /// As [`Self::decode`], with features shown to `probe` on their way.
-    pub(crate) fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+    fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = ClassTerm::add(&self.class_out, self.fc.forward(z), class);
         let [b, n] = x.dims();
         let x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
@@ -99,16 +120,39 @@ impl ConvVae {
         resample::cropped(x, self.resolution)
     }
 
-    /// How many places of the decoder a probe is shown.
-    pub(crate) fn taps(&self) -> usize {
+    fn taps(&self) -> usize {
         self.deconvs.len()
     }
 
-    pub(crate) fn likelihood(&self) -> Likelihood {
+    fn first_weights(&self) -> Tensor<2> {
+        self.fc.weight.val()
+    }
+
+    fn log_sigma(&self) -> Tensor<1> {
+        self.log_sigma.val()
+    }
+
+    fn likelihood(&self) -> Likelihood {
         self.likelihood
     }
 
-    pub(crate) fn latent(&self) -> usize {
-        self.fc.weight.dims()[0]
+    fn encoder_stages(&self, out: &mut Stages<'_>) {
+        let channels = out.dims.channels(out.dims.doublings);
+        for (i, conv) in self.convs.iter().enumerate() {
+            let outputs = channels[channels.len() - 1 - i];
+            out.grid("Strided convolution", (self.built >> (i + 1), outputs), &[trainable(conv)]);
+        }
+        out.vector("Mean and log variance", 2 * out.dims.latent, &[trainable(&self.head), trainable(&self.class_in)]);
+    }
+
+    fn decoder_stages(&self, out: &mut Stages<'_>) {
+        let channels = out.dims.channels(out.dims.doublings);
+        let parts = [trainable(&self.fc), trainable(&self.class_out)];
+        out.grid("From the latent", (self.base, channels[0]), &parts);
+        for (i, deconv) in self.deconvs.iter().enumerate() {
+            let outputs = channels.get(i + 1).copied().unwrap_or(out.dims.colours);
+            out.grid("Transposed convolution", (self.base << (i + 1), outputs), &[trainable(deconv)]);
+        }
+        out.vector("Deviation of pixels", 1, &[trainable(&self.log_sigma)]);
     }
 }

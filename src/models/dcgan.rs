@@ -6,8 +6,11 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::NetworkDims;
-use super::probe::{self, Probe};
+use super::gan::{CriticNetwork, GeneratorNetwork};
+use super::io::trainable;
+use super::outline::Stages;
+use super::probe::Probe;
+use super::{ModelSpec, NetworkDims, Networks};
 use crate::nn::conv::{Conv, Deconv};
 use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::embed::{Embed, judge};
@@ -15,8 +18,26 @@ use crate::nn::init::Init;
 use crate::nn::linear::Linear;
 use crate::nn::norm::Norm;
 use crate::nn::{activation, resample};
+use crate::recipe::architecture;
 
 const STD: f64 = 0.02;
+
+/// What builds it.
+pub(super) const SPEC: ModelSpec = ModelSpec::new(
+    architecture::DCGAN,
+    Networks::Gan {
+        generator: |_, dims, init| DcGenerator::new(dims, init).into(),
+        critic: |_, dims, init| DcCritic::new(dims, init).into(),
+    },
+    r#"
+@model("dcgan")
+class Dcgan(Generator):
+    def generate(self, z, c=None):
+        x = self.square(self.embed("embed", self.linear("fc", z), c))
+        for i in range(self.count("deconvs")): x = self.deconv(f"deconvs.{i}", F.relu(self.norm(f"norms.{i}", x)))
+        return torch.tanh(crop(x, self.side))
+"#,
+);
 
 /// Generator: a linear map to `base × base`, then transposed convolutions up to the picture.
 #[derive(Module, Debug)]
@@ -49,14 +70,10 @@ impl DcGenerator {
         let deconvs = deconvs.map(|(i, c)| Deconv::double(&init.child(format_args!("deconvs.{i}")), c[0], c[1], STD));
         Self { fc, norms, deconvs: deconvs.collect(), embed, base: plan.base, resolution: plan.resolution }
     }
+}
 
-    /// `[b, z] → [b, c, r, r]`, in (-1, 1)
-    pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        self.forward_probed(z, class, &mut probe::pass)
-    }
-
-    /// As [`Self::forward`], with features shown to `probe` on their way.
-    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+impl GeneratorNetwork for DcGenerator {
+    fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
         let [b, n] = x.dims();
         let mut x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
@@ -66,13 +83,23 @@ impl DcGenerator {
         activation::tanh(resample::cropped(x, self.resolution))
     }
 
-    /// How many places a probe is shown.
-    pub(crate) fn taps(&self) -> usize {
+    fn taps(&self) -> usize {
         self.norms.len()
     }
 
-    pub(crate) fn latent(&self) -> usize {
-        self.fc.weight.dims()[0]
+    fn first_weights(&self) -> Tensor<2> {
+        self.fc.weight.val()
+    }
+
+    fn stages(&self, out: &mut Stages<'_>) {
+        let channels = out.dims.channels(out.dims.doublings);
+        out.vector("Classes", channels[0] * self.base * self.base, &[trainable(&self.embed)]);
+        out.grid("From the latent", (self.base, channels[0]), &[trainable(&self.fc)]);
+        for (i, (norm, deconv)) in self.norms.iter().zip(&self.deconvs).enumerate() {
+            let outputs = channels.get(i + 1).copied().unwrap_or(out.dims.colours);
+            let parts = [trainable(norm), trainable(deconv)];
+            out.grid("Transposed convolution", (self.base << (i + 1), outputs), &parts);
+        }
     }
 }
 
@@ -110,17 +137,6 @@ impl DcCritic {
         }
     }
 
-    /// Only of values: batch norm ties samples together, so there is no derivative of one picture alone.
-    pub(crate) fn forward_dual(
-        &self,
-        x: Dual<4>,
-        class: Option<&Tensor<2>>,
-        _tape: &mut ActivationTape,
-    ) -> (Dual<2>, Dual<2>) {
-        let h = x.linear(|x| self.features(x));
-        (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
-    }
-
     /// `[b, c, r, r] → [b, n]`
     fn features(&self, x: Tensor<4>) -> Tensor<2> {
         let mut x = resample::padded(x, self.built);
@@ -133,8 +149,34 @@ impl DcCritic {
         }
         crate::nn::per_picture(x)
     }
+}
 
-    pub(crate) fn layers(&self) -> Vec<String> {
+impl CriticNetwork for DcCritic {
+    /// Only of values: batch norm ties samples together, so there is no derivative of one picture alone.
+    fn forward_dual(&self, x: Dual<4>, class: Option<&Tensor<2>>, _tape: &mut ActivationTape) -> (Dual<2>, Dual<2>) {
+        let h = x.linear(|x| self.features(x));
+        (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
+    }
+
+    fn stages(&self, out: &mut Stages<'_>) {
+        let channels = out.dims.channels(out.dims.doublings);
+        for (i, conv) in self.convs.iter().enumerate() {
+            let norm = i.checked_sub(1).map_or(0, |before| trainable(&self.norms[before]));
+            let outputs = channels[channels.len() - 1 - i];
+            out.grid("Strided convolution", (self.built >> (i + 1), outputs), &[trainable(conv), norm]);
+        }
+        out.vector("Judgement", 1, &[trainable(&self.fc), trainable(&self.embed)]);
+    }
+
+    fn takes_penalty(&self) -> bool {
+        false
+    }
+
+    fn ties_samples(&self) -> bool {
+        true
+    }
+
+    fn layers(&self) -> Vec<String> {
         (0..self.convs.len()).map(|i| format!("convs.{i}")).chain(["fc".into()]).collect()
     }
 }

@@ -9,9 +9,12 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::{sigmoid, silu, tanh};
 
-use super::NetworkDims;
-use super::probe::{self, Probe};
+use super::gan::{CriticNetwork, GeneratorNetwork};
+use super::io::trainable;
+use super::outline::Stages;
+use super::probe::Probe;
 use super::sn_gan::SnConv;
+use super::{ModelSpec, NetworkDims, Networks};
 use crate::nn::conv::Conv;
 use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::embed::{Embed, judge};
@@ -19,6 +22,37 @@ use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::norm::Norm;
 use crate::nn::{activation, per_picture, resample};
+use crate::recipe::architecture;
+
+/// What builds it.
+pub(super) const SPEC: ModelSpec = ModelSpec::new(
+    architecture::FAST_GAN,
+    Networks::Gan {
+        generator: |_, dims, init| FastGenerator::new(dims, init).into(),
+        critic: |_, dims, init| FastCritic::new(dims, init).into(),
+    },
+    r#"
+@model("fast-gan")
+class FastGan(Generator):
+    def generate(self, z, c=None):
+        glu = lambda x: F.glu(x, 1)
+        f = [glu(self.norm("norm", self.square(self.embed("embed", self.linear("fc", z), c))))]
+        sizes = self.count("sizes")
+        reach = 4 if sizes + 1 > 5 else 2
+        for i in range(sizes):
+            x = double(f[i])
+            for k in range(self.count(f"sizes.{i}")):
+                n = f"sizes.{i}.{k}"
+                x = glu(self.norm(n + ".norm", self.conv(n + ".conv", x)))
+            if i + 1 >= reach:
+                small = f[i + 1 - reach]
+                while small.shape[-1] > self.base: small = half(small)
+                n = f"excite.{i}"
+                x = x * torch.sigmoid(self.linear(n + ".gate", F.silu(self.linear(n + ".look", small.flatten(1)))))[:, :, None, None]
+            f.append(x)
+        return torch.tanh(crop(self.conv("rgb", f[-1]), self.side))
+"#,
+);
 
 /// Half of the channels, gated by the other half (GLU). `[b, 2c, h, w] → [b, c, h, w]`
 fn gated(x: Tensor<4>) -> Tensor<4> {
@@ -129,14 +163,10 @@ impl FastGenerator {
             resolution: plan.resolution,
         }
     }
+}
 
-    /// `[b, z] → [b, c, r, r]`, in (-1, 1)
-    pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        self.forward_probed(z, class, &mut probe::pass)
-    }
-
-    /// As [`Self::forward`], with features shown to `probe` on their way.
-    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+impl GeneratorNetwork for FastGenerator {
+    fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
         let [b, n] = x.dims();
         let x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
@@ -155,13 +185,22 @@ impl FastGenerator {
         tanh(resample::cropped(self.rgb.forward(x), self.resolution))
     }
 
-    /// How many places a probe is shown.
-    pub(crate) fn taps(&self) -> usize {
+    fn taps(&self) -> usize {
         self.sizes.len() + 1
     }
 
-    pub(crate) fn latent(&self) -> usize {
-        self.fc.weight.dims()[0]
+    fn first_weights(&self) -> Tensor<2> {
+        self.fc.weight.val()
+    }
+
+    fn stages(&self, out: &mut Stages<'_>) {
+        let (side, first) = out.at(0);
+        out.vector("Classes", 2 * first * side * side, &[trainable(&self.embed)]);
+        out.grid("From the latent", (side, first), &[trainable(&self.fc), trainable(&self.norm)]);
+        for (i, (convs, excite)) in self.sizes.iter().zip(&self.excite).enumerate() {
+            out.grid("Convolutions at a size", out.at(i + 1), &[trainable(convs), trainable(excite)]);
+        }
+        out.grid("To colours", out.picture(), &[trainable(&self.rgb)]);
     }
 }
 
@@ -279,13 +318,10 @@ impl FastCritic {
         }
         (before, x)
     }
+}
 
-    pub(crate) fn forward_dual(
-        &self,
-        x: Dual<4>,
-        class: Option<&Tensor<2>>,
-        tape: &mut ActivationTape,
-    ) -> (Dual<2>, Dual<2>) {
+impl CriticNetwork for FastCritic {
+    fn forward_dual(&self, x: Dual<4>, class: Option<&Tensor<2>>, tape: &mut ActivationTape) -> (Dual<2>, Dual<2>) {
         let (_, x) = self.features(x, tape);
         // The mean of what is said at each place: the same as saying it of the mean.
         let h = self.last.forward_dual(x).leaky(tape).linear(|x| {
@@ -296,21 +332,34 @@ impl FastCritic {
     }
 
     /// Mean absolute distance of pictures from what is redrawn of them, as a whole and by quarters.
-    pub(crate) fn redrawing_loss(&self, x: Tensor<4>) -> Tensor<1> {
+    fn redrawing_loss(&self, x: Tensor<4>) -> Option<Tensor<1>> {
         let (before, last) = self.features(Dual::value(x.clone()), &mut ActivationTape::off());
-        let (Some(before), Some(last)) = (before.value, last.value) else { return Tensor::zeros([1], &x.device()) };
+        let (before, last) = before.value.zip(last.value)?;
         let full = resample::padded(x.without_autodiff(), self.built);
         let whole = self.whole.forward(last) - resample::half(full.clone());
         let parts = self.quarter.forward(quarters(before)) - quarters(full);
-        whole.abs().mean() + parts.abs().mean()
+        Some(whole.abs().mean() + parts.abs().mean())
     }
 
-    pub(crate) fn layers(&self) -> Vec<String> {
+    fn stages(&self, out: &mut Stages<'_>) {
+        let sizes = out.dims.doublings;
+        out.grid("From colours", out.at(sizes), &[trainable(&self.rgb)]);
+        for (i, block) in self.blocks.iter().enumerate() {
+            out.grid("Residual block", out.at(sizes - 1 - i), &[trainable(block)]);
+        }
+        out.grid("Convolution", out.at(0), &[trainable(&self.last)]);
+        out.vector("Judgement", 1, &[trainable(&self.fc), trainable(&self.embed)]);
+        let redrawn = (out.dims.built / 2, out.dims.colours);
+        out.grid("Redraws what it sees", redrawn, &[trainable(&self.whole)]);
+        out.grid("Redraws what it sees", redrawn, &[trainable(&self.quarter)]);
+    }
+
+    fn layers(&self) -> Vec<String> {
         let blocks = (0..self.blocks.len()).map(|i| format!("blocks.{i}"));
         std::iter::once("rgb".to_string()).chain(blocks).chain(["last".into(), "fc".into()]).collect()
     }
 
-    pub(crate) fn power_iteration(self) -> Self {
+    fn power_iteration(self) -> Self {
         Self {
             rgb: self.rgb.power_iteration(),
             blocks: self.blocks.into_iter().map(FastBlock::power_iteration).collect(),

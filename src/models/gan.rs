@@ -6,50 +6,138 @@
 use burn::module::{Module, ModuleMapper, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::{
-    DcCritic, DcGenerator, FastCritic, FastGenerator, MlpCritic, MlpGenerator, NetworkDims, Probe, ResCritic,
-    ResGenerator, SnCritic, SnGenerator, StyleCritic, StyleGenerator, WideCritic, WideGenerator, unknown,
-};
-use crate::base::{Family, Result};
+use super::outline::Stages;
+use super::probe::{Probe, pass};
+use super::{Critic, Generator, Networks, StyleGenerator, build};
+use crate::base::Result;
 use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::init::Init;
 use crate::nn::param_path::Path;
 use crate::recipe::Recipe;
 
-/// The network of a GAN that makes pictures.
-#[derive(Module, Debug)]
-#[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
-pub enum Generator {
-    /// Residual.
-    ResGan(ResGenerator),
-    /// Residual with inverted bottlenecks.
-    Wide(WideGenerator),
-    /// Classic.
-    Dcgan(DcGenerator),
-    /// By styles.
-    Style(StyleGenerator),
-    /// Residual with batch norm.
-    Sn(SnGenerator),
-    /// With skip-layer excitation.
-    Fast(FastGenerator),
-    /// Fully connected.
-    Mlp(MlpGenerator),
+/// What a network that makes pictures of latents has to do.
+pub(super) trait GeneratorNetwork {
+    /// Pictures of latents, about in [-1, 1], with features shown to `probe` on their way. `[b, z] → [b, c, r, r]`
+    fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4>;
+
+    /// How many places a probe is shown.
+    fn taps(&self) -> usize;
+
+    /// The first weights that a latent meets, `[z, out]`.
+    fn first_weights(&self) -> Tensor<2>;
+
+    /// Tells its stages, from the latent to the picture.
+    fn stages(&self, out: &mut Stages<'_>);
+
+    /// Numbers in a latent.
+    fn latent(&self) -> usize {
+        self.first_weights().dims()[0]
+    }
+
+    /// Itself, if it makes pictures by styles.
+    fn styled(&self) -> Option<&StyleGenerator> {
+        None
+    }
 }
 
-/// The same call on whichever network it is.
-macro_rules! each {
-    ($self:expr, $net:ident => $call:expr) => {
-        match $self {
-            Self::ResGan($net) => $call,
-            Self::Wide($net) => $call,
-            Self::Dcgan($net) => $call,
-            Self::Style($net) => $call,
-            Self::Sn($net) => $call,
-            Self::Fast($net) => $call,
-            Self::Mlp($net) => $call,
+/// What a network that tells real pictures from generated ones has to do.
+pub(super) trait CriticNetwork {
+    /// The last features of pictures, before the judgement, and the judgement.
+    /// `[b, c, r, r] → ([b, n], [b, 1])`, of values, tangents or both
+    fn forward_dual(&self, x: Dual<4>, class: Option<&Tensor<2>>, tape: &mut ActivationTape) -> (Dual<2>, Dual<2>);
+
+    /// Names of its layers, the picture first.
+    fn layers(&self) -> Vec<String>;
+
+    /// Tells its stages, from the picture to the judgement.
+    fn stages(&self, out: &mut Stages<'_>);
+
+    /// Whether gradient penalties can be taken: not where batch norm ties samples together.
+    fn takes_penalty(&self) -> bool {
+        true
+    }
+
+    /// Whether a picture's judgement depends on the others of its batch.
+    fn ties_samples(&self) -> bool {
+        false
+    }
+
+    /// Whether its second derivatives do not vanish.
+    fn is_curved(&self) -> bool {
+        false
+    }
+
+    /// What its decoders miss of pictures, if it has some. `[b, c, r, r] → [1]`
+    fn redrawing_loss(&self, _: Tensor<4>) -> Option<Tensor<1>> {
+        None
+    }
+
+    /// After one more step of what follows its weights.
+    fn power_iteration(self) -> Self
+    where
+        Self: Sized,
+    {
+        self
+    }
+}
+
+/// The enums of all GANs, from one line for each pair of networks.
+macro_rules! gans {
+    ($($(#[$doc:meta])* $variant:ident($generator:ident, $critic:ident)),+ $(,)?) => {
+        /// The network of a GAN that makes pictures.
+        #[derive(Module, Debug)]
+        #[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
+        pub enum Generator {
+            $($(#[$doc])* $variant($generator)),+
+        }
+
+        /// The network of a GAN that tells real pictures from generated ones.
+        #[derive(Module, Debug)]
+        #[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
+        pub enum Critic {
+            $($(#[$doc])* $variant($critic)),+
+        }
+
+        $(
+            impl From<$generator> for Generator {
+                fn from(net: $generator) -> Self {
+                    Self::$variant(net)
+                }
+            }
+
+            impl From<$critic> for Critic {
+                fn from(net: $critic) -> Self {
+                    Self::$variant(net)
+                }
+            }
+        )+
+
+        impl Generator {
+            fn network(&self) -> &dyn gan::GeneratorNetwork {
+                match self {
+                    $(Self::$variant(net) => net),+
+                }
+            }
+        }
+
+        impl Critic {
+            fn network(&self) -> &dyn gan::CriticNetwork {
+                match self {
+                    $(Self::$variant(net) => net),+
+                }
+            }
+
+            /// After one more step of what follows its weights (spectral norm); others as they are.
+            #[must_use]
+            pub fn power_iteration(self) -> Self {
+                match self {
+                    $(Self::$variant(net) => Self::$variant(gan::CriticNetwork::power_iteration(net))),+
+                }
+            }
         }
     };
 }
+pub(super) use gans;
 
 impl Generator {
     /// A fresh generator with the first weights of `recipe.seed`, the same on every device.
@@ -71,60 +159,43 @@ impl Generator {
     }
 
     fn build(recipe: &Recipe, init: &Init<'_>) -> Result<Self> {
-        let plan = NetworkDims::checked(recipe)?;
-        match recipe.model.id.as_str() {
-            "dcgan" => Ok(Self::Dcgan(DcGenerator::new(&plan, init))),
-            "res-gan" if recipe.model.expansion > 0 => Ok(Self::Wide(WideGenerator::new(&plan, &recipe.model, init))),
-            "res-gan" => Ok(Self::ResGan(ResGenerator::new(&plan, init))),
-            "style-gan" => Ok(Self::Style(StyleGenerator::new(&plan, &recipe.model, init))),
-            "sn-resgan" => Ok(Self::Sn(SnGenerator::new(&plan, init))),
-            "fast-gan" => Ok(Self::Fast(FastGenerator::new(&plan, init))),
-            "mlp-gan" => Ok(Self::Mlp(MlpGenerator::new(&plan, init))),
-            _ => Err(unknown(recipe, Family::Gan)),
-        }
+        build(recipe, init, |n| if let Networks::Gan { generator, .. } = n { Some(*generator) } else { None })
     }
 
     /// Pictures of latents, about in [-1, 1]. `[b, z] → [b, c, r, r]`
     ///
     /// A generator by styles takes no noise here; see [`StyleGenerator::synthesize`].
     pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        each!(self, net => net.forward(z, class))
+        self.forward_probed(z, class, &mut pass)
     }
 
     /// As [`Self::forward`], with features shown to `probe` on their way.
     pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
-        each!(self, net => net.forward_probed(z, class, probe))
+        self.network().forward_probed(z, class, probe)
     }
 
     /// How many places a probe is shown.
     pub fn taps(&self) -> usize {
-        each!(self, net => net.taps())
+        self.network().taps()
     }
 
     /// The first weights that a latent meets, `[z, out]`; for a generator by styles those of its mapping network.
     pub fn first_weights(&self) -> Tensor<2> {
-        match self {
-            Self::ResGan(net) => net.fc.weight.val(),
-            Self::Wide(net) => net.fc.weight.val(),
-            Self::Dcgan(net) => net.fc.weight.val(),
-            Self::Style(net) => match net.mapping.layers.first() {
-                Some(layer) => layer.weight.val(),
-                None => Tensor::eye(net.latent(), &net.running_style.device()),
-            },
-            Self::Sn(net) => net.fc.weight.val(),
-            Self::Fast(net) => net.fc.weight.val(),
-            Self::Mlp(net) => net.first.weight.val(),
-        }
+        self.network().first_weights()
     }
 
     /// The generator by styles, if it is one.
     pub fn styled(&self) -> Option<&StyleGenerator> {
-        if let Self::Style(net) = self { Some(net) } else { None }
+        self.network().styled()
     }
 
     /// Numbers in a latent.
     pub fn latent(&self) -> usize {
-        each!(self, net => net.latent())
+        self.network().latent()
+    }
+
+    pub(super) fn stages(&self, out: &mut Stages<'_>) {
+        self.network().stages(out);
     }
 
     /// The same with its mapping network fixed, if it has one.
@@ -132,26 +203,6 @@ impl Generator {
     pub fn with_frozen_mapping(self) -> Self {
         self.map(&mut Freeze { path: Path::default(), layers: vec!["mapping.".into()] })
     }
-}
-
-/// The network of a GAN that tells real pictures from generated ones.
-#[derive(Module, Debug)]
-#[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
-pub enum Critic {
-    /// Residual.
-    ResGan(ResCritic),
-    /// Residual with inverted bottlenecks.
-    Wide(WideCritic),
-    /// Classic.
-    Dcgan(DcCritic),
-    /// Residual, with the minibatch statistic.
-    Style(StyleCritic),
-    /// Residual, spectrally normalised.
-    Sn(SnCritic),
-    /// With decoders that redraw what it sees.
-    Fast(FastCritic),
-    /// Fully connected.
-    Mlp(MlpCritic),
 }
 
 /// What a tangent needs of the forward pass at the same pictures: see [`Critic::trace`].
@@ -179,23 +230,7 @@ impl Critic {
     }
 
     fn build(recipe: &Recipe, init: &Init<'_>) -> Result<Self> {
-        let plan = NetworkDims::checked(recipe)?;
-        match recipe.model.id.as_str() {
-            "dcgan" => Ok(Self::Dcgan(DcCritic::new(&plan, init))),
-            "res-gan" if recipe.model.expansion > 0 => Ok(Self::Wide(WideCritic::new(&plan, &recipe.model, init))),
-            "res-gan" => Ok(Self::ResGan(ResCritic::new(&plan, init))),
-            "style-gan" => Ok(Self::Style(StyleCritic::new(&plan, &recipe.model, init))),
-            "sn-resgan" => Ok(Self::Sn(SnCritic::new(&plan, init))),
-            "fast-gan" => Ok(Self::Fast(FastCritic::new(&plan, init))),
-            "mlp-gan" => Ok(Self::Mlp(MlpCritic::new(&plan, init))),
-            _ => Err(unknown(recipe, Family::Gan)),
-        }
-    }
-
-    /// The last features of pictures, before the judgement, and the judgement. Every critic is written in terms of
-    /// this.
-    fn forward_dual(&self, x: Dual<4>, class: Option<&Tensor<2>>, tape: &mut ActivationTape) -> (Dual<2>, Dual<2>) {
-        each!(self, net => net.forward_dual(x, class, tape))
+        build(recipe, init, |n| if let Networks::Gan { critic, .. } = n { Some(*critic) } else { None })
     }
 
     /// How real each picture looks, without bounds. `[b, c, r, r] → [b, 1]`
@@ -205,21 +240,21 @@ impl Critic {
 
     /// The last features before the judgement, and the judgement. `[b, c, r, r] → ([b, n], [b, 1])`
     pub fn features(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<2>) {
-        let (features, judgement) = self.forward_dual(Dual::value(x), class, &mut ActivationTape::off());
+        let (features, judgement) = self.network().forward_dual(Dual::value(x), class, &mut ActivationTape::off());
         (of_value(features), of_value(judgement))
     }
 
     /// What its activations read of pictures, layer by layer, with their graph. `[b, c, r, r] → [b, …]` each
     pub fn activations(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Vec<Tensor<4>> {
         let mut tape = ActivationTape::tracking();
-        self.forward_dual(Dual::value(x), class, &mut tape);
+        self.network().forward_dual(Dual::value(x), class, &mut tape);
         tape.maps()
     }
 
     /// [`Self::forward`], and what [`Self::tangent`] needs of it.
     pub fn trace(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> (Tensor<2>, Trace) {
         let mut tape = ActivationTape::recording();
-        let (_, judgement) = self.forward_dual(Dual::value(x), class, &mut tape);
+        let (_, judgement) = self.network().forward_dual(Dual::value(x), class, &mut tape);
         (of_value(judgement), Trace { tape, class: class.cloned() })
     }
 
@@ -228,62 +263,52 @@ impl Critic {
     ///
     /// The traced slopes are constants, which is exact for critics that are not [curved](Self::is_curved).
     pub fn tangent(&self, u: Tensor<4>, trace: &Trace) -> Tensor<2> {
-        let (_, judgement) = self.forward_dual(Dual::tangent(u), trace.class.as_ref(), &mut trace.tape.replay());
+        let (_, judgement) =
+            self.network().forward_dual(Dual::tangent(u), trace.class.as_ref(), &mut trace.tape.replay());
         of_tangent(judgement)
     }
 
     /// Value and derivative along `u`, exact for every critic that takes penalties: `(D(x), ∂D(x)[u])`, each `[b, 1]`.
     pub fn dual(&self, x: Tensor<4>, u: Tensor<4>, class: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<2>) {
-        let (_, judgement) = self.forward_dual(Dual::both(x, u), class, &mut ActivationTape::off());
+        let (_, judgement) = self.network().forward_dual(Dual::both(x, u), class, &mut ActivationTape::off());
         (of_value(judgement.clone()), of_tangent(judgement))
     }
 
     /// Whether gradient penalties can be taken: not where batch norm ties samples together.
     pub fn takes_penalty(&self) -> bool {
-        !matches!(self, Self::Dcgan(_))
+        self.network().takes_penalty()
     }
 
     /// Whether a picture's judgement depends on the others of its batch, so that real and generated ones must not meet.
     pub fn ties_samples(&self) -> bool {
-        match self {
-            Self::Dcgan(_) => true,
-            Self::Style(net) => net.has_statistic(),
-            _ => false,
-        }
+        self.network().ties_samples()
     }
 
     /// Whether its second derivatives do not vanish, so that a tangent needs its value beside it.
     pub fn is_curved(&self) -> bool {
-        matches!(self, Self::Style(net) if net.has_statistic())
+        self.network().is_curved()
     }
 
     /// What its decoders miss of pictures that they saw through the critic's features (FastGAN); nothing for others.
     /// `[b, c, r, r] → [1]`
     pub fn redrawing_loss(&self, x: Tensor<4>) -> Option<Tensor<1>> {
-        if let Self::Fast(net) = self { Some(net.redrawing_loss(x)) } else { None }
-    }
-
-    /// After one more step of what follows its weights (spectral norm); others as they are.
-    #[must_use]
-    pub fn power_iteration(self) -> Self {
-        match self {
-            Self::Sn(net) => Self::Sn(net.power_iteration()),
-            Self::Fast(net) => Self::Fast(net.power_iteration()),
-            other => other,
-        }
+        self.network().redrawing_loss(x)
     }
 
     /// The same with the `layers` next to the picture fixed (FreezeD, Mo, Cho & Shin 2020).
     #[must_use]
     pub fn with_frozen_layers(self, layers: usize) -> Self {
-        let order: Vec<String> = each!(&self, net => net.layers());
-        let layers = order.into_iter().take(layers).map(|name| name + ".").collect();
+        let layers = self.network().layers().into_iter().take(layers).map(|name| name + ".").collect();
         self.map(&mut Freeze { path: Path::default(), layers })
     }
 
     /// How many layers [`Self::with_frozen_layers`] counts.
     pub fn layer_count(&self) -> usize {
-        each!(self, net => net.layers()).len()
+        self.network().layers().len()
+    }
+
+    pub(super) fn stages(&self, out: &mut Stages<'_>) {
+        self.network().stages(out);
     }
 }
 

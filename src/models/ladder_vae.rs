@@ -11,15 +11,66 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::NetworkDims;
+use super::io::trainable;
+use super::outline::Stages;
 use super::probe::{Probe, pass};
-use super::vae::{ClassTerm, Draw, Posterior, bounded, halves, tiled};
+use super::vae::{ClassTerm, Draw, Posterior, VaeNetwork, bounded, halves, tiled};
+use super::{ModelSpec, NetworkDims, Networks};
 use crate::nn::conv::Conv;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::residual::Block;
 use crate::nn::{activation, per_picture, resample};
-use crate::recipe::Likelihood;
+use crate::recipe::{Likelihood, architecture};
+
+/// What builds it.
+pub(super) const SPEC: ModelSpec = ModelSpec::new(
+    architecture::LADDER_VAE,
+    Networks::Vae(|r, dims, init| LadderVae::new(dims, r.objective.likelihood, init).into()),
+    r#"
+@model("ladder-vae")
+class LadderVae(Vae):
+    def posterior(self, x, c):
+        """At the means of the levels above."""
+        return self.down_levels(len(x), self.read(x), None, c)[0]
+
+    def decode(self, z, c=None): return self.down_levels(len(z), None, z, c)[1]
+
+    def read(self, x):
+        x, per, out = self.conv("rgb_in", pad(x, self.built)), self.recipe["model"]["blocks"], []
+        for i in range(self.count("encoder")):
+            if i and i % per == 0: x = half(x)
+            x = self.block(f"encoder.{i}", x)
+            if i % per == per - 1: out.insert(0, x)
+        return out
+
+    def down_levels(self, b, read, z, c):
+        """From the basis down; latents of `z`, or the means of what was read."""
+        per = self.recipe["model"]["blocks"]
+        sizes, levels = self.count("encoder") // per, self.count("levels")
+        extra = max(levels - sizes, 0)
+        places = [max(i - extra, 0) for i in range(levels)]
+        h, level, stage, at, means, logs = self.w("basis").repeat(b, 1, 1, 1), 0, 0, 0, [], []
+        if c is not None and self.has("class_out.weight"): h = h + (c @ self.w("class_out.weight"))[:, :, None, None]
+        for size in range(sizes):
+            if size: h = double(h)
+            for _ in range(max(places.count(size), 1)):
+                if level < levels and places[level] == size:
+                    n = f"levels.{level}"
+                    k = self.w(n + ".prior.bias").numel() // 2
+                    if z is None:
+                        m, v = self.linear(n + ".posterior", leaky(self.conv(n + ".merge", leaky(torch.cat([h, read[size]], 1)))).flatten(1)).chunk(2, 1)
+                        means.append(m); logs.append(v); e = m
+                    else: e = z[:, at:at + k]
+                    at, level = at + k, level + 1
+                    mean, raw = self.linear(n + ".prior", h.mean((2, 3))).chunk(2, 1)
+                    low = self.linear(n + ".spread", mean + ((raw / 2).tanh() * 2).exp() * e)
+                    h = h + self.conv(n + ".inject", low.view(b, 16, h.shape[2], h.shape[3]))
+                for k in range(per): h = self.block(f"decoder.{stage * per + k}", h)
+                stage += 1
+        return (torch.cat(means + logs, 1) if means else None), crop(self.conv("rgb_out", leaky(h)), self.side)
+"#,
+);
 
 /// Channels that a level's latent is spread over, and that its posterior is read from.
 const CHANNELS: usize = 16;
@@ -236,38 +287,41 @@ impl LadderVae {
         resample::cropped(self.rgb_out.after_leaky(h), self.resolution)
     }
 
-    /// See [`super::Vae::infer`].
-    pub(super) fn infer(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> Posterior {
+    /// What the encoder reads, once for each latent that is drawn of a picture.
+    fn read_for(&self, x: Tensor<4>, draw: &Draw) -> (usize, Vec<Tensor<4>>) {
+        let b = x.dims()[0];
+        let rows = draw.rows(b);
+        (rows, self.read(x).into_iter().map(|e| tiled(e, rows)).collect())
+    }
+}
+
+impl VaeNetwork for LadderVae {
+    fn infer(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> Posterior {
         let (batch, read) = self.read_for(x, draw);
-        self.run(batch, &Source::Encoder(&read, draw), class, false, &mut pass).posterior()
+        let class = class.map(|c| tiled(c.clone(), batch));
+        self.run(batch, &Source::Encoder(&read, draw), class.as_ref(), false, &mut pass).posterior()
     }
 
-    /// See [`super::Vae::forward`].
-    pub(super) fn forward(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> (Posterior, Tensor<4>) {
+    /// Goes down once for both.
+    fn forward(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> (Posterior, Tensor<4>) {
         let (batch, read) = self.read_for(x, draw);
-        let run = self.run(batch, &Source::Encoder(&read, draw), class, true, &mut pass);
+        let class = class.map(|c| tiled(c.clone(), batch));
+        let run = self.run(batch, &Source::Encoder(&read, draw), class.as_ref(), true, &mut pass);
         let decoded = self.finish(run.h.clone());
         (run.posterior(), decoded)
     }
 
-    /// `[b, z] → [b, c, r, r]`
-    pub(super) fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        self.decode_probed(z, class, &mut pass)
-    }
-
-    /// As [`Self::decode`], with features shown to `probe` on their way.
-    pub(super) fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+    fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let batch = z.dims()[0];
         self.finish(self.run(batch, &Source::Latent(&z), class, true, probe).h)
     }
 
-    /// How many places of the decoder a probe is shown.
-    pub(super) fn taps(&self) -> usize {
+    fn taps(&self) -> usize {
         self.decoder.len() / self.per_size
     }
 
-    /// The first weights that the numbers of each level meet, one level after the other. `[z, out]`
-    pub(super) fn first_weights(&self) -> Tensor<2> {
+    /// Those that the numbers of each level meet, one level after the other.
+    fn first_weights(&self) -> Tensor<2> {
         let whole: usize = self.layout().iter().sum();
         let mut at = 0;
         let of_level = |level: &Level| {
@@ -280,20 +334,39 @@ impl LadderVae {
         Tensor::cat(self.levels.iter().map(of_level).collect(), 1)
     }
 
-    /// What the encoder reads, once for each latent that is drawn of a picture.
-    fn read_for(&self, x: Tensor<4>, draw: &Draw) -> (usize, Vec<Tensor<4>>) {
-        let b = x.dims()[0];
-        let rows = draw.rows(b);
-        (rows, self.read(x).into_iter().map(|e| tiled(e, rows)).collect())
+    fn log_sigma(&self) -> Tensor<1> {
+        self.log_sigma.val()
     }
 
-    pub(crate) fn likelihood(&self) -> Likelihood {
+    fn likelihood(&self) -> Likelihood {
         self.likelihood
     }
 
-    /// Numbers in the latent of each level, the coarsest first.
-    pub fn layout(&self) -> Vec<usize> {
+    fn layout(&self) -> Vec<usize> {
         self.levels.iter().map(Level::latent).collect()
+    }
+
+    fn encoder_stages(&self, out: &mut Stages<'_>) {
+        out.grid("From colours", out.at(out.dims.doublings), &[trainable(&self.rgb_in)]);
+        out.blocks(&self.encoder, self.per_size, false);
+    }
+
+    fn decoder_stages(&self, out: &mut Stages<'_>) {
+        out.vector("Classes", out.at(0).1, &[trainable(&self.class_out)]);
+        out.grid("Learned grid", out.at(0), &[trainable(&self.basis)]);
+        let places = places(self.levels.len(), self.sizes);
+        let stages = (0..self.sizes).flat_map(|size| vec![size; stages_at(&places, size)]);
+        let mut levels = self.levels.iter().zip(&places).peekable();
+        for (size, blocks) in stages.zip(self.decoder.chunks(self.per_size)) {
+            if let Some((level, _)) = levels.next_if(|(_, place)| **place == size) {
+                out.grid("Level of latents", out.at(size), &[trainable(level)]);
+            }
+            for block in blocks {
+                out.grid("Residual block", out.at(size), &[trainable(block)]);
+            }
+        }
+        out.grid("To colours", out.picture(), &[trainable(&self.rgb_out)]);
+        out.vector("Deviation of pixels", 1, &[trainable(&self.log_sigma)]);
     }
 }
 

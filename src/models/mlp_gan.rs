@@ -3,14 +3,35 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::NetworkDims;
-use super::probe::{self, Probe};
+use super::gan::{CriticNetwork, GeneratorNetwork};
+use super::io::trainable;
+use super::outline::Stages;
+use super::probe::Probe;
+use super::{ModelSpec, NetworkDims, Networks};
 use crate::nn::activation;
 use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::embed::{Embed, judge};
 use crate::nn::fourier_features;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
+use crate::recipe::architecture;
+
+/// What builds it.
+pub(super) const SPEC: ModelSpec = ModelSpec::new(
+    architecture::MLP_GAN,
+    Networks::Gan {
+        generator: |_, dims, init| MlpGenerator::new(dims, init).into(),
+        critic: |_, dims, init| MlpCritic::new(dims, init).into(),
+    },
+    r#"
+@model("mlp-gan")
+class MlpGan(Generator):
+    def generate(self, z, c=None):
+        h = leaky(self.embed("embed", self.linear("first", z), c))
+        for i in range(self.count("hidden")): h = leaky(self.linear(f"hidden.{i}", h))
+        return self.linear("last", h).view(len(z), -1, self.side, self.side)
+"#,
+);
 
 /// Layers between the first and the last.
 fn hidden(plan: &NetworkDims, init: &Init<'_>) -> Vec<Linear> {
@@ -53,14 +74,10 @@ impl MlpGenerator {
             latent: (plan.latent, plan.waves > 0),
         }
     }
+}
 
-    /// `[b, z] → [b, c, r, r]`
-    pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        self.forward_probed(z, class, &mut probe::pass)
-    }
-
-    /// As [`Self::forward`], with features shown to `probe` on their way.
-    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+impl GeneratorNetwork for MlpGenerator {
+    fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let b = z.dims()[0];
         let z = if self.latent.1 { fourier_features::random(z) } else { z };
         let mut shown = |i: usize, h: Tensor<2>| {
@@ -75,13 +92,24 @@ impl MlpGenerator {
         self.last.forward(h).reshape([b, colours, side, side])
     }
 
-    /// How many places a probe is shown.
-    pub(crate) fn taps(&self) -> usize {
+    fn taps(&self) -> usize {
         self.hidden.len() + 1
     }
 
-    pub(crate) fn latent(&self) -> usize {
+    fn first_weights(&self) -> Tensor<2> {
+        self.first.weight.val()
+    }
+
+    fn latent(&self) -> usize {
         self.latent.0
+    }
+
+    fn stages(&self, out: &mut Stages<'_>) {
+        out.vector("Classes", out.dims.width, &[trainable(&self.embed)]);
+        for layer in std::iter::once(&self.first).chain(&self.hidden) {
+            out.vector("Fully connected layer", out.dims.width, &[trainable(layer)]);
+        }
+        out.grid("To colours", out.picture(), &[trainable(&self.last)]);
     }
 }
 
@@ -113,13 +141,10 @@ impl MlpCritic {
             waves: plan.waves,
         }
     }
+}
 
-    pub(crate) fn forward_dual(
-        &self,
-        x: Dual<4>,
-        class: Option<&Tensor<2>>,
-        tape: &mut ActivationTape,
-    ) -> (Dual<2>, Dual<2>) {
+impl CriticNetwork for MlpCritic {
+    fn forward_dual(&self, x: Dual<4>, class: Option<&Tensor<2>>, tape: &mut ActivationTape) -> (Dual<2>, Dual<2>) {
         let mut h = fourier_features::octaves(x.flat(), self.waves, tape).fully(&self.first).leaky(tape);
         for layer in &self.hidden {
             h = h.fully(layer).leaky(tape);
@@ -127,7 +152,14 @@ impl MlpCritic {
         (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
     }
 
-    pub(crate) fn layers(&self) -> Vec<String> {
+    fn stages(&self, out: &mut Stages<'_>) {
+        for layer in std::iter::once(&self.first).chain(&self.hidden) {
+            out.vector("Fully connected layer", out.dims.width, &[trainable(layer)]);
+        }
+        out.vector("Judgement", 1, &[trainable(&self.fc), trainable(&self.embed)]);
+    }
+
+    fn layers(&self) -> Vec<String> {
         let hidden = (0..self.hidden.len()).map(|i| format!("hidden.{i}"));
         std::iter::once("first".to_string()).chain(hidden).chain(["fc".into()]).collect()
     }

@@ -6,13 +6,35 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::NetworkDims;
-use super::probe::{Probe, pass};
-use super::vae::ClassTerm;
+use super::io::trainable;
+use super::outline::Stages;
+use super::probe::Probe;
+use super::vae::{ClassTerm, Draw, Posterior, VaeNetwork};
+use super::{ModelSpec, NetworkDims, Networks};
 use crate::nn::init::{Init, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::{activation, per_picture};
-use crate::recipe::Likelihood;
+use crate::recipe::{Likelihood, architecture};
+
+/// What builds it.
+pub(super) const SPEC: ModelSpec = ModelSpec::new(
+    architecture::MLP_VAE,
+    Networks::Vae(|r, dims, init| MlpVae::new(dims, r.objective.likelihood, init).into()),
+    r#"
+@model("mlp-vae")
+class MlpVae(Vae):
+    def hidden(self, layers, h, term, c):
+        for i in range(self.count(layers)):
+            h = self.linear(f"{layers}.{i}", h)
+            h = F.relu(self.embed(term, h, c) if i == 0 else h)
+        return h
+
+    def posterior(self, x, c): return self.linear("head", self.hidden("encoder", x.flatten(1), "class_in", c))
+
+    def decode(self, z, c=None):
+        return self.linear("out", self.hidden("decoder", z, "class_out", c)).view(len(z), -1, self.side, self.side)
+"#,
+);
 
 /// Keeps the size of signals through a ReLU (He 2015).
 fn he_relu(fan_in: usize) -> f64 {
@@ -69,17 +91,17 @@ impl MlpVae {
     }
 
     /// `[b, c, r, r] → [b, 2z]`
-    pub fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<2> {
+    fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<2> {
         self.head.forward(hidden(&self.encoder, per_picture(x), |y| ClassTerm::add(&self.class_in, y, class)))
     }
+}
 
-    /// `[b, z] → [b, c, r, r]`
-    pub fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        self.decode_probed(z, class, &mut pass)
+impl VaeNetwork for MlpVae {
+    fn infer(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> Posterior {
+        draw.posterior(self.encode(x, class))
     }
 
-    /// As [`Self::decode`], with features shown to `probe` on their way.
-    pub(crate) fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+    fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let mut h = z;
         for (i, layer) in self.decoder.iter().enumerate() {
             let y = layer.forward(h);
@@ -91,17 +113,37 @@ impl MlpVae {
         self.out.forward(h).reshape([b, self.colours, self.resolution, self.resolution])
     }
 
-    /// How many places of the decoder a probe is shown.
-    pub(crate) fn taps(&self) -> usize {
+    fn taps(&self) -> usize {
         self.decoder.len()
     }
 
-    pub(crate) fn likelihood(&self) -> Likelihood {
+    fn first_weights(&self) -> Tensor<2> {
+        self.decoder.first().unwrap_or(&self.out).weight.val()
+    }
+
+    fn log_sigma(&self) -> Tensor<1> {
+        self.log_sigma.val()
+    }
+
+    fn likelihood(&self) -> Likelihood {
         self.likelihood
     }
 
-    pub(crate) fn latent(&self) -> usize {
-        self.head.bias.dims()[0] / 2
+    fn encoder_stages(&self, out: &mut Stages<'_>) {
+        out.vector("Classes", out.dims.width, &[trainable(&self.class_in)]);
+        for layer in &self.encoder {
+            out.vector("Fully connected layer", out.dims.width, &[trainable(layer)]);
+        }
+        out.vector("Mean and log variance", 2 * out.dims.latent, &[trainable(&self.head)]);
+    }
+
+    fn decoder_stages(&self, out: &mut Stages<'_>) {
+        out.vector("Classes", out.dims.width, &[trainable(&self.class_out)]);
+        for layer in &self.decoder {
+            out.vector("Fully connected layer", out.dims.width, &[trainable(layer)]);
+        }
+        out.grid("To colours", out.picture(), &[trainable(&self.out)]);
+        out.vector("Deviation of pixels", 1, &[trainable(&self.log_sigma)]);
     }
 }
 

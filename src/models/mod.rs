@@ -12,7 +12,9 @@
 //! on its batch.
 //!
 //! # Adding one
-//! Write the file, add a variant to [`Generator`] and [`Critic`], or to [`Vae`], and a row to [`MODELS`].
+//! A row among the [architectures](crate::recipe::architecture) says what the product knows of it. A file here has its
+//! networks, what they have to do, and the same in PyTorch, all in its [`ModelSpec`]. In this file stand its module, its
+//! line among the networks of its family, and its specification in [`MODELS`]. All else is read from there.
 
 mod conv_vae;
 mod dcgan;
@@ -39,13 +41,14 @@ pub mod tensor_file;
 pub mod text;
 mod vae;
 
+use burn::module::Module;
 use burn::tensor::Device;
 
 pub use crate::nn::resample::padded;
 pub use conv_vae::ConvVae;
 pub use dcgan::{DcCritic, DcGenerator};
 pub use fast_gan::{FastCritic, FastGenerator};
-pub use gan::{Critic, Generator, Trace};
+pub use gan::Trace;
 pub use image_regressor::ImageRegressor;
 pub use ladder_vae::LadderVae;
 pub use mlp_gan::{MlpCritic, MlpGenerator};
@@ -57,10 +60,53 @@ pub use res_gan::{ResCritic, ResGenerator};
 pub use res_vae::ResVae;
 pub use sn_gan::{SnCritic, SnGenerator};
 pub use style_gan::{StyleCritic, StyleGenerator};
-pub use vae::{Draw, Posterior, Vae, critic_of_vae};
+pub use vae::{Draw, Posterior, critic_of_vae};
 
 use crate::base::{Family, Problem, Result, Shape};
-use crate::recipe::{Recipe, bounds};
+use crate::nn::init::Init;
+use crate::recipe::{Architecture, Recipe, bounds};
+
+gan::gans! {
+    /// Residual.
+    ResGan(ResGenerator, ResCritic),
+    /// Residual with inverted bottlenecks.
+    Wide(WideGenerator, WideCritic),
+    /// Classic.
+    Dcgan(DcGenerator, DcCritic),
+    /// By styles; its critic has the minibatch statistic.
+    Style(StyleGenerator, StyleCritic),
+    /// Residual, with batch norm and a spectrally normalised critic.
+    Sn(SnGenerator, SnCritic),
+    /// With skip-layer excitation, and a critic that redraws what it sees.
+    Fast(FastGenerator, FastCritic),
+    /// Fully connected.
+    Mlp(MlpGenerator, MlpCritic),
+}
+
+vae::vaes! {
+    /// Strided convolutions.
+    Conv(ConvVae),
+    /// Residual blocks.
+    Res(ResVae),
+    /// Fully connected.
+    Mlp(MlpVae),
+    /// Several levels of latents.
+    Ladder(LadderVae),
+}
+
+/// Every model, in the order of [`crate::recipe::architecture::ARCHITECTURES`].
+pub const MODELS: &[ModelSpec] = &[
+    res_gan::SPEC,
+    dcgan::SPEC,
+    style_gan::SPEC,
+    sn_gan::SPEC,
+    fast_gan::SPEC,
+    mlp_gan::SPEC,
+    conv_vae::SPEC,
+    res_vae::SPEC,
+    mlp_vae::SPEC,
+    ladder_vae::SPEC,
+];
 
 /// Networks of a model by name, with how many trainable numbers each has.
 pub type Parts = Vec<(&'static str, usize)>;
@@ -76,91 +122,20 @@ pub struct ModelSpec {
     pub family: Family,
     /// What it is, in a sentence or two.
     pub description: &'static str,
-    parts: fn(&Recipe, &Device) -> Result<Parts>,
+    networks: Networks,
+    /// Its network in Python, for the script beside exported files: a class of `assets/pytorch/loader.py`.
+    python: &'static str,
 }
 
-/// Every model.
-pub const MODELS: &[ModelSpec] = &[
-    ModelSpec {
-        id: "res-gan",
-        title: "Residual GAN (R3GAN)",
-        family: Family::Gan,
-        description: "Residual networks without normalisation that play the relativistic game with exact gradient \
-                      penalties (Huang et al. 2024). Stable, keeps the variety of the data, good from small to large.",
-        parts: gan_parts,
-    },
-    ModelSpec {
-        id: "dcgan",
-        title: "DCGAN",
-        family: Family::Gan,
-        description: "The classic of transposed convolutions and batch norm (Radford et al. 2015). Fast, instructive, \
-                      and apt to lose variety.",
-        parts: gan_parts,
-    },
-    ModelSpec {
-        id: "style-gan",
-        title: "StyleGAN2",
-        family: Family::Gan,
-        description: "A mapping network turns the latent into styles that scale every layer (Karras et al. 2020). The \
-                      best latent space to explore: styles mix, directions are cleaner, truncation works.",
-        parts: gan_parts,
-    },
-    ModelSpec {
-        id: "sn-resgan",
-        title: "SN-ResGAN",
-        family: Family::Gan,
-        description: "Residual networks with spectral normalisation and a projection critic (Miyato et al. 2018). The \
-                      reference for class-conditional GANs before StyleGAN.",
-        parts: gan_parts,
-    },
-    ModelSpec {
-        id: "fast-gan",
-        title: "FastGAN",
-        family: Family::Gan,
-        description: "Skip-layer excitation and a critic that also learns to redraw what it sees (Liu et al. 2021). Made \
-                      for a hundred pictures.",
-        parts: gan_parts,
-    },
-    ModelSpec {
-        id: "mlp-gan",
-        title: "MLP GAN",
-        family: Family::Gan,
-        description: "Fully connected networks, for points in the plane and very small pictures: to see at a glance what \
-                      losses and penalties do.",
-        parts: gan_parts,
-    },
-    ModelSpec {
-        id: "conv-vae",
-        title: "Convolutional VAE",
-        family: Family::Vae,
-        description: "Strided convolutions down to a Gaussian latent and transposed ones back up (Kingma & Welling \
-                      2013). Fast; soft pictures, a well ordered latent space.",
-        parts: vae_parts,
-    },
-    ModelSpec {
-        id: "res-vae",
-        title: "Residual VAE",
-        family: Family::Vae,
-        description: "The same model with residual blocks at each picture size. Slower, and more faithful.",
-        parts: vae_parts,
-    },
-    ModelSpec {
-        id: "mlp-vae",
-        title: "MLP VAE",
-        family: Family::Vae,
-        description: "Fully connected layers, as in the papers that measure bounds on MNIST. For small pictures, and for \
-                      numbers that compare.",
-        parts: vae_parts,
-    },
-    ModelSpec {
-        id: "ladder-vae",
-        title: "Ladder VAE",
-        family: Family::Vae,
-        description: "Latents of two to four levels, each given the coarser ones (Sønderby et al. 2016). Its samples are \
-                      better, and coarse and fine can be mixed from different pictures.",
-        parts: vae_parts,
-    },
-];
+/// Builds a network with the first weights of `Init`.
+type Build<N> = fn(&Recipe, &NetworkDims, &Init<'_>) -> N;
+
+/// What builds the networks of a model.
+#[derive(Clone, Copy, Debug)]
+enum Networks {
+    Gan { generator: Build<Generator>, critic: Build<Critic> },
+    Vae(Build<Vae>),
+}
 
 /// The row of this id.
 pub fn find(id: &str) -> Option<&'static ModelSpec> {
@@ -168,11 +143,20 @@ pub fn find(id: &str) -> Option<&'static ModelSpec> {
 }
 
 impl ModelSpec {
+    const fn new(row: Architecture, networks: Networks, python: &'static str) -> Self {
+        let Architecture { id, title, family, description, .. } = row;
+        Self { id, title, family, description, networks, python }
+    }
+
     /// Trainable numbers in each network, such as `[("generator", 750_000), ("critic", 600_000)]`; none where the
     /// recipe is for another family.
     pub fn parameters(&self, recipe: &Recipe) -> Parts {
         // Blank networks on the CPU: exact, and a few milliseconds even for large ones.
-        (self.parts)(recipe, &Device::flex()).unwrap_or_default()
+        let parts = match self.family {
+            Family::Gan => gan_parts,
+            Family::Vae => vae_parts,
+        };
+        parts(recipe, &Device::flex()).unwrap_or_default()
     }
 
     /// Trainable numbers in all.
@@ -201,11 +185,16 @@ fn vae_parts(recipe: &Recipe, device: &Device) -> Result<Parts> {
     Ok(parts)
 }
 
-fn unknown(recipe: &Recipe, family: Family) -> Problem {
-    let ids: Vec<&str> = MODELS.iter().filter(|m| m.family == family).map(|m| m.id).collect();
-    Problem::usage(format!("This model is no {}", family.id().to_uppercase()))
-        .of(format!("model.id = {}", recipe.model.id))
-        .try_this(format!("Choose one of: {}", ids.join(", ")))
+/// A network of a recipe's model; `which` takes the one that is asked for from those of a family.
+fn build<N>(recipe: &Recipe, init: &Init<'_>, which: fn(&Networks) -> Option<Build<N>>) -> Result<N> {
+    let dims = NetworkDims::checked(recipe)?;
+    let build = find(&recipe.model.id).and_then(|m| which(&m.networks)).ok_or_else(|| {
+        let ids: Vec<&str> = MODELS.iter().filter(|m| which(&m.networks).is_some()).map(|m| m.id).collect();
+        Problem::usage("This model has no such network")
+            .of(format!("model.id = {}", recipe.model.id))
+            .try_this(format!("Choose one of: {}", ids.join(", ")))
+    })?;
+    Ok(build(recipe, &dims, init))
 }
 
 /// What every network is built from.
@@ -274,13 +263,34 @@ impl NetworkDims {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::preset::MODEL_IDS;
+    use crate::recipe::architecture::{ARCHITECTURES, IDS};
+    use crate::recipe::preset::{Facts, for_model};
 
     #[test]
-    fn the_table_has_every_model_that_recipes_know() {
-        let rows: Vec<_> = MODELS.iter().map(|m| (m.id, m.family)).collect();
-        let known: Vec<_> = MODEL_IDS.iter().map(|m| (m.0, m.1)).collect();
-        assert_eq!(rows, known);
+    fn every_row_has_its_networks_and_says_of_them_what_they_are() {
+        assert_eq!(MODELS.iter().map(|m| m.id).collect::<Vec<_>>(), IDS);
+        let device = Device::flex();
+        for row in ARCHITECTURES {
+            let recipe = for_model(row.id).unwrap().recipe(Facts { pictures: 900, resolution: 28 });
+            match row.family {
+                Family::Gan => {
+                    assert_eq!(Critic::blank(&recipe, &device).unwrap().takes_penalty(), row.penalties, "{}", row.id);
+                    let generator = Generator::blank(&recipe, &device).unwrap();
+                    let layers = generator.styled().map_or(0, StyleGenerator::layers);
+                    assert_eq!(layers, (row.style_layers)(&recipe), "{}", row.id);
+                    assert_eq!(generator.latent(), recipe.model.latent as usize, "{}", row.id);
+                    assert!(Vae::blank(&recipe, &device).unwrap_err().remedy.unwrap().contains("mlp-vae"));
+                }
+                Family::Vae => {
+                    let layout = Vae::blank(&recipe, &device).unwrap().layout();
+                    assert_eq!(
+                        (layout.len() > 1, layout.iter().sum()),
+                        (row.hierarchical, recipe.model.latent as usize)
+                    );
+                    assert!(Critic::blank(&recipe, &device).is_err());
+                }
+            }
+        }
     }
 
     #[test]

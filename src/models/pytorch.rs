@@ -9,9 +9,10 @@ use std::path::Path;
 use pytorch_reader::{DType, PytorchReader};
 use safetensors::Dtype;
 
+use super::MODELS;
 use super::io::{HostTensor, Weights};
 use crate::base::{Channels, Problem, Result};
-use crate::recipe::{Adversarial, Likelihood, Recipe, Schedule};
+use crate::recipe::{Adversarial, Likelihood, Recipe, Schedule, architecture};
 
 /// Keys under which people save a state dict with other things beside it.
 const NESTED: [&str; 6] = ["g_ema", "generator", "netG", "model_state_dict", "state_dict", "model"];
@@ -45,7 +46,9 @@ pub fn loader(stem: &str, attempt: u32) -> (String, String) {
     if attempt > 1 {
         module += &format!("_{attempt}");
     }
-    let script = include_str!("../../assets/pytorch/loader.py").replace("{file}.py", &format!("{module}.py"));
+    let networks: Vec<&str> = MODELS.iter().map(|m| m.python).collect();
+    let script = include_str!("../../assets/pytorch/loader.py").replace("# {models}\n", &networks.join("\n"));
+    let script = script.replace("{file}.py", &format!("{module}.py"));
     (script.replace("{file}", &stem.replace(['"', '\\', '\n'], "_")).replace("{module}", &module), module + ".py")
 }
 
@@ -176,7 +179,7 @@ fn dcgan(dict: &Weights) -> Result<(Recipe, Weights)> {
     let mut recipe = Recipe::default();
     recipe.data.resolution = 4 << (convs.len() - 1);
     recipe.data.channels = channels;
-    recipe.model.id = "dcgan".into();
+    recipe.model.id = architecture::DCGAN.id.into();
     recipe.model.latent = latent as u32;
     (recipe.model.width, recipe.model.narrow) = (width as u32, last.shape[0] as u32);
     recipe.objective.adversarial = Adversarial::NonSaturating;
@@ -261,7 +264,7 @@ fn vae(dict: &Weights) -> Result<(Recipe, Weights)> {
     };
     let mut recipe = Recipe::default();
     (recipe.data.resolution, recipe.data.channels) = (side as u32, Channels::Grey);
-    recipe.model.id = "mlp-vae".into();
+    recipe.model.id = architecture::MLP_VAE.id.into();
     (recipe.model.width, recipe.model.latent, recipe.model.blocks) = (width as u32, latent as u32, 1);
     recipe.objective.likelihood = Likelihood::Bernoulli;
     (recipe.optim.lr, recipe.optim.beta1) = (Schedule::constant(1e-3), 0.9);

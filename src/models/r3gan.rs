@@ -7,7 +7,10 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::NetworkDims;
-use super::probe::{self, Probe};
+use super::gan::{CriticNetwork, GeneratorNetwork};
+use super::io::trainable;
+use super::outline::Stages;
+use super::probe::Probe;
 use super::res_gan::{Pool, layers};
 use crate::nn::conv::Conv;
 use crate::nn::dual::{ActivationTape, Dual};
@@ -72,14 +75,10 @@ impl WideGenerator {
             resolution: plan.resolution,
         }
     }
+}
 
-    /// `[b, z] → [b, c, r, r]`
-    pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        self.forward_probed(z, class, &mut probe::pass)
-    }
-
-    /// As [`Self::forward`], with features shown to `probe` on their way.
-    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+impl GeneratorNetwork for WideGenerator {
+    fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let weights = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
         let weights: Tensor<4> = weights.unsqueeze_dims(&[2, 3]);
         let mut x = self.basis.val() * weights;
@@ -99,13 +98,21 @@ impl WideGenerator {
         resample::cropped(self.rgb.forward(x), self.resolution)
     }
 
-    /// How many places a probe is shown.
-    pub(crate) fn taps(&self) -> usize {
+    fn taps(&self) -> usize {
         self.blocks.len() / self.per_size
     }
 
-    pub(crate) fn latent(&self) -> usize {
-        self.fc.weight.dims()[0]
+    fn first_weights(&self) -> Tensor<2> {
+        self.fc.weight.val()
+    }
+
+    fn stages(&self, out: &mut Stages<'_>) {
+        out.vector("Classes", out.at(0).1, &[trainable(&self.embed)]);
+        out.grid("Learned grid", out.at(0), &[trainable(&self.basis)]);
+        out.vector("From the latent", out.at(0).1, &[trainable(&self.fc)]);
+        out.blocks(&self.blocks, self.per_size, true);
+        out.grid("Between sizes", out.at(out.dims.doublings), &[trainable(&self.steps)]);
+        out.grid("To colours", out.picture(), &[trainable(&self.rgb)]);
     }
 }
 
@@ -146,13 +153,10 @@ impl WideCritic {
             built: plan.built,
         }
     }
+}
 
-    pub(crate) fn forward_dual(
-        &self,
-        x: Dual<4>,
-        class: Option<&Tensor<2>>,
-        tape: &mut ActivationTape,
-    ) -> (Dual<2>, Dual<2>) {
+impl CriticNetwork for WideCritic {
+    fn forward_dual(&self, x: Dual<4>, class: Option<&Tensor<2>>, tape: &mut ActivationTape) -> (Dual<2>, Dual<2>) {
         let mut x = x.linear(|x| resample::padded(x, self.built)).conv(&self.rgb);
         for (i, block) in self.blocks.iter().enumerate() {
             if i > 0 && i % self.per_size == 0 {
@@ -167,7 +171,15 @@ impl WideCritic {
         (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
     }
 
-    pub(crate) fn layers(&self) -> Vec<String> {
+    fn stages(&self, out: &mut Stages<'_>) {
+        out.grid("From colours", out.at(out.dims.doublings), &[trainable(&self.rgb)]);
+        out.blocks(&self.blocks, self.per_size, false);
+        out.grid("Between sizes", out.at(0), &[trainable(&self.steps)]);
+        out.vector("Sum over the picture", out.at(0).1, &[trainable(&self.pool)]);
+        out.vector("Judgement", 1, &[trainable(&self.fc), trainable(&self.embed)]);
+    }
+
+    fn layers(&self) -> Vec<String> {
         layers(self.blocks.len())
     }
 }

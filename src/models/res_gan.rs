@@ -5,8 +5,12 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::NetworkDims;
-use super::probe::{self, Probe};
+use super::gan::{CriticNetwork, GeneratorNetwork};
+use super::io::trainable;
+use super::outline::Stages;
+use super::probe::Probe;
+use super::r3gan::{WideCritic, WideGenerator};
+use super::{ModelSpec, NetworkDims, Networks};
 use crate::nn::conv::Conv;
 use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::embed::{Embed, judge};
@@ -14,6 +18,40 @@ use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::resample;
 use crate::nn::residual::Block;
+use crate::recipe::architecture;
+
+/// What builds it.
+pub(super) const SPEC: ModelSpec = ModelSpec::new(
+    architecture::RES_GAN,
+    Networks::Gan {
+        generator: |r, dims, init| match r.model.expansion {
+            0 => ResGenerator::new(dims, init).into(),
+            _ => WideGenerator::new(dims, &r.model, init).into(),
+        },
+        critic: |r, dims, init| match r.model.expansion {
+            0 => ResCritic::new(dims, init).into(),
+            _ => WideCritic::new(dims, &r.model, init).into(),
+        },
+    },
+    r#"
+@model("res-gan")
+class ResGan(Generator):
+    def generate(self, z, c=None):
+        x = self.w("basis") * self.embed("embed", self.linear("fc", z), c)[:, :, None, None]
+        if self.recipe["model"].get("expansion", 0) > 0: return self.wide(x)
+        return crop(self.conv("rgb", leaky(self.up("blocks", x))), self.side)
+
+    def wide(self, x):
+        per = self.recipe["model"]["blocks"]
+        for i in range(self.count("blocks")):
+            if i and i % per == 0:
+                step = f"steps.{i // per - 1}"
+                x = blur(double(self.conv(step, x) if self.has(step + ".weight") else x))
+            n = f"blocks.{i}"
+            x = x + self.conv(n + ".c", leaky(self.conv(n + ".b", leaky(self.conv(n + ".a", x)))))
+        return crop(self.conv("rgb", x), self.side)
+"#,
+);
 
 /// Generator: the latent weighs a learned grid of `base × base`, blocks at each size double it up to the picture.
 #[derive(Module, Debug)]
@@ -48,27 +86,30 @@ impl ResGenerator {
             resolution: plan.resolution,
         }
     }
+}
 
-    /// `[b, z] → [b, c, r, r]`
-    pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        self.forward_probed(z, class, &mut probe::pass)
-    }
-
-    /// As [`Self::forward`], with features shown to `probe` on their way.
-    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+impl GeneratorNetwork for ResGenerator {
+    fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let weights = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
         let weights: Tensor<4> = weights.unsqueeze_dims(&[2, 3]);
         let x = up(&self.blocks, self.per_size, self.basis.val() * weights, probe);
         resample::cropped(self.rgb.after_leaky(x), self.resolution)
     }
 
-    /// How many places a probe is shown.
-    pub(crate) fn taps(&self) -> usize {
+    fn taps(&self) -> usize {
         self.blocks.len() / self.per_size
     }
 
-    pub(crate) fn latent(&self) -> usize {
-        self.fc.weight.dims()[0]
+    fn first_weights(&self) -> Tensor<2> {
+        self.fc.weight.val()
+    }
+
+    fn stages(&self, out: &mut Stages<'_>) {
+        out.vector("Classes", out.at(0).1, &[trainable(&self.embed)]);
+        out.grid("Learned grid", out.at(0), &[trainable(&self.basis)]);
+        out.vector("From the latent", out.at(0).1, &[trainable(&self.fc)]);
+        out.blocks(&self.blocks, self.per_size, true);
+        out.grid("To colours", out.picture(), &[trainable(&self.rgb)]);
     }
 }
 
@@ -106,13 +147,10 @@ impl ResCritic {
             built: plan.built,
         }
     }
+}
 
-    pub(crate) fn forward_dual(
-        &self,
-        x: Dual<4>,
-        class: Option<&Tensor<2>>,
-        tape: &mut ActivationTape,
-    ) -> (Dual<2>, Dual<2>) {
+impl CriticNetwork for ResCritic {
+    fn forward_dual(&self, x: Dual<4>, class: Option<&Tensor<2>>, tape: &mut ActivationTape) -> (Dual<2>, Dual<2>) {
         let mut x = x.linear(|x| resample::padded(x, self.built)).conv(&self.rgb);
         for (i, block) in self.blocks.iter().enumerate() {
             x = block.forward_dual(x.linear(|x| halved(x, i, self.per_size)), tape);
@@ -121,7 +159,14 @@ impl ResCritic {
         (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
     }
 
-    pub(crate) fn layers(&self) -> Vec<String> {
+    fn stages(&self, out: &mut Stages<'_>) {
+        out.grid("From colours", out.at(out.dims.doublings), &[trainable(&self.rgb)]);
+        out.blocks(&self.blocks, self.per_size, false);
+        out.vector("Sum over the picture", out.at(0).1, &[trainable(&self.pool)]);
+        out.vector("Judgement", 1, &[trainable(&self.fc), trainable(&self.embed)]);
+    }
+
+    fn layers(&self) -> Vec<String> {
         layers(self.blocks.len())
     }
 }

@@ -3,16 +3,35 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
-use super::NetworkDims;
-use super::probe::{Probe, pass};
+use super::io::trainable;
+use super::outline::Stages;
+use super::probe::Probe;
 use super::res_gan::{down, stack, up};
-use super::vae::ClassTerm;
+use super::vae::{ClassTerm, Draw, Posterior, VaeNetwork};
+use super::{ModelSpec, NetworkDims, Networks};
 use crate::nn::conv::Conv;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::residual::Block;
 use crate::nn::{activation, per_picture, resample};
-use crate::recipe::Likelihood;
+use crate::recipe::{Likelihood, architecture};
+
+/// What builds it.
+pub(super) const SPEC: ModelSpec = ModelSpec::new(
+    architecture::RES_VAE,
+    Networks::Vae(|r, dims, init| ResVae::new(dims, r.objective.likelihood, init).into()),
+    r#"
+@model("res-vae")
+class ResVae(Vae):
+    def posterior(self, x, c):
+        x = leaky(self.down("encoder", self.conv("rgb_in", pad(x, self.built))))
+        return self.embed("class_in", self.linear("head", x.flatten(1)), c)
+
+    def decode(self, z, c=None):
+        x = self.square(self.embed("class_out", self.linear("fc", z), c))
+        return crop(self.conv("rgb_out", leaky(self.up("decoder", x))), self.side)
+"#,
+);
 
 /// Encoder and decoder of residual blocks, with nearest-neighbour doubling and averaging between sizes.
 #[derive(Module, Debug)]
@@ -73,18 +92,18 @@ impl ResVae {
     }
 
     /// `[b, c, r, r] → [b, 2z]`
-    pub fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<2> {
+    fn encode(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> Tensor<2> {
         let x = down(&self.encoder, self.per_size, self.rgb_in.forward(resample::padded(x, self.built)));
         ClassTerm::add(&self.class_in, self.head.forward(per_picture(activation::leaky(x))), class)
     }
+}
 
-    /// `[b, z] → [b, c, r, r]`
-    pub fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        self.decode_probed(z, class, &mut pass)
+impl VaeNetwork for ResVae {
+    fn infer(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> Posterior {
+        draw.posterior(self.encode(x, class))
     }
 
-    /// As [`Self::decode`], with features shown to `probe` on their way.
-    pub(crate) fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+    fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = ClassTerm::add(&self.class_out, self.fc.forward(z), class);
         let [b, n] = x.dims();
         let x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
@@ -92,16 +111,32 @@ impl ResVae {
         resample::cropped(self.rgb_out.after_leaky(x), self.resolution)
     }
 
-    /// How many places of the decoder a probe is shown.
-    pub(crate) fn taps(&self) -> usize {
+    fn taps(&self) -> usize {
         self.decoder.len() / self.per_size
     }
 
-    pub(crate) fn likelihood(&self) -> Likelihood {
+    fn first_weights(&self) -> Tensor<2> {
+        self.fc.weight.val()
+    }
+
+    fn log_sigma(&self) -> Tensor<1> {
+        self.log_sigma.val()
+    }
+
+    fn likelihood(&self) -> Likelihood {
         self.likelihood
     }
 
-    pub(crate) fn latent(&self) -> usize {
-        self.fc.weight.dims()[0]
+    fn encoder_stages(&self, out: &mut Stages<'_>) {
+        out.grid("From colours", out.at(out.dims.doublings), &[trainable(&self.rgb_in)]);
+        out.blocks(&self.encoder, self.per_size, false);
+        out.vector("Mean and log variance", 2 * out.dims.latent, &[trainable(&self.head), trainable(&self.class_in)]);
+    }
+
+    fn decoder_stages(&self, out: &mut Stages<'_>) {
+        out.grid("From the latent", out.at(0), &[trainable(&self.fc), trainable(&self.class_out)]);
+        out.blocks(&self.decoder, self.per_size, true);
+        out.grid("To colours", out.picture(), &[trainable(&self.rgb_out)]);
+        out.vector("Deviation of pixels", 1, &[trainable(&self.log_sigma)]);
     }
 }

@@ -9,8 +9,11 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::activation::tanh;
 
-use super::NetworkDims;
-use super::probe::{self, Probe};
+use super::gan::{CriticNetwork, GeneratorNetwork};
+use super::io::trainable;
+use super::outline::Stages;
+use super::probe::Probe;
+use super::{ModelSpec, NetworkDims, Networks};
 use crate::nn::conv::Conv;
 use crate::nn::dual::{ActivationTape, Dual};
 use crate::nn::embed::Embed;
@@ -19,6 +22,31 @@ use crate::nn::linear::Linear;
 use crate::nn::norm::Norm;
 use crate::nn::spectral::Spectral;
 use crate::nn::{activation, resample};
+use crate::recipe::architecture;
+
+/// What builds it.
+pub(super) const SPEC: ModelSpec = ModelSpec::new(
+    architecture::SN_RESGAN,
+    Networks::Gan {
+        generator: |_, dims, init| SnGenerator::new(dims, init).into(),
+        critic: |_, dims, init| SnCritic::new(dims, init).into(),
+    },
+    r#"
+@model("sn-resgan")
+class SnResGan(Generator):
+    def generate(self, z, c=None):
+        def norm(n, x):
+            x = self.norm(n + ".norm", x)
+            if c is None or not self.has(n + ".gain.weight"): return x
+            return x * (c @ self.w(n + ".gain.weight") + 1)[:, :, None, None] + (c @ self.w(n + ".shift.weight"))[:, :, None, None]
+        x = self.square(self.linear("fc", z))
+        for i in range(self.count("blocks")):
+            n = f"blocks.{i}"
+            h = self.conv(n + ".a", double(F.relu(norm(n + ".norm_a", x))))
+            x = self.conv(n + ".b", F.relu(norm(n + ".norm_b", h))) + double(self.conv(n + ".skip", x))
+        return torch.tanh(crop(self.conv("rgb", F.relu(self.norm("norm", x))), self.side))
+"#,
+);
 
 /// Batch norm whose scale and shift depend on the class.
 #[derive(Module, Debug)]
@@ -118,14 +146,10 @@ impl SnGenerator {
             resolution: plan.resolution,
         }
     }
+}
 
-    /// `[b, z] → [b, c, r, r]`, in (-1, 1)
-    pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        self.forward_probed(z, class, &mut probe::pass)
-    }
-
-    /// As [`Self::forward`], with features shown to `probe` on their way.
-    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+impl GeneratorNetwork for SnGenerator {
+    fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = self.fc.forward(z);
         let [b, n] = x.dims();
         let mut x = probe(0, x.reshape([b, n / (self.base * self.base), self.base, self.base]));
@@ -135,13 +159,20 @@ impl SnGenerator {
         tanh(resample::cropped(self.rgb.forward(activation::relu(self.norm.forward(x))), self.resolution))
     }
 
-    /// How many places a probe is shown.
-    pub(crate) fn taps(&self) -> usize {
+    fn taps(&self) -> usize {
         self.blocks.len() + 1
     }
 
-    pub(crate) fn latent(&self) -> usize {
-        self.fc.weight.dims()[0]
+    fn first_weights(&self) -> Tensor<2> {
+        self.fc.weight.val()
+    }
+
+    fn stages(&self, out: &mut Stages<'_>) {
+        out.grid("From the latent", out.at(0), &[trainable(&self.fc)]);
+        for (i, block) in self.blocks.iter().enumerate() {
+            out.grid("Residual block", out.at(i + 1), &[trainable(block)]);
+        }
+        out.grid("To colours", out.picture(), &[trainable(&self.norm), trainable(&self.rgb)]);
     }
 }
 
@@ -253,13 +284,10 @@ impl SnCritic {
             built: plan.built,
         }
     }
+}
 
-    pub(crate) fn forward_dual(
-        &self,
-        x: Dual<4>,
-        class: Option<&Tensor<2>>,
-        tape: &mut ActivationTape,
-    ) -> (Dual<2>, Dual<2>) {
+impl CriticNetwork for SnCritic {
+    fn forward_dual(&self, x: Dual<4>, class: Option<&Tensor<2>>, tape: &mut ActivationTape) -> (Dual<2>, Dual<2>) {
         let mut x = x.linear(|x| resample::padded(x, self.built));
         for block in &self.blocks {
             x = block.forward_dual(x, tape);
@@ -280,11 +308,23 @@ impl SnCritic {
         (h, score)
     }
 
-    pub(crate) fn layers(&self) -> Vec<String> {
+    fn stages(&self, out: &mut Stages<'_>) {
+        let sizes = out.dims.doublings;
+        for (i, block) in self.blocks.iter().enumerate() {
+            // All but the last halve the size.
+            let side = self.built >> (i + 1).min(sizes);
+            out.grid("Residual block", (side, out.at(sizes - i.min(sizes)).1), &[trainable(block)]);
+        }
+        let judgement = [trainable(&self.fc), trainable(&self.spectral)];
+        let classes = [trainable(&self.embed), trainable(&self.embed_spectral)];
+        out.vector("Judgement", 1, &[judgement, classes].concat());
+    }
+
+    fn layers(&self) -> Vec<String> {
         (0..self.blocks.len()).map(|i| format!("blocks.{i}")).chain(["fc".into()]).collect()
     }
 
-    pub(crate) fn power_iteration(self) -> Self {
+    fn power_iteration(self) -> Self {
         Self {
             blocks: self.blocks.into_iter().map(DownBlock::power_iteration).collect(),
             spectral: self.spectral.power_iteration(&self.fc.weight.val()),

@@ -9,9 +9,12 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::NetworkDims;
+use super::gan::{CriticNetwork, GeneratorNetwork};
+use super::io::trainable;
+use super::outline::Stages;
 use super::probe::Probe;
 use super::res_gan::layers;
+use super::{ModelSpec, NetworkDims, Networks};
 use crate::base::rng::Stream;
 use crate::nn::conv::Conv;
 use crate::nn::dual::{ActivationTape, Dual, minibatch_statistic};
@@ -20,7 +23,55 @@ use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
 use crate::nn::modulated_conv::StyledConv;
 use crate::nn::{activation, resample};
-use crate::recipe::ModelRecipe;
+use crate::recipe::{ModelRecipe, architecture};
+
+/// What builds it.
+pub(super) const SPEC: ModelSpec = ModelSpec::new(
+    architecture::STYLE_GAN,
+    Networks::Gan {
+        generator: |r, dims, init| StyleGenerator::new(dims, &r.model, init).into(),
+        critic: |r, dims, init| StyleCritic::new(dims, &r.model, init).into(),
+    },
+    r#"
+@model("style-gan")
+class StyleGan2(Generator):
+    def generate(self, z, c=None, noise=None):
+        w = self.map(z, c)
+        return self.synthesize(w[:, None].repeat(1, 2 * self.count("sizes"), 1), noise)
+
+    def map(self, z, c=None):
+        """Latents to styles, [b, z] → [b, w]."""
+        unit = lambda x: x / (x.square().mean(1, keepdim=True) + 1e-8).sqrt()
+        x, rate = unit(z), 0.01
+        if c is not None and self.has("mapping.embed.weight"): x = unit(self.embed("mapping.embed", x, c))
+        for i in range(self.count("mapping.layers")):
+            x = leaky(self.linear(f"mapping.layers.{i}", x, lecun(x.shape[1]) * rate, rate)) * math.sqrt(2)
+        return x
+
+    def styled(self, n, x, style, demodulate=True):
+        s, w = self.linear(n + ".affine", style, lecun(style.shape[1])), self.w(n + ".conv.weight")
+        if not demodulate: w = w * lecun(w[0].numel())
+        y = F.conv2d(x * s[:, :, None, None], w, padding=w.shape[-1] // 2)
+        if demodulate: y = y / (s.square() @ w.square().sum((2, 3)).t() + 1e-8).sqrt()[:, :, None, None]
+        return y + self.w(n + ".bias")[None, :, None, None]
+
+    def synthesize(self, styles, noise=None):
+        """Styles of every layer, [b, layers, w] → pictures. `noise`: one [b, 1, h, w] a layer, in order, or nothing."""
+        noise = iter(noise or [])
+        def noisy(n, x):
+            e = next(noise, None) if self.has(n + ".noise") else None
+            return x if e is None else x + e * self.w(n + ".noise")
+        x, rgb, at, g = self.w("basis").repeat(len(styles), 1, 1, 1), None, 0, math.sqrt(2)
+        for i in range(self.count("sizes")):
+            n = f"sizes.{i}"
+            if i:
+                x = leaky(noisy(n + ".up", blur(double(self.styled(n + ".up", x, styles[:, at]))))) * g; at += 1
+            x = leaky(noisy(n + ".conv", self.styled(n + ".conv", x, styles[:, at]))) * g; at += 1
+            colours = self.styled(n + ".rgb", x, styles[:, min(at, styles.shape[1] - 1)], False)
+            rgb = colours if rgb is None else blur(double(rgb)) + colours
+        return crop(rgb, self.side)
+"#,
+);
 
 /// How fast the mapping network learns, next to the rest.
 const MAPPING_RATE: f64 = 0.01;
@@ -125,6 +176,11 @@ impl StyleGenerator {
         }
     }
 
+    /// Numbers in a latent, and in a style.
+    pub fn latent(&self) -> usize {
+        self.running_style.dims()[1]
+    }
+
     /// Layers that take a style of their own.
     pub fn layers(&self) -> usize {
         // Each convolution takes one; the last colours share the style after the last convolution.
@@ -202,21 +258,6 @@ impl StyleGenerator {
         }
         // There is at least one size.
         resample::cropped(picture.unwrap_or(x), self.resolution)
-    }
-
-    /// Without noise, one style for all layers. `[b, z] → [b, c, r, r]`
-    pub fn forward(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        self.forward_probed(z, class, &mut super::probe::pass)
-    }
-
-    /// As [`Self::forward`], with features shown to `probe` on their way.
-    pub fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
-        self.synthesize_probed(self.spread(self.map_latents(z, class)), None, probe)
-    }
-
-    /// How many places a probe is shown.
-    pub(crate) fn taps(&self) -> usize {
-        self.sizes.len()
     }
 
     /// One style for all layers. `[b, w] → [b, layers, w]`
@@ -298,9 +339,40 @@ impl StyleGenerator {
         let lower = near(styles.clone().narrow(1, 0, cutoff));
         Tensor::cat(vec![lower, styles.narrow(1, cutoff, layers - cutoff)], 1)
     }
+}
 
-    pub(crate) fn latent(&self) -> usize {
-        self.running_style.dims()[1]
+impl GeneratorNetwork for StyleGenerator {
+    /// Without noise, one style for all layers.
+    fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
+        self.synthesize_probed(self.spread(self.map_latents(z, class)), None, probe)
+    }
+
+    fn taps(&self) -> usize {
+        self.sizes.len()
+    }
+
+    /// Those of the mapping network.
+    fn first_weights(&self) -> Tensor<2> {
+        match self.mapping.layers.first() {
+            Some(layer) => layer.weight.val(),
+            None => Tensor::eye(self.latent(), &self.running_style.device()),
+        }
+    }
+
+    fn latent(&self) -> usize {
+        StyleGenerator::latent(self)
+    }
+
+    fn stages(&self, out: &mut Stages<'_>) {
+        out.vector("Mapping network", out.dims.latent, &[trainable(&self.mapping)]);
+        out.grid("Learned grid", out.at(0), &[trainable(&self.basis)]);
+        for (i, size) in self.sizes.iter().enumerate() {
+            out.grid("Convolutions at a size", out.at(i), &[trainable(size)]);
+        }
+    }
+
+    fn styled(&self) -> Option<&StyleGenerator> {
+        Some(self)
     }
 }
 
@@ -377,16 +449,13 @@ impl StyleCritic {
     }
 
     /// Whether it looks at how much pictures of a batch differ.
-    pub(crate) fn has_statistic(&self) -> bool {
+    fn has_statistic(&self) -> bool {
         self.group > 1
     }
+}
 
-    pub(crate) fn forward_dual(
-        &self,
-        x: Dual<4>,
-        class: Option<&Tensor<2>>,
-        tape: &mut ActivationTape,
-    ) -> (Dual<2>, Dual<2>) {
+impl CriticNetwork for StyleCritic {
+    fn forward_dual(&self, x: Dual<4>, class: Option<&Tensor<2>>, tape: &mut ActivationTape) -> (Dual<2>, Dual<2>) {
         let mut x = x.linear(|x| resample::padded(x, self.built)).conv(&self.rgb).leaky(tape);
         for block in &self.blocks {
             x = block.forward_dual(x, tape);
@@ -398,7 +467,26 @@ impl StyleCritic {
         (h.clone(), judge(h, &self.fc, self.embed.as_ref(), class))
     }
 
-    pub(crate) fn layers(&self) -> Vec<String> {
+    fn stages(&self, out: &mut Stages<'_>) {
+        let sizes = out.dims.doublings;
+        out.grid("From colours", out.at(sizes), &[trainable(&self.rgb)]);
+        for (i, block) in self.blocks.iter().enumerate() {
+            out.grid("Residual block", out.at(sizes - 1 - i), &[trainable(block)]);
+        }
+        out.grid("Convolution", out.at(0), &[trainable(&self.conv)]);
+        out.vector("Sum over the picture", out.at(0).1, &[trainable(&self.pool)]);
+        out.vector("Judgement", 1, &[trainable(&self.fc), trainable(&self.embed)]);
+    }
+
+    fn ties_samples(&self) -> bool {
+        self.has_statistic()
+    }
+
+    fn is_curved(&self) -> bool {
+        self.has_statistic()
+    }
+
+    fn layers(&self) -> Vec<String> {
         let mut names = layers(self.blocks.len());
         names.insert(names.len() - 2, "conv".into());
         names

@@ -5,10 +5,13 @@ use std::ops::Range;
 use burn::module::{Module, Param};
 use burn::tensor::{Device, Tensor};
 
-use super::{ConvVae, LadderVae, MlpVae, NetworkDims, Probe, ResVae, unknown};
-use crate::base::{Family, Result};
+use super::outline::Stages;
+use super::probe::{Probe, pass};
+use super::{Networks, Vae, build};
+use crate::base::Result;
 use crate::nn::activation;
 use crate::nn::init::Init;
+use crate::recipe::architecture::RES_GAN;
 use crate::recipe::{Likelihood, Recipe};
 
 /// Bounds of the log variance of a latent: wide enough to never matter, narrow enough for `exp`.
@@ -16,19 +19,74 @@ const LOG_VARIANCE: (f64, f64) = (-14.0, 8.0);
 /// Smallest log σ of pixels: a decoder that fits its data to a grey level or less must not run away.
 const LEAST_LOG_SIGMA: f64 = -6.0;
 
-/// A variational auto-encoder.
-#[derive(Module, Debug)]
-#[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
-pub enum Vae {
-    /// Strided convolutions.
-    Conv(ConvVae),
-    /// Residual blocks.
-    Res(ResVae),
-    /// Fully connected.
-    Mlp(MlpVae),
-    /// Several levels of latents.
-    Ladder(LadderVae),
+/// What the networks of a VAE have to do.
+pub(super) trait VaeNetwork {
+    /// See [`Vae::infer`].
+    fn infer(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> Posterior;
+
+    /// As [`Vae::decode`], with features shown to `probe` on their way.
+    fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4>;
+
+    /// How many places of the decoder a probe is shown.
+    fn taps(&self) -> usize;
+
+    /// The first weights of the decoder, `[z, out]`.
+    fn first_weights(&self) -> Tensor<2>;
+
+    /// Log standard deviation of all pixels before it is bounded, `[1]`.
+    fn log_sigma(&self) -> Tensor<1>;
+
+    /// Likelihood of pixels.
+    fn likelihood(&self) -> Likelihood;
+
+    /// Tells the stages of the encoder.
+    fn encoder_stages(&self, out: &mut Stages<'_>);
+
+    /// Tells the stages of the decoder.
+    fn decoder_stages(&self, out: &mut Stages<'_>);
+
+    /// Numbers in the latent of each level, the coarsest first.
+    fn layout(&self) -> Vec<usize> {
+        vec![self.first_weights().dims()[0]]
+    }
+
+    /// See [`Vae::forward`].
+    fn forward(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> (Posterior, Tensor<4>) {
+        let class_of_rows = class.map(|c| tiled(c.clone(), draw.rows(x.dims()[0])));
+        let posterior = self.infer(x, draw, class);
+        let decoded = self.decode_probed(posterior.z.clone(), class_of_rows.as_ref(), &mut pass);
+        (posterior, decoded)
+    }
 }
+
+/// The enum of all VAEs, from one line for each.
+macro_rules! vaes {
+    ($($(#[$doc:meta])* $variant:ident($net:ident)),+ $(,)?) => {
+        /// A variational auto-encoder.
+        #[derive(Module, Debug)]
+        #[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
+        pub enum Vae {
+            $($(#[$doc])* $variant($net)),+
+        }
+
+        $(
+            impl From<$net> for Vae {
+                fn from(net: $net) -> Self {
+                    Self::$variant(net)
+                }
+            }
+        )+
+
+        impl Vae {
+            fn network(&self) -> &dyn vae::VaeNetwork {
+                match self {
+                    $(Self::$variant(net) => net),+
+                }
+            }
+        }
+    };
+}
+pub(super) use vaes;
 
 /// Which latent of a picture is taken.
 #[derive(Clone, Debug)]
@@ -59,6 +117,14 @@ impl Draw {
             Self::Mean => b,
             Self::Noise(t) | Self::Given(t) => t.dims()[0],
         }
+    }
+
+    /// Latents of a posterior that the encoder gave whole, `[b, 2z]`.
+    pub(super) fn posterior(&self, both: Tensor<2>) -> Posterior {
+        let (rows, latent) = (self.rows(both.dims()[0]), both.dims()[1] / 2);
+        let (mean, log_variance) = bounded(tiled(both, rows));
+        let z = self.of(&mean, &log_variance, 0..latent);
+        Posterior { mean, log_variance, z }
     }
 
     /// A part of the latents, where the posterior says this of the part.
@@ -116,44 +182,18 @@ impl Vae {
     }
 
     fn build(recipe: &Recipe, init: &Init<'_>) -> Result<Self> {
-        let (plan, likelihood) = (NetworkDims::checked(recipe)?, recipe.objective.likelihood);
-        match recipe.model.id.as_str() {
-            "res-vae" => Ok(Self::Res(ResVae::new(&plan, likelihood, init))),
-            "conv-vae" => Ok(Self::Conv(ConvVae::new(&plan, likelihood, init))),
-            "mlp-vae" => Ok(Self::Mlp(MlpVae::new(&plan, likelihood, init))),
-            "ladder-vae" => Ok(Self::Ladder(LadderVae::new(&plan, likelihood, init))),
-            _ => Err(unknown(recipe, Family::Vae)),
-        }
+        build(recipe, init, |n| if let Networks::Vae(vae) = n { Some(*vae) } else { None })
     }
 
     /// What the encoder says of pictures in [-1, 1], and latents taken of them.
     /// `[b, c, r, r] → [k·b, z]`; `class` is `[b, classes]`, the share of each class.
     pub fn infer(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> Posterior {
-        let rows = draw.rows(x.dims()[0]);
-        let both = match self {
-            Self::Conv(net) => net.encode(x, class),
-            Self::Res(net) => net.encode(x, class),
-            Self::Mlp(net) => net.encode(x, class),
-            Self::Ladder(net) => {
-                let class = class.map(|c| tiled(c.clone(), rows));
-                return net.infer(x, draw, class.as_ref());
-            }
-        };
-        let (mean, log_variance) = bounded(tiled(both, rows));
-        let z = draw.of(&mean, &log_variance, 0..self.latent());
-        Posterior { mean, log_variance, z }
+        self.network().infer(x, draw, class)
     }
 
     /// [`Self::infer`] and [`Self::decode`] at once. `[b, c, r, r] → ([k·b, z], [k·b, c, r, r])`
     pub fn forward(&self, x: Tensor<4>, draw: &Draw, class: Option<&Tensor<2>>) -> (Posterior, Tensor<4>) {
-        let rows = draw.rows(x.dims()[0]);
-        let class_of_rows = class.map(|c| tiled(c.clone(), rows));
-        if let Self::Ladder(net) = self {
-            return net.forward(x, draw, class_of_rows.as_ref());
-        }
-        let posterior = self.infer(x, draw, class);
-        let decoded = self.decode(posterior.z.clone(), class_of_rows.as_ref());
-        (posterior, decoded)
+        self.network().forward(x, draw, class)
     }
 
     /// Mean and log variance of the posterior of pictures in [-1, 1]; of a level's, at the mean of the coarser ones.
@@ -166,66 +206,32 @@ impl Vae {
     /// What the decoder says of latents, over pictures in [0, 1]: for Bernoulli the logits of each channel of each
     /// pixel, for Gaussian their means. `[b, z] → [b, c, r, r]`; `class` is `[b, classes]`.
     pub fn decode(&self, z: Tensor<2>, class: Option<&Tensor<2>>) -> Tensor<4> {
-        match self {
-            Self::Conv(net) => net.decode(z, class),
-            Self::Res(net) => net.decode(z, class),
-            Self::Mlp(net) => net.decode(z, class),
-            Self::Ladder(net) => net.decode(z, class),
-        }
+        self.decode_probed(z, class, &mut pass)
     }
 
     /// As [`Self::decode`], with features shown to `probe` on their way.
     pub fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
-        match self {
-            Self::Conv(net) => net.decode_probed(z, class, probe),
-            Self::Res(net) => net.decode_probed(z, class, probe),
-            Self::Mlp(net) => net.decode_probed(z, class, probe),
-            Self::Ladder(net) => net.decode_probed(z, class, probe),
-        }
+        self.network().decode_probed(z, class, probe)
     }
 
     /// The first weights of the decoder, `[z, out]`.
     pub fn first_weights(&self) -> Tensor<2> {
-        match self {
-            Self::Conv(net) => net.fc.weight.val(),
-            Self::Res(net) => net.fc.weight.val(),
-            Self::Mlp(net) => match net.decoder.first() {
-                Some(layer) => layer.weight.val(),
-                None => net.out.weight.val(),
-            },
-            Self::Ladder(net) => net.first_weights(),
-        }
+        self.network().first_weights()
     }
 
     /// How many places of the decoder a probe is shown.
     pub fn taps(&self) -> usize {
-        match self {
-            Self::Conv(net) => net.taps(),
-            Self::Res(net) => net.taps(),
-            Self::Mlp(net) => net.taps(),
-            Self::Ladder(net) => net.taps(),
-        }
+        self.network().taps()
     }
 
     /// Log standard deviation of all pixels (Gaussian; learned), never below −6. `[1]`
     pub fn log_sigma(&self) -> Tensor<1> {
-        let raw = match self {
-            Self::Conv(net) => net.log_sigma.val(),
-            Self::Res(net) => net.log_sigma.val(),
-            Self::Mlp(net) => net.log_sigma.val(),
-            Self::Ladder(net) => net.log_sigma.val(),
-        };
-        activation::softplus(raw - LEAST_LOG_SIGMA) + LEAST_LOG_SIGMA
+        activation::softplus(self.network().log_sigma() - LEAST_LOG_SIGMA) + LEAST_LOG_SIGMA
     }
 
     /// Likelihood of pixels.
     pub fn likelihood(&self) -> Likelihood {
-        match self {
-            Self::Conv(net) => net.likelihood(),
-            Self::Res(net) => net.likelihood(),
-            Self::Mlp(net) => net.likelihood(),
-            Self::Ladder(net) => net.likelihood(),
-        }
+        self.network().likelihood()
     }
 
     /// Pictures in [-1, 1] of what [`Self::decode`] says: its mean. Shapes stay.
@@ -244,19 +250,22 @@ impl Vae {
 
     /// Numbers in the latent of each level, the coarsest first; one level unless it is a ladder.
     pub fn layout(&self) -> Vec<usize> {
-        match self {
-            Self::Conv(net) => vec![net.latent()],
-            Self::Res(net) => vec![net.latent()],
-            Self::Mlp(net) => vec![net.latent()],
-            Self::Ladder(net) => net.layout(),
-        }
+        self.network().layout()
+    }
+
+    pub(super) fn encoder_stages(&self, out: &mut Stages<'_>) {
+        self.network().encoder_stages(out);
+    }
+
+    pub(super) fn decoder_stages(&self, out: &mut Stages<'_>) {
+        self.network().decoder_stages(out);
     }
 }
 
 /// The recipe of a GAN whose critic is trained along with this VAE; nothing if none is.
 pub fn critic_of_vae(recipe: &Recipe) -> Option<Recipe> {
     let mut gan = recipe.clone();
-    gan.model.id = "res-gan".into();
+    gan.model.id = RES_GAN.id.into();
     (gan.model.expansion, gan.model.blocks) = (0, 1);
     // A fully connected VAE has hundreds of units where a convolution has channels.
     gan.model.width = gan.model.width.min(128);

@@ -2,7 +2,8 @@
 //! can be changed.
 
 use super::Recipe;
-use super::preset::{Facts, PRESETS, Preset, find};
+use super::architecture::{FAST_GAN, When};
+use super::preset::{Facts, LARGE, PRESETS, Preset, find, for_model};
 use crate::base::Channels;
 
 /// Fewer pictures than this teach nothing but themselves.
@@ -133,6 +134,7 @@ pub struct Advice {
 /// The preset to begin with on these pictures; `seconds` tells how long a recipe would take, if that is known.
 pub fn advise(known: &Known, seconds: impl Fn(&Preset) -> Option<f64>) -> Advice {
     let preset = |id: &str| find(id).unwrap_or(&PRESETS[0]);
+    let few = for_model(FAST_GAN.id).unwrap_or(&PRESETS[0]);
     let noun = known.kind.map_or("pictures", PictureKind::noun);
     let n = known.pictures;
     let many = crate::base::units::grouped(n);
@@ -150,15 +152,15 @@ pub fn advise(known: &Known, seconds: impl Fn(&Preset) -> Option<f64>) -> Advice
         _ => None,
     };
     let (chosen, why) = if known.kind == Some(PictureKind::Points) {
-        (preset("mlp-gan"), "Points in the plane are learned by fully connected networks alone".to_string())
+        let of_points = PRESETS.iter().find(|p| p.for_points).unwrap_or(&PRESETS[0]);
+        (of_points, "Points in the plane are learned by fully connected networks alone".to_string())
     } else if (1..TOO_FEW).contains(&n) {
-        (preset("fast-gan"), "No model makes much of so few; FastGAN makes most".to_string())
-    } else if (2..FEW).contains(&n) && (known.is_photos() || seconds(preset("fast-gan")).is_none_or(|s| s <= PATIENCE))
-    {
+        (few, "No model makes much of so few; FastGAN makes most".to_string())
+    } else if (2..FEW).contains(&n) && (known.is_photos() || seconds(few).is_none_or(|s| s <= PATIENCE)) {
         let why = format!(
             "{many} {noun} are few, and FastGAN is made for few: it learns from hundreds what others need thousands for"
         );
-        (preset("fast-gan"), why)
+        (few, why)
     } else if (2..FEW).contains(&n) {
         let why = format!(
             "{many} {noun} are few, but simple: a small GAN shows them in minutes. FastGAN takes longer and gets further"
@@ -178,35 +180,22 @@ pub fn advise(known: &Known, seconds: impl Fn(&Preset) -> Option<f64>) -> Advice
     Advice { preset: chosen, why, warning }
 }
 
-/// How much longer than usual a preset runs for these pictures. Photographs take longer than drawings to be more than
-/// noise of the right colours.
-fn stretch(preset: &Preset, known: &Known) -> f64 {
-    match preset.id {
-        "gan-tiny" if known.is_photos() => 2.5,
-        "gan" | "vae-tiny" if known.is_photos() => 1.5,
-        _ => 1.0,
-    }
-}
-
 /// The recipe of a preset, fitted to what is known of the pictures.
 pub fn fitted(preset: &Preset, known: &Known, resolution: u32) -> Recipe {
     let facts = Facts { pictures: known.pictures, resolution };
-    preset.lasting(preset.kimg * stretch(preset, known)).recipe(facts)
+    let stretch = if known.is_photos() { preset.photo_stretch } else { 1.0 };
+    preset.lasting(preset.kimg * stretch).recipe(facts)
 }
 
 /// What comes out of a preset on these pictures at this resolution, honestly.
 pub fn expect(preset: &Preset, known: &Known, resolution: u32) -> String {
-    let (large, photos, few) = (resolution > 40, known.is_photos(), (1..FEW).contains(&known.pictures));
-    let text = match (preset.id, preset.family()) {
-        ("gan-tiny", _) if photos => "Colours and rough shapes of your photographs; details are smeared",
-        ("gan", _) if photos && few => "Recognisable, not yet sharp; so few photographs are soon learned by heart",
-        ("gan", _) if photos => "Recognisable and varied; fine detail needs the longer preset",
-        ("fast-gan", _) if (1..100).contains(&known.pictures) => "Recognisable, and close to the pictures it saw",
-        ("vae-tiny", _) if large => "Soft, as through fog: layout and colours, no detail at this size",
-        ("vae-tiny" | "vae", _) if photos => "Soft: layout and colours, little detail; a well ordered latent space",
-        _ => preset.quality,
+    let holds = |when: When| match when {
+        When::Photos => known.is_photos(),
+        When::FewPhotos => known.is_photos() && (1..FEW).contains(&known.pictures),
+        When::VeryFew => (1..100).contains(&known.pictures),
+        When::Large => resolution > LARGE,
     };
-    text.into()
+    preset.except.iter().find(|(when, _)| holds(*when)).map_or(preset.quality, |(_, text)| text).into()
 }
 
 #[cfg(test)]
@@ -272,7 +261,7 @@ mod tests {
         assert_eq!(fitted(quick, &known(633, 1.0, 0.0, 64), 32).run.kimg, quick.kimg);
         for preset in PRESETS {
             for resolution in [16, 32, 64] {
-                if preset.model == "mlp-gan" && resolution > 32 {
+                if resolution > preset.architecture().max_side {
                     continue;
                 }
                 fitted(preset, &known(633, 0.0, 0.0, 300), resolution).validate().unwrap();

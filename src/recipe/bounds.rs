@@ -2,12 +2,10 @@
 
 use super::form::{FIELDS, Group, Input};
 use super::{Recipe, json_path};
-use crate::base::{Problem, Result};
+use crate::base::{Problem, Result, Shape};
 
 /// Most classes that a model may know.
 pub const MOST_CLASSES: usize = 65_536;
-/// Pixels a side of the largest pictures.
-const LARGEST_SIDE: u32 = 256;
 
 /// Refuses a recipe whose network cannot be: without size, or beyond the largest that the form allows.
 ///
@@ -31,8 +29,8 @@ pub fn check(recipe: &Recipe) -> Result<()> {
         }
     }
     let side = recipe.data.resolution;
-    if !(1..=LARGEST_SIDE).contains(&side) {
-        return refuse("data.resolution", f64::from(side), 1.0, f64::from(LARGEST_SIDE));
+    if !(1..=Shape::MAX_SIDE).contains(&side) {
+        return refuse("data.resolution", f64::from(side), 1.0, f64::from(Shape::MAX_SIDE));
     }
     let classes = recipe.model.classes.len();
     if classes > MOST_CLASSES {

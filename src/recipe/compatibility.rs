@@ -1,42 +1,31 @@
 //! Which settings go together, and why not: the form greys out what has no effect or cannot be chosen, with the reason,
 //! and [`super::Recipe::validate`] refuses what cannot work.
 
+use super::architecture::{self, ARCHITECTURES};
 use super::{AugmentControl, Recipe, json_path};
 use crate::base::{Channels, Family, Problem, Result};
 
 /// Whether the setting at a path belongs to other models than the recipe's.
 pub fn is_foreign(recipe: &Recipe, key: &str) -> bool {
-    idle(recipe, key).is_some_and(|why| why.starts_with(ONLY))
+    recipe.architecture().is_ok_and(|a| a.lacks(key))
 }
-
-/// How the reason begins for which a setting is foreign.
-const ONLY: &str = "Only ";
 
 /// Why the setting at a path has no effect with the others as they are; nothing where it has.
 pub fn idle(recipe: &Recipe, key: &str) -> Option<String> {
-    let (id, objective) = (recipe.model.id.as_str(), &recipe.objective);
-    let only = |ids: &[&str], what: &str| (!ids.contains(&id)).then(|| format!("{ONLY}{what} has this"));
+    let objective = &recipe.objective;
+    if let Some(why) = recipe.architecture().ok().and_then(|a| a.why_not(key)) {
+        return Some(why);
+    }
     let penalty = objective.r1 || objective.r2 || objective.gp > 0.0;
     match key {
-        "model.expansion" => only(&["res-gan"], "the residual GAN"),
-        "model.group" => only(&["res-gan"], "the residual GAN")
-            .or_else(|| (recipe.model.expansion == 0).then(|| "Blocks without expansion have no groups".into())),
-        "model.mapping" | "model.noise" | "model.minibatch" | "objective.style_mixing" | "objective.freeze_mapping" => {
-            only(&["style-gan"], "StyleGAN2")
-        }
-        "model.waves" => only(&["mlp-gan"], "the MLP GAN").or_else(|| {
-            (recipe.data.channels != crate::base::Channels::Points).then(|| "Only points are given as waves".into())
-        }),
-        "model.blocks" => {
-            only(&["res-gan", "res-vae", "mlp-gan", "mlp-vae", "ladder-vae"], "a residual or fully connected network")
-        }
-        "model.narrow" => matches!(id, "mlp-gan" | "mlp-vae").then(|| "Fully connected networks have one width".into()),
-        "objective.r1" | "objective.r2" | "objective.gp" => batch_norm(id),
+        "model.group" => (recipe.model.expansion == 0).then(|| "Blocks without expansion have no groups".into()),
+        "model.waves" => (recipe.data.channels != Channels::Points).then(|| "Only points are given as waves".into()),
+        "objective.r1" | "objective.r2" | "objective.gp" => batch_norm(recipe),
         "objective.gamma" => {
-            batch_norm(id).or_else(|| (!objective.r1 && !objective.r2).then(|| "Neither R1 nor R2 is on".into()))
+            batch_norm(recipe).or_else(|| (!objective.r1 && !objective.r2).then(|| "Neither R1 nor R2 is on".into()))
         }
         "objective.penalty_interval" => {
-            batch_norm(id).or_else(|| (!penalty).then(|| "There is no penalty to take".into()))
+            batch_norm(recipe).or_else(|| (!penalty).then(|| "There is no penalty to take".into()))
         }
         "objective.label_dropout" => (!recipe.model.conditional).then(|| "The model does not learn labels".into()),
         "objective.ada_target" | "objective.ada_kimg" => {
@@ -66,48 +55,51 @@ pub fn refuses(recipe: &Recipe, key: &str, value: &serde_json::Value) -> Option<
 pub(super) struct Clash {
     pub keys: &'static [&'static str],
     pub why: String,
-    pub remedy: &'static str,
+    pub remedy: String,
 }
 
-fn batch_norm(id: &str) -> Option<String> {
-    (id == "dcgan")
+fn batch_norm(recipe: &Recipe) -> Option<String> {
+    recipe
+        .architecture()
+        .is_ok_and(|a| !a.penalties)
         .then(|| "A critic with batch norm takes no gradient penalty: its samples depend on each other".into())
 }
 
 fn clash(recipe: &Recipe) -> Option<Clash> {
     let objective = &recipe.objective;
     let penalty = objective.r1 || objective.r2 || objective.gp > 0.0;
-    if let (true, Some(why)) = (penalty, batch_norm(&recipe.model.id)) {
+    if let (true, Some(why)) = (penalty, batch_norm(recipe)) {
         return Some(Clash {
             keys: &["objective.r1", "objective.r2", "objective.gp"],
             why,
-            remedy: "Switch the penalties off, or choose res-gan",
+            remedy: format!("Switch the penalties off, or choose {}", architecture::RES_GAN.id),
         });
     }
     let points = recipe.data.settled().channels == Channels::Points;
-    if points && !matches!(recipe.model.id.as_str(), "mlp-gan" | "mlp-vae") {
+    let Ok(model) = recipe.architecture() else { return None };
+    if points && !model.points {
+        let others: Vec<&str> = ARCHITECTURES.iter().filter(|a| a.points).map(|a| a.id).collect();
         return Some(Clash {
             keys: &["model.id", "data.source"],
             why: "Points in the plane are no pictures: only fully connected networks learn them".into(),
-            remedy: "Choose mlp-gan, or other data",
+            remedy: format!("Choose {}, or other data", others.join(" or ")),
         });
     }
     if points && objective.augments() {
         return Some(Clash {
             keys: &["objective.augment", "data.source"],
             why: "Points in the plane cannot be augmented".into(),
-            remedy: "Set the augmentation to 0",
+            remedy: "Set the augmentation to 0".into(),
         });
     }
-    if recipe.model.id == "mlp-gan" && recipe.data.resolution > 32 {
+    if recipe.data.resolution > model.max_side {
         return Some(Clash {
             keys: &["model.id", "data.resolution"],
-            why: "Fully connected networks grow with the number of pixels; beyond 32 pixels a side they are no use"
-                .into(),
-            remedy: "Choose 32 pixels or fewer, or a convolutional model",
+            why: format!("The networks of {} would have too many weights for such large pictures", model.title),
+            remedy: format!("Choose at most {} pixels a side, or another model", model.max_side),
         });
     }
-    recipe.family().is_ok_and(|f| f == Family::Vae).then(|| super::vae::clash(recipe)).flatten()
+    (model.family == Family::Vae).then(|| super::vae::clash(recipe, model)).flatten()
 }
 
 /// Refuses settings of a recipe that cannot be together.

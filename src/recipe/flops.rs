@@ -1,48 +1,73 @@
 //! How much a recipe's networks compute. Rough, and said so: what estimates of minutes are made of.
 
+use super::architecture::{RES_GAN, find};
 use super::{Adversarial, Recipe};
 use crate::base::{Family, Shape};
 
-/// Multiply-adds of one picture through one network, in billions: what convolutions at each size take. Networks that make
-/// pictures cost as much as those that take them in.
-fn forward(recipe: &Recipe) -> f64 {
+/// What networks of a kind compute.
+#[derive(Clone, Copy, Debug)]
+pub struct Cost {
+    /// Multiply-adds of one picture through one network. Networks that make pictures cost as much as those that take them
+    /// in.
+    pub macs: fn(&Recipe) -> f64,
+    /// Time of a multiply-add on the CPU, next to those of 3 × 3 convolutions by Winograd's algorithm.
+    pub pace: f64,
+}
+
+/// Fully connected layers: plain matrices.
+pub const DENSE: Cost = Cost { macs: dense, pace: 3.0 };
+/// One 4 × 4 convolution by stride 2 from size to size.
+pub const STRIDED: Cost = Cost { macs: strided, pace: 1.5 };
+/// Two 3 × 3 convolutions a block.
+pub const RESIDUAL: Cost = Cost { macs: residual, pace: 1.0 };
+
+fn dense(recipe: &Recipe) -> f64 {
+    let (wide, latent) = (f64::from(recipe.model.width), f64::from(recipe.model.latent));
+    let blocks = f64::from(recipe.model.blocks.max(1));
+    let numbers = recipe.data.channels.count() as f64 * f64::from(recipe.data.resolution).powi(2);
+    numbers * wide + (blocks - 1.0).max(0.0) * wide * wide + latent * wide
+}
+
+fn strided(recipe: &Recipe) -> f64 {
+    let (_, base, doublings) = Shape::built(recipe.data.resolution);
+    let inner = |i: u32| {
+        if i < doublings { channels(recipe, doublings, i) } else { recipe.data.channels.count() as f64 }
+    };
+    let layer = |i: u32| pixels(base, i + 1) * 4.0 * inner(i) * inner(i + 1);
+    (0..doublings).map(layer).sum::<f64>() + f64::from(recipe.model.latent) * pixels(base, 0) * inner(0)
+}
+
+fn residual(recipe: &Recipe) -> f64 {
     let model = &recipe.model;
     let (_, base, doublings) = Shape::built(recipe.data.resolution);
-    let (wide, narrow, blocks) = (f64::from(model.width), f64::from(model.narrow), f64::from(model.blocks.max(1)));
-    let colours = recipe.data.channels.count() as f64;
-    let latent = f64::from(model.latent);
-    let pixels = |size: u32| f64::from(base << size).powi(2);
-    // Channels with `count` sizes, the smallest picture first.
-    let channels = |count: u32, i: u32| (narrow * f64::from(1u32 << (count - 1 - i).min(16))).min(wide.max(narrow));
-    let sum = match model.id.as_str() {
-        "mlp-gan" | "mlp-vae" => {
-            let numbers = colours * f64::from(recipe.data.resolution).powi(2);
-            numbers * wide + (blocks - 1.0).max(0.0) * wide * wide + latent * wide
-        }
-        // One 4 × 4 convolution by stride 2 from size to size.
-        "dcgan" | "conv-vae" => {
-            let inner = |i: u32| if i < doublings { channels(doublings, i) } else { colours };
-            let layer = |i: u32| pixels(i + 1) * 4.0 * inner(i) * inner(i + 1);
-            (0..doublings).map(layer).sum::<f64>() + latent * pixels(0) * inner(0)
-        }
-        // Two 3 × 3 convolutions a block.
-        _ => {
-            let grown = if model.expansion > 0 { 0.5 * f64::from(model.expansion) } else { 1.0 };
-            let size = |i: u32| pixels(i) * 18.0 * channels(doublings + 1, i).powi(2) * blocks * grown;
-            (0..=doublings).map(size).sum::<f64>() + latent * pixels(0) * wide
-        }
-    };
-    sum / 1e9
+    let grown = if model.expansion > 0 { 0.5 * f64::from(model.expansion) } else { 1.0 };
+    let blocks = f64::from(model.blocks.max(1));
+    let size = |i: u32| pixels(base, i) * 18.0 * channels(recipe, doublings + 1, i).powi(2) * blocks * grown;
+    (0..=doublings).map(size).sum::<f64>() + f64::from(model.latent) * pixels(base, 0) * f64::from(model.width)
+}
+
+fn pixels(base: u32, size: u32) -> f64 {
+    f64::from(base << size).powi(2)
+}
+
+/// Channels at size `i` of `count`, the smallest picture first.
+fn channels(recipe: &Recipe, count: u32, i: u32) -> f64 {
+    let (wide, narrow) = (f64::from(recipe.model.width), f64::from(recipe.model.narrow));
+    (narrow * f64::from(1u32 << (count - 1 - i).min(16))).min(wide.max(narrow))
+}
+
+/// Multiply-adds of one picture through one network, in billions.
+fn forward(recipe: &Recipe) -> f64 {
+    (cost(recipe).macs)(recipe) / 1e9
+}
+
+fn cost(recipe: &Recipe) -> Cost {
+    find(&recipe.model.id).unwrap_or(&RES_GAN).cost
 }
 
 /// Work of one picture in whole training steps, in billions of multiply-adds, weighted by how fast each kind goes on the
 /// CPU: 3 × 3 convolutions by Winograd's, others at two thirds of that speed, plain matrices slower still.
 pub fn gmacs_per_picture(recipe: &Recipe) -> f64 {
-    let pace = match recipe.model.id.as_str() {
-        "mlp-gan" | "mlp-vae" => 3.0,
-        "dcgan" | "conv-vae" => 1.5,
-        _ => 1.0,
-    };
     let passes = match recipe.family() {
         // There and back for both halves: a backward pass is two forward ones.
         Ok(Family::Vae) => 6.0,
@@ -56,7 +81,7 @@ pub fn gmacs_per_picture(recipe: &Recipe) -> f64 {
             critic_steps + 3.0 + critic + 2.0 + paired
         }
     };
-    forward(recipe) * passes * pace
+    forward(recipe) * passes * cost(recipe).pace
 }
 
 #[cfg(test)]
@@ -69,7 +94,7 @@ mod tests {
         for preset in PRESETS {
             let at = |resolution| gmacs_per_picture(&preset.recipe(Facts { pictures: 9000, resolution }));
             assert!(at(32) > 0.0 && at(32) < 100.0, "{}: {}", preset.id, at(32));
-            if !preset.model.starts_with("mlp") {
+            if preset.architecture().max_side >= 64 {
                 assert!(at(64) > at(32), "{}: {} and {}", preset.id, at(64), at(32));
             }
         }

@@ -130,9 +130,7 @@ pub const FIELDS: &[Field] = &[
     field("data.columns", "Columns of tables", Group::Data, Input::List,
         "What columns are taken for where the guess is wrong, as name=role: file, caption, label, number, category, none"),
     field("data.exclude", "Left out", Group::Data, Input::List, "Names of pictures that are not used"),
-    field("model.id", "Model", Group::Model, Input::Choice {
-        options: &["res-gan", "dcgan", "style-gan", "sn-resgan", "fast-gan", "mlp-gan", "conv-vae", "res-vae",
-            "mlp-vae", "ladder-vae"] },
+    field("model.id", "Model", Group::Model, Input::Choice { options: super::architecture::IDS },
         "Which networks are trained").common(),
     field("model.latent", "Latent dimensions", Group::Model, int(1, 1024),
         "Numbers that describe a picture; more hold more detail, fewer are easier to explore"),

@@ -4,6 +4,7 @@
 //! The recipe is stored in the library, beside every checkpoint and inside every exported picture.
 
 pub mod advice;
+pub mod architecture;
 pub mod bounds;
 pub mod compatibility;
 pub mod data;
@@ -19,6 +20,7 @@ pub mod vae;
 use serde::{Deserialize, Serialize};
 
 use crate::base::{Family, Problem, Result, Shape};
+pub use architecture::Architecture;
 pub use data::{COLUMN_ROLES, Classes, DataRecipe, Fit, Pixels, Reading, Sideways};
 pub use schedule::{Curve, Schedule};
 pub use vae::VaeRecipe;
@@ -55,7 +57,7 @@ pub struct Recipe {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelRecipe {
-    /// Row of `models::MODELS`.
+    /// Row of [`architecture::ARCHITECTURES`].
     pub id: String,
     /// Numbers in a latent.
     pub latent: u32,
@@ -258,7 +260,7 @@ impl Default for Recipe {
 impl Default for ModelRecipe {
     fn default() -> Self {
         Self {
-            id: "res-gan".into(),
+            id: architecture::RES_GAN.id.into(),
             latent: 64,
             width: 128,
             narrow: 32,
@@ -345,16 +347,24 @@ impl Recipe {
         Shape { resolution: self.data.resolution, channels: self.data.channels }
     }
 
+    /// The row of its model.
+    ///
+    /// # Errors
+    /// The id is not in the table of models.
+    pub fn architecture(&self) -> Result<&'static Architecture> {
+        architecture::find(&self.model.id).ok_or_else(|| {
+            Problem::usage("There is no model of this name")
+                .of(format!("model.id = {}", self.model.id))
+                .try_this(format!("Choose one of: {}", architecture::IDS.join(", ")))
+        })
+    }
+
     /// Family of the model, by its id.
     ///
     /// # Errors
     /// The id is not in the table of models.
     pub fn family(&self) -> Result<Family> {
-        preset::family_of(&self.model.id).ok_or_else(|| {
-            Problem::usage("There is no model of this name")
-                .of(format!("model.id = {}", self.model.id))
-                .try_this(format!("Choose one of: {}", preset::ids().join(", ")))
-        })
+        Ok(self.architecture()?.family)
     }
 
     /// Reads a recipe, migrating older formats.

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::architecture::{self, Architecture};
 use super::compatibility::Clash;
 use super::{Likelihood, ModelRecipe, Recipe, Schedule};
 
@@ -102,9 +103,10 @@ impl Default for VaeRecipe {
 }
 
 impl ModelRecipe {
-    /// Numbers in the latent of each level, the coarsest first: one level, or for `ladder-vae` about the same for each.
+    /// Numbers in the latent of each level, the coarsest first: one level, or for a hierarchical model about
+    /// the same for each.
     pub fn layout(&self) -> Vec<u32> {
-        if self.id != "ladder-vae" {
+        if architecture::find(&self.id).is_none_or(|a| !a.hierarchical) {
             return vec![self.latent];
         }
         let levels = self.levels.clamp(1, self.latent.max(1));
@@ -117,7 +119,6 @@ pub(super) fn idle(recipe: &Recipe, key: &str) -> Option<String> {
     let vae = &recipe.objective.vae;
     let unless = |has: bool, why: &str| (!has).then(|| why.into());
     match key {
-        "model.levels" => unless(recipe.model.id == "ladder-vae", "Only the ladder has levels"),
         "objective.vae.samples" => unless(vae.bound != Bound::Elbo, "The usual bound takes one sample"),
         "objective.vae.capacity" | "objective.vae.capacity_weight" => {
             unless(vae.charge == Charge::Capacity, "Only the charge capacity has one")
@@ -132,18 +133,12 @@ pub(super) fn idle(recipe: &Recipe, key: &str) -> Option<String> {
 }
 
 /// Settings of a VAE that cannot be together.
-pub(super) fn clash(recipe: &Recipe) -> Option<Clash> {
+pub(super) fn clash(recipe: &Recipe, row: &Architecture) -> Option<Clash> {
     let (model, objective, vae) = (&recipe.model, &recipe.objective, &recipe.objective.vae);
-    let (ladder, weighted) = (model.id == "ladder-vae", vae.bound != Bound::Elbo);
+    let (ladder, weighted) = (row.hierarchical, vae.bound != Bound::Elbo);
     let free = objective.free_bits > 0.0;
     let critic = vae.has_critic();
-    let rules: [(bool, &'static [&'static str], &str, &'static str); 12] = [
-        (
-            model.id == "mlp-vae" && recipe.data.resolution > 64,
-            &["model.id", "data.resolution"],
-            "A fully connected network of such large pictures has too many weights",
-            "Choose at most 64 pixels a side, or conv-vae",
-        ),
+    let rules: [(bool, &'static [&'static str], &str, &'static str); 11] = [
         (
             ladder && model.levels > model.latent,
             &["model.levels", "model.latent", "model.id"],
@@ -212,7 +207,7 @@ pub(super) fn clash(recipe: &Recipe) -> Option<Clash> {
         ),
     ];
     let found = rules.into_iter().find(|rule| rule.0)?;
-    Some(Clash { keys: found.1, why: found.2.into(), remedy: found.3 })
+    Some(Clash { keys: found.1, why: found.2.into(), remedy: found.3.into() })
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use super::trainer::Trainer;
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
-use crate::recipe::{Recipe, Schedule};
+use crate::recipe::{Recipe, Schedule, architecture};
 
 /// Pictures in the step.
 const BATCH: usize = 16;
@@ -38,10 +38,10 @@ struct Numbers {
 
 /// The two runs that are compared: every kind of layer and penalty that training needs is in one of them.
 fn recipes() -> [Recipe; 2] {
-    ["res-gan", "conv-vae"].map(|model| {
+    [architecture::RES_GAN, architecture::CONV_VAE].map(|model| {
         let mut recipe = Recipe { seed: 7, ..Recipe::default() };
         recipe.data.resolution = 16;
-        recipe.model.id = model.into();
+        recipe.model.id = model.id.into();
         (recipe.model.width, recipe.model.narrow, recipe.model.latent) = (32, 16, 8);
         recipe.objective.penalty_interval = 1;
         recipe.objective.augment = Schedule::constant(0.0);

@@ -160,3 +160,26 @@ fn no_circle_of_files_goes_through_two_rooms() {
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
+
+/// Ids of models stand in their rows and in the files of their networks alone; all else asks the row.
+#[test]
+fn no_code_asks_for_a_model_by_its_name() {
+    use latent_studio::recipe::architecture::IDS;
+    let all = modules();
+    let mut wrong = Vec::new();
+    let code = all.iter().filter(|(name, _)| {
+        let room = name.split("::").next().unwrap();
+        matches!(room, "recipe" | "models" | "objectives" | "train" | "eval" | "latent" | "ui")
+            && !name.starts_with("recipe::architecture")
+    });
+    for (name, code) in code {
+        // Its own file, and what only fills in examples.
+        let examples = name.contains("tests") || name.contains("testing") || name.contains("::learn::");
+        for id in IDS.iter().filter(|id| !examples && code.contains(&format!("\"{id}\""))) {
+            if !code.contains(&format!("@model(\"{id}\")")) {
+                wrong.push(format!("{name} names {id}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}

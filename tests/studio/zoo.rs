@@ -6,7 +6,7 @@ use latent_studio::latent::model::LoadedModel;
 use latent_studio::models::MODELS;
 use latent_studio::recipe::picture::Latent;
 use latent_studio::recipe::preset::{self, Facts};
-use latent_studio::recipe::{Recipe, Schedule};
+use latent_studio::recipe::{Recipe, Schedule, architecture};
 use latent_studio::train::checkpoint;
 use latent_studio::train::folder::{Control, RunFolder};
 use latent_studio::train::report::RunEvent;
@@ -53,7 +53,8 @@ fn every_model_trains_at_odd_sizes_and_resumes_to_the_last_bit() {
     let source = pictures(&home.path("pictures"), 30, 40);
     for spec in MODELS {
         // Fully connected networks are for small pictures.
-        for resolution in if spec.id == "mlp-gan" { [20, 28] } else { [20, 36] } {
+        let most = architecture::find(spec.id).unwrap().max_side;
+        for resolution in [20, if most < 36 { 28 } else { 36 }] {
             let recipe = small(spec.id, &source, resolution);
             let make = |name: &str| {
                 RunFolder::create(&home.path(&format!("{}-{resolution}-{name}", spec.id)), &recipe, None, "cpu")

@@ -13,7 +13,7 @@ use crate::eval::METRICS;
 use crate::models::info::PriorInfo;
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::recipe::preset::{Facts, for_model};
-use crate::recipe::{Recipe, preset};
+use crate::recipe::{Recipe, architecture};
 
 /// Unix time at which everything here happened.
 pub const NOW: i64 = 1_760_000_000;
@@ -297,7 +297,7 @@ pub fn models() -> Vec<ModelInfo> {
             recipe.model.latent = latent;
             recipe.data.resolution = resolution;
             recipe.data.channels = channels;
-            let family = preset::family_of(id).unwrap_or(Family::Gan);
+            let family = architecture::family_of(id).unwrap_or(Family::Gan);
             ModelInfo {
                 model: if shipped { name.into() } else { format!("/runs/{name}") },
                 name: name.into(),

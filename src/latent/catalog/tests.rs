@@ -2,7 +2,7 @@ use burn::tensor::Device;
 
 use super::*;
 use crate::latent::model::LoadedModel;
-use crate::recipe::preset;
+use crate::recipe::architecture;
 
 /// A small model that any file may hold, with this change to what it says of itself.
 fn model(id: &str, change: impl FnOnce(&mut serde_json::Value)) -> Weights {
@@ -11,7 +11,7 @@ fn model(id: &str, change: impl FnOnce(&mut serde_json::Value)) -> Weights {
     recipe.model.id = id.into();
     (recipe.model.width, recipe.model.narrow, recipe.model.latent) = (8, 4, 4);
     let device = Device::flex();
-    let weights = match preset::family_of(id).unwrap() {
+    let weights = match architecture::family_of(id).unwrap() {
         Family::Gan => Weights::of(&Generator::init(&recipe, &device).unwrap()),
         Family::Vae => Weights::of(&Vae::init(&recipe, &device).unwrap()),
     };

@@ -83,11 +83,7 @@ impl TrainView {
 
     /// Whether a preset can learn these pictures: points and pictures take different networks.
     pub(super) fn can_learn(&self, preset: &Preset, known: &Known) -> bool {
-        let points = known.kind == Some(PictureKind::Points);
-        if points || preset.model == "mlp-gan" {
-            return points && matches!(preset.model, "mlp-gan" | "mlp-vae");
-        }
-        true
+        if known.kind == Some(PictureKind::Points) { preset.architecture().points } else { !preset.for_points }
     }
 
     /// The pictures are known now: a recipe that nobody changed is fitted to them, with the preset that is recommended

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
+use crate::recipe::architecture;
 use crate::recipe::form::{Field, Group, Input};
-use crate::recipe::preset::MODEL_IDS;
 
 /// Title of a group.
 pub fn group_title(group: Group) -> &'static str {
@@ -20,9 +20,9 @@ pub fn group_title(group: Group) -> &'static str {
 /// A choice as the form shows it: `rgb` is "RGB", `res-gan` is "Residual GAN (R3GAN)".
 pub fn option_title(key: &str, option: &str) -> String {
     if key == "model.id"
-        && let Some((_, _, title)) = MODEL_IDS.iter().find(|m| m.0 == option)
+        && let Some(row) = architecture::find(option)
     {
-        return (*title).into();
+        return row.title.into();
     }
     match option {
         "rgb" | "rgba" => option.to_uppercase(),
