@@ -15,7 +15,11 @@
 //! base                          units, random streams, plain pixels, curves, problems
 //! ```
 //!
-//! `base` to `engine` compile without egui; the `gui` feature adds the window.
+//! `base` to `bench` compile without egui; the `gui` feature adds the window. Three crates are cut along the floors, so
+//! that a change builds only what stands above it: `latent-core` (`base` to `objectives`, `src/core.rs`),
+//! `latent-engine` (`train` to `bench`, `src/floors.rs`) and this one. One floor of the lower two is tested without the
+//! window by `cargo test --release --lib -p latent-core -p latent-studio` (the second name keeps the crates' features as
+//! they are, so that nothing else is built again).
 //!
 //! # Where this differs from the usual
 //! - A run is a process of its own and talks through its folder (see [`train::folder`]) rather than over a pipe: it
@@ -48,19 +52,9 @@
 #![recursion_limit = "256"]
 #![warn(missing_docs)]
 
-pub mod base;
-pub mod bench;
+pub use latent_core::{base, data, models, nn, objectives, recipe};
+pub use latent_engine::{bench, engine, eval, export, latent, library, train};
+
 pub mod cli;
-pub mod data;
-pub mod engine;
-pub mod eval;
-pub mod export;
-pub mod latent;
-pub mod library;
-pub mod models;
-pub mod nn;
-pub mod objectives;
-pub mod recipe;
-pub mod train;
 #[cfg(feature = "gui")]
 pub mod ui;

@@ -2,9 +2,6 @@
 //!
 //! Nothing here knows of models, files of pictures or windows; every other floor may use it.
 
-/// This build of the studio: its version, and a hash of what it was built from and how.
-pub const BUILD: &str = concat!(env!("CARGO_PKG_VERSION"), "+", env!("LATENT_STUDIO_SOURCES"));
-
 pub mod locked;
 pub mod memory;
 mod normal;

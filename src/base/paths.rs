@@ -22,7 +22,11 @@ pub struct Paths {
 /// The source tree that cargo runs the program or its tests from, else the one that it was built in (a built program may
 /// have moved, and so may a clone that shares its target folder with another one).
 pub fn source_tree() -> PathBuf {
-    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from)
+    let package = std::env::var_os("CARGO_MANIFEST_DIR");
+    let package = package.map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+    // A package may be a part of the tree.
+    let top = package.ancestors().find(|folder| folder.join("Cargo.lock").is_file());
+    top.unwrap_or(&package).to_path_buf()
 }
 
 /// Folders in which shipped models are looked for, the first to be trusted most.

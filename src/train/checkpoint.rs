@@ -102,7 +102,7 @@ impl Machine {
     /// This machine, with a device.
     pub fn here(device: &str) -> Self {
         Self {
-            studio: crate::base::BUILD.into(),
+            studio: crate::BUILD.into(),
             device: device.into(),
             vectors: vectors().into(),
             threads: rayon::current_num_threads(),
