@@ -28,6 +28,7 @@ mod mlp_gan;
 mod mlp_vae;
 pub mod outline;
 mod packed;
+pub mod photo_net;
 pub mod probe;
 mod pseudo_inputs;
 pub mod pytorch;

@@ -8,6 +8,7 @@
 //! - [`winograd`]: 3×3 with step 1 by F(4×4, 3×3), a quarter of the products; 4×4 with step 2 by F(4×4, 2×2). Largest error seen against sums in 64 bit:
 //!   6e-6 of the largest result, where the direct way has 7e-7.
 //! - [`planes`]: kernels of one pixel, and few results such as colours, straight from planes.
+//! - [`depthwise`], [`inverted`]: depthwise convolutions and the blocks around them, with fixed weights.
 //!
 //! A value may go through a gate on its way in: `x · slope(gate)`, where the slope is 1 above zero and a leak below.
 //! With `x` as its own gate that is the leaky ReLU (or ReLU), so activations cost no pass over memory of their own.
@@ -37,9 +38,12 @@
 //! | freed memory kept for the next tensor (`base::memory`) | 160 | 475 | 27 | 3.6 |
 //! | batch norm, activations, losses, Adam in one pass each (`nn::fused`) | 158 | 475 | 26 | 2.2 |
 
+pub mod bilinear;
+pub mod depthwise;
 mod direct;
 mod few_channels;
 mod gemm_microkernel;
+pub mod inverted;
 mod layout;
 pub mod pointwise;
 mod scratch;

