@@ -10,6 +10,7 @@ use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::engine::dataset_locator;
 use crate::eval::evaluate::{Opened, chosen};
+use crate::eval::features::FeatureSpace;
 use crate::eval::{METRICS, NAMES, Report, Score, Standing, compare, store, table};
 use crate::models::info::ModelInfo;
 
@@ -34,6 +35,10 @@ pub struct Evaluate {
     /// Samples to make, and pictures of the data to compare them with
     #[arg(long, default_value_t = 2000)]
     count: usize,
+    /// What looks at pictures: studio (drawings and photographs) or photo (photographs); scores through one are not
+    /// comparable with scores through the other
+    #[arg(long, default_value = "studio", value_name = "SPACE", value_parser = space)]
+    features: FeatureSpace,
     /// Draws of the importance-weighted bound
     #[arg(long, value_name = "K", default_value_t = 5000)]
     draws: usize,
@@ -52,6 +57,14 @@ pub struct Evaluate {
     /// One JSON object
     #[arg(long)]
     json: bool,
+}
+
+fn space(text: &str) -> std::result::Result<FeatureSpace, String> {
+    match text {
+        "studio" => Ok(FeatureSpace::Studio),
+        "photo" => Ok(FeatureSpace::Photo),
+        _ => Err("choose studio or photo".into()),
+    }
 }
 
 impl Evaluate {
@@ -112,7 +125,7 @@ impl Evaluate {
         let progress = watched(self.json);
         let device = device(&self.device, paths);
         let own = dataset_locator::of_model(model, "", paths).ok();
-        let opened = Opened::open(model, data, own.as_deref(), paths, &device, &progress)?;
+        let opened = Opened::open(model, data, own.as_deref(), paths, &device, &progress)?.through(self.features);
         let report = opened.evaluate(metrics, self.count, self.draws, self.seed, paths, &progress)?;
         let info = opened.model.info().clone();
         // Known to the window as well; without room for them they are still told.
@@ -127,7 +140,8 @@ impl Evaluate {
         let progress = watched(self.json);
         let device = device(&self.device, paths);
         let own = dataset_locator::of_model(model, "", paths).ok();
-        let opened = Opened::open(model, Some(&first.source), own.as_deref(), paths, &device, &progress)?;
+        let opened =
+            Opened::open(model, Some(&first.source), own.as_deref(), paths, &device, &progress)?.through(self.features);
         let report = opened.evaluate_pictures(pictures, metrics, self.count, self.seed, paths, &progress)?;
         Ok(Measured { model: pictures.into(), info: None, source: opened.source, device, seed: self.seed, report })
     }

@@ -12,7 +12,7 @@ use super::classifier::Classifier;
 use super::evaluate::Task;
 use super::evaluated_model::Subject;
 use super::feature_matrix::Rows;
-use super::features::Extractor;
+use super::features::{Extractor, FeatureSpace};
 use super::pictures::{CHUNK, data_features, once, picture_of};
 use super::score::Score;
 use crate::base::rng::Stream;
@@ -39,6 +39,7 @@ pub struct EvalContext<'a> {
     pub cache: &'a Path,
     /// Told how far it is.
     pub progress: &'a dyn Progress,
+    space: FeatureSpace,
     device: Device,
     extractor: OnceCell<Extractor>,
     reference: OnceCell<Vec<usize>>,
@@ -79,6 +80,7 @@ impl<'a> EvalContext<'a> {
             seed: task.seed,
             cache: task.cache,
             progress,
+            space: task.space,
             device: task.device.clone().inner(),
             classifier: OnceCell::new(),
             suspects: RefCell::default(),
@@ -94,12 +96,12 @@ impl<'a> EvalContext<'a> {
         &self.device
     }
 
-    /// The encoder.
+    /// The network that looks at pictures.
     ///
     /// # Errors
     /// See [`Extractor::shipped`].
     pub fn extractor(&self) -> Result<&Extractor> {
-        once(&self.extractor, || Extractor::shipped(&self.device))
+        once(&self.extractor, || Extractor::of_space(self.space, &self.device))
     }
 
     /// The classifier of the data's labels.
@@ -177,7 +179,7 @@ impl<'a> EvalContext<'a> {
     /// The model fails, or the work was cancelled.
     pub fn class_features(&self, class: Option<u32>, count: usize) -> Result<Rows> {
         let extractor = self.extractor()?;
-        let mut rows = Rows::new(super::features::DIM);
+        let mut rows = Rows::new(extractor.dim());
         self.in_chunks(class, count, &mut |pictures| {
             let found = extractor.features(pictures, &crate::base::progress::Quiet::default())?;
             rows.extend(found.values());

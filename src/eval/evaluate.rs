@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::context::{EvalContext, Suspect};
 use super::evaluated_model::{Pictures, Subject};
+use super::features::FeatureSpace;
 use super::score::Score;
 use super::table::{METRICS, MetricSpec, Need, find};
 use crate::base::paths::Paths;
@@ -37,6 +38,8 @@ pub struct Task<'a> {
     pub seed: u64,
     /// Folder for what is worth keeping.
     pub cache: &'a Path,
+    /// What looks at pictures.
+    pub space: FeatureSpace,
     /// Device of the encoder and of classifiers.
     pub device: Device,
 }
@@ -118,7 +121,8 @@ pub fn evaluate(task: &Task<'_>, progress: &dyn Progress) -> Result<Report> {
         let began = Instant::now();
         let scores = (metric.run)(&cx)?;
         let seconds = began.elapsed().as_secs_f64();
-        report.metrics.extend(scores.into_iter().map(|s| Score { seconds, ..s }.noting_few(metric.least)));
+        let least = if metric.by_covariance { cx.extractor()?.dim() as u64 + 1 } else { metric.least };
+        report.metrics.extend(scores.into_iter().map(|s| Score { seconds, ..s }.noting_few(least)));
     }
     report.suspects = cx.suspects.take();
     match report.left_out.first() {
@@ -173,6 +177,8 @@ pub struct Opened {
     pub training: Option<Prepared>,
     /// What the data are called.
     pub source: String,
+    /// What looks at pictures.
+    pub space: FeatureSpace,
     device: Device,
 }
 
@@ -200,7 +206,14 @@ impl Opened {
             Some(_) => p,
         })?;
         let training = learned_from(model.info(), &source, &place, paths, progress)?;
-        Ok(Self { model, data, training, source, device: crate::nn::device::open(device)? })
+        let device = crate::nn::device::open(device)?;
+        Ok(Self { model, data, training, source, space: FeatureSpace::default(), device })
+    }
+
+    /// The same, looked at through other features.
+    #[must_use]
+    pub fn through(self, space: FeatureSpace) -> Self {
+        Self { space, ..self }
     }
 
     /// Computes every metric asked for.
@@ -259,6 +272,7 @@ impl Opened {
             draws: 0,
             seed,
             cache: &paths.cache,
+            space: self.space,
             device: self.device.clone(),
         }
     }
@@ -331,6 +345,7 @@ mod tests {
                 draws: 1,
                 seed: 1,
                 cache: &paths.cache,
+                space: FeatureSpace::Studio,
                 device: Device::flex(),
             };
             let quiet = Quiet::default();
@@ -383,6 +398,7 @@ mod tests {
             draws: 1,
             seed: 1,
             cache: &paths.cache,
+            space: FeatureSpace::Studio,
             device: Device::flex(),
         };
         let quiet = Quiet::default();

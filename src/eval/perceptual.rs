@@ -9,7 +9,7 @@ use burn::tensor::module::interpolate;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 
-use super::features::{Encoder, Extractor, SIDE, input};
+use super::features::{Extractor, SIDE, input};
 use crate::base::{Picture, Result, Shape};
 
 /// Pictures in one pass of the network.
@@ -35,7 +35,7 @@ pub fn distances(extractor: &Extractor, a: &[Picture], b: &[Picture]) -> Vec<f64
     for (a, b) in a.chunks(BATCH).zip(b.chunks(BATCH)) {
         let side = a.first().map_or(SIDE, |p| p.width.max(p.height)).next_multiple_of(16).clamp(SIDE, 256);
         let [x, y] = [a, b].map(|p| input(p, p.len(), side, extractor.device()));
-        let values = per_pair(extractor.net(), x, y).into_data().convert::<f32>();
+        let values = per_pair(extractor, x, y).into_data().convert::<f32>();
         out.extend(values.try_to_vec::<f32>().unwrap_or_default().into_iter().map(f64::from));
     }
     out
@@ -57,7 +57,7 @@ pub fn looks(extractor: &Extractor, pixels: &[Vec<f32>], shape: Shape) -> Vec<Ve
         if side != seen_at {
             x = interpolate(x, InterpolateOptions::new(InterpolateMode::Bicubic).with_output_size([seen_at, seen_at]));
         }
-        let maps = extractor.net().maps(x);
+        let maps = extractor.maps(x);
         let count = maps.len();
         let rows = maps.into_iter().map(|map| {
             let [b, c, h, w] = map.dims();
@@ -74,7 +74,7 @@ pub fn looks(extractor: &Extractor, pixels: &[Vec<f32>], shape: Shape) -> Vec<Ve
 
 /// The distance as a loss: differentiable in both, pictures in −1…1 with one, three or four channels at their own size.
 /// `[b, c, r, r] → [b, 1]`
-pub fn loss(net: &Encoder, x: Tensor<4>, y: Tensor<4>) -> Tensor<2> {
+pub fn loss(net: &Extractor, x: Tensor<4>, y: Tensor<4>) -> Tensor<2> {
     per_pair(net, seen(x), seen(y))
 }
 
@@ -98,7 +98,7 @@ fn unit(map: Tensor<4>) -> Tensor<4> {
 }
 
 /// `[b, 3, r, r] → [b, 1]`
-fn per_pair(net: &Encoder, x: Tensor<4>, y: Tensor<4>) -> Tensor<2> {
+fn per_pair(net: &Extractor, x: Tensor<4>, y: Tensor<4>) -> Tensor<2> {
     let parts = net.maps(x).into_iter().zip(net.maps(y)).map(|(p, q)| {
         let apart = (unit(p) - unit(q)).square().sum_dim(1);
         let [b, _, h, w] = apart.dims();
@@ -184,7 +184,7 @@ mod tests {
                 Tensor::from_data(burn::tensor::TensorData::new(v, [1, channels, 32, 32]), &device)
             };
             let (x, y) = (values(1).require_grad(), values(2));
-            let loss = loss(extractor.net(), x.clone(), y).sum();
+            let loss = loss(&extractor, x.clone(), y).sum();
             assert!(loss.clone().into_scalar::<f32>() > 0.0);
             let mut grads = loss.backward();
             let g = x.grad_remove(&mut grads).unwrap().abs().sum().into_scalar::<f32>();

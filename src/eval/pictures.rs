@@ -36,7 +36,7 @@ pub fn data_features(
     places: &[usize],
     progress: &dyn Progress,
 ) -> Result<Rows> {
-    let mut rows = Rows::new(super::features::DIM);
+    let mut rows = Rows::new(extractor.dim());
     for chunk in places.chunks(CHUNK) {
         progress.cancel().check()?;
         let pictures: Vec<Picture> = chunk.iter().map(|&i| picture_of(data, i)).collect();

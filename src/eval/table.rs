@@ -52,6 +52,8 @@ pub struct MetricSpec {
     /// Samples, and pictures to hold them against, below which its numbers say more about how few they are than about the
     /// model; that is said beside them.
     pub least: u64,
+    /// Whether that number is one more than features have, whichever they are, since a covariance is taken of them.
+    pub by_covariance: bool,
     /// Computes it.
     pub(super) run: fn(&EvalContext<'_>) -> Result<Vec<Score>>,
 }
@@ -77,6 +79,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Pictures],
         gives: &["kid"],
         least: 100,
+        by_covariance: false,
         run: measure::kernel,
     },
     MetricSpec {
@@ -86,6 +89,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Pictures],
         gives: &["fid"],
         least: super::features::DIM as u64 + 1,
+        by_covariance: true,
         run: measure::frechet,
     },
     MetricSpec {
@@ -95,6 +99,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Pictures],
         gives: &["precision", "recall", "density", "coverage"],
         least: 100,
+        by_covariance: false,
         run: measure::shares,
     },
     MetricSpec {
@@ -104,6 +109,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Pictures],
         gives: &["swd"],
         least: 32,
+        by_covariance: false,
         run: measure::patches,
     },
     MetricSpec {
@@ -113,6 +119,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Labels],
         gives: &["modes", "mode-kl", "good"],
         least: 100,
+        by_covariance: false,
         run: measure::kinds,
     },
     MetricSpec {
@@ -122,6 +129,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Pictures, Need::Labels, Need::Classes],
         gives: &["class-fid"],
         least: super::features::DIM as u64 + 1,
+        by_covariance: true,
         run: measure::by_class,
     },
     MetricSpec {
@@ -131,6 +139,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Encoder],
         gives: &["elbo", "log-likelihood", "kl"],
         least: 20,
+        by_covariance: false,
         run: measure::bound,
     },
     MetricSpec {
@@ -140,6 +149,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Encoder],
         gives: &["bound", "bits-per-number"],
         least: 20,
+        by_covariance: false,
         run: measure::weighted,
     },
     MetricSpec {
@@ -149,6 +159,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Encoder],
         gives: &["psnr", "ssim", "perceptual"],
         least: 20,
+        by_covariance: false,
         run: measure::rebuilt,
     },
     MetricSpec {
@@ -158,6 +169,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Encoder, Need::Factors],
         gives: &["mig"],
         least: 100,
+        by_covariance: false,
         run: measure::gap,
     },
     MetricSpec {
@@ -167,6 +179,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Encoder, Need::Factors],
         gives: &["disentanglement", "completeness", "informativeness"],
         least: 100,
+        by_covariance: false,
         run: measure::trees,
     },
     MetricSpec {
@@ -176,6 +189,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Encoder, Need::Factors],
         gives: &["factor-vae"],
         least: 100,
+        by_covariance: false,
         run: measure::votes,
     },
     MetricSpec {
@@ -185,6 +199,7 @@ pub static METRICS: &[MetricSpec] = &[
         needs: &[Need::Pictures],
         gives: &["memorisation"],
         least: 100,
+        by_covariance: false,
         run: measure::copies,
     },
 ];

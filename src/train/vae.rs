@@ -148,7 +148,7 @@ impl VaeTrainer {
                     tell,
                     latents: tensors::matrix(self.samples.normals(m * dim), m, dim, &self.device),
                 }),
-                eyes: self.eyes.as_ref().map(Extractor::net),
+                eyes: self.eyes.as_ref(),
                 objective: &self.recipe.objective,
                 x: x.clone().slice([from..to, 0..c, 0..h, 0..w]),
                 class: class.clone().map(|t| t.narrow(0, from, m)),

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::eval::features::{Encoder, SIDE};
+use crate::eval::features::{Extractor, SIDE};
 use crate::eval::perceptual;
 use crate::models::{Critic, Draw, Posterior, PseudoInputs, Vae};
 use crate::nn::resample;
@@ -17,7 +17,7 @@ pub(super) struct LossInputs<'a> {
     pub pseudo: Option<&'a PseudoInputs>,
     pub critic: Option<CriticView>,
     /// The studio's own feature encoder.
-    pub eyes: Option<&'a Encoder>,
+    pub eyes: Option<&'a Extractor>,
     pub objective: &'a ObjectiveRecipe,
     /// Pictures in −1…1, `[b, c, r, r]`.
     pub x: Tensor<4>,

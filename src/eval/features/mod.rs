@@ -1,8 +1,12 @@
-//! `studio-features`: what pictures look like, as 128 numbers, by an encoder that we train ourselves and ship.
+//! What pictures look like, as numbers, by networks that come with the studio.
 //!
-//! Pictures of any size are brought to 64 pixels (Lanczos down, Catmull-Rom up), grey is repeated to three channels, and
-//! transparency is laid on middle grey. Each feature has about mean 0 and deviation 1 over the pictures it was trained
-//! on. `train` says what it learned; numbers by it are comparable with each other only, never with scores by Inception.
+//! - `studio-features`: 128 numbers, by an encoder that we train ourselves; pictures are brought to 64 pixels. Each feature
+//!   has about mean 0 and deviation 1 over the pictures it was trained on. `train` says what it learned.
+//! - `photo-features`: 1,280 numbers, the pooled features of [`PhotoNet`]; pictures are brought to 224 pixels.
+//!
+//! Pictures of any size are scaled (Lanczos down, Catmull-Rom up), grey is repeated to three channels, and transparency is
+//! laid on middle grey. Numbers by one are comparable with each other only, never with those of another, nor with scores by
+//! Inception.
 
 mod dead_leaves;
 pub mod distort;
@@ -23,6 +27,7 @@ use super::feature_matrix::Rows;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::data;
 use crate::models::io::Weights;
+use crate::models::photo_net::{self, PhotoNet};
 
 /// Key of the [`FeatureCard`] in the file's metadata.
 pub const METADATA: &str = "latent_studio_features";
@@ -35,9 +40,25 @@ const BATCH: usize = 32;
 /// What lies behind transparency.
 const GREY: u8 = 128;
 
-/// The encoder on a device, with its name.
+/// Features that come with the studio.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FeatureSpace {
+    /// `studio-features`: drawings and photographs alike, at 64 pixels.
+    #[default]
+    Studio,
+    /// `photo-features`: photographs, at 224 pixels.
+    Photo,
+}
+
+/// Networks that look at pictures.
+enum Net {
+    Studio(Encoder),
+    Photo(PhotoNet),
+}
+
+/// A network that looks at pictures on a device, with its name.
 pub struct Extractor {
-    net: Encoder,
+    net: Net,
     device: Device,
     card: FeatureCard,
     id: String,
@@ -50,6 +71,31 @@ impl Extractor {
     /// None that a build that passed its tests can have: the file is inside the binary.
     pub fn shipped(device: &Device) -> Result<Self> {
         Self::of(&Weights::from_bytes(SHIPPED)?, device)
+    }
+
+    /// The network of a space.
+    ///
+    /// # Errors
+    /// As [`Self::shipped`].
+    pub fn of_space(space: FeatureSpace, device: &Device) -> Result<Self> {
+        match space {
+            FeatureSpace::Studio => Self::shipped(device),
+            FeatureSpace::Photo => Self::photo(device),
+        }
+    }
+
+    fn photo(device: &Device) -> Result<Self> {
+        let net = PhotoNet::load(device)?;
+        let card = FeatureCard {
+            name: "photo-features".into(),
+            summary: "What photographs show, by a network that tells a thousand kinds of things apart".into(),
+            data: vec!["ImageNet (ILSVRC 2012), 1.28 million photographs of 1,000 classes".into()],
+            licence: photo_net::attribution()?.into(),
+            parameters: photo_net::PARAMETERS,
+            ..FeatureCard::default()
+        };
+        let id = format!("{}-{}", card.name, &photo_net::hash()?[..8]);
+        Ok(Self { net: Net::Photo(net), device: device.clone().inner(), card, id })
     }
 
     /// Name and card of the encoder that comes with the studio.
@@ -75,7 +121,23 @@ impl Extractor {
         let device = device.clone().inner();
         let net = weights.load(Encoder::blank(&device))?.valid();
         let id = format!("{}-{}", card.name, &weights.hash()[..8]);
-        Ok(Self { net, device, card, id })
+        Ok(Self { net: Net::Studio(net), device, card, id })
+    }
+
+    /// Numbers in a feature.
+    pub fn dim(&self) -> usize {
+        match self.net {
+            Net::Studio(_) => DIM,
+            Net::Photo(_) => photo_net::DIM,
+        }
+    }
+
+    /// Pixels a side that pictures are brought to.
+    pub fn side(&self) -> u32 {
+        match self.net {
+            Net::Studio(_) => SIDE,
+            Net::Photo(_) => photo_net::SIDE,
+        }
     }
 
     /// Its name with the first digits of its weights' hash: scores by different ones cannot be compared.
@@ -88,9 +150,12 @@ impl Extractor {
         &self.card
     }
 
-    /// The network, for losses and distances on its maps.
-    pub fn net(&self) -> &Encoder {
-        &self.net
+    /// What it sees at four sizes, the largest first, differentiable: for losses and distances. `[b, 3, r, r] → [b, cᵢ, …]`
+    pub fn maps(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
+        match &self.net {
+            Net::Studio(net) => net.maps(x),
+            Net::Photo(net) => net.stages(x).into(),
+        }
     }
 
     /// The device it computes on.
@@ -98,18 +163,22 @@ impl Extractor {
         &self.device
     }
 
-    /// One row of [`DIM`] numbers a picture. A picture's row does not depend on its company.
+    /// One row of [`Self::dim`] numbers a picture. A picture's row does not depend on its company.
     ///
     /// # Errors
     /// The work was cancelled.
     pub fn features(&self, pictures: &[Picture], progress: &dyn Progress) -> Result<Rows> {
-        let mut rows = Rows::new(DIM);
+        let mut rows = Rows::new(self.dim());
         for chunk in pictures.chunks(BATCH) {
             progress.cancel().check()?;
             // Full batches only: which kernel a matrix product takes depends on its size.
-            let values = self.net.forward(input(chunk, BATCH, SIDE, &self.device));
+            let x = input(chunk, BATCH, self.side(), &self.device);
+            let values = match &self.net {
+                Net::Studio(net) => net.forward(x),
+                Net::Photo(net) => net.pooled(x),
+            };
             let values: Vec<f32> = values.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
-            rows.extend(&values[..chunk.len() * DIM]);
+            rows.extend(&values[..chunk.len() * self.dim()]);
             progress.report("Looking at pictures", rows.len() as u64, pictures.len() as u64);
         }
         Ok(rows)
@@ -132,4 +201,33 @@ pub fn input(pictures: &[Picture], count: usize, side: u32, device: &Device) -> 
         }
     });
     Tensor::from_data(TensorData::new(values, [count, 3, side as usize, side as usize]), device)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::distort::{Plain, blur};
+    use super::*;
+    use crate::base::progress::Quiet;
+
+    #[test]
+    fn photo_features_have_a_card_and_a_row_for_each_picture_whatever_its_company() {
+        let source = data::open("emoji:faces").unwrap();
+        let pictures: Vec<Picture> = (0..3).map(|i| data::scaled(&source.decode(i * 9).unwrap(), 64, 64)).collect();
+        let of = |space| Extractor::of_space(space, &Device::flex()).unwrap();
+        let (photo, studio) = (of(FeatureSpace::Photo), of(FeatureSpace::Studio));
+        assert!(photo.id().starts_with("photo-features-") && studio.id().starts_with("studio-features-"));
+        assert!(photo.card().licence.contains("Apache") && photo.card().parameters > 4_000_000);
+        assert_eq!((photo.dim(), photo.side(), studio.dim(), studio.side()), (1280, 224, 128, 64));
+        let rows = |pictures: &[Picture]| photo.features(pictures, &Quiet::default()).unwrap();
+        let all = rows(&pictures);
+        assert_eq!((all.len(), all.values().len()), (3, 3 * 1280));
+        assert_eq!(rows(&pictures[1..2]).values(), &all.values()[1280..2560]);
+        let apart = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a - b).powi(2)).sum::<f64>();
+        let blurred = [0.4, 0.8, 1.6].map(|sigma| {
+            let mut plain = Plain::of(&pictures[0]);
+            blur(&mut plain, sigma);
+            apart(&all.values()[..1280], rows(&[plain.to_picture()]).values())
+        });
+        assert!(blurred[0] > 0.0 && blurred.is_sorted(), "{blurred:?}");
+    }
 }

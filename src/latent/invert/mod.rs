@@ -328,7 +328,7 @@ impl Of<'_> {
             }
             let mut loss = errors.sum() + (numbers.square().mean_dim(1).sum() * (TYPICAL * (1.0 - t).powi(2)));
             if let Some(eyes) = self.judges.eyes.as_ref().filter(|_| self.wish.features > 0.0 && t < LOOKED) {
-                let far = perceptual::loss(eyes.net(), y.clone(), target.pixels.clone()).sum();
+                let far = perceptual::loss(eyes, y.clone(), target.pixels.clone()).sum();
                 loss = loss + far * (self.wish.features * (1.0 - t / LOOKED));
             }
             if let Some(wanted) = &target.critic
