@@ -52,6 +52,13 @@ pub(super) trait CriticNetwork {
     /// Tells its stages, from the picture to the judgement.
     fn stages(&self, out: &mut Stages<'_>);
 
+    /// The last features, and every judgement: one for each scale that it looks at, of each place.
+    /// `[b, c, r, r] → ([b, n], [b, places] for each scale)`
+    fn assess(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> (Tensor<2>, Vec<Tensor<2>>) {
+        let (features, judgement) = self.forward_dual(Dual::value(x), class, &mut ActivationTape::off());
+        (of_value(features), vec![of_value(judgement)])
+    }
+
     /// Whether gradient penalties can be taken: not where batch norm ties samples together.
     fn takes_penalty(&self) -> bool {
         true
@@ -81,9 +88,12 @@ pub(super) trait CriticNetwork {
     }
 }
 
-/// The enums of all GANs, from one line for each pair of networks.
+/// The enums of all GANs, from one line for each pair of networks, and one for each critic of another's generator.
 macro_rules! gans {
-    ($($(#[$doc:meta])* $variant:ident($generator:ident, $critic:ident)),+ $(,)?) => {
+    (
+        $($(#[$doc:meta])* $variant:ident($generator:ident, $critic:ident)),+;
+        $($(#[$alone_doc:meta])* $alone:ident($alone_critic:ident)),* $(,)?
+    ) => {
         /// The network of a GAN that makes pictures.
         #[derive(Module, Debug)]
         #[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
@@ -95,8 +105,17 @@ macro_rules! gans {
         #[derive(Module, Debug)]
         #[allow(clippy::large_enum_variant)] // One of them lives in a process, and a box is no module.
         pub enum Critic {
-            $($(#[$doc])* $variant($critic)),+
+            $($(#[$doc])* $variant($critic),)+
+            $($(#[$alone_doc])* $alone($alone_critic),)*
         }
+
+        $(
+            impl From<$alone_critic> for Critic {
+                fn from(net: $alone_critic) -> Self {
+                    Self::$alone(net)
+                }
+            }
+        )*
 
         $(
             impl From<$generator> for Generator {
@@ -123,7 +142,8 @@ macro_rules! gans {
         impl Critic {
             fn network(&self) -> &dyn gan::CriticNetwork {
                 match self {
-                    $(Self::$variant(net) => net),+
+                    $(Self::$variant(net) => net,)+
+                    $(Self::$alone(net) => net,)*
                 }
             }
 
@@ -131,7 +151,8 @@ macro_rules! gans {
             #[must_use]
             pub fn power_iteration(self) -> Self {
                 match self {
-                    $(Self::$variant(net) => Self::$variant(gan::CriticNetwork::power_iteration(net))),+
+                    $(Self::$variant(net) => Self::$variant(gan::CriticNetwork::power_iteration(net)),)+
+                    $(Self::$alone(net) => Self::$alone(gan::CriticNetwork::power_iteration(net)),)*
                 }
             }
         }
@@ -242,6 +263,12 @@ impl Critic {
     pub fn features(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> (Tensor<2>, Tensor<2>) {
         let (features, judgement) = self.network().forward_dual(Dual::value(x), class, &mut ActivationTape::off());
         (of_value(features), of_value(judgement))
+    }
+
+    /// The last features before the judgement, and every judgement: one for each scale that it looks at, of each place.
+    /// `[b, c, r, r] → ([b, n], [b, places] for each scale)`
+    pub fn assess(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> (Tensor<2>, Vec<Tensor<2>>) {
+        self.network().assess(x, class)
     }
 
     /// What its activations read of pictures, layer by layer, with their graph. `[b, c, r, r] → [b, …]` each

@@ -191,6 +191,10 @@ impl SnConv {
         Self { conv, spectral: Spectral::new(init, outputs) }
     }
 
+    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        self.conv.forward_with(self.spectral.normalised(self.conv.weight.val()), x)
+    }
+
     pub(super) fn forward_dual(&self, x: Dual<4>) -> Dual<4> {
         x.conv_with(&self.conv, &self.spectral.normalised(self.conv.weight.val()))
     }

@@ -122,6 +122,17 @@ impl Conv {
     }
 }
 
+/// A convolution with weights `[out, in, k, k]` that never learn, with step 1: gradients flow to the input only.
+/// `[b, in, h, w] → [b, out, h', w']`
+pub fn fixed(x: Tensor<4>, weight: &Tensor<4>, padding: usize) -> Tensor<4> {
+    let [.., kernel] = weight.dims();
+    if let Some(y) = cpu::convolve(&x, weight, None, Gate::Open, Way::Down, [kernel, 1, padding]) {
+        return y;
+    }
+    let weight = if x.is_autodiff() { weight.clone().autodiff() } else { weight.clone() };
+    conv2d(x, weight, None, ConvOptions::new([1, 1], [padding; 2], [1, 1], 1))
+}
+
 /// A transposed convolution that doubles the size: kernel 4, stride 2.
 #[derive(Module, Debug)]
 pub struct Deconv {

@@ -20,12 +20,12 @@ pub fn idle(recipe: &Recipe, key: &str) -> Option<String> {
     match key {
         "model.group" => (recipe.model.expansion == 0).then(|| "Blocks without expansion have no groups".into()),
         "model.waves" => (recipe.data.channels != Channels::Points).then(|| "Only points are given as waves".into()),
-        "objective.r1" | "objective.r2" | "objective.gp" => batch_norm(recipe),
+        "objective.r1" | "objective.r2" | "objective.gp" => no_penalty(recipe),
         "objective.gamma" => {
-            batch_norm(recipe).or_else(|| (!objective.r1 && !objective.r2).then(|| "Neither R1 nor R2 is on".into()))
+            no_penalty(recipe).or_else(|| (!objective.r1 && !objective.r2).then(|| "Neither R1 nor R2 is on".into()))
         }
         "objective.penalty_interval" => {
-            batch_norm(recipe).or_else(|| (!penalty).then(|| "There is no penalty to take".into()))
+            no_penalty(recipe).or_else(|| (!penalty).then(|| "There is no penalty to take".into()))
         }
         "objective.label_dropout" => (!recipe.model.conditional).then(|| "The model does not learn labels".into()),
         "objective.ada_target" | "objective.ada_kimg" => {
@@ -58,17 +58,14 @@ pub(super) struct Clash {
     pub remedy: String,
 }
 
-fn batch_norm(recipe: &Recipe) -> Option<String> {
-    recipe
-        .architecture()
-        .is_ok_and(|a| !a.penalties)
-        .then(|| "A critic with batch norm takes no gradient penalty: its samples depend on each other".into())
+fn no_penalty(recipe: &Recipe) -> Option<String> {
+    recipe.architecture().ok()?.no_penalty.map(str::to_owned)
 }
 
 fn clash(recipe: &Recipe) -> Option<Clash> {
     let objective = &recipe.objective;
     let penalty = objective.r1 || objective.r2 || objective.gp > 0.0;
-    if let (true, Some(why)) = (penalty, batch_norm(recipe)) {
+    if let (true, Some(why)) = (penalty, no_penalty(recipe)) {
         return Some(Clash {
             keys: &["objective.r1", "objective.r2", "objective.gp"],
             why,

@@ -21,6 +21,9 @@ pub const STRIDED: Cost = Cost { macs: strided, pace: 1.5 };
 /// Two 3 × 3 convolutions a block.
 pub const RESIDUAL: Cost = Cost { macs: residual, pace: 1.0 };
 
+/// FastGAN's generator, and a critic that looks through a fixed network.
+pub const PROJECTED: Cost = Cost { macs: projected, pace: 1.3 };
+
 fn dense(recipe: &Recipe) -> f64 {
     let (wide, latent) = (f64::from(recipe.model.width), f64::from(recipe.model.latent));
     let blocks = f64::from(recipe.model.blocks.max(1));
@@ -44,6 +47,15 @@ fn residual(recipe: &Recipe) -> f64 {
     let blocks = f64::from(model.blocks.max(1));
     let size = |i: u32| pixels(base, i) * 18.0 * channels(recipe, doublings + 1, i).powi(2) * blocks * grown;
     (0..=doublings).map(size).sum::<f64>() + f64::from(model.latent) * pixels(base, 0) * f64::from(model.width)
+}
+
+/// Two networks that cost as much as the generator, the fixed network and the four small critics in a step together: the
+/// fixed network has no gradients by its weights.
+fn projected(recipe: &Recipe) -> f64 {
+    let seen = (f64::from(recipe.model.feature_side) / 128.0).powi(2);
+    // Multiply-adds at 128 pixels: the fixed network with its mixing convolutions, and the critics.
+    let (fixed, critics) = (186e6 * seen, 76e6 * seen);
+    (4.0 * residual(recipe) + 4.0 * fixed + 9.0 * critics) / 12.0
 }
 
 fn pixels(base: u32, size: u32) -> f64 {

@@ -146,6 +146,11 @@ pub const FIELDS: &[Field] = &[
     field("model.waves", "Waves", Group::Model, int(0, 6),
         "Octaves of sines and cosines that an MLP GAN is given beside points (Fourier features): sharper modes; 0 for none")
         .of(Family::Gan),
+    field("model.feature_side", "Critic sees at", Group::Model, Input::Int { min: 32, max: 224, step: 32 },
+        "Pixels a side at which the network of proj-gan sees pictures; more tell finer detail apart and take longer")
+        .unit("px").of(Family::Gan),
+    field("model.feature_seed", "Seed of the mixture", Group::Model, int(0, i64::MAX),
+        "Seed of the fixed random convolutions that mix what the critic of proj-gan sees").of(Family::Gan),
     field("model.conditional", "Learn the labels", Group::Model, Input::Bool,
         "Lets you ask for a class of pictures; needs data with labels"),
     field("model.expansion", "Block expansion", Group::Model, int(0, 4),

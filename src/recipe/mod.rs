@@ -86,6 +86,13 @@ pub struct ModelRecipe {
     /// `mlp-gan` on points: octaves of waves that the critic is given beside the coordinates; with any the generator is
     /// given waves of its latent too. 0 for none.
     pub waves: u32,
+    /// `proj-gan`: pixels a side at which the fixed network of its critic sees pictures.
+    pub feature_side: u32,
+    /// `proj-gan`: seed of the fixed random convolutions that mix what the network sees.
+    pub feature_seed: u64,
+    /// Hash of the fixed network that the critic looks through; filled in when a run begins.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub features: String,
 }
 
 /// Loss of a GAN: which game the two networks play.
@@ -274,6 +281,9 @@ impl Default for ModelRecipe {
             minibatch: 4,
             levels: 3,
             waves: 0,
+            feature_side: 128,
+            feature_seed: 1,
+            features: String::new(),
         }
     }
 }

@@ -17,7 +17,7 @@ use crate::base::{Problem, Result};
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
 pub use crate::models::io::{METADATA, SNAPSHOT};
-use crate::recipe::Recipe;
+use crate::recipe::{ModelRecipe, Recipe};
 
 /// Name of everything trained in a checkpoint.
 const STATE: &str = "state.safetensors";
@@ -260,15 +260,15 @@ pub struct Loaded {
 }
 
 impl Loaded {
-    /// Classes that its model learned, in the order of its weights.
+    /// What its model is: with the classes it learned, in the order of its weights, and what its critic looks through.
     ///
     /// # Errors
     /// Its recipe cannot be read.
-    pub fn classes(&self) -> Result<Vec<String>> {
+    pub fn model(&self) -> Result<ModelRecipe> {
         let file = self.path.join("recipe.json");
         let text =
             fs::read_to_string(&file).map_err(|e| Problem::io("This checkpoint could not be read", &file, &e))?;
-        Ok(Recipe::from_json(&text).map_err(|p| p.of(file.display().to_string()))?.model.classes)
+        Ok(Recipe::from_json(&text).map_err(|p| p.of(file.display().to_string()))?.model)
     }
 
     /// Looks at the snapshot beside the state. Training does not need it; explorers do.

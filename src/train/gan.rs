@@ -271,8 +271,11 @@ impl GanTrainer {
             let share = range.len() as f64 / n as f64;
             let (x, y) = (rows(&real, range), rows(&fake, range));
             let class = class.map(|c| rows(c, range));
-            let [d_real, d_fake] = judge(&self.critic, x.clone(), y.clone(), class.as_ref());
-            let mut loss = adversarial::critic_loss(objective.adversarial, d_real.clone(), d_fake.clone());
+            let judgements = judge(&self.critic, x.clone(), y.clone(), class.as_ref());
+            let d_real = overall(judgements.iter().map(|j| j[0].clone()));
+            let d_fake = overall(judgements.iter().map(|j| j[1].clone()));
+            let losses = judgements.into_iter().map(|[r, f]| adversarial::critic_loss(objective.adversarial, r, f));
+            let mut loss = total(losses);
             value.push(loss.clone().inner() * share);
             if let Some(redrawn) = self.critic.redrawing_loss(x.clone()) {
                 loss = loss + redrawn;
@@ -371,18 +374,19 @@ impl GanTrainer {
             let share = range.len() as f64 / n as f64;
             let class = class.map(|c| rows(c, range));
             let (fake, _) = make(&self.generator, &draw, range);
-            let (f_fake, d_fake) = frozen.features(augmented(fake, &slice(&plan_fake, range)), class.as_ref());
+            let (f_fake, d_fake) = frozen.assess(augmented(fake, &slice(&plan_fake, range)), class.as_ref());
             let seen = reals.then(|| {
                 let real = augmented(rows(real, range), &slice(&plan_real, range));
                 if frozen.takes_penalty() {
                     // No tape: nothing upstream of real pictures is learned.
-                    self.critic.valid().features(real.inner(), class.as_ref())
+                    self.critic.valid().assess(real.inner(), class.as_ref())
                 } else {
-                    frozen.features(real, class.as_ref())
+                    frozen.assess(real, class.as_ref())
                 }
             });
             let (f_real, d_real) = seen.unwrap_or_else(|| (f_fake.clone(), d_fake.clone()));
-            let mut loss = adversarial::generator_loss(objective.adversarial, d_real, d_fake);
+            let pairs = d_real.into_iter().zip(d_fake);
+            let mut loss = total(pairs.map(|(r, f)| adversarial::generator_loss(objective.adversarial, r, f)));
             if matching {
                 let off = f_real.mean_dim(0) - f_fake.mean_dim(0);
                 loss = loss + off.square().mean() * objective.feature_matching;
@@ -467,7 +471,7 @@ fn parts(n: usize, count: usize) -> Vec<Range<usize>> {
     (0..n).step_by(size.max(1)).map(|from| from..(from + size).min(n)).collect()
 }
 
-fn total(parts: Vec<Tensor<1>>) -> Tensor<1> {
+fn total(parts: impl IntoIterator<Item = Tensor<1>>) -> Tensor<1> {
     parts.into_iter().reduce(|a, b| a + b).unwrap_or_else(|| Tensor::zeros([1], &Device::flex()))
 }
 
@@ -506,13 +510,23 @@ fn between(stream: &mut Stream, real: &Tensor<4>, fake: &Tensor<4>) -> Tensor<4>
     fake.clone() + (real - fake) * at
 }
 
-/// What the critic says of both; in one batch where its samples do not depend on each other.
-fn judge(critic: &Critic, real: Tensor<4>, fake: Tensor<4>, class: Option<&Tensor<2>>) -> [Tensor<2>; 2] {
+/// One number for each picture out of all that a critic judges of it: the mean over its judgements of their means.
+fn overall(judgements: impl ExactSizeIterator<Item = Tensor<2>>) -> Tensor<2> {
+    let count = judgements.len();
+    let mean = |j: Tensor<2>| if j.dims()[1] == 1 { j } else { j.mean_dim(1) };
+    let sum = judgements.map(mean).reduce(|a, b| a + b).expect("every critic judges");
+    if count == 1 { sum } else { sum / count as f64 }
+}
+
+/// Judgements of real and of generated pictures, as [`Critic::assess`] gives them; in one batch where its samples do not
+/// depend on each other.
+fn judge(critic: &Critic, real: Tensor<4>, fake: Tensor<4>, class: Option<&Tensor<2>>) -> Vec<[Tensor<2>; 2]> {
     if critic.ties_samples() {
-        return [critic.forward(real, class), critic.forward(fake, class)];
+        let (real, fake) = (critic.assess(real, class).1, critic.assess(fake, class).1);
+        return real.into_iter().zip(fake).map(|(r, f)| [r, f]).collect();
     }
     let n = real.dims()[0];
     let class = class.map(|c| Tensor::cat(vec![c.clone(), c.clone()], 0));
-    let both = critic.forward(Tensor::cat(vec![real, fake], 0), class.as_ref());
-    [both.clone().narrow(0, 0, n), both.narrow(0, n, n)]
+    let (_, both) = critic.assess(Tensor::cat(vec![real, fake], 0), class.as_ref());
+    both.into_iter().map(|both| [both.clone().narrow(0, 0, n), both.narrow(0, n, n)]).collect()
 }

@@ -10,7 +10,7 @@ use super::folder::{self, Control, RunFolder, RunLock, Status, Telemetry};
 use super::identity::{self, PictureAnswer};
 use super::report::{CHECKPOINT, PREVIEW, RunEvent, RunProgress, RunState, Steady, breaks_every};
 use super::scoring::{Heldout, Scoring};
-use super::setup::{learn_labels, model_info, prepare};
+use super::setup::{learn_labels, model_info, name_features, prepare};
 use super::trainer::Trainer;
 use crate::base::pace::Pace;
 use crate::base::series::Reading;
@@ -201,8 +201,9 @@ fn work(session: &mut Session<'_>, wish: Wish) -> Result<Outcome> {
         session.tell(&RunEvent::Message(warning));
     }
     let prepared = prepare(session, &first, &cache, stop)?;
-    let learned = newest.as_ref().map(Loaded::classes).transpose()?;
-    let prepared = learn_labels(&mut first, prepared, learned)?;
+    let learned = newest.as_ref().map(Loaded::model).transpose()?;
+    name_features(&mut first, learned.as_ref())?;
+    let prepared = learn_labels(&mut first, prepared, learned.map(|model| model.classes))?;
     let kept = newest.as_ref().and_then(|loaded| loaded.saved.data.clone());
     if let Some(note) = identity::settle(folder, &prepared, kept.as_deref(), newest.is_some(), accept)? {
         session.tell(&RunEvent::Message(note));

@@ -11,7 +11,8 @@ use crate::base::{Cancel, Problem, Result};
 use crate::data::report::told;
 use crate::data::{self, Prepared};
 use crate::models::info::ModelInfo;
-use crate::recipe::Recipe;
+use crate::models::photo_net;
+use crate::recipe::{ModelRecipe, Recipe};
 
 /// The prepared pictures of a run, made now if they are not there; the run's folder says how far that is.
 ///
@@ -95,6 +96,27 @@ pub(super) fn learn_labels(recipe: &mut Recipe, prepared: Prepared, learned: Opt
     Ok(prepared)
 }
 
+/// A critic that looks through a fixed network does so through one and the same for all of its run: the recipe names the
+/// hash of its weights.
+///
+/// # Errors
+/// The run began with other weights than those that come with this version.
+pub(super) fn name_features(recipe: &mut Recipe, learned: Option<&ModelRecipe>) -> Result<()> {
+    if !recipe.architecture()?.looks_through_features {
+        return Ok(());
+    }
+    let (own, begun) = (photo_net::hash()?, learned.map_or(&recipe.model.features, |model| &model.features));
+    if !begun.is_empty() && begun != own {
+        let short = |hash: &str| hash.chars().take(8).collect::<String>();
+        return Err(Problem::data("This run's critic looks through another network than comes with this version")
+            .of("model.features")
+            .because(format!("the run has {}, the studio {}", short(begun), short(own)))
+            .try_this("Go on with the version it began with, or start a new run from its model"));
+    }
+    recipe.model.features = own.into();
+    Ok(())
+}
+
 /// What lists and snapshots say of the model.
 pub(super) fn model_info(folder: &RunFolder, recipe: &Recipe) -> ModelInfo {
     let name = folder.dir().file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
@@ -122,6 +144,23 @@ mod tests {
         recipe.data.source = source.to_str().unwrap().into();
         recipe.data.resolution = 16;
         data::prepare(&recipe.data, &dir.join("cache"), &Quiet::default()).unwrap()
+    }
+
+    #[test]
+    fn a_critic_looks_through_one_network_for_all_of_its_run() {
+        let preset = crate::recipe::preset::for_model("proj-gan").unwrap();
+        let mut recipe = preset.recipe(crate::recipe::preset::Facts { pictures: 300, resolution: 32 });
+        name_features(&mut recipe, None).unwrap();
+        assert_eq!(recipe.model.features, photo_net::hash().unwrap());
+        let mut learned = recipe.model.clone();
+        name_features(&mut recipe, Some(&learned)).unwrap();
+        learned.features = "0123456789abcdef".into();
+        let problem = name_features(&mut recipe, Some(&learned)).unwrap_err();
+        assert!(problem.detail.unwrap().contains("the run has 01234567") && problem.remedy.is_some());
+        // Others name none, and their recipes stay as they were.
+        let mut other = Recipe::default();
+        name_features(&mut other, None).unwrap();
+        assert_eq!(other, Recipe::default());
     }
 
     #[test]

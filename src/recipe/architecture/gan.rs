@@ -81,7 +81,7 @@ pub const DCGAN: Architecture = Architecture {
     title: "DCGAN",
     description: "The classic of transposed convolutions and batch norm (Radford et al. 2015). Fast, instructive, and apt to \
                   lose variety.",
-    penalties: false,
+    no_penalty: Some("A critic with batch norm takes no gradient penalty: its samples depend on each other"),
     cost: STRIDED,
     presets: &[Preset {
         id: "dcgan",

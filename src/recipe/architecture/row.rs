@@ -23,8 +23,10 @@ pub struct Architecture {
     pub max_side: u32,
     /// Whether it learns points in the plane.
     pub points: bool,
-    /// Whether its critic takes gradient penalties: not where batch norm ties samples together.
-    pub penalties: bool,
+    /// Why its critic takes no gradient penalties; nothing where it does.
+    pub no_penalty: Option<&'static str>,
+    /// Whether its critic looks through the fixed network of [`crate::models::photo_net`].
+    pub looks_through_features: bool,
     /// Layers that take a style of their own, in the network of a recipe; 0 without styles.
     pub style_layers: fn(&Recipe) -> usize,
     /// Whether its latent has several levels, from coarse to fine.
@@ -46,7 +48,8 @@ pub(super) const GAN: Architecture = Architecture {
     settings: &["model.narrow"],
     max_side: Shape::MAX_SIDE,
     points: false,
-    penalties: true,
+    no_penalty: None,
+    looks_through_features: false,
     style_layers: |_| 0,
     hierarchical: false,
     cost: RESIDUAL,
