@@ -30,6 +30,7 @@ pub mod outline;
 mod packed;
 pub mod photo_net;
 pub mod probe;
+mod proj_gan;
 mod pseudo_inputs;
 pub mod pytorch;
 mod r3gan;
@@ -55,6 +56,7 @@ pub use ladder_vae::LadderVae;
 pub use mlp_gan::{MlpCritic, MlpGenerator};
 pub use mlp_vae::MlpVae;
 pub use probe::Probe;
+pub use proj_gan::ProjCritic;
 pub use pseudo_inputs::PseudoInputs;
 pub use r3gan::{WideCritic, WideGenerator};
 pub use res_gan::{ResCritic, ResGenerator};
@@ -82,6 +84,8 @@ gan::gans! {
     Fast(FastGenerator, FastCritic),
     /// Fully connected.
     Mlp(MlpGenerator, MlpCritic);
+    /// Through a network that has seen photographs; for the generator with skip-layer excitation.
+    Proj(ProjCritic),
 }
 
 vae::vaes! {
@@ -102,6 +106,7 @@ pub const MODELS: &[ModelSpec] = &[
     style_gan::SPEC,
     sn_gan::SPEC,
     fast_gan::SPEC,
+    proj_gan::SPEC,
     mlp_gan::SPEC,
     conv_vae::SPEC,
     res_vae::SPEC,
@@ -275,7 +280,12 @@ mod tests {
             let recipe = for_model(row.id).unwrap().recipe(Facts { pictures: 900, resolution: 28 });
             match row.family {
                 Family::Gan => {
-                    assert_eq!(Critic::blank(&recipe, &device).unwrap().takes_penalty(), row.no_penalty.is_none(), "{}", row.id);
+                    assert_eq!(
+                        Critic::blank(&recipe, &device).unwrap().takes_penalty(),
+                        row.no_penalty.is_none(),
+                        "{}",
+                        row.id
+                    );
                     let generator = Generator::blank(&recipe, &device).unwrap();
                     let layers = generator.styled().map_or(0, StyleGenerator::layers);
                     assert_eq!(layers, (row.style_layers)(&recipe), "{}", row.id);

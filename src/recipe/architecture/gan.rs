@@ -2,11 +2,11 @@
 
 use super::row::{Architecture, GAN, PRESET, Preset, Setup, Size, When};
 use crate::base::Shape;
-use crate::recipe::flops::{DENSE, STRIDED};
+use crate::recipe::flops::{DENSE, PROJECTED, STRIDED};
 use crate::recipe::{Adversarial, Recipe, Schedule};
 
 /// Every row, in the order of lists.
-pub(super) const ROWS: &[Architecture] = &[RES_GAN, DCGAN, STYLE_GAN, SN_RESGAN, FAST_GAN, MLP_GAN];
+pub(super) const ROWS: &[Architecture] = &[RES_GAN, DCGAN, STYLE_GAN, SN_RESGAN, FAST_GAN, PROJ_GAN, MLP_GAN];
 
 /// Both designs of R3GAN: `model.expansion` says which.
 pub const RES_GAN: Architecture = Architecture {
@@ -194,6 +194,39 @@ pub const FAST_GAN: Architecture = Architecture {
         r.objective.augment_cutout = false;
         r.optim.batch = 16;
         adam_of_dcgan(r);
+    },
+    ..GAN
+};
+
+/// A critic that looks through a network that has seen photographs.
+pub const PROJ_GAN: Architecture = Architecture {
+    id: "proj-gan",
+    title: "Projected GAN",
+    description: "FastGAN's generator and a critic that looks through a network that has seen a million photographs (Sauer et \
+                  al. 2021). Learns from hundreds of photographs in minutes.",
+    settings: &["model.narrow", "model.feature_side", "model.feature_seed"],
+    no_penalty: Some("A critic that looks through a fixed network takes no gradient penalty"),
+    looks_through_features: true,
+    cost: PROJECTED,
+    presets: &[Preset {
+        id: "photos",
+        title: "Photographs",
+        model: "proj-gan",
+        what_for: "Hundreds or thousands of photographs, best at 64 px",
+        quality: "Recognisable after minutes, varied and clear after an hour",
+        kimg: 40.0,
+        except: &[(When::VeryFew, "Recognisable, and close to the pictures it saw")],
+        ..PRESET
+    }],
+    set_up: |r, _| {
+        hinge_without_penalty(r);
+        (r.model.width, r.model.narrow) = (160, 32);
+        r.objective.augment = Schedule::constant(1.0);
+        r.objective.augment_cutout = false;
+        r.optim.batch = 16;
+        r.optim.lr = Schedule::constant(2e-4);
+        r.optim.beta2 = Schedule::constant(0.99);
+        r.optim.ema_kimg = Schedule::constant(5.0);
     },
     ..GAN
 };

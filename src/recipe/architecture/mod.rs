@@ -7,7 +7,7 @@ mod gan;
 mod row;
 mod vae;
 
-pub use gan::{DCGAN, FAST_GAN, MLP_GAN, RES_GAN, SN_RESGAN, STYLE_GAN};
+pub use gan::{DCGAN, FAST_GAN, MLP_GAN, PROJ_GAN, RES_GAN, SN_RESGAN, STYLE_GAN};
 pub use row::{Architecture, Preset, Setup, Size, When};
 pub use vae::{CONV_VAE, LADDER_VAE, MLP_VAE, RES_VAE};
 
