@@ -2,7 +2,7 @@
 //! can be changed.
 
 use super::Recipe;
-use super::architecture::{FAST_GAN, When};
+use super::architecture::{FAST_GAN, PROJ_GAN, When};
 use super::preset::{Facts, LARGE, PRESETS, Preset, find, for_model};
 use crate::base::Channels;
 
@@ -10,6 +10,8 @@ use crate::base::Channels;
 pub const TOO_FEW: u64 = 20;
 /// Fewer pictures than this are few: networks made for small sets do better.
 pub const FEW: u64 = 1000;
+/// Fewer photographs than this are learned best through a network that has seen others.
+const FEW_PHOTOS: u64 = 5000;
 /// Seconds that a first run with a full model may take to be recommended.
 const PATIENCE: f64 = 3000.0;
 /// Share of the pictures from which on they count as one kind.
@@ -104,12 +106,13 @@ impl Known {
         }
     }
 
-    /// Resolution that suits them, if their size is known: letters of 28 pixels stay at 28.
+    /// Resolution that suits them, if their size is known: letters of 28 pixels stay at 28, photographs say little below 64.
     pub fn resolution(&self) -> Option<u32> {
         match self.side {
             0 => None,
             1..=16 => Some(16),
             side @ 17..=40 => Some((side / 4 * 4).max(16)),
+            64..=511 if self.is_photos() => Some(64),
             41..=511 => Some(32),
             _ => Some(64),
         }
@@ -156,6 +159,12 @@ pub fn advise(known: &Known, seconds: impl Fn(&Preset) -> Option<f64>) -> Advice
         (of_points, "Points in the plane are learned by fully connected networks alone".to_string())
     } else if (1..TOO_FEW).contains(&n) {
         (few, "No model makes much of so few; FastGAN makes most".to_string())
+    } else if (TOO_FEW..FEW_PHOTOS).contains(&n) && known.is_photos() && known.channels != Channels::Rgba {
+        let why = format!(
+            "{many} {noun} are enough for a critic that looks through a network which has seen a million: it learns in \
+             minutes what others need hours for"
+        );
+        (for_model(PROJ_GAN.id).unwrap_or(few), why)
     } else if (2..FEW).contains(&n) && (known.is_photos() || seconds(few).is_none_or(|s| s <= PATIENCE)) {
         let why = format!(
             "{many} {noun} are few, and FastGAN is made for few: it learns from hundreds what others need thousands for"
@@ -226,14 +235,16 @@ mod tests {
         assert_eq!(grey.channels(), Channels::Grey);
         assert_eq!(Known { grey: 9, ..grey }.channels(), Channels::Rgb);
         assert_eq!(known(5, 0.0, 0.0, 0).resolution(), None);
-        assert_eq!([16, 28, 30, 100, 600].map(|s| known(5, 0.0, 0.0, s).resolution().unwrap()), [16, 28, 28, 32, 64]);
+        assert_eq!([16, 28, 30, 100, 600].map(|s| known(5, 0.0, 0.0, s).resolution().unwrap()), [16, 28, 28, 64, 64]);
+        assert_eq!(known(5, 1.0, 0.0, 100).resolution(), Some(32));
     }
 
     #[test]
     fn small_sets_are_shown_the_model_for_small_sets_and_large_ones_what_the_device_can() {
         let id = |known: &Known, seconds: Option<f64>| advise(known, |_| seconds).preset.id;
-        assert_eq!(id(&known(633, 0.0, 0.0, 300), None), "fast-gan");
-        assert_eq!(id(&known(633, 0.0, 0.0, 300), Some(9000.0)), "fast-gan", "whatever it takes");
+        assert_eq!(id(&known(633, 0.0, 0.0, 300), None), "photos");
+        assert_eq!(id(&known(4000, 0.0, 0.0, 300), Some(9000.0)), "photos", "whatever it takes");
+        assert_eq!(id(&known(633, 0.0, 0.9, 300), None), "fast-gan", "its critic sees no transparency");
         assert_eq!(id(&known(151, 1.0, 0.0, 72), Some(9000.0)), "gan-tiny", "drawings are learned soon");
         assert_eq!(id(&known(151, 1.0, 0.0, 72), Some(900.0)), "fast-gan");
         assert_eq!(id(&known(40_000, 0.0, 0.0, 64), Some(600.0)), "gan");
