@@ -10,9 +10,9 @@ use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::engine::dataset_locator;
 use crate::eval::evaluate::{Opened, chosen};
-use crate::eval::features::FeatureSpace;
 use crate::eval::{METRICS, NAMES, Report, Score, Standing, compare, store, table};
 use crate::models::info::ModelInfo;
+use crate::recipe::FeatureSpace;
 
 /// Arguments of `evaluate`.
 #[derive(Args)]
@@ -37,7 +37,7 @@ pub struct Evaluate {
     count: usize,
     /// What looks at pictures: studio (drawings and photographs) or photo (photographs); scores through one are not
     /// comparable with scores through the other
-    #[arg(long, default_value = "studio", value_name = "SPACE", value_parser = space)]
+    #[arg(long, default_value = "studio", value_name = "SPACE", value_parser = super::feature_space)]
     features: FeatureSpace,
     /// Draws of the importance-weighted bound
     #[arg(long, value_name = "K", default_value_t = 5000)]
@@ -57,14 +57,6 @@ pub struct Evaluate {
     /// One JSON object
     #[arg(long)]
     json: bool,
-}
-
-fn space(text: &str) -> std::result::Result<FeatureSpace, String> {
-    match text {
-        "studio" => Ok(FeatureSpace::Studio),
-        "photo" => Ok(FeatureSpace::Photo),
-        _ => Err("choose studio or photo".into()),
-    }
 }
 
 impl Evaluate {

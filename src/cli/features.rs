@@ -9,12 +9,16 @@ use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::eval::features::train::{self, TrainConfig};
 use crate::eval::features::{Extractor, FeatureCard};
+use crate::recipe::FeatureSpace;
 
 /// Tasks of `features`.
 #[derive(Subcommand)]
 pub enum Features {
-    /// Show what the encoder was trained on and how well it does
+    /// Show what a feature network was trained on and how well it does
     Show {
+        /// Which: studio or photo
+        #[arg(long, default_value = "studio", value_name = "SPACE", value_parser = super::feature_space)]
+        features: FeatureSpace,
         /// As one JSON object
         #[arg(long)]
         json: bool,
@@ -59,8 +63,8 @@ impl Features {
     /// Runs the task.
     pub fn run(self, paths: &Paths) -> Result<()> {
         match self {
-            Self::Show { json } => {
-                let (id, card) = Extractor::shipped_card()?;
+            Self::Show { features, json } => {
+                let (id, card) = Extractor::shipped_card(features)?;
                 if json { print_json(&serde_json::json!({ "id": id, "card": card })) } else { show(&id, &card) }
             }
             Self::Train(task) => task.run(paths),

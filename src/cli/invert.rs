@@ -15,6 +15,7 @@ use crate::latent::encoder::store;
 use crate::latent::invert::{TOGETHER, Wish, all_of, picture_files, readable};
 use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
+use crate::recipe::FeatureSpace;
 
 /// Arguments of `invert`.
 #[derive(Args)]
@@ -34,6 +35,9 @@ pub struct Invert {
     /// What to optimise: z, w or w+ (models with styles)
     #[arg(long)]
     space: Option<String>,
+    /// What judges likeness beside pixels: studio (drawings and photographs) or photo (photographs)
+    #[arg(long, default_value = "studio", value_name = "SPACE", value_parser = super::feature_space)]
+    features: FeatureSpace,
     /// Starting points
     #[arg(long, default_value_t = Wish::default().starts)]
     starts: u32,
@@ -53,7 +57,8 @@ impl Invert {
     pub fn run(self, paths: &Paths) -> Result<()> {
         let model = LoadedModel::open(&self.model, paths, &device(&self.device, paths))?;
         let freedom = self.space.as_deref().map(LatentSpace::from_id).transpose()?;
-        let wish = Wish { freedom, steps: self.steps, starts: self.starts, ..Wish::default() };
+        let (steps, starts, feature_space) = (self.steps, self.starts, self.features);
+        let wish = Wish { freedom, steps, starts, feature_space, ..Wish::default() };
         let encoder = store::find(&model, paths)?;
         let judges = model.judges(&wish, paths)?;
         let files = picture_files(&self.input)?;

@@ -37,6 +37,7 @@ use signals::interrupt;
 use crate::base::paths::Paths;
 use crate::base::progress::Watched;
 use crate::base::{Problem, Result, Severity, memory};
+use crate::recipe::FeatureSpace;
 
 /// Train GANs and VAEs on your own pictures and explore what they learned.
 #[derive(Parser)]
@@ -254,6 +255,15 @@ fn watched(quiet: bool) -> Watched<impl Fn(&str, u64, u64) + Sync> {
         bar.set_length(total);
         bar.set_position(done);
     })
+}
+
+/// A feature network by its name.
+fn feature_space(text: &str) -> std::result::Result<FeatureSpace, String> {
+    match text {
+        "studio" => Ok(FeatureSpace::Studio),
+        "photo" => Ok(FeatureSpace::Photo),
+        _ => Err("choose studio or photo".into()),
+    }
 }
 
 /// A device asked for: `auto` is the best that was found usable.

@@ -229,7 +229,13 @@ impl Opened {
         paths: &Paths,
         progress: &dyn Progress,
     ) -> Result<Report> {
-        evaluate(&Task { metrics, count, draws, ..self.task(&self.model, seed, paths) }, progress)
+        let mut report = evaluate(&Task { metrics, count, draws, ..self.task(&self.model, seed, paths) }, progress)?;
+        if self.space == FeatureSpace::Photo && self.model.info().recipe.looks_through_photos() {
+            for score in report.metrics.iter_mut().filter(|s| s.is_through(FeatureSpace::Photo)) {
+                score.add_note("the model learned through these features, so they flatter it; see --features studio");
+            }
+        }
+        Ok(report)
     }
 
     /// The same of pictures that another program made: as if they were the model's samples.

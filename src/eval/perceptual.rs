@@ -109,6 +109,7 @@ fn per_pair(net: &Extractor, x: Tensor<4>, y: Tensor<4>) -> Tensor<2> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::features::FeatureSpace;
     use super::super::features::distort::{Plain, blur, noise};
     use super::*;
     use crate::base::rng::Stream;
@@ -176,15 +177,16 @@ mod tests {
     #[test]
     fn the_loss_has_a_gradient_for_every_number_of_channels() {
         let device = Device::flex().autodiff();
-        let extractor = Extractor::shipped(&Device::flex()).unwrap();
-        for channels in [1, 3, 4] {
+        let shipped =
+            [FeatureSpace::Studio, FeatureSpace::Photo].map(|s| Extractor::of_space(s, &Device::flex()).unwrap());
+        for (extractor, channels) in shipped.iter().flat_map(|e| [1, 3, 4].map(|c| (e, c))) {
             let n = channels * 32 * 32;
             let values = |seed: u64| -> Tensor<4> {
                 let v = Stream::new(seed, "p").normals(n).into_iter().map(|v| v * 0.3).collect::<Vec<_>>();
                 Tensor::from_data(burn::tensor::TensorData::new(v, [1, channels, 32, 32]), &device)
             };
             let (x, y) = (values(1).require_grad(), values(2));
-            let loss = loss(&extractor, x.clone(), y).sum();
+            let loss = loss(extractor, x.clone(), y).sum();
             assert!(loss.clone().into_scalar::<f32>() > 0.0);
             let mut grads = loss.backward();
             let g = x.grad_remove(&mut grads).unwrap().abs().sum().into_scalar::<f32>();

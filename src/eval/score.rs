@@ -3,6 +3,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::base::{Problem, Result};
+use crate::recipe::FeatureSpace;
 
 /// A measured number with its interval, and everything it depends on.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
@@ -59,6 +60,25 @@ impl Score {
         };
         let note = format!("too few to tell: {what}, it takes {least} of each");
         Self { note, ..self }
+    }
+}
+
+impl Score {
+    /// Whether the features of a space looked at the pictures.
+    pub fn is_through(&self, space: FeatureSpace) -> bool {
+        let name = match space {
+            FeatureSpace::Studio => "studio-features-",
+            FeatureSpace::Photo => "photo-features-",
+        };
+        self.extractor.starts_with(name)
+    }
+
+    /// Says one thing more beside the number.
+    pub fn add_note(&mut self, note: &str) {
+        if !self.note.is_empty() {
+            self.note.push_str("; ");
+        }
+        self.note.push_str(note);
     }
 }
 
@@ -170,6 +190,15 @@ mod tests {
             let problem = compare(&a, &b).unwrap_err();
             assert!(problem.what.contains(word) && problem.remedy.is_some(), "{problem}");
         }
+    }
+
+    #[test]
+    fn notes_follow_each_other_and_features_are_told_by_name() {
+        let mut s = score(0.1, 0.1);
+        assert!(s.is_through(FeatureSpace::Studio) && !s.is_through(FeatureSpace::Photo));
+        s.add_note("one");
+        s.add_note("two");
+        assert_eq!(s.note, "one; two");
     }
 
     #[test]

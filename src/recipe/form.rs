@@ -255,8 +255,11 @@ pub const FIELDS: &[Field] = &[
         .of(Family::Vae).live(),
     field("objective.vae.perceptual", "Perceptual weight", Group::Objective,
         Input::Float { min: 0.0, max: 100_000.0, log: true },
-        "Makes reconstructions alike in the eyes of studio-features, so scores by them flatter it; higher is sharper, 0 \
+        "Makes reconstructions alike in the eyes of a feature network, so scores by it flatter it; higher is sharper, 0 \
          for none").unit("nats").of(Family::Vae),
+    field("objective.vae.perceptual_features", "Perceptual features", Group::Objective,
+        Input::Choice { options: &["studio", "photo"] },
+        "Which network that is: studio for drawings and all kinds, photo for photographs (slower)").of(Family::Vae),
     field("objective.vae.features", "Feature weight", Group::Objective,
         Input::Float { min: 0.0, max: 1000.0, log: true },
         "Trains a critic along and makes reconstructions alike in its eyes (VAE-GAN); higher is sharper, 0 for none")

@@ -23,7 +23,7 @@ use crate::base::{Family, Problem, Result, Shape};
 pub use architecture::Architecture;
 pub use data::{COLUMN_ROLES, Classes, DataRecipe, Fit, Pixels, Reading, Sideways};
 pub use schedule::{Curve, Schedule};
-pub use vae::VaeRecipe;
+pub use vae::{FeatureSpace, VaeRecipe};
 
 /// Version of the recipe format; older ones are migrated by [`Recipe::from_json`].
 pub const FORMAT: u32 = 1;
@@ -355,6 +355,13 @@ impl Recipe {
     /// Shape of the pictures.
     pub fn shape(&self) -> Shape {
         Shape { resolution: self.data.resolution, channels: self.data.channels }
+    }
+
+    /// Whether the fixed network that has seen photographs takes part in training it.
+    pub fn looks_through_photos(&self) -> bool {
+        let (row, vae) = (self.architecture(), &self.objective.vae);
+        let perceptual = vae.perceptual > 0.0 && vae.perceptual_features == FeatureSpace::Photo;
+        row.is_ok_and(|row| row.looks_through_features || row.family == Family::Vae && perceptual)
     }
 
     /// The row of its model.

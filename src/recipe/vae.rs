@@ -40,6 +40,17 @@ pub enum Estimator {
     Stratified,
 }
 
+/// Which network looks at pictures where their likeness counts, or where they are scored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, strum::EnumIter)]
+#[serde(rename_all = "lowercase")]
+pub enum FeatureSpace {
+    /// `studio-features`: drawings and photographs alike.
+    #[default]
+    Studio,
+    /// `photo-features`: photographs.
+    Photo,
+}
+
 /// What a VAE is trained for, beside likelihood, β and free bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -62,8 +73,10 @@ pub struct VaeRecipe {
     pub pseudo_inputs: u32,
     /// Weight of the reconstruction of pixels.
     pub pixels: f64,
-    /// Weight of the reconstruction of what the studio's feature encoder sees; 0 for none.
+    /// Weight of the reconstruction of what a feature network sees; 0 for none.
     pub perceptual: f64,
+    /// Which feature network that is.
+    pub perceptual_features: FeatureSpace,
     /// Weight of the reconstruction of a critic's features (VAE-GAN); 0 for none.
     pub features: f64,
     /// Weight of a critic's judgement of reconstructions and samples (VAE-GAN); 0 for none.
@@ -94,6 +107,7 @@ impl Default for VaeRecipe {
             pseudo_inputs: 0,
             pixels: 1.0,
             perceptual: 0.0,
+            perceptual_features: FeatureSpace::Studio,
             features: 0.0,
             adversarial: 0.0,
             equilibrium: 0.68,
@@ -126,6 +140,7 @@ pub(super) fn idle(recipe: &Recipe, key: &str) -> Option<String> {
         "objective.vae.estimator" => {
             unless(vae.charge == Charge::TotalCorrelation, "Only the total correlation is estimated")
         }
+        "objective.vae.perceptual_features" => unless(vae.perceptual > 0.0, "The perceptual weight is 0"),
         "objective.vae.equilibrium" | "objective.vae.margin" => unless(vae.has_critic(), "There is no critic"),
         "objective.beta" => unless(vae.charge != Charge::Capacity, "The charge capacity has a weight of its own"),
         _ => None,

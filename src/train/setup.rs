@@ -96,19 +96,19 @@ pub(super) fn learn_labels(recipe: &mut Recipe, prepared: Prepared, learned: Opt
     Ok(prepared)
 }
 
-/// A critic that looks through a fixed network does so through one and the same for all of its run: the recipe names the
-/// hash of its weights.
+/// A run that looks through a fixed network does so through one and the same for all of its steps: the recipe names the hash
+/// of its weights.
 ///
 /// # Errors
 /// The run began with other weights than those that come with this version.
 pub(super) fn name_features(recipe: &mut Recipe, learned: Option<&ModelRecipe>) -> Result<()> {
-    if !recipe.architecture()?.looks_through_features {
+    if !recipe.looks_through_photos() {
         return Ok(());
     }
     let (own, begun) = (photo_net::hash()?, learned.map_or(&recipe.model.features, |model| &model.features));
     if !begun.is_empty() && begun != own {
         let short = |hash: &str| hash.chars().take(8).collect::<String>();
-        return Err(Problem::data("This run's critic looks through another network than comes with this version")
+        return Err(Problem::data("This run looks through another network than comes with this version")
             .of("model.features")
             .because(format!("the run has {}, the studio {}", short(begun), short(own)))
             .try_this("Go on with the version it began with, or start a new run from its model"));
@@ -128,6 +128,7 @@ pub(super) fn model_info(folder: &RunFolder, recipe: &Recipe) -> ModelInfo {
 mod tests {
     use super::*;
     use crate::base::progress::Quiet;
+    use crate::recipe::FeatureSpace;
 
     fn prepared(dir: &Path, classes: &[&str]) -> Prepared {
         let source = dir.join(classes.join("-"));
@@ -157,6 +158,12 @@ mod tests {
         learned.features = "0123456789abcdef".into();
         let problem = name_features(&mut recipe, Some(&learned)).unwrap_err();
         assert!(problem.detail.unwrap().contains("the run has 01234567") && problem.remedy.is_some());
+        // So does a VAE whose perceptual term looks through it.
+        let mut vae = Recipe::default();
+        vae.model.id = "conv-vae".into();
+        (vae.objective.vae.perceptual, vae.objective.vae.perceptual_features) = (1.0, FeatureSpace::Photo);
+        name_features(&mut vae, None).unwrap();
+        assert_eq!(vae.model.features, photo_net::hash().unwrap());
         // Others name none, and their recipes stay as they were.
         let mut other = Recipe::default();
         name_features(&mut other, None).unwrap();

@@ -337,5 +337,6 @@ impl VaeTrainer {
 }
 
 fn eyes(recipe: &Recipe, device: &Device) -> Result<Option<Extractor>> {
-    (recipe.objective.vae.perceptual > 0.0).then(|| Extractor::shipped(&device.clone().inner())).transpose()
+    let vae = &recipe.objective.vae;
+    (vae.perceptual > 0.0).then(|| Extractor::of_space(vae.perceptual_features, device)).transpose()
 }

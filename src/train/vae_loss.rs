@@ -16,7 +16,7 @@ pub(super) struct LossInputs<'a> {
     pub vae: &'a Vae,
     pub pseudo: Option<&'a PseudoInputs>,
     pub critic: Option<CriticView>,
-    /// The studio's own feature encoder.
+    /// The feature network of the perceptual term.
     pub eyes: Option<&'a Extractor>,
     pub objective: &'a ObjectiveRecipe,
     /// Pictures in −1…1, `[b, c, r, r]`.

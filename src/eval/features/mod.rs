@@ -23,11 +23,14 @@ use rayon::prelude::*;
 pub use model_card::FeatureCard;
 pub use net::{DIM, Encoder, SIDE};
 
+pub use crate::recipe::FeatureSpace;
+
 use super::feature_matrix::Rows;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::data;
 use crate::models::io::Weights;
 use crate::models::photo_net::{self, PhotoNet};
+use crate::nn::resample;
 
 /// Key of the [`FeatureCard`] in the file's metadata.
 pub const METADATA: &str = "latent_studio_features";
@@ -39,16 +42,6 @@ const BATCH: usize = 32;
 
 /// What lies behind transparency.
 const GREY: u8 = 128;
-
-/// Features that come with the studio.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum FeatureSpace {
-    /// `studio-features`: drawings and photographs alike, at 64 pixels.
-    #[default]
-    Studio,
-    /// `photo-features`: photographs, at 224 pixels.
-    Photo,
-}
 
 /// Networks that look at pictures.
 enum Net {
@@ -98,12 +91,12 @@ impl Extractor {
         Ok(Self { net: Net::Photo(net), device: device.clone().inner(), card, id })
     }
 
-    /// Name and card of the encoder that comes with the studio.
+    /// Name and card of the network of a space.
     ///
     /// # Errors
     /// As [`Self::shipped`].
-    pub fn shipped_card() -> Result<(String, FeatureCard)> {
-        let it = Self::shipped(&Device::flex())?;
+    pub fn shipped_card(space: FeatureSpace) -> Result<(String, FeatureCard)> {
+        let it = Self::of_space(space, &Device::flex())?;
         Ok((it.id, it.card))
     }
 
@@ -154,7 +147,11 @@ impl Extractor {
     pub fn maps(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         match &self.net {
             Net::Studio(net) => net.maps(x),
-            Net::Photo(net) => net.stages(x).into(),
+            Net::Photo(net) => {
+                let [_, _, h, w] = x.dims();
+                let least = |n: usize| n.max(SIDE as usize);
+                net.stages(resample::bilinear(x, [least(h), least(w)])).into()
+            }
         }
     }
 

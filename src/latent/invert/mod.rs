@@ -18,7 +18,7 @@ use super::model::{LoadedModel, Net};
 use crate::base::rng::Stream;
 use crate::base::{Family, Picture, Problem, Progress, Result};
 use crate::data::prepare_picture;
-use crate::eval::features::Extractor;
+use crate::eval::features::{Extractor, FeatureSpace};
 use crate::eval::perceptual;
 use crate::models::Critic;
 use crate::nn::per_picture;
@@ -52,15 +52,25 @@ pub struct Wish {
     pub starts: u32,
     /// Weight of the critic's features, where the critic is there.
     pub critic: f64,
-    /// Weight of the studio's own features.
+    /// Weight of what a feature network sees.
     pub features: f64,
+    /// Which feature network that is.
+    pub feature_space: FeatureSpace,
     /// Steps between pictures of the way.
     pub show: u32,
 }
 
 impl Default for Wish {
     fn default() -> Self {
-        Self { freedom: None, steps: 500, starts: 4, critic: 0.05, features: 0.05, show: 20 }
+        Self {
+            freedom: None,
+            steps: 500,
+            starts: 4,
+            critic: 0.05,
+            features: 0.05,
+            feature_space: FeatureSpace::Studio,
+            show: 20,
+        }
     }
 }
 
@@ -100,7 +110,7 @@ pub struct Step {
 pub struct LossNetworks {
     /// The critic that the generator was trained against.
     pub critic: Option<Critic>,
-    /// The studio's own features.
+    /// The feature network.
     pub eyes: Option<Extractor>,
 }
 
@@ -111,7 +121,11 @@ impl LoadedModel {
     /// The training state is damaged.
     pub fn judges(&self, wish: &Wish, paths: &crate::base::paths::Paths) -> Result<LossNetworks> {
         let critic = if wish.critic > 0.0 { self.critic(paths)? } else { None };
-        let eyes = if wish.features > 0.0 && wish.steps > 0 { Some(Extractor::shipped(&self.device)?) } else { None };
+        let eyes = if wish.features > 0.0 && wish.steps > 0 {
+            Some(Extractor::of_space(wish.feature_space, &self.device)?)
+        } else {
+            None
+        };
         Ok(LossNetworks { critic, eyes })
     }
 
