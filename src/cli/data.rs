@@ -114,11 +114,12 @@ fn list(paths: &Paths, json: bool) -> Result<()> {
     let (library, _) = Library::open_or_repair(&paths.library())?;
     let used = library.datasets()?;
     if json {
-        let built_in = ["emoji", "emoji:smileys", "emoji:faces", "shapes"];
+        let built_in = ["emoji", "emoji:smileys", "emoji:faces", data::FASHION, "shapes"];
         return print_json(&json!({ "built_in": built_in, "used": used }));
     }
     print_line("emoji            Twemoji pictures")?;
     print_line("emoji:smileys    a group or subgroup of them; emoji:faces for faces only")?;
+    print_line("fashion          5,000 pictures of clothes, the first of Fashion-MNIST")?;
     print_line("shapes           drawn from known factors; shapes:N for N pictures")?;
     for set in used {
         print_line(&format!("{}    {} pictures", set.source, set.pictures))?;

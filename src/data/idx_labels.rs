@@ -9,7 +9,7 @@ use super::limits::{self, Bounded};
 use super::pread::read_at_most;
 
 /// Class names of Fashion-MNIST (Xiao 2017).
-const FASHION: [&str; 10] =
+pub(super) const FASHION: [&str; 10] =
     ["T-shirt", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"];
 
 /// Columns of a table of labels; QMNIST has eight.

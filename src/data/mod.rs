@@ -1,7 +1,7 @@
 //! Pictures in: sources, decoding, survey, preparation and batches.
 //!
 //! A data set is named by a short text, the *source*: a path (folder, zip, picture, IDX or CIFAR file) or a
-//! built-in set (`emoji`, `emoji:faces`, `shapes`, `shapes:5000`). [`open`] finds the row of [`SOURCES`] that knows it.
+//! built-in set (`emoji`, `emoji:faces`, `fashion`, `shapes`, `shapes:5000`). [`open`] finds the row of [`SOURCES`] that knows it.
 //!
 //! ```text
 //! open ─► ImageSource ─► survey   what is in it: sizes, labels, broken files, duplicates
@@ -25,6 +25,7 @@ mod decode_pool;
 mod dir_walk;
 mod duplicates;
 mod emoji;
+mod fashion;
 mod folder;
 mod formats;
 pub mod guess;
@@ -63,11 +64,13 @@ pub use batch::Sampler;
 pub use cache::{FORMAT as PREPARED_FORMAT, PREFIX as PREPARING, Prepared};
 pub use channel_guess::{Tones, tones};
 pub use decode::{Decoded, Facts, How, Remark, decode_as, decode_bytes, decode_file};
+pub use fashion::{LICENCE as FASHION_LICENCE, NAME as FASHION};
 pub use guess::Guess;
 pub use prepare::{prepare, prepared_bytes, prepared_path};
 pub use report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
 pub use resize::{prepare_picture, scaled, thumbnail};
 pub use source::{
-    ImageSource, Opening, SOURCES, SourceKind, absolute, is_there, joined, name_of, open, open_as, path_of, typed,
+    ImageSource, Opening, SOURCES, SourceKind, absolute, is_built_in, is_there, joined, name_of, open, open_as,
+    path_of, typed,
 };
 pub use survey::survey;

@@ -7,7 +7,7 @@ use super::decode::Decoded;
 use super::guess::Guess;
 use super::listing::Listing;
 use super::report::BrokenFile;
-use super::{cifar, emoji, folder, formats, idx, points, shapes, stacked, zip};
+use super::{cifar, emoji, fashion, folder, formats, idx, points, shapes, stacked, zip};
 use crate::base::progress::Quiet;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::recipe::Reading;
@@ -157,6 +157,14 @@ pub static SOURCES: &[SourceKind] = &[
         open: shapes::open,
     },
     SourceKind {
+        id: fashion::NAME,
+        title: "Clothes (Fashion-MNIST, the first 5,000)",
+        help: "fashion",
+        built_in: true,
+        sniff: fashion::sniff,
+        open: fashion::open,
+    },
+    SourceKind {
         id: "points",
         title: "Points in the plane",
         help: "points:grid25, points:ring8",
@@ -250,10 +258,15 @@ fn capital(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
+/// Whether the text names a set that comes with the studio.
+pub fn is_built_in(spec: &str) -> bool {
+    SOURCES.iter().any(|kind| kind.built_in && (kind.sniff)(spec))
+}
+
 /// Whether something of a known kind is there, without reading it.
 pub fn is_there(spec: &str) -> bool {
     let spec = spec.trim().to_owned();
-    if spec.is_empty() || SOURCES.iter().any(|kind| kind.built_in && (kind.sniff)(&spec)) {
+    if spec.is_empty() || is_built_in(&spec) {
         return !spec.is_empty();
     }
     let own = spec.clone();
@@ -282,8 +295,7 @@ pub fn joined(paths: &[PathBuf]) -> String {
 pub fn typed(spec: &str) -> (String, Option<Guess>) {
     let there = absolute(spec);
     let name = spec.trim();
-    let built_in = SOURCES.iter().filter(|kind| kind.built_in).any(|kind| (kind.sniff)(name));
-    let both = built_in && there != name && !name.contains('\n');
+    let both = is_built_in(name) && there != name && !name.contains('\n');
     let guess = both.then(|| {
         Guess::new(format!("`{name}` is a file or folder here and is taken, not the built-in set of this name"))
             .otherwise(format!("For the built-in set write `{}:`", name.trim_end_matches(':')))

@@ -10,9 +10,10 @@ use std::path::{Path, PathBuf};
 use crate::base::locked::locked;
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
-use crate::data::{is_there, name_of};
+use crate::data::{FASHION, is_there, name_of};
 use crate::latent::catalog;
 use crate::library::Library;
+use crate::models::info::ModelInfo;
 use crate::recipe::Recipe;
 
 /// What is said where they are not found.
@@ -42,6 +43,30 @@ pub fn resolve(model: &str, own: &str, data: &str, paths: &Paths) -> Result<Stri
     })
 }
 
+/// Whether a model learned from Fashion-MNIST, of which a part comes with the studio.
+pub fn clothes(info: &ModelInfo) -> bool {
+    info.card.as_ref().is_some_and(|card| card.data.starts_with("Fashion-MNIST"))
+}
+
+/// As [`resolve`], for a model that is at hand; of one that learned from Fashion-MNIST the part of it that comes with the
+/// studio will do.
+///
+/// # Errors
+/// They are not known on this computer.
+pub fn of_info(model: &str, info: &ModelInfo, data: &str, paths: &Paths) -> Result<String> {
+    let found = resolve(model, &info.recipe.data.source, data, paths);
+    let clothes = clothes(info);
+    // Files of MNIST have the same names: only what a person chose, or what is called so, counts as the set itself.
+    let certain = |source: &String| {
+        !data.is_empty() || choices(paths).contains_key(model) || source.to_lowercase().contains(FASHION)
+    };
+    match found {
+        Ok(source) if !clothes || certain(&source) => Ok(source),
+        Err(problem) if !clothes => Err(problem),
+        _ => Ok(FASHION.into()),
+    }
+}
+
 /// As [`resolve`], for a model by its name alone.
 ///
 /// # Errors
@@ -52,7 +77,7 @@ pub fn of_model(model: &str, data: &str, paths: &Paths) -> Result<String> {
     }
     let (model, _) = catalog::with_prior(model);
     let info = catalog::resolve(model, paths)?.read()?.1;
-    resolve(model, &info.recipe.data.source, data, paths)
+    of_info(model, &info, data, paths)
 }
 
 /// Whether a problem says that a model's own pictures are not known here.
@@ -155,6 +180,31 @@ mod tests {
         });
         assert_eq!(choices(&paths).len(), 16);
         assert_eq!(std::fs::read(file(&paths).with_extension("damaged.json")).unwrap(), b"{ torn");
+    }
+
+    #[test]
+    fn models_of_clothes_have_the_part_of_their_pictures_that_comes_with_the_studio() {
+        let home = tempfile::tempdir().unwrap();
+        let paths = Paths::under(&home.path().join("studio"));
+        let mut recipe = Recipe::default();
+        recipe.data.source = "train-images-idx3-ubyte.gz".into();
+        let mut info = ModelInfo::of(&recipe, "hash".into());
+        let find = |info: &ModelInfo| of_info("clothes", info, "", &paths);
+        assert!(is_unknown(&find(&info).unwrap_err()));
+        let data = "Fashion-MNIST, 60,000 pictures of clothes, 28 px grey (Zalando)".to_string();
+        info.card = Some(crate::models::info::ModelCard { data, ..Default::default() });
+        assert_eq!(find(&info).unwrap(), "fashion");
+        // Digits in a file of the same name are not taken for clothes.
+        let library = Library::open(&paths.library()).unwrap();
+        let digits = folder(home.path(), "MNIST/train-images-idx3-ubyte");
+        library.note_dataset(&digits, 7).unwrap();
+        assert_eq!(find(&info).unwrap(), "fashion");
+        let whole = folder(home.path(), "FashionMNIST/train-images-idx3-ubyte");
+        library.note_dataset(&whole, 7).unwrap();
+        library.note_dataset(&digits, 7).unwrap();
+        assert_eq!(of_info("clothes", &info, "shapes", &paths).unwrap(), "shapes");
+        remember("clothes", &whole, &paths).unwrap();
+        assert_eq!(find(&info).unwrap(), whole);
     }
 
     #[test]

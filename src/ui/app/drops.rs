@@ -11,6 +11,7 @@ use crate::engine::{Command, Inspected};
 use crate::ui::action::{Action, Pick, PickKind, ViewMessage};
 use crate::ui::theme::{self, size};
 use crate::ui::views::ViewId;
+use crate::ui::views::explore::provenance;
 use crate::{data, export};
 
 /// What was asked about and not answered yet.
@@ -24,13 +25,6 @@ pub(super) struct Drops {
     folders: Vec<PathBuf>,
     /// Archives and other sources that stand alone.
     archives: Vec<String>,
-}
-
-/// Whether this is the name of a source inside the program rather than a path.
-fn is_built_in(path: &std::path::Path) -> bool {
-    let text = path.to_string_lossy();
-    let name = text.split(':').next().unwrap_or_default();
-    matches!(name, "emoji" | "shapes") && !text.contains(['/', '\\'])
 }
 
 /// What was pasted.
@@ -79,7 +73,8 @@ impl StudioApp {
             return;
         }
         ctx.request_repaint();
-        let (built_in, paths): (Vec<PathBuf>, Vec<PathBuf>) = paths.into_iter().partition(|p| is_built_in(p));
+        let (built_in, paths): (Vec<PathBuf>, Vec<PathBuf>) =
+            paths.into_iter().partition(|p| data::is_built_in(&p.to_string_lossy()));
         self.shell.actions.extend(built_in.into_iter().map(|p| Action::train_on(p.display().to_string())));
         self.drops = Drops { asked: paths.len(), ..Drops::default() };
         for path in paths {
@@ -157,7 +152,10 @@ impl StudioApp {
             Inspected::Source { source, folder: true } => self.drops.folders.push(data::path_of(&source)),
             Inspected::Source { source, folder: false } => self.drops.archives.push(source),
             Inspected::Generated { path, recipe, model } => match model {
-                Some(model) => actions.push(Action::explore(model, Some(recipe.latent.clone()), recipe.truncation)),
+                Some(model) => {
+                    let from = provenance::of_file(&path);
+                    actions.push(Action::open(model, recipe.latent.clone(), recipe.truncation, from));
+                }
                 None => {
                     let missing = Problem::data("The model that made this picture is not available")
                         .of(recipe.model.clone())

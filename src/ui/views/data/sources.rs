@@ -2,7 +2,7 @@
 
 use egui::{RichText, ScrollArea, Ui};
 use egui_material_icons::icons::{
-    ICON_CATEGORY, ICON_CLOSE, ICON_FILE_OPEN, ICON_FOLDER, ICON_FOLDER_OPEN, ICON_MOOD, ICON_REFRESH,
+    ICON_CATEGORY, ICON_CHECKROOM, ICON_CLOSE, ICON_FILE_OPEN, ICON_FOLDER, ICON_FOLDER_OPEN, ICON_MOOD, ICON_REFRESH,
 };
 
 use super::DataView;
@@ -14,10 +14,11 @@ use crate::ui::views::{Cx, ViewId};
 use crate::ui::widgets::drop_target::{self, DropState, PURPOSE};
 
 /// Sources that are always there: name, title, what it is.
-pub const BUILT_IN: [(&str, &str, &str); 4] = [
+pub const BUILT_IN: [(&str, &str, &str); 5] = [
     ("emoji:faces", "Emoji faces", "Round faces from Twemoji; small and quick to learn"),
     ("emoji:smileys", "Emoji smileys", "Smileys and emotion"),
     ("emoji", "All emoji", "Everything in Twemoji, without skin tones"),
+    ("fashion", "Clothes", "5,000 small grey pictures in ten classes, from Fashion-MNIST"),
     ("shapes", "Shapes", "Drawn from known factors: shape, colour, size, angle, position"),
 ];
 
@@ -57,6 +58,7 @@ fn icon_of(source: &str) -> Icon {
     match source.split(':').next() {
         Some("emoji") => ICON_MOOD,
         Some("shapes") => ICON_CATEGORY,
+        Some("fashion") => ICON_CHECKROOM,
         _ => ICON_FOLDER,
     }
 }

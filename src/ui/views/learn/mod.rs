@@ -14,7 +14,9 @@ use strum::IntoEnumIterator as _;
 use super::data::{built_in_title, short_name};
 use super::train::estimate;
 use super::{Cx, View, ViewId};
+use crate::data::{FASHION, is_built_in};
 use crate::engine::{Command, Control, Event, RunState};
+use crate::ui::action::ViewMessage;
 use crate::ui::format;
 use crate::ui::glossary::GLOSSARY;
 use crate::ui::theme::{self, size};
@@ -27,7 +29,7 @@ const COLUMN: f32 = 820.0;
 /// Below this width panels stand under each other.
 const NARROW: f32 = 620.0;
 /// Built-in sets that lessons are trained on.
-const BUILT_IN: [&str; 2] = ["emoji:smileys", "shapes"];
+const BUILT_IN: [&str; 3] = [FASHION, "emoji:smileys", "shapes"];
 
 /// The view.
 pub struct LearnView {
@@ -120,6 +122,9 @@ impl LearnView {
                 }
             }
             theme::weak(ui, time);
+            if self.lesson == Lesson::Two && is_built_in(&self.source) {
+                theme::weak(ui, "· its pictures come with the studio: nothing is downloaded");
+            }
             if let Some(run) = cx.studio.alive_run() {
                 theme::weak(ui, format!("· begins when {} ends", format::shortened(&run.name, 20)));
             }
@@ -248,6 +253,12 @@ impl View for LearnView {
             && let Some(&images) = previews.last()
         {
             cx.send(Command::LoadPreview { dir: dir.clone(), images });
+        }
+    }
+
+    fn receive(&mut self, message: &ViewMessage, cx: &mut Cx<'_>) {
+        if let ViewMessage::Picked { purpose, paths } = message {
+            self.plane.picked(purpose, paths, cx);
         }
     }
 

@@ -53,6 +53,7 @@ pub fn sheet(ui: &mut Ui, cx: &mut Cx<'_>, run: Option<&RunSummary>, shown: Show
             rows.chunks(SIDE).flat_map(|row| row.iter().map(|p| p.0).chain(row.iter().map(|p| p.1))).collect()
         }
     };
+    cx.pictures_of(&run.dir.display().to_string());
     let columns = if pictures.len() == 1 { 1 } else { SIDE };
     let cell = (side / columns as f32 - 2.0).floor();
     ui.spacing_mut().item_spacing = Vec2::splat(2.0);
@@ -102,7 +103,7 @@ pub fn panel(ui: &mut Ui, cx: &mut Cx<'_>, title: &str, look: &str, run: Option<
                 let explore = theme::quiet_button(ui, Some(ICON_EXPLORE), "Explore it");
                 theme::name(&explore, egui::Role::Button, &format!("Explore the run {title}"));
                 if explore.clicked() {
-                    cx.push(Action::explore(run.dir.display().to_string(), None, 1.0));
+                    cx.push(Action::explore(run.dir.display().to_string()));
                 }
             }
         });

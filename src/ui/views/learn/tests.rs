@@ -35,7 +35,7 @@ fn a_gan_and_a_vae_are_trained_on_the_same_pictures_side_by_side() {
     press(&mut harness, Role::Button, "Start both");
     let recipes = started(&harness);
     let models: Vec<(&str, &str)> = recipes.iter().map(|r| (r.model.id.as_str(), r.data.source.as_str())).collect();
-    assert_eq!(models, [("res-gan", "emoji:smileys"), ("conv-vae", "emoji:smileys")]);
+    assert_eq!(models, [("res-gan", "fashion"), ("conv-vae", "fashion")]);
     harness.run_ok();
     shot(&mut harness, "learn-two");
     // One is on, the other waits for it; both can be ended at once.
@@ -67,6 +67,15 @@ fn the_plane_of_two_numbers_is_made_by_the_shipped_model_and_leads_into_it() {
         _ => None,
     });
     assert_eq!(asked, Some(("fashion-vae-2d".into(), 121)));
+    // What classes need is said before they are asked for; then they are called by their names.
+    assert!(harness.query_by_label_contains("which are on this computer").is_some());
+    press(&mut harness, Role::Button, "Show classes");
+    harness.run_ok();
+    shot(&mut harness, "learn-classes");
+    for class in ["Shirt", "Bag", "Boot"] {
+        assert!(harness.query_by_label(class).is_some(), "{class}");
+    }
+    assert!(harness.query_by_role_and_label(Role::Button, "Show classes").is_none());
     press(&mut harness, Role::Button, "Latent 0, 0");
     let leads = harness.state().said.iter().any(|a| matches!(a, Action::Deliver(ViewId::Explore, _)));
     assert!(leads);
@@ -95,4 +104,18 @@ fn terms_are_found_by_what_they_are_called_and_what_they_mean() {
     harness.get_by_role_and_label(Role::TextInput, "Find a term").type_text("kimg");
     harness.run_ok();
     assert!(harness.query_by_label("kimg").is_some() && harness.query_by_label("Truncation").is_none());
+}
+
+#[test]
+fn the_plane_says_that_its_pictures_are_missing_and_takes_them() {
+    let mut script = ScriptedEngine::fresh().script();
+    script.latent.without_data.insert("fashion-vae-2d".into());
+    let engine = ScriptedEngine::with(script);
+    let mut harness = harness(Stage::new(LearnView::default(), engine), 1216.0, 900.0, Mode::Dark);
+    press(&mut harness, Role::RadioButton, "Lesson: Latent space");
+    harness.run_ok();
+    assert!(harness.query_by_role_and_label(Role::Button, "Show classes").is_none());
+    press(&mut harness, Role::Button, crate::ui::widgets::own_data::CHOOSE);
+    let pick = harness.state().said.iter().any(|a| matches!(a, Action::Pick(pick) if pick.view == ViewId::Learn));
+    assert!(pick, "the answer comes to this view");
 }
