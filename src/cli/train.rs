@@ -22,7 +22,7 @@ use crate::latent::catalog;
 use crate::library::Library;
 use crate::models::io::Weights;
 use crate::recipe::preset::{self, Facts};
-use crate::recipe::{Parent, Reading, Recipe, json_path};
+use crate::recipe::{Parent, Reading, Recipe, advice, json_path};
 use crate::train::folder::{RunFolder, RunLock, Status};
 use crate::train::identity::PictureAnswer;
 use crate::train::report::{RunEvent, RunProgress, RunState};
@@ -189,39 +189,47 @@ impl Train {
         };
         let resolution = self.resolution.or(parent.as_ref().map(|p| p.resolution)).unwrap_or(32);
         let facts = Facts { pictures: opened.len() as u64, resolution };
-        let mut recipe = match (&self.preset, &self.model, &parent) {
-            (Some(id), ..) => preset::find(id)
-                .ok_or_else(|| {
-                    let known: Vec<&str> = preset::PRESETS.iter().map(|p| p.id).collect();
-                    Problem::usage("There is no preset of this name")
-                        .of(id)
-                        .try_this(format!("Choose one of: {}", known.join(", ")))
-                })?
-                .recipe(facts),
-            (None, None, Some(parent)) => parent.recipe.clone(),
-            (None, model, _) => {
-                let id = model.as_deref().unwrap_or(crate::recipe::architecture::RES_GAN.id);
-                match preset::for_model(id) {
-                    Some(preset) => preset.recipe(facts),
-                    // The recipe names the mistake.
-                    None => Recipe {
-                        model: crate::recipe::ModelRecipe { id: id.into(), ..Default::default() },
-                        ..Recipe::default()
-                    },
-                }
-            }
+        let preset = match (&self.preset, &self.model, &parent) {
+            (Some(id), ..) => Some(preset::find(id).ok_or_else(|| {
+                let known: Vec<&str> = preset::PRESETS.iter().map(|p| p.id).collect();
+                Problem::usage("There is no preset of this name")
+                    .of(id)
+                    .try_this(format!("Choose one of: {}", known.join(", ")))
+            })?),
+            (None, None, Some(_)) => None,
+            (None, model, _) => preset::for_model(model.as_deref().unwrap_or(crate::recipe::architecture::RES_GAN.id)),
         };
+        let mut recipe = match (preset, &self.model, &parent) {
+            (Some(preset), ..) => preset.recipe(facts),
+            (None, None, Some(parent)) => parent.recipe.clone(),
+            // The recipe names the mistake.
+            (None, model, _) => Recipe {
+                model: crate::recipe::ModelRecipe { id: model.clone().unwrap_or_default(), ..Default::default() },
+                ..Recipe::default()
+            },
+        };
+        let sets = |path: &str| self.set.iter().any(|set| set.trim_start().starts_with(path));
+        let (own_channels, own_length) = (sets("data.channels"), self.kimg.is_some() || sets("run.kimg"));
+        let mut channels = None;
+        if parent.is_none() && recipe.data.channels != Channels::Points && !(own_channels && own_length) {
+            let tones = data::tones(opened.as_ref(), &super::watched(self.json))?;
+            if !own_channels {
+                channels = Some(tones.channels());
+                let guess = tones.guess();
+                say(&Problem::usage(guess.what).try_this(guess.otherwise.unwrap_or_default()).info());
+            }
+            if let Some(preset) = preset.filter(|_| !own_length)
+                && let Some(why) = advice::longer(preset, &tones.known(), resolution)
+            {
+                recipe = advice::fitted(preset, &tones.known(), resolution);
+                say(&Problem::usage(why).try_this("For another length give --kimg").info());
+            }
+        }
         // A run that is resumed from elsewhere, by the window for example, must find its pictures again.
         let Reading { classes, sideways, pixels, depth, columns } = Reading::default();
         recipe.data = crate::recipe::DataRecipe { source, classes, sideways, pixels, depth, columns, ..recipe.data };
         recipe.data.resolution = resolution;
-        let chosen = |set: &String| set.trim_start().starts_with("data.channels");
-        if parent.is_none() && !self.set.iter().any(chosen) && recipe.data.channels != Channels::Points {
-            let tones = data::tones(opened.as_ref(), &super::watched(self.json))?;
-            recipe.data.channels = tones.channels();
-            let guess = tones.guess();
-            say(&Problem::usage(guess.what).try_this(guess.otherwise.unwrap_or_default()).info());
-        }
+        recipe.data.channels = channels.unwrap_or(recipe.data.channels);
         if let Some(id) = &self.model {
             recipe.model.id.clone_from(id);
         }
@@ -472,5 +480,53 @@ impl Output {
         }
         self.bar.set_length(progress.target);
         self.bar.set_position(progress.images);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::base::rng::Stream;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        train: Train,
+    }
+
+    /// The recipe that `train` begins with on pictures of this kind.
+    fn begun(photos: bool, more: &[&str]) -> Recipe {
+        let home = tempfile::tempdir().unwrap();
+        let (data, out) = (home.path().join("pictures"), home.path().join("run"));
+        std::fs::create_dir(&data).unwrap();
+        let mut noise = Stream::new(1, "pictures");
+        for i in 0..24 {
+            let picture = image::RgbImage::from_fn(40, 40, |x, _| {
+                let at = if photos { noise.below(200) as u8 } else { 200 * u8::from(x / 10 % 2 == 0) };
+                image::Rgb([at, 40, 90])
+            });
+            picture.save(data.join(format!("{i}.png"))).unwrap();
+        }
+        let (data, out) = (data.display().to_string(), out.display().to_string());
+        let line = ["train", "--data", &data, "--out", &out, "--preset", "gan-tiny", "--json"];
+        let line = Line::try_parse_from(line.iter().chain(more)).unwrap_or_else(|e| panic!("{e}"));
+        let (folder, _lock) = line.train.create(&Paths::under(home.path())).unwrap();
+        folder.recipe().unwrap()
+    }
+
+    #[test]
+    fn photographs_are_trained_for_as_long_as_the_window_proposes() {
+        let preset = preset::find("gan-tiny").unwrap();
+        let (photos, drawings) = (begun(true, &[]), begun(false, &[]));
+        assert_eq!((photos.run.kimg, drawings.run.kimg), (2.5 * preset.kimg, preset.kimg));
+        let known = advice::Known { pictures: 24, kind: Some(advice::PictureKind::Photos), ..Default::default() };
+        let proposed = advice::fitted(preset, &known, 32);
+        assert_eq!((&photos.optim, &photos.run), (&proposed.optim, &proposed.run));
+        // What is asked for holds.
+        assert_eq!(begun(true, &["--kimg", "3"]).run.kimg, 3.0);
+        assert_eq!(begun(true, &["--set", "run.kimg=4"]).run.kimg, 4.0);
+        assert_eq!(begun(true, &["--set", "data.channels=grey"]).run.kimg, photos.run.kimg);
     }
 }

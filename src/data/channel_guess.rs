@@ -1,4 +1,4 @@
-//! Which colours suit a set: found by looking at every picture.
+//! Which colours suit a set, and what it shows: found by looking at every picture.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -7,8 +7,10 @@ use rayon::prelude::*;
 use super::decode::extension;
 use super::decode_pool::{Ticker, pool};
 use super::guess::Guess;
+use super::known::is_drawn;
 use super::source::ImageSource;
 use crate::base::{Channels, Picture, Progress, Result};
+use crate::recipe::advice::Known;
 
 /// How many pictures are grey and transparent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -19,6 +21,10 @@ pub struct Tones {
     pub grey: u64,
     /// Those with transparency.
     pub transparent: u64,
+    /// Of how many it is known whether they are drawings: some from all over the set.
+    pub looked: u64,
+    /// Those of them with large areas of one colour.
+    pub drawn: u64,
 }
 
 impl Tones {
@@ -31,6 +37,14 @@ impl Tones {
             t if t.grey == t.pictures => Channels::Grey,
             _ => Channels::Rgb,
         }
+    }
+
+    /// What advice on a run needs to know of them.
+    pub fn known(&self) -> Known {
+        let Self { pictures, grey, transparent, looked, drawn } = *self;
+        let drawn = drawn * pictures / looked.max(1);
+        let known = Known { pictures, grey, transparent, drawn, channels: self.channels(), ..Known::default() };
+        Known { kind: known.kind(), ..known }
     }
 
     /// What is assumed from it.
@@ -50,6 +64,9 @@ impl Tones {
     }
 }
 
+/// Pictures of a set that are looked at to tell drawings from photographs.
+const LOOKED_AT: usize = 256;
+
 /// Whether a picture is grey throughout.
 pub(super) fn is_grey(picture: &Picture) -> bool {
     picture.rgba.chunks_exact(4).all(|p| p[3] == 0 || (p[0] == p[1] && p[1] == p[2]))
@@ -62,15 +79,22 @@ pub(super) fn is_grey(picture: &Picture) -> bool {
 pub fn tones(source: &dyn ImageSource, progress: &dyn Progress) -> Result<Tones> {
     let ticker = Ticker::new(progress, "Looking at colours", source.len() as u64);
     let (pictures, grey, transparent) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let (looked, drawn) = (AtomicU64::new(0), AtomicU64::new(0));
     let coloured = AtomicBool::new(false);
+    let step = source.len().div_ceil(LOOKED_AT).max(1);
     pool()?.install(|| {
         (0..source.len()).into_par_iter().try_for_each(|i| {
             ticker.check()?;
             let opaque = || matches!(extension(&source.name(i)).as_str(), "jpg" | "jpeg" | "jpe" | "jfif");
-            if coloured.load(Ordering::Relaxed) && opaque() {
+            let sample = i % step == 0;
+            if coloured.load(Ordering::Relaxed) && opaque() && !sample {
                 pictures.fetch_add(1, Ordering::Relaxed);
             } else if let Ok(picture) = source.decode(i) {
                 pictures.fetch_add(1, Ordering::Relaxed);
+                if sample {
+                    looked.fetch_add(1, Ordering::Relaxed);
+                    drawn.fetch_add(u64::from(is_drawn(&picture)), Ordering::Relaxed);
+                }
                 transparent.fetch_add(u64::from(!picture.is_opaque()), Ordering::Relaxed);
                 if !coloured.load(Ordering::Relaxed) {
                     if is_grey(&picture) {
@@ -86,13 +110,14 @@ pub fn tones(source: &dyn ImageSource, progress: &dyn Progress) -> Result<Tones>
     })?;
     let (pictures, transparent) = (pictures.into_inner(), transparent.into_inner());
     let grey = if coloured.into_inner() { 0 } else { grey.into_inner() };
-    Ok(Tones { pictures, grey, transparent })
+    Ok(Tones { pictures, grey, transparent, looked: looked.into_inner(), drawn: drawn.into_inner() })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::base::progress::Quiet;
+    use crate::recipe::advice::PictureKind;
 
     fn of(pictures: &[(&str, [u8; 4])]) -> Tones {
         let dir = tempfile::tempdir().unwrap();
@@ -108,11 +133,19 @@ mod tests {
     fn a_few_coloured_pictures_among_many_grey_ones_are_seen() {
         let mut all: Vec<(String, [u8; 4])> = (0..60).map(|i| (format!("{i:02}.png"), [i, i, i, 255])).collect();
         let names = |all: &[(String, [u8; 4])]| of(&all.iter().map(|(n, c)| (n.as_str(), *c)).collect::<Vec<_>>());
-        assert_eq!(names(&all), Tones { pictures: 60, grey: 60, transparent: 0 });
+        assert_eq!(names(&all), Tones { pictures: 60, grey: 60, transparent: 0, looked: 60, drawn: 60 });
         assert_eq!(names(&all).channels(), Channels::Grey);
         all[37].1 = [200, 0, 0, 255];
         assert_eq!(names(&all).channels(), Channels::Rgb);
         assert!(names(&all).guess().what.contains("colour is learned"));
+    }
+
+    #[test]
+    fn drawings_are_told_from_photographs_by_some_of_them() {
+        let of = |pictures, looked, drawn| Tones { pictures, looked, drawn, ..Tones::default() }.known();
+        assert_eq!(of(10_000, 256, 12).kind, Some(PictureKind::Photos));
+        assert_eq!(of(10_000, 256, 250).kind, Some(PictureKind::Drawings));
+        assert_eq!((of(0, 0, 0).kind, of(4, 0, 0).kind), (None, Some(PictureKind::Photos)));
     }
 
     #[test]

@@ -196,6 +196,16 @@ pub fn fitted(preset: &Preset, known: &Known, resolution: u32) -> Recipe {
     preset.lasting(preset.kimg * stretch).recipe(facts)
 }
 
+/// Why a preset runs longer than usual for these pictures, if it does.
+pub fn longer(preset: &Preset, known: &Known, resolution: u32) -> Option<String> {
+    let facts = Facts { pictures: known.pictures, resolution };
+    let (usual, now) = (preset.recipe(facts).run.kimg, fitted(preset, known, resolution).run.kimg);
+    let noun = known.kind.map_or("pictures", PictureKind::noun);
+    (now > usual).then(|| {
+        format!("Trains for {now} kimg rather than {usual}: {noun} take longer than drawings to be recognisable")
+    })
+}
+
 /// What comes out of a preset on these pictures at this resolution, honestly.
 pub fn expect(preset: &Preset, known: &Known, resolution: u32) -> String {
     let holds = |when: When| match when {
