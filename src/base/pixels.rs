@@ -18,6 +18,9 @@ pub struct Picture {
     pub rgba: Vec<u8>,
 }
 
+/// Neighbouring pixels that are compared in a picture.
+const COMPARED: usize = 4096;
+
 impl Picture {
     /// One colour everywhere.
     pub fn filled(width: u32, height: u32, colour: [u8; 4]) -> Self {
@@ -62,6 +65,29 @@ impl Picture {
         // In blocks, so that many pixels are looked at at once and a clear one ends it soon.
         let all = |block: &[[u8; 4]]| block.iter().fold(u32::MAX, |all, p| all & u32::from_le_bytes(*p)) >> 24 == 255;
         self.rgba.as_chunks().0.chunks(64).all(all)
+    }
+
+    /// Whether it is drawn of even areas with hard edges, as pixel art and drawings are, and photographs are not.
+    pub fn has_hard_pixels(&self) -> bool {
+        let (w, pixels) = (self.width as usize, self.rgba.len() / 4);
+        if w < 2 || pixels < 4 {
+            return true;
+        }
+        // Large photographs change little from pixel to pixel, but hardly ever not at all.
+        let alike = if self.width.max(self.height) <= 128 { 6 } else { 1 };
+        let step = (pixels / COMPARED).max(1);
+        let (mut flat, mut hard, mut all) = (0usize, 0usize, 0usize);
+        for i in (0..pixels - 1).step_by(step).filter(|i| (i + 1) % w != 0) {
+            let (a, b) = (&self.rgba[i * 4..i * 4 + 4], &self.rgba[i * 4 + 4..i * 4 + 8]);
+            if a[3] == 0 && b[3] == 0 {
+                continue;
+            }
+            let far = a.iter().zip(b).map(|(x, y)| x.abs_diff(*y)).max().unwrap_or_default();
+            all += 1;
+            flat += usize::from(far <= alike);
+            hard += usize::from(far > 40);
+        }
+        flat * 2 >= all && hard * 3 >= (all - flat).max(1)
     }
 
     /// The colour at `(x, y)`.
@@ -116,6 +142,25 @@ impl Picture {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::rng::Stream;
+
+    #[test]
+    fn pixel_art_is_told_from_photographs() {
+        let picture = |side: u32, colour: &dyn Fn(u32, u32) -> u8| {
+            let rgba = (0..side * side).flat_map(|i| {
+                let c = colour(i % side, i / side);
+                [c, c / 2, 255 - c, 255]
+            });
+            Picture { width: side, height: side, rgba: rgba.collect() }
+        };
+        let art = picture(24, &|x, y| if (x / 6 + y / 6) % 2 == 0 { 20 } else { 200 });
+        assert!(art.has_hard_pixels());
+        let noise = std::cell::RefCell::new(Stream::new(1, "noise"));
+        let grainy = |x: u32, y: u32| (x + y * 2 + (noise.borrow_mut().normal().abs() * 30.0) as u32).min(255) as u8;
+        assert!(!picture(32, &grainy).has_hard_pixels());
+        assert!(!picture(64, &|x, y| (x + y) as u8).has_hard_pixels(), "soft without an edge");
+        assert!(!picture(512, &|x, y| ((x * 3 + y) % 251) as u8).has_hard_pixels(), "large, and never twice the same");
+    }
 
     #[test]
     fn a_grid_places_every_picture_once() {

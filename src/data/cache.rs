@@ -20,7 +20,7 @@ use super::decode_pool::pool;
 use super::guess::Guess;
 use super::pread::{read_exact_at, write_all_at};
 use super::report::BrokenFile;
-use crate::base::{Problem, Result, Shape, temp};
+use crate::base::{Channels, Picture, Problem, Result, Shape, temp};
 
 /// Changes with the layout of prepared files, or with how pictures are prepared.
 pub const FORMAT: u32 = 1;
@@ -32,6 +32,8 @@ pub(super) const START: u64 = 4096;
 const BLOCK: usize = 4 << 20;
 /// At most so many bytes are checked when a set is opened, evenly spread, so that it stays under a second.
 const CHECKED: usize = 512 << 20;
+/// Pictures that are looked at to tell pixel art from photographs.
+const LOOKED_AT: usize = 64;
 
 /// What a prepared set knows of its pictures.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -182,6 +184,23 @@ impl Prepared {
     /// Never: a set without pictures is not prepared.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Whether most of its pictures have hard pixels, by a look at some of them from all over the set; nothing for points.
+    pub fn has_hard_pixels(&self) -> Option<bool> {
+        let shape = self.shape();
+        if shape.channels == Channels::Points || self.is_empty() {
+            return None;
+        }
+        let step = self.len().div_ceil(LOOKED_AT);
+        let looked: Vec<bool> = (0..self.len())
+            .step_by(step)
+            .map(|i| {
+                let side = shape.resolution;
+                Picture::from_interleaved(side, side, shape.channels, self.picture(i)).has_hard_pixels()
+            })
+            .collect();
+        Some(looked.iter().filter(|hard| **hard).count() * 2 > looked.len())
     }
 
     /// A picture: `height × width × channel` bytes.

@@ -46,6 +46,9 @@ pub struct ModelInfo {
     /// Hash of the prepared pictures that it learned from last; empty where it is not known.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub data: String,
+    /// Whether the pictures that it learned from have hard pixels, as pixel art has; nothing where it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hard_pixels: Option<bool>,
     /// VAE: mean KL of each latent dimension, in nats, as last measured.
     #[serde(default)]
     pub kl: Vec<f32>,
@@ -95,9 +98,19 @@ impl ModelInfo {
             recipe: recipe.clone(),
             parent: recipe.parent.as_ref().map(|p| p.model.clone()),
             data: String::new(),
+            hard_pixels: None,
             kl: Vec::new(),
             prior: None,
         }
+    }
+
+    /// Whether its pictures are pixel art: as its training found, or as its card says.
+    pub fn is_pixel_art(&self) -> Option<bool> {
+        let says = |card: &ModelCard| {
+            let text = format!("{} {}", card.summary, card.data).to_lowercase();
+            ["pixel art", "pixel-art"].iter().any(|words| text.contains(words)).then_some(true)
+        };
+        self.hard_pixels.or_else(|| self.card.as_ref().and_then(says))
     }
 
     /// The fitted prior, if latents are drawn through one.

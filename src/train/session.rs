@@ -214,7 +214,7 @@ fn work(session: &mut Session<'_>, wish: Wish) -> Result<Outcome> {
     session.progress.stage = "Starting the device".into();
     session.status(None);
     let device = super::device::open(device_id)?;
-    let info = model_info(folder, &first);
+    let info = ModelInfo { hard_pixels: prepared.has_hard_pixels(), ..model_info(folder, &first) };
     let sampler = Sampler::new(first.seed, &prepared, first.data.mirror);
     let heldout = Heldout::of(&prepared);
 

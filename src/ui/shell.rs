@@ -12,7 +12,7 @@ use super::layout::Layout;
 use super::palette::Palette;
 use super::persistence::Keeper;
 use super::state::Studio;
-use super::textures::Textures;
+use super::textures::{Subject, Textures};
 use super::theme::Mode;
 use super::toasts::Toasts;
 use super::undo::UndoStacks;
@@ -85,6 +85,8 @@ pub(super) struct Shell {
 impl Shell {
     /// What a view is given while it is drawn or told something.
     pub(super) fn cx(&mut self, time: f64, keys_free: bool) -> Cx<'_> {
+        // What one view said its pictures are of holds for no other one.
+        self.textures.of(Subject::new((), None));
         Cx {
             studio: &self.studio,
             actions: &mut self.actions,

@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use super::format::{self, unix_now};
 use super::settings::Settings;
+use super::textures::Subject;
 use crate::base::pace::Pace;
 use crate::base::problem::Kind;
 use crate::base::series::{Reading, Series};
@@ -16,6 +17,7 @@ use crate::engine::{DataSetInfo, DeviceReport, Evaluation, Event, Item, ItemFilt
 use crate::library::storage::Kept;
 use crate::models::info::{BrokenModel, ModelInfo, ModelRef};
 use crate::recipe::Edit;
+use crate::recipe::form::with_titles;
 use crate::train::report::{Preview, RunState, RunSummary};
 
 /// How many past messages are kept.
@@ -323,8 +325,9 @@ impl Studio {
             Event::RunEdited { dir, edit } => self.live_mut(dir).edits.push(edit.clone()),
             Event::RunPreview { dir, preview, live } => self.live_mut(dir).note_preview(preview, *live),
             Event::RunMessage { dir, problem } => {
+                let problem = as_shown(problem.clone());
                 self.live_mut(dir).messages.push(problem.clone());
-                self.say(Some(dir.clone()), problem.clone());
+                self.say(Some(dir.clone()), problem);
             }
 
             Event::Storage(kept) => self.storage = Some(kept.clone()),
@@ -378,6 +381,7 @@ impl Studio {
             self.messages.drain(..MESSAGES / 10);
         }
         self.said += 1;
+        let problem = as_shown(problem);
         self.messages.push(PastMessage { id: self.said, time: unix_now(), run, problem, seen: false });
         self.said
     }
@@ -454,6 +458,23 @@ impl Studio {
         self.opened.get(model).or_else(|| self.models.iter().find(|m| m.model == model))
     }
 
+    /// The model that made a kept picture, by its weights, else by its name.
+    pub fn maker(&self, item: &Item) -> Option<&ModelInfo> {
+        let recipe = item.recipe.as_ref()?;
+        let by_hash = self.models.iter().find(|m| m.hash == recipe.model_hash && !m.hash.is_empty());
+        by_hash.or_else(|| self.models.iter().find(|m| m.name == recipe.model || m.model == recipe.model))
+    }
+
+    /// What pictures of a model are drawn like.
+    pub fn subject(&self, model: &str) -> Subject {
+        Subject::new(model, self.model(model).and_then(ModelInfo::is_pixel_art))
+    }
+
+    /// What a kept picture is drawn like: as others of the model that made it.
+    pub fn subject_of_item(&self, item: &Item) -> Subject {
+        self.maker(item).map_or_else(|| Subject::new(("item", item.id), None), |info| self.subject(&info.model))
+    }
+
     /// The selected model, if it is known.
     pub fn selected_model(&self) -> Option<&ModelInfo> {
         self.selection.model.as_deref().and_then(|m| self.model(m))
@@ -480,9 +501,27 @@ impl Studio {
     }
 }
 
+/// A problem with settings called as the form calls them, not by their paths.
+fn as_shown(problem: Problem) -> Problem {
+    let shown = |text: Option<String>| text.map(|t| with_titles(&t));
+    Problem { subject: shown(problem.subject), remedy: shown(problem.remedy), ..problem }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_of_runs_call_settings_as_the_form_does() {
+        let mut studio = Studio::default();
+        let told = Problem::data("2 classes").of("model.conditional").try_this("For none set data.classes to none");
+        studio.apply(&Event::RunMessage { dir: "/runs/a".into(), problem: told });
+        let kept = [&studio.messages[0].problem, &studio.live[Path::new("/runs/a")].messages[0]];
+        for problem in kept {
+            assert_eq!(problem.remedy.as_deref(), Some("For none set “Classes from” to none"));
+            assert_eq!(problem.subject.as_deref(), Some("“Learn the labels”"));
+        }
+    }
 
     #[test]
     fn each_stage_of_a_job_has_a_speed_of_its_own() {

@@ -1,5 +1,6 @@
 //! Pictures on the graphics card: uploaded once for each revision, the least recently used dropped first. Enlarged, they
-//! show sharp pixels or smooth ones, as a person wants it or as pictures of their size look.
+//! show sharp pixels or smooth ones, as a person wants it, as the model they are of learned it, or as pictures of the same
+//! subject and size look.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -43,6 +44,7 @@ impl Tex {
 
 struct Entry {
     tex: Tex,
+    subject: u64,
     revision: u64,
     used: u64,
     bytes: usize,
@@ -55,11 +57,32 @@ pub struct Textures {
     frame: u64,
     bytes: usize,
     pixels: Pixels,
-    /// What pictures of each size looked like so far: those of one model or data set mostly have a size of their own.
-    kinds: HashMap<[u32; 2], Votes>,
-    /// Sizes whose pictures are drawn another way from now on.
-    turned: Vec<[u32; 2]>,
+    /// What the pictures that come next are of.
+    subject: u64,
+    /// Subjects of which it is known whether they have hard pixels.
+    known: HashMap<u64, bool>,
+    /// What pictures of each subject and size looked like so far.
+    kinds: HashMap<Kind, Votes>,
+    /// Those whose pictures are drawn another way from now on.
+    turned: Vec<Kind>,
 }
+
+/// What pictures are of, such as a model or a data set: those of one subject are drawn alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    name: u64,
+    hard: Option<bool>,
+}
+
+impl Subject {
+    /// `hard`: whether they have hard pixels, where that is known; otherwise their look decides.
+    pub fn new(name: impl Hash, hard: Option<bool>) -> Self {
+        Self { name: key(name), hard }
+    }
+}
+
+/// The name of a subject, and a size in pixels.
+type Kind = (u64, [u32; 2]);
 
 /// How many pictures of a size were taken for pixel art and for photographs.
 #[derive(Clone, Copy, Debug, Default)]
@@ -68,34 +91,8 @@ struct Votes {
     photo: u32,
 }
 
-/// Pictures of a size that are looked at.
+/// Pictures of a subject and size that are looked at.
 const LOOKED_AT: u32 = 48;
-/// Neighbouring pixels that are compared in a picture.
-const COMPARED: usize = 4096;
-
-/// Whether a picture is drawn of even areas with hard edges, as pixel art and drawings are, and photographs are not.
-pub fn looks_drawn(picture: &Picture) -> bool {
-    let (w, pixels) = (picture.width as usize, picture.rgba.len() / 4);
-    if w < 2 || pixels < 4 {
-        return true;
-    }
-    // Large photographs change little from pixel to pixel, but hardly ever not at all.
-    let alike = if picture.width.max(picture.height) <= 128 { 6 } else { 1 };
-    let step = (pixels / COMPARED).max(1);
-    let (mut flat, mut hard, mut all) = (0usize, 0usize, 0usize);
-    for i in (0..pixels - 1).step_by(step).filter(|i| (i + 1) % w != 0) {
-        let (a, b) = (&picture.rgba[i * 4..i * 4 + 4], &picture.rgba[i * 4 + 4..i * 4 + 8]);
-        if a[3] == 0 && b[3] == 0 {
-            continue;
-        }
-        let far = a.iter().zip(b).map(|(x, y)| x.abs_diff(*y)).max().unwrap_or_default();
-        all += 1;
-        flat += usize::from(far <= alike);
-        hard += usize::from(far > 40);
-    }
-    flat * 2 >= all && hard * 3 >= (all - flat).max(1)
-}
-
 /// A key from anything: `key(("thumb", source, index))`.
 pub fn key(of: impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -104,6 +101,18 @@ pub fn key(of: impl Hash) -> u64 {
 }
 
 impl Textures {
+    /// Says what the pictures that come next are of.
+    pub fn of(&mut self, Subject { name, hard }: Subject) {
+        self.subject = name;
+        let before = match hard {
+            Some(hard) => self.known.insert(name, hard),
+            None => self.known.remove(&name),
+        };
+        if before != hard {
+            self.turned.extend(self.kinds.keys().filter(|(subject, _)| *subject == name).copied());
+        }
+    }
+
     /// The texture of `key`; uploads `picture` if it is not there or has another `revision`.
     pub fn get(&mut self, ctx: &Context, key: u64, revision: u64, picture: &Picture) -> Tex {
         if let Some(entry) = self.entries.get_mut(&key) {
@@ -154,7 +163,8 @@ impl Textures {
         };
         let tex = Tex { handle, size: pixels, transparent };
         self.bytes += bytes;
-        self.entries.insert(key, Entry { tex: tex.clone(), revision, used: self.frame, bytes });
+        let subject = self.subject;
+        self.entries.insert(key, Entry { tex: tex.clone(), subject, revision, used: self.frame, bytes });
         tex
     }
 
@@ -162,16 +172,17 @@ impl Textures {
     pub fn set_pixels(&mut self, pixels: Pixels) {
         if self.pixels != pixels {
             self.pixels = pixels;
-            self.turned.extend(self.kinds.keys());
+            self.turned.extend(self.kinds.keys().copied());
         }
     }
 
-    /// Whether pictures of a size are drawn smooth.
+    /// Whether pictures of the present subject and a size are drawn smooth.
     pub fn is_smooth(&self, size: [u32; 2]) -> bool {
+        let looks_smooth = || self.kinds.get(&(self.subject, size)).is_some_and(|v| v.photo > v.art);
         match self.pixels {
             Pixels::Sharp => false,
             Pixels::Smooth => true,
-            Pixels::Auto => self.kinds.get(&size).is_some_and(|v| v.photo > v.art),
+            Pixels::Auto => self.known.get(&self.subject).map_or_else(looks_smooth, |hard| !hard),
         }
     }
 
@@ -179,15 +190,15 @@ impl Textures {
     fn look_at(&mut self, picture: &Picture) {
         let size = [picture.width, picture.height];
         let before = self.is_smooth(size);
-        let votes = self.kinds.entry(size).or_default();
+        let votes = self.kinds.entry((self.subject, size)).or_default();
         let known = votes.art + votes.photo;
         if known >= LOOKED_AT {
             return;
         }
-        let kind = if looks_drawn(picture) { &mut votes.art } else { &mut votes.photo };
+        let kind = if picture.has_hard_pixels() { &mut votes.art } else { &mut votes.photo };
         *kind += 1;
         if known > 0 && self.is_smooth(size) != before {
-            self.turned.push(size);
+            self.turned.push((self.subject, size));
         }
     }
 
@@ -202,7 +213,9 @@ impl Textures {
     pub fn end_frame(&mut self) {
         let turned = std::mem::take(&mut self.turned);
         if !turned.is_empty() {
-            let is_turned = |e: &Entry| turned.iter().any(|[w, h]| e.tex.size == vec2(*w as f32, *h as f32));
+            let is_turned = |e: &Entry| {
+                turned.iter().any(|(of, [w, h])| e.subject == *of && e.tex.size == vec2(*w as f32, *h as f32))
+            };
             let keys: Vec<u64> = self.entries.iter().filter(|(_, e)| is_turned(e)).map(|(k, _)| *k).collect();
             keys.into_iter().for_each(|key| self.forget(key));
         }
@@ -291,7 +304,6 @@ pub fn focus_ring(ui: &Ui, response: &Response) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::rng::Stream;
 
     fn picture(side: u32, colour: impl Fn(u32, u32) -> u8) -> Picture {
         let rgba = (0..side * side).flat_map(|i| {
@@ -302,14 +314,53 @@ mod tests {
     }
 
     #[test]
-    fn pixel_art_is_told_from_photographs() {
-        let art = picture(24, |x, y| if (x / 6 + y / 6) % 2 == 0 { 20 } else { 200 });
-        assert!(looks_drawn(&art));
-        let noise = std::cell::RefCell::new(Stream::new(1, "noise"));
-        let grainy = |x: u32, y: u32| (x + y * 2 + (noise.borrow_mut().normal().abs() * 30.0) as u32).min(255) as u8;
-        assert!(!looks_drawn(&picture(32, grainy)));
-        assert!(!looks_drawn(&picture(64, |x, y| (x + y) as u8)), "soft without an edge");
-        assert!(!looks_drawn(&picture(512, |x, y| ((x * 3 + y) % 251) as u8)), "large, and never twice the same");
+    fn transparency_lies_on_what_is_set_and_opaque_pictures_on_nothing() {
+        let painted = |backing: Backing, alpha: u8| {
+            let ctx = Context::default();
+            let rect = Rect::from_min_size(pos2(10.0, 10.0), Vec2::splat(40.0));
+            let mut textures = Textures::default();
+            let output = ctx.run_ui(egui::RawInput::default(), |ui| {
+                set_backing(ui.ctx(), backing);
+                let tex = textures.upload(ui.ctx(), 1, 0, &Picture::filled(4, 4, [9, 9, 9, alpha]));
+                paint(ui.painter(), rect, &tex, &theme::DARK);
+            });
+            let fills = output.shapes.into_iter().filter_map(|s| match s.shape {
+                egui::Shape::Rect(r) if rect.contains_rect(r.rect) && r.brush.is_none() => Some(r.fill),
+                _ => None,
+            });
+            let mut fills: Vec<egui::Color32> = fills.collect();
+            fills.dedup();
+            fills
+        };
+        let checker = theme::DARK.checker;
+        assert_eq!(painted(Backing::Plain, 0), [checker[0]]);
+        assert_eq!(painted(Backing::White, 128), [egui::Color32::WHITE]);
+        assert_eq!(painted(Backing::Black, 254), [egui::Color32::BLACK]);
+        assert_eq!(painted(Backing::Checkers, 0), checker);
+        for backing in [Backing::Checkers, Backing::Plain, Backing::White, Backing::Black] {
+            assert!(painted(backing, 255).is_empty(), "nothing shines through");
+        }
+    }
+
+    #[test]
+    fn what_a_model_learned_decides_over_the_look_of_its_pictures() {
+        let ctx = Context::default();
+        let mut textures = Textures::default();
+        let soft = picture(32, |x, y| (x * 4 + y) as u8);
+        textures.of(Subject::new("pixel art", Some(true)));
+        textures.upload(&ctx, 1, 0, &soft);
+        assert!(!textures.is_smooth([32, 32]), "samples are noisier than what was learned");
+        textures.of(Subject::new("photographs", None));
+        textures.upload(&ctx, 2, 0, &soft);
+        assert!(textures.is_smooth([32, 32]), "other pictures of the same size");
+        textures.of(Subject::new("pixel art", Some(true)));
+        assert!(!textures.is_smooth([32, 32]));
+        textures.end_frame();
+        assert!(textures.has(1) && textures.has(2), "nothing turned");
+        textures.of(Subject::new("pixel art", None));
+        textures.end_frame();
+        assert!(!textures.has(1) && textures.has(2), "it is not known any more");
+        assert!(textures.is_smooth([32, 32]));
     }
 
     #[test]

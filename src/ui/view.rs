@@ -174,6 +174,11 @@ impl Cx<'_> {
         self.actions.push(Action::Message(problem));
     }
 
+    /// The pictures that are drawn next are of this model.
+    pub fn pictures_of(&mut self, model: &str) {
+        self.textures.of(self.studio.subject(model));
+    }
+
     /// Opens a file dialog whose answer comes back as [`ViewMessage::Picked`].
     pub fn pick(
         &mut self,

@@ -311,6 +311,7 @@ pub fn models() -> Vec<ModelInfo> {
                 kimg: recipe.run.kimg,
                 bytes: 3_200_000,
                 data: String::new(),
+                hard_pixels: None,
                 card: shipped.then(|| ModelCard {
                     summary: format!("Makes {}", name.replace('-', " ")),
                     data: "Made for tests".into(),

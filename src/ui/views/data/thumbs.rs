@@ -7,7 +7,7 @@ use egui::Context;
 
 use crate::base::Picture;
 use crate::engine::{Command, Event};
-use crate::ui::textures::{Tex, Textures, key};
+use crate::ui::textures::{Subject, Tex, Textures, key};
 
 /// Pictures asked for and not yet here, at most.
 const IN_FLIGHT: usize = 256;
@@ -66,6 +66,7 @@ impl Thumbs {
 
     /// Uploads what arrived, a few each frame; true if more waits.
     pub fn upload(&mut self, ctx: &Context, textures: &mut Textures) -> bool {
+        textures.of(Subject::new(("source", &self.source), None));
         let rest = self.arrived.split_off(self.arrived.len().min(UPLOADS));
         for (name, size, picture) in std::mem::replace(&mut self.arrived, rest) {
             textures.upload(ctx, self.key(&name, size), 0, &picture);

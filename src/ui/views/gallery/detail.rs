@@ -52,6 +52,7 @@ impl GalleryView {
     fn portrait(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, item: &Item) {
         let width = ui.available_width();
         let ctx = ui.ctx().clone();
+        cx.textures.of(cx.studio.subject_of_item(item));
         let tex = match self.large(item.id, cx) {
             Some(picture) => Some(cx.textures.get(&ctx, key(("kept large", item.id)), 0, &picture)),
             None => self.thumbs.tex(item.id, cx.textures, &ctx),

@@ -240,7 +240,7 @@ impl GalleryView {
     fn stand(&self, item: &Item, cx: &mut Cx<'_>) {
         let Some(recipe) = &item.recipe else { return };
         match model_of(cx.studio, item) {
-            Some(model) => cx.push(Action::explore(model, Some(recipe.latent.clone()), recipe.truncation)),
+            Some(model) => cx.push(Action::open(model, recipe.latent.clone(), recipe.truncation, "From Gallery")),
             None => {
                 let (path, recipe) = (item.path.clone(), Box::new(recipe.clone()));
                 cx.push(Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Generated { path, recipe })));
@@ -387,10 +387,7 @@ impl GalleryView {
 
 /// The model that made a picture, if it is here.
 fn model_of(studio: &Studio, item: &Item) -> Option<String> {
-    let recipe = item.recipe.as_ref()?;
-    let by_hash = studio.models.iter().find(|m| m.hash == recipe.model_hash && !m.hash.is_empty());
-    let found = by_hash.or_else(|| studio.models.iter().find(|m| m.name == recipe.model || m.model == recipe.model));
-    found.map(|m| m.model.clone())
+    studio.maker(item).map(|m| m.model.clone())
 }
 
 impl View for GalleryView {

@@ -85,7 +85,9 @@ impl GridSource for Source<'_> {
     }
 
     fn texture(&mut self, index: usize) -> Option<Tex> {
-        self.thumbs.tex(self.items[index].id, self.textures, self.ctx)
+        let item = &self.items[index];
+        self.textures.of(self.studio.subject_of_item(item));
+        self.thumbs.tex(item.id, self.textures, self.ctx)
     }
 
     fn request(&mut self, missing: &[usize]) {

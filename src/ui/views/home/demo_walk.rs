@@ -120,6 +120,7 @@ impl DemoWalk {
         let (rect, _) = ui.allocate_exact_size(vec2(ui.available_width(), PICTURE_HEIGHT), Sense::hover());
         let corner = rect.center() - all / 2.0;
         let mut clicked = None;
+        cx.pictures_of(model.unwrap_or_default());
         for i in 0..COUNT {
             let at = corner + vec2((i % COLUMNS) as f32, (i / COLUMNS) as f32) * (side + gap);
             let cell = Rect::from_min_size(pos2(at.x.round(), at.y.round()), vec2(side, side));
@@ -138,6 +139,6 @@ impl DemoWalk {
         }
         let model = model?;
         let dim = cx.studio.model(model)?.latent as usize;
-        clicked.map(|i| Action::explore(model.into(), Some(Latent::Point { values: self.place(i, dim) }), 0.8))
+        clicked.map(|i| Action::open(model.into(), Latent::Point { values: self.place(i, dim) }, 0.8, "From Home"))
     }
 }

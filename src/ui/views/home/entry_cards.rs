@@ -59,7 +59,7 @@ impl HomeView {
                 if theme::primary_button(ui, Some(ICON_EXPLORE), "Explore").clicked()
                     && let Some((model, ..)) = &model
                 {
-                    actions.push(Action::explore(model.clone(), None, 1.0));
+                    actions.push(Action::explore(model.clone()));
                 }
             });
             if !others.is_empty() {
@@ -121,6 +121,7 @@ impl HomeView {
     pub(super) fn continue_card(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         let Some(run) = Self::run(cx.studio).cloned() else { return first_run_card(ui, cx) };
         let live = cx.studio.live.get(&run.dir);
+        cx.pictures_of(&run.dir.display().to_string());
         let textures = &mut *cx.textures;
         let picture = |ui: &mut Ui| {
             samples(ui, textures, &run, live);
@@ -136,7 +137,7 @@ impl HomeView {
                 actions.push(Action::Deliver(ViewId::Train, Box::new(ViewMessage::Run(run.dir.clone()))));
             }
             if !run.checkpoints.is_empty() && theme::quiet_button(ui, Some(ICON_EXPLORE), "Explore it").clicked() {
-                actions.push(Action::explore(run.dir.display().to_string(), None, 1.0));
+                actions.push(Action::explore(run.dir.display().to_string()));
             }
         });
         cx.actions.append(&mut actions);

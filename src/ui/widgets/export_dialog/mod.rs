@@ -111,7 +111,8 @@ impl ExportDialog {
         let modal = Modal::new(Id::unique(("export", view))).frame(frame).show(ui.ctx(), |ui| {
             let window = ui.ctx().content_rect();
             ui.set_width(WIDTH.min(window.width() - 4.0 * size::XL));
-            theme::title(ui, &open.subject.title());
+            let makes = format_of(&open.options.format).makes;
+            theme::title(ui, &open.subject.title(makes, open.options.fps));
             close = match open.stage {
                 Stage::Choosing => {
                     let room = (window.height() - 160.0).max(160.0);
@@ -131,9 +132,14 @@ impl ExportDialog {
 
 impl Open {
     /// Fills in what the settings and the pictures say, once.
-    fn propose(&mut self, cx: &Cx<'_>) {
+    fn propose(&mut self, cx: &mut Cx<'_>) {
         if self.places.is_some() {
             return;
+        }
+        if let Subject::Latents { model, .. } | Subject::Film { model, .. } | Subject::Both { models: [model, _], .. } =
+            &self.subject
+        {
+            cx.pictures_of(model);
         }
         let settings = &cx.studio.settings;
         self.places = Some(Places::proposed(settings, &cx.studio.exports));

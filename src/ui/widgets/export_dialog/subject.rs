@@ -55,10 +55,10 @@ impl Subject {
         }
     }
 
-    /// What the title calls it.
-    pub(super) fn title(&self) -> String {
-        match self {
-            Self::Film { timeline, .. } => format!("Export a film of {:.1} s", timeline.seconds),
+    /// What the title calls it, as what it is written as.
+    pub(super) fn title(&self, makes: Makes, fps: u32) -> String {
+        match makes {
+            Makes::Film => format!("Export a film of {:.1} s", self.seconds(fps)),
             _ => format!("Export {}", format::plural(self.count() as u64, "picture", "pictures")),
         }
     }
