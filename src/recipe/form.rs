@@ -309,6 +309,22 @@ pub fn find(key: &str) -> Option<&'static Field> {
     FIELDS.iter().find(|f| f.key == key)
 }
 
+/// A text that names settings by their paths, as commands do, with their titles on the form instead.
+pub fn with_titles(text: &str) -> String {
+    let in_path = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_');
+    let mut out = String::with_capacity(text.len());
+    for part in text.split_inclusive(|c: char| !in_path(c)) {
+        let word = part.trim_end_matches(|c: char| !in_path(c));
+        // A full stop ends the sentence, not the path.
+        let path = word.trim_end_matches('.');
+        match find(path).filter(|_| path.contains('.')) {
+            Some(field) => out.extend(["“", field.title, "”", &part[path.len()..]]),
+            None => out.push_str(part),
+        }
+    }
+    out
+}
+
 /// The setting whose path is spelled most like this one.
 pub fn nearest(key: &str) -> Option<&'static str> {
     fn distance(a: &str, b: &str) -> usize {
@@ -368,6 +384,14 @@ pub fn check(recipe: &Recipe) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_are_called_as_on_the_form() {
+        let told = with_titles("For none set data.classes to none; see optim.lr. Not data.classes.x, 0.5 or classes");
+        let shown = "For none set “Classes from” to none; see “Learning rate”. Not data.classes.x, 0.5 or classes";
+        assert_eq!(told, shown);
+        assert_eq!(with_titles(""), "");
+    }
 
     #[test]
     fn every_leaf_of_a_recipe_is_on_the_form_and_back() {

@@ -183,9 +183,12 @@ fn draw(ui: &mut egui::Ui, problem: &Problem, times: u64, logged: bool) -> (bool
                     ui.set_width(room);
                     ui.spacing_mut().item_spacing.y = 2.0;
                     ui.add(egui::Label::new(&problem.what).wrap());
-                    let second = problem.remedy.as_ref().or(problem.subject.as_ref());
-                    if let Some(second) = second {
-                        ui.add(egui::Label::new(RichText::new(second).size(size::SMALL).color(t.weak)).wrap());
+                    let small = |text: &str| RichText::new(text).size(size::SMALL).color(t.weak);
+                    if let Some(subject) = &problem.subject {
+                        ui.add(egui::Label::new(small(subject)).truncate()).on_hover_text(subject);
+                    }
+                    if let Some(remedy) = &problem.remedy {
+                        ui.add(egui::Label::new(small(remedy)).wrap());
                     }
                     let details = logged && (problem.severity > Severity::Info || problem.detail.is_some());
                     if times == 1 && !details {

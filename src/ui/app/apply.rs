@@ -108,8 +108,10 @@ impl StudioApp {
     /// A message that stays in the list, shown now.
     pub(super) fn tell(&mut self, ctx: &Context, problem: Problem) {
         let time = ctx.input(|i| i.time);
-        let id = self.shell.studio.say(None, problem.clone());
-        self.shell.toasts.add(problem, Some(id), time);
+        let id = self.shell.studio.say(None, problem);
+        if let Some(said) = self.shell.studio.messages.last() {
+            self.shell.toasts.add(said.problem.clone(), Some(id), time);
+        }
     }
 
     /// A word that something was done; not worth a line in the list.

@@ -5,9 +5,8 @@ use egui_material_icons::icons::ICON_ARROW_FORWARD;
 
 use super::DataView;
 use super::preview::Which;
-use crate::data::Guess;
 use crate::data::report::Survey;
-use crate::recipe::form::{Group, find};
+use crate::recipe::form::{Group, with_titles};
 use crate::recipe::{DataRecipe, Recipe, json_path};
 use crate::ui::format;
 use crate::ui::theme::{self, size};
@@ -33,7 +32,7 @@ impl DataView {
             theme::section(ui, "What was assumed");
             for guess in &survey.guesses {
                 ui.add(egui::Label::new(RichText::new(&guess.what).size(size::SMALL)).wrap());
-                if let Some(otherwise) = otherwise(guess) {
+                if let Some(otherwise) = guess.otherwise.as_deref().map(with_titles) {
                     let weak = theme::tokens(ui).weak;
                     ui.add(egui::Label::new(RichText::new(otherwise).size(size::SMALL).color(weak)).wrap());
                 }
@@ -204,27 +203,5 @@ impl DataView {
         if order.len() > 12 {
             theme::weak(ui, format!("and {} more", order.len() - 12));
         }
-    }
-}
-
-/// What to do if a guess is wrong: the setting by its title in the form above instead of its path in recipes.
-fn otherwise(guess: &Guess) -> Option<String> {
-    let text = guess.otherwise.as_ref()?;
-    Some(match guess.setting.as_deref().and_then(|path| Some((path, find(path)?.title))) {
-        Some((path, title)) => text.replace(path, &format!("“{title}”")),
-        None => text.clone(),
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_guess_names_the_setting_as_the_form_does() {
-        let guess = Guess::new("6 classes").changed_by("data.classes", "For none set data.classes to none");
-        assert_eq!(otherwise(&guess).unwrap(), "For none set “Classes from” to none");
-        assert_eq!(otherwise(&Guess::new("x").otherwise("Add more")).unwrap(), "Add more");
-        assert_eq!(otherwise(&Guess::new("x")), None);
     }
 }
