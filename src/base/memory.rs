@@ -9,16 +9,21 @@ pub fn keep() -> bool {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     {
         // SAFETY: `mallopt` only sets numbers of the allocator, and no other thread runs yet.
-        let set = |which, value| unsafe { libc::mallopt(which, value) == 1 };
-        // glibc before 2.35 takes no more than half of a thread's heap: 32 MB.
-        let threshold = [1 << 30, 32 << 20].into_iter().any(|bytes| set(libc::M_MMAP_THRESHOLD, bytes));
-        let trim = set(libc::M_TRIM_THRESHOLD, 1 << 30);
-        // Heaps of other threads end at 64 MB and ask the system again: one heap for all.
-        let arenas = set(libc::M_ARENA_MAX, 1);
-        threshold && trim && arenas
+        keep_by(|which, value| unsafe { libc::mallopt(which, value) == 1 })
     }
     #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
     true
+}
+
+/// Sets what [`keep`] asks for; `set` takes the number of a setting and its value, and says whether it was taken.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn keep_by(mut set: impl FnMut(libc::c_int, libc::c_int) -> bool) -> bool {
+    // glibc before 2.35 takes no more than half of a thread's heap: 32 MB.
+    let threshold = [1 << 30, 32 << 20].into_iter().any(|bytes| set(libc::M_MMAP_THRESHOLD, bytes));
+    let trim = set(libc::M_TRIM_THRESHOLD, 1 << 30);
+    // Heaps of other threads end at 64 MB and ask the system again: one heap for all.
+    let arenas = set(libc::M_ARENA_MAX, 1);
+    threshold && trim && arenas
 }
 
 /// Largest memory that this process held, in bytes.
@@ -41,4 +46,32 @@ pub fn peak() -> Option<u64> {
 #[cfg(not(unix))]
 pub fn peak() -> Option<u64> {
     None
+}
+
+#[cfg(all(test, target_os = "linux", target_env = "gnu"))]
+mod tests {
+    use super::*;
+
+    /// What an allocator was left with that takes thresholds up to `most`, and what was said of it.
+    fn with(most: libc::c_int, others: bool) -> (Option<libc::c_int>, bool) {
+        let mut threshold = None;
+        let agreed = keep_by(|which, value| {
+            if which != libc::M_MMAP_THRESHOLD {
+                return others;
+            }
+            if value <= most {
+                threshold = Some(value);
+            }
+            value <= most
+        });
+        (threshold, agreed)
+    }
+
+    #[test]
+    fn an_older_allocator_takes_the_smaller_threshold_and_a_refusal_is_noticed() {
+        assert_eq!(with(i32::MAX, true), (Some(1 << 30), true));
+        assert_eq!(with(32 << 20, true), (Some(32 << 20), true));
+        assert_eq!(with(1 << 20, true), (None, false));
+        assert_eq!(with(i32::MAX, false), (Some(1 << 30), false), "the rest counts too");
+    }
 }

@@ -185,6 +185,41 @@ mod tests {
         assert!(run.worst(0.9) < 0.15, "{}", run.worst(0.9));
     }
 
+    /// The largest relative error of the time left over a recorded run, from a tenth of it to nine tenths.
+    fn worst_of_recorded(text: &str, every: [f64; 2]) -> f64 {
+        let rows: Vec<Vec<f64>> =
+            text.lines().skip(1).map(|line| line.split(',').map(|v| v.parse().unwrap()).collect()).collect();
+        let whole: f64 = rows.iter().flat_map(|row| &row[1..]).sum();
+        let target = rows.last().unwrap()[0];
+        let (mut pace, mut now, mut worst, mut said) = (Pace::<2>::new(0.0), 0.0, 0.0f64, 0);
+        for row in &rows {
+            let [images, work, preview, checkpoint, beside] = row[..] else { panic!("{row:?}") };
+            pace.work(work, images);
+            for (kind, seconds) in [preview, checkpoint].into_iter().enumerate().filter(|(_, s)| *s > 0.0) {
+                pace.interrupted(kind, seconds);
+            }
+            now += work + preview + checkpoint + beside;
+            if (0.1..=0.9).contains(&(images / target))
+                && let Some(left) = pace.left(target, every)
+            {
+                worst = worst.max((left - (whole - now)).abs() / (whole - now));
+                said += 1;
+            }
+        }
+        assert!(said > 30, "{said}");
+        worst
+    }
+
+    #[test]
+    fn the_figure_holds_over_real_runs() {
+        // Recorded by `tests/fixtures/record_run.py`: `--data points:grid25 --preset mlp-gan --kimg 500`, and
+        // `--data emoji:smileys --preset gan-tiny --kimg 4 --resolution 16`, with `--set run.preview_kimg` and
+        // `--checkpoint-kimg` as below.
+        let points = worst_of_recorded(include_str!("../../tests/fixtures/runs/points.csv"), [40_000.0, 100_000.0]);
+        let gan = worst_of_recorded(include_str!("../../tests/fixtures/runs/gan.csv"), [500.0, 1000.0]);
+        assert!(points < 0.15 && gan < 0.15, "{points} {gan}");
+    }
+
     #[test]
     fn what_shares_the_machine_is_noticed_within_a_window() {
         let mut pace = Pace::<2>::new(0.0);

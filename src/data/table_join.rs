@@ -291,6 +291,16 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_names_nothing_is_told_by_its_line_and_moves_no_other() {
+        let text = "file\tcaption\na.png\tfirst\n\tof nothing\nb.png\tsecond\n   \tof nothing either\n";
+        let (n, broken) = join(&["a.png", "b.png"], ("captions.tsv", text), &[]);
+        assert_eq!(n.caption, [Some("first".to_owned()), Some("second".to_owned())]);
+        let told: Vec<&str> = broken.iter().map(|b| b.file.as_str()).collect();
+        assert_eq!(told, ["captions.tsv:3", "captions.tsv:5"]);
+        assert!(broken.iter().all(|b| b.reason.contains("names no file")));
+    }
+
+    #[test]
     fn many_rows_without_a_picture_are_counted() {
         let rows: String = (0..500).map(|i| format!("gone{i}.png,x\n")).collect();
         let (_, broken) = join(&["a.png"], ("metadata.csv", &format!("file,text\na.png,y\n{rows}")), &[]);

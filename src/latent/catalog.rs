@@ -117,7 +117,8 @@ pub fn resolve(model: &str, paths: &Paths) -> Result<Source> {
     // A folder, a file or an imported model may itself have an @ in its name.
     let imported_as = |name: &str| paths.models().join(format!("{name}.safetensors"));
     let plain = |name: &str| !name.contains(['/', '\\']);
-    let (base, tag) = if Path::new(model).exists() || (plain(model) && imported_as(model).is_file()) {
+    let named_so = |name: &str| imported_as(name).is_file() || paths.runs().join(name).is_dir();
+    let (base, tag) = if Path::new(model).exists() || (plain(model) && named_so(model)) {
         (model, None)
     } else {
         model.rsplit_once('@').map_or((model, None), |(base, tag)| (base, Some(tag)))

@@ -289,6 +289,37 @@ fn children_are_bred_kept_and_know_their_parents() {
 }
 
 #[test]
+fn a_file_that_is_gone_keeps_no_other_picture_off_the_atlas() {
+    use crate::engine::ItemFilter;
+    use crate::latent::atlas::Layout;
+    use crate::latent::atlas::gather::{Whose, Wish};
+    let mut s = Studio::new();
+    let latents: Vec<Latent> = (1..=3).map(|seed| Latent::Seed { seed }).collect();
+    let (model, made_by) = (VAE.to_string(), "sample".to_string());
+    s.engine.send(Command::Keep { job: None, model, latents, truncation: 1.0, made_by, starred: false });
+    s.until("kept pictures", |e| matches!(e, Event::ItemsChanged).then_some(()));
+    s.engine.send(Command::ListItems { filter: ItemFilter::default() });
+    let items = s.until("items", |e| if let Event::Items { items, .. } = e { Some(items.clone()) } else { None });
+    let kept: Vec<i64> = items.iter().map(|i| i.id).collect();
+    let wish = Wish { data: None, samples: 12, layout: Layout::Pca, ..Wish::default() };
+    s.ask(LatentCommand::Atlas { job: 1, model: VAE.into(), wish, kept: kept.clone() });
+    let atlas =
+        s.told("the atlas", |e| if let LatentEvent::Atlas { atlas, .. } = e { Some(atlas.clone()) } else { None });
+    std::fs::remove_file(&items[1].path).unwrap();
+    let points: Vec<u32> = (0..atlas.points.len() as u32).collect();
+    s.ask(LatentCommand::AtlasThumbs { model: VAE.into(), points: points.clone(), size: 16 });
+    let thumbs =
+        s.told("thumbs", |e| if let LatentEvent::AtlasThumbs { thumbs, .. } = e { Some(thumbs.clone()) } else { None });
+    let is_gone = |i: &u32| matches!(atlas.points[*i as usize].whose, Whose::Kept { id } if id == kept[1]);
+    let mut there: Vec<u32> = thumbs.iter().map(|t| t.0).collect();
+    there.sort_unstable();
+    assert_eq!(there, points.into_iter().filter(|i| !is_gone(i)).collect::<Vec<_>>());
+    assert_eq!((there.len(), atlas.points.len()), (14, 15));
+    let file = items[1].path.display().to_string();
+    s.until("what is missing", |e| matches!(e, Event::Message(p) if p.subject.as_ref() == Some(&file)).then_some(()));
+}
+
+#[test]
 fn films_sheets_and_looks_inside() {
     use crate::engine::ExportOptions;
     use crate::latent::activations::Look;

@@ -122,3 +122,21 @@ fn a_script_beside_an_exported_model_replaces_no_file_of_ones_own() {
     assert_eq!(write_loader(&exported).unwrap(), script, "its own script is renewed");
     assert_eq!(std::fs::read_to_string(&own).unwrap(), "print('mine')\n");
 }
+
+#[test]
+fn models_and_runs_with_an_at_sign_in_their_names_are_opened_by_them() {
+    let home = tempfile::tempdir().unwrap();
+    let paths = Paths::under(home.path());
+    let file = home.path().join("faces@64.safetensors");
+    model("conv-vae", |_| ()).write(&file).unwrap();
+    let imported = import(&file, &paths).unwrap();
+    assert_eq!(imported.name, "faces@64");
+    let opened = resolve("faces@64", &paths).unwrap().read().unwrap().1;
+    assert_eq!(opened.hash, imported.hash);
+    assert!(resolve("faces@64@normal", &paths).is_ok(), "without its prior");
+    // A run of that name, by its name alone; what follows the last @ is a checkpoint only where there is no such run.
+    let recipe = crate::recipe::Recipe::default();
+    crate::train::folder::RunFolder::create_locked(&paths.runs().join("cats@128"), &recipe, None, "cpu").unwrap();
+    let problem = resolve("cats@128", &paths).unwrap_err();
+    assert_eq!(problem.what, "This run has no complete checkpoint yet");
+}
