@@ -212,7 +212,7 @@ impl LoadedModel {
         let weights = Tensor::<4>::from_data(TensorData::new(weights, [1, 1, side, side]), &self.device);
         let mut descent = Descent::new(self, freedom, &[row], vec![held.clone()])?;
         for step in 0..steps {
-            progress.report("Mending", u64::from(step), u64::from(steps));
+            progress.report("Repairing", u64::from(step), u64::from(steps));
             progress.cancel().check()?;
             let numbers = descent.numbers();
             let y = descent.pictures(numbers.clone(), &mut |_, x| x);
@@ -221,7 +221,7 @@ impl LoadedModel {
             let loss = error + numbers.square().mean() * typical;
             descent.step(loss, rate(RATE, f64::from(step) / f64::from(steps.max(1))));
         }
-        progress.report("Mending", u64::from(steps), u64::from(steps));
+        progress.report("Repairing", u64::from(steps), u64::from(steps));
         let latent = self.latent_of(descent.rows().remove(0), freedom, &held);
         let model = self.generate(std::slice::from_ref(&latent), 1.0)?.remove(0);
         let picture = match &known {

@@ -58,9 +58,16 @@ pub enum Action {
 }
 
 impl Action {
-    /// Open a latent of a model in Explore; without one, samples of the model.
-    pub fn explore(model: ModelRef, latent: Option<Latent>, truncation: f32) -> Self {
-        Self::Deliver(ViewId::Explore, Box::new(ViewMessage::Explore { model, latent, truncation }))
+    /// Show samples of a model in Explore.
+    pub fn explore(model: ModelRef) -> Self {
+        let message = ViewMessage::Explore { model, latent: None, truncation: 1.0, from: None };
+        Self::Deliver(ViewId::Explore, Box::new(message))
+    }
+
+    /// Open a latent of a model in Explore; `from` says where its picture came from: "From the gallery".
+    pub fn open(model: ModelRef, latent: Latent, truncation: f32, from: impl Into<String>) -> Self {
+        let message = ViewMessage::Explore { model, latent: Some(latent), truncation, from: Some(from.into()) };
+        Self::Deliver(ViewId::Explore, Box::new(message))
     }
 
     /// Look through a source in Data, ready to train on it.
@@ -85,6 +92,8 @@ pub enum ViewMessage {
         latent: Option<Latent>,
         /// Truncation or temperature.
         truncation: f32,
+        /// Where the picture came from, in words.
+        from: Option<String>,
     },
     /// Compare these two (Explore).
     Compare {

@@ -18,7 +18,7 @@ const BAR_END: f32 = 8.0;
 const BAR_SIDE: f32 = 40.0;
 
 /// Roles of what a person acts on.
-const CONTROLS: [Role; 14] = [
+pub const CONTROLS: [Role; 14] = [
     Role::Button,
     Role::CheckBox,
     Role::RadioButton,

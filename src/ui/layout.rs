@@ -80,6 +80,24 @@ impl Layout {
         self.tree.active_tiles().into_iter().filter_map(|id| tiles.get_pane(&id).copied()).collect()
     }
 
+    /// How many panes stand side by side.
+    pub fn columns(&self) -> usize {
+        self.tree.root.map_or(1, |root| self.columns_of(root)).max(1)
+    }
+
+    fn columns_of(&self, id: TileId) -> usize {
+        match self.tree.tiles.get(id) {
+            Some(Tile::Container(Container::Linear(linear))) if linear.dir == LinearDir::Horizontal => {
+                linear.children.iter().map(|child| self.columns_of(*child)).sum()
+            }
+            Some(Tile::Container(Container::Tabs(tabs))) => tabs.active.map_or(1, |child| self.columns_of(child)),
+            Some(Tile::Container(container)) => {
+                container.children().map(|child| self.columns_of(*child)).max().unwrap_or(1)
+            }
+            _ => 1,
+        }
+    }
+
     /// Makes a view active and visible, in the active pane if it has none of its own.
     pub fn show(&mut self, view: ViewId) {
         if self.views().contains(&view) {
@@ -313,8 +331,9 @@ mod tests {
     fn panes_split_close_and_come_back() {
         let mut layout = Layout::single(ViewId::Train);
         layout.split(Split::Right, Some(ViewId::Explore));
+        assert_eq!(layout.columns(), 2);
         layout.split(Split::Down, Some(ViewId::Log));
-        assert_eq!(layout.views().len(), 3);
+        assert_eq!((layout.views().len(), layout.columns()), (3, 2));
         assert_eq!(layout.active(), ViewId::Log);
         // A view that has a pane is gone to, not opened twice.
         layout.show(ViewId::Train);

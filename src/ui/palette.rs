@@ -352,7 +352,7 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
         keys: String::new(),
         words: "generate samples open model",
         enabled: true,
-        action: Action::explore(m.model.clone(), None, 1.0),
+        action: Action::explore(m.model.clone()),
     }));
     out.extend(studio.runs.iter().map(|r| Entry {
         icon: ICON_MODEL_TRAINING,

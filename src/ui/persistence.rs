@@ -21,7 +21,7 @@ const FORMAT: u32 = 1;
 /// What the window remembers.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Kept {
+pub struct WindowState {
     /// Version of this file.
     pub format: u32,
     /// Settings.
@@ -48,7 +48,7 @@ pub struct Kept {
     pub views: BTreeMap<ViewId, serde_json::Value>,
 }
 
-impl Default for Kept {
+impl Default for WindowState {
     fn default() -> Self {
         Self {
             format: FORMAT,
@@ -73,17 +73,17 @@ pub fn path(config: &Path) -> PathBuf {
 }
 
 /// Reads what was kept; a file that cannot be understood counts as none.
-pub fn load(config: &Path) -> Kept {
-    let Ok(bytes) = std::fs::read(path(config)) else { return Kept::default() };
-    match serde_json::from_slice::<Kept>(&bytes) {
+pub fn load(config: &Path) -> WindowState {
+    let Ok(bytes) = std::fs::read(path(config)) else { return WindowState::default() };
+    match serde_json::from_slice::<WindowState>(&bytes) {
         Ok(kept) if kept.format == FORMAT => kept,
         Ok(kept) => {
             log::warn!("the window's state has format {}, which this version does not read", kept.format);
-            Kept::default()
+            WindowState::default()
         }
         Err(error) => {
             log::warn!("the window's state could not be read: {error}");
-            Kept::default()
+            WindowState::default()
         }
     }
 }
@@ -110,7 +110,7 @@ impl Keeper {
     }
 
     /// Has the state written if it is another than last time.
-    pub fn keep(&mut self, kept: &Kept) {
+    pub fn keep(&mut self, kept: &WindowState) {
         let Ok(json) = serde_json::to_string_pretty(kept) else { return };
         if json == self.last {
             return;
@@ -162,15 +162,15 @@ mod tests {
     #[test]
     fn what_is_kept_comes_back_and_rubbish_is_ignored() {
         let dir = tempfile::tempdir().unwrap();
-        let mut kept = Kept { active: ViewId::Explore, run: Some("/a".into()), ..Kept::default() };
+        let mut kept = WindowState { active: ViewId::Explore, run: Some("/a".into()), ..WindowState::default() };
         kept.views.insert(ViewId::Train, serde_json::json!({"smoothing": 0.9}));
         let mut keeper = Keeper::start(dir.path().into());
         keeper.keep(&kept);
         drop(keeper);
         assert_eq!(load(dir.path()), kept);
         std::fs::write(path(dir.path()), b"{\"format\": 1, \"active\": 7").unwrap();
-        assert_eq!(load(dir.path()), Kept::default());
+        assert_eq!(load(dir.path()), WindowState::default());
         std::fs::write(path(dir.path()), b"{\"format\": 99}").unwrap();
-        assert_eq!(load(dir.path()), Kept::default());
+        assert_eq!(load(dir.path()), WindowState::default());
     }
 }

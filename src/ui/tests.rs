@@ -16,6 +16,7 @@ use strum::IntoEnumIterator;
 
 use super::action::{Action, Pick, ViewMessage};
 use super::app::{Options, StudioApp};
+use super::audit::CONTROLS;
 use super::command::UiCommand;
 use super::file_dialog::{Answer, FilePicker};
 use super::theme::{self, DARK, LIGHT, Tokens};
@@ -212,22 +213,6 @@ fn the_palette_finds_and_runs() {
     assert_eq!(window.active(), ViewId::Train);
 }
 
-/// Roles of what a person acts on.
-const ACTED_ON: [Role; 12] = [
-    Role::Button,
-    Role::CheckBox,
-    Role::RadioButton,
-    Role::Slider,
-    Role::SpinButton,
-    Role::ComboBox,
-    Role::TextInput,
-    Role::MultilineTextInput,
-    Role::Link,
-    Role::Tab,
-    Role::ListBoxOption,
-    Role::ColorWell,
-];
-
 #[test]
 fn every_control_of_every_view_has_a_name() {
     let mut nameless = Vec::new();
@@ -237,7 +222,7 @@ fn every_control_of_every_view_has_a_name() {
         let mut look = |window: &Window, place: &str| {
             for node in window.harness.root().children_recursive() {
                 let node = node.accesskit_node();
-                if node.is_hidden() || !ACTED_ON.contains(&node.role()) {
+                if node.is_hidden() || !CONTROLS.contains(&node.role()) {
                     continue;
                 }
                 seen += 1;

@@ -213,7 +213,7 @@ fn the_window_travels_through_a_real_model() {
         StudioApp::new(Box::new(engine), paths, options)
     });
     until(&mut h, "models", |h| !h.state().studio().models.is_empty());
-    h.state_mut().act(Action::explore(MODEL.into(), Some(Latent::Seed { seed: 12 }), 1.0));
+    h.state_mut().act(Action::open(MODEL.into(), Latent::Seed { seed: 12 }, 1.0, "From Gallery"));
     until(&mut h, "the model", |h| h.state().studio().opened.contains_key(MODEL));
     let page = |id| Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Page(id)));
     h.state_mut().act(page("map"));

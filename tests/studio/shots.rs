@@ -124,7 +124,7 @@ impl Stage {
 
     /// Opens a picture of a model on a page, by its id.
     fn explore(&mut self, model: &str, page: &'static str) {
-        self.act(Action::explore(model.into(), Some(Latent::Seed { seed: 12 }), 1.0));
+        self.act(Action::open(model.into(), Latent::Seed { seed: 12 }, 1.0, "From Gallery"));
         self.until("the model", |app| app.studio().opened.contains_key(model));
         self.act(Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Page(page))));
         self.linger(2.5);
@@ -293,6 +293,16 @@ fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
     }
     s.linger(3.0);
     s.shoot("atlas");
+    s.act(Action::Go(ViewId::Learn));
+    s.click(Role::RadioButton, "Lesson: Latent space");
+    s.linger(1.0);
+    s.click(Role::Button, "Show classes");
+    let start = Instant::now();
+    while s.harness.query_by_label("Hide classes").is_none() && start.elapsed() < Duration::from_secs(300) {
+        s.settle();
+    }
+    s.linger(1.0);
+    s.shoot("learn");
     s.explore("emoji-faces-gan", "grid");
     s.click(Role::ComboBox, "Layout");
     s.click(Role::Button, "Sheet");
@@ -320,7 +330,7 @@ fn travels(home: &Home, folder: &Path, a_picture: Option<PathBuf>) {
         s.settle();
         s.click(Role::Button, "Fill the hole");
         s.until("the hole to be filled", |app| {
-            app.studio().jobs.values().any(|j| j.title == "Mending" && j.ended && j.problem.is_none())
+            app.studio().jobs.values().any(|j| j.title == "Repairing" && j.ended && j.problem.is_none())
         });
         s.linger(2.0);
     }

@@ -273,7 +273,7 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
                 latent,
             };
             let told = tell(LatentEvent::Mended { job, model, path: input, mended: Box::new(mended) });
-            job_of(job, "Mending", u64::from(steps), told)
+            job_of(job, "Repairing", u64::from(steps), told)
         }
         LatentCommand::TakeIn { ticket, model, input } => {
             let name = input.display().to_string();

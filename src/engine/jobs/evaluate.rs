@@ -32,7 +32,8 @@ pub struct Asked {
 pub fn evaluate(cx: &Context, job: JobId, asked: &Asked) -> Result<()> {
     let metrics = chosen(&asked.metrics)?;
     let progress = cx.progress(job);
-    let own = dataset_locator::of_model(&asked.model, "", &cx.paths).ok();
+    let own = dataset_locator::of_model(&asked.model, "", &cx.paths);
+    let own = if asked.data.is_none() { Some(own?) } else { own.ok() };
     let (data, device) = (asked.data.as_deref(), cx.backend.device());
     let opened = Opened::open(&asked.model, data, own.as_deref(), &cx.paths, &device, &progress)?;
     let report = opened.evaluate(metrics, asked.count as usize, DRAWS, 1, &cx.paths, &progress)?;

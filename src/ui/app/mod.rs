@@ -16,7 +16,7 @@ use super::file_dialog::{DesktopPicker, FilePicker};
 use super::keymap::{self, Bound};
 use super::layout::Layout;
 use super::palette::Palette;
-use super::persistence::{self, Keeper, Kept};
+use super::persistence::{self, Keeper, WindowState};
 use super::shell::{Dialog, Shell};
 use super::state::Studio;
 use super::textures::{self, Textures};
@@ -65,11 +65,13 @@ pub struct StudioApp {
 
 /// Points that the inspector leaves to the canvas beside it, if it can.
 const CANVAS: f32 = 360.0;
+/// The same for each of several panes side by side.
+const PANE: f32 = 340.0;
 
 impl StudioApp {
     /// A window over an engine. Draws nothing before the first frame; needs no particular renderer.
     pub fn new(engine: Box<dyn Engine>, paths: Paths, options: Options) -> Self {
-        let kept = if options.remember { persistence::load(&paths.config) } else { Kept::default() };
+        let kept = if options.remember { persistence::load(&paths.config) } else { WindowState::default() };
         let mut views: Vec<Box<dyn View>> = VIEWS.iter().map(|v| (v.new)()).collect();
         for view in &mut views {
             if let Some(state) = kept.views.get(&view.id()) {
@@ -330,7 +332,9 @@ impl StudioApp {
         let t = theme::tokens(ui);
         // In a narrow window the canvas keeps the room that its controls need.
         let room = ui.available_width();
-        let most = (room * 0.5).min(room - CANVAS).clamp(180.0, 520.0);
+        let columns = self.shell.layout.columns() as f32;
+        let canvas = if columns > 1.0 { PANE * columns } else { CANVAS };
+        let most = (room * 0.5).min(room - canvas).clamp(220.0, 520.0);
         let shown = Panel::right("inspector")
             .resizable(true)
             .default_size(self.shell.inspector_width.min(most))
@@ -384,9 +388,9 @@ impl StudioApp {
     }
 
     /// What would be written down now.
-    fn kept(&self) -> Kept {
+    fn kept(&self) -> WindowState {
         let shell = &self.shell;
-        Kept {
+        WindowState {
             settings: shell.studio.settings.clone(),
             active: shell.layout.active(),
             layout: shell.layout.kept(),
@@ -398,13 +402,13 @@ impl StudioApp {
             run: shell.studio.selection.run.clone(),
             model: shell.studio.selection.model.clone(),
             views: self.views.iter().map(|v| (v.id(), v.save())).filter(|(_, s)| !s.is_null()).collect(),
-            ..Kept::default()
+            ..WindowState::default()
         }
     }
 
     /// What would be written down now, with the window as it is.
     #[cfg(test)]
-    pub(super) fn kept_now(&mut self, ctx: &Context) -> Kept {
+    pub(super) fn kept_now(&mut self, ctx: &Context) -> WindowState {
         self.note_window(ctx);
         self.kept()
     }

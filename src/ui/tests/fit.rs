@@ -102,7 +102,7 @@ fn explore_fits() {
     at_every_size(|window, look| {
         let models = window.harness.state().studio().models.clone();
         for model in [&models[1], &models[3]] {
-            act(window, Action::explore(model.model.clone(), None, 1.0));
+            act(window, Action::explore(model.model.clone()));
             look(window, &format!("Explore, {}", model.name));
             for page in &TABS {
                 act(window, Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Page(page.id))));
@@ -145,6 +145,46 @@ fn models_fit() {
         let model = window.harness.state().studio().models[0].model.clone();
         act(window, Action::Deliver(ViewId::Models, Box::new(ViewMessage::Model(model))));
         look(window, "Page of a model");
+    });
+}
+
+/// Two panes side by side share the window: each has less than half of it.
+#[test]
+fn two_panes_fit() {
+    let pairs = [
+        (ViewId::Train, ViewId::Explore),
+        (ViewId::Data, ViewId::Models),
+        (ViewId::Gallery, ViewId::Settings),
+        (ViewId::Home, ViewId::Learn),
+    ];
+    at_every_size(|window, look| {
+        act(window, Action::train_on("/pictures/nouns".into()));
+        for (left, right) in pairs {
+            act(window, Action::Go(left));
+            act(window, Action::Beside(right));
+            let name = format!("{} beside {}", left.spec().title, right.spec().title);
+            look(window, &name);
+            match right {
+                ViewId::Explore => {
+                    for run in window.engine.script().runs {
+                        let label = format!("{name}, run {}", run.name);
+                        act(window, Action::Deliver(left, Box::new(ViewMessage::Run(run.dir))));
+                        look(window, &label);
+                    }
+                    for page in &TABS {
+                        act(window, Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Page(page.id))));
+                        look(window, &format!("{name}, {}", page.title));
+                    }
+                }
+                ViewId::Models => {
+                    let model = window.harness.state().studio().models[0].model.clone();
+                    act(window, Action::Deliver(ViewId::Models, Box::new(ViewMessage::Model(model))));
+                    look(window, &format!("{name}, page of a model"));
+                }
+                _ => {}
+            }
+            act(window, Action::Ui(UiCommand::ClosePane));
+        }
     });
 }
 

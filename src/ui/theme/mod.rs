@@ -2,6 +2,7 @@
 //!
 //! Nothing else in the window names a colour or a size.
 
+mod bars;
 mod parts;
 mod tokens;
 
@@ -11,6 +12,7 @@ use egui::style::{Selection, WidgetVisuals};
 use egui::{CornerRadius, FontFamily, FontId, Margin, Shadow, Stroke, Style, TextStyle, Visuals, vec2};
 use serde::{Deserialize, Serialize};
 
+pub use bars::{at_end, enabled, left, rest, toolbar, whole};
 pub use parts::*;
 pub use tokens::{DARK, LIGHT, Tokens, size};
 

@@ -7,7 +7,7 @@ use egui::{
 };
 pub use egui_material_icons::MaterialIcon as Icon;
 
-use super::{Tokens, size, tokens};
+use super::{Tokens, bars, size, tokens};
 use crate::base::Severity;
 
 /// What a badge or a line of text says beyond its words.
@@ -178,9 +178,9 @@ pub fn icon_button_toned(ui: &mut Ui, icon: Icon, label: &str, colour: Color32, 
 pub fn segmented<T: PartialEq + Clone>(ui: &mut Ui, label: &str, value: &mut T, options: &[(T, &str)]) -> bool {
     let mut changed = false;
     let t = tokens(ui);
-    Frame::new().fill(t.canvas).stroke(Stroke::new(1.0, t.line)).corner_radius(CornerRadius::same(size::RADIUS)).show(
-        ui,
-        |ui| {
+    let frame = Frame::new().fill(t.canvas).stroke(Stroke::new(1.0, t.line));
+    bars::whole(ui, |ui| {
+        frame.corner_radius(CornerRadius::same(size::RADIUS)).show(ui, |ui| {
             ui.horizontal(|ui| {
                 ui.spacing_mut().item_spacing.x = 0.0;
                 for (option, text) in options {
@@ -200,8 +200,8 @@ pub fn segmented<T: PartialEq + Clone>(ui: &mut Ui, label: &str, value: &mut T, 
                     }
                 }
             });
-        },
-    );
+        });
+    });
     changed
 }
 
@@ -324,29 +324,6 @@ pub fn clickable_card<R>(ui: &mut Ui, label: &str, selected: bool, add: impl FnO
     InnerResponse::new(inner, response)
 }
 
-/// A bar above a view, for its controls: panel-coloured, one row, with a line below.
-pub fn toolbar<R>(ui: &mut Ui, add: impl FnOnce(&mut Ui) -> R) -> R {
-    let t = tokens(ui);
-    // What has no room in it ends at its edge, rather than making all below as wide.
-    let room = ui.available_rect_before_wrap();
-    let mut bar = ui.new_child(egui::UiBuilder::new().max_rect(room));
-    bar.set_clip_rect(ui.clip_rect().intersect(room));
-    let shown = Frame::new().fill(t.panel).inner_margin(Margin::symmetric(size::M as i8, 6)).show(&mut bar, |ui| {
-        ui.set_min_width(ui.available_width());
-        ui.set_min_height(size::CONTROL);
-        // One row high, whatever room there is below.
-        ui.horizontal(|ui| {
-            ui.set_min_height(size::CONTROL);
-            add(ui)
-        })
-        .inner
-    });
-    let rect = shown.response.rect.with_max_x(room.right());
-    ui.advance_cursor_after_rect(rect);
-    ui.painter().hline(rect.x_range(), rect.bottom() - 0.5, Stroke::new(1.0, t.line));
-    shown.inner
-}
-
 /// A page with margins that scrolls if it must.
 pub fn page<R>(ui: &mut Ui, id: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
     egui::ScrollArea::vertical()
@@ -367,7 +344,7 @@ pub fn empty_state(ui: &mut Ui, icon: Icon, title: &str, text: &str, action: Opt
         ui.add_space(size::S);
         heading(ui, title, size::STRONG);
         ui.scope(|ui| {
-            ui.set_max_width(420.0);
+            ui.set_max_width((ui.available_width() - 2.0 * size::L).min(420.0));
             ui.label(RichText::new(text).color(t.weak));
         });
         ui.add_space(size::S);

@@ -63,10 +63,8 @@ impl LogView {
             }
         });
         theme::name(&combo.response, Role::ComboBox, "Messages of");
-        // “Copy all” keeps its room at the right.
-        let room = (ui.available_width() - 110.0).clamp(60.0, 180.0);
-        theme::text_field(ui, &mut self.shown.text, "Find", room, "Find in messages");
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        theme::text_field(ui, &mut self.shown.text, "Find", 180.0, "Find in messages");
+        theme::at_end(ui, |ui| {
             let rows = self.rows(cx.studio);
             ui.add_enabled_ui(!rows.is_empty(), |ui| {
                 if theme::button(ui, Some(ICON_CONTENT_COPY), "Copy all").clicked() {

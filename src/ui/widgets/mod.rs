@@ -7,5 +7,6 @@ pub mod export_dialog;
 pub mod form;
 pub mod latent_slot;
 pub mod network;
+pub mod own_data;
 pub mod picture_grid;
 pub mod scores;

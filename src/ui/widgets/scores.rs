@@ -1,17 +1,20 @@
 //! What is known of how good a model is: scores with their intervals, measured when asked for.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
 
 use egui::{DragValue, Grid, RichText, ScrollArea, Sense, Ui, Vec2, vec2};
 use egui_material_icons::icons::{ICON_ARROW_DOWNWARD, ICON_ARROW_UPWARD, ICON_CLOSE, ICON_STRAIGHTEN, ICON_WARNING};
 
-use crate::engine::{Command, Evaluation, JobId, Score};
+use crate::engine::dataset_locator::is_unknown;
+use crate::engine::{Command, Evaluation, Event, JobId, Score};
 use crate::eval::{Direction, METRICS, table};
 use crate::models::info::ModelRef;
 use crate::ui::action::Action;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, Tone, size};
-use crate::ui::views::Cx;
+use crate::ui::view::{Cx, ViewId};
+use crate::ui::widgets::own_data::OwnData;
 use crate::ui::{format, glossary, verdict};
 
 /// Side of a picture of a suspect pair.
@@ -29,6 +32,7 @@ pub struct ScorePanel {
     /// Weights whose scores were asked for.
     asked: HashSet<(ModelRef, String)>,
     jobs: HashMap<ModelRef, JobId>,
+    own: OwnData,
 }
 
 impl Default for ScorePanel {
@@ -39,23 +43,36 @@ impl Default for ScorePanel {
             count: 1000,
             asked: HashSet::new(),
             jobs: HashMap::new(),
+            own: OwnData::default(),
         }
     }
 }
 
 impl ScorePanel {
-    /// Draws the panel in the room there is. `ready` says that there are weights to measure.
-    pub fn show(&mut self, ui: &mut Ui, model: &ModelRef, ready: bool, cx: &mut Cx<'_>) {
-        ScrollArea::vertical().id_salt(("scores", model)).show(ui, |ui| self.show_whole(ui, model, ready, cx));
+    /// Draws the panel in the room there is, in `view`. `ready` says that there are weights to measure.
+    pub fn show(&mut self, ui: &mut Ui, view: ViewId, model: &ModelRef, ready: bool, cx: &mut Cx<'_>) {
+        ScrollArea::vertical().id_salt(("scores", model)).show(ui, |ui| self.show_whole(ui, view, model, ready, cx));
+    }
+
+    /// Something happened.
+    pub fn on_event(&mut self, event: &Event) {
+        self.own.on_event(event);
+    }
+
+    /// Takes the answer of the dialog that chooses a model's pictures. True if it was for it.
+    pub fn picked(&self, purpose: &str, paths: &[PathBuf], cx: &mut Cx<'_>) -> bool {
+        self.own.picked(purpose, paths, cx)
     }
 
     /// Draws the panel as high as it is.
-    pub fn show_whole(&mut self, ui: &mut Ui, model: &ModelRef, ready: bool, cx: &mut Cx<'_>) {
+    pub fn show_whole(&mut self, ui: &mut Ui, view: ViewId, model: &ModelRef, ready: bool, cx: &mut Cx<'_>) {
         let hash = cx.studio.model(model).map(|m| m.hash.clone()).unwrap_or_default();
         if ready && self.asked.insert((model.clone(), hash)) {
             cx.send(Command::KnownScores { model: model.clone() });
         }
-        self.tools(ui, model, ready, cx);
+        self.own.follow(model, cx);
+        let missing = self.data.trim().is_empty() && self.own.ask(ui, cx, view, model);
+        self.tools(ui, model, ready && !missing, cx);
         ui.add_space(size::S);
         let evaluation = cx.studio.evaluations.get(model);
         match evaluation.filter(|e| !e.scores.is_empty()) {
@@ -90,7 +107,12 @@ impl ScorePanel {
             let able = ready && !self.chosen.is_empty();
             let measure = ui.add_enabled_ui(able, |ui| theme::button(ui, Some(ICON_STRAIGHTEN), "Measure")).inner;
             let help = "Makes samples and measures the chosen metrics; training continues meanwhile, a little slower";
-            if measure.on_hover_text(help).clicked() {
+            let measure = measure.on_hover_text(help).on_disabled_hover_text(if !ready {
+                "There is nothing to measure with yet: weights, or the pictures to compare with"
+            } else {
+                "Choose a metric first"
+            });
+            if measure.clicked() {
                 let job = cx.new_job();
                 self.jobs.insert(model.clone(), job);
                 cx.send(Command::Evaluate {
@@ -122,7 +144,9 @@ impl ScorePanel {
             theme::text_field(ui, &mut self.data, "data it was trained on", 200.0, "Data to compare with")
                 .on_hover_text("A folder, zip or other source; left empty, the source of the model's recipe");
         });
-        if let Some(problem) = ended.and_then(|j| j.problem.as_ref()) {
+        // What is missing is said above, with the way out.
+        let problem = ended.and_then(|j| j.problem.as_ref()).filter(|p| !is_unknown(p));
+        if let Some(problem) = problem {
             theme::toned(ui, Tone::Bad, problem.to_string());
         }
     }

@@ -39,15 +39,14 @@ pub(super) use thumbs::Thumbs;
 
 /// Width of the list of sources, in points.
 const SOURCES: f32 = 208.0;
-/// Height of a toolbar, in points.
-const TOOLBAR: f32 = 40.0;
 /// Narrower than this the list of sources stands above.
 const NARROW: f32 = 620.0;
 
 /// A toolbar on top of the view; what follows has the rest of the room.
 pub(super) fn bar<R>(ui: &mut Ui, id: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
-    let panel = Panel::top(id.to_owned()).exact_size(TOOLBAR).resizable(false).show_separator_line(false);
-    panel.frame(Frame::NONE).show(ui, |ui| theme::toolbar(ui, add)).inner
+    let shown = ui.push_id(id, |ui| theme::toolbar(ui, add)).inner;
+    ui.add_space(-ui.spacing().item_spacing.y);
+    shown
 }
 
 /// The view.

@@ -117,7 +117,10 @@ impl DataView {
             if survey.labels.len() > 1 && matches!(self.filter, Filter::All | Filter::Excluded) {
                 self.label_choice(ui, survey);
             }
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            let slider = 72.0;
+            // Beside the button, or not at all.
+            let fits = theme::left(ui) > slider + 200.0;
+            theme::at_end(ui, |ui| {
                 let able = self.can_train(survey);
                 ui.add_enabled_ui(able.is_ok(), |ui| {
                     let usable = format::plural(self.usable(survey), "picture", "pictures");
@@ -129,8 +132,6 @@ impl DataView {
                     };
                     train = button.clicked();
                 });
-                let slider = 72.0;
-                let fits = ui.available_width() > slider + size::L;
                 if matches!(self.filter, Filter::All | Filter::Excluded) && fits {
                     ui.spacing_mut().slider_width = slider;
                     self.grid.size_slider(ui);

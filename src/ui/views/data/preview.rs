@@ -26,7 +26,7 @@ pub enum Which {
 }
 
 /// What decides how a picture looks in training.
-type Wish = (String, DataRecipe, ObjectiveRecipe);
+type Request = (String, DataRecipe, ObjectiveRecipe);
 
 /// One picture of a source, prepared by a recipe.
 #[derive(Debug)]
@@ -36,9 +36,9 @@ pub struct Preview {
     /// Name of the picture to show.
     wanted: Option<String>,
     /// What was asked and is not answered, with its ticket.
-    asked: Option<(u64, Wish)>,
+    asked: Option<(u64, Request)>,
     asked_at: Option<Instant>,
-    shown: Option<Wish>,
+    shown: Option<Request>,
     arrived: Option<(Picture, Picture, Vec<Picture>)>,
     trained: usize,
     revision: u64,

@@ -36,6 +36,9 @@ impl ExploreView {
         draw: impl FnOnce(&mut Self, &mut Ui, &mut Cx<'_>, &mut PageActions),
     ) {
         let before = self.state.clone();
+        if let Some(model) = &before.here.model {
+            cx.pictures_of(model);
+        }
         let mut out = PageActions::default();
         draw(self, ui, cx, &mut out);
         let opened = out.open.is_some() || out.model.is_some();
@@ -108,6 +111,9 @@ impl ExploreView {
                     .try_this("Choose that model first, or drag a picture of this one")
                     .info(),
             );
+        }
+        if let Some(viewpoint) = out.visit {
+            self.open_at(viewpoint, "open a picture", provenance::HISTORY, cx);
         }
         if let Some(path) = out.photo {
             self.take_photos(&[path]);

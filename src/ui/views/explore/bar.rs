@@ -9,7 +9,7 @@ use strum::IntoEnumIterator;
 use super::ExploreView;
 use super::choices::close_up;
 use super::page::PageActions;
-use super::provenance::DROPPED;
+use super::provenance;
 use super::tabs::{self, Group, TabSpec};
 use super::viewpoint::Viewpoint;
 use crate::models::info::ModelInfo;
@@ -19,8 +19,6 @@ use crate::ui::theme::{self, size};
 use crate::ui::view::Cx;
 use crate::ui::widgets::latent_slot::latent_label;
 
-/// Wider than this, groups stand beside the model.
-const WIDE: f32 = 860.0;
 /// Room for the list of models, in points, before it scrolls.
 const MODELS: f32 = 440.0;
 /// Narrower than this, pages are a list.
@@ -28,8 +26,7 @@ const NARROW: f32 = 460.0;
 
 impl ExploreView {
     pub(super) fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut PageActions) {
-        let width = ui.available_width();
-        let (wide, narrow) = (width > WIDE, width < NARROW);
+        let narrow = ui.available_width() < NARROW;
         theme::toolbar(ui, |ui| {
             for (icon, label, by) in
                 [(ICON_ARROW_BACK, "Back (Alt+Left)", -1), (ICON_ARROW_FORWARD, "Forward (Alt+Right)", 1)]
@@ -40,11 +37,10 @@ impl ExploreView {
                 }
             }
             self.model_choice(ui, cx, out);
-            if wide {
-                ui.add_space(size::S);
+            if !narrow {
                 self.groups(ui, out);
             }
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            theme::at_end(ui, |ui| {
                 if theme::icon_button(ui, ICON_IOS_SHARE, "Export… (Ctrl+E)").clicked() {
                     self.pages[tabs::place(self.tab)].export(&self.state, info, cx, out);
                 }
@@ -58,10 +54,6 @@ impl ExploreView {
             theme::toolbar(ui, |ui| self.list(ui, out));
             close_up(ui);
             return;
-        }
-        if !wide {
-            theme::toolbar(ui, |ui| self.groups(ui, out));
-            close_up(ui);
         }
         theme::toolbar(ui, |ui| self.siblings(ui, out));
         close_up(ui);
@@ -142,11 +134,12 @@ impl ExploreView {
         });
         close_up(ui);
         // Once its model is here, its latent is opened.
+        let file = path.clone();
         let model = cx.studio.models.iter().find(|m| m.hash == recipe.model_hash).map(|m| m.model.clone());
         if let Some(model) = model {
             let viewpoint =
                 Viewpoint { model: Some(model), latent: recipe.latent.clone(), truncation: recipe.truncation };
-            self.open_at(viewpoint, DROPPED, cx);
+            self.open_at(viewpoint, "open a dropped picture", &provenance::of_file(&file), cx);
             close = true;
         }
         if close {
@@ -157,10 +150,10 @@ impl ExploreView {
 
 /// One line on what a page is for; what to do next under the pointer.
 fn purpose(ui: &mut Ui, row: &TabSpec) {
-    if ui.available_width() < 90.0 {
+    if theme::left(ui) < 90.0 {
         return;
     }
     let text = format!("{}. {}", row.purpose, row.next);
     let line = RichText::new(&text).size(size::SMALL).color(theme::tokens(ui).weak);
-    ui.add(Label::new(line).truncate()).on_hover_text(text);
+    theme::rest(ui, |ui| ui.add(Label::new(line).truncate())).on_hover_text(text);
 }

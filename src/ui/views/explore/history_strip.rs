@@ -44,8 +44,9 @@ impl ExploreView {
         ui.painter().vline(history.right() + size::XS, room.y_range(), Stroke::new(1.0, theme::tokens(ui).line));
         ui.scope_builder(egui::UiBuilder::new().max_rect(history), |ui| self.show_history(ui, cx));
         let mut right = ui.new_child(egui::UiBuilder::new().max_rect(kept).id_salt("kept"));
+        cx.pictures_of(&info.model);
         if let Some((latent, truncation)) = self.kept.show(&mut right, cx, &info) {
-            self.open_at(Viewpoint { model: Some(info.model), latent, truncation }, KEPT, cx);
+            self.open_at(Viewpoint { model: Some(info.model), latent, truncation }, "open a kept picture", KEPT, cx);
         }
     }
 
@@ -88,6 +89,7 @@ impl ExploreView {
     fn stop(&self, ui: &mut Ui, cx: &mut Cx<'_>, i: usize, rect: Rect, selected: bool) -> Option<Deed> {
         let stop = self.history.stops().get(i)?;
         let ctx = ui.ctx().clone();
+        cx.pictures_of(stop.viewpoint.model.as_deref().unwrap_or_default());
         let tex = stop.picture.as_ref().map(|p| cx.textures.get(&ctx, key(("history", stop.number)), 0, p));
         let mut name = format!("Place {}: {}", i + 1, latent_label(&stop.viewpoint.latent));
         let look = Tile { tex: tex.as_ref(), name: &name, selected, focusable: true };

@@ -37,7 +37,7 @@ pub fn shown(ui: &mut Ui, cx: &mut Cx<'_>, job: Option<JobId>, width: f32, what:
         return Doing::Cancelled;
     }
     let left = cx.studio.jobs.get(&job).and_then(Job::left_text).filter(|_| !cx.still);
-    if let Some(left) = left.filter(|_| ui.available_width() > TEXT) {
+    if let Some(left) = left.filter(|_| theme::left(ui) > TEXT) {
         theme::weak(ui, left);
     }
     Doing::Working

@@ -19,7 +19,7 @@ use crate::ui::widgets::latent_slot::{Tile, drag_latent, tile};
 const MOST: usize = 60;
 
 /// A kept picture.
-struct Kept {
+struct KeptPicture {
     id: i64,
     latent: Latent,
     truncation: f32,
@@ -30,7 +30,7 @@ struct Kept {
 pub struct KeptDrawer {
     /// What was asked for last, for which revision of the gallery, and for which weights.
     asked: Option<(ItemFilter, u64, String)>,
-    all: Vec<Kept>,
+    all: Vec<KeptPicture>,
     pictures: HashMap<i64, Arc<Picture>>,
     revision: u64,
 }
@@ -65,7 +65,7 @@ impl KeptDrawer {
                 let of = items.iter().filter_map(|item| {
                     let recipe = item.recipe.as_ref().filter(|r| r.model_hash == *hash)?;
                     let (latent, truncation) = (recipe.latent.clone(), recipe.truncation);
-                    misfit(&latent, info).is_none().then_some(Kept { id: item.id, latent, truncation })
+                    misfit(&latent, info).is_none().then_some(KeptPicture { id: item.id, latent, truncation })
                 });
                 self.all = of.collect();
                 self.all.sort_by_key(|k| std::cmp::Reverse(k.id));

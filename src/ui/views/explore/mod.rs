@@ -9,18 +9,17 @@
 mod actions;
 mod bar;
 mod choices;
-mod dataset_locator;
 mod explore_state;
 mod history_strip;
 mod image_requests;
 mod inspector;
-mod job_progress;
+pub mod job_progress;
 mod kept_drawer;
 mod known_directions;
 mod navigation_history;
 mod page;
 mod picture_slots;
-mod provenance;
+pub mod provenance;
 pub mod tabs;
 #[cfg(test)]
 pub(in crate::ui) mod testing;
@@ -34,7 +33,7 @@ use std::path::PathBuf;
 use egui::{Key, Modifiers, Ui};
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{Command, Event, LatentCommand};
+use crate::engine::{Command, Event};
 use crate::latent::latent_math::Dims;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::{Latent, PictureRecipe};
@@ -49,7 +48,7 @@ use explore_state::ExploreState;
 use image_requests::ImageRequests;
 use kept_drawer::KeptDrawer;
 use navigation_history::NavigationHistory;
-use page::{Page, PageActions, Picked, Shared};
+use page::{Page, PageActions, PageCx, Picked, Shared};
 use tabs::photo_folder::several;
 use tabs::{BETWEEN, FIRST, FOLDER, Group, PHOTO, TABS};
 use viewpoint::{Viewpoint, misfit, random_seed};
@@ -122,7 +121,7 @@ impl Default for ExploreView {
 /// What is kept from one start to the next.
 #[derive(Serialize, Deserialize)]
 #[serde(default)]
-struct Kept {
+struct SavedState {
     #[serde(alias = "desk")]
     state: ExploreState,
     #[serde(alias = "tab")]
@@ -132,7 +131,7 @@ struct Kept {
     drawer: bool,
 }
 
-impl Default for Kept {
+impl Default for SavedState {
     fn default() -> Self {
         Self { state: ExploreState::default(), page: FIRST.into(), history: Vec::new(), drawer: true }
     }
@@ -212,8 +211,8 @@ impl ExploreView {
         }
     }
 
-    /// Opens a picture, of any model, as one step of Undo.
-    fn open_at(&mut self, viewpoint: Viewpoint, label: &str, cx: &mut Cx<'_>) {
+    /// Opens a picture, of any model, as one step of Undo. `from`: where it came from, in words.
+    fn open_at(&mut self, viewpoint: Viewpoint, label: &str, from: &str, cx: &mut Cx<'_>) {
         if viewpoint == self.state.here {
             return;
         }
@@ -222,7 +221,7 @@ impl ExploreView {
             self.select(viewpoint.model.clone(), cx);
         }
         self.state.here = viewpoint;
-        self.state.provenance = provenance::brought(label).into();
+        self.state.provenance = from.into();
         if let Some(info) = self.info(cx.studio) {
             self.fit(&info, cx);
             self.history.visit(&self.state.here);
@@ -250,7 +249,7 @@ impl ExploreView {
             self.select(viewpoint.model.clone(), cx);
         }
         self.state.here = viewpoint;
-        self.state.provenance = "From history".into();
+        self.state.provenance = provenance::HISTORY.into();
     }
 
     /// Where a picture that is opened on the page that is shown came from, in words.
@@ -308,10 +307,8 @@ impl ExploreView {
 
     /// Files were chosen in a dialog of Explore.
     fn picked(&mut self, purpose: &'static str, paths: &[PathBuf], cx: &mut Cx<'_>) {
-        let (Some(path), Some(info)) = (paths.first(), self.info(cx.studio)) else { return };
-        if purpose == dataset_locator::PICK {
-            let source = path.display().to_string();
-            cx.send(Command::Latent(LatentCommand::OwnData { model: info.model, source }));
+        let (false, Some(info)) = (paths.is_empty(), self.info(cx.studio)) else { return };
+        if self.shared.own_data.picked(purpose, paths, cx) {
             return;
         }
         let picked = Picked { purpose, paths, info: &info };
@@ -357,15 +354,15 @@ impl View for ExploreView {
         };
         self.fit(&info, cx);
         self.begin(&info);
-        self.shared.own_data.follow(&info, cx);
+        self.shared.own_data.follow(&info.model, cx);
         self.shared.present = self.present.picture(0).cloned();
         self.part(ui, cx, |view, ui, cx, out| {
             view.read_keys(ui, cx, out);
             view.bar(ui, cx, &info, out);
             view.orphan_bar(ui, cx);
             let Self { pages, state, shared, tab, .. } = view;
-            pages[tabs::place(tab)].ui(ui, cx, &info, state, shared, out);
-            view.picture_menu(ui, &info, out);
+            pages[tabs::place(tab)].ui(ui, PageCx { cx, info: &info, state, shared, out });
+            view.picture_menu(ui, cx, &info, out);
         });
         self.export.show(ui, cx, ViewId::Explore);
         ghost(ui.ctx(), cx.textures);
@@ -417,7 +414,7 @@ impl View for ExploreView {
 
     fn receive(&mut self, parcel: &ViewMessage, cx: &mut Cx<'_>) {
         match parcel {
-            ViewMessage::Explore { model, latent, truncation } => {
+            ViewMessage::Explore { model, latent, truncation, from } => {
                 let same = self.state.here.model.as_ref() == Some(model);
                 if latent.is_none() {
                     self.show_page(FIRST);
@@ -427,7 +424,8 @@ impl View for ExploreView {
                 }
                 let latent = latent.clone().unwrap_or(Latent::Seed { seed: 1 });
                 let viewpoint = Viewpoint { model: Some(model.clone()), latent, truncation: *truncation };
-                self.open_at(viewpoint, "open a picture", cx);
+                let from = from.as_deref().unwrap_or(provenance::BEGINNING);
+                self.open_at(viewpoint, "open a picture", from, cx);
             }
             ViewMessage::Compare { model, latents } => {
                 self.state.undo_point("compare two pictures", cx);
@@ -502,12 +500,12 @@ impl View for ExploreView {
 
     fn save(&self) -> serde_json::Value {
         let (state, history) = (self.state.clone(), self.history.kept());
-        let kept = Kept { state, page: self.tab.into(), history, drawer: self.drawer };
+        let kept = SavedState { state, page: self.tab.into(), history, drawer: self.drawer };
         serde_json::to_value(kept).unwrap_or_default()
     }
 
     fn restore(&mut self, kept: &serde_json::Value) {
-        if let Ok(kept) = serde_json::from_value::<Kept>(kept.clone()) {
+        if let Ok(kept) = serde_json::from_value::<SavedState>(kept.clone()) {
             self.state = kept.state;
             self.state.clamp();
             self.fits = None;

@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use egui::Ui;
 
-use super::dataset_locator::OwnData;
 use super::explore_state::ExploreState;
 use super::known_directions::KnownDirections;
 use super::viewpoint::Viewpoint;
@@ -17,6 +16,7 @@ use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
 use crate::ui::action::LeftOut;
 use crate::ui::view::Cx;
+use crate::ui::widgets::own_data::OwnData;
 
 /// What all pages share.
 #[derive(Default)]
@@ -63,6 +63,8 @@ pub struct PageActions {
     pub label: Option<&'static str>,
     /// A picture of another model was dropped on a slot.
     pub foreign: bool,
+    /// Open a picture of another model, with that.
+    pub visit: Option<Viewpoint>,
     /// Look at another model.
     pub model: Option<ModelRef>,
     /// Render this film.
@@ -92,20 +94,26 @@ impl Picked<'_> {
     }
 }
 
+/// What a page is drawn with.
+pub struct PageCx<'a, 'b> {
+    /// The window.
+    pub cx: &'a mut Cx<'b>,
+    /// The model in use.
+    pub info: &'a ModelInfo,
+    /// What is laid out on all pages.
+    pub state: &'a mut ExploreState,
+    /// What all pages share.
+    pub shared: &'a mut Shared,
+    /// What the page wants.
+    pub out: &'a mut PageActions,
+}
+
 /// A page of Explore. What is laid out on it and kept is in [`ExploreState`]; the rest is its own.
 ///
 /// Its subject is the present picture (`state.here`): [`Page::begin`] puts that where the page starts from.
 pub trait Page: Any {
     /// Draws it.
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        shared: &mut Shared,
-        out: &mut PageActions,
-    );
+    fn ui(&mut self, ui: &mut Ui, page: PageCx<'_, '_>);
 
     /// Something happened. Called whether or not the page is shown.
     fn on_event(&mut self, _event: &Event, _state: &mut ExploreState, _cx: &mut Cx<'_>) {}

@@ -238,7 +238,7 @@ fn the_star_keeps_the_present_picture() {
 fn a_dropped_picture_goes_through_the_encoder_of_a_vae() {
     let mut stage = Stage::new(ExploreView::default());
     let vae = stage.studio.models.iter().find(|m| m.family == Family::Vae).unwrap().model.clone();
-    let parcel = ViewMessage::Explore { model: vae, latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: vae, latent: None, truncation: 1.0, from: None };
     stage.call(|view, cx| view.receive(&parcel, cx));
     stage.call(|view, cx| view.receive(&ViewMessage::Picture("/x/cat.png".into()), cx));
     let mut h = harness(stage);
@@ -255,7 +255,9 @@ fn a_dropped_picture_goes_through_the_encoder_of_a_vae() {
 fn a_picture_is_dropped_chosen_or_pasted_onto_a_corner_of_a_vae() {
     let mut stage = Stage::new(ExploreView::default());
     let vae = stage.studio.models.iter().find(|m| m.family == Family::Vae).unwrap().model.clone();
-    stage.call(|view, cx| view.receive(&ViewMessage::Explore { model: vae, latent: None, truncation: 1.0 }, cx));
+    stage.call(|view, cx| {
+        view.receive(&ViewMessage::Explore { model: vae, latent: None, truncation: 1.0, from: None }, cx)
+    });
     let mut h = harness(stage);
     tab(&mut h, "grid");
     let at = |h: &mut Harness<'static, Stage<ExploreView>>, name: &str| {
@@ -402,7 +404,7 @@ fn a_checkpoint_of_a_run_is_waited_for() {
     let mut stage = Stage::new(ExploreView::default());
     let model = "/runs/nouns@12.5".to_string();
     stage.engine.hold_answers(true);
-    let parcel = ViewMessage::Explore { model: model.clone(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: model.clone(), latent: None, truncation: 1.0, from: None };
     stage.call(|view, cx| view.receive(&parcel, cx));
     let mut h = harness(stage);
     assert_eq!(state(&h).here.model, Some(model.clone()), "it is not given up at once");
@@ -418,7 +420,7 @@ fn a_checkpoint_of_a_run_is_waited_for() {
 /// Explore with the model that has directions, on a tab.
 pub(super) fn on_nouns(on: &str) -> Harness<'static, Stage<ExploreView>> {
     let mut stage = Stage::new(ExploreView::default());
-    let parcel = ViewMessage::Explore { model: "nouns-gan".into(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: "nouns-gan".into(), latent: None, truncation: 1.0, from: None };
     stage.call(|view, cx| view.receive(&parcel, cx));
     let mut h = harness(stage);
     tab(&mut h, on);

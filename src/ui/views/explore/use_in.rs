@@ -1,22 +1,23 @@
 //! "Use in…": what can be done with a picture, wherever it is shown. A right click on any picture opens it, U does for the
 //! present one.
 
-use egui::{Id, PopupAnchor, Ui};
+use egui::{Id, Label, PopupAnchor, RichText, Ui};
 use strum::IntoEnumIterator;
 
 use super::ExploreView;
 use super::page::{PageActions, UseIn};
 use super::tabs::{Group, TABS};
+use super::viewpoint::{Viewpoint, misfit};
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::action::DraggedWhat;
 use crate::ui::theme::{self, size};
+use crate::ui::view::Cx;
 use crate::ui::widgets::latent_slot::{ask_menu, asked_menu};
 
 /// A picture whose menu is open.
 pub struct Menu {
-    latent: Latent,
-    truncation: f32,
+    viewpoint: Viewpoint,
     anchor: PopupAnchor,
     /// It was asked for in this frame.
     fresh: bool,
@@ -31,19 +32,18 @@ impl ExploreView {
     }
 
     /// Draws the menu, if one is open.
-    pub(super) fn picture_menu(&mut self, ui: &Ui, info: &ModelInfo, out: &mut PageActions) {
+    pub(super) fn picture_menu(&mut self, ui: &Ui, cx: &Cx<'_>, info: &ModelInfo, out: &mut PageActions) {
         if let Some((what, at)) = asked_menu(ui.ctx())
             && let DraggedWhat::Latent { model, latent, truncation } = what
         {
-            out.foreign |= model != info.model;
             let anchor = PopupAnchor::Position(at.unwrap_or_else(|| ui.max_rect().center()));
-            let same = model == info.model;
-            self.menu = same.then_some(Menu { latent, truncation, anchor, fresh: true });
+            self.menu =
+                Some(Menu { viewpoint: Viewpoint { model: Some(model), latent, truncation }, anchor, fresh: true });
         }
         let Some(menu) = &mut self.menu else { return };
         let fresh = std::mem::take(&mut menu.fresh);
         let open = fresh.then_some(egui::SetOpenCommand::Bool(true));
-        let (latent, truncation) = (menu.latent.clone(), menu.truncation);
+        let viewpoint = menu.viewpoint.clone();
         let popup = egui::Popup::new(Id::unique("use in"), ui.ctx().clone(), menu.anchor, ui.layer_id())
             .kind(egui::PopupKind::Menu)
             .style(egui::containers::menu::menu_style)
@@ -56,11 +56,34 @@ impl ExploreView {
             if fresh {
                 scroll = scroll.vertical_scroll_offset(0.0);
             }
-            scroll.show(ui, |ui| entries(ui, &latent, truncation, out));
+            scroll.show(ui, |ui| match viewpoint.model.as_ref() == Some(&info.model) {
+                true => entries(ui, &viewpoint.latent, viewpoint.truncation, out),
+                false => of_another_model(ui, cx, info, &viewpoint, out),
+            });
         });
         if shown.is_none() {
             self.menu = None;
         }
+    }
+}
+
+/// What can be done with a picture that another model made: its latent means nothing to the pages of this one.
+fn of_another_model(ui: &mut Ui, cx: &Cx<'_>, info: &ModelInfo, viewpoint: &Viewpoint, out: &mut PageActions) {
+    ui.spacing_mut().item_spacing.y = 2.0;
+    let Some(made_by) = viewpoint.model.as_deref().and_then(|m| cx.studio.model(m)) else {
+        theme::weak(ui, "The model that made this picture is not here any more");
+        return;
+    };
+    let why = format!("Made by {}: the pages of {} cannot use its latent", made_by.name, info.name);
+    ui.add(Label::new(RichText::new(why).size(size::SMALL).color(theme::tokens(ui).weak)).wrap());
+    ui.separator();
+    if ui.button(format!("Open with {}", made_by.name)).clicked() {
+        out.visit = Some(viewpoint.clone());
+    }
+    if let Some(seed) = viewpoint.latent.seed().filter(|_| misfit(&viewpoint.latent, info).is_none())
+        && ui.button(format!("Seed {seed} of {}", info.name)).clicked()
+    {
+        out.open = Some(Latent::Seed { seed });
     }
 }
 

@@ -11,14 +11,11 @@ use crate::ui::theme::{self, size};
 
 impl GalleryView {
     pub(super) fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) -> Option<Deed> {
-        let narrow = ui.available_width() < 820.0;
         let mut deed = None;
         theme::toolbar(ui, |ui| {
             self.search(ui, cx);
-            if !narrow {
-                self.choices(ui);
-            }
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            self.choices(ui);
+            theme::at_end(ui, |ui| {
                 ui.spacing_mut().slider_width = 80.0;
                 self.grid.size_slider(ui);
                 self.sort(ui);
@@ -26,10 +23,6 @@ impl GalleryView {
             });
         });
         ui.add_space(-ui.spacing().item_spacing.y);
-        if narrow {
-            theme::toolbar(ui, |ui| self.choices(ui));
-            ui.add_space(-ui.spacing().item_spacing.y);
-        }
         if self.filter.alike.is_some() || self.filter.family.is_some() {
             theme::toolbar(ui, |ui| {
                 let what = if self.filter.alike.is_some() { "Similar to" } else { "Family of" };

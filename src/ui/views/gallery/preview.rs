@@ -34,7 +34,7 @@ impl GalleryView {
                     }
                     theme::weak(ui, format!("{} of {}", place + 1, items.len()));
                     deed = detail::marks(ui, &[item]);
-                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    theme::at_end(ui, |ui| {
                         close |= theme::icon_button(ui, ICON_CLOSE, "Close (Esc)").clicked();
                     });
                 });
@@ -51,7 +51,7 @@ impl GalleryView {
                 let (a, b) = (&items[self.place(a)?], &items[self.place(b)?]);
                 theme::toolbar(ui, |ui| {
                     theme::weak(ui, format!("{}  and  {}", source::name(a), source::name(b)));
-                    ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+                    theme::at_end(ui, |ui| {
                         close |= theme::icon_button(ui, ICON_CLOSE, "Close (Esc)").clicked();
                     });
                 });
@@ -71,6 +71,7 @@ impl GalleryView {
 
     fn large_picture(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, item: &Item, room: Rect) {
         let ctx = ui.ctx().clone();
+        cx.textures.of(cx.studio.subject_of_item(item));
         let tex: Option<Tex> = match self.large(item.id, cx) {
             Some(picture) => Some(cx.textures.get(&ctx, key(("kept large", item.id)), 0, &picture)),
             None => self.thumbs.tex(item.id, cx.textures, &ctx),

@@ -67,7 +67,7 @@ impl ModelsView {
             theme::text_field(ui, &mut self.search, "Name, architecture or data", 190.0, "Search models");
             let options = [(Which::All, "All"), (Which::Shipped, "Shipped"), (Which::Mine, "Mine")];
             theme::segmented(ui, "Show", &mut self.which, &options);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            theme::at_end(ui, |ui| {
                 if theme::button(ui, Some(ICON_FILE_OPEN), "Import…")
                     .on_hover_text("Copy a checkpoint file into the studio")
                     .clicked()
@@ -204,6 +204,7 @@ impl ModelsView {
         if self.asked.insert(info.model.clone()) {
             cx.send(Command::ContactSheet { model: info.model.clone() });
         }
+        cx.pictures_of(&info.model);
         let sheet = cx.studio.sheets.get(&info.model)?;
         Some(cx.textures.get(ui.ctx(), sheet_key(&info.model), 0, sheet))
     }

@@ -88,7 +88,7 @@ impl ModelsView {
         match deed {
             Deed::Explore(model) => {
                 let model = self.checkpointed(&model, cx.studio);
-                cx.push(Action::explore(model, None, 1.0));
+                cx.push(Action::explore(model));
             }
             Deed::Open(model) => {
                 self.checkpoint = None;
@@ -338,6 +338,7 @@ impl View for ModelsView {
 
     fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
         self.prior.receive(event, cx);
+        self.scores.on_event(event);
         match event {
             Event::Models(models) => {
                 // Weights may have changed under the same name: their sheets are asked for again.
@@ -369,6 +370,7 @@ impl View for ModelsView {
                 self.search.clear();
                 self.act(Deed::Open(model.clone()), cx);
             }
+            ViewMessage::Picked { purpose, paths } if self.scores.picked(purpose, paths, cx) => {}
             ViewMessage::Picked { purpose, paths } if *purpose == PURPOSE_WEIGHTS => {
                 if let (Some(model), Some(path)) = (self.exporting.take(), paths.first()) {
                     let mut out = path.clone();

@@ -13,6 +13,7 @@ use crate::models::info::ModelInfo;
 use crate::ui::format;
 use crate::ui::textures;
 use crate::ui::theme::{self, size};
+use crate::ui::view::ViewId;
 
 impl ModelsView {
     pub(super) fn show_page(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo) -> Option<Deed> {
@@ -23,7 +24,7 @@ impl ModelsView {
                 self.against = None;
             }
             theme::title(ui, &info.name);
-            ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            theme::at_end(ui, |ui| {
                 if let Some(other) = self.other_choice(ui, cx, info) {
                     deed = Some(Deed::Compare(other));
                 }
@@ -68,7 +69,7 @@ impl ModelsView {
             }
             ui.add_space(size::M);
             theme::section(ui, "Scores");
-            self.scores.show_whole(ui, &info.model, true, cx);
+            self.scores.show_whole(ui, ViewId::Models, &info.model, true, cx);
             self.prior.show(ui, info, cx);
             let family = lineage::Family::of(cx.studio, info);
             if family.is_there() {

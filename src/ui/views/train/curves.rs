@@ -60,7 +60,7 @@ impl Curves {
     /// Draws the tools and both charts in the room there is; returns a file to write.
     pub fn show(&mut self, ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) -> Option<(PathBuf, Content)> {
         self.cursor.begin();
-        ui.horizontal(|ui| self.settings.controls(ui));
+        ui.horizontal_wrapped(|ui| self.settings.controls(ui));
         let t = theme::tokens(ui);
         let runs = self.runs(run, cx.studio);
         let kinds = kinds(&runs, cx.studio);

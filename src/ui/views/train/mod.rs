@@ -230,6 +230,7 @@ impl View for TrainView {
         if self.sets_up(cx.studio) {
             self.setup(ui, cx);
         } else if let Some(run) = cx.studio.selected_run() {
+            cx.pictures_of(&run.dir.display().to_string());
             self.watch(ui, run, cx);
         }
     }
@@ -250,6 +251,7 @@ impl View for TrainView {
         self.thumbs.receive(event);
         self.preview.receive(event);
         self.samples.receive(event);
+        self.scores.on_event(event);
         match event {
             // The run that was just started is the one to watch.
             Event::Run(run) if self.starting.is_some_and(|known| cx.studio.runs.len() > known) => {
@@ -291,6 +293,7 @@ impl View for TrainView {
                 self.setting_up = true;
                 self.choose_source(source, cx);
             }
+            ViewMessage::Picked { purpose, paths } if self.scores.picked(purpose, paths, cx) => {}
             ViewMessage::Picked { purpose, paths } if *purpose == PURPOSE => self.choose_source(&joined(paths), cx),
             ViewMessage::Picked { purpose, paths } if *purpose == locate::LOCATE && !paths.is_empty() => {
                 self.located(joined(paths), cx);

@@ -43,7 +43,7 @@ impl TrainView {
                 }
             }
             ui.label(RichText::new("New run").size(size::STRONG));
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            theme::at_end(ui, |ui| {
                 let obstacle = self.obstacle(cx.studio);
                 ui.add_enabled_ui(obstacle.is_none(), |ui| {
                     let button = theme::primary_button(ui, Some(ICON_PLAY_ARROW), "Start training");
@@ -431,20 +431,20 @@ fn channels(recipe: &crate::recipe::Recipe) -> &'static str {
 }
 
 /// A preset as a card.
-struct PresetCard {
-    preset: &'static Preset,
-    selected: bool,
-    edited: bool,
-    recommended: bool,
+pub(super) struct PresetCard {
+    pub preset: &'static Preset,
+    pub selected: bool,
+    pub edited: bool,
+    pub recommended: bool,
     /// What comes out, on these pictures.
-    expect: String,
+    pub expect: String,
     /// How long it takes.
-    cost: String,
+    pub cost: String,
 }
 
 impl PresetCard {
     /// Draws it; true when it is chosen.
-    fn show(&self, ui: &mut Ui) -> bool {
+    pub fn show(&self, ui: &mut Ui) -> bool {
         let t = theme::tokens(ui);
         let mut clicked = false;
         // Columns justify their text; a card does not.
@@ -454,8 +454,12 @@ impl PresetCard {
                 ui.spacing_mut().item_spacing = vec2(size::S, size::XS);
                 ui.allocate_ui(vec2(ui.available_width(), CARD_TEXT), |ui| {
                     ui.set_min_height(CARD_TEXT);
-                    ui.horizontal(|ui| {
+                    // What has no room beside the title goes below it: a card is as wide as its column.
+                    ui.horizontal_wrapped(|ui| {
                         ui.label(RichText::new(self.preset.title).size(size::STRONG));
+                        if self.recommended {
+                            theme::badge(ui, Tone::Good, "recommended");
+                        }
                         if self.edited {
                             theme::badge(ui, Tone::Accent, "changed");
                         }
@@ -464,13 +468,7 @@ impl PresetCard {
                     ui.add(egui::Label::new(RichText::new(&self.expect).size(size::SMALL).color(t.weak)).wrap());
                 });
                 let colour = if self.selected { t.accent } else { t.weak };
-                ui.horizontal(|ui| {
-                    ui.set_min_height(size::HIT);
-                    ui.label(RichText::new(&self.cost).size(size::SMALL).color(colour));
-                    if self.recommended {
-                        theme::badge(ui, Tone::Good, "recommended");
-                    }
-                });
+                ui.add(egui::Label::new(RichText::new(&self.cost).size(size::SMALL).color(colour)).truncate());
             });
             clicked = card.response.on_hover_text(glossary::kind_of(self.preset.family())).clicked();
         });

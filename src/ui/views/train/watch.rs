@@ -12,9 +12,11 @@ use crate::ui::action::Action;
 use crate::ui::command::UiCommand;
 use crate::ui::state::RunLive;
 use crate::ui::theme::{self, Icon, Tone, size};
-use crate::ui::views::Cx;
+use crate::ui::views::{Cx, ViewId};
 use crate::ui::{format, status};
 
+/// Narrower than this the buttons stand below what ended a run.
+const BESIDE: f32 = 480.0;
 /// Narrower than this either curves or samples are shown.
 const NARROW: f32 = 680.0;
 
@@ -34,7 +36,7 @@ impl TrainView {
             self.run_choice(ui, run, if words { 160.0 } else { 108.0 }, cx);
             let (word, tone) = status::state_word(run);
             theme::badge(ui, tone, word);
-            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+            theme::at_end(ui, |ui| {
                 ui.spacing_mut().item_spacing.x = size::XS;
                 if labelled(ui, words, ICON_ADD, "New run").on_hover_text("Set up another run").clicked() {
                     self.setting_up = true;
@@ -96,29 +98,38 @@ impl TrainView {
             RunState::Failed | RunState::Interrupted => {
                 let shown = frame(status::state_word(run).1).show(ui, |ui| {
                     ui.set_width(ui.available_width());
+                    let mut act = |ui: &mut Ui, cx: &mut Cx<'_>| {
+                        let button = theme::primary_button(ui, Some(ICON_PLAY_ARROW), "Resume");
+                        let from = run.checkpoints.last().map_or_else(
+                            || "There is no checkpoint: it begins again".to_owned(),
+                            |c| format!("Continues from the checkpoint at {} (Ctrl+Enter)", format::kimg(c.images)),
+                        );
+                        if button.on_hover_text(from).clicked() {
+                            resume = Some(None);
+                        }
+                        if let Some(asked) = locate::asked(run) {
+                            answer = locate::buttons(ui, asked, cx);
+                        }
+                    };
+                    let say = |ui: &mut Ui, cx: &mut Cx<'_>| match &run.problem {
+                        Some(problem) => {
+                            if theme::problem(ui, problem) {
+                                cx.actions.push(Action::CopyText(problem.to_string()));
+                            }
+                        }
+                        None => {
+                            ui.label("The run ended without saying why");
+                        }
+                    };
+                    if ui.available_width() < BESIDE {
+                        say(ui, cx);
+                        ui.horizontal_wrapped(|ui| act(ui, cx));
+                        return;
+                    }
                     ui.horizontal_top(|ui| {
                         ui.with_layout(Layout::right_to_left(Align::Min), |ui| {
-                            let button = theme::primary_button(ui, Some(ICON_PLAY_ARROW), "Resume");
-                            let from = run.checkpoints.last().map_or_else(
-                                || "There is no checkpoint: it begins again".to_owned(),
-                                |c| format!("Continues from the checkpoint at {} (Ctrl+Enter)", format::kimg(c.images)),
-                            );
-                            if button.on_hover_text(from).clicked() {
-                                resume = Some(None);
-                            }
-                            if let Some(asked) = locate::asked(run) {
-                                answer = locate::buttons(ui, asked, cx);
-                            }
-                            ui.with_layout(Layout::top_down(Align::Min), |ui| match &run.problem {
-                                Some(problem) => {
-                                    if theme::problem(ui, problem) {
-                                        cx.actions.push(Action::CopyText(problem.to_string()));
-                                    }
-                                }
-                                None => {
-                                    ui.label("The run ended without saying why");
-                                }
-                            });
+                            act(ui, cx);
+                            ui.with_layout(Layout::top_down(Align::Min), |ui| say(ui, cx));
                         });
                     });
                 });
@@ -126,7 +137,7 @@ impl TrainView {
                 ui.add_space(size::S);
             }
             RunState::Finished | RunState::Stopped => {
-                ui.horizontal(|ui| {
+                ui.horizontal_wrapped(|ui| {
                     let short = run.progress.images < run.progress.target;
                     let seen = format::kimg(run.progress.images);
                     let text = if short {
@@ -149,7 +160,7 @@ impl TrainView {
                 ui.add_space(size::S);
             }
             RunState::Queued => {
-                ui.horizontal(|ui| {
+                ui.horizontal_wrapped(|ui| {
                     let text = match cx.studio.alive_run() {
                         Some(busy) => format!("This run {}", waits_for(busy)),
                         None => "This run waits for its turn".into(),
@@ -162,7 +173,7 @@ impl TrainView {
                 ui.add_space(size::S);
             }
             RunState::Preparing => {
-                ui.horizontal(|ui| {
+                ui.horizontal_wrapped(|ui| {
                     ui.spinner();
                     let stage = &run.progress.stage;
                     let text = if stage.is_empty() {
@@ -213,7 +224,7 @@ impl TrainView {
         theme::segmented(ui, "Show", &mut self.show_scores, &[(false, "Curves"), (true, "Metrics")]);
         if self.show_scores {
             ui.add_space(size::S);
-            self.scores.show(ui, &run.dir.display().to_string(), !run.checkpoints.is_empty(), cx);
+            self.scores.show(ui, ViewId::Train, &run.dir.display().to_string(), !run.checkpoints.is_empty(), cx);
             return;
         }
         if let Some((path, content)) = self.curves.show(ui, run, cx) {
@@ -239,7 +250,7 @@ fn explore(ui: &mut Ui, run: &RunSummary, words: bool, cx: &mut Cx<'_>) {
     };
     let response = if run.checkpoints.is_empty() { ui.add_enabled_ui(false, add).inner } else { add(ui) };
     if response.clicked() {
-        cx.push(Action::explore(run.dir.display().to_string(), None, 1.0));
+        cx.push(Action::explore(run.dir.display().to_string()));
     }
 }
 

@@ -65,7 +65,7 @@ fn extremes(values: &[f64], range: std::ops::Range<usize>) -> (usize, usize) {
 
 /// How a curve is to be drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Look {
+pub struct Reduction {
     /// Weight of the moving average, 0 to 0.999.
     pub smoothing: f64,
     /// Across.
@@ -83,7 +83,7 @@ pub struct Look {
 /// A curve made ready to draw.
 #[derive(Debug, Default)]
 pub struct Curve {
-    look: Option<Look>,
+    look: Option<Reduction>,
     len: usize,
     last: f64,
     /// State of the moving average.
@@ -99,7 +99,7 @@ pub struct Curve {
 
 impl Curve {
     /// Follows the series and the look; does nothing if neither changed.
-    pub fn update(&mut self, series: &Series, look: Look) {
+    pub fn update(&mut self, series: &Series, look: Reduction) {
         // A run that went back rewrites its past: begin anew.
         let rewritten = series.len() < self.len || (self.len > 0 && series.values[self.len - 1] != self.last);
         let weight_changed = self.look.is_none_or(|l| l.smoothing != look.smoothing);
@@ -157,7 +157,7 @@ impl Curve {
 }
 
 /// Places of the values to draw, one beyond each edge so that lines reach it.
-fn part(series: &Series, look: Look) -> (usize, usize) {
+fn part(series: &Series, look: Reduction) -> (usize, usize) {
     let Some((left, right)) = look.range else { return (0, series.len()) };
     let place = |x: f64| partition(series.len(), |i| look.x.forward(series.x(look.axis, i)) < x);
     (place(left).saturating_sub(1), (place(right) + 1).min(series.len()))
@@ -177,7 +177,14 @@ pub fn partition(n: usize, before: impl Fn(usize) -> bool) -> usize {
     low
 }
 
-fn reduce(series: &Series, values: &[f64], extremes: &Extremes, look: Look, from: usize, to: usize) -> Vec<PlotPoint> {
+fn reduce(
+    series: &Series,
+    values: &[f64],
+    extremes: &Extremes,
+    look: Reduction,
+    from: usize,
+    to: usize,
+) -> Vec<PlotPoint> {
     let point = |i: usize| PlotPoint::new(look.x.forward(series.x(look.axis, i)), look.y.forward(values[i]));
     let drawable = |p: &PlotPoint| p.x.is_finite() && p.y.is_finite();
     let n = to.saturating_sub(from);
@@ -220,8 +227,8 @@ mod tests {
         s
     }
 
-    fn look() -> Look {
-        Look { smoothing: 0.6, axis: Axis::Kimg, x: Scale::Linear, y: Scale::Linear, range: None, buckets: 200 }
+    fn look() -> Reduction {
+        Reduction { smoothing: 0.6, axis: Axis::Kimg, x: Scale::Linear, y: Scale::Linear, range: None, buckets: 200 }
     }
 
     #[test]
@@ -261,7 +268,7 @@ mod tests {
     fn zooming_shows_every_point_again() {
         let s = series(100_000);
         let mut curve = Curve::default();
-        curve.update(&s, Look { range: Some((320.0, 323.2)), ..look() });
+        curve.update(&s, Reduction { range: Some((320.0, 323.2)), ..look() });
         assert!((102..=103).contains(&curve.raw().len()));
     }
 
@@ -286,7 +293,7 @@ mod tests {
             s.push(i as u64, i as u64, 0.0, v);
         }
         let mut curve = Curve::default();
-        curve.update(&s, Look { y: Scale::Log, ..look() });
+        curve.update(&s, Reduction { y: Scale::Log, ..look() });
         assert_eq!(curve.raw().iter().map(|p| p.y).collect::<Vec<_>>(), [0.0, 2.0]);
     }
 }

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::base::series::{Axis, Series};
 use crate::ui::theme;
 pub use band::Band;
-use curve::{Curve, Look};
+use curve::{Curve, Reduction};
 pub use export::csv;
 pub use raster::picture_of;
 pub use scale::{Scale, duration, grouped, number};
@@ -57,12 +57,15 @@ impl ChartSettings {
     pub fn controls(&mut self, ui: &mut Ui) {
         ui.label(RichText::new("Smoothing").small().weak());
         ui.spacing_mut().slider_width = 80.0;
-        let slider = ui.scope(|ui| {
-            theme::sliders_on_canvas(ui);
-            ui.add(Slider::new(&mut self.smoothing, 0.0..=0.99).fixed_decimals(2).show_value(false))
+        let slider = theme::whole(ui, |ui| {
+            ui.scope(|ui| {
+                theme::sliders_on_canvas(ui);
+                ui.add(Slider::new(&mut self.smoothing, 0.0..=0.99).fixed_decimals(2).show_value(false))
+            })
+            .inner
         });
         let help = format!("Smoothing {:.2}: a moving average; the raw line stays behind it", self.smoothing);
-        slider.inner.accessible_name("Smoothing").on_hover_text(help);
+        slider.accessible_name("Smoothing").on_hover_text(help);
         theme::segmented(
             ui,
             "Across",
@@ -212,14 +215,11 @@ impl Chart {
                     self.menu(ui, title, &mut export);
                 }
                 ui.with_layout(Layout::left_to_right(Align::Center).with_main_wrap(false), |ui| {
-                    egui::ScrollArea::horizontal()
-                        .id_salt((title, "legend"))
-                        .scroll_bar_visibility(egui::scroll_area::ScrollBarVisibility::AlwaysHidden)
-                        .show(ui, |ui| {
-                            for line in lines {
-                                self.legend_entry(ui, line);
-                            }
-                        });
+                    egui::ScrollArea::horizontal().id_salt((title, "legend")).show(ui, |ui| {
+                        for line in lines {
+                            self.legend_entry(ui, line);
+                        }
+                    });
                 });
             });
         });
@@ -295,7 +295,7 @@ impl Chart {
         self.made_for = Some(*settings);
         let shown: Vec<&Line<'_>> = lines.iter().filter(|l| !self.is_hidden(&l.name) && !l.series.is_empty()).collect();
         let (sx, sy) = settings.scales();
-        let look = Look {
+        let look = Reduction {
             smoothing: settings.smoothing,
             axis: settings.axis,
             x: sx,

@@ -15,8 +15,7 @@ use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, Tone, size};
 use crate::ui::view::{Cx, ViewId};
 use crate::ui::views::explore::explore_state::ExploreState;
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx};
 use crate::ui::views::explore::tabs::inside_state::{InsideState, MOST_PICTURES};
 use crate::ui::widgets::drop_target::{DropState, drop_pictures, path_field, picture_button};
 
@@ -51,15 +50,7 @@ pub struct Anomalies {
 }
 
 impl Page for Anomalies {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        _shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, out, .. }: PageCx<'_, '_>) {
         if let Some(paths) = self.handed.take() {
             state.inside.look_at(paths);
             out.label = Some("look at a picture's faults");

@@ -13,8 +13,7 @@ use crate::ui::view::Cx;
 use crate::ui::views::explore::choices::{mixed_spaces, mode_choice};
 use crate::ui::views::explore::explore_state::{BetweenState, ExploreState};
 use crate::ui::views::explore::image_requests::{ImageBatch, ImageRequests};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Picked, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx, Picked};
 use crate::ui::views::explore::picture_slots::{self, PictureSlots, begin_at};
 use crate::ui::views::explore::provenance::anchors;
 use crate::ui::widgets::latent_slot::{Anchor, Tile, anchor_field, anchor_slot, drag_latent, tile};
@@ -35,15 +34,7 @@ pub struct Between {
 }
 
 impl Page for Between {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        _shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, out, .. }: PageCx<'_, '_>) {
         let dims = Dims::of(info);
         theme::toolbar(ui, |ui| {
             for (end, text) in [(0, "Left: this picture"), (1, "Right: this picture")] {

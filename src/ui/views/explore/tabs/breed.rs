@@ -13,18 +13,13 @@ use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::theme::{self, size};
 use crate::ui::view::Cx;
-use crate::ui::views::explore::choices::close_up;
 use crate::ui::views::explore::explore_state::ExploreState;
 use crate::ui::views::explore::image_requests::{ImageBatch, ImageRequests};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx};
 use crate::ui::views::explore::provenance::list;
 use crate::ui::views::explore::tabs::family_tree::FamilyTree;
 use crate::ui::views::explore::viewpoint::random_seed;
 use crate::ui::widgets::latent_slot::{Dropped, Tile, drag_latent, latent_label, take_drop, tile};
-
-/// Narrower than this the bar is two.
-const WIDE: f32 = 820.0;
 
 /// The tab's own state.
 #[derive(Default)]
@@ -46,18 +41,19 @@ pub struct Breed {
 /// How far children go.
 fn sliders(ui: &mut Ui, wish: &mut Breeding, out: &mut PageActions) {
     ui.spacing_mut().slider_width = 90.0;
-    theme::weak(ui, "Mutation");
-    let mutation = Slider::new(&mut wish.mutation, 0.0..=1.0).max_decimals(2);
+    let mut slider = |ui: &mut Ui, name: &str, value: &mut f32, help: &str, label: &'static str| {
+        let moved = theme::whole(ui, |ui| {
+            theme::weak(ui, name);
+            ui.add(Slider::new(value, 0.0..=1.0).max_decimals(2)).accessible_name(name)
+        });
+        if moved.on_hover_text(help).changed() {
+            out.label = Some(label);
+        }
+    };
     let help = "How far children stray from what they inherit";
-    if ui.add(mutation).accessible_name("Mutation").on_hover_text(help).changed() {
-        out.label = Some("change the mutation");
-    }
-    theme::weak(ui, "Diversity");
-    let diversity = Slider::new(&mut wish.diversity, 0.0..=1.0).max_decimals(2);
+    slider(ui, "Mutation", &mut wish.mutation, help, "change the mutation");
     let help = "How different children are from each other: more are born, the most different stay";
-    if ui.add(diversity).accessible_name("Diversity").on_hover_text(help).changed() {
-        out.label = Some("change the diversity");
-    }
+    slider(ui, "Diversity", &mut wish.diversity, help, "change the diversity");
 }
 
 /// How many children there are, and how they inherit.
@@ -89,31 +85,15 @@ fn name_of(latent: &Latent) -> String {
 }
 
 impl Page for Breed {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        _shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, out, .. }: PageCx<'_, '_>) {
         if state.breed.parents.is_empty() {
             self.begin(state, info);
         }
-        // Where all of it does not fit, it takes two rows.
-        let wide = ui.available_width() > WIDE;
         theme::toolbar(ui, |ui| {
             self.next(ui, state, out);
             sliders(ui, &mut state.breed.wish, out);
-            if wide {
-                inherit(ui, &mut state.breed.wish, out);
-            }
+            inherit(ui, &mut state.breed.wish, out);
         });
-        if !wide {
-            close_up(ui);
-            theme::toolbar(ui, |ui| inherit(ui, &mut state.breed.wish, out));
-        }
         let of = (info.model.clone(), state.here.all_classed(&state.breed.parents), state.breed.wish.clone());
         if self.of.as_ref() != Some(&of) {
             let ticket = cx.ids.next();

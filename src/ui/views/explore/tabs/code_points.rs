@@ -11,12 +11,12 @@ use crate::latent::activations::codes::CodePoint;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::ui::format;
 use crate::ui::theme::{self, Tokens, size};
-use crate::ui::view::Cx;
-use crate::ui::views::explore::dataset_locator::{self, OwnData};
+use crate::ui::view::{Cx, ViewId};
 use crate::ui::views::explore::explore_state::MapState;
 use crate::ui::views::explore::job_progress::{self, Doing};
 use crate::ui::views::explore::page::PageActions;
 use crate::ui::views::explore::tabs::atlas::{bar::source, paint::of_label};
+use crate::ui::widgets::own_data::{self, OwnData};
 
 /// Purpose of the dialog that chooses pictures.
 pub const PURPOSE: &str = "pictures on the latent plane";
@@ -76,12 +76,12 @@ impl CodePoints {
         if job_progress::shown(ui, cx, job, 110.0, "Encoding pictures", "Cancel") != Doing::Nothing {
             return;
         }
-        if map.data.is_empty() && own.is_missing(info) {
-            if theme::button(ui, Some(ICON_SCATTER_PLOT), dataset_locator::CHOOSE)
+        if map.data.is_empty() && own.is_missing(&info.model) {
+            if theme::button(ui, Some(ICON_SCATTER_PLOT), own_data::CHOOSE)
                 .on_hover_text("The pictures that this model learned from are not on this computer")
                 .clicked()
             {
-                dataset_locator::choose(cx);
+                own_data::choose(cx, ViewId::Explore);
             }
         } else if theme::primary_button(ui, Some(ICON_SCATTER_PLOT), "Show pictures")
             .on_hover_text("Where these pictures lie on the plane, coloured by their labels")

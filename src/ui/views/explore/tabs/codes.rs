@@ -11,15 +11,14 @@ use crate::latent::activations::codes::{NumberUse, REACH};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::ui::format;
 use crate::ui::theme::{self, size};
-use crate::ui::view::Cx;
+use crate::ui::view::{Cx, ViewId};
 use crate::ui::views::explore::choices::empty_state;
-use crate::ui::views::explore::dataset_locator;
 use crate::ui::views::explore::explore_state::ExploreState;
 use crate::ui::views::explore::job_progress::{self, Doing};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Picked, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx, Picked, Shared};
 use crate::ui::views::explore::tabs::atlas::bar::source;
 use crate::ui::views::explore::tabs::sliders;
+use crate::ui::widgets::own_data;
 use std::path::PathBuf;
 
 /// Purpose of the dialog that chooses pictures to measure codes on.
@@ -47,15 +46,7 @@ pub struct Codes {
 }
 
 impl Page for Codes {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, shared, out }: PageCx<'_, '_>) {
         if let Some(folder) = self.folder.take() {
             state.inside.data = folder.display().to_string();
             out.label = Some("choose pictures to measure on");
@@ -65,7 +56,7 @@ impl Page for Codes {
             theme::empty_state(ui, ICON_BAR_CHART, "This model has no codes", why, None);
             return;
         }
-        if std::mem::take(&mut self.again) && dataset_locator::is_wanted(self.job.as_ref().map(|j| j.0), cx) {
+        if std::mem::take(&mut self.again) && own_data::is_wanted(self.job.as_ref().map(|j| j.0), cx) {
             self.measure(info, state, cx);
         }
         let known = self.measured.as_ref().filter(|m| m.model == info.model && m.hash == info.hash);
@@ -126,14 +117,14 @@ impl Codes {
             theme::empty_state(ui, ICON_BAR_CHART, "Measuring how codes are used", &title, None);
             return;
         }
-        let failed = dataset_locator::is_wanted(self.job.as_ref().map(|j| j.0), cx);
-        if (shared.own_data.is_missing(info) || failed) && state.inside.data.is_empty() {
+        let failed = own_data::is_wanted(self.job.as_ref().map(|j| j.0), cx);
+        if (shared.own_data.is_missing(&info.model) || failed) && state.inside.data.is_empty() {
             let title = "Codes are measured on the pictures that this model learned from";
             let text = "They are not on this computer. Choose them, or other pictures in the bar above";
             let words = (ICON_BAR_CHART, title, text);
-            let choose = empty_state(ui, cx, shared.present.as_ref(), words, Some(dataset_locator::CHOOSE));
+            let choose = empty_state(ui, cx, shared.present.as_ref(), words, Some(own_data::CHOOSE));
             if choose.is_some_and(|b| b.clicked()) {
-                dataset_locator::choose(cx);
+                own_data::choose(cx, ViewId::Explore);
             }
             return;
         }

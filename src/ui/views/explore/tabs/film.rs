@@ -24,16 +24,15 @@ use crate::ui::view::Cx;
 use crate::ui::views::explore::choices::{close_up, measure_choice};
 use crate::ui::views::explore::explore_state::{ExploreState, FilmState, WalkState};
 use crate::ui::views::explore::image_requests::{ImageBatch, ImageRequests};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx};
 use crate::ui::views::explore::picture_slots::begin_at;
 use crate::ui::views::explore::viewpoint::Viewpoint;
 use crate::ui::widgets::latent_slot::{Anchor, Dropped, Tile, take_drop, tile};
 
-/// Narrower than this the bar is two.
-const WIDE: f32 = 860.0;
 /// Side of a key's picture.
 const KEY: f32 = 56.0;
+/// Narrower than this the settings of a key take two rows.
+const NARROW: f32 = 480.0;
 /// Seconds between keys that may not come closer.
 const APART: f64 = 0.05;
 
@@ -106,15 +105,7 @@ fn set_noise(noise: &mut Vec<(f64, u64)>, time: f64, seed: u64) {
 }
 
 impl Page for Film {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, shared, out }: PageCx<'_, '_>) {
         shared.directions.follow(info, cx);
         let known = shared.directions.of(&info.model);
         self.bar(ui, cx, info, state, out);
@@ -123,7 +114,9 @@ impl Page for Film {
         self.play(ui, cx, &state.film.timeline);
         self.ask(info, state, cx);
         let room = ui.available_rect_before_wrap().shrink(size::M);
-        let strip = KEY + 74.0;
+        // Where the settings of a key have no room in a row, they take two.
+        let second = if room.width() < NARROW { size::CONTROL + size::S } else { 0.0 };
+        let strip = KEY + 74.0 + second;
         let lower = Rect::from_min_max(pos2(room.left(), room.bottom() - strip), room.max);
         let upper = Rect::from_min_max(room.min, pos2(room.right(), lower.top() - size::S));
         self.show_frame(ui, cx, info, upper, out);
@@ -185,7 +178,6 @@ impl Page for Film {
 
 impl Film {
     fn bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, state: &mut ExploreState, out: &mut PageActions) {
-        let wide = ui.available_width() > WIDE;
         let (t, walk) = (&mut state.film.timeline, &state.walk);
         theme::toolbar(ui, |ui| {
             let (icon, text) = if self.playing { (ICON_PAUSE, "Hold") } else { (ICON_PLAY_ARROW, "Play") };
@@ -204,9 +196,7 @@ impl Film {
             if ui.checkbox(&mut t.even, "Even speed").on_hover_text(help).changed() {
                 out.label = Some("change the speed of the film");
             }
-            if wide {
-                how(ui, t, out);
-            }
+            how(ui, t, out);
             let help = "Replaces the keys by the stops of the quick loop";
             if theme::icon_button(ui, ICON_REPEAT, "Take the quick loop").on_hover_text(help).clicked()
                 && !walk.stops.is_empty()
@@ -222,10 +212,6 @@ impl Film {
                 cx.push(Action::CopyText(serde_json::to_string_pretty(&film).unwrap_or_default()));
             }
         });
-        if !wide {
-            close_up(ui);
-            theme::toolbar(ui, |ui| how(ui, t, out));
-        }
     }
 
     fn play(&mut self, ui: &Ui, cx: &Cx<'_>, t: &Timeline) {
@@ -362,7 +348,7 @@ impl Film {
         let here = state.here.latent.clone();
         let t = &mut state.film.timeline;
         self.chosen = self.chosen.min(t.keys.len().saturating_sub(1));
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             if theme::button(ui, Some(ICON_ADD), "Add this picture").clicked() {
                 self.add(t, here.clone(), out);
             }

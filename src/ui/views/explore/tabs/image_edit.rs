@@ -19,8 +19,7 @@ use crate::ui::views::explore::choices::close_up;
 use crate::ui::views::explore::explore_state::ExploreState;
 use crate::ui::views::explore::image_requests::{ImageBatch, ImageRequests};
 use crate::ui::views::explore::job_progress::{self, Doing};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Shared};
+use crate::ui::views::explore::page::{Page, PageCx};
 use crate::ui::views::explore::tabs::inpaint::brushed;
 use crate::ui::widgets::latent_slot::{Anchor, anchor_field};
 
@@ -70,15 +69,7 @@ pub struct ImageEdit {
 }
 
 impl Page for ImageEdit {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        _shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, out, .. }: PageCx<'_, '_>) {
         if self.brush == 0.0 {
             (self.brush, self.colour) = (2.0, Color32::from_rgb(230, 60, 50));
         }
@@ -189,7 +180,7 @@ impl ImageEdit {
             }
         } else if matches!(self.tool, Tool::Points | Tool::Mask) {
             let ready = !self.handles.is_empty();
-            let go = ui.add_enabled_ui(ready, |ui| theme::primary_button(ui, Some(ICON_PLAY_ARROW), "Drag points"));
+            let go = theme::enabled(ui, ready, |ui| theme::primary_button(ui, Some(ICON_PLAY_ARROW), "Drag points"));
             if go.inner.on_disabled_hover_text("Pull on the picture to set points first").clicked() {
                 let session = *self.session.get_or_insert_with(|| cx.ids.next());
                 let wish = Drag { handles: self.handles.clone(), mask: self.mask.clone(), ..Drag::default() };
@@ -199,7 +190,7 @@ impl ImageEdit {
             }
         } else {
             let ready = !self.paint.is_empty() || !self.erased.is_empty();
-            let go = ui.add_enabled_ui(ready, |ui| theme::primary_button(ui, Some(ICON_BRUSH), "Follow the brush"));
+            let go = theme::enabled(ui, ready, |ui| theme::primary_button(ui, Some(ICON_BRUSH), "Follow the brush"));
             if go.inner.on_disabled_hover_text("Paint or erase first").clicked() {
                 let job = cx.new_job();
                 let wish = Paint { paint: self.paint.clone(), erased: self.erased.clone(), ..Paint::default() };
@@ -220,7 +211,7 @@ impl ImageEdit {
             Tool::Paint => "Paint on the picture, then let the latent follow",
             Tool::Erase => "Brush over what should become something else",
         };
-        if ui.available_width() > 150.0 {
+        if theme::left(ui) > 150.0 {
             ui.add(
                 egui::Label::new(egui::RichText::new(hint).size(size::SMALL).color(theme::tokens(ui).weak)).truncate(),
             );

@@ -15,7 +15,7 @@ pub const MOST_PICTURES: usize = 1000;
 /// In which order channels are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Order {
+pub enum ChannelOrder {
     /// As they are numbered.
     #[default]
     Number,
@@ -38,7 +38,7 @@ pub struct InsideState {
     /// Whether noise is left out.
     pub without_noise: bool,
     /// Order of the channels.
-    pub order: Order,
+    pub order: ChannelOrder,
     /// Pictures that codes are measured on; empty: those of the model's recipe.
     pub data: String,
     /// The picture whose faults are looked at.

@@ -19,8 +19,7 @@ use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
 use crate::ui::view::Cx;
 use crate::ui::views::explore::explore_state::{ExploreState, MapState, PlaneKind, SeedPlaneState};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Picked, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx, Picked};
 use crate::ui::views::explore::picture_slots::begin_at;
 use crate::ui::views::explore::tabs::code_points::CodePoints;
 use crate::ui::views::explore::tabs::seed_plane::SeedPlane;
@@ -87,15 +86,7 @@ pub fn plane(state: &ExploreState, info: &ModelInfo, known: &[Direction]) -> Opt
 }
 
 impl Page for Map {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, shared, out }: PageCx<'_, '_>) {
         shared.directions.follow(info, cx);
         let known = shared.directions.of(&info.model);
         if state.map.kind == PlaneKind::Here {
@@ -441,7 +432,7 @@ fn bar(ui: &mut Ui, map: &mut MapState, info: &ModelInfo, known: &[Direction], o
         (map.x, map.y, map.scale) = (start.x, start.y, start.scale);
         out.label = Some("move over the map");
     }
-    if ui.available_width() > 260.0 {
+    if theme::left(ui) > 260.0 {
         theme::weak(ui, "Scroll to zoom, Shift and drag to export a part");
     }
 }

@@ -15,8 +15,7 @@ use crate::ui::theme::{self, Tone, size};
 use crate::ui::view::{Cx, ViewId};
 use crate::ui::views::explore::explore_state::ExploreState;
 use crate::ui::views::explore::job_progress::{self, Doing};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx};
 use crate::ui::views::explore::tabs::photo_search::How;
 use crate::ui::widgets::drop_target::{DropState, drop_target};
 use crate::ui::widgets::latent_slot::drag_latent;
@@ -50,15 +49,7 @@ pub struct PhotoFolder {
 }
 
 impl Page for PhotoFolder {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        _state: &mut ExploreState,
-        _shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, out, .. }: PageCx<'_, '_>) {
         if self.any() {
             theme::page(ui, "folder", |ui| {
                 if self.show(ui, cx, info, out) {

@@ -78,7 +78,7 @@ impl How {
 }
 
 /// A look at the way.
-struct Look {
+struct SearchStep {
     step: u32,
     picture: Arc<Picture>,
     psnr: f64,
@@ -108,7 +108,7 @@ pub struct PhotoSearch {
     wish: How,
     job: Option<JobId>,
     tuning: Option<JobId>,
-    way: Vec<Look>,
+    way: Vec<SearchStep>,
     /// Place on the way that is looked at; the end if none.
     at: Option<usize>,
     found: Option<Found>,
@@ -284,7 +284,7 @@ impl PhotoSearch {
             LatentEvent::Inverting { job, step } if Some(*job) == self.job => {
                 self.revision += 1;
                 let picture = Arc::new(step.picture.clone());
-                self.way.push(Look { step: step.step, picture, psnr: step.psnr });
+                self.way.push(SearchStep { step: step.step, picture, psnr: step.psnr });
             }
             LatentEvent::Inverted { job, found, .. } if Some(*job) == self.job => {
                 self.revision += 1;

@@ -15,8 +15,7 @@ use crate::ui::theme;
 use crate::ui::view::Cx;
 use crate::ui::views::explore::explore_state::{ExploreState, SamplesState};
 use crate::ui::views::explore::image_requests::{ImageBatch, ImageRequests};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx};
 use crate::ui::views::explore::viewpoint::Viewpoint;
 use crate::ui::widgets::latent_slot::{ask_menu, drag_only};
 use crate::ui::widgets::picture_grid::{GridSource, Mark, PictureGrid};
@@ -39,15 +38,7 @@ fn seeds(state: &SamplesState) -> impl Iterator<Item = u64> + '_ {
 }
 
 impl Page for Samples {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, shared, out }: PageCx<'_, '_>) {
         let chosen = self.selected(&state.samples);
         theme::toolbar(ui, |ui| {
             if theme::primary_button(ui, Some(ICON_CASINO), "Shuffle").on_hover_text("New samples (R)").clicked() {

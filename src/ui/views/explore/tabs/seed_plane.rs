@@ -254,7 +254,7 @@ fn bar(ui: &mut Ui, p: &mut SeedPlaneState, out: &mut PageActions) {
     if theme::quiet_button(ui, Some(ICON_MY_LOCATION), "To the nearest seed").clicked() {
         (p.x, p.y) = (p.x.round(), p.y.round());
     }
-    if ui.available_width() > 180.0 {
+    if theme::left(ui) > 180.0 {
         ui.add_space(size::S);
         theme::weak(ui, "Drag to move, scroll to zoom");
     }

@@ -10,8 +10,7 @@ use crate::ui::theme::{self, size};
 use crate::ui::view::Cx;
 use crate::ui::views::explore::explore_state::{ExploreState, SlidersState};
 use crate::ui::views::explore::image_requests::{ImageBatch, ImageRequests};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx};
 use crate::ui::widgets::latent_slot::{Tile, drag_latent, tile};
 
 /// The tab's own state.
@@ -56,15 +55,7 @@ pub fn latents(state: &ExploreState, info: &ModelInfo) -> Vec<Latent> {
 }
 
 impl Page for Sliders {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        _shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, out, .. }: PageCx<'_, '_>) {
         if info.latent == 0 {
             return;
         }

@@ -19,8 +19,7 @@ use crate::ui::view::Cx;
 use crate::ui::views::explore::choices::{mixed_spaces, mode_choice};
 use crate::ui::views::explore::explore_state::{ExploreState, WalkState};
 use crate::ui::views::explore::image_requests::{ImageBatch, ImageRequests};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx};
 use crate::ui::views::explore::picture_slots::begin_at;
 use crate::ui::views::explore::provenance::anchors;
 use crate::ui::views::explore::viewpoint::{ClassShares, random_seed};
@@ -74,15 +73,7 @@ fn stops(state: &WalkState, dims: &Dims) -> Vec<Latent> {
 }
 
 impl Page for Walk {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        _shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, out, .. }: PageCx<'_, '_>) {
         self.bar(ui, &mut state.walk, info, out);
         self.plan(info, state);
         self.ask(info, state.here.truncation, cx);
@@ -166,7 +157,7 @@ impl Walk {
             if theme::quiet_button(ui, Some(ICON_MOVIE), "Export film…").clicked() {
                 out.export = Some((self.film.latents.clone(), "walk", 0, Some("mp4")));
             }
-            if ui.available_width() > 120.0 {
+            if theme::left(ui) > 120.0 {
                 theme::weak(
                     ui,
                     format!("{} frames, {}", format::count(state.frames() as u64), seconds_text(state.frames())),

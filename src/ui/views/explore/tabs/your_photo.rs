@@ -15,8 +15,7 @@ use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
 use crate::ui::view::{Cx, ViewId};
 use crate::ui::views::explore::explore_state::ExploreState;
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Picked, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx, Picked};
 use crate::ui::views::explore::tabs::photo_search::PhotoSearch;
 use crate::ui::widgets::drop_target::{DropState, drop_pictures, path_field};
 use crate::ui::widgets::latent_slot::drag_latent;
@@ -50,15 +49,7 @@ pub struct YourPhoto {
 }
 
 impl Page for YourPhoto {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        _state: &mut ExploreState,
-        _shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, out, .. }: PageCx<'_, '_>) {
         let vae = info.family == Family::Vae;
         if let Some(path) = self.path.clone().filter(|_| vae) {
             let wanted = (path, info.model.clone());

@@ -90,6 +90,39 @@ fn a_picture_that_cannot_be_made_is_asked_for_once_and_can_be_removed() {
 }
 
 #[test]
+fn a_picture_of_another_model_is_opened_with_that_model() {
+    let mut h = explore();
+    h.get_by_label("Seed 5").click();
+    h.run_steps(4);
+    let (first, other) = {
+        let models = &h.state().studio.models;
+        (models[0].clone(), models.iter().find(|m| m.architecture != models[0].architecture).unwrap().clone())
+    };
+    let parcel = ViewMessage::Explore {
+        model: other.model.clone(),
+        latent: None,
+        truncation: 0.7,
+        from: Some("From Home".into()),
+    };
+    h.state_mut().call(|view, cx| view.receive(&parcel, cx));
+    h.run_steps(6);
+    assert_eq!(state(&h).provenance, "From Home");
+    let place = h.state().view.history.stops().iter().position(|s| s.viewpoint.model.as_ref() == Some(&first.model));
+    let name = format!("Place {}: ", place.unwrap() + 1);
+    h.get_by_role_and_label(Role::Button, &format!("{name}seed 1")).click_secondary();
+    h.run_steps(4);
+    assert!(h.query_by_label_contains(&format!("Made by {}", first.name)).is_some(), "it says why");
+    assert!(h.query_by_label("Keep in the gallery").is_none());
+    h.get_by_role_and_label(Role::Button, &format!("Open with {}", first.name)).click();
+    h.run_steps(6);
+    assert_eq!(state(&h).here.model.as_ref(), Some(&first.model));
+    assert_eq!((state(&h).here.latent.seed(), state(&h).provenance.as_str()), (Some(1), "From history"));
+    h.state_mut().take_back();
+    h.run_steps(4);
+    assert_eq!(state(&h).here.model.as_ref(), Some(&other.model), "one step of Undo");
+}
+
+#[test]
 fn kept_pictures_lie_beside_the_history() {
     let stage = Stage::new(ExploreView::default());
     let info = stage.studio.models[0].clone();
@@ -107,7 +140,7 @@ fn kept_pictures_lie_beside_the_history() {
     h.get_by_label("Kept picture 900: seed 77").click();
     h.run_steps(4);
     assert_eq!((state(&h).here.latent.seed(), state(&h).here.truncation), (Some(77), 0.8));
-    assert_eq!(state(&h).provenance, "A kept picture");
+    assert_eq!(state(&h).provenance, "From the kept pictures");
     h.get_by_label("Hide kept pictures (1)").click();
     h.run_steps(3);
     assert!(h.query_by_label("Kept picture 900: seed 77").is_none());

@@ -4,13 +4,13 @@ use super::*;
 use crate::latent::activations::Channel;
 use crate::latent::activations::Look;
 use crate::ui::views::explore::tabs::activations::Activations;
-use crate::ui::views::explore::tabs::inside_state::Order;
+use crate::ui::views::explore::tabs::inside_state::ChannelOrder;
 
 type Explore = Harness<'static, Stage<ExploreView>>;
 
 fn on_model(model: &str) -> Explore {
     let mut stage = Stage::new(ExploreView::default());
-    let parcel = ViewMessage::Explore { model: model.into(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: model.into(), latent: None, truncation: 1.0, from: None };
     stage.call(|view, cx| view.receive(&parcel, cx));
     let mut h = harness(stage);
     tab(&mut h, "activations");
@@ -50,7 +50,7 @@ fn a_channel_is_switched_off_and_on_and_undo_knows() {
     h.run_steps(4);
     assert_eq!(state(&h).inside.off, [channel]);
     // Channels of another model are others.
-    let other = ViewMessage::Explore { model: "emoji-faces-gan".into(), latent: None, truncation: 1.0 };
+    let other = ViewMessage::Explore { model: "emoji-faces-gan".into(), latent: None, truncation: 1.0, from: None };
     h.state_mut().call(|view, cx| view.receive(&other, cx));
     tab(&mut h, "activations");
     assert!(looks(&h).last().unwrap().off.is_empty());
@@ -105,7 +105,7 @@ fn effects_are_measured_shown_and_ordered_by() {
     let measured = |c: &LatentCommand| matches!(c, LatentCommand::ChannelEffects { tap: 0, .. });
     assert_eq!(asked(&h).iter().filter(|c| measured(c)).count(), 1);
     click(&mut h, Role::RadioButton, "Order: Effect");
-    assert_eq!(state(&h).inside.order, Order::Effect);
+    assert_eq!(state(&h).inside.order, ChannelOrder::Effect);
     assert!(h.query_by_label_contains("Measure effects first").is_none());
     let at = |h: &Explore, c: u32| h.get_by_role_and_label(Role::Button, &format!("Channel {c}")).rect().min;
     assert!(at(&h, 0).x < at(&h, 1).x, "the made effects fall");

@@ -44,7 +44,7 @@ fn a_model_opens_on_samples_and_pages_begin_at_the_present_picture() {
     assert_eq!(keys, [Some(5), Some(2), Some(3)], "the timeline is that of the quick loop");
     let undo = h.state().undo.len();
     assert!(h.state().undo.iter().all(|u| u.0 == "open a picture"), "beginning is no step of Undo: {undo}");
-    let parcel = ViewMessage::Explore { model: "fashion-vae".into(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: "fashion-vae".into(), latent: None, truncation: 1.0, from: None };
     h.state_mut().call(|view, cx| view.receive(&parcel, cx));
     h.run_steps(4);
     assert_eq!(h.state().view.tab, "samples");
@@ -128,7 +128,7 @@ fn pages_that_need_missing_pictures_say_so_before_they_are_asked() {
     let mut engine = crate::engine::fake::Script { models: crate::engine::fake::models(), ..Default::default() };
     engine.latent.without_data.insert("fashion-vae".into());
     let mut stage = Stage::with(ExploreView::default(), ScriptedEngine::with(engine));
-    let parcel = ViewMessage::Explore { model: "fashion-vae".into(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: "fashion-vae".into(), latent: None, truncation: 1.0, from: None };
     stage.call(|view, cx| view.receive(&parcel, cx));
     let mut h = harness(stage);
     for (page, without) in [("atlas", "Make the atlas"), ("codes", "Measure on the data")] {
@@ -149,7 +149,7 @@ fn pages_that_need_missing_pictures_say_so_before_they_are_asked() {
 #[test]
 fn a_latent_of_two_numbers_opens_as_its_plane() {
     let mut stage = Stage::new(ExploreView::default());
-    let parcel = ViewMessage::Explore { model: "fashion-vae-2d".into(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: "fashion-vae-2d".into(), latent: None, truncation: 1.0, from: None };
     stage.call(|view, cx| view.receive(&parcel, cx));
     let mut h = harness(stage);
     tab(&mut h, "map");
@@ -160,7 +160,7 @@ fn a_latent_of_two_numbers_opens_as_its_plane() {
     let asked = |c: &LatentCommand| matches!(c, LatentCommand::CodePlane { data, .. } if data.is_empty());
     assert!(self::asked(&h).iter().any(asked));
     assert!(h.query_by_role_and_label(Role::Button, "Hide pictures").is_some());
-    let parcel = ViewMessage::Explore { model: "nouns-gan".into(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: "nouns-gan".into(), latent: None, truncation: 1.0, from: None };
     h.state_mut().call(|view, cx| view.receive(&parcel, cx));
     tab(&mut h, "map");
     assert_eq!(state(&h).map.kind, PlaneKind::Here, "another model has no such plane");
@@ -181,7 +181,7 @@ fn sized(stage: Stage<ExploreView>, width: f32, height: f32) -> Harness<'static,
 fn in_a_small_window_no_bar_is_cut_off() {
     for model in ["nouns-gan", "fashion-vae"] {
         let mut stage = Stage::new(ExploreView::default());
-        let parcel = ViewMessage::Explore { model: model.into(), latent: None, truncation: 1.0 };
+        let parcel = ViewMessage::Explore { model: model.into(), latent: None, truncation: 1.0, from: None };
         stage.call(|view, cx| view.receive(&parcel, cx));
         let mut h = sized(stage, 960.0, 640.0);
         let edge = 960.0 - crate::ui::theme::size::RAIL - 280.0;

@@ -1,6 +1,7 @@
 //! Setting up a run: pictures, presets, the form and what it starts from.
 
 use super::*;
+use crate::ui::theme;
 
 #[test]
 fn the_networks_of_a_choice_are_laid_out() {
@@ -204,4 +205,31 @@ fn unusable_devices_cannot_be_chosen() {
     press(&mut harness, Role::ComboBox, "Device");
     let gpu = harness.query_all_by_label("llvmpipe").next().unwrap();
     assert!(gpu.accesskit_node().is_disabled());
+}
+
+#[test]
+fn a_card_is_as_wide_as_its_column_whatever_stands_on_it() {
+    let setup = |ctx: &egui::Context| {
+        theme::install_fonts(ctx);
+        theme::apply(ctx, Mode::Dark, true);
+    };
+    let card = |preset| super::super::setup::PresetCard {
+        preset,
+        selected: true,
+        edited: true,
+        recommended: true,
+        expect: "Colours and rough shapes of your photographs; details are smeared".into(),
+        cost: "about 26 days 10 h · 1,000 kimg".into(),
+    };
+    let builder = Harness::builder().with_size(egui::vec2(560.0, 300.0)).with_context_setup(setup);
+    let mut harness = builder.build_ui(move |ui| {
+        ui.columns(2, |columns| {
+            for (ui, preset) in columns.iter_mut().zip(PRESETS) {
+                card(preset).show(ui);
+            }
+        });
+    });
+    harness.run();
+    let cards = [0, 1].map(|i| harness.get_by_role_and_label(Role::Button, PRESETS[i].title).rect());
+    assert!(cards[0].width() <= 280.0 && cards[0].right() + 4.0 < cards[1].left(), "{cards:?}");
 }

@@ -12,7 +12,7 @@ use crate::ui::view::Cx;
 use crate::ui::views::explore::job_progress::{self, Doing};
 use crate::ui::views::explore::page::PageActions;
 use crate::ui::views::explore::tabs::activations::{Activations, Ask};
-use crate::ui::views::explore::tabs::inside_state::{InsideState, Order};
+use crate::ui::views::explore::tabs::inside_state::{ChannelOrder, InsideState};
 
 impl Activations {
     /// How channels are shown, and what is measured of them.
@@ -25,7 +25,8 @@ impl Activations {
         (latent, truncation, tap): (&Latent, f32, u32),
         out: &mut PageActions,
     ) {
-        let orders = [(Order::Number, "Number"), (Order::Strength, "Strength"), (Order::Effect, "Effect")];
+        let orders =
+            [(ChannelOrder::Number, "Number"), (ChannelOrder::Strength, "Strength"), (ChannelOrder::Effect, "Effect")];
         if theme::segmented(ui, "Order", &mut own.order, &orders) {
             out.label = Some("order channels");
         }

@@ -9,7 +9,7 @@ use crate::ui::view::Cx;
 use crate::ui::views::explore::explore_state::ExploreState;
 use crate::ui::views::explore::page::PageActions;
 use crate::ui::views::explore::tabs::activations::{Activations, GAP, SIDE};
-use crate::ui::views::explore::tabs::inside_state::Order;
+use crate::ui::views::explore::tabs::inside_state::ChannelOrder;
 use crate::ui::widgets::latent_slot::{Tile, tile};
 
 impl Activations {
@@ -31,7 +31,7 @@ impl Activations {
         let channels = &seen.inside.channels;
         let effects = self.effects(&seen.of, tap);
         let order = order(channels, effects.map(|e| e.0), state.inside.order);
-        if state.inside.order == Order::Effect {
+        if state.inside.order == ChannelOrder::Effect {
             match effects {
                 None => {
                     theme::weak(ui, "Measure effects first; until then channels are in their own order");
@@ -82,12 +82,12 @@ impl Activations {
 }
 
 /// Channels in an order; without effects that by effect is by number.
-fn order(channels: &[ChannelLook], effects: Option<&[f32]>, order: Order) -> Vec<usize> {
+fn order(channels: &[ChannelLook], effects: Option<&[f32]>, order: ChannelOrder) -> Vec<usize> {
     let mut all: Vec<usize> = (0..channels.len()).collect();
     let loud = |c: &usize| channels[*c].mean.hypot(channels[*c].deviation);
     match (order, effects) {
-        (Order::Strength, _) => all.sort_by(|a, b| loud(b).total_cmp(&loud(a))),
-        (Order::Effect, Some(effects)) => {
+        (ChannelOrder::Strength, _) => all.sort_by(|a, b| loud(b).total_cmp(&loud(a))),
+        (ChannelOrder::Effect, Some(effects)) => {
             let of = |c: &usize| effects.get(*c).copied().unwrap_or(0.0);
             all.sort_by(|a, b| of(b).total_cmp(&of(a)));
         }
@@ -141,10 +141,10 @@ mod tests {
         };
         let all = [look(0.1, 0.1), look(-3.0, 0.0), look(0.0, 1.0)];
         let effects = [0.2, 0.0, 0.5];
-        assert_eq!(order(&all, Some(&effects), Order::Number), [0, 1, 2]);
-        assert_eq!(order(&all, None, Order::Strength), [1, 2, 0]);
-        assert_eq!(order(&all, Some(&effects), Order::Effect), [2, 0, 1]);
-        assert_eq!(order(&all, None, Order::Effect), [0, 1, 2]);
+        assert_eq!(order(&all, Some(&effects), ChannelOrder::Number), [0, 1, 2]);
+        assert_eq!(order(&all, None, ChannelOrder::Strength), [1, 2, 0]);
+        assert_eq!(order(&all, Some(&effects), ChannelOrder::Effect), [2, 0, 1]);
+        assert_eq!(order(&all, None, ChannelOrder::Effect), [0, 1, 2]);
         let told = tell(1, &all[1], Some(0.034), true);
         assert!(told.contains("switched off") && told.contains("Mean −3.00") && told.contains("3.4 %"), "{told}");
     }

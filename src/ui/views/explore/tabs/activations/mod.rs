@@ -8,21 +8,19 @@ mod pictures;
 
 use std::sync::Arc;
 
-use egui::{Rect, Ui, UiBuilder, Vec2, vec2};
+use egui::{Rect, ScrollArea, Ui, UiBuilder, Vec2, vec2};
 
 use crate::base::Picture;
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
 use crate::latent::activations::{Inside, Look};
 use crate::latent::latent_math::Dims;
-use crate::models::info::{ModelInfo, ModelRef};
+use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
 use crate::ui::theme::{self, Tone, size};
 use crate::ui::view::Cx;
-use crate::ui::views::explore::choices::close_up;
 use crate::ui::views::explore::explore_state::ExploreState;
 use crate::ui::views::explore::image_requests::{ImageBatch, ImageRequests};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Shared};
+use crate::ui::views::explore::page::{Page, PageCx};
 
 /// Seconds after which an answer is no longer waited for.
 const GIVE_UP: f64 = 15.0;
@@ -32,8 +30,6 @@ const SIDE: f32 = 72.0;
 const GAP: f32 = 6.0;
 /// Narrower than this the pictures stand above the maps.
 const NARROW: f32 = 560.0;
-/// Narrower than this the bar is two.
-const WIDE: f32 = 800.0;
 
 /// What was looked at.
 #[derive(Clone, Debug, PartialEq)]
@@ -77,15 +73,7 @@ pub struct Activations {
 }
 
 impl Page for Activations {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        _shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, out, .. }: PageCx<'_, '_>) {
         let known = self.seen.as_ref().filter(|s| s.of.model == info.model && s.of.hash == info.hash);
         let taps = known.map(|s| s.inside.taps.clone()).unwrap_or_default();
         // Until it is known how many layers there are, the first is looked at.
@@ -95,20 +83,12 @@ impl Page for Activations {
             ImageBatch { model: info.model.clone(), latents: vec![here.latent.clone()], truncation: here.truncation };
         self.feed.want(wish, cx);
         let own = &mut state.inside;
-        let wide = ui.available_width() > WIDE;
         theme::toolbar(ui, |ui| {
             if bar::layers(ui, &mut own.tap, tap, &taps) {
                 out.label = Some("look at another layer");
             }
-            if wide {
-                self.channels(ui, cx, info, own, (&here.latent, here.truncation, tap), out);
-            }
+            self.channels(ui, cx, info, own, (&here.latent, here.truncation, tap), out);
         });
-        if !wide {
-            close_up(ui);
-            let of = (&here.latent, here.truncation, tap);
-            theme::toolbar(ui, |ui| self.channels(ui, cx, info, own, of, out));
-        }
         // A model without noise has none to leave out.
         let noiseless = own.without_noise && Dims::of(info).layers > 0;
         let look = Look { tap, off: own.off(&info.model).to_vec(), without_noise: noiseless };
@@ -125,10 +105,13 @@ impl Page for Activations {
         let (pictures, maps) = if beside {
             room.split_left_right_at_x(room.left() + 2.0 * 148.0 + size::M)
         } else {
-            room.split_top_bottom_at_y(room.top() + 190.0)
+            // In a low window a row of maps keeps its room; the pictures scroll.
+            room.split_top_bottom_at_y(room.top() + (room.height() - 100.0).clamp(64.0, 190.0))
         };
         let gap = if beside { vec2(size::L, 0.0) } else { vec2(0.0, size::S) };
-        ui.scope_builder(UiBuilder::new().max_rect(pictures), |ui| self.pictures(ui, cx, state, out));
+        ui.scope_builder(UiBuilder::new().max_rect(pictures), |ui| {
+            ScrollArea::vertical().id_salt("pictures").show(ui, |ui| self.pictures(ui, cx, state, out));
+        });
         let maps = Rect::from_min_max(maps.min + gap, maps.max);
         ui.scope_builder(UiBuilder::new().max_rect(maps), |ui| self.maps(ui, cx, state, tap, out));
     }

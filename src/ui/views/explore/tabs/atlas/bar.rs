@@ -13,7 +13,6 @@ use crate::ui::format;
 use crate::ui::theme;
 use crate::ui::view::{Cx, ViewId};
 use crate::ui::views::data::short_name;
-use crate::ui::views::explore::choices::close_up;
 use crate::ui::views::explore::explore_state::ExploreState;
 use crate::ui::views::explore::page::PageActions;
 use crate::ui::views::explore::tabs::atlas::state::{AtlasState, MOST, Tint};
@@ -21,11 +20,9 @@ use crate::ui::views::explore::tabs::atlas::{AtlasPage, PURPOSE_FOLDER, wanted};
 
 /// Room that the number of pictures and holes takes.
 const COUNTS: f32 = 150.0;
-/// Narrower than this the upper bar is two.
-const WIDE: f32 = 780.0;
 
 impl AtlasPage {
-    /// The bar of what is on the sheet, or two of them where there is little room.
+    /// The bar of what is on the sheet.
     pub(super) fn what(
         &mut self,
         ui: &mut Ui,
@@ -35,17 +32,10 @@ impl AtlasPage {
         out: &mut PageActions,
     ) {
         let making = self.is_making(cx);
-        let wide = ui.available_width() > WIDE;
         theme::toolbar(ui, |ui| {
-            ui.add_enabled_ui(!making, |ui| ui.horizontal(|ui| of_what(ui, cx, &mut state.atlas, out)));
-            if wide {
-                self.layout(ui, cx, info, state, out);
-            }
+            of_what(ui, cx, &mut state.atlas, making, out);
+            self.layout(ui, cx, info, state, out);
         });
-        if !wide {
-            close_up(ui);
-            theme::toolbar(ui, |ui| self.layout(ui, cx, info, state, out));
-        }
     }
 
     /// How pictures are laid out, and the button that does it.
@@ -59,8 +49,8 @@ impl AtlasPage {
     ) {
         let making = self.is_making(cx);
         let own = &mut state.atlas.wish;
-        ui.add_enabled_ui(!making, |ui| {
-            ui.horizontal(|ui| {
+        theme::whole(ui, |ui| {
+            ui.add_enabled_ui(!making, |ui| {
                 let layouts = [(Layout::Pca, "PCA"), (Layout::Tsne, "t-SNE"), (Layout::Umap, "UMAP")];
                 if theme::segmented(ui, "Layout", &mut own.layout, &layouts) {
                     out.label = Some("change the layout");
@@ -100,7 +90,7 @@ impl AtlasPage {
         }
         let t = theme::tokens(ui);
         let text = egui::RichText::new(self.stage(cx)).size(theme::size::SMALL).color(t.weak);
-        ui.add(egui::Label::new(text).truncate());
+        theme::rest(ui, |ui| ui.add(egui::Label::new(text).truncate()));
     }
 
     /// The bar of how the sheet is seen.
@@ -133,25 +123,26 @@ impl AtlasPage {
         if holes > 0 {
             text += &format!(" · {}", format::plural(holes, "hole", "holes"));
         }
-        if ui.available_width() < COUNTS {
+        if theme::left(ui) < COUNTS {
             return;
         }
         theme::weak(ui, text);
-        if ui.available_width() > 330.0 {
+        if theme::left(ui) > 330.0 {
             theme::weak(ui, "Scroll to zoom, click to open a picture, Shift and drag to choose");
         }
     }
 }
 
 /// Which pictures are on the sheet.
-fn of_what(ui: &mut Ui, cx: &mut Cx<'_>, own: &mut AtlasState, out: &mut PageActions) {
-    if source(ui, cx, &mut own.wish.data, PURPOSE_FOLDER, true) {
+fn of_what(ui: &mut Ui, cx: &mut Cx<'_>, own: &mut AtlasState, making: bool, out: &mut PageActions) {
+    let data = &mut own.wish.data;
+    if theme::enabled(ui, !making, |ui| source(ui, cx, data, PURPOSE_FOLDER, true)).inner {
         out.label = Some("choose pictures of the atlas");
     }
     let mut number = |ui: &mut Ui, value: &mut u32, name: &str, unit: &str, help: &str| {
         let least = u32::from(unit == " real");
         let field = DragValue::new(value).range(least..=MOST).speed(20.0).suffix(unit);
-        if ui.add(field).accessible_name(name).on_hover_text(help).changed() {
+        if ui.add_enabled(!making, field).accessible_name(name).on_hover_text(help).changed() {
             out.label = Some("change the atlas");
         }
     };
@@ -160,7 +151,9 @@ fn of_what(ui: &mut Ui, cx: &mut Cx<'_>, own: &mut AtlasState, out: &mut PageAct
         number(ui, &mut own.wish.limit, "Real pictures at most", " real", help);
     }
     number(ui, &mut own.wish.samples, "Samples", " samples", "Pictures that the model makes");
-    if theme::icon_toggle(ui, ICON_PHOTO_LIBRARY, "Pictures of the gallery", &mut own.kept).clicked() {
+    let kept = &mut own.kept;
+    let add = |ui: &mut Ui| theme::icon_toggle(ui, ICON_PHOTO_LIBRARY, "Pictures of the gallery", kept).clicked();
+    if theme::enabled(ui, !making, add).inner {
         out.label = Some("change the atlas");
     }
 }

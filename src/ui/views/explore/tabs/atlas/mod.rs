@@ -30,12 +30,11 @@ use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
 use crate::ui::action::{Action, LeftOut};
 use crate::ui::theme;
-use crate::ui::view::Cx;
+use crate::ui::view::{Cx, ViewId};
 use crate::ui::views::explore::choices::{close_up, empty_state};
-use crate::ui::views::explore::dataset_locator;
 use crate::ui::views::explore::explore_state::ExploreState;
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Picked, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx, Picked};
+use crate::ui::widgets::own_data;
 use bar::choose_folder;
 use cells::Cells;
 use state::FAR;
@@ -105,16 +104,8 @@ pub struct AtlasPage {
 }
 
 impl Page for AtlasPage {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
-        self.missing = shared.own_data.is_missing(info);
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, shared, out }: PageCx<'_, '_>) {
+        self.missing = shared.own_data.is_missing(&info.model);
         self.present.clone_from(&shared.present);
         if let Some(folder) = self.folder.take() {
             state.atlas.wish.data = Some(folder.display().to_string());
@@ -268,8 +259,8 @@ impl AtlasPage {
                     again = theme::primary_button(ui, None, "Try again").clicked();
                     // The data that a model learned from may be on another computer.
                     let unknown = is_unknown(&problem) && state.atlas.wish.data.as_deref() == Some("");
-                    if unknown && theme::button(ui, Some(ICON_FOLDER_OPEN), dataset_locator::CHOOSE).clicked() {
-                        dataset_locator::choose(cx);
+                    if unknown && theme::button(ui, Some(ICON_FOLDER_OPEN), own_data::CHOOSE).clicked() {
+                        own_data::choose(cx, ViewId::Explore);
                     }
                     if state.atlas.wish.data.is_some() {
                         if !unknown && theme::button(ui, Some(ICON_FOLDER_OPEN), "Choose a folder…").clicked() {
@@ -292,9 +283,9 @@ impl AtlasPage {
             let title = "An atlas needs the pictures that this model learned from";
             let text = "They are not on this computer. Choose them, or lay out generated and kept pictures alone";
             let words = (ICON_FOLDER_OPEN, title, text);
-            let choose = empty_state(ui, cx, self.present.as_ref(), words, Some(dataset_locator::CHOOSE));
+            let choose = empty_state(ui, cx, self.present.as_ref(), words, Some(own_data::CHOOSE));
             if choose.is_some_and(|b| b.clicked()) {
-                dataset_locator::choose(cx);
+                own_data::choose(cx, ViewId::Explore);
             }
             let without = ui.vertical_centered(|ui| theme::button(ui, None, "Without real pictures")).inner;
             if without.clicked() {

@@ -90,7 +90,7 @@ fn an_atlas_is_made_of_data_samples_and_kept_pictures() {
     assert!(n[0] > 0 && n[1] == 2000 && n[2] == kept.len(), "{n:?}");
     assert!(h.query_by_label("Make again").is_some() && h.query_by_label("Make the atlas").is_none());
     // Other models have none yet. One that is opened shows its samples first.
-    let other = ViewMessage::Explore { model: "fashion-vae".into(), latent: None, truncation: 1.0 };
+    let other = ViewMessage::Explore { model: "fashion-vae".into(), latent: None, truncation: 1.0, from: None };
     h.state_mut().call(|view, cx| view.receive(&other, cx));
     h.run_steps(4);
     tab(&mut h, "atlas");
@@ -482,11 +482,11 @@ fn pictures_of_a_model_that_are_not_known_are_chosen_once() {
     h.state_mut().view.at_mut::<AtlasPage>().making = Some(making);
     h.state_mut().studio.apply(&Event::JobEnded { job: 7777, problem: Some(unknown) });
     h.run_steps(3);
-    button(&mut h, dataset_locator::CHOOSE);
-    assert!(h.state().actions.iter().any(|a| matches!(a, Action::Pick(pick) if pick.purpose == dataset_locator::PICK)));
+    button(&mut h, own_data::CHOOSE);
+    assert!(h.state().actions.iter().any(|a| matches!(a, Action::Pick(pick) if pick.purpose == own_data::PICK)));
     h.state().engine.hold_answers(false);
     h.state().engine.take_commands();
-    let picked = ViewMessage::Picked { purpose: dataset_locator::PICK, paths: vec!["/pictures/nouns".into()] };
+    let picked = ViewMessage::Picked { purpose: own_data::PICK, paths: vec!["/pictures/nouns".into()] };
     h.state_mut().call(|view, cx| view.receive(&picked, cx));
     h.run_steps(8);
     let sent = asked(&h);

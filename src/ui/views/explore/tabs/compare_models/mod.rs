@@ -34,8 +34,7 @@ use crate::ui::view::{Cx, ViewId};
 use crate::ui::views::explore::choices::{close_up, measure_choice};
 use crate::ui::views::explore::explore_state::ExploreState;
 use crate::ui::views::explore::image_requests::{ImageBatch, ImageRequests};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Picked, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx, Picked};
 use crate::ui::views::explore::picture_slots::one_picture;
 use crate::ui::views::explore::tabs::your_photo::difference;
 use crate::ui::views::explore::tabs::{grid, walk};
@@ -101,15 +100,7 @@ fn misfit(latent: &Latent, a: &ModelInfo, b: &ModelInfo) -> Option<String> {
 }
 
 impl Page for CompareModels {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        _shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, out, .. }: PageCx<'_, '_>) {
         if let Some(photo) = self.handed.take() {
             (state.compare_models.what, state.compare_models.photo) = (What::Photo, Some(photo));
             out.label = Some("put a picture into both models");

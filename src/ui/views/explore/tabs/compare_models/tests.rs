@@ -13,7 +13,7 @@ type H = Harness<'static, Stage<ExploreView>>;
 
 fn on_models(model: &str, other: &str) -> H {
     let mut stage = Stage::new(ExploreView::default());
-    let parcel = ViewMessage::Explore { model: model.into(), latent: None, truncation: 0.8 };
+    let parcel = ViewMessage::Explore { model: model.into(), latent: None, truncation: 0.8, from: None };
     stage.call(|view, cx| view.receive(&parcel, cx));
     stage.view.set_tab("compare_models");
     stage.view.state.compare_models.other = Some(other.into());

@@ -27,16 +27,14 @@ use crate::recipe::picture::{Latent, Space};
 use crate::ui::action::PickKind;
 use crate::ui::theme::{self, size};
 use crate::ui::view::{Cx, ViewId};
-use crate::ui::views::explore::choices::close_up;
-use crate::ui::views::explore::dataset_locator;
 use crate::ui::views::explore::explore_state::ExploreState;
 use crate::ui::views::explore::image_requests::ImageRequests;
 use crate::ui::views::explore::job_progress::{self, Doing};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Picked, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx, Picked};
 use crate::ui::views::explore::provenance::list;
 use crate::ui::views::explore::tabs::directions::state::{How, PICKS, Strengths, SumState, Term};
 use crate::ui::widgets::latent_slot::latent_label;
+use crate::ui::widgets::own_data;
 use styles::Styles;
 use sum::{OPEN_SUM, Sum};
 
@@ -56,12 +54,6 @@ struct Push {
     since: f64,
 }
 
-/// Room that the bar needs at least; with less it is two.
-const PLAIN: f32 = 560.0;
-/// Room that names to look for take besides.
-const NAMES: f32 = 280.0;
-/// Room that what a person likes takes besides.
-const TASTE: f32 = 260.0;
 /// Seconds after which a push is held to have failed.
 const PATIENCE: f64 = 5.0;
 
@@ -99,15 +91,7 @@ pub struct Directions {
 }
 
 impl Page for Directions {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, shared, out }: PageCx<'_, '_>) {
         self.follow(info, cx);
         let here = state.here.latent.clone();
         let mut base = state.directions.pushed(&info.model, &here).cloned();
@@ -124,25 +108,16 @@ impl Page for Directions {
             (None, None) => Strengths::new(),
         };
         let base = base.unwrap_or(here);
-        let names = if state.directions.find.how == How::Known { NAMES } else { 0.0 };
-        let taste = if self.liked.is_empty() && self.disliked.is_empty() { 0.0 } else { TASTE };
-        let wide = ui.available_width() > PLAIN + names + taste;
         theme::toolbar(ui, |ui| {
             self.how(ui, cx, info, state, out);
-            if wide {
-                self.taste(ui, cx, info, state, &base, &mut strengths);
-            }
+            self.taste(ui, cx, info, state, &base, &mut strengths);
         });
-        if !wide {
-            close_up(ui);
-            theme::toolbar(ui, |ui| self.taste(ui, cx, info, state, &base, &mut strengths));
-        }
         let before = strengths.clone();
         theme::page(ui, "directions", |ui| {
             let find = &state.directions.find;
             let wants_data = matches!(find.how, How::Codes | How::Known) && find.data.trim().is_empty();
-            if !(wants_data && shared.own_data.ask(ui, cx, info)) {
-                dataset_locator::offer(ui, cx, self.job);
+            if !(wants_data && shared.own_data.ask(ui, cx, ViewId::Explore, &info.model)) {
+                own_data::offer(ui, cx, ViewId::Explore, self.job);
             }
             if self.all.is_empty() {
                 theme::weak(ui, "No directions yet. Find some, or mark four pictures that you like or dislike.");
@@ -184,7 +159,7 @@ impl Page for Directions {
                 }
             }
             Event::Latent(LatentEvent::OwnData { model })
-                if self.model.as_ref() == Some(model) && dataset_locator::is_wanted(self.job, cx) =>
+                if self.model.as_ref() == Some(model) && own_data::is_wanted(self.job, cx) =>
             {
                 let Some(find) = self.sought.clone() else { return };
                 let job = cx.new_job();
@@ -353,10 +328,9 @@ impl Directions {
             theme::weak(ui, format!("{n} liked, {m} disliked"));
             let enough = n + m >= crate::latent::directions::learn::FEWEST && n > 0 && m > 0;
             let (liked, disliked) = (self.liked.clone(), self.disliked.clone());
-            if ui.add_enabled_ui(enough, |ui| theme::button(ui, None, "From my taste")).inner.clicked() {
+            if theme::enabled(ui, enough, |ui| theme::button(ui, None, "From my taste")).inner.clicked() {
                 self.search(info, Find::Taste { name: self.fresh("My taste"), liked, disliked }, cx);
-            } else if ui
-                .add_enabled_ui(n > 0 && m > 0, |ui| theme::quiet_button(ui, None, "Difference"))
+            } else if theme::enabled(ui, n > 0 && m > 0, |ui| theme::quiet_button(ui, None, "Difference"))
                 .inner
                 .clicked()
             {
@@ -364,7 +338,7 @@ impl Directions {
                 self.search(info, Find::Difference { name, from: self.disliked.clone(), to: self.liked.clone() }, cx);
             }
         }
-        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+        theme::at_end(ui, |ui| {
             let kind = ("Directions", &["json"][..]);
             if theme::icon_button(ui, ICON_IOS_SHARE, "Export directions…").clicked() {
                 let name = PickKind::Save(format!("{}-directions.json", info.name));

@@ -64,56 +64,61 @@ impl Sum {
         let ctx = ui.ctx().clone();
         let mut remove = None;
         self.places.begin();
-        ui.horizontal_wrapped(|ui| {
+        // Aligned at their tops: they are higher than a row of controls.
+        ui.with_layout(egui::Layout::left_to_right(egui::Align::Min).with_main_wrap(true), |ui| {
             ui.spacing_mut().item_spacing.x = size::S;
             for (i, latent) in own.iter().enumerate() {
                 let n = i + 1;
-                ui.vertical(|ui| {
-                    ui.set_width(SIDE);
-                    let (rect, _) = ui.allocate_exact_size(Vec2::splat(SIDE), Sense::hover());
-                    let tex = self.feed.tex(i, cx.textures, &ctx);
-                    let name = format!("Term {n}");
-                    let look = Tile { tex: tex.as_ref(), name: &name, selected: false, focusable: true };
-                    let id = ui.make_persistent_id(("term", i));
-                    let term = &mut state.sum.terms[i];
-                    let slot = anchor_slot(ui, id, rect, &look, &mut term.anchor, cx.studio, Some(info));
-                    if slot.changed {
-                        out.label = Some("change a term");
-                    }
-                    out.foreign |= slot.foreign;
-                    if slot.response.clicked() {
-                        out.open = Some(latent.clone());
-                    }
-                    if let Some(path) = slot.file {
-                        self.places.encode(i, &path, info, cx);
-                    }
-                    self.places.show(ui, cx, i, &slot.response, info);
-                    slot.response.on_hover_text(picture_slots::HINT).context_menu(|ui| {
-                        if ui.button("Take this picture").clicked() {
-                            term.anchor = state.here.latent.clone().into();
+                theme::whole(ui, |ui| {
+                    ui.vertical(|ui| {
+                        ui.set_width(SIDE);
+                        let (rect, _) = ui.allocate_exact_size(Vec2::splat(SIDE), Sense::hover());
+                        let tex = self.feed.tex(i, cx.textures, &ctx);
+                        let name = format!("Term {n}");
+                        let look = Tile { tex: tex.as_ref(), name: &name, selected: false, focusable: true };
+                        let id = ui.make_persistent_id(("term", i));
+                        let term = &mut state.sum.terms[i];
+                        let slot = anchor_slot(ui, id, rect, &look, &mut term.anchor, cx.studio, Some(info));
+                        if slot.changed {
                             out.label = Some("change a term");
                         }
-                        if let Some(purpose) = PICKS.get(i) {
-                            PictureSlots::menu(ui, cx, purpose);
+                        out.foreign |= slot.foreign;
+                        if slot.response.clicked() {
+                            out.open = Some(latent.clone());
                         }
-                    });
-                    if anchor_field(ui, &mut term.anchor, &format!("Term {n}, seed")) {
-                        out.label = Some("change a term");
-                    }
-                    ui.horizontal(|ui| {
-                        let (icon, text) = if term.minus {
-                            (ICON_REMOVE, format!("Term {n} is taken away; add it"))
-                        } else {
-                            (ICON_ADD, format!("Term {n} is added; take it away"))
-                        };
-                        if theme::icon_button(ui, icon, &text).clicked() {
-                            term.minus = !term.minus;
-                            out.label = Some("change a sign");
+                        if let Some(path) = slot.file {
+                            self.places.encode(i, &path, info, cx);
                         }
-                        if own.len() > 1 && theme::icon_button(ui, ICON_CLOSE, &format!("Remove term {n}")).clicked() {
-                            remove = Some(i);
+                        self.places.show(ui, cx, i, &slot.response, info);
+                        slot.response.on_hover_text(picture_slots::HINT).context_menu(|ui| {
+                            if ui.button("Take this picture").clicked() {
+                                term.anchor = state.here.latent.clone().into();
+                                out.label = Some("change a term");
+                            }
+                            if let Some(purpose) = PICKS.get(i) {
+                                PictureSlots::menu(ui, cx, purpose);
+                            }
+                        });
+                        if anchor_field(ui, &mut term.anchor, &format!("Term {n}, seed")) {
+                            out.label = Some("change a term");
                         }
-                    });
+                        ui.horizontal(|ui| {
+                            let (icon, text) = if term.minus {
+                                (ICON_REMOVE, format!("Term {n} is taken away; add it"))
+                            } else {
+                                (ICON_ADD, format!("Term {n} is added; take it away"))
+                            };
+                            if theme::icon_button(ui, icon, &text).clicked() {
+                                term.minus = !term.minus;
+                                out.label = Some("change a sign");
+                            }
+                            if own.len() > 1
+                                && theme::icon_button(ui, ICON_CLOSE, &format!("Remove term {n}")).clicked()
+                            {
+                                remove = Some(i);
+                            }
+                        });
+                    })
                 });
             }
             if own.len() < PICKS.len() {
@@ -124,33 +129,35 @@ impl Sum {
                     out.label = Some("add a term");
                 }
             }
-            theme::title(ui, "=");
-            ui.vertical(|ui| {
-                let (rect, _) = ui.allocate_exact_size(Vec2::splat(1.5 * SIDE), Sense::hover());
-                match &sum {
-                    Some(Ok(latent)) => {
-                        let tex = self.feed.tex(own.len(), cx.textures, &ctx);
-                        let look = Tile { tex: tex.as_ref(), name: "Sum", selected: false, focusable: true };
-                        let response = tile(ui, ui.make_persistent_id("sum"), rect, &look);
-                        drag_latent(&response, &info.model, latent, truncation, self.feed.picture(own.len()));
-                        if response.on_hover_text("Click to open it").clicked() {
-                            out.open = Some(latent.clone());
-                            out.label = Some(OPEN_SUM);
+            theme::whole(ui, |ui| {
+                theme::title(ui, "=");
+                ui.vertical(|ui| {
+                    let (rect, _) = ui.allocate_exact_size(Vec2::splat(1.5 * SIDE), Sense::hover());
+                    match &sum {
+                        Some(Ok(latent)) => {
+                            let tex = self.feed.tex(own.len(), cx.textures, &ctx);
+                            let look = Tile { tex: tex.as_ref(), name: "Sum", selected: false, focusable: true };
+                            let response = tile(ui, ui.make_persistent_id("sum"), rect, &look);
+                            drag_latent(&response, &info.model, latent, truncation, self.feed.picture(own.len()));
+                            if response.on_hover_text("Click to open it").clicked() {
+                                out.open = Some(latent.clone());
+                                out.label = Some(OPEN_SUM);
+                            }
+                            theme::weak(ui, "Sum: click to open it");
                         }
-                        theme::weak(ui, "Sum: click to open it");
+                        Some(Err(problem)) => {
+                            let text = egui::Label::new(problem.what.as_str()).wrap();
+                            ui.put(Rect::from_min_size(rect.min, vec2(1.5 * SIDE, SIDE)), text);
+                            theme::toned(ui, Tone::Warn, "No sum");
+                        }
+                        None => {
+                            ui.put(rect, egui::Spinner::new());
+                        }
                     }
-                    Some(Err(problem)) => {
-                        let text = egui::Label::new(problem.what.as_str()).wrap();
-                        ui.put(Rect::from_min_size(rect.min, vec2(1.5 * SIDE, SIDE)), text);
-                        theme::toned(ui, Tone::Warn, "No sum");
-                    }
-                    None => {
-                        ui.put(rect, egui::Spinner::new());
-                    }
-                }
+                });
             });
         });
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             theme::weak(ui, "Lengths");
             mode_choice(ui, &mut state.sum.mode, out);
             theme::weak(ui, "Spherical keeps the sum as likely as its terms; straight is the plain sum");

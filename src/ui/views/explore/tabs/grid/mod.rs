@@ -22,11 +22,10 @@ use crate::recipe::picture::{Latent, Space};
 use crate::ui::textures;
 use crate::ui::theme::{self, size};
 use crate::ui::view::Cx;
-use crate::ui::views::explore::choices::{close_up, measure_choice, mode_choice};
+use crate::ui::views::explore::choices::{measure_choice, mode_choice};
 use crate::ui::views::explore::explore_state::ExploreState;
 use crate::ui::views::explore::image_requests::{ImageBatch, ImageRequests};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Picked, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx, Picked};
 use crate::ui::views::explore::picture_slots::{self, PictureSlots, begin_at};
 use crate::ui::views::explore::viewpoint::{Viewpoint, random_seed};
 use crate::ui::widgets::latent_slot::{Anchor, Tile, anchor_field, anchor_slot, drag_latent, tile};
@@ -36,10 +35,6 @@ use frame::Frame;
 const CORNERS: [&str; 4] = ["Top left corner", "Top right corner", "Bottom left corner", "Bottom right corner"];
 /// Purpose of the dialog that chooses a picture for an anchor.
 pub const PICK: &str = "anchor of the grid";
-/// Room that the choice of a measure takes.
-const MEASURE: f32 = 100.0;
-/// Points below which the tools take two rows.
-const NARROW: f32 = 760.0;
 /// Seconds that an answer of the engine is waited for before the next question replaces it.
 const PATIENCE: f64 = 0.3;
 
@@ -86,27 +81,12 @@ fn needs_engine(wish: &interpolation_grid::Wish) -> bool {
 }
 
 impl Page for Grid {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        _shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, out, .. }: PageCx<'_, '_>) {
         let dims = Dims::of(info);
-        let wide = ui.available_width() > NARROW + if state.grid.even { MEASURE } else { 0.0 };
         theme::toolbar(ui, |ui| {
             bar(ui, &mut state.grid, out);
-            if wide {
-                self.ways(ui, cx, &mut state.grid, &dims, out);
-            }
+            self.ways(ui, cx, &mut state.grid, &dims, out);
         });
-        if !wide {
-            close_up(ui);
-            theme::toolbar(ui, |ui| self.ways(ui, cx, &mut state.grid, &dims, out));
-        }
         let want = (info.model.clone(), wish(&state.grid, &state.here, &dims), state.here.truncation);
         self.ask(&want, ui, cx);
         let Some(laid) = self.standing(&want, &dims) else {

@@ -27,8 +27,7 @@ use crate::ui::views::explore::choices::close_up;
 use crate::ui::views::explore::explore_state::ExploreState;
 use crate::ui::views::explore::image_requests::{ImageBatch, ImageRequests};
 use crate::ui::views::explore::job_progress::{self, Doing};
-use crate::ui::views::explore::page::PageActions;
-use crate::ui::views::explore::page::{Page, Picked, Shared};
+use crate::ui::views::explore::page::{Page, PageActions, PageCx, Picked};
 use crate::ui::views::explore::picture_slots::one_picture;
 use crate::ui::widgets::drop_target::{DropState, drop_pictures};
 use crate::ui::widgets::latent_slot::drag_latent;
@@ -79,15 +78,7 @@ pub struct Inpaint {
 }
 
 impl Page for Inpaint {
-    fn ui(
-        &mut self,
-        ui: &mut Ui,
-        cx: &mut Cx<'_>,
-        info: &ModelInfo,
-        state: &mut ExploreState,
-        _shared: &mut Shared,
-        out: &mut PageActions,
-    ) {
+    fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, out, .. }: PageCx<'_, '_>) {
         if self.brush == 0.0 {
             self.brush = (info.resolution as f32 / 8.0).clamp(2.0, 32.0).round();
         }
@@ -213,11 +204,11 @@ impl Inpaint {
         let brush = DragValue::new(&mut self.brush).range(1.0..=64.0).speed(0.1).max_decimals(0).suffix(" px");
         ui.add(brush).accessible_name("Brush size").on_hover_text("Pixels of the model across");
         let there = !state.inpaint.hole.is_empty();
-        if ui.add_enabled_ui(there, |ui| theme::quiet_button(ui, None, "Clear hole")).inner.clicked() {
+        if theme::enabled(ui, there, |ui| theme::quiet_button(ui, None, "Clear hole")).inner.clicked() {
             state.inpaint.hole = Hole::default();
             out.label = Some("clear the hole");
         }
-        if ui.available_width() > 150.0 {
+        if theme::left(ui) > 150.0 {
             let hint = if state.inpaint.mended.is_some() {
                 "Hold B for before"
             } else if there {
@@ -243,21 +234,26 @@ impl Inpaint {
         }
         let mend = &mut state.inpaint;
         let (there, seen) = (!mend.hole.is_empty(), self.seen.is_some());
-        let fill =
-            ui.add_enabled_ui(there && seen, |ui| theme::primary_button(ui, Some(ICON_AUTO_FIX_HIGH), "Fill the hole"));
+        let fill = theme::enabled(ui, there && seen, |ui| {
+            theme::primary_button(ui, Some(ICON_AUTO_FIX_HIGH), "Fill the hole")
+        });
         let fill = fill.inner.on_disabled_hover_text("Brush over what should be filled first").clicked();
         let noise =
-            ui.add_enabled_ui(seen, |ui| theme::button(ui, Some(ICON_BLUR_OFF), "Take noise away")).inner.clicked();
+            theme::enabled(ui, seen, |ui| theme::button(ui, Some(ICON_BLUR_OFF), "Take noise away")).inner.clicked();
         let [least, most] = InpaintState::TYPICAL;
-        theme::weak(ui, "As seen");
         ui.spacing_mut().slider_width = 96.0;
-        let slider = Slider::new(&mut mend.typical, least..=most).logarithmic(true).show_value(false);
         let help = "To the left the picture is believed, to the right the model: cleaner and more typical, but less like \
                     what is there. Noise wants more of it than a hole";
-        if ui.add(slider).accessible_name("How typical the result is").on_hover_text(help).changed() {
+        let moved = theme::whole(ui, |ui| {
+            theme::weak(ui, "As seen");
+            let slider = Slider::new(&mut mend.typical, least..=most).logarithmic(true).show_value(false);
+            let moved = ui.add(slider).accessible_name("How typical the result is");
+            theme::weak(ui, "Typical");
+            moved
+        });
+        if moved.on_hover_text(help).changed() {
             out.label = Some("change how typical it is");
         }
-        theme::weak(ui, "Typical");
         let steps = DragValue::new(&mut mend.steps).range(1..=5000).speed(2.0).suffix(" steps");
         let help = "More steps come closer and take longer";
         if ui.add(steps).accessible_name("Steps of the repair").on_hover_text(help).changed() {

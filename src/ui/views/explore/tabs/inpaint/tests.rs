@@ -13,7 +13,7 @@ type H = Harness<'static, Stage<ExploreView>>;
 
 fn on_repair(model: &str) -> H {
     let mut stage = Stage::new(ExploreView::default());
-    let parcel = ViewMessage::Explore { model: model.into(), latent: None, truncation: 1.0 };
+    let parcel = ViewMessage::Explore { model: model.into(), latent: None, truncation: 1.0, from: None };
     stage.call(|view, cx| view.receive(&parcel, cx));
     stage.view.set_tab("repair");
     harness(stage)
