@@ -166,11 +166,6 @@ fn two_panes_fit() {
             look(window, &name);
             match right {
                 ViewId::Explore => {
-                    for run in window.engine.script().runs {
-                        let label = format!("{name}, run {}", run.name);
-                        act(window, Action::Deliver(left, Box::new(ViewMessage::Run(run.dir))));
-                        look(window, &label);
-                    }
                     for page in &TABS {
                         act(window, Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Page(page.id))));
                         look(window, &format!("{name}, {}", page.title));

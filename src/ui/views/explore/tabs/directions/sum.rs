@@ -66,6 +66,8 @@ impl Sum {
         self.places.begin();
         // Aligned at their tops: they are higher than a row of controls.
         ui.with_layout(egui::Layout::left_to_right(egui::Align::Min).with_main_wrap(true), |ui| {
+            // A row is as high as what stands in it, not as the page.
+            ui.set_row_height(size::CONTROL);
             ui.spacing_mut().item_spacing.x = size::S;
             for (i, latent) in own.iter().enumerate() {
                 let n = i + 1;
