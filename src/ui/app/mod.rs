@@ -65,8 +65,8 @@ pub struct StudioApp {
 
 /// Points that the inspector leaves to the canvas beside it, if it can.
 const CANVAS: f32 = 360.0;
-/// The same for each of several panes side by side.
-const PANE: f32 = 340.0;
+/// The same for each of several panes side by side: beside two of them in the smallest window a form has its room.
+const PANE: f32 = 312.0;
 
 impl StudioApp {
     /// A window over an engine. Draws nothing before the first frame; needs no particular renderer.
@@ -334,7 +334,7 @@ impl StudioApp {
         let room = ui.available_width();
         let columns = self.shell.layout.columns() as f32;
         let canvas = if columns > 1.0 { PANE * columns } else { CANVAS };
-        let most = (room * 0.5).min(room - canvas).clamp(220.0, 520.0);
+        let most = (room * 0.5).min(room - canvas).clamp(180.0, 520.0);
         let shown = Panel::right("inspector")
             .resizable(true)
             .default_size(self.shell.inspector_width.min(most))

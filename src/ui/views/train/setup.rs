@@ -22,6 +22,8 @@ use crate::ui::views::{Cx, View, ViewId};
 use crate::ui::widgets::form::FormOptions;
 use crate::ui::widgets::network;
 
+/// Narrower than this the buttons of a source stand below it.
+const BESIDE: f32 = 520.0;
 /// Smallest width of a preset's card, in points.
 const CARD: f32 = 220.0;
 /// Height of the words on it, in points.
@@ -95,6 +97,7 @@ impl TrainView {
         }
         theme::card(ui, |ui| {
             ui.set_width(ui.available_width());
+            let narrow = ui.available_width() < BESIDE;
             ui.horizontal(|ui| {
                 self.strip(ui, cx);
                 ui.vertical(|ui| {
@@ -105,23 +108,32 @@ impl TrainView {
                         .on_hover_text(source_help(&source));
                     self.counts(ui, cx);
                 });
-                ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
-                    let button = theme::button(ui, Some(ICON_TUNE), "Look at the pictures…");
-                    if button.on_hover_text("Correct, leave out and prepare in Data").clicked() {
-                        cx.push(Action::train_on(source.clone()));
-                    }
-                    let button = theme::quiet_button(ui, Some(ICON_FOLDER_OPEN), "Other pictures…");
-                    if button.on_hover_text("Choose a folder, zip or built-in set in place of these").clicked() {
-                        cx.undo_point(ViewId::Train, "choose other pictures", self.snapshot());
-                        self.recipe.data.source.clear();
-                    }
-                });
+                if !narrow {
+                    let layout = Layout::right_to_left(Align::Center);
+                    ui.with_layout(layout, |ui| self.source_buttons(ui, cx, &source));
+                }
             });
+            if narrow {
+                ui.horizontal_wrapped(|ui| self.source_buttons(ui, cx, &source));
+            }
             if let Some(problem) = self.source_problem(cx.studio) {
                 ui.add_space(size::XS);
                 theme::toned(ui, Tone::Bad, problem.to_string());
             }
         });
+    }
+
+    /// What can be done with the pictures that were chosen.
+    fn source_buttons(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, source: &str) {
+        let button = theme::button(ui, Some(ICON_TUNE), "Look at the pictures…");
+        if button.on_hover_text("Correct, leave out and prepare in Data").clicked() {
+            cx.push(Action::train_on(source.to_owned()));
+        }
+        let button = theme::quiet_button(ui, Some(ICON_FOLDER_OPEN), "Other pictures…");
+        if button.on_hover_text("Choose a folder, zip or built-in set in place of these").clicked() {
+            cx.undo_point(ViewId::Train, "choose other pictures", self.snapshot());
+            self.recipe.data.source.clear();
+        }
     }
 
     /// How many pictures there are, of what kind, and as what they are learned.
