@@ -168,3 +168,24 @@ pub struct ModelCard {
     /// Scores as measured, by name.
     pub scores: Vec<(String, f64)>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pixel_art_is_known_from_training_else_from_the_card() {
+        let mut info = ModelInfo::of(&Recipe::default(), "hash".into());
+        assert_eq!(info.is_pixel_art(), None);
+        let card = |summary: &str| Some(ModelCard { summary: summary.into(), ..ModelCard::default() });
+        info.card = card("Yellow faces");
+        assert_eq!(info.is_pixel_art(), None, "its pictures decide");
+        // As on the card of the shipped model.
+        info.card = card("Pixel-art characters with glasses");
+        assert_eq!(info.is_pixel_art(), Some(true));
+        info.hard_pixels = Some(false);
+        assert_eq!(info.is_pixel_art(), Some(false), "what training found counts more");
+        let old = serde_json::to_value(&info).unwrap();
+        assert_eq!(serde_json::from_value::<ModelInfo>(old).unwrap(), info);
+    }
+}
