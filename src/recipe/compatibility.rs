@@ -2,7 +2,8 @@
 //! and [`super::Recipe::validate`] refuses what cannot work.
 
 use super::architecture::{self, ARCHITECTURES};
-use super::{AugmentControl, Recipe, json_path};
+use super::objective::no_penalty;
+use super::{Recipe, form, json_path};
 use crate::base::{Channels, Family, Problem, Result};
 
 /// Whether the setting at a path belongs to other models than the recipe's.
@@ -12,34 +13,8 @@ pub fn is_foreign(recipe: &Recipe, key: &str) -> bool {
 
 /// Why the setting at a path has no effect with the others as they are; nothing where it has.
 pub fn idle(recipe: &Recipe, key: &str) -> Option<String> {
-    let objective = &recipe.objective;
-    if let Some(why) = recipe.architecture().ok().and_then(|a| a.why_not(key)) {
-        return Some(why);
-    }
-    let penalty = objective.r1 || objective.r2 || objective.gp > 0.0;
-    match key {
-        "model.group" => (recipe.model.expansion == 0).then(|| "Blocks without expansion have no groups".into()),
-        "model.waves" => (recipe.data.channels != Channels::Points).then(|| "Only points are given as waves".into()),
-        "objective.r1" | "objective.r2" | "objective.gp" => no_penalty(recipe),
-        "objective.gamma" => {
-            no_penalty(recipe).or_else(|| (!objective.r1 && !objective.r2).then(|| "Neither R1 nor R2 is on".into()))
-        }
-        "objective.penalty_interval" => {
-            no_penalty(recipe).or_else(|| (!penalty).then(|| "There is no penalty to take".into()))
-        }
-        "objective.label_dropout" => (!recipe.model.conditional).then(|| "The model does not learn labels".into()),
-        "objective.ada_target" | "objective.ada_kimg" => {
-            (objective.augment_control == AugmentControl::Fixed).then(|| "Augmentation is fixed".into())
-        }
-        "objective.augment_colour"
-        | "objective.augment_translation"
-        | "objective.augment_cutout"
-        | "objective.augment_geometry" => (!objective.augments()).then(|| "Nothing is augmented".into()),
-        "objective.augment" => {
-            (objective.augment_control == AugmentControl::Adaptive).then(|| "Augmentation is adaptive".into())
-        }
-        _ => super::vae::idle(recipe, key),
-    }
+    let foreign = recipe.architecture().ok().and_then(|a| a.why_not(key));
+    foreign.or_else(|| form::find(key).and_then(|f| (f.idle)(recipe)).map(String::from))
 }
 
 /// Why a value cannot be chosen with the others as they are; nothing where it can.
@@ -58,17 +33,12 @@ pub(super) struct Clash {
     pub remedy: String,
 }
 
-fn no_penalty(recipe: &Recipe) -> Option<String> {
-    recipe.architecture().ok()?.no_penalty.map(str::to_owned)
-}
-
 fn clash(recipe: &Recipe) -> Option<Clash> {
     let objective = &recipe.objective;
-    let penalty = objective.r1 || objective.r2 || objective.gp > 0.0;
-    if let (true, Some(why)) = (penalty, no_penalty(recipe)) {
+    if let (true, Some(why)) = (objective.penalises(), no_penalty(recipe)) {
         return Some(Clash {
             keys: &["objective.r1", "objective.r2", "objective.gp"],
-            why,
+            why: why.into(),
             remedy: format!("Switch the penalties off, or choose {}", architecture::RES_GAN.id),
         });
     }

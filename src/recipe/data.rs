@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::field::{Field, Group, Input, field, int};
 use crate::base::Channels;
 
 /// Which pictures, and how they are prepared.
@@ -184,3 +185,40 @@ impl DataRecipe {
         data
     }
 }
+
+/// Its settings, in the order of the form.
+#[rustfmt::skip]
+pub(super) const FIELDS: &[Field] = &[
+    field("data.source", "Pictures", Group::Data, Input::Text,
+        "A folder, a zip, an IDX or CIFAR file, or a built-in set such as emoji:smileys or shapes").common(),
+    field("data.resolution", "Resolution", Group::Data, Input::Int { min: 16, max: 256, step: 4 },
+        "Pixels a side; twice as many show more detail and take about four times as long").unit("px").common(),
+    field("data.channels", "Colours", Group::Data, Input::Choice { options: &["grey", "rgb", "rgba"] },
+        "Grey learns fastest; RGBA also learns transparency"),
+    field("data.fit", "Fit", Group::Data, Input::Choice { options: &["crop", "pad", "stretch"] },
+        "How a picture that is not square becomes square"),
+    field("data.background", "Background", Group::Data, Input::Colour,
+        "The colour behind transparency and beside padded pictures"),
+    field("data.mirror", "Mirror at random", Group::Data, Input::Bool,
+        "Shows each picture mirrored half of the time; leave it off where left and right matter, as in letters"),
+    field("data.drop_duplicates", "Leave out duplicates", Group::Data, Input::Bool,
+        "Takes pictures that are the same, or nearly, only once"),
+    field("data.limit", "At most", Group::Data, int(0, 100_000_000),
+        "Trains on this many pictures only, always the same ones; 0 takes all").unit("pictures"),
+    field("data.classes", "Classes from", Group::Data,
+        Input::Choice { options: &["auto", "folders", "parent", "table", "none"] },
+        "Auto takes a table, else folders that are no splits, shards, masks or copies; folders takes those of the first \
+         level as they are, parent the folder each picture lies in"),
+    field("data.sideways", "Turn sideways", Group::Data, Input::Choice { options: &["auto", "turn", "keep"] },
+        "IDX files of EMNIST hold rows and columns swapped; auto turns those, turn any, keep none"),
+    field("data.pixels", "Pixel values", Group::Data, Input::Choice { options: &["seen", "stored"] },
+        "Seen takes colours as everybody sees them, by the colour profile in the file; stored takes the values as they are"),
+    field("data.depth", "Bits used", Group::Data, int(0, 15),
+        "Pictures with 16 bits a channel that use only 10, 12 or 14 of them are nearly black; the bits named here are \
+         stretched over the whole range; 0 takes all as they are").unit("bits"),
+    field("data.drop_blank", "Leave out blank pictures", Group::Data, Input::Bool,
+        "Leaves out pictures that are one colour all over"),
+    field("data.columns", "Columns of tables", Group::Data, Input::List,
+        "What columns are taken for where the guess is wrong, as name=role: file, caption, label, number, category, none"),
+    field("data.exclude", "Left out", Group::Data, Input::List, "Names of pictures that are not used"),
+];

@@ -2,9 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::architecture::{self, Architecture};
+use super::architecture::Architecture;
 use super::compatibility::Clash;
-use super::{Likelihood, ModelRecipe, Recipe, Schedule};
+use super::field::{Field, Group, Input, field, int};
+use super::{Likelihood, Recipe, Schedule};
+use crate::base::Family;
 
 /// Which bound of the likelihood is made large.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::EnumIter)]
@@ -116,36 +118,70 @@ impl Default for VaeRecipe {
     }
 }
 
-impl ModelRecipe {
-    /// Numbers in the latent of each level, the coarsest first: one level, or for a hierarchical model about
-    /// the same for each.
-    pub fn layout(&self) -> Vec<u32> {
-        if architecture::find(&self.id).is_none_or(|a| !a.hierarchical) {
-            return vec![self.latent];
-        }
-        let levels = self.levels.clamp(1, self.latent.max(1));
-        (0..levels).map(|level| self.latent / levels + u32::from(level < self.latent % levels)).collect()
-    }
-}
-
-/// Why a setting of a VAE has no effect with the others as they are.
-pub(super) fn idle(recipe: &Recipe, key: &str) -> Option<String> {
-    let vae = &recipe.objective.vae;
-    let unless = |has: bool, why: &str| (!has).then(|| why.into());
-    match key {
-        "objective.vae.samples" => unless(vae.bound != Bound::Elbo, "The usual bound takes one sample"),
-        "objective.vae.capacity" | "objective.vae.capacity_weight" => {
-            unless(vae.charge == Charge::Capacity, "Only the charge capacity has one")
-        }
-        "objective.vae.estimator" => {
-            unless(vae.charge == Charge::TotalCorrelation, "Only the total correlation is estimated")
-        }
-        "objective.vae.perceptual_features" => unless(vae.perceptual > 0.0, "The perceptual weight is 0"),
-        "objective.vae.equilibrium" | "objective.vae.margin" => unless(vae.has_critic(), "There is no critic"),
-        "objective.beta" => unless(vae.charge != Charge::Capacity, "The charge capacity has a weight of its own"),
-        _ => None,
-    }
-}
+/// Its settings, in the order of the form.
+#[rustfmt::skip]
+pub(super) const FIELDS: &[Field] = &[
+    field("objective.vae.bound", "Bound", Group::Objective, Input::Choice { options: &["elbo", "iwae", "dreg"] },
+        "What is made large: the usual bound, or a tighter one of several samples (dreg trains its encoder better)")
+        .of(Family::Vae),
+    field("objective.vae.samples", "Samples a picture", Group::Objective, int(1, 64),
+        "Latents drawn of each picture for the bounds iwae and dreg; more are tighter and as much slower")
+        .of(Family::Vae)
+        .idle(|r| (r.objective.vae.bound == Bound::Elbo).then_some("The usual bound takes one sample")),
+    field("objective.vae.charge", "KL charge", Group::Objective,
+        Input::Choice { options: &["beta", "capacity", "total-correlation"] },
+        "beta charges all of it β times, capacity its distance from a growing goal, total-correlation only what \
+         dimensions tell of each other").of(Family::Vae),
+    field("objective.vae.capacity", "Capacity C", Group::Objective, Input::Schedule { min: 0.0, max: 1000.0, log: false },
+        "What the code may tell of a picture with the charge capacity; higher keeps more detail").unit("nats")
+        .of(Family::Vae).live()
+        .idle(|r| (r.objective.vae.charge != Charge::Capacity).then_some("Only the charge capacity has one")),
+    field("objective.vae.capacity_weight", "Capacity weight γ", Group::Objective,
+        Input::Float { min: 0.0, max: 10_000.0, log: true },
+        "How firmly the code is kept at its capacity; higher is firmer and blurrier on the way").of(Family::Vae).live()
+        .idle(|r| (r.objective.vae.charge != Charge::Capacity).then_some("Only the charge capacity has one")),
+    field("objective.vae.estimator", "Estimator", Group::Objective,
+        Input::Choice { options: &["weighted", "stratified"] },
+        "How the density of all codes is estimated from a batch; stratified is less biased, weighted is steadier")
+        .of(Family::Vae)
+        .idle(|r| {
+            let unused = r.objective.vae.charge != Charge::TotalCorrelation;
+            unused.then_some("Only the total correlation is estimated")
+        }),
+    field("objective.vae.binarise", "Black or white at random", Group::Objective, Input::Bool,
+        "Draws each grey pixel black or white anew whenever it is seen, for bounds that compare with the literature")
+        .of(Family::Vae),
+    field("objective.vae.pseudo_inputs", "Pseudo-inputs", Group::Objective, int(0, 1000),
+        "Learns a prior from so many made-up pictures (VampPrior); more fit the codes better, 0 keeps the standard normal")
+        .of(Family::Vae),
+    field("objective.vae.pixels", "Pixel weight", Group::Objective, Input::Float { min: 0.0, max: 1000.0, log: true },
+        "How much each pixel of a reconstruction counts; lower it where a critic's features say what counts")
+        .of(Family::Vae).live(),
+    field("objective.vae.perceptual", "Perceptual weight", Group::Objective,
+        Input::Float { min: 0.0, max: 100_000.0, log: true },
+        "Makes reconstructions alike in the eyes of a feature network, so scores by it flatter it; higher is sharper, 0 \
+         for none").unit("nats").of(Family::Vae),
+    field("objective.vae.perceptual_features", "Perceptual features", Group::Objective,
+        Input::Choice { options: &["studio", "photo"] },
+        "Which network that is: studio for drawings and all kinds, photo for photographs (slower)").of(Family::Vae)
+        .idle(|r| (r.objective.vae.perceptual <= 0.0).then_some("The perceptual weight is 0")),
+    field("objective.vae.features", "Feature weight", Group::Objective,
+        Input::Float { min: 0.0, max: 1000.0, log: true },
+        "Trains a critic along and makes reconstructions alike in its eyes (VAE-GAN); higher is sharper, 0 for none")
+        .of(Family::Vae),
+    field("objective.vae.adversarial", "Critic weight", Group::Objective,
+        Input::Float { min: 0.0, max: 100_000.0, log: true },
+        "Trains a critic along and makes pictures that it takes for real (VAE-GAN); higher is sharper and less faithful")
+        .unit("nats").of(Family::Vae),
+    field("objective.vae.equilibrium", "Equilibrium", Group::Objective,
+        Input::Float { min: 0.0, max: 10.0, log: false },
+        "Loss of the critic at which it and the decoder are equally strong; higher keeps the critic weaker")
+        .of(Family::Vae).live()
+        .idle(|r| (!r.objective.vae.has_critic()).then_some("There is no critic")),
+    field("objective.vae.margin", "Margin", Group::Objective, Input::Float { min: 0.0, max: 10.0, log: false },
+        "How far from the equilibrium both still learn; 0 lets both learn always").of(Family::Vae).live()
+        .idle(|r| (!r.objective.vae.has_critic()).then_some("There is no critic")),
+];
 
 /// Settings of a VAE that cannot be together.
 pub(super) fn clash(recipe: &Recipe, row: &Architecture) -> Option<Clash> {
@@ -234,17 +270,6 @@ mod tests {
         r.model.id = id.into();
         r.model.latent = 16;
         r
-    }
-
-    #[test]
-    fn latents_are_shared_out_among_levels() {
-        let mut model = vae("ladder-vae").model;
-        (model.latent, model.levels) = (16, 3);
-        assert_eq!(model.layout(), [6, 5, 5]);
-        (model.latent, model.levels) = (3, 4);
-        assert_eq!(model.layout(), [1, 1, 1]);
-        model.id = "conv-vae".into();
-        assert_eq!(model.layout(), [3]);
     }
 
     #[test]

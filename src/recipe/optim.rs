@@ -1,0 +1,69 @@
+//! Optimiser and averages.
+
+use serde::{Deserialize, Serialize};
+
+use super::Schedule;
+use super::field::{Field, Group, Input, field, int};
+
+/// Optimiser and averages.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct OptimRecipe {
+    /// Pictures a step.
+    pub batch: u32,
+    /// Learning rate.
+    pub lr: Schedule,
+    /// Adam's β₁.
+    pub beta1: f64,
+    /// Adam's β₂.
+    pub beta2: Schedule,
+    /// Adam's ε.
+    pub epsilon: f64,
+    /// Half-life of the averaged (EMA) weights, in thousands of pictures; 0 keeps no average.
+    pub ema_kimg: Schedule,
+    /// The half-life is at most this share of the pictures seen so far.
+    pub ema_rampup: f64,
+    /// Largest global norm of the gradients; 0 for no limit.
+    pub clip_norm: f64,
+    /// Parts that a batch is worked on in, one after the other, to spare memory.
+    pub accumulate: u32,
+}
+
+impl Default for OptimRecipe {
+    fn default() -> Self {
+        Self {
+            batch: 32,
+            lr: Schedule::constant(4e-4),
+            beta1: 0.0,
+            beta2: Schedule::constant(0.95),
+            epsilon: 1e-8,
+            ema_kimg: Schedule::constant(20.0),
+            ema_rampup: 0.05,
+            clip_norm: 0.0,
+            accumulate: 1,
+        }
+    }
+}
+
+/// Its settings, in the order of the form.
+#[rustfmt::skip]
+pub(super) const FIELDS: &[Field] = &[
+    field("optim.batch", "Batch", Group::Optimiser, int(2, 4096),
+        "Pictures a step; more are steadier and need more memory").unit("pictures"),
+    field("optim.lr", "Learning rate", Group::Optimiser, Input::Schedule { min: 1e-7, max: 0.1, log: true },
+        "How far each step goes; higher learns faster until it becomes unstable").common().live(),
+    field("optim.beta1", "Adam β₁", Group::Optimiser, Input::Float { min: 0.0, max: 0.999, log: false },
+        "Memory of past gradients; higher is smoother and slower to turn"),
+    field("optim.beta2", "Adam β₂", Group::Optimiser, Input::Schedule { min: 0.0, max: 0.99999, log: false },
+        "Memory of past gradient sizes; higher is steadier and slower to adapt"),
+    field("optim.epsilon", "Adam ε", Group::Optimiser, Input::Float { min: 1e-12, max: 1e-1, log: true },
+        "Smallest gradient size that is divided by; higher damps tiny gradients"),
+    field("optim.ema_kimg", "Averaging half-life", Group::Optimiser, Input::Schedule { min: 0.0, max: 100_000.0, log: true },
+        "Averages the weights you see over this many pictures; longer is smoother and lags behind").unit("kimg"),
+    field("optim.ema_rampup", "Averaging ramp-up", Group::Optimiser, Input::Float { min: 0.0, max: 1.0, log: false },
+        "Shortens the half-life at the beginning to this share of the pictures seen"),
+    field("optim.clip_norm", "Gradient limit", Group::Optimiser, Input::Float { min: 0.0, max: 1e6, log: true },
+        "Largest norm of all gradients together; 0 for none"),
+    field("optim.accumulate", "Parts of a batch", Group::Optimiser, int(1, 64),
+        "Works a batch off in so many parts, which needs less memory and gives the same step (nearly, where samples see each other)"),
+];
