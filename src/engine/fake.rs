@@ -231,9 +231,11 @@ mod tests {
         let recipe = Box::new(made::recipe("res-gan", "cats"));
         engine.send(Command::StartRun { recipe, from: None, device: "cpu".into() });
         let dir = engine.script().runs[0].dir.clone();
-        for (control, state) in
-            [(Control::Pause, RunState::Paused), (Control::Go, RunState::Training), (Control::Stop, RunState::Stopped)]
-        {
+        for (control, state) in [
+            (Control::Pause, RunState::Paused),
+            (Control::Resume, RunState::Training),
+            (Control::Stop, RunState::Stopped),
+        ] {
             engine.send(Command::ControlRun { dir: dir.clone(), control });
             assert_eq!(engine.script().runs[0].state, state);
         }

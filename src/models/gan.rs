@@ -38,6 +38,14 @@ pub(super) trait GeneratorNetwork {
     fn styled(&self) -> Option<&StyleGenerator> {
         None
     }
+
+    /// After the mean style took in those of a batch, `[b, w]`, if it has one.
+    fn update_mean_style(self, _: Tensor<2>) -> Self
+    where
+        Self: Sized,
+    {
+        self
+    }
 }
 
 /// What a network that tells real pictures from generated ones has to do.
@@ -135,6 +143,16 @@ macro_rules! gans {
             fn network(&self) -> &dyn gan::GeneratorNetwork {
                 match self {
                     $(Self::$variant(net) => net),+
+                }
+            }
+
+            /// After the mean style took in those of a batch, `[b, w]`; generators without styles as they are.
+            #[must_use]
+            pub fn update_mean_style(self, styles: Tensor<2>) -> Self {
+                match self {
+                    $(Self::$variant(net) => {
+                        Self::$variant(gan::GeneratorNetwork::update_mean_style(net, styles))
+                    }),+
                 }
             }
         }

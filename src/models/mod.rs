@@ -44,7 +44,7 @@ pub mod text;
 mod vae;
 
 use burn::module::Module;
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 
 pub use crate::nn::resample::padded;
 pub use conv_vae::ConvVae;

@@ -315,7 +315,7 @@ impl StyleGenerator {
 
     /// After the mean style took in those of a batch, `[b, w]`.
     #[must_use]
-    pub fn power_iteration(self, styles: Tensor<2>) -> Self {
+    pub fn with_mean_of(self, styles: Tensor<2>) -> Self {
         let now = styles.without_autodiff().mean_dim(0);
         let running_style = self.running_style.map(|mean| {
             let mean = mean.without_autodiff();
@@ -373,6 +373,10 @@ impl GeneratorNetwork for StyleGenerator {
 
     fn styled(&self) -> Option<&StyleGenerator> {
         Some(self)
+    }
+
+    fn update_mean_style(self, styles: Tensor<2>) -> Self {
+        self.with_mean_of(styles)
     }
 }
 

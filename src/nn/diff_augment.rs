@@ -9,6 +9,8 @@
 //! pictures that a critic sees are the same on every device, and every operation has a backward everywhere. On grey
 //! pictures there is no saturation; of RGBA only the colours change with the colours.
 
+use std::ops::Range;
+
 use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::base::rng::Stream;
@@ -46,6 +48,11 @@ pub struct AugmentPlan {
 }
 
 impl AugmentPlan {
+    /// The plan of some of the pictures.
+    pub fn part(&self, range: &Range<usize>) -> Self {
+        Self { changes: self.changes[range.clone()].to_vec() }
+    }
+
     /// Draws a plan for `n` pictures of `side` pixels a side, with the groups of operations that the recipe switches
     /// on, each with probability `p`. Takes the same count of random numbers whatever these are, so that the stream
     /// stays in step when they change.

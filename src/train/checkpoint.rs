@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::folder::{CheckpointMark, RunFolder, read_json, unix_now};
 use super::report::CheckpointInfo;
-use super::trainer::{Trainer, TrainerState};
+use super::state::TrainerState;
+use super::trainer::Trainer;
 use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
 use crate::models::info::ModelInfo;

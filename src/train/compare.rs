@@ -2,6 +2,7 @@
 
 use burn::tensor::Device;
 
+use super::optim::StepAt;
 use super::trainer::Trainer;
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
@@ -58,7 +59,7 @@ fn numbers(device: &Device) -> Result<Numbers> {
         let mut trainer = Trainer::new(&recipe, device)?;
         let mut stream = Stream::new(3, "compare");
         let bytes: Vec<u8> = (0..BATCH * recipe.shape().bytes()).map(|_| stream.below(256) as u8).collect();
-        trainer.step(&bytes, &[None; BATCH], 0, 0, 1.0);
+        trainer.step_on(&bytes, &[None; BATCH], StepAt::first());
         let told = trainer
             .read()
             .map_err(|bad| Problem::failed("This device computes numbers that are not finite").of(bad.join(", ")))?;

@@ -6,6 +6,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 
 use super::compare::{self, Difference};
+use super::optim::StepAt;
 use super::trainer::Trainer;
 use crate::base::{Problem, Result};
 pub use crate::nn::device::{candidates, name_of, open};
@@ -40,12 +41,12 @@ fn speed(device: &Device) -> Result<f64> {
     let bytes = vec![127u8; n * recipe.shape().bytes()];
     // The first step compiles kernels; the penalty comes every fourth.
     let labels = vec![None; n];
-    trainer.step(&bytes, &labels, 1, 0, 1.0);
+    trainer.step_on(&bytes, &labels, StepAt { step: 1, ..StepAt::first() });
     let _ = trainer.read();
     let began = Instant::now();
     let mut steps = 0u32;
     while steps < 4 || (began.elapsed().as_secs_f64() < 0.5 && steps < 100) {
-        trainer.step(&bytes, &labels, u64::from(steps), 0, 1.0);
+        trainer.step_on(&bytes, &labels, StepAt { step: u64::from(steps), ..StepAt::first() });
         // Reading waits for the device.
         let _ = trainer.read();
         steps += 1;

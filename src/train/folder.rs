@@ -25,7 +25,8 @@ pub enum Control {
     /// Hold on after this step.
     Pause,
     /// Go on.
-    Go,
+    #[serde(alias = "go")]
+    Resume,
     /// One step, then hold on.
     Step,
     /// Save a checkpoint and end.

@@ -3,26 +3,32 @@
 //!
 //! A step is one update of the critic; every `critic_steps`-th is followed by one of the generator.
 
-use std::ops::Range;
+mod penalties;
+mod plane;
+mod sampling;
 
 use burn::module::Module;
-use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
 use super::ada::Ada;
+use super::batch::{BatchLoss, Numbers, classes, parts, rows};
 use super::metric_accumulator::Meter;
-use super::optim::{Adam, AdamSettings, Sum};
-use super::scatter::{REACH, Scatter};
+use super::optim::{Adam, AdamSettings, StepAt};
+use super::scatter::Scatter;
 use super::scoring::Heldout;
-use super::tensors;
-use crate::base::rng::Stream;
+use super::state::{StateReader, StateWriter};
+use super::trainable::Trainable;
+use super::{tensors, transfer};
 use crate::base::{Picture, Problem, Result};
+use crate::latent::sample;
 use crate::latent::space::Code;
+use crate::models::io::{Fit, Weights};
 use crate::models::{Critic, Generator};
 use crate::nn::diff_augment::{AugmentPlan, apply};
 use crate::nn::ema;
-use crate::objectives::{adversarial, penalty};
+use crate::objectives::adversarial;
 use crate::recipe::{AugmentControl, ObjectiveRecipe, Recipe};
+use sampling::{GeneratorInput, Streams};
 
 /// Steps of following the weights before the first step of training (spectral norm), as in PyTorch.
 const SETTLE: usize = 15;
@@ -31,68 +37,49 @@ const LOOKED_AT: usize = 64;
 
 /// Both networks, their optimisers, the averaged generator and the random streams.
 pub struct GanTrainer {
-    pub(super) recipe: Recipe,
-    pub(super) device: Device,
-    pub(super) generator: Generator,
-    pub(super) critic: Critic,
-    pub(super) average: Generator,
-    pub(super) adam_g: Adam,
-    pub(super) adam_d: Adam,
-    pub(super) ada: Ada,
-    pub(super) streams: Streams,
+    recipe: Recipe,
+    device: Device,
+    generator: Generator,
+    critic: Critic,
+    average: Generator,
+    adam_g: Adam,
+    adam_d: Adam,
+    ada: Ada,
+    streams: Streams,
     last_penalty: Option<Tensor<1>>,
     last_generator: Option<[Tensor<1>; 2]>,
     meter: Meter,
 }
 
-/// The random streams of a GAN.
-pub(super) struct Streams {
-    pub latents: Stream,
-    pub augment: Stream,
-    /// Noise inputs and where styles change.
-    pub noise: Stream,
-    /// Which labels are hidden.
-    pub labels: Stream,
-    /// Places between real and generated pictures.
-    pub between: Stream,
-}
-
-impl Streams {
-    /// Streams of a seed; `suffix` tells those of later tries apart.
-    pub fn new(seed: u64, suffix: &str) -> Self {
-        let stream = |name: &str| Stream::new(seed, &format!("{name}{suffix}"));
-        Self {
-            latents: stream("latents"),
-            augment: stream("augment"),
-            noise: stream("noise"),
-            labels: stream("labels"),
-            between: stream("between"),
-        }
-    }
-
-    /// By name, in a fixed order.
-    pub fn all(&mut self) -> [(&'static str, &mut Stream); 5] {
-        [
-            ("latents", &mut self.latents),
-            ("augment", &mut self.augment),
-            ("noise", &mut self.noise),
-            ("labels", &mut self.labels),
-            ("between", &mut self.between),
-        ]
-    }
-}
-
-/// What the generator is given for a batch.
-struct Draw {
-    z: Tensor<2>,
-    /// A second latent for each picture, and the layer from which on it rules.
-    mixed: Option<(Tensor<2>, Vec<usize>)>,
-    noise: Option<Vec<Tensor<4>>>,
+/// A batch, and what holds for its step.
+struct Batch {
+    /// `[n, c, h, w]` in −1…1.
+    real: Tensor<4>,
+    /// `[n, classes]`
     class: Option<Tensor<2>>,
+    objective: ObjectiveRecipe,
+    adam: AdamSettings,
+    at: StepAt,
+    /// Probability that a picture is augmented.
+    augment: f64,
 }
 
-fn rows<const D: usize>(x: &Tensor<D>, range: &Range<usize>) -> Tensor<D> {
-    if range.len() == x.dims()[0] { x.clone() } else { x.clone().narrow(0, range.start, range.len()) }
+impl Batch {
+    fn len(&self) -> usize {
+        self.real.dims()[0]
+    }
+
+    fn is_turn_of_generator(&self) -> bool {
+        (self.at.step + 1).is_multiple_of(self.critic_steps())
+    }
+
+    fn critic_steps(&self) -> u64 {
+        u64::from(self.objective.critic_steps.max(1))
+    }
+
+    fn is_adaptive(&self) -> bool {
+        self.objective.augment_control == AugmentControl::Adaptive
+    }
 }
 
 impl GanTrainer {
@@ -129,11 +116,192 @@ impl GanTrainer {
         })
     }
 
-    /// Held-out pictures, by which adaptive augmentation tells learning by heart.
-    ///
-    /// # Errors
-    /// Augmentation is adaptive and needs them, and there are none.
-    pub fn set_heldout(&mut self, heldout: &Heldout) -> Result<()> {
+    fn batch(&mut self, real: Tensor<4>, labels: &[Option<u32>], at: StepAt) -> Batch {
+        let objective = self.recipe.objective.clone();
+        let augment = match objective.augment_control {
+            AugmentControl::Fixed => objective.augment.at(at.images),
+            AugmentControl::Adaptive => self.ada.p,
+        };
+        let device = self.device.clone().inner();
+        let class = classes(&self.recipe, labels, &mut self.streams.labels, &device);
+        Batch { real, class, objective, adam: AdamSettings::at(&self.recipe.optim, at), at, augment }
+    }
+
+    fn input(&mut self, batch: &Batch) -> GeneratorInput {
+        let mixing = batch.objective.style_mixing as f32;
+        let class = batch.class.as_ref();
+        GeneratorInput::draw(&self.generator, &mut self.streams, batch.len(), class, mixing, &self.device)
+    }
+
+    fn plan(&mut self, n: usize, batch: &Batch) -> AugmentPlan {
+        let side = batch.real.dims()[2];
+        AugmentPlan::draw(&mut self.streams.augment, n, side, batch.augment as f32, &batch.objective)
+    }
+
+    /// Descends the critic's loss of real pictures against generated ones, with the penalties that are due.
+    fn critic_step(&mut self, batch: &Batch) -> Numbers {
+        let (objective, n) = (&batch.objective, batch.len());
+        self.critic = self.critic.clone().power_iteration();
+        let fake = self.fakes_without_tape(batch);
+        let real = augmented(batch.real.clone(), &self.plan(n, batch));
+        let fake = augmented(fake, &self.plan(n, batch));
+        let interval = u64::from(objective.penalty_interval.max(1));
+        let due = penalties::asked(objective, &self.critic) && batch.at.step.is_multiple_of(interval);
+        let between = (due && objective.gp > 0.0).then(|| sampling::between(&mut self.streams.between, &real, &fake));
+
+        let (mut loss, mut penalty, mut judged) = (BatchLoss::default(), None::<Tensor<1>>, Vec::new());
+        for range in &parts(n, self.recipe.optim.accumulate) {
+            let share = range.len() as f64 / n as f64;
+            let (x, y) = (rows(&real, range), rows(&fake, range));
+            let class = batch.class.as_ref().map(|c| rows(c, range));
+            let judgements = judge(&self.critic, x.clone(), y.clone(), class.as_ref());
+            let d_real = overall(judgements.iter().map(|j| j[0].clone()));
+            let d_fake = overall(judgements.iter().map(|j| j[1].clone()));
+            let losses = judgements.into_iter().map(|[r, f]| adversarial::critic_loss(objective.adversarial, r, f));
+            let game = total(losses);
+            let mut whole = game.clone();
+            if let Some(redrawn) = self.critic.redrawing_loss(x.clone()) {
+                whole = whole + redrawn;
+            }
+            if due {
+                let at = penalties::At { real: x, fake: y, between: between.as_ref().map(|b| rows(b, range)) };
+                let gamma = objective.gamma.at(batch.at.images);
+                let (value, surrogate) = penalties::sum(&self.critic, objective, gamma, at, class.as_ref());
+                // Taken every so many steps, and as much stronger.
+                whole = whole + surrogate.mul_scalar(interval as f64);
+                let value = value.inner() * share;
+                penalty = Some(penalty.map_or_else(|| value.clone(), |sum| sum + value.clone()));
+            }
+            loss.add(whole, game, share, &self.critic);
+            judged.push([d_real.inner(), d_fake.inner()]);
+        }
+        let of = |i: usize| Tensor::cat(judged.iter().map(|s| s[i].clone()).collect(), 0);
+        let (d_real, d_fake) = (of(0), of(1));
+        self.observe_overfitting(batch, &d_real, &d_fake);
+        self.last_penalty = penalty.or(self.last_penalty.take());
+        let (value, gradients) = loss.finish();
+        let (critic, norm) = self.adam_d.step(batch.adam, self.critic.clone(), gradients);
+        self.critic = critic;
+        vec![
+            ("critic", value),
+            ("d_real", d_real.clone().mean()),
+            ("d_fake", d_fake.clone().mean()),
+            ("sign_rate", (d_real - d_fake).sign().mean()),
+            ("grad_critic", norm),
+        ]
+    }
+
+    /// Descends the generator's loss: gradients flow through the critic to the pictures, not into its weights. Returns the
+    /// loss and the norm of its gradients.
+    fn generator_step(&mut self, batch: &Batch) -> [Tensor<1>; 2] {
+        let (objective, n) = (&batch.objective, batch.len());
+        let input = self.input(batch);
+        let (plan_real, plan_fake) = (self.plan(n, batch), self.plan(n, batch));
+        let matching = objective.feature_matching > 0.0;
+        let reals = adversarial::generator_needs_reals(objective.adversarial) || matching;
+        let frozen = self.critic.clone().no_grad();
+        let mut loss = BatchLoss::default();
+        for range in &parts(n, self.recipe.optim.accumulate) {
+            let class = batch.class.as_ref().map(|c| rows(c, range));
+            let (fake, _) = input.pictures(&self.generator, range);
+            let (f_fake, d_fake) = frozen.assess(augmented(fake, &plan_fake.part(range)), class.as_ref());
+            let seen = reals.then(|| {
+                let real = augmented(rows(&batch.real, range), &plan_real.part(range));
+                if frozen.takes_penalty() {
+                    // No tape: nothing upstream of real pictures is learned.
+                    self.critic.valid().assess(real.inner(), class.as_ref())
+                } else {
+                    frozen.assess(real, class.as_ref())
+                }
+            });
+            let (f_real, d_real) = seen.unwrap_or_else(|| (f_fake.clone(), d_fake.clone()));
+            let pairs = d_real.into_iter().zip(d_fake);
+            let mut whole = total(pairs.map(|(r, f)| adversarial::generator_loss(objective.adversarial, r, f)));
+            if matching {
+                let off = f_real.mean_dim(0) - f_fake.mean_dim(0);
+                whole = whole + off.square().mean() * objective.feature_matching;
+            }
+            loss.add(whole.clone(), whole, range.len() as f64 / n as f64, &self.generator);
+        }
+        let (value, gradients) = loss.finish();
+        let (generator, norm) = self.adam_g.step(batch.adam, self.generator.clone(), gradients);
+        self.generator = generator;
+        [value, norm]
+    }
+
+    /// Generated pictures for the critic. `no_grad` keeps batch norm in training and records no tape for the generator.
+    fn fakes_without_tape(&mut self, batch: &Batch) -> Tensor<4> {
+        let input = self.input(batch);
+        let (fake, styles) = input.pictures(&self.generator.clone().no_grad(), &(0..batch.len()));
+        if let Some(styles) = styles {
+            self.generator = self.generator.clone().update_mean_style(styles.inner());
+        }
+        fake.without_autodiff()
+    }
+
+    fn observe_overfitting(&mut self, batch: &Batch, d_real: &Tensor<2>, d_fake: &Tensor<2>) {
+        if !batch.is_adaptive() || !Ada::is_due(batch.at.step) {
+            return;
+        }
+        let heldout = self.ada.some_heldout(batch.at.step, batch.len());
+        let d_heldout = heldout.map(|(x, class)| {
+            let plan = self.plan(x.dims()[0], batch);
+            self.critic.valid().forward(augmented(x, &plan), class.as_ref())
+        });
+        self.ada.observe(batch.objective.adversarial, d_real, d_fake, d_heldout);
+    }
+
+    /// Half-life in pictures, never more than a share of those seen (Karras 2020).
+    fn update_average(&mut self, batch: &Batch) {
+        let optim = &self.recipe.optim;
+        let seen = batch.len() as u64 * batch.critic_steps();
+        let half_life = optim.ema_kimg.at(batch.at.images) * 1000.0;
+        let beta = ema::beta(half_life, optim.ema_rampup, batch.at.images, seen);
+        self.average = ema::update(self.average.clone(), &self.generator, beta);
+    }
+}
+
+impl Trainable for GanTrainer {
+    /// One step of the critic, then, if it is its turn, one of the generator.
+    fn step(&mut self, real: Tensor<4>, labels: &[Option<u32>], at: StepAt) {
+        let batch = self.batch(real, labels, at);
+        let mut numbers = self.critic_step(&batch);
+        if batch.is_turn_of_generator() {
+            self.last_generator = Some(self.generator_step(&batch));
+            self.update_average(&batch);
+        }
+        if batch.is_adaptive() {
+            self.ada.step(&batch.objective, at.step, batch.len());
+            numbers.extend(self.ada.numbers(&self.device));
+        }
+        // Always the same names, so that a sum over steps can be read: what was not taken this time stays as it was.
+        let zero = || Tensor::<1>::zeros([1], &self.device.clone().inner());
+        let [value, norm] = self.last_generator.clone().unwrap_or_else(|| [zero(), zero()]);
+        numbers.extend([("generator", value), ("grad_generator", norm)]);
+        if penalties::asked(&batch.objective, &self.critic) {
+            numbers.push(("penalty", self.last_penalty.clone().unwrap_or_else(zero)));
+        }
+        self.meter.add(numbers);
+    }
+
+    fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    fn set_recipe(&mut self, recipe: &Recipe) {
+        self.recipe = recipe.clone();
+    }
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    fn read(&mut self) -> std::result::Result<Vec<(String, f64)>, Vec<String>> {
+        self.meter.read()
+    }
+
+    /// By which adaptive augmentation tells learning by heart.
+    fn set_heldout(&mut self, heldout: &Heldout) -> Result<()> {
         let objective = &self.recipe.objective;
         let needed = objective.augment_control == AugmentControl::Adaptive && Ada::needs_heldout(objective.adversarial);
         if needed && heldout.is_empty() {
@@ -151,262 +319,7 @@ impl GanTrainer {
         Ok(())
     }
 
-    /// Shares of classes, some of them hidden. `[n, classes]`
-    fn classes(&mut self, labels: &[Option<u32>]) -> Option<Tensor<2>> {
-        let count = if self.recipe.model.conditional { self.recipe.model.classes.len() } else { 0 };
-        if count == 0 {
-            return None;
-        }
-        let dropout = self.recipe.objective.label_dropout as f32;
-        let mut shares = vec![0.0; labels.len() * count];
-        for (row, label) in shares.chunks_exact_mut(count).zip(labels) {
-            let hidden = self.streams.labels.uniform() < dropout;
-            if let Some(share) = label.filter(|_| !hidden).and_then(|l| row.get_mut(l as usize)) {
-                *share = 1.0;
-            }
-        }
-        Some(tensors::matrix(shares, labels.len(), count, &self.device.clone().inner()))
-    }
-
-    fn draw(&mut self, n: usize, class: Option<&Tensor<2>>) -> Draw {
-        let dim = self.generator.latent();
-        let device = self.device.clone();
-        let mut latents = || tensors::matrix(self.streams.latents.normals(n * dim), n, dim, &device);
-        let z = latents();
-        let mixing = self.recipe.objective.style_mixing as f32;
-        let mut draw = Draw { z, mixed: None, noise: None, class: class.cloned() };
-        if let Some(styled) = self.generator.styled() {
-            if mixing > 0.0 {
-                let layers = styled.layers();
-                let stream = &mut self.streams.noise;
-                let cut = (0..n).map(|_| {
-                    let (mixes, at) = (stream.uniform() < mixing, 1 + stream.below(layers as u64 - 1) as usize);
-                    if mixes { at } else { layers }
-                });
-                let cut = cut.collect();
-                draw.mixed = Some((latents(), cut));
-            }
-            draw.noise = styled.draw_noise(&mut self.streams.noise, n, &device.inner());
-        }
-        draw
-    }
-
-    fn plan(&mut self, n: usize, side: usize, p: f64) -> AugmentPlan {
-        AugmentPlan::draw(&mut self.streams.augment, n, side, p as f32, &self.recipe.objective)
-    }
-
-    /// One step of the critic, then (if it is its turn) one of the generator, on `n` real pictures `[n, c, h, w]` in
-    /// −1…1 with their labels.
-    pub fn step(&mut self, real: Tensor<4>, labels: &[Option<u32>], step: u64, images: u64, lr_factor: f64) {
-        let objective = self.recipe.objective.clone();
-        let optim = &self.recipe.optim;
-        let settings = AdamSettings {
-            lr: optim.lr.at(images) * lr_factor,
-            beta1: optim.beta1,
-            beta2: optim.beta2.at(images),
-            epsilon: optim.epsilon,
-            clip_norm: optim.clip_norm,
-        };
-        let p = match objective.augment_control {
-            AugmentControl::Fixed => objective.augment.at(images),
-            AugmentControl::Adaptive => self.ada.p,
-        };
-        let n = real.dims()[0];
-        let class = self.classes(labels);
-        let mut numbers = self.critic_step(&objective, settings, &real, class.as_ref(), step, images, p);
-        if (step + 1).is_multiple_of(u64::from(objective.critic_steps.max(1))) {
-            self.last_generator = Some(self.generator_step(&objective, settings, &real, class.as_ref(), p));
-            // Half-life in pictures, never more than a share of those seen (Karras 2020).
-            let seen = n as u64 * u64::from(objective.critic_steps.max(1));
-            let half_life = self.recipe.optim.ema_kimg.at(images) * 1000.0;
-            let beta = ema::beta(half_life, self.recipe.optim.ema_rampup, images, seen);
-            self.average = ema::update(self.average.clone(), &self.generator, beta);
-        }
-        if objective.augment_control == AugmentControl::Adaptive {
-            self.ada.step(&objective, step, n);
-            numbers.extend(self.ada.numbers(&self.device));
-        }
-        // Always the same names, so that a sum over steps can be read: what was not taken this time stays as it was.
-        let zero = || Tensor::<1>::zeros([1], &self.device.clone().inner());
-        let [value_g, norm_g] = self.last_generator.clone().unwrap_or_else(|| [zero(), zero()]);
-        numbers.extend([("generator", value_g), ("grad_generator", norm_g)]);
-        if penalised(&objective, &self.critic) {
-            numbers.push(("penalty", self.last_penalty.clone().unwrap_or_else(zero)));
-        }
-        self.meter.add(numbers);
-    }
-
-    #[allow(clippy::too_many_arguments)]
-    fn critic_step(
-        &mut self,
-        objective: &ObjectiveRecipe,
-        settings: AdamSettings,
-        real: &Tensor<4>,
-        class: Option<&Tensor<2>>,
-        step: u64,
-        images: u64,
-        p: f64,
-    ) -> Vec<(&'static str, Tensor<1>)> {
-        let [n, _, side, _] = real.dims();
-        self.critic = self.critic.clone().power_iteration();
-        let draw = self.draw(n, class);
-        let (plan_real, plan_fake) = (self.plan(n, side, p), self.plan(n, side, p));
-        // `no_grad` keeps batch norm in training and records no tape for the generator.
-        let (fake, styles) = make(&self.generator.clone().no_grad(), &draw, &(0..n));
-        if let (Some(styles), Generator::Style(net)) = (styles, &self.generator) {
-            self.generator = Generator::Style(net.clone().power_iteration(styles.inner()));
-        }
-        let real = augmented(real.clone(), &plan_real);
-        let fake = augmented(fake.without_autodiff(), &plan_fake);
-        let interval = u64::from(objective.penalty_interval.max(1));
-        let penalise = penalised(objective, &self.critic) && step.is_multiple_of(interval);
-        let between = (penalise && objective.gp > 0.0).then(|| between(&mut self.streams.between, &real, &fake));
-
-        let parts = parts(n, self.recipe.optim.accumulate as usize);
-        let mut sum = Sum::default();
-        let mut seen: Vec<[Tensor<2>; 2]> = Vec::new();
-        let mut value = Vec::new();
-        let mut penalty_value: Option<Tensor<1>> = None;
-        for range in &parts {
-            let share = range.len() as f64 / n as f64;
-            let (x, y) = (rows(&real, range), rows(&fake, range));
-            let class = class.map(|c| rows(c, range));
-            let judgements = judge(&self.critic, x.clone(), y.clone(), class.as_ref());
-            let d_real = overall(judgements.iter().map(|j| j[0].clone()));
-            let d_fake = overall(judgements.iter().map(|j| j[1].clone()));
-            let losses = judgements.into_iter().map(|[r, f]| adversarial::critic_loss(objective.adversarial, r, f));
-            let mut loss = total(losses);
-            value.push(loss.clone().inner() * share);
-            if let Some(redrawn) = self.critic.redrawing_loss(x.clone()) {
-                loss = loss + redrawn;
-            }
-            if penalise {
-                let between = between.as_ref().map(|b| rows(b, range));
-                let gamma = objective.gamma.at(images);
-                let (value, surrogate) = self.penalties(objective, gamma, x, y, between, class.as_ref());
-                loss = loss + surrogate.mul_scalar(interval as f64);
-                let value = value.inner() * share;
-                penalty_value = Some(penalty_value.map_or_else(|| value.clone(), |sum| sum + value.clone()));
-            }
-            seen.push([d_real.inner(), d_fake.inner()]);
-            let loss = if parts.len() == 1 { loss } else { loss * share };
-            sum.add(GradientsParams::from_grads(loss.backward(), &self.critic), &self.critic);
-        }
-        if penalty_value.is_some() {
-            self.last_penalty = penalty_value;
-        }
-        let of = |i: usize| Tensor::cat(seen.iter().map(|s| s[i].clone()).collect(), 0);
-        let (d_real, d_fake) = (of(0), of(1));
-        if objective.augment_control == AugmentControl::Adaptive && Ada::is_due(step) {
-            let heldout = self.ada.some_heldout(step, n);
-            let d_heldout = heldout.map(|(x, class)| {
-                let plan = self.plan(x.dims()[0], side, p);
-                self.critic.valid().forward(augmented(x, &plan), class.as_ref())
-            });
-            self.ada.observe(objective.adversarial, &d_real, &d_fake, d_heldout);
-        }
-        let (critic, norm) = self.adam_d.step(settings, self.critic.clone(), sum.finish());
-        self.critic = critic;
-        vec![
-            ("critic", total(value)),
-            ("d_real", d_real.clone().mean()),
-            ("d_fake", d_fake.clone().mean()),
-            ("sign_rate", (d_real - d_fake).sign().mean()),
-            ("grad_critic", norm),
-        ]
-    }
-
-    /// Value to be shown and surrogate to be learned from of all penalties that the recipe asks for.
-    fn penalties(
-        &self,
-        objective: &ObjectiveRecipe,
-        gamma: f64,
-        real: Tensor<4>,
-        fake: Tensor<4>,
-        between: Option<Tensor<4>>,
-        class: Option<&Tensor<2>>,
-    ) -> (Tensor<1>, Tensor<1>) {
-        let critic = &self.critic;
-        let mut all = Vec::new();
-        match (objective.r1, objective.r2) {
-            // Both in one pass over twice the pictures: a mean over 2n of 2γ is the sum of two means of γ.
-            (true, true) if !critic.ties_samples() => {
-                let class = class.map(|c| Tensor::cat(vec![c.clone(), c.clone()], 0));
-                let both = Tensor::cat(vec![real, fake], 0);
-                all.push(penalty::zero_centred(critic, both, class.as_ref(), 2.0 * gamma));
-            }
-            (r1, r2) => {
-                if r1 {
-                    all.push(penalty::zero_centred(critic, real, class, gamma));
-                }
-                if r2 {
-                    all.push(penalty::zero_centred(critic, fake, class, gamma));
-                }
-            }
-        }
-        if let Some(between) = between {
-            all.push(penalty::one_centred(critic, between, class, objective.gp));
-        }
-        let zero = || Tensor::<1>::zeros([1], &self.device);
-        all.into_iter().reduce(|a, b| (a.0 + b.0, a.1 + b.1)).unwrap_or_else(|| (zero(), zero()))
-    }
-
-    /// Gradients flow through the critic to the pictures, not into its weights. Returns the loss and the norm of its
-    /// gradients.
-    fn generator_step(
-        &mut self,
-        objective: &ObjectiveRecipe,
-        settings: AdamSettings,
-        real: &Tensor<4>,
-        class: Option<&Tensor<2>>,
-        p: f64,
-    ) -> [Tensor<1>; 2] {
-        let [n, _, side, _] = real.dims();
-        let draw = self.draw(n, class);
-        let (plan_real, plan_fake) = (self.plan(n, side, p), self.plan(n, side, p));
-        let matching = objective.feature_matching > 0.0;
-        let reals = adversarial::generator_needs_reals(objective.adversarial) || matching;
-        let frozen = self.critic.clone().no_grad();
-        let parts = parts(n, self.recipe.optim.accumulate as usize);
-        let mut sum = Sum::default();
-        let mut value = Vec::new();
-        for range in &parts {
-            let share = range.len() as f64 / n as f64;
-            let class = class.map(|c| rows(c, range));
-            let (fake, _) = make(&self.generator, &draw, range);
-            let (f_fake, d_fake) = frozen.assess(augmented(fake, &slice(&plan_fake, range)), class.as_ref());
-            let seen = reals.then(|| {
-                let real = augmented(rows(real, range), &slice(&plan_real, range));
-                if frozen.takes_penalty() {
-                    // No tape: nothing upstream of real pictures is learned.
-                    self.critic.valid().assess(real.inner(), class.as_ref())
-                } else {
-                    frozen.assess(real, class.as_ref())
-                }
-            });
-            let (f_real, d_real) = seen.unwrap_or_else(|| (f_fake.clone(), d_fake.clone()));
-            let pairs = d_real.into_iter().zip(d_fake);
-            let mut loss = total(pairs.map(|(r, f)| adversarial::generator_loss(objective.adversarial, r, f)));
-            if matching {
-                let off = f_real.mean_dim(0) - f_fake.mean_dim(0);
-                loss = loss + off.square().mean() * objective.feature_matching;
-            }
-            value.push(loss.clone().inner() * share);
-            let loss = if parts.len() == 1 { loss } else { loss * share };
-            sum.add(GradientsParams::from_grads(loss.backward(), &self.generator), &self.generator);
-        }
-        let (generator, norm) = self.adam_g.step(settings, self.generator.clone(), sum.finish());
-        self.generator = generator;
-        [total(value), norm]
-    }
-
-    /// Means since the last read; `Err` names what is not finite.
-    pub fn read(&mut self) -> std::result::Result<Vec<(String, f64)>, Vec<String>> {
-        self.meter.read()
-    }
-
-    /// Norms of the weights, and what the critic says of held-out pictures.
-    pub fn inspect(&self, heldout: &Heldout) -> Vec<(String, f64)> {
+    fn inspect(&self, heldout: &Heldout) -> Vec<(String, f64)> {
         let mut out = vec![
             ("weight_generator".to_string(), tensors::weight_norm(&self.generator)),
             ("weight_critic".to_string(), tensors::weight_norm(&self.critic)),
@@ -421,93 +334,75 @@ impl GanTrainer {
         out
     }
 
-    /// Pictures of the averaged generator.
-    pub fn samples(&self, codes: &[Code]) -> Vec<Picture> {
-        crate::latent::sample::generate(&self.average, codes, &self.device.clone().inner(), self.recipe.shape())
-    }
-}
-
-impl GanTrainer {
-    /// Points of the averaged generator, for data that are points.
-    pub fn points(&self, codes: &[Code]) -> Vec<[f32; 2]> {
-        let x = crate::latent::sample::forward(&self.average, codes, &self.device.clone().inner());
-        tensors::points(x)
+    fn samples(&self, codes: &[Code]) -> Vec<Picture> {
+        sample::generate(&self.average, codes, &self.device.clone().inner(), self.recipe.shape())
     }
 
-    /// How the critic sees the plane: its judgement on a grid of `cells` a side, and where it rises on a coarser one.
-    pub fn plane(&self, cells: usize) -> Scatter {
-        let critic = self.critic.valid();
-        let device = self.device.clone().inner();
-        let grid = |cells: usize| -> Vec<f32> {
-            let at = |i: usize| ((i as f32 + 0.5) / cells as f32 * 2.0 - 1.0) * REACH;
-            (0..cells * cells).flat_map(|i| [at(i % cells), at(i / cells)]).collect()
-        };
-        let tensor = |values: Vec<f32>| {
-            let n = values.len() / 2;
-            tensors::matrix(values, n, 2, &device).reshape([n, 2, 1, 1])
-        };
-        let heat = critic.forward(tensor(grid(cells)), None).into_data().convert::<f32>();
-        let places = grid(13);
-        let leaf = tensor(places.clone()).autodiff().require_grad();
-        let mut grads = self.critic.clone().no_grad().forward(leaf.clone(), None).sum().backward();
-        let ways = leaf.grad_remove(&mut grads).map(tensors::points).unwrap_or_default();
-        let places = places.as_chunks::<2>().0.iter().copied();
-        Scatter {
-            heat: heat.try_to_vec().unwrap_or_default(),
-            arrows: places.zip(ways).collect(),
-            ..Scatter::default()
+    fn points(&self, codes: &[Code]) -> Option<Vec<[f32; 2]>> {
+        Some(tensors::points(sample::forward(&self.average, codes, &self.device.clone().inner())))
+    }
+
+    fn plane(&self, cells: usize) -> Option<Scatter> {
+        Some(plane::of(&self.critic, cells, &self.device.clone().inner()))
+    }
+
+    fn snapshot(&self) -> Weights {
+        Weights::of(&self.average)
+    }
+
+    fn keep(&self, out: &mut StateWriter) {
+        out.module("generator", &self.generator);
+        out.module("critic", &self.critic);
+        out.module("average", &self.average);
+        out.adam("adam_g", &self.adam_g);
+        out.adam("adam_d", &self.adam_d);
+        out.number("ada.p", self.ada.p);
+        out.number("ada.sign", self.ada.sign);
+        self.streams.keep(out);
+    }
+
+    fn restore(&mut self, kept: &StateReader<'_>) -> Result<()> {
+        self.generator = kept.module("generator", &self.generator)?;
+        self.critic = kept.module("critic", &self.critic)?;
+        self.average = kept.module("average", &self.average)?;
+        self.adam_g = kept.adam("adam_g", &self.generator, &self.device)?;
+        self.adam_d = kept.adam("adam_d", &self.critic, &self.device)?;
+        (self.ada.p, self.ada.sign) = (kept.number("ada.p"), kept.number("ada.sign"));
+        self.streams.restore(kept)
+    }
+
+    fn begin_from(&mut self, full: Option<&Weights>, snapshot: &Weights) -> Fit {
+        let (old, new) = (transfer::model_of(snapshot), &self.recipe.model);
+        let fitted = transfer::fitted(snapshot, &Weights::of(&self.generator), old.as_ref(), new, false);
+        let (generator, mut fit) = fitted.load_fitting(self.generator.clone());
+        self.generator = generator;
+        self.average = ema::shadow(&self.generator);
+        if let Some(full) = full {
+            let target = Weights::of(&self.critic);
+            let fitted = transfer::fitted(&full.under("critic."), &target, old.as_ref(), new, true);
+            let (critic, critic_fit) = fitted.load_fitting(self.critic.clone());
+            self.critic = critic;
+            let named = |names: Vec<String>| names.into_iter().map(|n| format!("critic.{n}"));
+            fit.loaded.extend(named(critic_fit.loaded));
+            fit.fresh.extend(named(critic_fit.fresh));
+        } else {
+            fit.fresh.push("critic: the model came without one".into());
         }
+        fit
     }
-}
 
-/// Whether any penalty is taken.
-fn penalised(objective: &ObjectiveRecipe, critic: &Critic) -> bool {
-    critic.takes_penalty() && (objective.r1 || objective.r2 || objective.gp > 0.0)
-}
-
-/// The batch in so many parts, as equal as can be.
-fn parts(n: usize, count: usize) -> Vec<Range<usize>> {
-    let size = n.div_ceil(count.clamp(1, n.max(1)));
-    (0..n).step_by(size.max(1)).map(|from| from..(from + size).min(n)).collect()
-}
-
-fn total(parts: impl IntoIterator<Item = Tensor<1>>) -> Tensor<1> {
-    parts.into_iter().reduce(|a, b| a + b).unwrap_or_else(|| Tensor::zeros([1], &Device::flex()))
-}
-
-fn slice(plan: &AugmentPlan, range: &Range<usize>) -> AugmentPlan {
-    AugmentPlan { changes: plan.changes[range.clone()].to_vec() }
+    fn move_streams(&mut self, attempt: u32) {
+        self.streams = Streams::new(self.recipe.seed, &format!("/{attempt}"));
+    }
 }
 
 fn augmented(x: Tensor<4>, plan: &AugmentPlan) -> Tensor<4> {
     if plan.is_idle() { x } else { apply(x, plan) }
 }
 
-/// Pictures of a draw, and the styles of its latents where there are some.
-fn make(generator: &Generator, draw: &Draw, range: &Range<usize>) -> (Tensor<4>, Option<Tensor<2>>) {
-    let z = rows(&draw.z, range);
-    let class = draw.class.as_ref().map(|c| rows(c, range));
-    let Some(net) = generator.styled() else { return (generator.forward(z, class.as_ref()), None) };
-    let a = net.map_latents(z, class.as_ref());
-    let styles = match &draw.mixed {
-        Some((second, cut)) => {
-            let b = net.map_latents(rows(second, range), class.as_ref());
-            net.mixed(a.clone(), b, &cut[range.clone()])
-        }
-        None => net.spread(a.clone()),
-    };
-    let noise = draw.noise.as_ref().map(|layers| layers.iter().map(|noise| rows(noise, range)).collect());
-    (net.synthesize(styles, noise), Some(a))
-}
-
-/// Somewhere on the line between each real and its generated picture.
-fn between(stream: &mut Stream, real: &Tensor<4>, fake: &Tensor<4>) -> Tensor<4> {
-    let n = real.dims()[0];
-    let at: Vec<f32> = (0..n).map(|_| stream.uniform()).collect();
-    let device = real.device().inner();
-    let at: Tensor<4> = tensors::matrix(at, n, 1, &device).unsqueeze_dims(&[2, 3]);
-    let (real, fake) = (real.clone().without_autodiff(), fake.clone().without_autodiff());
-    fake.clone() + (real - fake) * at
+/// Losses of all judgements together.
+fn total(losses: impl Iterator<Item = Tensor<1>>) -> Tensor<1> {
+    losses.reduce(|a, b| a + b).expect("every critic judges")
 }
 
 /// One number for each picture out of all that a critic judges of it: the mean over its judgements of their means.

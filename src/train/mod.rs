@@ -1,12 +1,12 @@
 //! Training: one trainer a family, one loop for all, and everything a run keeps on disk.
 //!
-//! `gan.rs` and `vae.rs` read like the algorithm in its paper. `session` is the loop; `checkpoint` what it keeps;
+//! `gan.rs` and `vae.rs` read like the algorithm in its paper. `train_loop` is the loop; `checkpoint` what it keeps;
 //! `folder` how a client in another process talks to it.
 
 mod ada;
+mod batch;
 pub mod checkpoint;
 pub mod compare;
-mod course;
 pub mod device;
 pub mod folder;
 pub mod gan;
@@ -15,13 +15,17 @@ pub mod metric_accumulator;
 pub mod optim;
 pub mod preview;
 pub mod report;
+mod reporter;
 pub mod scatter;
 pub mod scoring;
 pub mod session;
 mod setup;
+pub mod state;
 pub mod telemetry;
 pub mod tensors;
 pub mod toy2d;
+mod train_loop;
+pub mod trainable;
 pub mod trainer;
 mod transfer;
 pub mod vae;

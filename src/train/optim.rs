@@ -9,6 +9,27 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::base::{Problem, Result};
 use crate::nn::fused::{self, AdamStep};
+use crate::recipe::OptimRecipe;
+
+/// When a step is taken, and how far it goes.
+#[derive(Clone, Copy, Debug)]
+pub struct StepAt {
+    /// Steps before it.
+    pub step: u64,
+    /// Pictures seen before it.
+    pub images: u64,
+    /// Pictures after which the run ends; 0 where there is no end.
+    pub target: u64,
+    /// What the learning rate is multiplied by: less than 1 after trouble.
+    pub lr_factor: f64,
+}
+
+impl StepAt {
+    /// The first step of a run.
+    pub fn first() -> Self {
+        Self { step: 0, images: 0, target: 0, lr_factor: 1.0 }
+    }
+}
 
 /// Settings of one step.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -23,6 +44,19 @@ pub struct AdamSettings {
     pub epsilon: f64,
     /// Largest global norm of the gradients; 0 for none.
     pub clip_norm: f64,
+}
+
+impl AdamSettings {
+    /// Those of a recipe for a step.
+    pub fn at(optim: &OptimRecipe, at: StepAt) -> Self {
+        Self {
+            lr: optim.lr.at(at.images) * at.lr_factor,
+            beta1: optim.beta1,
+            beta2: optim.beta2.at(at.images),
+            epsilon: optim.epsilon,
+            clip_norm: optim.clip_norm,
+        }
+    }
 }
 
 /// First and second moments of every parameter, in the order in which the module is visited.

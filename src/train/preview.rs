@@ -49,7 +49,7 @@ fn codes(recipe: &Recipe, from: u64, count: usize) -> Vec<Code> {
 pub fn make(trainer: &Trainer, recipe: &Recipe, prepared: &Prepared, images: u64) -> Preview {
     let count = sample_count(recipe.data.resolution);
     let codes = codes(recipe, 0, count);
-    let vae = matches!(trainer, Trainer::Vae(_));
+    let vae = trainer.reconstructs();
     // Inputs that a VAE was not trained on say more.
     let places = if vae && !prepared.heldout().is_empty() { prepared.heldout() } else { prepared.train() };
     let places = &places[..places.len().min(if vae { count / 2 } else { count })];

@@ -114,16 +114,14 @@ impl Scoring {
     ) -> Result<Measured> {
         let began = Instant::now();
         let mut out = Measured::default();
-        if let Trainer::Vae(vae) = trainer
-            && let Some(elbo) = vae.validate(heldout)
-        {
+        if let Some(elbo) = trainer.validate(heldout) {
             out.values.push(("valid_elbo".into(), elbo));
             if heldout.len() >= ENOUGH {
                 out.score = Some(-elbo);
             }
         }
         if self.extractor.is_none() {
-            self.extractor = Some(Extractor::shipped(&trainer.device())?);
+            self.extractor = Some(Extractor::shipped(&trainer.plain_device())?);
         }
         if let Some(extractor) = &self.extractor {
             if self.real.is_none() {
@@ -220,12 +218,12 @@ mod tests {
         assert_eq!(x.dims(), [3, 3, 16, 16]);
         let class: Vec<f32> = class.unwrap().into_data().try_into_vec().unwrap();
         assert_eq!(class, [0.0, 1.0, 0.0, 0.0, 1.0, 0.0]);
-        let Trainer::Vae(mut vae) = Trainer::new(&recipe, &device).unwrap() else { panic!("no VAE") };
+        let mut vae = Trainer::new(&recipe, &device).unwrap();
         // Classes begin without a say.
-        let mut weights = crate::models::io::Weights::of(&vae.average);
+        let (mut weights, state) = vae.state();
         let classes = weights.tensors.iter_mut().filter(|(name, _)| name.contains("class_"));
         classes.for_each(|(_, t)| t.values.iter_mut().enumerate().for_each(|(i, v)| *v = (i % 5) as f32 - 1.7));
-        vae.average = weights.load(vae.average.clone()).unwrap();
+        vae.go_on_from(&weights, &state).unwrap();
         let elbo = |labels| vae.validate(&heldout(labels)).unwrap();
         assert_ne!(elbo([Some(0); 3]), elbo([Some(1); 3]), "the class is part of what is judged");
         let picture = |label| vae.reconstructions(&[bytes[..recipe.shape().bytes()].to_vec()], &[label]);

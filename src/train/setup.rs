@@ -5,7 +5,7 @@ use std::path::Path;
 use super::folder::RunFolder;
 use super::identity;
 use super::report::RunEvent;
-use super::session::Session;
+use super::reporter::Reporter;
 use crate::base::progress::Watched;
 use crate::base::{Cancel, Problem, Result};
 use crate::data::report::told;
@@ -18,7 +18,7 @@ use crate::recipe::{ModelRecipe, Recipe};
 ///
 /// # Errors
 /// There are none, or none any more.
-pub(super) fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, stop: &Cancel) -> Result<Prepared> {
+pub(super) fn prepare(reporter: &mut Reporter<'_>, recipe: &Recipe, cache: &Path, stop: &Cancel) -> Result<Prepared> {
     // Told from worker threads; passed on from this one.
     let (send, receive) = crossbeam_channel::bounded::<(String, u64, u64)>(64);
     let watch = Watched::new(stop.clone(), move |stage: &str, done: u64, total: u64| {
@@ -32,14 +32,14 @@ pub(super) fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, 
             .spawn_scoped(scope, move || data::prepare(&data, &cache, &watch))
             .map_err(|e| Problem::failed("A thread could not be started").because(e))?;
         for (stage, done, total) in receive {
-            if session.due() {
-                session.progress.stage = if total > 0 { format!("{stage} {done} of {total}") } else { stage };
-                session.status(None);
+            if reporter.due() {
+                reporter.progress.stage = if total > 0 { format!("{stage} {done} of {total}") } else { stage };
+                reporter.status(None);
             }
         }
         worker.join().unwrap_or_else(|_| Err(Problem::failed("Preparing the pictures failed unexpectedly")))
     })
-    .map_err(|problem| identity::missing(session.folder, &recipe.data.source, problem))?;
+    .map_err(|problem| identity::missing(reporter.folder, &recipe.data.source, problem))?;
     if !prepared.broken().is_empty() {
         let list = told(prepared.broken(), 6);
         let names: Vec<String> = list.iter().map(|b| format!("{}: {}", b.file, b.reason)).collect();
@@ -48,11 +48,11 @@ pub(super) fn prepare(session: &mut Session<'_>, recipe: &Recipe, cache: &Path, 
             n => format!("{n} files could not be used and are left out"),
         };
         let note = Problem::data(what).because(names.join("; ")).warning();
-        session.tell(&RunEvent::Message(note));
+        reporter.tell(&RunEvent::Message(note));
     }
     for guess in prepared.guesses() {
         let note = Problem::data(guess.what.clone()).info();
-        session.tell(&RunEvent::Message(match &guess.otherwise {
+        reporter.tell(&RunEvent::Message(match &guess.otherwise {
             Some(otherwise) => note.try_this(otherwise.clone()),
             None => note,
         }));

@@ -26,13 +26,12 @@ fn reals(prepared: &Prepared, count: usize) -> Vec<[f32; 2]> {
 
 /// Scatter and coverage of a run on points; nothing for one on pictures.
 pub fn preview(recipe: &Recipe, trainer: &Trainer, prepared: &Prepared, images: u64) -> Option<Preview> {
-    let Trainer::Gan(gan) = trainer else { return None };
     if recipe.data.channels != Channels::Points {
         return None;
     }
     let reals = reals(prepared, 1500);
-    let fakes = gan.points(&codes(recipe, 1500));
-    let scatter = Scatter { reals: reals.clone(), fakes, ..gan.plane(CELLS) }.draw();
+    let fakes = trainer.points(&codes(recipe, 1500))?;
+    let scatter = Scatter { reals: reals.clone(), fakes, ..trainer.plane(CELLS)? }.draw();
     Some(Preview {
         images,
         samples: vec![scatter],
@@ -43,9 +42,8 @@ pub fn preview(recipe: &Recipe, trainer: &Trainer, prepared: &Prepared, images: 
 
 /// How well a run on known modes covers them.
 pub fn coverage(recipe: &Recipe, trainer: &Trainer) -> Option<Coverage> {
-    let Trainer::Gan(gan) = trainer else { return None };
     let mixture = mixture_of(&recipe.data.source)?;
-    Some(mixture.coverage(&gan.points(&codes(recipe, COUNT))))
+    Some(mixture.coverage(&trainer.points(&codes(recipe, COUNT))?))
 }
 
 fn codes(recipe: &Recipe, count: usize) -> Vec<Code> {

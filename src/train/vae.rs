@@ -6,17 +6,22 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
+use super::batch::{Numbers, classes, parts, rows};
 use super::metric_accumulator::Meter;
-use super::optim::{Adam, AdamSettings, Sum};
+use super::optim::{Adam, AdamSettings, StepAt, Sum};
 use super::scoring::Heldout;
+use super::state::{StateReader, StateWriter};
 use super::tensors;
+use super::trainable::Trainable;
 use super::vae_critic::Opponent;
-use super::vae_loss::{CriticView, LossInputs, log_prior};
+use super::vae_loss::{CriticView, Loss, LossInputs, log_prior};
 use crate::base::rng::Stream;
 use crate::base::{Picture, Result};
 use crate::eval::features::Extractor;
 use crate::latent::prior::{Component, Mixture, Prior, Spread};
 use crate::latent::space::Code;
+use crate::models::info::PriorInfo;
+use crate::models::io::{Fit, Weights};
 use crate::models::{Draw, PseudoInputs, Vae};
 use crate::nn::ema;
 use crate::objectives::{elbo, importance};
@@ -28,36 +33,36 @@ pub const ACTIVE_NATS: f32 = 0.02;
 
 /// The network, its optimiser, its average and the random streams.
 pub struct VaeTrainer {
-    pub(super) recipe: Recipe,
-    pub(super) device: Device,
-    pub(super) vae: Vae,
-    pub(super) average: Vae,
-    pub(super) adam: Adam,
-    pub(super) pseudo: Option<Pseudo>,
-    pub(super) opponent: Option<Opponent>,
+    recipe: Recipe,
+    device: Device,
+    vae: Vae,
+    average: Vae,
+    adam: Adam,
+    pseudo: Option<Pseudo>,
+    opponent: Option<Opponent>,
     /// The studio's feature encoder, where reconstructions are held against what it sees.
     eyes: Option<Extractor>,
     /// Latents drawn from posteriors.
-    pub(super) noise: Stream,
+    noise: Stream,
     /// Pixels drawn black or white.
-    pub(super) pixels: Stream,
+    pixels: Stream,
     /// Which labels are hidden.
-    pub(super) labels: Stream,
+    labels: Stream,
     /// Latents of samples that a critic is shown.
-    pub(super) samples: Stream,
+    samples: Stream,
     pictures: u64,
     kl_sum: Option<Tensor<1>>,
     kl_steps: u32,
     /// KL divergence of each dimension, in nats, as last read.
-    pub kl: Vec<f32>,
+    kl: Vec<f32>,
     meter: Meter,
 }
 
 /// Pseudo-inputs of a learned prior, with their own optimiser and average.
-pub(super) struct Pseudo {
-    pub inputs: PseudoInputs,
-    pub average: PseudoInputs,
-    pub adam: Adam,
+struct Pseudo {
+    inputs: PseudoInputs,
+    average: PseudoInputs,
+    adam: Adam,
 }
 
 impl VaeTrainer {
@@ -90,119 +95,14 @@ impl VaeTrainer {
         })
     }
 
-    /// How many pictures the data has, which densities of all codes are estimated by.
-    pub fn set_pictures(&mut self, pictures: u64) {
-        self.pictures = pictures;
-    }
-
-    /// Shares of classes, some of them hidden. `[n, classes]`
-    fn classes(&mut self, labels: &[Option<u32>]) -> Option<Tensor<2>> {
-        let count = if self.recipe.model.conditional { self.recipe.model.classes.len() } else { 0 };
-        let dropout = self.recipe.objective.label_dropout as f32;
-        let shown: Vec<Option<u32>> = match count {
-            0 => return None,
-            _ => labels.iter().map(|label| label.filter(|_| self.labels.uniform() >= dropout)).collect(),
-        };
-        tensors::classes(&shown, count, &self.device.clone().inner())
-    }
-
-    /// One step on `n` pictures `[n, c, h, w]` in −1…1 with their labels.
-    pub fn step(&mut self, x: Tensor<4>, labels: &[Option<u32>], step: u64, images: u64, lr_factor: f64) {
-        let [n, c, h, w] = x.dims();
-        if images == 0
-            && let Some(pseudo) = self.pseudo.take()
-        {
-            self.pseudo = Some(self.begun(pseudo, x.clone()));
-        }
-        let x = if self.recipe.objective.vae.binarise { elbo::binarised(x, &mut self.pixels) } else { x };
-        let class = self.classes(labels);
-        let samples = match self.recipe.objective.vae.bound {
-            Bound::Elbo => 1,
-            Bound::Iwae | Bound::Dreg => self.recipe.objective.vae.samples.max(1) as usize,
-        };
-        let dim = self.vae.latent();
-        let optim = &self.recipe.optim;
-        let settings = AdamSettings {
-            lr: optim.lr.at(images) * lr_factor,
-            beta1: optim.beta1,
-            beta2: optim.beta2.at(images),
-            epsilon: optim.epsilon,
-            clip_norm: optim.clip_norm,
-        };
-        let beta = ema::beta(optim.ema_kimg.at(images) * 1000.0, optim.ema_rampup, images, n as u64);
-        let (tell, critic_numbers) = self.critic_step(settings, &x, class.as_ref(), [step, images]);
-        let parts = self.recipe.optim.accumulate.max(1) as usize;
-        let (mut of_vae, mut of_pseudo) = (Sum::default(), Sum::default());
-        let mut numbers: Vec<(&'static str, Tensor<1>)> = Vec::new();
-        let mut kl: Option<Tensor<1>> = None;
-        let mut from = 0;
-        while from < n {
-            let to = (from + n.div_ceil(parts)).min(n);
-            let (m, share) = (to - from, (to - from) as f64 / n as f64);
-            let scene = LossInputs {
-                vae: &self.vae,
-                pseudo: self.pseudo.as_ref().map(|p| &p.inputs),
-                critic: self.opponent.as_ref().map(|o| CriticView {
-                    frozen: o.frozen(),
-                    still: o.still(),
-                    tell,
-                    latents: tensors::matrix(self.samples.normals(m * dim), m, dim, &self.device),
-                }),
-                eyes: self.eyes.as_ref(),
-                objective: &self.recipe.objective,
-                x: x.clone().slice([from..to, 0..c, 0..h, 0..w]),
-                class: class.clone().map(|t| t.narrow(0, from, m)),
-                noise: tensors::matrix(self.noise.normals(samples * m * dim), samples * m, dim, &self.device),
-                images,
-                pictures: self.pictures,
-            };
-            let loss = scene.loss();
-            let mut grads = if m == n { loss.value } else { loss.value * share }.backward();
-            of_vae.add(GradientsParams::from_module(&mut grads, &self.vae), &self.vae);
-            if let Some(pseudo) = &self.pseudo {
-                of_pseudo.add(GradientsParams::from_module(&mut grads, &pseudo.inputs), &pseudo.inputs);
-            }
-            let mine = loss.numbers.into_iter().map(|(name, value)| (name, value * share));
-            numbers = match numbers.is_empty() {
-                true => mine.collect(),
-                false => numbers.into_iter().zip(mine).map(|((name, sum), (_, value))| (name, sum + value)).collect(),
-            };
-            let mine = loss.kl * share;
-            kl = Some(match kl.take() {
-                Some(sum) => sum + mine,
-                None => mine,
-            });
-            from = to;
-        }
-
-        let (vae, norm) = self.adam.step(settings, self.vae.clone(), of_vae.finish());
-        self.vae = vae;
-        self.average = ema::update(self.average.clone(), &self.vae, beta);
-        if let Some(pseudo) = &mut self.pseudo {
-            pseudo.inputs = pseudo.adam.step(settings, pseudo.inputs.clone(), of_pseudo.finish()).0;
-            pseudo.average = ema::update(pseudo.average.clone(), &pseudo.inputs, beta);
-        }
-
-        numbers.extend(critic_numbers);
-        numbers.extend([("grad", norm), ("sigma", self.vae.log_sigma().inner().exp())]);
-        self.meter.add(numbers);
-        if let Some(kl) = kl {
-            self.kl_sum = Some(match self.kl_sum.take() {
-                Some(sum) => sum + kl,
-                None => kl,
-            });
-            self.kl_steps += 1;
-        }
-    }
-
     /// The critic's part of a step, if there is one: whether the decoder is told of it, and numbers to show.
     fn critic_step(
         &mut self,
         settings: AdamSettings,
         x: &Tensor<4>,
         class: Option<&Tensor<2>>,
-        when: [u64; 2],
-    ) -> (bool, Vec<(&'static str, Tensor<1>)>) {
+        at: StepAt,
+    ) -> (bool, Numbers) {
         let Some(opponent) = &mut self.opponent else { return (false, Vec::new()) };
         let (n, dim) = (x.dims()[0], self.vae.latent());
         let device = self.device.clone().inner();
@@ -213,7 +113,7 @@ impl VaeTrainer {
         let pictures = [real, vae.to_picture(decoded), vae.to_picture(sample)];
         // A critic that remembers where it came from turns in circles: no momentum.
         let settings = AdamSettings { beta1: 0.0, beta2: 0.99, ..settings };
-        let verdict = opponent.step(&self.recipe.objective, settings, pictures, class, when);
+        let verdict = opponent.step(&self.recipe.objective, settings, pictures, class, at);
         (verdict.tell, verdict.numbers)
     }
 
@@ -227,7 +127,7 @@ impl VaeTrainer {
     }
 
     /// The prior that was learned along, under the averaged weights.
-    pub fn prior(&self) -> Option<Prior> {
+    fn prior(&self) -> Option<Prior> {
         let (mean, log_variance) = self.pseudo.as_ref()?.average.posterior(&self.average);
         let [count, dim] = mean.dims();
         let host = |t: Tensor<2>| -> Vec<f64> {
@@ -244,8 +144,111 @@ impl VaeTrainer {
         Some(Prior::Mixture(Mixture { components: components.collect() }))
     }
 
-    /// Means since the last read; `Err` names what is not finite.
-    pub fn read(&mut self) -> std::result::Result<Vec<(String, f64)>, Vec<String>> {
+    fn decoded(&self, codes: &[Code]) -> Vec<Picture> {
+        crate::latent::sample::decode(&self.average, codes, &self.device.clone().inner(), self.recipe.shape())
+    }
+
+    /// The loss of a part of a batch.
+    fn loss(&mut self, x: Tensor<4>, class: Option<Tensor<2>>, tell: bool, images: u64) -> Loss {
+        let objective = &self.recipe.objective;
+        let samples = match objective.vae.bound {
+            Bound::Elbo => 1,
+            Bound::Iwae | Bound::Dreg => objective.vae.samples.max(1) as usize,
+        };
+        let (m, dim) = (x.dims()[0], self.vae.latent());
+        let normals = |stream: &mut Stream, n: usize| tensors::matrix(stream.normals(n * dim), n, dim, &self.device);
+        let critic = self.opponent.as_ref().map(|o| CriticView {
+            frozen: o.frozen(),
+            still: o.still(),
+            tell,
+            latents: normals(&mut self.samples, m),
+        });
+        let inputs = LossInputs {
+            vae: &self.vae,
+            pseudo: self.pseudo.as_ref().map(|p| &p.inputs),
+            critic,
+            eyes: self.eyes.as_ref(),
+            objective,
+            x,
+            class,
+            noise: normals(&mut self.noise, samples * m),
+            images,
+            pictures: self.pictures,
+        };
+        inputs.loss()
+    }
+}
+
+impl Trainable for VaeTrainer {
+    /// One step of the critic, if there is one, then one of encoder and decoder.
+    fn step(&mut self, x: Tensor<4>, labels: &[Option<u32>], at: StepAt) {
+        let n = x.dims()[0];
+        if at.images == 0
+            && let Some(pseudo) = self.pseudo.take()
+        {
+            self.pseudo = Some(self.begun(pseudo, x.clone()));
+        }
+        let x = if self.recipe.objective.vae.binarise { elbo::binarised(x, &mut self.pixels) } else { x };
+        let class = classes(&self.recipe, labels, &mut self.labels, &self.device.clone().inner());
+        let settings = AdamSettings::at(&self.recipe.optim, at);
+        let (tell, critic_numbers) = self.critic_step(settings, &x, class.as_ref(), at);
+
+        let (mut of_vae, mut of_pseudo) = (Sum::default(), Sum::default());
+        let mut numbers = Numbers::new();
+        let mut kl: Option<Tensor<1>> = None;
+        for range in &parts(n, self.recipe.optim.accumulate) {
+            let share = range.len() as f64 / n as f64;
+            let loss = self.loss(rows(&x, range), class.as_ref().map(|c| rows(c, range)), tell, at.images);
+            let mut grads = if share == 1.0 { loss.value } else { loss.value * share }.backward();
+            of_vae.add(GradientsParams::from_module(&mut grads, &self.vae), &self.vae);
+            if let Some(pseudo) = &self.pseudo {
+                of_pseudo.add(GradientsParams::from_module(&mut grads, &pseudo.inputs), &pseudo.inputs);
+            }
+            let mine = loss.numbers.into_iter().map(|(name, value)| (name, value * share));
+            numbers = match numbers.is_empty() {
+                true => mine.collect(),
+                false => numbers.into_iter().zip(mine).map(|((name, sum), (_, value))| (name, sum + value)).collect(),
+            };
+            kl = sum(kl, loss.kl * share);
+        }
+
+        let optim = &self.recipe.optim;
+        let beta = ema::beta(optim.ema_kimg.at(at.images) * 1000.0, optim.ema_rampup, at.images, n as u64);
+        let (vae, norm) = self.adam.step(settings, self.vae.clone(), of_vae.finish());
+        self.vae = vae;
+        self.average = ema::update(self.average.clone(), &self.vae, beta);
+        if let Some(pseudo) = &mut self.pseudo {
+            pseudo.inputs = pseudo.adam.step(settings, pseudo.inputs.clone(), of_pseudo.finish()).0;
+            pseudo.average = ema::update(pseudo.average.clone(), &pseudo.inputs, beta);
+        }
+
+        numbers.extend(critic_numbers);
+        numbers.extend([("grad", norm), ("sigma", self.vae.log_sigma().inner().exp())]);
+        self.meter.add(numbers);
+        if let Some(kl) = kl {
+            self.kl_sum = sum(self.kl_sum.take(), kl);
+            self.kl_steps += 1;
+        }
+    }
+
+    fn recipe(&self) -> &Recipe {
+        &self.recipe
+    }
+
+    fn set_recipe(&mut self, recipe: &Recipe) {
+        self.recipe = recipe.clone();
+    }
+
+    fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// By which densities of all codes are estimated.
+    fn set_pictures(&mut self, pictures: u64) {
+        self.pictures = pictures;
+    }
+
+    fn read(&mut self) -> std::result::Result<Vec<(String, f64)>, Vec<String>> {
         let mut out = self.meter.read()?;
         if let Some(sum) = self.kl_sum.take() {
             let steps = std::mem::take(&mut self.kl_steps).max(1) as f32;
@@ -265,9 +268,8 @@ impl VaeTrainer {
         Ok(out)
     }
 
-    /// Evidence lower bound of held-out pictures, each with its class, under the averaged weights, in nats a picture; noise
-    /// is always the same.
-    pub fn validate(&self, heldout: &Heldout) -> Option<f64> {
+    /// The evidence lower bound of each with its class, under the averaged weights; noise is always the same.
+    fn validate(&self, heldout: &Heldout) -> Option<f64> {
         let count = heldout.len();
         if count == 0 {
             return None;
@@ -304,27 +306,27 @@ impl VaeTrainer {
         value.is_finite().then_some(value)
     }
 
-    /// Norm of the weights.
-    pub fn inspect(&self) -> Vec<(String, f64)> {
+    fn inspect(&self, heldout: &Heldout) -> Vec<(String, f64)> {
         let norm = tensors::weight_norm(&self.vae);
-        if norm.is_finite() { vec![("weight".into(), norm)] } else { Vec::new() }
+        let mut out = if norm.is_finite() { vec![("weight".into(), norm)] } else { Vec::new() };
+        out.extend(self.validate(heldout).map(|elbo| ("valid_elbo".into(), elbo)));
+        out
     }
 
-    /// Pictures of the averaged decoder, from standard normals; with a learned prior, from its samples.
-    pub fn samples(&self, codes: &[Code]) -> Vec<Picture> {
+    /// From standard normals; with a learned prior, from its samples.
+    fn samples(&self, codes: &[Code]) -> Vec<Picture> {
         match self.prior() {
             Some(prior) => self.decoded(&codes.iter().map(|c| c.clone().through(&prior)).collect::<Vec<_>>()),
             None => self.decoded(codes),
         }
     }
 
-    fn decoded(&self, codes: &[Code]) -> Vec<Picture> {
-        crate::latent::sample::decode(&self.average, codes, &self.device.clone().inner(), self.recipe.shape())
+    fn reconstructs(&self) -> bool {
+        true
     }
 
-    /// Pictures through encoder (mean) and decoder of the averaged weights, each with its class where the model learns
-    /// some.
-    pub fn reconstructions(&self, pictures: &[Vec<u8>], labels: &[Option<u32>]) -> Vec<Picture> {
+    /// Through the mean of the posterior, under the averaged weights, each with its class where the model learns some.
+    fn reconstructions(&self, pictures: &[Vec<u8>], labels: &[Option<u32>]) -> Vec<Picture> {
         let (device, shape) = (self.device.clone().inner(), self.recipe.shape());
         let classes = if self.recipe.model.conditional { self.recipe.model.classes.len() } else { 0 };
         let code = |(picture, label): (&Vec<u8>, &Option<u32>)| {
@@ -334,6 +336,92 @@ impl VaeTrainer {
         };
         self.decoded(&pictures.iter().zip(labels).map(code).collect::<Vec<_>>())
     }
+
+    fn kl(&self) -> Vec<f32> {
+        self.kl.clone()
+    }
+
+    fn prior_info(&self) -> Option<PriorInfo> {
+        let prior = self.prior()?;
+        Some(PriorInfo {
+            kind: "vamp".into(),
+            components: self.recipe.objective.vae.pseudo_inputs,
+            covariance: "diagonal".into(),
+            codes: 0,
+            data: self.recipe.data.source.clone(),
+            log_likelihood: None,
+            standard: None,
+            hash: prior.hash(),
+            on: true,
+        })
+    }
+
+    fn snapshot(&self) -> Weights {
+        let mut weights = Weights::of(&self.average);
+        if let Some(prior) = self.prior() {
+            prior.put(&mut weights);
+        }
+        weights
+    }
+
+    fn keep(&self, out: &mut StateWriter) {
+        out.module("vae", &self.vae);
+        out.module("average", &self.average);
+        out.adam("adam", &self.adam);
+        if let Some(pseudo) = &self.pseudo {
+            out.module("pseudo", &pseudo.inputs);
+            out.module("pseudo_average", &pseudo.average);
+            out.adam("adam_pseudo", &pseudo.adam);
+        }
+        if let Some(opponent) = &self.opponent {
+            out.module("critic", &opponent.critic);
+            out.adam("adam_d", &opponent.adam);
+        }
+        out.stream("posterior", &self.noise);
+        out.stream("pixels", &self.pixels);
+        out.stream("labels", &self.labels);
+        out.stream("samples", &self.samples);
+    }
+
+    fn restore(&mut self, kept: &StateReader<'_>) -> Result<()> {
+        self.vae = kept.module("vae", &self.vae)?;
+        self.average = kept.module("average", &self.average)?;
+        self.adam = kept.adam("adam", &self.vae, &self.device)?;
+        self.noise = kept.stream("posterior")?;
+        kept.later_stream("pixels", &mut self.pixels);
+        kept.later_stream("labels", &mut self.labels);
+        kept.later_stream("samples", &mut self.samples);
+        if let Some(pseudo) = &mut self.pseudo {
+            pseudo.inputs = kept.module("pseudo", &pseudo.inputs)?;
+            pseudo.average = kept.module("pseudo_average", &pseudo.average)?;
+            pseudo.adam = kept.adam("adam_pseudo", &pseudo.inputs, &self.device)?;
+        }
+        if let Some(opponent) = &mut self.opponent {
+            opponent.critic = kept.module("critic", &opponent.critic)?;
+            opponent.adam = kept.adam("adam_d", &opponent.critic, &self.device)?;
+        }
+        Ok(())
+    }
+
+    fn begin_from(&mut self, _: Option<&Weights>, snapshot: &Weights) -> Fit {
+        let (vae, fit) = snapshot.load_fitting(self.vae.clone());
+        self.vae = vae;
+        self.average = ema::shadow(&self.vae);
+        fit
+    }
+
+    fn move_streams(&mut self, attempt: u32) {
+        let fresh = |name: &str| Stream::new(self.recipe.seed, &format!("{name}/{attempt}"));
+        (self.noise, self.pixels) = (fresh("posterior"), fresh("pixels"));
+        (self.labels, self.samples) = (fresh("labels"), fresh("samples"));
+    }
+}
+
+fn sum(so_far: Option<Tensor<1>>, more: Tensor<1>) -> Option<Tensor<1>> {
+    Some(match so_far {
+        Some(sum) => sum + more,
+        None => more,
+    })
 }
 
 fn eyes(recipe: &Recipe, device: &Device) -> Result<Option<Extractor>> {

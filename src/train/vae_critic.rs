@@ -8,7 +8,8 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
-use super::optim::{Adam, AdamSettings};
+use super::batch::Numbers;
+use super::optim::{Adam, AdamSettings, StepAt};
 use crate::base::Result;
 use crate::models::{Critic, critic_of_vae};
 use crate::nn::ema;
@@ -26,7 +27,7 @@ pub(super) struct Verdict {
     /// Whether the decoder is told of the critic's judgement this time.
     pub tell: bool,
     /// Numbers by name, without a graph.
-    pub numbers: Vec<(&'static str, Tensor<1>)>,
+    pub numbers: Numbers,
 }
 
 impl Opponent {
@@ -47,7 +48,7 @@ impl Opponent {
         settings: AdamSettings,
         [real, again, sample]: [Tensor<4>; 3],
         class: Option<&Tensor<2>>,
-        [step, images]: [u64; 2],
+        StepAt { step, images, .. }: StepAt,
     ) -> Verdict {
         let n = real.dims()[0];
         let made = Tensor::cat(vec![again, sample], 0);

@@ -3,6 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use super::batch::Numbers;
 use crate::eval::features::{Extractor, SIDE};
 use crate::eval::perceptual;
 use crate::models::{Critic, Draw, Posterior, PseudoInputs, Vae};
@@ -50,7 +51,7 @@ pub(super) struct Loss {
     /// KL divergence of each latent dimension from the standard normal, without a graph. `[z]`
     pub kl: Tensor<1>,
     /// Numbers by name, without a graph.
-    pub numbers: Vec<(&'static str, Tensor<1>)>,
+    pub numbers: Numbers,
 }
 
 impl LossInputs<'_> {
@@ -126,12 +127,7 @@ impl LossInputs<'_> {
 
     /// What a critic sees in reconstructions and samples, and numbers to show. The encoder hears of features, and not of
     /// the judgement.
-    fn looks(
-        &self,
-        critic: &CriticView,
-        decoded: Tensor<4>,
-        codes: Tensor<2>,
-    ) -> (Tensor<1>, Vec<(&'static str, Tensor<1>)>) {
+    fn looks(&self, critic: &CriticView, decoded: Tensor<4>, codes: Tensor<2>) -> (Tensor<1>, Numbers) {
         let (vae, class) = (&self.objective.vae, self.class.as_ref());
         let again = self.vae.to_picture(decoded);
         let features = feature::distance(&critic.frozen, &critic.still, again, self.x.clone(), class);
@@ -161,8 +157,9 @@ impl LossInputs<'_> {
         };
         let (value, log_p, log_ratio) = if doubly {
             // What the encoder says of its own density is held still; only latents carry the gradient to it.
-            let (mean, log_variance) = match self.vae {
-                Vae::Ladder(_) => {
+            let (mean, log_variance) = match self.vae.layout().len() {
+                // Finer levels depend on latents of the coarser ones.
+                2.. => {
                     let frozen = self.vae.clone().no_grad();
                     let again = frozen.infer(self.x.clone(), &Draw::Given(z.clone()), self.class.as_ref());
                     (again.mean, again.log_variance)

@@ -320,7 +320,7 @@ fn the_run_menu_speaks_to_the_run_that_is_on() {
     window.key(Modifiers::COMMAND, Key::S);
     assert_eq!(said(&window), Some((alive.clone(), Control::Checkpoint)));
     window.key(Modifiers::COMMAND, Key::P);
-    assert_eq!(said(&window), Some((alive, Control::Go)));
+    assert_eq!(said(&window), Some((alive, Control::Resume)));
 }
 
 #[test]

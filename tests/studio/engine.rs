@@ -119,7 +119,7 @@ fn a_run_is_watched_killed_resumed_stopped_and_explored() {
     window.until_run("the pause", |r| r.state == RunState::Paused);
     let control = Control::Edit { key: "optim.lr".into(), value: 0.0001.into() };
     window.engine.send(Command::ControlRun { dir: dir.clone(), control });
-    window.engine.send(Command::ControlRun { dir: dir.clone(), control: Control::Go });
+    window.engine.send(Command::ControlRun { dir: dir.clone(), control: Control::Resume });
     window.until("the edit", |e| matches!(e, Event::RunEdited { edit, .. } if edit.key == "optim.lr").then_some(()));
     window.engine.send(Command::ControlRun { dir: dir.clone(), control: Control::Stop });
     let end = window.until_run("the stop", |r| r.state == RunState::Stopped);

@@ -326,7 +326,7 @@ fn control(script: &mut Script, dir: PathBuf, control: Control) -> Vec<Event> {
     }
     change(script, &dir, |run| match control {
         Control::Pause => run.state = RunState::Paused,
-        Control::Go => run.state = RunState::Training,
+        Control::Resume => run.state = RunState::Training,
         Control::Step => {
             run.progress.step += 1;
             run.progress.images += u64::from(run.recipe.optim.batch);

@@ -365,7 +365,7 @@ impl Manager {
         }
         let run = &mut self.runs[i];
         if !run.is_alive() {
-            if control == Control::Go {
+            if control == Control::Resume {
                 return self.resume(dir, None, String::new(), PictureAnswer::default());
             }
             return Err(Problem::usage("This run is not in progress")

@@ -104,7 +104,7 @@ fn play(run: &RunFolder, order: &Order) -> Result<()> {
         for control in run.take_controls() {
             match control {
                 Control::Pause => state = RunState::Paused,
-                Control::Go => state = RunState::Training,
+                Control::Resume => state = RunState::Training,
                 Control::Edit { key, value } => tell(RunEvent::Edited(Edit { step: images / 10, images, key, value })),
                 Control::Stop => {
                     let path = run.checkpoints_dir().join(images.to_string());
@@ -261,7 +261,7 @@ fn a_run_that_is_killed_is_told_with_its_last_words_and_can_be_resumed() {
     let runs = again.until("the list", |e| if let Event::Runs(r) = e { Some(r.clone()) } else { None });
     assert_eq!(runs[0].state, RunState::Interrupted);
     assert!(runs[0].problem.as_ref().unwrap().detail.as_ref().unwrap().contains("signal 9"));
-    again.runs.ask(Ask::Control { dir: runs[0].dir.clone(), control: Control::Go });
+    again.runs.ask(Ask::Control { dir: runs[0].dir.clone(), control: Control::Resume });
     again.until_state("doomed", RunState::Training);
     again.runs.ask(Ask::Control { dir: runs[0].dir.clone(), control: Control::Stop });
     again.until_state("doomed", RunState::Stopped);

@@ -3,6 +3,10 @@ use std::path::Path;
 
 use super::super::checkpoint::{SNAPSHOT, load};
 use super::super::identity::{Question, question};
+use std::time::Duration;
+
+use super::super::folder::Control;
+use super::super::train_loop::crossed;
 use super::*;
 use crate::recipe::Recipe;
 

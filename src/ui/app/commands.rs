@@ -98,7 +98,7 @@ impl StudioApp {
         }
         let run = self.shell.run_in_hand().map(|r| (r.dir.clone(), r.state));
         let control = match (command, &run) {
-            (UiCommand::Pause, Some((_, RunState::Paused))) => Some(Control::Go),
+            (UiCommand::Pause, Some((_, RunState::Paused))) => Some(Control::Resume),
             (UiCommand::Pause, _) => Some(Control::Pause),
             (UiCommand::Step, _) => Some(Control::Step),
             (UiCommand::Checkpoint, _) => Some(Control::Checkpoint),

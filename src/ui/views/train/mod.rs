@@ -322,7 +322,7 @@ impl View for TrainView {
                 let further = (run.progress.images >= run.progress.target).then_some(self.further);
                 self.resume(run, further, PictureAnswer::default(), cx);
             }
-            RunState::Paused => Self::control(&run.dir, Control::Go, cx),
+            RunState::Paused => Self::control(&run.dir, Control::Resume, cx),
             _ => return false,
         }
         true

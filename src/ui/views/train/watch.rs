@@ -283,7 +283,7 @@ fn controls(ui: &mut Ui, run: &RunSummary, wide: bool, cx: &mut Cx<'_>) {
     );
     let paused = run.state == RunState::Paused;
     if paused {
-        button(ui, ICON_PLAY_ARROW, "Resume", UiCommand::Pause, Control::Go, true);
+        button(ui, ICON_PLAY_ARROW, "Resume", UiCommand::Pause, Control::Resume, true);
         // On the left of all others, so that none of them moves when it comes.
         button(ui, ICON_SKIP_NEXT, "Step", UiCommand::Step, Control::Step, true);
     } else {

@@ -33,7 +33,7 @@ fn a_run_is_paused_stepped_saved_and_stopped() {
         press(&mut harness, Role::Button, name);
         harness.run_ok();
     }
-    let want = [Control::Pause, Control::Step, Control::Checkpoint, Control::Go, Control::Stop];
+    let want = [Control::Pause, Control::Step, Control::Checkpoint, Control::Resume, Control::Stop];
     assert_eq!(controls(&harness), want);
 }
 
