@@ -50,7 +50,7 @@ impl AdamSettings {
     /// Those of a recipe for a step.
     pub fn at(optim: &OptimRecipe, at: StepAt) -> Self {
         Self {
-            lr: optim.lr.at(at.images) * at.lr_factor,
+            lr: optim.lr_at(at.images, at.target) * at.lr_factor,
             beta1: optim.beta1,
             beta2: optim.beta2.at(at.images),
             epsilon: optim.epsilon,
