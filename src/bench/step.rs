@@ -171,7 +171,7 @@ impl Bench {
                 activation::sigmoid(vae.valid().decode(noise(vae.latent(), &mut self.noise).inner()))
             }
         };
-        x.into_data().convert::<f32>().try_into_vec().unwrap_or_default()
+        crate::nn::numbers(x)
     }
 
     /// Waits until the device has done what was asked of it.

@@ -12,7 +12,7 @@ use crate::data::thumbnail;
 use crate::engine::dataset_locator;
 use crate::export::write_png;
 use crate::latent::atlas::Layout;
-use crate::latent::atlas::gather::{By, Whose, Wish};
+use crate::latent::atlas::gather::{AtlasConfig, By, Whose};
 use crate::latent::model::LoadedModel;
 use crate::recipe::picture::Latent;
 
@@ -26,10 +26,10 @@ pub struct Atlas {
     #[arg(long, value_name = "SRC", default_value = "")]
     data: String,
     /// Pictures of the data at most, evenly spread
-    #[arg(long, default_value_t = Wish::default().limit)]
+    #[arg(long, default_value_t = AtlasConfig::default().limit)]
     limit: u32,
     /// Pictures of the model
-    #[arg(long, default_value_t = Wish::default().samples)]
+    #[arg(long, default_value_t = AtlasConfig::default().samples)]
     samples: u32,
     /// umap, tsne or pca
     #[arg(long, default_value = "umap")]
@@ -68,14 +68,14 @@ impl Atlas {
             "none" => None,
             data => Some(dataset_locator::resolve(&self.model, source, data, paths)?),
         };
-        let wish = Wish {
+        let wish = AtlasConfig {
             data,
             limit: self.limit,
             samples: self.samples,
             layout: Layout::from_id(&self.layout)?,
             by: if self.pixels { By::Pixels } else { By::Codes },
             seed: self.seed,
-            ..Wish::default()
+            ..AtlasConfig::default()
         };
         let (atlas, set) = model.atlas(&wish, &[], paths, &watched(false))?;
         if extension == "json" {

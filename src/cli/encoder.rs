@@ -5,7 +5,7 @@ use clap::Subcommand;
 use super::{device, numbers, print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
-use crate::latent::encoder::train::{Wish, train};
+use crate::latent::encoder::train::{EncoderConfig, train};
 use crate::latent::encoder::{EncoderInfo, store};
 use crate::latent::model::LoadedModel;
 
@@ -18,7 +18,7 @@ pub enum EncoderTask {
         #[arg(long, value_name = "M")]
         model: String,
         /// Thousands of pictures
-        #[arg(long, default_value_t = Wish::default().kimg, value_parser = numbers::positive)]
+        #[arg(long, default_value_t = EncoderConfig::default().kimg, value_parser = numbers::positive)]
         kimg: f64,
         /// Also write it here, to come with a model
         #[arg(long, value_name = "FILE")]
@@ -47,7 +47,7 @@ impl EncoderTask {
         match self {
             Self::Train { model, kimg, out, device: asked, json } => {
                 let model = LoadedModel::open(&model, paths, &device(&asked, paths))?;
-                let encoder = train(&model, Wish { kimg }, paths, &watched(json))?;
+                let encoder = train(&model, EncoderConfig { kimg }, paths, &watched(json))?;
                 if let Some(out) = out {
                     encoder.weights()?.write(&out)?;
                 }

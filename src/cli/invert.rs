@@ -12,7 +12,7 @@ use crate::engine::jobs::picture_recipe;
 use crate::export::names::{sanitised, write_together};
 use crate::export::png_bytes;
 use crate::latent::encoder::store;
-use crate::latent::invert::{TOGETHER, Wish, all_of, picture_files, readable};
+use crate::latent::invert::{InvertConfig, TOGETHER, all_of, picture_files, readable};
 use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
 use crate::recipe::FeatureSpace;
@@ -30,7 +30,7 @@ pub struct Invert {
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Optimisation steps; 0 for the encoder's guess alone
-    #[arg(long, default_value_t = Wish::default().steps)]
+    #[arg(long, default_value_t = InvertConfig::default().steps)]
     steps: u32,
     /// What to optimise: z, w or w+ (models with styles)
     #[arg(long)]
@@ -39,7 +39,7 @@ pub struct Invert {
     #[arg(long, default_value = "studio", value_name = "SPACE", value_parser = super::feature_space)]
     features: FeatureSpace,
     /// Starting points
-    #[arg(long, default_value_t = Wish::default().starts)]
+    #[arg(long, default_value_t = InvertConfig::default().starts)]
     starts: u32,
     /// Fine-tune the model towards each picture for this many steps, and keep the result as a model of its own
     #[arg(long, default_value_t = 0)]
@@ -58,7 +58,7 @@ impl Invert {
         let model = LoadedModel::open(&self.model, paths, &device(&self.device, paths))?;
         let freedom = self.space.as_deref().map(LatentSpace::from_id).transpose()?;
         let (steps, starts, feature_space) = (self.steps, self.starts, self.features);
-        let wish = Wish { freedom, steps, starts, feature_space, ..Wish::default() };
+        let wish = InvertConfig { freedom, steps, starts, feature_space, ..InvertConfig::default() };
         let encoder = store::find(&model, paths)?;
         let judges = model.judges(&wish, paths)?;
         let files = picture_files(&self.input)?;

@@ -14,7 +14,7 @@ use crate::export::sheet::TRIANGLE;
 use crate::export::{self, ExportOptions, Shot};
 use crate::latent::even_spacing::Measure;
 use crate::latent::interpolate::Mode;
-use crate::latent::interpolation_grid::{Layout, Wish};
+use crate::latent::interpolation_grid::{GridConfig, Layout};
 use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
 use crate::latent::walk;
@@ -226,7 +226,7 @@ impl Interpolate {
         let options = ExportOptions { columns, ..self.common.options("grid", self.out.clone())? };
         let (model, device) = self.common.open(paths)?;
         let maker = Maker::of(&model, self.common.class.as_deref())?;
-        let wish = Wish { anchors: maker.all(&wish.anchors)?, ..wish };
+        let wish = GridConfig { anchors: maker.all(&wish.anchors)?, ..wish };
         let laid = model.lattice(&wish, self.common.truncation, &watched(false))?;
         self.common.export(&model, &device, laid.cells.into_iter().map(Ok), "grid", &options, &watched(false))?;
         match laid.spread {
@@ -235,7 +235,7 @@ impl Interpolate {
         }
     }
 
-    fn wish(&self) -> Result<Wish> {
+    fn wish(&self) -> Result<GridConfig> {
         let bad = || Problem::usage("A size is columns x rows, such as 9x9, each from 1 to 64").of(self.size.clone());
         let (columns, rows) = self.size.split_once(['x', 'X', '×']).ok_or_else(bad)?;
         let count = |s: &str| s.trim().parse::<usize>().ok().filter(|n| (1..=64).contains(n)).ok_or_else(bad);
@@ -270,7 +270,7 @@ impl Interpolate {
         let even = self.even.as_deref().map(Measure::from_id).transpose()?;
         let (mode, across) = (mode(&self.mode)?, self.across);
         let rows = if layout == Layout::Line { 1 } else { rows };
-        Ok(Wish { anchors, layout, across, columns, rows, mode, styles, even })
+        Ok(GridConfig { anchors, layout, across, columns, rows, mode, styles, even })
     }
 }
 

@@ -10,8 +10,9 @@ use crate::base::{Picture, Problem, Result};
 use crate::engine::dataset_locator;
 use crate::export;
 use crate::latent::catalog;
+use crate::latent::fit_prior::{self, PriorConfig};
 use crate::latent::model::LoadedModel;
-use crate::latent::prior::{self, Kind, Wish};
+use crate::latent::prior::Kind;
 use crate::recipe::picture::Latent;
 
 /// Tasks of `prior`.
@@ -29,7 +30,7 @@ pub enum PriorTask {
         #[arg(long, default_value = "gmm")]
         kind: String,
         /// Most codes it is fitted to
-        #[arg(long, default_value_t = prior::CODES)]
+        #[arg(long, default_value_t = fit_prior::CODES)]
         count: usize,
         /// Seed
         #[arg(long, default_value_t = 1)]
@@ -76,8 +77,8 @@ impl PriorTask {
         match self {
             Self::Fit { model, data, kind, count, seed, device: asked, json } => {
                 let data = dataset_locator::of_model(&model, &data, paths)?;
-                let wish = Wish { model, data, kind: Kind::from_id(&kind)?, count, seed };
-                let info = prior::fit_model(&wish, paths, &device(&asked, paths), &watched(json))?;
+                let wish = PriorConfig { model, data, kind: Kind::from_id(&kind)?, count, seed };
+                let info = fit_prior::fit_model(&wish, paths, &device(&asked, paths), &watched(json))?;
                 if json {
                     return print_json(&info.prior);
                 }

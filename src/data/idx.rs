@@ -2,17 +2,15 @@
 //!
 //! Source: <http://yann.lecun.com/exdb/mnist/>, "The IDX file format".
 
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-
-use flate2::read::MultiGzDecoder;
 
 use super::decode::{EXTENSIONS, check_size, extension, io_reason};
 use super::guess::Guess;
 use super::idx_labels;
 use super::limits::{self, Bounded};
-use super::pread::{FileAt, open_regular};
+use super::pread::{FileAt, file_name, is_gz, reader};
 use super::report::BrokenFile;
 use super::source::{ImageSource, Opening, path_of};
 use super::stamp::stamp;
@@ -142,21 +140,6 @@ fn others(given: &Path, taken: &Path) -> Option<Guess> {
         Guess::new(format!("{} is taken, not {}", file_name(taken), listed(&names)))
             .otherwise("To take another file choose it as the source")
     })
-}
-
-pub(super) fn file_name(path: &Path) -> String {
-    path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
-}
-
-fn is_gz(path: &Path) -> bool {
-    let mut head = [0; 2];
-    open_regular(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && head == [0x1f, 0x8b]
-}
-
-/// The bytes of a file, unpacked if it is a gzip.
-pub(super) fn reader(path: &Path) -> std::io::Result<Box<dyn Read>> {
-    let file = BufReader::new(open_regular(path)?);
-    Ok(if is_gz(path) { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 fn header(path: &Path) -> Option<Header> {

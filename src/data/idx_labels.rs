@@ -4,9 +4,8 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::decode::io_reason;
-use super::idx::{file_name, reader};
 use super::limits::{self, Bounded};
-use super::pread::read_at_most;
+use super::pread::{file_name, read_at_most, reader};
 
 /// Class names of Fashion-MNIST (Xiao 2017).
 pub(super) const FASHION: [&str; 10] =

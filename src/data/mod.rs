@@ -47,6 +47,7 @@ mod rubbish;
 mod shapes;
 mod sidecars;
 mod source;
+mod sources;
 mod stacked;
 mod stamp;
 mod structure;
@@ -69,8 +70,6 @@ pub use guess::Guess;
 pub use prepare::{prepare, prepared_bytes, prepared_path};
 pub use report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
 pub use resize::{prepare_picture, scaled, thumbnail};
-pub use source::{
-    ImageSource, Opening, SOURCES, SourceKind, absolute, is_built_in, is_there, joined, name_of, open, open_as,
-    path_of, typed,
-};
+pub use source::{ImageSource, Opening, absolute, joined, name_of, path_of};
+pub use sources::{SOURCES, SourceKind, is_built_in, is_there, open, open_as, typed};
 pub use survey::survey;

@@ -1,9 +1,11 @@
 //! A file read and written by position, so that many threads share one handle.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
+
+use flate2::read::MultiGzDecoder;
 
 /// An open file with its own place; clones share the handle but not the place.
 #[derive(Clone, Debug)]
@@ -50,6 +52,23 @@ pub(super) fn read_at_most(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open_regular(path)?.take(most).read_to_end(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The last part of a path, for a person.
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// Whether a file begins as a gzip.
+pub(super) fn is_gz(path: &Path) -> bool {
+    let mut head = [0; 2];
+    open_regular(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && head == [0x1f, 0x8b]
+}
+
+/// The bytes of a file, unpacked if it is a gzip.
+pub(super) fn reader(path: &Path) -> io::Result<Box<dyn Read>> {
+    let file = BufReader::new(open_regular(path)?);
+    Ok(if is_gz(path) { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 impl Read for FileAt {

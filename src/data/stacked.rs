@@ -3,7 +3,7 @@
 //! With ten classes that makes a thousand known modes: how many of them a model finds again says how much it forgets.
 
 use super::guess::Guess;
-use super::source::{ImageSource, Opening, open_as};
+use super::source::{ImageSource, Opening};
 use crate::base::rng::Stream;
 use crate::base::{Channels, Picture, Problem, Result};
 
@@ -21,8 +21,12 @@ pub(super) fn sniff(spec: &str) -> bool {
 }
 
 /// Opens `stacked:SRC`.
-pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSource>> {
-    let inner = open_as(spec.strip_prefix("stacked:").unwrap_or(spec), opening)?;
+pub(super) fn open(
+    spec: &str,
+    opening: Opening<'_>,
+    inner: fn(&str, Opening<'_>) -> Result<Box<dyn ImageSource>>,
+) -> Result<Box<dyn ImageSource>> {
+    let inner = inner(spec.strip_prefix("stacked:").unwrap_or(spec), opening)?;
     let names = inner.labels();
     if inner.is_empty() || names.len() < 2 {
         return Err(Problem::data("Only pictures with labels can be stacked")

@@ -12,7 +12,8 @@ use super::duplicates::{Look, groups};
 use super::known::is_drawn;
 use super::read_notes::{Note, Noted};
 use super::report::{BrokenFile, LINES, Survey, SurveyEntry, told};
-use super::source::{Opening, open_as};
+use super::source::Opening;
+use super::sources::open_as;
 use crate::base::{Progress, Result};
 use crate::recipe::Reading;
 

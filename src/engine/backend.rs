@@ -8,8 +8,8 @@ use super::inference::{Backend, Code, Inference};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Progress, Result};
 use crate::latent::catalog::{self, Source};
+use crate::latent::fit_prior::{self, PriorConfig};
 use crate::latent::model::LoadedModel;
-use crate::latent::prior::{self, Wish};
 use crate::models::info::{Listing, ModelInfo};
 use crate::recipe::picture::Latent;
 use crate::train::device;
@@ -73,9 +73,9 @@ impl Backend for RealBackend {
         catalog::write_loader(out).map(|_| ())
     }
 
-    fn fit_prior(&self, wish: &Wish, progress: &dyn Progress) -> Result<()> {
+    fn fit_prior(&self, wish: &PriorConfig, progress: &dyn Progress) -> Result<()> {
         let device = self.device.lock().clone();
-        prior::fit_model(wish, &self.paths, &device, progress).map(|_| ())
+        fit_prior::fit_model(wish, &self.paths, &device, progress).map(|_| ())
     }
 
     fn remove_prior(&self, model: &str) -> Result<()> {

@@ -18,8 +18,8 @@ use super::event_queue::Outbox;
 use super::worker::{join_by, panicked};
 use super::{Event, GenerateRequest, ModelInfo, SlotId};
 use crate::base::{Picture, Problem, Progress, Result};
+use crate::latent::fit_prior::PriorConfig;
 use crate::latent::model::LoadedModel;
-use crate::latent::prior::Wish;
 use crate::models::info::Listing;
 use crate::recipe::picture::Latent;
 
@@ -120,7 +120,7 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// # Errors
     /// The model is no VAE, the pictures are not there or too few, it was cancelled, or the file cannot be written.
-    fn fit_prior(&self, wish: &Wish, progress: &dyn Progress) -> Result<()>;
+    fn fit_prior(&self, wish: &PriorConfig, progress: &dyn Progress) -> Result<()>;
 
     /// Takes a fitted prior away.
     ///

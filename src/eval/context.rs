@@ -9,7 +9,6 @@ use burn::tensor::Device;
 use rayon::prelude::*;
 
 use super::classifier::Classifier;
-use super::evaluate::Task;
 use super::evaluated_model::Subject;
 use super::feature_matrix::Rows;
 use super::features::{Extractor, FeatureSpace};
@@ -65,6 +64,30 @@ pub struct Suspect {
     pub distance: f64,
     /// The distance over that from the training picture to its own nearest neighbour.
     pub ratio: f64,
+}
+
+/// What a model is measured on.
+pub struct Task<'a> {
+    /// The model.
+    pub subject: &'a dyn Subject,
+    /// The data that it is held against, of the model's shape.
+    pub data: &'a Prepared,
+    /// What the data are called.
+    pub source: &'a str,
+    /// What the model learned from, if that is here; prepared alike.
+    pub training: Option<&'a Prepared>,
+    /// Samples to make.
+    pub count: usize,
+    /// Draws of the importance-weighted bound.
+    pub draws: usize,
+    /// Seed.
+    pub seed: u64,
+    /// Folder for what is worth keeping.
+    pub cache: &'a Path,
+    /// What looks at pictures.
+    pub space: FeatureSpace,
+    /// Device of the encoder and of classifiers.
+    pub device: Device,
 }
 
 impl<'a> EvalContext<'a> {

@@ -1,12 +1,11 @@
 //! Evaluating a model: all metrics that are asked for, on one context.
 
-use std::path::Path;
 use std::time::Instant;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::context::{EvalContext, Suspect};
+use super::context::{EvalContext, Suspect, Task};
 use super::evaluated_model::{Pictures, Subject};
 use super::features::FeatureSpace;
 use super::score::Score;
@@ -17,32 +16,6 @@ use crate::data::{self, Prepared};
 use crate::latent::model::LoadedModel;
 use crate::models::info::ModelInfo;
 use crate::recipe::DataRecipe;
-
-/// What is asked.
-pub struct Task<'a> {
-    /// The model.
-    pub subject: &'a dyn Subject,
-    /// The data that it is held against, of the model's shape.
-    pub data: &'a Prepared,
-    /// What the data are called.
-    pub source: &'a str,
-    /// What the model learned from, if that is here; prepared alike.
-    pub training: Option<&'a Prepared>,
-    /// Rows of [`METRICS`].
-    pub metrics: Vec<&'static MetricSpec>,
-    /// Samples to make.
-    pub count: usize,
-    /// Draws of the importance-weighted bound.
-    pub draws: usize,
-    /// Seed.
-    pub seed: u64,
-    /// Folder for what is worth keeping.
-    pub cache: &'a Path,
-    /// What looks at pictures.
-    pub space: FeatureSpace,
-    /// Device of the encoder and of classifiers.
-    pub device: Device,
-}
 
 /// What came of it.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
@@ -101,7 +74,7 @@ pub fn lacks(metric: &MetricSpec, subject: &dyn Subject, data: &Prepared) -> Opt
 ///
 /// # Errors
 /// Model and data differ in shape, nothing is left to compute, the model fails, or the work was cancelled.
-pub fn evaluate(task: &Task<'_>, progress: &dyn Progress) -> Result<Report> {
+pub fn evaluate(task: &Task<'_>, metrics: &[&'static MetricSpec], progress: &dyn Progress) -> Result<Report> {
     let (mine, theirs) = (task.subject.shape(), task.data.shape());
     if mine != theirs {
         return Err(Problem::usage("The data are prepared in another shape than the model's")
@@ -112,7 +85,7 @@ pub fn evaluate(task: &Task<'_>, progress: &dyn Progress) -> Result<Report> {
     }
     let cx = EvalContext::new(task, progress);
     let mut report = Report::default();
-    for metric in &task.metrics {
+    for metric in metrics {
         if let Some(need) = lacks(metric, task.subject, task.data) {
             report.left_out.push((metric.id.into(), need.into()));
             continue;
@@ -229,7 +202,8 @@ impl Opened {
         paths: &Paths,
         progress: &dyn Progress,
     ) -> Result<Report> {
-        let mut report = evaluate(&Task { metrics, count, draws, ..self.task(&self.model, seed, paths) }, progress)?;
+        let task = Task { count, draws, ..self.task(&self.model, seed, paths) };
+        let mut report = evaluate(&task, &metrics, progress)?;
         if self.space == FeatureSpace::Photo && self.model.info().recipe.looks_through_photos() {
             for score in report.metrics.iter_mut().filter(|s| s.is_through(FeatureSpace::Photo)) {
                 score.add_note("the model learned through these features, so they flatter it; see --features studio");
@@ -263,8 +237,8 @@ impl Opened {
                 .try_this("Make more, or give a smaller --count for both"));
         }
         let subject = Pictures(&set);
-        let task = Task { metrics, count, ..self.task(&subject, seed, paths) };
-        evaluate(&task, progress)
+        let task = Task { count, ..self.task(&subject, seed, paths) };
+        evaluate(&task, &metrics, progress)
     }
 
     fn task<'a>(&'a self, subject: &'a dyn Subject, seed: u64, paths: &'a Paths) -> Task<'a> {
@@ -273,7 +247,6 @@ impl Opened {
             data: &self.data,
             source: &self.source,
             training: self.training.as_ref(),
-            metrics: Vec::new(),
             count: 0,
             draws: 0,
             seed,
@@ -314,7 +287,7 @@ mod tests {
     }
 
     /// Picture files of noise, each by its number.
-    fn folder(dir: &Path, numbers: impl Iterator<Item = u64>) -> String {
+    fn folder(dir: &std::path::Path, numbers: impl Iterator<Item = u64>) -> String {
         std::fs::create_dir_all(dir).unwrap();
         for n in numbers {
             let bytes = Stream::new(n, "picture").normals(256).iter().map(|v| (v * 40.0 + 128.0) as u8).collect();
@@ -346,7 +319,6 @@ mod tests {
                 data,
                 source: "x",
                 training,
-                metrics: Vec::new(),
                 count: 10,
                 draws: 1,
                 seed: 1,
@@ -399,7 +371,6 @@ mod tests {
             data: &data,
             source: "x",
             training: None,
-            metrics: Vec::new(),
             count: 6,
             draws: 1,
             seed: 1,

@@ -83,7 +83,7 @@ impl Weighing<'_> {
         let dim = vae.latent();
         let target = (x.clone() + 1.0) * 0.5;
         let log_sigma = vae.log_sigma();
-        let host = |t: Tensor<2>| -> Vec<f32> { t.into_data().convert::<f32>().try_into_vec().unwrap_or_default() };
+        let host = |t: Tensor<2>| crate::nn::numbers(t);
         // The widest layer has a few dozen channels at the picture's size.
         let most = (DECODED / (shape.resolution * shape.resolution * 32) as usize).clamp(8, 512);
         let mut out = Vec::with_capacity(k);

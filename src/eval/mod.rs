@@ -40,6 +40,7 @@ mod quality;
 #[cfg(test)]
 mod reference;
 
-pub use evaluate::{Report, Task, evaluate};
+pub use context::Task;
+pub use evaluate::{Report, evaluate};
 pub use score::{Direction, Score, Standing, compare};
 pub use table::{METRICS, MetricSpec, NAMES, Need};

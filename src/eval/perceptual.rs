@@ -66,7 +66,7 @@ pub fn looks(extractor: &Extractor, pixels: &[Vec<f32>], shape: Shape) -> Vec<Ve
         });
         let rows = Tensor::cat(rows.collect(), 1);
         let [_, n] = rows.dims();
-        let values = rows.into_data().convert::<f32>().try_to_vec::<f32>().unwrap_or_default();
+        let values = crate::nn::numbers(rows);
         out.extend(values.chunks_exact(n.max(1)).take(group.len()).map(<[f32]>::to_vec));
     }
     out

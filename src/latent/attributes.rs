@@ -5,7 +5,6 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::directions::learn::Attribute;
-use super::directions::meter::Judge;
 use super::latent_forward::{BATCH, host};
 use super::model::LoadedModel;
 use crate::base::rng::Stream;
@@ -23,6 +22,18 @@ const STEP: usize = 64;
 pub const STEPS: usize = 800;
 /// An attribute that is told worse than this (R² on pictures not learned from) is left out.
 const TOLD: f64 = 0.3;
+
+/// Tells attributes of pictures.
+pub trait Judge {
+    /// Their names.
+    fn names(&self) -> &[String];
+
+    /// Attributes of latents' pictures, one row each, in standard deviations of what is known.
+    ///
+    /// # Errors
+    /// The model cannot be computed.
+    fn judge(&self, latents: &[Latent]) -> Result<Vec<Vec<f32>>>;
+}
 
 /// Tells attributes.
 pub struct Predictor {

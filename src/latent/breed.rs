@@ -31,7 +31,7 @@ pub enum Crossover {
 /// What children are wanted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Wish {
+pub struct BreedConfig {
     /// How many.
     pub count: u32,
     /// How far children stray from what they inherit: 0 not at all, 1 to anywhere.
@@ -44,7 +44,7 @@ pub struct Wish {
     pub seed: u64,
 }
 
-impl Default for Wish {
+impl Default for BreedConfig {
     fn default() -> Self {
         Self { count: 12, mutation: 0.25, crossover: Crossover::default(), diversity: 0.5, seed: 1 }
     }
@@ -64,7 +64,12 @@ impl Dims {
     ///
     /// # Errors
     /// There are no parents, or some are latents and others styles.
-    pub fn breed(&self, parents: &[Latent], wish: &Wish, fresh: &dyn Fn(u64) -> Result<Latent>) -> Result<Vec<Child>> {
+    pub fn breed(
+        &self,
+        parents: &[Latent],
+        wish: &BreedConfig,
+        fresh: &dyn Fn(u64) -> Result<Latent>,
+    ) -> Result<Vec<Child>> {
         if parents.is_empty() {
             return Err(Problem::usage("There are no parents").try_this("Choose at least one picture"));
         }
@@ -95,7 +100,7 @@ impl Dims {
     fn child(
         &self,
         parents: &[Latent],
-        wish: &Wish,
+        wish: &BreedConfig,
         fresh: &dyn Fn(u64) -> Result<Latent>,
         stream: &mut Stream,
     ) -> Result<Child> {
@@ -178,7 +183,7 @@ impl LoadedModel {
     ///
     /// # Errors
     /// There are no parents, or one is none of this model's.
-    pub fn breed(&self, parents: &[Latent], wish: &Wish) -> Result<Vec<Child>> {
+    pub fn breed(&self, parents: &[Latent], wish: &BreedConfig) -> Result<Vec<Child>> {
         self.dims().check_all(parents)?;
         let styled = |l: &Latent| l.place().space == Space::W;
         // Layers can only be inherited where there are styles.
@@ -213,7 +218,7 @@ mod tests {
         let dims = Dims { z: 32, classes: 3, layers: 0 };
         let parents = [Latent::Seed { seed: 1 }, Latent::Seed { seed: 2 }];
         let rows = [dims.numbers(&parents[0]), dims.numbers(&parents[1])];
-        let wish = Wish { count: 10, mutation: 0.0, diversity: 0.0, ..Wish::default() };
+        let wish = BreedConfig { count: 10, mutation: 0.0, diversity: 0.0, ..BreedConfig::default() };
         let litter = dims.breed(&parents, &wish, &fresh_seed).unwrap();
         assert_eq!(litter.len(), 10);
         for child in &litter {
@@ -225,7 +230,7 @@ mod tests {
         assert_eq!(dims.breed(&parents, &wish, &fresh_seed).unwrap(), litter, "the same seed, the same children");
         // One parent: the further it may stray, the further it does.
         let strays = |mutation: f32| {
-            let wish = Wish { mutation, ..wish.clone() };
+            let wish = BreedConfig { mutation, ..wish.clone() };
             let litter = dims.breed(&parents[..1], &wish, &fresh_seed).unwrap();
             litter.iter().map(|c| apart(&dims, &c.latent, &parents[0])).sum::<f32>() / 10.0
         };
@@ -238,7 +243,7 @@ mod tests {
         let dims = Dims { z: 4, classes: 0, layers: 0 };
         let parents = [Latent::Seed { seed: 1 }];
         let closest = |diversity: f32| {
-            let wish = Wish { count: 8, mutation: 0.6, diversity, ..Wish::default() };
+            let wish = BreedConfig { count: 8, mutation: 0.6, diversity, ..BreedConfig::default() };
             let litter = dims.breed(&parents, &wish, &fresh_seed).unwrap();
             assert_eq!(litter.len(), 8);
             let mut least = f32::INFINITY;
@@ -257,7 +262,7 @@ mod tests {
         // Two numbers from two parents: four children at most, and two of them are the parents.
         let dims = Dims { z: 2, classes: 0, layers: 0 };
         let parents = [Latent::Seed { seed: 1 }, Latent::Seed { seed: 2 }];
-        let wish = Wish { count: 12, mutation: 0.0, diversity: 1.0, ..Wish::default() };
+        let wish = BreedConfig { count: 12, mutation: 0.0, diversity: 1.0, ..BreedConfig::default() };
         let litter = dims.breed(&parents, &wish, &fresh_seed).unwrap();
         assert!((2..=4).contains(&litter.len()), "{}", litter.len());
         for (i, a) in litter.iter().enumerate() {
@@ -267,7 +272,8 @@ mod tests {
         let child = |class: u32| Child { latent: parents[0].with_class(&[(class, 1.0)]), parents: vec![0] };
         let kept = Dims { classes: 9, ..dims }.different((0..9).map(child).collect(), 4);
         assert_eq!(kept.len(), 4);
-        for bad in [Wish { mutation: f32::NAN, ..wish.clone() }, Wish { count: u32::MAX, ..wish.clone() }] {
+        for bad in [BreedConfig { mutation: f32::NAN, ..wish.clone() }, BreedConfig { count: u32::MAX, ..wish.clone() }]
+        {
             assert!(dims.breed(&parents, &bad, &fresh_seed).is_err());
         }
         let alone = dims.breed(&parents[..1], &wish, &fresh_seed).unwrap();
@@ -278,7 +284,7 @@ mod tests {
     fn layers_are_inherited_as_wholes() {
         let model = fresh("style-gan", 8, 6);
         let parents = [Latent::Seed { seed: 1 }, Latent::Seed { seed: 2 }];
-        let wish = Wish { count: 6, mutation: 0.0, diversity: 0.0, crossover: Crossover::Layers, seed: 4 };
+        let wish = BreedConfig { count: 6, mutation: 0.0, diversity: 0.0, crossover: Crossover::Layers, seed: 4 };
         let styles = model.to_styles(&parents, true).unwrap();
         let rows: Vec<Vec<f32>> = styles.iter().map(|s| s.place().values).collect();
         for child in model.breed(&parents, &wish).unwrap() {

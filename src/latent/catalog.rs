@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
 
-use super::model::{info_from, info_of};
 use crate::base::paths::{Paths, safe_name, shipped_folders, write_atomically};
 use crate::base::{Family, Problem, Result};
 use crate::latent::prior::Prior;
@@ -43,12 +42,12 @@ impl Source {
             Self::File { path, .. } if pytorch::is_pytorch(path) => from_pytorch(path),
             Self::File { path, .. } => {
                 let weights = Weights::read(path)?;
-                let info = info_of(&weights).map_err(|p| p.of(path.display().to_string()))?;
+                let info = ModelInfo::of_weights(&weights).map_err(|p| p.of(path.display().to_string()))?;
                 Ok((weights, info))
             }
             Self::Embedded(i) => {
                 let weights = Weights::from_bytes(EMBEDDED[*i].1)?;
-                let info = info_of(&weights)?;
+                let info = ModelInfo::of_weights(&weights)?;
                 Ok((weights, info))
             }
         }
@@ -196,7 +195,7 @@ fn info_at(source: &Source) -> Result<ModelInfo> {
         Source::File { path, .. } => {
             let header = tensor_file::header(path)?;
             let read = || {
-                let info = info_from(header.metadata.get(METADATA))?;
+                let info = ModelInfo::from_metadata(header.metadata.get(METADATA))?;
                 check_network(&info.recipe, &header.shapes)?;
                 Ok(info)
             };
@@ -296,7 +295,7 @@ pub fn checkpoint_of(hash: &str, runs: &[PathBuf], paths: &Paths) -> Option<Path
         // The newest ones are asked for most.
         for checkpoint in folder.checkpoints().iter().rev() {
             let metadata = Weights::read_metadata(&checkpoint.path.join(SNAPSHOT)).unwrap_or_default();
-            if info_from(metadata.get(METADATA)).is_ok_and(|info| info.hash == hash) {
+            if ModelInfo::from_metadata(metadata.get(METADATA)).is_ok_and(|info| info.hash == hash) {
                 return Some(checkpoint.path.clone());
             }
         }

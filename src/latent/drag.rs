@@ -36,7 +36,7 @@ pub struct Handle {
 /// What is to be dragged.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Wish {
+pub struct DragConfig {
     /// Points.
     pub handles: Vec<Handle>,
     /// Where the picture may change, one byte a pixel, row by row (0: it is to stay); empty for everywhere.
@@ -53,7 +53,7 @@ pub struct Wish {
     pub keep: f64,
 }
 
-impl Default for Wish {
+impl Default for DragConfig {
     fn default() -> Self {
         Self { handles: Vec::new(), mask: Vec::new(), tap: None, steps: 200, rate: 0.03, radius: 0.0, keep: 10.0 }
     }
@@ -79,7 +79,7 @@ pub struct DragState {
 /// A drag on its way.
 pub struct Drag<'a> {
     model: &'a LoadedModel,
-    wish: Wish,
+    wish: DragConfig,
     freedom: LatentSpace,
     descent: Descent<'a>,
     grid: Grid,
@@ -257,7 +257,7 @@ impl<'a> Drag<'a> {
     /// # Errors
     /// There are no handles or too many, a number of the wish makes no sense, the latent is none of this model's, or the
     /// features are no maps.
-    pub fn begin(model: &'a LoadedModel, latent: &Latent, truncation: f32, wish: Wish) -> Result<Self> {
+    pub fn begin(model: &'a LoadedModel, latent: &Latent, truncation: f32, wish: DragConfig) -> Result<Self> {
         let resolution = model.shape().resolution;
         let side = resolution as f32;
         let inside = |p: [f32; 2]| p.iter().all(|v| (0.0..=side).contains(v));
@@ -422,7 +422,7 @@ impl<'a> Drag<'a> {
     }
 
     fn standing(&self) -> Result<DragState> {
-        let row = self.descent.rows().pop().unwrap_or_default();
+        let row = self.descent.rows().pop().expect("one latent is moved");
         let latent = self.model.latent_of(row, self.freedom, &self.descent.held()[0]);
         let picture = self.model.generate(std::slice::from_ref(&latent), 1.0)?.pop();
         let left = self.left();
@@ -508,16 +508,16 @@ mod tests {
     fn numbers_of_a_drag_that_make_no_sense_are_refused() {
         let model = fresh("dcgan", 8, 4);
         let handle = Handle { from: [4.0, 4.0], to: [8.0, 8.0] };
-        let good = Wish { handles: vec![handle], ..Wish::default() };
-        let begin = |wish: Wish| Drag::begin(&model, &Latent::Seed { seed: 1 }, 1.0, wish).map(drop);
+        let good = DragConfig { handles: vec![handle], ..DragConfig::default() };
+        let begin = |wish: DragConfig| Drag::begin(&model, &Latent::Seed { seed: 1 }, 1.0, wish).map(drop);
         begin(good.clone()).unwrap();
         for wish in [
-            Wish { radius: 900.0, ..good.clone() },
-            Wish { radius: f32::NAN, ..good.clone() },
-            Wish { rate: f64::INFINITY, ..good.clone() },
-            Wish { keep: -1.0, ..good.clone() },
-            Wish { handles: vec![handle; HANDLES + 1], ..good.clone() },
-            Wish { handles: vec![Handle { from: [f32::NAN, 0.0], ..handle }], ..good.clone() },
+            DragConfig { radius: 900.0, ..good.clone() },
+            DragConfig { radius: f32::NAN, ..good.clone() },
+            DragConfig { rate: f64::INFINITY, ..good.clone() },
+            DragConfig { keep: -1.0, ..good.clone() },
+            DragConfig { handles: vec![handle; HANDLES + 1], ..good.clone() },
+            DragConfig { handles: vec![Handle { from: [f32::NAN, 0.0], ..handle }], ..good.clone() },
         ] {
             assert!(begin(wish.clone()).is_err(), "{wish:?}");
         }
@@ -533,7 +533,7 @@ mod tests {
         // Towards the middle, where there is room.
         let way = if before[0] < 16.0 { 6.0 } else { -6.0 };
         let to = [before[0] + way, before[1]];
-        let wish = Wish { handles: vec![Handle { from: before, to }], ..Wish::default() };
+        let wish = DragConfig { handles: vec![Handle { from: before, to }], ..DragConfig::default() };
         let mut drag = Drag::begin(&model, &latent, 1.0, wish).unwrap();
         let mut now = drag.step().unwrap();
         while !now.done {
@@ -549,17 +549,17 @@ mod tests {
     fn handles_must_be_there_and_features_must_be_maps() {
         let model = fresh("style-gan", 8, 6);
         let latent = Latent::Seed { seed: 1 };
-        assert!(Drag::begin(&model, &latent, 1.0, Wish::default()).is_err());
+        assert!(Drag::begin(&model, &latent, 1.0, DragConfig::default()).is_err());
         let handle = Handle { from: [4.0, 4.0], to: [9.0, 4.0] };
         let outside = Handle { to: [99.0, 0.0], ..handle };
         for handles in [vec![], vec![outside]] {
-            assert!(Drag::begin(&model, &latent, 1.0, Wish { handles, ..Wish::default() }).is_err());
+            assert!(Drag::begin(&model, &latent, 1.0, DragConfig { handles, ..DragConfig::default() }).is_err());
         }
-        let wish = Wish { handles: vec![handle], mask: vec![0; 256], steps: 2, ..Wish::default() };
+        let wish = DragConfig { handles: vec![handle], mask: vec![0; 256], steps: 2, ..DragConfig::default() };
         let mut drag = Drag::begin(&model, &latent, 1.0, wish.clone()).unwrap();
         let now = drag.step().unwrap();
         assert_eq!(now.latent.place().space, Space::W);
-        assert!(Drag::begin(&fresh("mlp-gan", 8, 6), &latent, 1.0, Wish { mask: Vec::new(), ..wish }).is_err());
+        assert!(Drag::begin(&fresh("mlp-gan", 8, 6), &latent, 1.0, DragConfig { mask: Vec::new(), ..wish }).is_err());
     }
 
     #[test]

@@ -66,7 +66,7 @@ impl Layout {
 
 /// What lies between which anchors.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Wish {
+pub struct GridConfig {
     /// The anchors, row by row.
     pub anchors: Vec<Latent>,
     /// How they lie.
@@ -104,7 +104,7 @@ struct Places {
     v: Vec<f64>,
 }
 
-impl Wish {
+impl GridConfig {
     /// Whether it can be laid out.
     ///
     /// # Errors
@@ -243,7 +243,7 @@ impl LoadedModel {
     /// # Errors
     /// There are too few anchors, or fewer cells than anchors to even; an anchor is none of this model's; the model has
     /// no styles; or it was cancelled.
-    pub fn lattice(&self, wish: &Wish, truncation: f32, progress: &dyn Progress) -> Result<Laid> {
+    pub fn lattice(&self, wish: &GridConfig, truncation: f32, progress: &dyn Progress) -> Result<Laid> {
         wish.check()?;
         let dims = self.dims();
         check_truncation(truncation)?;
@@ -299,9 +299,9 @@ mod tests {
         (1..=n).map(|seed| Latent::Seed { seed }).collect()
     }
 
-    fn wish(layout: Layout, anchors: u64, columns: usize, rows: usize) -> Wish {
+    fn wish(layout: Layout, anchors: u64, columns: usize, rows: usize) -> GridConfig {
         let anchors = seeds(anchors);
-        Wish { anchors, layout, across: 0, columns, rows, mode: Mode::Slerp, styles: false, even: None }
+        GridConfig { anchors, layout, across: 0, columns, rows, mode: Mode::Slerp, styles: false, even: None }
     }
 
     fn close(a: &[f32], b: &[f32]) -> bool {
@@ -327,7 +327,7 @@ mod tests {
             assert_eq!(laid.cells[cell], Latent::Seed { seed: anchor as u64 + 1 });
         }
         assert_eq!(laid.cells[24], laid.cells[20]);
-        let wide = Wish { across: 6, ..wish(Layout::Sheet, 6, 11, 1) };
+        let wide = GridConfig { across: 6, ..wish(Layout::Sheet, 6, 11, 1) };
         assert_eq!(wide.plain(&DIMS).unwrap().anchors.iter().map(|a| a.1).collect::<Vec<_>>(), [0, 2, 4, 6, 8, 10]);
         assert!(wish(Layout::Triangle, 2, 3, 3).plain(&DIMS).is_err() && wish(Layout::Line, 1, 3, 1).check().is_err());
     }
@@ -338,7 +338,7 @@ mod tests {
         assert_eq!(line.anchors, [(0, 0), (1, 2), (2, 4)]);
         let half = interpolate::slerp(&latent_from_seed(2, 16), &latent_from_seed(3, 16), 0.5);
         assert!(close(&DIMS.numbers(&line.cells[3]), &half));
-        let straight = Wish { mode: Mode::Lerp, ..wish(Layout::Triangle, 3, 1, 4) };
+        let straight = GridConfig { mode: Mode::Lerp, ..wish(Layout::Triangle, 3, 1, 4) };
         let laid = straight.plain(&DIMS).unwrap();
         assert_eq!((laid.cells.len(), laid.anchors.clone()), (10, vec![(0, 0), (1, 6), (2, 9)]));
         let rows = [1, 2, 3].map(|s| latent_from_seed(s, 16));
@@ -363,7 +363,7 @@ mod tests {
             let steps =
                 |cells: &[Latent]| even_spacing::spread(&even_spacing::steps_of(&eye.look(cells).unwrap()).unwrap());
             let uneven = steps(&model.lattice(&plain, 0.9, &Quiet::default()).unwrap().cells);
-            let even = Wish { even: Some(measure), ..plain };
+            let even = GridConfig { even: Some(measure), ..plain };
             let even = model.lattice(&even, 0.9, &Quiet::default()).unwrap();
             let spread = steps(&even.cells);
             assert!(spread < 0.1 && uneven > 1.5 * spread && uneven > 0.1, "{measure}: {uneven} {spread}");
@@ -378,7 +378,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let model = LoadedModel::open("fashion-vae", &Paths::under(home.path()), "cpu").unwrap();
         let anchors = [11, 12].map(|seed| Latent::Seed { seed }).to_vec();
-        let wish = Wish { anchors, even: Some(Measure::Pixels), ..wish(Layout::Line, 2, 16, 1) };
+        let wish = GridConfig { anchors, even: Some(Measure::Pixels), ..wish(Layout::Line, 2, 16, 1) };
         let spread = model.lattice(&wish, 1.0, &Quiet::default()).unwrap().spread.unwrap();
         assert!(spread < 0.03, "{spread}");
     }
@@ -397,7 +397,7 @@ mod tests {
                 const LINES: u64 = 8;
                 for line in 0..LINES {
                     let anchors = [2 * line + 1, 2 * line + 2].map(|seed| Latent::Seed { seed }).to_vec();
-                    let wish = Wish { anchors, even, ..wish(Layout::Line, 2, 16, 1) };
+                    let wish = GridConfig { anchors, even, ..wish(Layout::Line, 2, 16, 1) };
                     let cells = model.lattice(&wish, 1.0, &Quiet::default()).unwrap().cells;
                     for (k, eye) in eyes.iter().enumerate() {
                         let spread = even_spacing::spread(&even_spacing::steps_of(&eye.look(&cells).unwrap()).unwrap());
@@ -419,21 +419,21 @@ mod tests {
             let chosen: Vec<Latent> = of.iter().map(|&i| cells[i].clone()).collect();
             even_spacing::spread(&even_spacing::steps_of(&model.pixels(&chosen, 1.0).unwrap()).unwrap())
         };
-        let corners = Wish { even: Some(Measure::Pixels), ..wish(Layout::Corners, 2, 8, 2) };
+        let corners = GridConfig { even: Some(Measure::Pixels), ..wish(Layout::Corners, 2, 8, 2) };
         let laid = model.lattice(&corners, 1.0, &Quiet::default()).unwrap();
         assert!(edge(&laid.cells, &[0, 1, 2, 3, 4, 5, 6, 7]) < 0.1);
-        let triangle = Wish { even: Some(Measure::Pixels), ..wish(Layout::Triangle, 3, 1, 6) };
+        let triangle = GridConfig { even: Some(Measure::Pixels), ..wish(Layout::Triangle, 3, 1, 6) };
         let laid = model.lattice(&triangle, 1.0, &Quiet::default()).unwrap();
         assert!(edge(&laid.cells, &[15, 16, 17, 18, 19, 20]) < 0.1 && laid.spread.unwrap() < 0.1);
         assert_eq!(laid.anchors, [(0, 0), (1, 15), (2, 20)]);
-        let crowded = Wish { even: Some(Measure::Pixels), ..wish(Layout::Line, 5, 4, 1) };
+        let crowded = GridConfig { even: Some(Measure::Pixels), ..wish(Layout::Line, 5, 4, 1) };
         assert!(model.lattice(&crowded, 1.0, &Quiet::default()).is_err());
     }
 
     #[test]
     fn ways_lead_through_styles_where_that_is_wished_or_an_anchor_is_one() {
         let model = fresh("style-gan", 8, 6);
-        let mut through = Wish { styles: true, ..wish(Layout::Line, 2, 3, 1) };
+        let mut through = GridConfig { styles: true, ..wish(Layout::Line, 2, 3, 1) };
         let laid = model.lattice(&through, 1.0, &Quiet::default()).unwrap();
         assert_eq!(laid.cells[0], Latent::Seed { seed: 1 });
         let styles: Vec<Vec<f32>> =
@@ -448,6 +448,8 @@ mod tests {
             6 * model.layers()
         );
         let other = fresh("dcgan", 8, 6);
-        assert!(other.lattice(&Wish { styles: true, ..wish(Layout::Line, 2, 3, 1) }, 1.0, &Quiet::default()).is_err());
+        assert!(
+            other.lattice(&GridConfig { styles: true, ..wish(Layout::Line, 2, 3, 1) }, 1.0, &Quiet::default()).is_err()
+        );
     }
 }

@@ -28,7 +28,7 @@ const STRAY: f32 = 0.8;
 /// What is to change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Wish {
+pub struct EditConfig {
     /// Colours as they are wanted, RGBA, row by row, of the model's size; alpha says how much. Empty for none.
     pub paint: Vec<u8>,
     /// Erased pixels, one byte each (0: not). Empty for none.
@@ -43,7 +43,7 @@ pub struct Wish {
     pub seed: u64,
 }
 
-impl Default for Wish {
+impl Default for EditConfig {
     fn default() -> Self {
         Self { paint: Vec::new(), erased: Vec::new(), keep: 0.5, typical: 2e-3, steps: 120, seed: 1 }
     }
@@ -90,7 +90,7 @@ impl LoadedModel {
         &self,
         latent: &Latent,
         truncation: f32,
-        wish: &Wish,
+        wish: &EditConfig,
         watch: &mut dyn FnMut(u32, Picture),
         progress: &dyn Progress,
     ) -> Result<Painted> {
@@ -201,7 +201,7 @@ impl LoadedModel {
             Some(known) => patched(&input, known),
             None => input.clone(),
         };
-        let guess = invert::Wish { steps: 0, starts: 1, freedom: None, ..invert::Wish::default() };
+        let guess = invert::InvertConfig { steps: 0, starts: 1, freedom: None, ..invert::InvertConfig::default() };
         let found =
             self.invert(&[patched], &guess, encoder, &LossNetworks::default(), &mut |_| {}, progress)?.remove(0);
         let (row, freedom, held) = self.free(&found.latent, 1.0)?;
@@ -310,7 +310,7 @@ mod tests {
         // Paint with what another latent would show in the left half.
         let other = model.generate(&[Latent::Seed { seed: 2 }], 1.0).unwrap().remove(0);
         let left = |i: usize| i % 16 < 6;
-        let mut wish = Wish { keep: 0.3, ..Wish::default() };
+        let mut wish = EditConfig { keep: 0.3, ..EditConfig::default() };
         for (i, p) in other.rgba.chunks(4).enumerate() {
             wish.paint.extend([p[0], p[1], p[2], if left(i) { 255 } else { 0 }]);
         }
@@ -319,11 +319,11 @@ mod tests {
         let (was, is) = (error(&painted.before, &other, left), error(&painted.picture, &other, left));
         assert!(is < 0.5 * was, "{was} {is}");
         assert!(shown > 5);
-        let strong = Wish { keep: 30.0, ..wish.clone() };
+        let strong = EditConfig { keep: 30.0, ..wish.clone() };
         let kept = model.paint(&latent, 1.0, &strong, &mut |_, _| {}, &Quiet::default()).unwrap();
         let rest = |p: &Painted| error(&p.before, &p.picture, |i| !left(i));
         assert!(rest(&kept) < rest(&painted), "{} {}", rest(&kept), rest(&painted));
-        assert!(model.paint(&latent, 1.0, &Wish::default(), &mut |_, _| {}, &Quiet::default()).is_err());
+        assert!(model.paint(&latent, 1.0, &EditConfig::default(), &mut |_, _| {}, &Quiet::default()).is_err());
     }
 
     #[test]
@@ -331,7 +331,7 @@ mod tests {
         let model = fresh("style-gan", 16, 8);
         let inside = |i: usize| i % 16 > 7 && i / 16 > 7;
         let erased = (0..256).map(|i| u8::from(inside(i))).collect();
-        let wish = Wish { erased, ..Wish::default() };
+        let wish = EditConfig { erased, ..EditConfig::default() };
         let done = model.paint(&Latent::Seed { seed: 1 }, 1.0, &wish, &mut |_, _| {}, &Quiet::default()).unwrap();
         let (there, elsewhere) =
             (error(&done.before, &done.picture, inside), error(&done.before, &done.picture, |i| !inside(i)));

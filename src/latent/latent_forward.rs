@@ -302,6 +302,6 @@ impl LoadedModel {
 /// A matrix's rows on the host.
 pub(super) fn host(x: Tensor<2>) -> Vec<Vec<f32>> {
     let [_, n] = x.dims();
-    let values: Vec<f32> = x.without_autodiff().into_data().convert::<f32>().try_into_vec().unwrap_or_default();
+    let values = crate::nn::numbers(x.without_autodiff());
     values.chunks_exact(n.max(1)).map(<[f32]>::to_vec).collect()
 }

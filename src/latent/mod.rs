@@ -11,6 +11,7 @@ pub mod drag;
 pub mod encoder;
 pub mod even_spacing;
 pub mod film;
+pub mod fit_prior;
 pub mod hierarchical;
 pub mod interpolate;
 pub mod interpolation_grid;

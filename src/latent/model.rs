@@ -14,10 +14,8 @@ use crate::base::rng::Stream;
 use crate::base::{Channels, Family, Picture, Problem, Progress, Result};
 use crate::data::{Prepared, prepare_picture};
 use crate::models::info::ModelInfo;
-use crate::models::io::METADATA;
 use crate::models::io::Weights;
 use crate::models::{Generator, Vae};
-use crate::recipe::bounds;
 use crate::recipe::picture::Latent;
 use crate::train::tensors;
 
@@ -68,7 +66,7 @@ impl LoadedModel {
     /// The file is no snapshot of ours, is damaged, or the device does not start.
     pub fn open_file(path: &Path, device: &str) -> Result<Self> {
         let weights = Weights::read(path)?;
-        let info = info_of(&weights).map_err(|p| p.of(path.display().to_string()))?;
+        let info = ModelInfo::of_weights(&weights).map_err(|p| p.of(path.display().to_string()))?;
         Self::from_weights(&weights, ModelInfo { model: path.display().to_string(), ..info }, device)
     }
 
@@ -313,51 +311,4 @@ fn as_normals(prior: &Prior, mean: &[f32], deviation: &[f32]) -> (Vec<f32>, Vec<
         })
         .collect();
     (centre, deviation)
-}
-
-/// What a snapshot says of itself.
-///
-/// # Errors
-/// It is not one of ours.
-pub fn info_of(weights: &Weights) -> Result<ModelInfo> {
-    info_from(weights.metadata.get(METADATA))
-}
-
-/// What the metadata of a snapshot say.
-///
-/// # Errors
-/// It is not one of ours, or comes from a newer studio.
-pub fn info_from(text: Option<&String>) -> Result<ModelInfo> {
-    let text = text.ok_or_else(|| {
-        Problem::data("These weights were not made by Latent Studio, so their network is unknown")
-            .try_this("Import a model that Latent Studio exported")
-    })?;
-    let info: ModelInfo = serde_json::from_str(text).map_err(|e| {
-        Problem::data("The description inside this model cannot be read")
-            .because(e)
-            .try_this("It may come from a newer Latent Studio")
-    })?;
-    // A network is built from the recipe, and files are named by the hash: neither is taken as it comes.
-    bounds::check(&info.recipe).map_err(|p| {
-        Problem::data("The recipe inside this model cannot be right")
-            .because(p)
-            .try_this("The file may be damaged, or come from a newer Latent Studio")
-    })?;
-    if !is_hash(&info.hash) || info.prior.as_ref().is_some_and(|p| !is_hash(&p.hash)) {
-        return Err(Problem::data("The hash inside this model is none").try_this("The file may be damaged"));
-    }
-    let told = ModelInfo::of(&info.recipe, String::new());
-    Ok(ModelInfo {
-        family: told.family,
-        architecture: told.architecture,
-        resolution: told.resolution,
-        channels: told.channels,
-        latent: told.latent,
-        ..info
-    })
-}
-
-/// Whether a text can be the hash of weights; none yet is one too.
-fn is_hash(text: &str) -> bool {
-    text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }

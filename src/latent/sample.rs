@@ -160,7 +160,7 @@ pub fn draw(
     let (n, dim) = (pictures.len(), vae.latent());
     let x = tensors::pictures(&pictures.concat(), n, shape, device);
     let draw = Draw::Noise(tensors::matrix(noise.normals(n * dim), n, dim, device));
-    let z: Vec<f32> = vae.infer(x, &draw, class).z.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
+    let z = crate::nn::numbers(vae.infer(x, &draw, class).z);
     z.chunks_exact(dim).map(|z| z.iter().map(|v| f64::from(*v)).collect()).collect()
 }
 
@@ -174,7 +174,7 @@ pub fn encode(vae: &Vae, picture: &[u8], class: &[f32], device: &Device, shape: 
     let (mean, log_variance) = vae.encode(tensors::pictures(&bytes, size, shape, device), class.as_ref());
     let first = |t: Tensor<2>| -> Vec<f32> {
         let dim = t.dims()[1];
-        t.into_data().convert::<f32>().try_to_vec::<f32>().unwrap_or_default().into_iter().take(dim).collect()
+        crate::nn::numbers(t).into_iter().take(dim).collect()
     };
     (first(mean), first((log_variance * 0.5).exp()))
 }

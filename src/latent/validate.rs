@@ -95,12 +95,12 @@ mod tests {
     use crate::base::progress::Quiet;
     use crate::latent::activations::Look;
     use crate::latent::directions::{Direction, Move};
-    use crate::latent::drag::{Drag, Handle, Wish as Drags};
+    use crate::latent::drag::{Drag, DragConfig as Drags, Handle};
     use crate::latent::even_spacing::Pixels;
     use crate::latent::film::curve::Easing;
     use crate::latent::film::{Key, Timeline};
     use crate::latent::interpolate::Mode;
-    use crate::latent::interpolation_grid::{Layout, Wish as Cells};
+    use crate::latent::interpolation_grid::{GridConfig as Cells, Layout};
     use crate::latent::map::Plane;
     use crate::latent::model::LoadedModel;
     use crate::latent::testing::{fresh, fresh_with};
@@ -162,7 +162,8 @@ mod tests {
         let key = |time, latent: &Latent| Key { time, latent: latent.clone(), easing: Easing::Linear, way: None };
         let timeline = Timeline { keys: vec![key(0.0, latent), key(1.0, &seed)], seconds: 1.0, ..Timeline::default() };
         let through = Plane::Through { a: latent.clone(), b: seed.clone(), c: seed.clone(), mode: Mode::Lerp };
-        let brush = latent_edit::Wish { paint: vec![255; 16 * 16 * 4], steps: 1, ..latent_edit::Wish::default() };
+        let brush =
+            latent_edit::EditConfig { paint: vec![255; 16 * 16 * 4], steps: 1, ..latent_edit::EditConfig::default() };
         let nudge = Direction { values: vec![0.1; model.latent()], ..Direction::default() };
         vec![
             ("generate", model.generate(one, 1.0).map(drop)),
@@ -174,7 +175,7 @@ mod tests {
             ("lattice", model.lattice(&cells(None), 1.0, &quiet).map(drop)),
             ("script", model.script(&timeline, 4, &Pixels(model), &quiet).map(drop)),
             ("map", model.tile(&through, 0, 0, 0, 1.0).map(drop)),
-            ("breed", model.breed(&pair, &breed::Wish { count: 2, ..breed::Wish::default() }).map(drop)),
+            ("breed", model.breed(&pair, &breed::BreedConfig { count: 2, ..breed::BreedConfig::default() }).map(drop)),
             ("move", model.moved(latent, &[Move { direction: nudge, strength: 1.0 }]).map(drop)),
         ]
     }

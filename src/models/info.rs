@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{Channels, Family, Problem};
-use crate::recipe::Recipe;
+use super::io::{METADATA, Weights};
+use crate::base::{Channels, Family, Problem, Result};
+use crate::recipe::{Recipe, bounds};
 
 /// Name of a model: a run folder (`path`, `path@best`, `path@KIMG`), a checkpoint file, or a shipped model.
 pub type ModelRef = String;
@@ -113,10 +114,57 @@ impl ModelInfo {
         self.hard_pixels.or_else(|| self.card.as_ref().and_then(says))
     }
 
+    /// What a snapshot says of itself.
+    ///
+    /// # Errors
+    /// It is not one of ours.
+    pub fn of_weights(weights: &Weights) -> Result<Self> {
+        Self::from_metadata(weights.metadata.get(METADATA))
+    }
+
+    /// What the metadata of a snapshot say.
+    ///
+    /// # Errors
+    /// It is not one of ours, or comes from a newer studio.
+    pub fn from_metadata(text: Option<&String>) -> Result<Self> {
+        let text = text.ok_or_else(|| {
+            Problem::data("These weights were not made by Latent Studio, so their network is unknown")
+                .try_this("Import a model that Latent Studio exported")
+        })?;
+        let info: Self = serde_json::from_str(text).map_err(|e| {
+            Problem::data("The description inside this model cannot be read")
+                .because(e)
+                .try_this("It may come from a newer Latent Studio")
+        })?;
+        // A network is built from the recipe, and files are named by the hash: neither is taken as it comes.
+        bounds::check(&info.recipe).map_err(|p| {
+            Problem::data("The recipe inside this model cannot be right")
+                .because(p)
+                .try_this("The file may be damaged, or come from a newer Latent Studio")
+        })?;
+        if !is_hash(&info.hash) || info.prior.as_ref().is_some_and(|p| !is_hash(&p.hash)) {
+            return Err(Problem::data("The hash inside this model is none").try_this("The file may be damaged"));
+        }
+        let told = Self::of(&info.recipe, String::new());
+        Ok(Self {
+            family: told.family,
+            architecture: told.architecture,
+            resolution: told.resolution,
+            channels: told.channels,
+            latent: told.latent,
+            ..info
+        })
+    }
+
     /// The fitted prior, if latents are drawn through one.
     pub fn active_prior(&self) -> Option<&PriorInfo> {
         self.prior.as_ref().filter(|p| p.on)
     }
+}
+
+/// Whether a text can be the hash of weights; none yet is one too.
+fn is_hash(text: &str) -> bool {
+    text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit())
 }
 
 /// What is known of a fitted prior.

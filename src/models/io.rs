@@ -243,7 +243,7 @@ impl ModuleVisitor for Collect<'_> {
         let data = param.val().without_autodiff().into_data().convert::<f32>();
         let shape = data.shape().to_vec();
         // Converted to f32 just above.
-        let values = data.try_into_vec::<f32>().unwrap_or_default();
+        let values = data.try_into_vec::<f32>().expect("the data were converted to f32");
         self.into.tensors.insert(format!("{}{}", self.prefix, self.path.name()), HostTensor { shape, values });
     }
 }

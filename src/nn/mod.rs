@@ -46,6 +46,11 @@ pub fn on_pool<R: Send>(device: &Device, work: impl FnOnce() -> R + Send) -> R {
     if is_cpu(device) { rayon::scope(|_| work()) } else { work() }
 }
 
+/// All numbers of a tensor on the host, row by row. Waits for its device.
+pub fn numbers<const D: usize>(x: Tensor<D>) -> Vec<f32> {
+    x.into_data().convert::<f32>().try_into_vec().expect("the data were converted to f32")
+}
+
 /// `c = a · b`, of `m×k` and `k×n`, in plain order, on this thread.
 pub fn product([m, n, k]: [usize; 3], c: &mut [f32], a: &[f32], b: &[f32]) {
     kernel::plain_product([m, n, k], c, a, b);

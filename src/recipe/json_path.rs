@@ -84,7 +84,7 @@ pub fn diff(a: &Recipe, b: &Recipe) -> Vec<(String, Value, Value)> {
         }
     }
     let mut out = Vec::new();
-    let value = |r| serde_json::to_value(r).unwrap_or_default();
+    let value = |r| serde_json::to_value(r).expect("a recipe is plain values");
     walk("", &value(a), &value(b), &mut out);
     out
 }

@@ -163,7 +163,7 @@ impl Recipe {
 
     /// The recipe as indented JSON.
     pub fn to_json(&self) -> String {
-        serde_json::to_string_pretty(self).unwrap_or_default()
+        serde_json::to_string_pretty(self).expect("a recipe is plain values")
     }
 
     /// Checks every setting against its range in [`form::FIELDS`], and those that depend on each other.

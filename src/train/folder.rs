@@ -11,9 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::identity::DataMark;
 use super::report::{CheckpointInfo, RunEvent, RunProgress, RunState, RunSummary};
-pub use super::telemetry::{Telemetry, append};
 use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
 use crate::recipe::{Edit, Recipe, json_path};
@@ -40,6 +38,15 @@ pub enum Control {
         /// Its new value.
         value: serde_json::Value,
     },
+}
+
+/// Which pictures a run learns from, as `run.json` keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataMark {
+    /// Hash of the prepared set: pictures, labels and the held-out part.
+    pub hash: String,
+    /// Pictures in it.
+    pub pictures: u64,
 }
 
 /// `run.json`: what is known of a run besides its recipe.
@@ -474,6 +481,7 @@ pub(super) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::telemetry::append;
 
     fn folder() -> (tempfile::TempDir, RunFolder) {
         let dir = tempfile::tempdir().unwrap();

@@ -12,10 +12,10 @@ use burn::tensor::{Device, Tensor};
 
 use super::ada::Ada;
 use super::batch::{BatchLoss, Numbers, classes, parts, rows};
+use super::heldout::Heldout;
 use super::metric_accumulator::Meter;
 use super::optim::{Adam, AdamSettings, StepAt};
 use super::scatter::Scatter;
-use super::scoring::Heldout;
 use super::state::{StateReader, StateWriter};
 use super::trainable::Trainable;
 use super::{tensors, transfer};

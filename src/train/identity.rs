@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::folder::RunFolder;
+use super::folder::{DataMark, RunFolder};
 use crate::base::{Kind, Problem, Result};
 use crate::data::{self, Prepared};
 
@@ -16,15 +16,6 @@ use crate::data::{self, Prepared};
 const MISSING: &str = "The pictures of this run are not where they were";
 /// What a person is told when a run's pictures are others than those it began with.
 const CHANGED: &str = "The pictures of this run are not those it began with";
-
-/// Which pictures a run learns from, as `run.json` keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct DataMark {
-    /// Hash of the prepared set: pictures, labels and the held-out part.
-    pub hash: String,
-    /// Pictures in it.
-    pub pictures: u64,
-}
 
 /// What a run that did not go on asks of a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

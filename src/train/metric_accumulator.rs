@@ -31,7 +31,7 @@ impl Meter {
     pub fn read(&mut self) -> Result<Vec<(String, f64)>, Vec<String>> {
         let Some(sum) = self.sum.take() else { return Ok(Vec::new()) };
         let steps = f64::from(std::mem::take(&mut self.steps));
-        let values: Vec<f32> = sum.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
+        let values = crate::nn::numbers(sum);
         let (mut good, mut bad) = (Vec::new(), Vec::new());
         for (name, value) in self.names.iter().zip(values) {
             if value.is_finite() {

@@ -10,6 +10,7 @@ pub mod compare;
 pub mod device;
 pub mod folder;
 pub mod gan;
+pub mod heldout;
 pub mod identity;
 pub mod metric_accumulator;
 pub mod optim;

@@ -106,7 +106,7 @@ impl Adam {
 
     /// Everything, as plain numbers.
     pub fn state(&self) -> AdamState {
-        let host = |t: &Tensor<1>| t.to_data().convert::<f32>().try_to_vec::<f32>().unwrap_or_default();
+        let host = |t: &Tensor<1>| crate::nn::numbers(t.clone());
         AdamState {
             moments: self.moments.iter().map(|(m, v)| (host(m), host(v))).collect(),
             decay1: self.decay1,

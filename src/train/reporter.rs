@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::folder::{self, RunFolder, Status, Telemetry};
+use super::folder::{RunFolder, Status};
 use super::report::{RunEvent, RunProgress, RunState};
+use super::telemetry::{self, Telemetry};
 use crate::base::{Problem, Result};
 
 /// How often `status.json` is renewed and clients' wishes are read.
@@ -41,7 +42,7 @@ impl<'a> Reporter<'a> {
     pub fn tell(&mut self, event: &RunEvent) {
         // Progress is in `status.json`.
         if !matches!(event, RunEvent::Progress(_)) {
-            let failed = folder::append(&mut self.log, event).err();
+            let failed = telemetry::append(&mut self.log, event).err();
             if let Some(error) = failed.as_ref().filter(|_| !self.mute) {
                 let full = Problem::failed("The run's telemetry cannot be written")
                     .of(self.folder.dir().display().to_string())

@@ -5,10 +5,11 @@ use std::path::PathBuf;
 
 use super::checkpoint::{self, Loaded, Machine, Newest, SavedState};
 use super::folder::{RunFolder, RunLock};
+use super::heldout::Heldout;
 use super::identity::{self, PictureAnswer};
 use super::report::{RunEvent, RunState};
 use super::reporter::Reporter;
-use super::scoring::{Heldout, Scoring};
+use super::scoring::Scoring;
 use super::setup::{learn_labels, model_info, name_features, prepare};
 pub use super::train_loop::Outcome;
 use super::train_loop::{TrainLoop, Wishes, last_checkpoint};

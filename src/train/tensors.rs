@@ -28,7 +28,7 @@ pub fn pictures(bytes: &[u8], n: usize, shape: Shape, device: &Device) -> Tensor
 /// `[n, c, h, w]` in −1…1 to pictures, rounded to the nearest byte.
 pub fn to_pictures(x: Tensor<4>, shape: Shape) -> Vec<Picture> {
     let [n, c, h, w] = x.dims();
-    let values: Vec<f32> = x.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
+    let values = crate::nn::numbers(x);
     let plane = h * w;
     (0..n)
         .filter(|i| values.len() >= (i + 1) * c * plane)
@@ -51,7 +51,7 @@ pub fn to_pictures(x: Tensor<4>, shape: Shape) -> Vec<Picture> {
 
 /// `[n, 2, 1, 1]` to points.
 pub fn points(x: Tensor<4>) -> Vec<[f32; 2]> {
-    let values: Vec<f32> = x.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
+    let values = crate::nn::numbers(x);
     values.as_chunks::<2>().0.to_vec()
 }
 

@@ -6,10 +6,11 @@ use std::time::Instant;
 
 use super::checkpoint::{self, Passed, SavedState};
 use super::folder::{Control, RunFile, RunFolder};
+use super::heldout::Heldout;
 use super::optim::{AdamSettings, StepAt};
 use super::report::{CHECKPOINT, CheckpointInfo, PREVIEW, RunEvent, RunState, Steady, breaks_every};
 use super::reporter::{Reporter, TICK};
-use super::scoring::{Heldout, Scoring};
+use super::scoring::Scoring;
 use super::trainer::Trainer;
 use super::{preview, toy2d};
 use crate::base::pace::Pace;

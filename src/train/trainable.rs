@@ -2,9 +2,9 @@
 
 use burn::tensor::{Device, Tensor};
 
+use super::heldout::Heldout;
 use super::optim::StepAt;
 use super::scatter::Scatter;
-use super::scoring::Heldout;
 use super::state::{StateReader, StateWriter};
 use crate::base::{Picture, Result};
 use crate::latent::space::Code;

@@ -7,9 +7,9 @@ use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
 use super::batch::{Numbers, classes, parts, rows};
+use super::heldout::Heldout;
 use super::metric_accumulator::Meter;
 use super::optim::{Adam, AdamSettings, StepAt, Sum};
-use super::scoring::Heldout;
 use super::state::{StateReader, StateWriter};
 use super::tensors;
 use super::trainable::Trainable;
@@ -131,7 +131,7 @@ impl VaeTrainer {
         let (mean, log_variance) = self.pseudo.as_ref()?.average.posterior(&self.average);
         let [count, dim] = mean.dims();
         let host = |t: Tensor<2>| -> Vec<f64> {
-            let values: Vec<f32> = t.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
+            let values = crate::nn::numbers(t);
             values.into_iter().map(f64::from).collect()
         };
         let (mean, deviation) = (host(mean), host((log_variance * 0.5).exp()));
@@ -252,7 +252,7 @@ impl Trainable for VaeTrainer {
         let mut out = self.meter.read()?;
         if let Some(sum) = self.kl_sum.take() {
             let steps = std::mem::take(&mut self.kl_steps).max(1) as f32;
-            let kl: Vec<f32> = sum.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
+            let kl = crate::nn::numbers(sum);
             self.kl = kl.into_iter().map(|v| v / steps).collect();
             out.push(("active_units".into(), self.kl.iter().filter(|&&v| v > ACTIVE_NATS).count() as f64));
             let layout = self.vae.layout();

@@ -130,13 +130,12 @@ fn uses(name: &str, code: &str, all: &BTreeMap<String, String>) -> BTreeSet<Stri
 }
 
 /// Loops, scores and latent space use each other's parts, but never in a circle: no file leads back to itself through
-/// files of another room.
+/// others of these rooms or of `data`. A module and those inside it may know each other.
 #[test]
-fn no_circle_of_files_goes_through_two_rooms() {
-    const ROOMS: [&str; 3] = ["train", "eval", "latent"];
-    let room = |name: &str| name.split("::").next().unwrap().to_string();
+fn no_circle_of_files_goes_through_these_rooms() {
+    const ROOMS: [&str; 4] = ["train", "eval", "latent", "data"];
     let all = modules();
-    let own = |name: &&String| ROOMS.contains(&room(name).as_str());
+    let own = |name: &&String| ROOMS.contains(&name.split("::").next().unwrap());
     let used: BTreeMap<String, BTreeSet<String>> =
         all.keys().filter(own).map(|name| (name.clone(), uses(name, &all[name], &all))).collect();
     assert!(used.values().map(BTreeSet::len).sum::<usize>() > 100, "too few uses were read");
@@ -153,9 +152,10 @@ fn no_circle_of_files_goes_through_two_rooms() {
         seen
     };
     let from: BTreeMap<&String, BTreeSet<String>> = used.keys().map(|name| (name, reached(name))).collect();
+    let inside = |a: &str, b: &str| a.starts_with(&format!("{b}::")) || b.starts_with(&format!("{a}::"));
     let mut wrong = Vec::new();
     for (a, reach) in &from {
-        let back = reach.iter().filter(|b| room(b) != room(a) && from.get(b).is_some_and(|r| r.contains(*a)));
+        let back = reach.iter().filter(|b| *b != *a && !inside(a, b) && from.get(b).is_some_and(|r| r.contains(*a)));
         wrong.extend(back.map(|b| format!("{a} and {b} use each other")));
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

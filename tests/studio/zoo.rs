@@ -24,8 +24,8 @@ fn small(id: &str, source: &str, resolution: u32) -> Recipe {
     r.optim.batch = 4;
     r.objective.penalty_interval = 2;
     r.objective.augment = Schedule::constant(0.5);
-    // It ends within the shortest run here.
-    r.optim.lr = Schedule::cosine(1e-3, 1e-4, 0.01);
+    // Whatever the length of a run, its parts have the rates of the whole.
+    (r.optim.lr, r.optim.lr_within_run) = (Schedule::cosine(1e-3, 1e-4, 1.0), false);
     r.run.checkpoint_kimg = 1000.0;
     r.run.preview_kimg = 1000.0;
     r.run.telemetry_steps = 2;
@@ -288,7 +288,8 @@ fn a_fitted_prior_is_kept_with_the_model_and_can_be_switched_off() {
     use latent_studio::base::paths::Paths;
     use latent_studio::base::progress::Quiet;
     use latent_studio::latent::catalog;
-    use latent_studio::latent::prior::{Kind, Wish, fit_model};
+    use latent_studio::latent::fit_prior::{PriorConfig, fit_model};
+    use latent_studio::latent::prior::Kind;
 
     let home = Home::new();
     let source = pictures(&home.path("pictures"), 80, 16);
@@ -303,7 +304,7 @@ fn a_fitted_prior_is_kept_with_the_model_and_can_be_switched_off() {
     let before = open(&name);
     let plain = before.generate(&seeds, 1.0).unwrap();
 
-    let info = fit_model(&Wish::new(&name, "", Kind::Gmm), &paths, "cpu", &Quiet::default()).unwrap();
+    let info = fit_model(&PriorConfig::new(&name, "", Kind::Gmm), &paths, "cpu", &Quiet::default()).unwrap();
     let prior = info.prior.clone().unwrap();
     assert!(prior.codes == 80 && prior.log_likelihood > prior.standard && prior.data == source, "{prior:?}");
     assert_eq!(info.hash, before.info().hash, "the network is the same");
@@ -334,5 +335,7 @@ fn a_fitted_prior_is_kept_with_the_model_and_can_be_switched_off() {
 
     // A shipped model gets its prior in a copy of its own.
     let shipped = catalog::list(&paths).into_iter().find(|m| m.shipped && m.family == Family::Gan).unwrap();
-    assert!(fit_model(&Wish::new(&shipped.model, &source, Kind::Gmm), &paths, "cpu", &Quiet::default()).is_err());
+    assert!(
+        fit_model(&PriorConfig::new(&shipped.model, &source, Kind::Gmm), &paths, "cpu", &Quiet::default()).is_err()
+    );
 }

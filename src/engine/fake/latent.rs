@@ -467,7 +467,7 @@ fn encoder(info: &ModelInfo) -> EncoderInfo {
 }
 
 /// A made sheet: real pictures in a ring, generated ones in most of it.
-fn atlas(script: &Script, wish: &gather::Wish, kept: &[i64], own: String) -> Atlas {
+fn atlas(script: &Script, wish: &gather::AtlasConfig, kept: &[i64], own: String) -> Atlas {
     let on_ring = |i: u32, n: u32, wide: f32| {
         let (turn, r) = (i as f32 / n.max(1) as f32 * std::f32::consts::TAU, 0.6 + wide * (i % 7) as f32 / 20.0);
         [r * turn.cos(), r * turn.sin()]

@@ -47,7 +47,7 @@ impl Backend for Made {
     fn export(&self, model: &str, out: &Path) -> Result<()> {
         crate::base::paths::write_atomically(out, model.as_bytes())
     }
-    fn fit_prior(&self, wish: &Wish, progress: &dyn Progress) -> Result<()> {
+    fn fit_prior(&self, wish: &PriorConfig, progress: &dyn Progress) -> Result<()> {
         progress.report("Fitting the prior", 1, 1);
         self.priors.lock().push(wish.model.clone());
         self.version.fetch_add(1, Ordering::SeqCst);
@@ -239,7 +239,7 @@ fn a_panic_is_told_and_the_thread_goes_on() {
 #[test]
 fn a_prior_stays_switched_off_when_a_model_is_loaded_again() {
     let made = Made::default();
-    made.fit_prior(&Wish::new(MODEL, "", Kind::Gmm), &crate::base::progress::Quiet::default()).unwrap();
+    made.fit_prior(&PriorConfig::new(MODEL, "", Kind::Gmm), &crate::base::progress::Quiet::default()).unwrap();
     let mut models = Models { backend: Arc::new(made.clone()), loaded: Vec::new(), normal: Vec::new() };
     let on = |models: &mut Models| models.newest(MODEL).unwrap().info().active_prior().is_some();
     assert!(on(&mut models), "a fitted prior is used");

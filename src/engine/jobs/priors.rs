@@ -4,7 +4,8 @@ use super::{Context, models};
 use crate::base::{Problem, Result};
 use crate::engine::inference::Urgency;
 use crate::engine::{Event, JobId, dataset_locator};
-use crate::latent::prior::{Kind, Wish};
+use crate::latent::fit_prior::PriorConfig;
+use crate::latent::prior::Kind;
 use crate::recipe::picture::Latent;
 
 /// Fits a prior and keeps it with the model.
@@ -13,7 +14,7 @@ use crate::recipe::picture::Latent;
 /// The model is no VAE, the pictures are not there or too few, it was cancelled, or the file cannot be written.
 pub fn fit(cx: &Context, job: JobId, model: &str, data: &str, kind: Kind) -> Result<()> {
     let data = dataset_locator::of_model(model, data, &cx.paths).unwrap_or_else(|_| data.into());
-    cx.backend.fit_prior(&Wish::new(model, &data, kind), &cx.progress(job))?;
+    cx.backend.fit_prior(&PriorConfig::new(model, &data, kind), &cx.progress(job))?;
     changed(cx, model)
 }
 

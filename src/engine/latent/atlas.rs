@@ -12,7 +12,7 @@ use crate::engine::jobs::gallery::Gallery;
 use crate::engine::jobs::{Context, read_picture};
 use crate::engine::worker::Lane;
 use crate::engine::{Event, Item, JobId};
-use crate::latent::atlas::gather::{Atlas, Kept, Whose, Wish};
+use crate::latent::atlas::gather::{Atlas, AtlasConfig, Kept, Whose};
 use crate::latent::latent_math::Dims;
 use crate::recipe::picture::Latent;
 
@@ -40,12 +40,12 @@ impl Newest {
         shelf: &mut Shelf,
         library: &Lane<Gallery>,
         job: JobId,
-        (model, wish): (&str, &Wish),
+        (model, wish): (&str, &AtlasConfig),
         kept: Vec<i64>,
     ) -> Result<()> {
         let loaded = shelf.get(cx, model)?;
         let data = wish.data.as_ref().map(|data| own(cx, loaded, model, data)).transpose()?;
-        let wish = &Wish { data, ..wish.clone() };
+        let wish = &AtlasConfig { data, ..wish.clone() };
         let items = if kept.is_empty() { Vec::new() } else { library.ask(move |gallery| gallery.some(&kept))? };
         let mut pictures = Vec::with_capacity(items.len());
         for item in &items {

@@ -32,7 +32,7 @@ pub enum LatentCommand {
 
     /// Cells between anchors, with steps evened as they are seen at this truncation; replaces what was asked in this
     /// session before, and is ended by `StopDrag`. → `LaidOut`
-    LayOut { session: u64, ticket: u64, model: ModelRef, wish: interpolation_grid::Wish, truncation: f32 },
+    LayOut { session: u64, ticket: u64, model: ModelRef, wish: interpolation_grid::GridConfig, truncation: f32 },
 
     /// Directions kept of a model. → `Directions`
     ListDirections { model: ModelRef },
@@ -61,7 +61,7 @@ pub enum LatentCommand {
     /// Hold the training of an encoder, or let it go on.
     PauseEncoder { job: JobId, paused: bool },
     /// Find latents of picture files, and of those in folders. → `InvertFiles`, `Inverting` (the way), `Inverted` (each)
-    Invert { job: JobId, model: ModelRef, inputs: Vec<PathBuf>, wish: invert::Wish },
+    Invert { job: JobId, model: ModelRef, inputs: Vec<PathBuf>, wish: invert::InvertConfig },
     /// Bring a GAN closer to a picture at a latent that was found for it; the result is a model of its own. → `Tuned`,
     /// `Event::Models`
     Tune { job: JobId, model: ModelRef, input: PathBuf, latent: Latent, steps: u32 },
@@ -71,11 +71,11 @@ pub enum LatentCommand {
     MapTiles { map: u64, model: ModelRef, plane: Plane, truncation: f32, zoom: i32, tiles: Vec<(i64, i64)> },
 
     /// Drag points of a picture; replaces what was dragged in this session before. → `Dragged` each step
-    Drag { session: u64, model: ModelRef, latent: Latent, truncation: f32, wish: drag::Wish },
+    Drag { session: u64, model: ModelRef, latent: Latent, truncation: f32, wish: drag::DragConfig },
     /// Stop dragging, or laying out, in a session. → `Dragged` or `LaidOut` is not told again
     StopDrag { session: u64 },
     /// Paint on or erase from a picture. → `Painting` (the way), `Painted`
-    Paint { job: JobId, model: ModelRef, latent: Latent, truncation: f32, wish: latent_edit::Wish },
+    Paint { job: JobId, model: ModelRef, latent: Latent, truncation: f32, wish: latent_edit::EditConfig },
     /// Fill a hole of a picture file (one byte a pixel of the model's size, 0 where it is known), or take its noise away.
     /// → `Mended`
     Mend { job: JobId, model: ModelRef, input: PathBuf, hole: Option<Vec<u8>>, typical: f64, steps: u32 },
@@ -95,7 +95,7 @@ pub enum LatentCommand {
     OwnData { model: ModelRef, source: String },
 
     /// Lay pictures out on a sheet; `kept` are numbers of pictures in the gallery. → `Atlas`
-    Atlas { job: JobId, model: ModelRef, wish: gather::Wish, kept: Vec<i64> },
+    Atlas { job: JobId, model: ModelRef, wish: gather::AtlasConfig, kept: Vec<i64> },
     /// Small pictures of points of the newest atlas, by place among them. → `AtlasThumbs`
     AtlasThumbs { model: ModelRef, points: Vec<u32>, size: u32 },
     /// The latents at places between the points of the newest atlas. → `Latents`
@@ -115,7 +115,7 @@ pub enum LatentCommand {
     Apart { ticket: u64, pictures: Box<[Picture; 2]> },
 
     /// Children of latents. → `Offspring`
-    Breed { ticket: u64, model: ModelRef, parents: Vec<Latent>, wish: breed::Wish },
+    Breed { ticket: u64, model: ModelRef, parents: Vec<Latent>, wish: breed::BreedConfig },
     /// Keep a child in the gallery, with its parents there. → `Event::ItemsChanged`, `Family`
     KeepChild { model: ModelRef, latent: Latent, truncation: f32, parents: Vec<i64> },
     /// The family of a kept picture: all it comes from and all that comes from it. → `Family`

@@ -10,7 +10,7 @@ use super::model_slot::Shelf;
 use crate::base::Result;
 use crate::engine::Event;
 use crate::engine::jobs::Context;
-use crate::latent::drag::{Drag, Wish};
+use crate::latent::drag::{Drag, DragConfig};
 use crate::recipe::picture::Latent;
 
 /// The newest drag, or grid, of each session, by number.
@@ -62,7 +62,7 @@ pub struct Order {
     /// Truncation there.
     pub truncation: f32,
     /// Handles and the rest.
-    pub wish: Wish,
+    pub wish: DragConfig,
 }
 
 /// Drags until it is done or another drag of the session was begun.

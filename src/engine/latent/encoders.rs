@@ -19,7 +19,7 @@ use crate::engine::worker::JobProgress;
 use crate::engine::{Event, JobId, RunSummary};
 use crate::latent::catalog;
 use crate::latent::encoder::store;
-use crate::latent::encoder::train::{Wish, train};
+use crate::latent::encoder::train::{EncoderConfig, train};
 
 /// How often a training that holds looks whether it may go on.
 const LOOK: Duration = Duration::from_millis(200);
@@ -47,7 +47,7 @@ pub fn make(cx: &Context, shelf: &mut Shelf, gate: &Gate, job: JobId, model: &st
     // The model is loaded only once it may train: what waits takes no memory.
     progress.report("Training the encoder", 0, 0);
     progress.cancel().check()?;
-    let trained = shelf.get(cx, model).and_then(|loaded| train(loaded, Wish { kimg }, &cx.paths, &progress));
+    let trained = shelf.get(cx, model).and_then(|loaded| train(loaded, EncoderConfig { kimg }, &cx.paths, &progress));
     gate.forget(job);
     cx.tell(Event::Latent(LatentEvent::Encoder { model: model.into(), info: Some(trained?.info().clone()) }));
     Ok(())

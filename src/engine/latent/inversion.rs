@@ -29,7 +29,7 @@ pub fn invert(
     job: JobId,
     model: &str,
     inputs: &[PathBuf],
-    wish: &invert::Wish,
+    wish: &invert::InvertConfig,
 ) -> Result<()> {
     let loaded = shelf.get(cx, model)?;
     let progress = cx.progress(job);
@@ -97,7 +97,7 @@ pub fn paint(
     job: JobId,
     model: &str,
     (latent, truncation): (&Latent, f32),
-    wish: &latent_edit::Wish,
+    wish: &latent_edit::EditConfig,
 ) -> Result<()> {
     let loaded = shelf.get(cx, model)?;
     let mut watch = |step, picture| tell(cx, LatentEvent::Painting { job, step, picture });

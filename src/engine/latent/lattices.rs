@@ -6,7 +6,7 @@ use super::model_slot::Shelf;
 use crate::base::{Cancel, Progress, Result};
 use crate::engine::Event;
 use crate::engine::jobs::Context;
-use crate::latent::interpolation_grid::Wish;
+use crate::latent::interpolation_grid::GridConfig;
 
 /// What is to be laid out.
 pub struct Order {
@@ -19,7 +19,7 @@ pub struct Order {
     /// The model.
     pub model: String,
     /// Anchors and the rest.
-    pub wish: Wish,
+    pub wish: GridConfig,
     /// Truncation that steps are seen at.
     pub truncation: f32,
 }

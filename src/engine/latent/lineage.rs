@@ -10,11 +10,11 @@ use crate::engine::jobs::Context;
 use crate::engine::jobs::export::Wanted;
 use crate::engine::jobs::gallery::{self, Gallery};
 use crate::engine::worker::Lane;
-use crate::latent::breed::Wish;
+use crate::latent::breed::BreedConfig;
 use crate::recipe::picture::Latent;
 
 /// Children of latents. Never waits.
-pub fn breed(cx: &Context, ticket: u64, model: String, parents: Vec<Latent>, wish: Wish) {
+pub fn breed(cx: &Context, ticket: u64, model: String, parents: Vec<Latent>, wish: BreedConfig) {
     let inside = cx.clone();
     let taken =
         cx.inference.soon(move |models| match real(models, &model).and_then(|loaded| loaded.breed(&parents, &wish)) {

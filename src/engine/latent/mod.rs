@@ -210,7 +210,7 @@ impl Desk {
             }
 
             C::ExportBoth { job, models, latents, truncation, beside, options } => {
-                let wish = pair_export::Wish { models, latents, truncation, beside };
+                let wish = pair_export::PairExport { models, latents, truncation, beside };
                 self.films.push(Some(job), move |_| pair_export::export(&cx, job, &wish, &options));
             }
             C::Apart { ticket, pictures } => pair_export::apart(&cx, ticket, *pictures),

@@ -12,7 +12,7 @@ use crate::export::{self, Makes, Shot, exporter, sheet};
 use crate::recipe::picture::Latent;
 
 /// What is written of two models.
-pub struct Wish {
+pub struct PairExport {
     /// The models.
     pub models: [String; 2],
     /// Latents of each, as many.
@@ -28,7 +28,7 @@ pub struct Wish {
 /// # Errors
 /// A model cannot be computed, there are not as many of each, options are out of range, the disk is full, or it was
 /// cancelled.
-pub fn export(cx: &Context, job: JobId, wish: &Wish, options: &ExportOptions) -> Result<()> {
+pub fn export(cx: &Context, job: JobId, wish: &PairExport, options: &ExportOptions) -> Result<()> {
     let [n, m] = [0, 1].map(|i| wish.latents[i].len());
     if n != m || n == 0 {
         return Err(Problem::usage("Both models need the same number of latents").of(format!("{n} and {m}")));

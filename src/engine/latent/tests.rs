@@ -169,13 +169,21 @@ fn maps_make_what_is_wanted_now_and_forget_the_rest() {
 fn the_newest_grid_of_a_session_is_laid_out_and_what_does_not_fit_is_told() {
     use crate::latent::even_spacing::Measure;
     use crate::latent::interpolate::Mode;
-    use crate::latent::interpolation_grid::{Layout, Wish};
+    use crate::latent::interpolation_grid::{GridConfig, Layout};
     let mut s = Studio::new();
     let anchors: Vec<Latent> = (1..=3).map(|seed| Latent::Seed { seed }).collect();
     let (layout, mode) = (Layout::Line, Mode::Slerp);
-    let wish =
-        Wish { anchors, layout, across: 0, columns: 9, rows: 1, mode, styles: false, even: Some(Measure::Pixels) };
-    let lay = |ticket: u64, wish: &Wish| LatentCommand::LayOut {
+    let wish = GridConfig {
+        anchors,
+        layout,
+        across: 0,
+        columns: 9,
+        rows: 1,
+        mode,
+        styles: false,
+        even: Some(Measure::Pixels),
+    };
+    let lay = |ticket: u64, wish: &GridConfig| LatentCommand::LayOut {
         session: 1,
         ticket,
         model: VAE.into(),
@@ -193,7 +201,7 @@ fn the_newest_grid_of_a_session_is_laid_out_and_what_does_not_fit_is_told() {
     assert!(laid.spread.unwrap() < 0.2, "{:?}", laid.spread);
     let told = s.seen.iter().filter(|e| matches!(e, Event::Latent(LatentEvent::LaidOut { .. }))).count();
     assert!(told < 4, "{told} that nobody wants any more");
-    s.ask(lay(6, &Wish { styles: true, ..wish.clone() }));
+    s.ask(lay(6, &GridConfig { styles: true, ..wish.clone() }));
     s.told("that there is none", |e| matches!(e, LatentEvent::LaidOut { ticket: 6, laid: None, .. }).then_some(()));
     s.until("why", |e| matches!(e, Event::Message(p) if p.kind == Kind::Usage).then_some(()));
     s.ask(lay(7, &wish));
@@ -204,14 +212,19 @@ fn the_newest_grid_of_a_session_is_laid_out_and_what_does_not_fit_is_told() {
 
 #[test]
 fn dragging_goes_on_until_it_is_stopped_or_begun_anew() {
-    use crate::latent::drag::{Handle, Wish};
+    use crate::latent::drag::{DragConfig, Handle};
     let mut s = Studio::new();
     let drag = |session: u64, to: [f32; 2]| LatentCommand::Drag {
         session,
         model: VAE.into(),
         latent: Latent::Seed { seed: 3 },
         truncation: 1.0,
-        wish: Wish { handles: vec![Handle { from: [16.0, 16.0], to }], steps: 4000, rate: 1e-6, ..Wish::default() },
+        wish: DragConfig {
+            handles: vec![Handle { from: [16.0, 16.0], to }],
+            steps: 4000,
+            rate: 1e-6,
+            ..DragConfig::default()
+        },
     };
     s.ask(drag(1, [24.0, 16.0]));
     let standing = |e: &LatentEvent| match e {
@@ -235,7 +248,7 @@ fn dragging_goes_on_until_it_is_stopped_or_begun_anew() {
         model: VAE.into(),
         latent: Latent::Seed { seed: 3 },
         truncation: 1.0,
-        wish: Wish::default(),
+        wish: DragConfig::default(),
     });
     s.until("the refusal", |e| matches!(e, Event::Message(p) if p.kind == Kind::Usage).then_some(()));
 }
@@ -243,7 +256,7 @@ fn dragging_goes_on_until_it_is_stopped_or_begun_anew() {
 #[test]
 fn children_are_bred_kept_and_know_their_parents() {
     use crate::engine::ItemFilter;
-    use crate::latent::breed::Wish;
+    use crate::latent::breed::BreedConfig;
     let mut s = Studio::new();
     let parents: Vec<Latent> = (1..=2).map(|seed| Latent::Seed { seed }).collect();
     s.engine.send(Command::Keep {
@@ -258,7 +271,12 @@ fn children_are_bred_kept_and_know_their_parents() {
     s.engine.send(Command::ListItems { filter: ItemFilter::default() });
     let items = s.until("items", |e| if let Event::Items { items, .. } = e { Some(items.clone()) } else { None });
     let ids: Vec<i64> = items.iter().map(|i| i.id).collect();
-    s.ask(LatentCommand::Breed { ticket: 4, model: VAE.into(), parents, wish: Wish { count: 5, ..Wish::default() } });
+    s.ask(LatentCommand::Breed {
+        ticket: 4,
+        model: VAE.into(),
+        parents,
+        wish: BreedConfig { count: 5, ..BreedConfig::default() },
+    });
     let litter = s.told("children", |e| match e {
         LatentEvent::Offspring { ticket: 4, children, .. } => Some(children.clone()),
         _ => None,
@@ -324,7 +342,7 @@ fn films_sheets_and_looks_inside() {
     use crate::engine::ExportOptions;
     use crate::latent::activations::Look;
     use crate::latent::atlas::Layout;
-    use crate::latent::atlas::gather::Wish;
+    use crate::latent::atlas::gather::AtlasConfig;
     use crate::latent::film::Timeline;
     let mut s = Studio::new();
     let mut timeline = Timeline { model: VAE.into(), ..Timeline::example() };
@@ -345,7 +363,8 @@ fn films_sheets_and_looks_inside() {
     assert!(out.is_file());
     assert_eq!(crate::export::read_recipe(&out).unwrap().unwrap().made_by, "film");
 
-    let wish = Wish { data: Some("shapes:30".into()), samples: 20, layout: Layout::Pca, ..Wish::default() };
+    let wish =
+        AtlasConfig { data: Some("shapes:30".into()), samples: 20, layout: Layout::Pca, ..AtlasConfig::default() };
     s.ask(LatentCommand::Atlas { job: 6, model: VAE.into(), wish, kept: Vec::new() });
     let atlas =
         s.told("the sheet", |e| if let LatentEvent::Atlas { atlas, .. } = e { Some(atlas.clone()) } else { None });
@@ -398,7 +417,7 @@ fn pictures_are_taken_in_painted_on_and_looked_at_for_faults() {
     let picture = model.generate(std::slice::from_ref(&latent), 1.0).unwrap().remove(0);
     let file = s.home.path().join("own.png");
     crate::export::write_png(&file, &picture, None).unwrap();
-    let wish = invert::Wish { steps: 10, show: 5, ..invert::Wish::default() };
+    let wish = invert::InvertConfig { steps: 10, show: 5, ..invert::InvertConfig::default() };
     s.ask(LatentCommand::Invert { job: 1, model: VAE.into(), inputs: vec![file.clone()], wish });
     s.told("the way", |e| matches!(e, LatentEvent::Inverting { .. }).then_some(()));
     let found =
@@ -406,7 +425,7 @@ fn pictures_are_taken_in_painted_on_and_looked_at_for_faults() {
     assert!(found.psnr >= found.guess.as_ref().unwrap().1 && found.psnr > 15.0, "{}", found.psnr);
     assert_eq!(s.ended(1), None);
 
-    let mut wish = latent_edit::Wish { steps: 6, ..latent_edit::Wish::default() };
+    let mut wish = latent_edit::EditConfig { steps: 6, ..latent_edit::EditConfig::default() };
     wish.paint = [0, 0, 255, 255].repeat(16).into_iter().chain([0; 4].repeat(32 * 32 - 16)).collect();
     s.ask(LatentCommand::Paint { job: 2, model: VAE.into(), latent, truncation: 1.0, wish });
     s.told("what was painted", |e| matches!(e, LatentEvent::Painted { .. }).then_some(()));
@@ -504,7 +523,7 @@ fn a_latent_of_another_model_is_a_problem_and_never_a_panic() {
             model,
             latent,
             truncation: 1.0,
-            wish: crate::latent::latent_edit::Wish { paint: vec![255; 32 * 32 * 4], ..Default::default() },
+            wish: crate::latent::latent_edit::EditConfig { paint: vec![255; 32 * 32 * 4], ..Default::default() },
         });
         for what in ["generate", "inside", "breed", "move"] {
             let told = s.until(what, |e| if let Event::Message(p) = e { Some(p.clone()) } else { None });

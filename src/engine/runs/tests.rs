@@ -5,8 +5,9 @@ use super::*;
 use crate::base::series::Reading;
 use crate::engine::RunState;
 use crate::recipe::Edit;
-use crate::train::folder::{self, Status};
+use crate::train::folder::Status;
 use crate::train::report::{Preview, RunEvent, RunProgress};
+use crate::train::telemetry;
 
 #[derive(Clone, Default)]
 struct Book(Arc<Mutex<Vec<PathBuf>>>);
@@ -89,7 +90,7 @@ impl Studio {
 fn play(run: &RunFolder, order: &Order) -> Result<()> {
     let _lock = run.lock()?;
     let mut file = run.append_telemetry()?;
-    let mut tell = |event: RunEvent| folder::append(&mut file, &event).unwrap();
+    let mut tell = |event: RunEvent| telemetry::append(&mut file, &event).unwrap();
     let start = run.checkpoints().last().map_or(0, |c| c.images);
     let target = order.kimg.map_or(u64::MAX, |k| (k * 1000.0) as u64);
     let mut images = start;
@@ -294,7 +295,7 @@ fn a_run_of_another_process_is_found_followed_and_missed() {
     assert_eq!(runs[0].state, RunState::Training);
     let mut file = folder.append_telemetry().unwrap();
     let reading = Reading { step: 1, images: 10, seconds: 0.1, values: vec![] };
-    folder::append(&mut file, &RunEvent::Reading(reading)).unwrap();
+    telemetry::append(&mut file, &RunEvent::Reading(reading)).unwrap();
     s.until("its reading", |e| matches!(e, Event::RunReadings { .. }).then_some(()));
     drop(lock);
     s.until_state("other", RunState::Interrupted);
@@ -313,7 +314,7 @@ fn a_rewound_run_is_told_anew() {
     let mut file = folder.append_telemetry().unwrap();
     let mut tell = |images| {
         let reading = Reading { step: images / 10, images, seconds: 0.1, values: vec![] };
-        folder::append(&mut file, &RunEvent::Reading(reading)).unwrap();
+        telemetry::append(&mut file, &RunEvent::Reading(reading)).unwrap();
     };
     s.runs.ask(Ask::List);
     s.until("the list", |e| matches!(e, Event::Runs(_)).then_some(()));
@@ -321,7 +322,7 @@ fn a_rewound_run_is_told_anew() {
         tell(images);
     }
     let late = Edit { step: 2, images: 20, key: "optim.batch".into(), value: 7.into() };
-    folder::append(&mut folder.append_telemetry().unwrap(), &RunEvent::Edited(late)).unwrap();
+    telemetry::append(&mut folder.append_telemetry().unwrap(), &RunEvent::Edited(late)).unwrap();
     let mut count = 0;
     while count < 3 {
         count +=
@@ -332,7 +333,7 @@ fn a_rewound_run_is_told_anew() {
     }
     let batch = |e: &Event, batch| matches!(e, Event::Run(r) if r.recipe.optim.batch == batch).then_some(());
     s.until("the edit", |e| batch(e, 7));
-    folder::append(&mut folder.append_telemetry().unwrap(), &RunEvent::Rewound { images: 10 }).unwrap();
+    telemetry::append(&mut folder.append_telemetry().unwrap(), &RunEvent::Rewound { images: 10 }).unwrap();
     let readings =
         s.until("the reload", |e| if let Event::RunLoaded { readings, .. } = e { Some(readings.len()) } else { None });
     assert_eq!(readings, 1);

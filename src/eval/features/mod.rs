@@ -174,7 +174,7 @@ impl Extractor {
                 Net::Studio(net) => net.forward(x),
                 Net::Photo(net) => net.pooled(x),
             };
-            let values: Vec<f32> = values.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
+            let values = crate::nn::numbers(values);
             rows.extend(&values[..chunk.len() * self.dim()]);
             progress.report("Looking at pictures", rows.len() as u64, pictures.len() as u64);
         }

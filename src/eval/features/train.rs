@@ -301,7 +301,7 @@ fn finish(
     progress: &dyn Progress,
 ) -> Result<FeatureCard> {
     let device = device.clone().inner();
-    let read = |t: Tensor<2>| -> Vec<f32> { t.into_data().convert::<f32>().try_into_vec().unwrap_or_default() };
+    let read = |t: Tensor<2>| crate::nn::numbers(t);
     let mut rows: Vec<Vec<f32>> = Vec::new();
     let parts = (state.step / 100).clamp(2, 64);
     for part in 0..parts {
@@ -338,7 +338,7 @@ fn finish(
 
 /// Share of right answers on pictures kept apart.
 fn scores(state: &State, pool: &Pool, device: &Device, progress: &dyn Progress) -> Vec<(String, f64)> {
-    let read = |t: Tensor<2>| -> Vec<f32> { t.into_data().convert::<f32>().try_into_vec().unwrap_or_default() };
+    let read = |t: Tensor<2>| crate::nn::numbers(t);
     let student = &state.average;
     let best = |row: &[f32]| (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).unwrap_or(0);
     let mut out = Vec::new();

@@ -75,7 +75,7 @@ impl LoadedModel {
             p if p.space == Space::W => LatentSpace::W,
             _ => LatentSpace::Z,
         };
-        let row = self.rows_of(std::slice::from_ref(latent), freedom)?.pop().unwrap_or_default();
+        let row = self.rows_of(std::slice::from_ref(latent), freedom)?.pop().expect("one row for one latent");
         if truncation == 1.0 {
             return Ok((row, freedom, self.held(latent)));
         }
@@ -164,7 +164,7 @@ impl LoadedModel {
 /// `[1, c, h, w]`
 fn channel_looks(x: Tensor<4>) -> Vec<ChannelLook> {
     let [_, _, h, w] = x.dims();
-    let values: Vec<f32> = x.into_data().convert::<f32>().try_into_vec().unwrap_or_default();
+    let values = crate::nn::numbers(x);
     values.chunks_exact((h * w).max(1)).map(|v| channel_look(v, w as u32, h as u32)).collect()
 }
 

@@ -36,7 +36,7 @@ pub enum By {
 /// What shall be on the sheet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Wish {
+pub struct AtlasConfig {
     /// Real pictures; empty: those of the model's recipe; nothing: none.
     pub data: Option<String>,
     /// Real pictures at most, evenly spread.
@@ -53,7 +53,7 @@ pub struct Wish {
     pub truncation: f32,
 }
 
-impl Default for Wish {
+impl Default for AtlasConfig {
     fn default() -> Self {
         let layout = Layout::default();
         let by = By::default();
@@ -154,7 +154,7 @@ impl LoadedModel {
     /// The pictures are not there, there are none, or it was cancelled.
     pub fn atlas(
         &self,
-        wish: &Wish,
+        wish: &AtlasConfig,
         kept: &[Kept],
         paths: &Paths,
         progress: &dyn Progress,
@@ -258,7 +258,12 @@ impl LoadedModel {
 
 impl LoadedModel {
     /// Rows of some real pictures and samples that stand for all of a wish, as many of each as their share.
-    fn some_rows(&self, looker: &Looker<'_>, set: Option<&(Prepared, Vec<u32>)>, wish: &Wish) -> Result<Vec<Vec<f32>>> {
+    fn some_rows(
+        &self,
+        looker: &Looker<'_>,
+        set: Option<&(Prepared, Vec<u32>)>,
+        wish: &AtlasConfig,
+    ) -> Result<Vec<Vec<f32>>> {
         let (reals, samples) = (set.map_or(0, |s| s.1.len()), wish.samples as usize);
         let looked = rows::looked(looker.width());
         let of = |count: usize| (looked * count).div_ceil((reals + samples).max(1)).min(count);
@@ -363,7 +368,8 @@ mod tests {
         let model = LoadedModel::open("shapes-beta-vae", &paths, "cpu").unwrap();
         let picture = crate::data::open("shapes").unwrap().decode(3).unwrap();
         let kept = [Kept { id: 7, picture, latent: None }];
-        let wish = Wish { data: Some("shapes:120".into()), samples: 80, layout: Layout::Pca, ..Wish::default() };
+        let wish =
+            AtlasConfig { data: Some("shapes:120".into()), samples: 80, layout: Layout::Pca, ..AtlasConfig::default() };
         let (atlas, set) = model.atlas(&wish, &kept, &paths, &Quiet::default()).unwrap();
         assert_eq!((atlas.points.len(), set.unwrap().len()), (201, 120));
         assert_eq!(atlas.labels, ["square", "ellipse", "heart"]);
@@ -373,7 +379,7 @@ mod tests {
         let alone = model.anomaly(&crate::data::open("shapes").unwrap().decode(3).unwrap()).unwrap();
         assert!((hardness.unwrap() - alone.error).abs() < 1e-3, "{hardness:?} {}", alone.error);
         // Without codes it is the nearest sample that tells.
-        let pixels = Wish { by: By::Pixels, ..wish.clone() };
+        let pixels = AtlasConfig { by: By::Pixels, ..wish.clone() };
         let (by_pixels, _) = model.atlas(&pixels, &[], &paths, &Quiet::default()).unwrap();
         let Whose::Real { hardness: Some(far), index, .. } = by_pixels.points[3].whose else { panic!() };
         let made: Vec<Latent> = (1..=80).map(|seed| Latent::Seed { seed }).collect();
@@ -390,9 +396,9 @@ mod tests {
         let there = atlas.at(&dims, atlas.points[130].place).unwrap();
         let close = |a: Vec<f32>, b: Vec<f32>| a.iter().zip(&b).all(|(x, y)| (x - y).abs() < 1e-3);
         assert!(close(there.values(10), atlas.points[130].latent.as_ref().unwrap().values(10)));
-        let many = Wish { samples: 4_000_000_000, ..wish.clone() };
+        let many = AtlasConfig { samples: 4_000_000_000, ..wish.clone() };
         assert!(model.atlas(&many, &[], &paths, &Quiet::default()).is_err());
-        let nothing = Wish { data: None, samples: 0, ..wish };
+        let nothing = AtlasConfig { data: None, samples: 0, ..wish };
         assert!(model.atlas(&nothing, &[], &paths, &Quiet::default()).is_err());
     }
 }

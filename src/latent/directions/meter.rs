@@ -3,7 +3,7 @@
 use super::{Direction, Entanglement, Move};
 use crate::base::paths::Paths;
 use crate::base::{Progress, Result};
-use crate::latent::attributes::{self, Predictor};
+use crate::latent::attributes::{self, Judge, Predictor};
 use crate::latent::even_spacing::PerceptualMetric;
 use crate::latent::model::LoadedModel;
 use crate::recipe::picture::Latent;
@@ -12,18 +12,6 @@ use crate::recipe::picture::Latent;
 pub const BASES: u64 = 24;
 /// Pictures that attributes are learned from, at most.
 const LOOKED_AT: u32 = 6000;
-
-/// Tells attributes of pictures.
-pub trait Judge {
-    /// Their names.
-    fn names(&self) -> &[String];
-
-    /// Attributes of latents' pictures, one row each, in standard deviations of what is known.
-    ///
-    /// # Errors
-    /// The model cannot be computed.
-    fn judge(&self, latents: &[Latent]) -> Result<Vec<Vec<f32>>>;
-}
 
 impl LoadedModel {
     /// Moves pictures of some seeds by one standard deviation either way and looks what changes.

@@ -4,13 +4,12 @@ use serde::{Deserialize, Serialize};
 
 use super::find::{SEEDS, axes_of};
 use super::learn::Attribute;
-use super::meter::Judge;
 use super::{Direction, Move, known, learn};
 use crate::base::paths::Paths;
 use crate::base::{Family, Problem, Progress, Result};
 use crate::data::{self, Prepared};
 use crate::latent::algebra::{Row, add, dot, doubled, solve};
-use crate::latent::attributes::{self, Judged, Predictor};
+use crate::latent::attributes::{self, Judge, Judged, Predictor};
 use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
 use crate::recipe::DataRecipe;

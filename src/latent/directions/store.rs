@@ -116,7 +116,7 @@ pub fn of_model(model: &str, paths: &Paths) -> Result<Sheet> {
     let (metadata, info) = match &source {
         Source::File { path, .. } => {
             let metadata = Weights::read_metadata(path)?;
-            let info = super::super::model::info_from(metadata.get(crate::models::io::METADATA))?;
+            let info = crate::models::info::ModelInfo::from_metadata(metadata.get(crate::models::io::METADATA))?;
             (metadata, info)
         }
         Source::Embedded(_) => {

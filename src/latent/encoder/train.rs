@@ -41,12 +41,12 @@ const JUDGED_SEEDS: u64 = 0x0e0c_0000;
 
 /// How long to train an encoder.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Wish {
+pub struct EncoderConfig {
     /// Thousands of pictures.
     pub kimg: f64,
 }
 
-impl Default for Wish {
+impl Default for EncoderConfig {
     fn default() -> Self {
         Self { kimg: 200.0 }
     }
@@ -75,7 +75,7 @@ struct Training<'a> {
 /// # Errors
 /// The model is a VAE, which has an encoder; the disk is full; or it was cancelled (what was learned is kept for the
 /// next time).
-pub fn train(model: &LoadedModel, wish: Wish, paths: &Paths, progress: &dyn Progress) -> Result<Encoder> {
+pub fn train(model: &LoadedModel, wish: EncoderConfig, paths: &Paths, progress: &dyn Progress) -> Result<Encoder> {
     let info = model.info();
     if info.family != Family::Gan {
         return Err(Problem::usage("A VAE has its own encoder").of(info.name.clone()));
@@ -276,7 +276,7 @@ mod tests {
                 flag.cancel();
             }
         });
-        assert!(train(model, Wish { kimg: 100.0 }, paths, &progress).is_err());
+        assert!(train(model, EncoderConfig { kimg: 100.0 }, paths, &progress).is_err());
     }
 
     #[test]
@@ -304,7 +304,7 @@ mod tests {
         broken_off(&small, &paths, 3 * BATCH as u64);
         let (_, _, standing) = unfinished_state(&own, &blank(&small)).unwrap().unwrap();
         assert_eq!(standing.images, 3 * BATCH as u64);
-        let encoder = train(&small, Wish { kimg: 0.128 }, &paths, &Quiet::default()).unwrap();
+        let encoder = train(&small, EncoderConfig { kimg: 0.128 }, &paths, &Quiet::default()).unwrap();
         assert_eq!(encoder.info().kimg, 0.128);
         // A damaged encoder is named, and training makes a good one of it.
         let file = store::file(&paths, &small.info().hash);
@@ -313,7 +313,7 @@ mod tests {
         weights.write(&file).unwrap();
         let told = store::find(&small, &paths).err().unwrap();
         assert!(told.subject.unwrap().contains(&small.info().hash) && told.remedy.is_some());
-        train(&small, Wish { kimg: 0.032 }, &paths, &Quiet::default()).unwrap();
+        train(&small, EncoderConfig { kimg: 0.032 }, &paths, &Quiet::default()).unwrap();
         assert!(store::find(&small, &paths).unwrap().is_some());
     }
 }

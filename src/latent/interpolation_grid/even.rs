@@ -1,6 +1,6 @@
 //! Cells placed so that equal steps mean equal visible change.
 
-use super::{Places, Wish};
+use super::{GridConfig, Places};
 use crate::base::{Problem, Progress, Result};
 use crate::latent::even_spacing::{self, FeatureMetric, Paced, PerceptualMetric};
 use crate::latent::interpolation_grid::Layout;
@@ -58,7 +58,7 @@ impl Ways<'_> {
 /// What cells are evened with.
 pub(super) struct Evening<'a> {
     pub eye: &'a FeatureMetric<'a>,
-    pub wish: &'a Wish,
+    pub wish: &'a GridConfig,
     pub dims: Dims,
     pub anchors: &'a [Latent],
     pub progress: &'a dyn Progress,

@@ -43,7 +43,7 @@ const RESTLESS: f64 = 0.05;
 /// How pictures shall be inverted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Wish {
+pub struct InvertConfig {
     /// What may move; not given: styles of each layer where a model has styles, else the latent.
     pub freedom: Option<LatentSpace>,
     /// Steps downhill; 0 for the first guess alone.
@@ -60,7 +60,7 @@ pub struct Wish {
     pub show: u32,
 }
 
-impl Default for Wish {
+impl Default for InvertConfig {
     fn default() -> Self {
         Self {
             freedom: None,
@@ -119,7 +119,7 @@ impl LoadedModel {
     ///
     /// # Errors
     /// The training state is damaged.
-    pub fn judges(&self, wish: &Wish, paths: &crate::base::paths::Paths) -> Result<LossNetworks> {
+    pub fn judges(&self, wish: &InvertConfig, paths: &crate::base::paths::Paths) -> Result<LossNetworks> {
         let critic = if wish.critic > 0.0 { self.critic(paths)? } else { None };
         let eyes = if wish.features > 0.0 && wish.steps > 0 {
             Some(Extractor::of_space(wish.feature_space, &self.device)?)
@@ -172,7 +172,7 @@ impl LoadedModel {
     pub fn invert(
         &self,
         pictures: &[Picture],
-        wish: &Wish,
+        wish: &InvertConfig,
         encoder: Option<&Encoder>,
         judges: &LossNetworks,
         watch: &mut dyn FnMut(Step),
@@ -194,7 +194,7 @@ impl LoadedModel {
 struct Of<'a> {
     model: &'a LoadedModel,
     freedom: LatentSpace,
-    wish: &'a Wish,
+    wish: &'a InvertConfig,
     encoder: Option<&'a Encoder>,
     judges: &'a LossNetworks,
     first: usize,
@@ -427,7 +427,7 @@ mod tests {
         let paths = crate::base::paths::Paths::under(home.path());
         let model = LoadedModel::open("emoji-faces-gan", &paths, "cpu").unwrap();
         let (a, b) = (own(&model, 1001).1, own(&model, 1002).1);
-        let wish = Wish { steps: 60, starts: 2, show: 30, ..Wish::default() };
+        let wish = InvertConfig { steps: 60, starts: 2, show: 30, ..InvertConfig::default() };
         let mut seen = Vec::new();
         let found = model
             .invert(&[a, b], &wish, None, &LossNetworks::default(), &mut |s| seen.push(s), &Quiet::default())
@@ -450,7 +450,7 @@ mod tests {
         let model = LoadedModel::open("emoji-faces-gan", &paths, "cpu").unwrap();
         let picture = own(&model, 1001).1;
         let found = |features: f64| {
-            let wish = Wish { steps: 24, starts: 1, features, ..Wish::default() };
+            let wish = InvertConfig { steps: 24, starts: 1, features, ..InvertConfig::default() };
             let judges = model.judges(&wish, &paths).unwrap();
             assert_eq!(judges.eyes.is_some(), features > 0.0);
             let wanted = [picture.clone()];
@@ -473,7 +473,7 @@ mod tests {
             let encoder = crate::latent::encoder::store::find(&model, &paths).unwrap();
             let encoder = encoder.unwrap_or_else(|| panic!("{} has no encoder", info.name));
             let pictures = [own(&model, 100_001).1, own(&model, 100_002).1];
-            let wish = Wish { steps: 120, starts: 1, show: 120, ..Wish::default() };
+            let wish = InvertConfig { steps: 120, starts: 1, show: 120, ..InvertConfig::default() };
             let judges = LossNetworks::default();
             let found =
                 model.invert(&pictures, &wish, Some(&encoder), &judges, &mut |_| {}, &Quiet::default()).unwrap();
@@ -493,7 +493,8 @@ mod tests {
         let model = crate::latent::testing::fresh("style-gan", 16, 8);
         let picture = own(&model, 1001).1;
         for freedom in [LatentSpace::Z, LatentSpace::W, LatentSpace::WPlus] {
-            let wish = Wish { freedom: Some(freedom), steps: 60, starts: 2, show: 30, ..Wish::default() };
+            let wish =
+                InvertConfig { freedom: Some(freedom), steps: 60, starts: 2, show: 30, ..InvertConfig::default() };
             let mut seen = Vec::new();
             let mut watch = |s: Step| seen.push(s.psnr);
             let wanted = [picture.clone()];
@@ -512,12 +513,12 @@ mod tests {
         let paths = crate::base::paths::Paths::under(home.path());
         let model = LoadedModel::open("fashion-vae", &paths, "cpu").unwrap();
         let (_, picture) = own(&model, 3);
-        let wish = Wish { steps: 40, ..Wish::default() };
+        let wish = InvertConfig { steps: 40, ..InvertConfig::default() };
         let found =
             model.invert(&[picture], &wish, None, &LossNetworks::default(), &mut |_| {}, &Quiet::default()).unwrap();
         let (_, guessed) = found[0].guess.clone().unwrap();
         assert!(found[0].psnr > guessed + 3.0, "{guessed} {}", found[0].psnr);
-        let none = Wish { steps: 0, ..wish.clone() };
+        let none = InvertConfig { steps: 0, ..wish.clone() };
         let first = model.invert(
             &[found[0].input.clone()],
             &none,
@@ -527,7 +528,7 @@ mod tests {
             &Quiet::default(),
         );
         assert!((first.unwrap()[0].psnr - guessed).abs() < 1e-9);
-        let styles = Wish { freedom: Some(LatentSpace::W), ..none };
+        let styles = InvertConfig { freedom: Some(LatentSpace::W), ..none };
         assert!(model.invert(&[], &styles, None, &LossNetworks::default(), &mut |_| {}, &Quiet::default()).is_err());
     }
 }

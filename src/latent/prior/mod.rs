@@ -9,14 +9,12 @@ pub mod em;
 mod fit;
 mod host;
 mod mixture;
-mod model;
 mod normal;
 mod second;
 mod two_stage;
 
 pub use fit::{Codes, Kind, fit};
 pub use mixture::{Component, Mixture, Spread};
-pub use model::{CODES, Wish, fit_model};
 pub use two_stage::TwoStage;
 
 use host::{Mlp, tensor, wide};

@@ -10,7 +10,7 @@ use super::tabs::grid::state::GridState;
 use super::tabs::inpaint::state::InpaintState;
 use super::tabs::inside_state::InsideState;
 use super::viewpoint::{Viewpoint, fitted, instead, misfit};
-use crate::latent::breed::Wish as Breeding;
+use crate::latent::breed::BreedConfig as Breeding;
 use crate::latent::film::Timeline;
 use crate::latent::interpolate::Mode;
 use crate::latent::latent_math::Dims;

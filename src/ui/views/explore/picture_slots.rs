@@ -9,7 +9,7 @@ use egui_material_icons::icons::{ICON_CLOSE, ICON_FILE_OPEN};
 use crate::base::Family;
 use crate::data::path_of;
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent, SlotId};
-use crate::latent::invert::Wish;
+use crate::latent::invert::InvertConfig;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::action::{Action, PickKind};
@@ -121,7 +121,7 @@ impl PictureSlots {
         if info.family == Family::Gan {
             let job = cx.new_job();
             // A place is wanted soon; the page of one's own picture takes more time and comes closer.
-            let wish = Wish { steps: STEPS, show: STEPS, ..Wish::default() };
+            let wish = InvertConfig { steps: STEPS, show: STEPS, ..InvertConfig::default() };
             let (model, inputs) = (info.model.clone(), vec![path.to_path_buf()]);
             cx.send(Command::Latent(LatentCommand::Invert { job, model, inputs, wish }));
             self.looking.retain(|l| l.0 != place);

@@ -8,7 +8,7 @@ use egui_material_icons::icons::{
 };
 
 use crate::engine::{Command, Event, LatentCommand, LatentEvent};
-use crate::latent::breed::{Child, Crossover, Wish as Breeding};
+use crate::latent::breed::{BreedConfig as Breeding, Child, Crossover};
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::theme::{self, size};

@@ -7,8 +7,8 @@ use egui_material_icons::icons::{ICON_BRUSH, ICON_PLAY_ARROW, ICON_STOP};
 
 use crate::base::Picture;
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
-use crate::latent::drag::{Handle, Wish as Drag};
-use crate::latent::latent_edit::Wish as Paint;
+use crate::latent::drag::{DragConfig as Drag, Handle};
+use crate::latent::latent_edit::EditConfig as Paint;
 use crate::latent::latent_math::Dims;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;

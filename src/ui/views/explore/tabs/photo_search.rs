@@ -9,7 +9,7 @@ use egui_material_icons::icons::{ICON_EXPLORE, ICON_MODEL_TRAINING, ICON_MY_LOCA
 
 use crate::base::{Family, Picture};
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
-use crate::latent::invert::Wish;
+use crate::latent::invert::InvertConfig;
 use crate::latent::latent_forward::LatentSpace;
 use crate::latent::latent_math::Dims;
 use crate::models::info::{ModelInfo, ModelRef};
@@ -40,16 +40,16 @@ pub struct How {
 
 impl Default for How {
     fn default() -> Self {
-        Self { freedom: None, steps: STEPS, starts: Wish::default().starts }
+        Self { freedom: None, steps: STEPS, starts: InvertConfig::default().starts }
     }
 }
 
 impl How {
     /// What is asked of the engine, with so many steps between looks at the way.
-    pub fn wish(&self, info: &ModelInfo, show: u32) -> Wish {
+    pub fn wish(&self, info: &ModelInfo, show: u32) -> InvertConfig {
         // A choice made for a model with styles says nothing of one without.
         let freedom = self.freedom.filter(|f| *f == LatentSpace::Z || Dims::of(info).layers > 0);
-        Wish { freedom, steps: self.steps, starts: self.starts, show, ..Wish::default() }
+        InvertConfig { freedom, steps: self.steps, starts: self.starts, show, ..InvertConfig::default() }
     }
 
     /// Its fields.

@@ -25,7 +25,7 @@ use egui_material_icons::icons::{ICON_FOLDER_OPEN, ICON_SCATTER_PLOT};
 use crate::base::{Kind, Picture};
 use crate::engine::dataset_locator::is_unknown;
 use crate::engine::{Command, Event, Item, ItemFilter, JobId, LatentCommand, LatentEvent};
-use crate::latent::atlas::gather::{Atlas, Wish};
+use crate::latent::atlas::gather::{Atlas, AtlasConfig};
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
 use crate::ui::action::{Action, LeftOut};
@@ -47,7 +47,7 @@ struct Made {
     model: ModelRef,
     /// Weights it was made by; none where the model changed since it was begun.
     hash: String,
-    wish: Option<Wish>,
+    wish: Option<AtlasConfig>,
     atlas: Arc<Atlas>,
     cells: Cells,
     number: u64,
@@ -61,7 +61,7 @@ struct Made {
 /// A sheet on its way.
 struct Making {
     job: JobId,
-    wish: Wish,
+    wish: AtlasConfig,
     hash: String,
     /// What it waits for before it begins: the kept pictures of the model.
     kept: Option<(ModelRef, ItemFilter)>,
@@ -323,6 +323,6 @@ impl AtlasPage {
 }
 
 /// What is wanted at the truncation in use.
-fn wanted(state: &ExploreState) -> Wish {
-    Wish { truncation: state.here.truncation, ..state.atlas.wish.clone() }
+fn wanted(state: &ExploreState) -> AtlasConfig {
+    AtlasConfig { truncation: state.here.truncation, ..state.atlas.wish.clone() }
 }

@@ -3,7 +3,7 @@
 use egui::{Pos2, Rect, vec2};
 use serde::{Deserialize, Serialize};
 
-use crate::latent::atlas::gather::Wish;
+use crate::latent::atlas::gather::AtlasConfig;
 use crate::models::info::ModelRef;
 
 /// The largest scale, in points a unit.
@@ -61,7 +61,7 @@ impl Tint {
 #[serde(default)]
 pub struct AtlasState {
     /// What shall be on the sheet.
-    pub wish: Wish,
+    pub wish: AtlasConfig,
     /// Whether kept pictures of the model are.
     pub kept: bool,
     /// What colours tell.
@@ -79,12 +79,12 @@ pub struct AtlasState {
     /// Corners of the lasso.
     pub lasso: Vec<[f32; 2]>,
     /// The sheet that place, scale and lasso are of: its model, and what was wished for.
-    pub of: Option<(ModelRef, Wish)>,
+    pub of: Option<(ModelRef, AtlasConfig)>,
 }
 
 impl Default for AtlasState {
     fn default() -> Self {
-        let wish = Wish::default();
+        let wish = AtlasConfig::default();
         let (find, lasso, of) = (String::new(), Vec::new(), None);
         Self { wish, kept: true, tint: Tint::Kind, holes: true, x: 0.0, y: 0.0, scale: 0.0, find, lasso, of }
     }
@@ -92,7 +92,7 @@ impl Default for AtlasState {
 
 impl AtlasState {
     /// Another sheet is here: places on the last one mean nothing on it.
-    pub fn turn_to(&mut self, model: &ModelRef, wish: Option<&Wish>) {
+    pub fn turn_to(&mut self, model: &ModelRef, wish: Option<&AtlasConfig>) {
         let now = wish.map(|w| (model.clone(), w.clone()));
         if self.of != now {
             (self.x, self.y, self.scale) = (0.0, 0.0, 0.0);

@@ -300,7 +300,7 @@ fn what_the_model_makes_in_a_lasso_is_a_sheet_to_stand_in() {
 #[test]
 fn a_sheet_that_cannot_be_made_says_why_and_is_tried_again() {
     let mut h = on_nouns("atlas");
-    let wish = Wish::default();
+    let wish = AtlasConfig::default();
     h.state_mut().view.at_mut::<AtlasPage>().making = Some(Making { job: 7777, wish, hash: String::new(), kept: None });
     let (title, done, total) = ("Looking at pictures".to_string(), 30, 100);
     h.state_mut().studio.apply(&Event::Job { job: 7777, title, done, total });
@@ -478,7 +478,7 @@ fn pictures_of_a_model_that_are_not_known_are_chosen_once() {
     h.get_by_role_and_label(Role::Button, "Make the atlas").click();
     h.state().engine.hold_answers(true);
     h.run_steps(3);
-    let making = Making { job: 7777, wish: Wish::default(), hash: String::new(), kept: None };
+    let making = Making { job: 7777, wish: AtlasConfig::default(), hash: String::new(), kept: None };
     h.state_mut().view.at_mut::<AtlasPage>().making = Some(making);
     h.state_mut().studio.apply(&Event::JobEnded { job: 7777, problem: Some(unknown) });
     h.run_steps(3);

@@ -9,7 +9,7 @@ use egui_material_icons::icons::{ICON_CLOSE, ICON_FILE_OPEN, ICON_SEARCH};
 use crate::base::{Family, Picture};
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent, SlotId};
 use crate::latent::even_spacing::Measure;
-use crate::latent::invert::Wish;
+use crate::latent::invert::InvertConfig;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::recipe::picture::Latent;
 use crate::ui::action::{Action, PickKind};
@@ -78,7 +78,7 @@ impl Side {
             self.job = None;
         } else {
             let job = cx.new_job();
-            let wish = Wish { steps, show: steps.max(1), ..Wish::default() };
+            let wish = InvertConfig { steps, show: steps.max(1), ..InvertConfig::default() };
             cx.send(Command::Latent(LatentCommand::Invert { job, model, inputs: vec![path], wish }));
             self.job = Some(job);
         }

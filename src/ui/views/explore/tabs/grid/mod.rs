@@ -39,7 +39,7 @@ pub const PICK: &str = "anchor of the grid";
 const PATIENCE: f64 = 0.3;
 
 /// What the engine is asked to lay out: model, anchors and truncation.
-type Asked = (ModelRef, interpolation_grid::Wish, f32);
+type Asked = (ModelRef, interpolation_grid::GridConfig, f32);
 
 /// The tab's own state.
 #[derive(Default)]
@@ -61,9 +61,9 @@ pub struct Grid {
 }
 
 /// What is to be laid out; anchors are of the class of the present picture, unless they have their own.
-pub fn wish(state: &GridState, here: &Viewpoint, dims: &Dims) -> interpolation_grid::Wish {
+pub fn wish(state: &GridState, here: &Viewpoint, dims: &Dims) -> interpolation_grid::GridConfig {
     let (columns, rows) = state.cells();
-    interpolation_grid::Wish {
+    interpolation_grid::GridConfig {
         anchors: state.used().iter().map(|a| here.classed(&a.latent(dims.z))).collect(),
         layout: state.layout,
         across: state.across as usize,
@@ -76,7 +76,7 @@ pub fn wish(state: &GridState, here: &Viewpoint, dims: &Dims) -> interpolation_g
 }
 
 /// Whether only the engine can lay it out.
-fn needs_engine(wish: &interpolation_grid::Wish) -> bool {
+fn needs_engine(wish: &interpolation_grid::GridConfig) -> bool {
     wish.even.is_some() || wish.styles || wish.anchors.iter().any(|a| a.place().space == Space::W)
 }
 
@@ -163,7 +163,7 @@ impl Grid {
 
     /// What can be shown now: what is wanted, what was laid out before in the same shape, or what needs no engine.
     fn standing(&self, want: &Asked, dims: &Dims) -> Option<Arc<Laid>> {
-        let shape = |w: &interpolation_grid::Wish| (w.layout, w.columns, w.rows, w.across, w.anchors.len());
+        let shape = |w: &interpolation_grid::GridConfig| (w.layout, w.columns, w.rows, w.across, w.anchors.len());
         let fits = |of: &Asked| of == want || needs_engine(&want.1) && of.0 == want.0 && shape(&of.1) == shape(&want.1);
         let last = self.laid.as_ref().filter(|(of, _)| fits(of)).and_then(|(_, laid)| laid.clone());
         last.or_else(|| want.1.plain(dims).ok().map(Arc::new))
