@@ -3,8 +3,8 @@
 use rayon::prelude::*;
 
 use super::feature_matrix::Rows;
-use super::linalg::{Square, product};
 use super::subsample_ci::{BLOCKS, Half, WHOLE, block, halves, interval};
+use crate::base::linalg::symmetric::{Square, product};
 
 /// Sums over blocks of features: all that the distance needs.
 #[derive(Clone, Debug)]

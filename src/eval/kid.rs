@@ -6,8 +6,8 @@
 use rayon::prelude::*;
 
 use super::feature_matrix::Rows;
-use super::linalg::product;
 use super::subsample_ci::{BLOCKS, Half, WHOLE, block, halves, standard_error};
+use crate::base::linalg::symmetric::product;
 
 /// Sums of the kernel over pairs of blocks.
 struct Sums {

@@ -20,7 +20,6 @@ pub mod features;
 pub mod fid;
 pub mod kid;
 pub mod likelihood;
-pub mod linalg;
 mod measure;
 pub mod memorization;
 pub mod mode_coverage;

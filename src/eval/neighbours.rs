@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 
 use super::feature_matrix::Rows;
-use super::linalg::product;
+use crate::base::linalg::symmetric::product;
 
 /// A row near another.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -1,7 +1,6 @@
 //! Latent space: opening models, pictures from latents and back, ways between latents.
 
 pub mod activations;
-pub mod algebra;
 pub mod atlas;
 pub mod attributes;
 pub mod breed;

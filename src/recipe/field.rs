@@ -71,7 +71,13 @@ pub struct Field {
     pub idle: fn(&Recipe) -> Option<&'static str>,
 }
 
-pub(super) const fn field(key: &'static str, title: &'static str, group: Group, input: Input, help: &'static str) -> Field {
+pub(super) const fn field(
+    key: &'static str,
+    title: &'static str,
+    group: Group,
+    input: Input,
+    help: &'static str,
+) -> Field {
     Field { key, title, help, unit: "", group, input, family: None, common: false, live: false, idle: |_| None }
 }
 

@@ -1,7 +1,7 @@
 //! Every setting a person may change: its title, help, range. The window's form, `--set` and `recipe schema` read it.
 
-use super::field::{field, int, joined};
 pub use super::field::{Field, Group, Input};
+use super::field::{field, int, joined};
 use super::{Recipe, data, json_path, model, objective, optim, run, vae};
 use crate::base::{Problem, Result};
 

@@ -17,6 +17,7 @@ use super::trainer::Trainer;
 use crate::base::pace::Pace;
 use crate::base::{Cancel, Kind, Problem, Result};
 use crate::data::Sampler;
+use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
 use crate::recipe::{disk_space, json_path};
 

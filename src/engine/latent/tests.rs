@@ -310,7 +310,7 @@ fn children_are_bred_kept_and_know_their_parents() {
 fn a_file_that_is_gone_keeps_no_other_picture_off_the_atlas() {
     use crate::engine::ItemFilter;
     use crate::latent::atlas::Layout;
-    use crate::latent::atlas::gather::{Whose, Wish};
+    use crate::latent::atlas::gather::{AtlasConfig, Whose};
     let mut s = Studio::new();
     let latents: Vec<Latent> = (1..=3).map(|seed| Latent::Seed { seed }).collect();
     let (model, made_by) = (VAE.to_string(), "sample".to_string());
@@ -319,7 +319,7 @@ fn a_file_that_is_gone_keeps_no_other_picture_off_the_atlas() {
     s.engine.send(Command::ListItems { filter: ItemFilter::default() });
     let items = s.until("items", |e| if let Event::Items { items, .. } = e { Some(items.clone()) } else { None });
     let kept: Vec<i64> = items.iter().map(|i| i.id).collect();
-    let wish = Wish { data: None, samples: 12, layout: Layout::Pca, ..Wish::default() };
+    let wish = AtlasConfig { data: None, samples: 12, layout: Layout::Pca, ..AtlasConfig::default() };
     s.ask(LatentCommand::Atlas { job: 1, model: VAE.into(), wish, kept: kept.clone() });
     let atlas =
         s.told("the atlas", |e| if let LatentEvent::Atlas { atlas, .. } = e { Some(atlas.clone()) } else { None });

@@ -19,7 +19,7 @@ pub mod umap;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::algebra::{dot, doubled, principal};
+use crate::base::linalg::rows::{dot, doubled, principal};
 use crate::base::{Problem, Progress, Result};
 
 /// How rows are brought to the plane.

@@ -11,9 +11,9 @@
 
 use rayon::prelude::*;
 
+use crate::base::linalg::rows::{Row, orthonormal};
+use crate::base::linalg::symmetric::product;
 use crate::base::rng::Stream;
-use crate::eval::linalg::product;
-use crate::latent::algebra::{Row, orthonormal};
 
 /// Numbers of all rows together up to which they are kept whole: 400 MB.
 const MOST: usize = 100_000_000;

@@ -3,8 +3,8 @@
 use burn::tensor::{Tensor, TensorData};
 
 use super::{Direction, Method};
+use crate::base::linalg::rows::{Row, add, dot, doubled, leading, principal};
 use crate::base::{Problem, Progress, Result};
-use crate::latent::algebra::{Row, add, dot, doubled, leading, principal};
 use crate::latent::latent_forward::{BATCH, Conditioning, LatentSpace, host};
 use crate::latent::model::{LoadedModel, Net};
 use crate::recipe::picture::{Latent, Space};

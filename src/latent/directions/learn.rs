@@ -1,9 +1,9 @@
 //! Directions from what is known of pictures: numbers, yes or no, liked or not, one group or the other.
 
 use super::{Direction, Method};
+use crate::base::linalg::rows::{Row, add, dot, length, mean, mirrored, orthogonal, predicted, ridge, solve};
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
-use crate::latent::algebra::{Row, add, dot, length, mean, mirrored, orthogonal, predicted, ridge, solve};
 use crate::recipe::picture::Space;
 
 /// Parts of the data for cross-validation.

@@ -16,10 +16,10 @@ pub mod store;
 
 use serde::{Deserialize, Serialize};
 
-use super::algebra::{Row, dot, length, orthogonal};
 use super::latent_forward::LatentSpace;
 use super::latent_math::Dims;
 use super::model::LoadedModel;
+use crate::base::linalg::rows::{Row, dot, length, orthogonal};
 use crate::base::{Problem, Result};
 use crate::recipe::picture::{Latent, Place, Space};
 

@@ -5,10 +5,10 @@ use serde::{Deserialize, Serialize};
 use super::find::{SEEDS, axes_of};
 use super::learn::Attribute;
 use super::{Direction, Move, known, learn};
+use crate::base::linalg::rows::{Row, add, dot, doubled, solve};
 use crate::base::paths::Paths;
 use crate::base::{Family, Problem, Progress, Result};
 use crate::data::{self, Prepared};
-use crate::latent::algebra::{Row, add, dot, doubled, solve};
 use crate::latent::attributes::{self, Judge, Judged, Predictor};
 use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
@@ -185,7 +185,7 @@ fn undisturbing(
     (latents, rows): (&[Latent], &[Row]),
     progress: &dyn Progress,
 ) -> Result<Vec<Direction>> {
-    let centre = crate::latent::algebra::mean(rows);
+    let centre = crate::base::linalg::rows::mean(rows);
     let told: Vec<usize> = found.iter().filter_map(|d| judge.names().iter().position(|name| *name == d.name)).collect();
     if told.len() != found.len() {
         return Ok(found);
@@ -238,7 +238,7 @@ fn groups(model: &LoadedModel, groups: &[&Vec<Latent>]) -> Result<Groups> {
     let freedom = if model.layers() > 0 { LatentSpace::W } else { LatentSpace::Z };
     let rows = groups.iter().map(|g| Ok(doubled(&model.numbers_of(g, freedom)?))).collect::<Result<Vec<_>>>()?;
     let samples = model.sampled(1000, freedom)?;
-    let centre = crate::latent::algebra::mean(&samples);
+    let centre = crate::base::linalg::rows::mean(&samples);
     let sigma = move |axis: &[f64]| learn::along(&samples, &centre, axis);
     Ok((rows, if freedom == LatentSpace::Z { Space::Z } else { Space::W }, Box::new(sigma)))
 }
@@ -291,8 +291,8 @@ impl LoadedModel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::linalg::rows::{correlation, predicted, ridge};
     use crate::base::progress::Quiet;
-    use crate::latent::algebra::{correlation, predicted, ridge};
 
     /// A VAE of the studio with β = 4 on `shapes`, 120 kimg: coarse pictures, and size and place well apart.
     fn shapes(paths: &Paths) -> LoadedModel {

@@ -175,9 +175,9 @@ impl LoadedModel {
         }
         self.allows(freedom)?;
         let latents: Vec<Latent> = (0..1000).map(|i| Latent::Seed { seed: 0x5eed_0000 + i }).collect();
-        let rows = super::algebra::doubled(&self.rows_of(&latents, freedom)?);
-        let centre = super::algebra::mean(&rows);
-        let deviation = super::algebra::deviation(&rows, &centre);
+        let rows = crate::base::linalg::rows::doubled(&self.rows_of(&latents, freedom)?);
+        let centre = crate::base::linalg::rows::mean(&rows);
+        let deviation = crate::base::linalg::rows::deviation(&rows, &centre);
         let scale = (deviation.iter().map(|d| d * d).sum::<f64>() / n.max(1) as f64).sqrt();
         Ok((centre.into_iter().map(|v| v as f32).collect(), (scale as f32).max(1e-6)))
     }

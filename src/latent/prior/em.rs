@@ -5,6 +5,7 @@ use rayon::prelude::*;
 
 use super::mixture::{Component, Mixture, Spread};
 use super::normal::log_sum_exp;
+use crate::base::linalg::dense::{cholesky, inverse};
 use crate::base::rng::Stream;
 use crate::base::{Progress, Result};
 
@@ -306,52 +307,6 @@ fn start(points: &[Vec<f64>], count: usize, shape: Shape, floor: &[f64], seed: u
         }
     }
     maximise(&sums, points.len(), dim, shape, floor)
-}
-
-/// Lower Cholesky factor. Where a covariance is not positive, its diagonal is raised by more and more of the floor.
-pub fn cholesky(covariance: Vec<f64>, dim: usize, floor: &[f64]) -> Vec<f64> {
-    let mut more = 0.0;
-    loop {
-        let mut l = covariance.clone();
-        if let Some(done) = try_cholesky(&mut l, dim, floor, more) {
-            return done;
-        }
-        more = if more == 0.0 { 1.0 } else { more * 10.0 };
-    }
-}
-
-fn try_cholesky(l: &mut [f64], dim: usize, floor: &[f64], more: f64) -> Option<Vec<f64>> {
-    for i in 0..dim {
-        l[i * dim + i] += more * floor[i];
-        for j in 0..=i {
-            let dot: f64 = (0..j).map(|m| l[i * dim + m] * l[j * dim + m]).sum();
-            let rest = l[i * dim + j] - dot;
-            if i == j {
-                // Less than a thousandth of the floor is noise of rounding. A covariance that is not finite ends here.
-                if rest < 1e-3 * floor[i] && more < 1e12 {
-                    return None;
-                }
-                l[i * dim + i] = rest.max(floor[i]).sqrt();
-            } else {
-                l[i * dim + j] = rest / l[j * dim + j];
-            }
-        }
-        l[i * dim + i + 1..(i + 1) * dim].fill(0.0);
-    }
-    Some(l.to_vec())
-}
-
-/// Inverse of a lower triangle.
-pub fn inverse(l: &[f64], dim: usize) -> Vec<f64> {
-    let mut out = vec![0.0; dim * dim];
-    for j in 0..dim {
-        out[j * dim + j] = 1.0 / l[j * dim + j];
-        for i in j + 1..dim {
-            let dot: f64 = (j..i).map(|m| l[i * dim + m] * out[m * dim + j]).sum();
-            out[i * dim + j] = -dot / l[i * dim + i];
-        }
-    }
-    out
 }
 
 #[cfg(test)]

@@ -123,35 +123,6 @@ pub fn tensor(values: &[f64], shape: Vec<usize>) -> HostTensor {
     HostTensor { shape, values: values.iter().map(|v| *v as f32).collect() }
 }
 
-/// Solves `A x = b` for a square `A` (row by row), by elimination with pivots; nothing if it cannot be solved.
-pub fn solve(mut a: Vec<f64>, mut b: Vec<f64>) -> Option<Vec<f64>> {
-    let n = b.len();
-    for column in 0..n {
-        let pivot = (column..n).max_by(|i, j| a[i * n + column].abs().total_cmp(&a[j * n + column].abs()))?;
-        if a[pivot * n + column].abs() < 1e-12 {
-            return None;
-        }
-        if pivot != column {
-            for k in 0..n {
-                a.swap(pivot * n + k, column * n + k);
-            }
-            b.swap(pivot, column);
-        }
-        for row in column + 1..n {
-            let factor = a[row * n + column] / a[column * n + column];
-            for k in column..n {
-                a[row * n + k] -= factor * a[column * n + k];
-            }
-            b[row] -= factor * b[column];
-        }
-    }
-    for row in (0..n).rev() {
-        let rest: f64 = (row + 1..n).map(|k| a[row * n + k] * b[k]).sum();
-        b[row] = (b[row] - rest) / a[row * n + row];
-    }
-    b.iter().all(|v| v.is_finite()).then_some(b)
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -188,12 +159,5 @@ pub(super) mod tests {
         let back = Mlp::get(&weights, "prior.decoder.").unwrap();
         assert!(back.forward(&x).iter().zip(&y).all(|(a, b)| (a - b).abs() < 1e-6));
         assert!(Mlp::get(&weights, "prior.encoder.").is_none());
-    }
-
-    #[test]
-    fn equations_are_solved_or_refused() {
-        let x = solve(vec![0.0, 2.0, 1.0, 1.0], vec![4.0, 5.0]).unwrap();
-        assert!((x[0] - 3.0).abs() < 1e-12 && (x[1] - 2.0).abs() < 1e-12);
-        assert!(solve(vec![1.0, 2.0, 2.0, 4.0], vec![1.0, 2.0]).is_none());
     }
 }

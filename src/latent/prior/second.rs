@@ -163,13 +163,13 @@ fn matching(from: &[Vec<f64>], to: &[Vec<f64>]) -> (Vec<f64>, Vec<f64>) {
     // A little is added, so that directions that hardly move are not blown up.
     let factor = |c: Vec<f64>| {
         let floor: Vec<f64> = (0..dim).map(|i| 1e-3 * c[i * dim + i] + 1e-9).collect();
-        super::em::cholesky(
+        crate::base::linalg::dense::cholesky(
             c.iter().enumerate().map(|(k, v)| if k % (dim + 1) == 0 { v + floor[k / dim] } else { *v }).collect(),
             dim,
             &floor,
         )
     };
-    let (l_to, l_from) = (factor(to_covariance), super::em::inverse(&factor(from_covariance), dim));
+    let (l_to, l_from) = (factor(to_covariance), crate::base::linalg::dense::inverse(&factor(from_covariance), dim));
     let stretch: Vec<f64> =
         (0..dim * dim).map(|k| (0..dim).map(|m| l_to[(k / dim) * dim + m] * l_from[m * dim + k % dim]).sum()).collect();
     let shift =

@@ -5,7 +5,8 @@
 //! The paper adds the second decoder's noise to what it makes. Here its mean is stretched instead, so that the codes it
 //! makes have the mean and the covariance of the codes it learned from: that way the map stays smooth and goes back.
 
-use super::host::{Mlp, solve};
+use super::host::Mlp;
+use crate::base::linalg::dense::eliminate;
 
 /// Rounds of Newton's method that a way back takes at most.
 const ROUNDS: usize = 30;
@@ -64,7 +65,7 @@ impl TwoStage {
             for i in 0..n {
                 matrix[i * n + i] += damping;
             }
-            let Some(step) = solve(matrix, slopes.iter().map(|s| dot(s, &error)).collect()) else { break };
+            let Some(step) = eliminate(matrix, slopes.iter().map(|s| dot(s, &error)).collect()) else { break };
             let next: Vec<f64> = u.iter().zip(&step).map(|(u, d)| u + d).collect();
             let now = distance(&self.sample(&next));
             if now < off {

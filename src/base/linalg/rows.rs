@@ -1,4 +1,4 @@
-//! The little linear algebra that journeys need: leading eigenvectors, least squares, projections.
+//! Vectors, and matrices as lists of rows: leading eigenvectors, least squares, projections.
 
 use rayon::prelude::*;
 
