@@ -100,6 +100,9 @@ pub struct FindTask {
     /// Run folder, checkpoint file, or name of a shipped or imported model
     #[arg(long, value_name = "M")]
     model: String,
+    /// What there shall be more or less of, in words: "more red", "a smiling face"
+    #[arg(long, value_name = "PHRASE", conflicts_with = "method")]
+    text: Option<String>,
     /// principal (styles or features), codes (of a VAE), sefa, data (labels, factors, captions), taste, difference
     #[arg(long, default_value = "principal")]
     method: String,
@@ -147,6 +150,9 @@ pub struct FindTask {
 impl FindTask {
     fn find(&self) -> Result<Find> {
         let named = |word: &str| if self.name.is_empty() { word.to_string() } else { self.name.clone() };
+        if let Some(text) = &self.text {
+            return Ok(Find::Text { text: text.clone() });
+        }
         Ok(match self.method.as_str() {
             "principal" => Find::Principal { tap: self.tap, count: self.count, samples: self.samples },
             "codes" => Find::Codes { data: self.data.clone(), count: self.count, limit: self.samples },

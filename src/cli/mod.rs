@@ -23,6 +23,7 @@ mod reproduce;
 mod signals;
 mod sizing;
 mod train;
+mod words;
 
 use std::io::{IsTerminal, Write};
 use std::path::Path;
@@ -75,6 +76,13 @@ enum Task {
     Invert(invert::Invert),
     /// Draw a part of a plane through latent space
     Map(map::Map),
+    /// Print vectors of texts and pictures
+    Embed(words::Embed),
+    /// List pictures in the order in which a text fits them
+    Match(words::Match),
+    /// Teach the studio your own words, or show how well it knows words
+    #[command(subcommand)]
+    Words(words::Words),
     /// Lay out all pictures of a data set and a model by similarity
     Atlas(atlas::Atlas),
     /// Make a film from a timeline
@@ -131,6 +139,9 @@ pub fn main() -> ExitCode {
         Some(Task::Encoder(task)) => task.run(&paths),
         Some(Task::Invert(task)) => task.run(&paths),
         Some(Task::Map(task)) => task.run(&paths),
+        Some(Task::Embed(task)) => task.run(&paths),
+        Some(Task::Match(task)) => task.run(&paths),
+        Some(Task::Words(task)) => task.run(&paths),
         Some(Task::Atlas(task)) => task.run(&paths),
         Some(Task::Film(task)) => task.run(&paths),
         Some(Task::Data(task)) => task.run(&paths),

@@ -6,10 +6,11 @@ use clap::Args;
 
 use super::latents::Maker;
 use super::sizing::Sizing;
-use super::{device, latents, may_write, may_write_png, numbers, print_line, watched};
+use super::{device, latents, may_write, may_write_png, numbers, print_line, say, tell, watched};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::data;
+use crate::eval::joint::JointSpace;
 use crate::export::sheet::TRIANGLE;
 use crate::export::{self, ExportOptions, Shot};
 use crate::latent::even_spacing::Measure;
@@ -120,6 +121,12 @@ pub struct Sample {
     /// First seed; the next ones follow
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// Of the pictures take those that a text fits best, the best first
+    #[arg(long, value_name = "TEXT", requires = "keep")]
+    rank: Option<String>,
+    /// How many of them
+    #[arg(long, value_name = "N", requires = "rank")]
+    keep: Option<u32>,
     /// One PNG with all pictures, a line between them
     #[arg(long, value_name = "FILE", required_unless_present_any = ["out", "sprites"])]
     grid: Option<PathBuf>,
@@ -146,7 +153,13 @@ impl Sample {
         if self.count == 0 {
             return Err(Problem::usage("There is nothing to make").of("--count 0"));
         }
-        let (count, gap) = (u64::from(self.count), self.gap);
+        let made = self.keep.unwrap_or(self.count);
+        if made == 0 || made > self.count {
+            return Err(Problem::usage("So many of the pictures cannot be kept")
+                .of(format!("--keep {made} of --count {}", self.count))
+                .try_this("Keep at least one, and no more than are made"));
+        }
+        let (count, gap) = (u64::from(made), self.gap);
         let sheet = |format: &str, file: PathBuf| -> Result<ExportOptions> {
             may_write_png(&file)?;
             let (columns, frames_json) = (self.columns, self.frames_json);
@@ -176,9 +189,31 @@ impl Sample {
             }
         }
         let seeds = (0..self.count).map(|i| Latent::Seed { seed: self.seed.wrapping_add(u64::from(i)) });
-        let latents = seeds.map(|seed| maker.latent(&seed));
-        self.common.export(&model, &device, latents, "sample", &options, &watched(false))
+        let Some(text) = &self.rank else {
+            let latents = seeds.map(|seed| maker.latent(&seed));
+            return self.common.export(&model, &device, latents, "sample", &options, &watched(false));
+        };
+        let pool: Vec<Latent> = seeds.map(|seed| maker.latent(&seed)).collect::<Result<_>>()?;
+        let joint = JointSpace::open(paths, &crate::nn::device::open(&device)?)?;
+        let best = ranked(&model, (pool, self.common.truncation), (text, made as usize), &joint)?;
+        self.common.export(&model, &device, best.into_iter().map(Ok), "rank", &options, &watched(false))
     }
+}
+
+/// The latents whose pictures a text fits best, the best first.
+fn ranked(
+    model: &LoadedModel,
+    (pool, truncation): (Vec<Latent>, f32),
+    (text, keep): (&str, usize),
+    joint: &JointSpace,
+) -> Result<Vec<Latent>> {
+    let mut make = |from: usize, to: usize| model.generate(&pool[from..to], truncation);
+    let ranking = joint.rank_made(text, pool.len(), &mut make, &watched(false))?;
+    tell(&ranking.reliability.sentence());
+    if let Some(problem) = ranking.unanswered(text) {
+        say(&problem);
+    }
+    Ok(ranking.order.iter().take(keep).map(|&i| pool[i].clone()).collect())
 }
 
 /// Arguments of `interpolate`.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::eval::joint::Networks;
 use crate::export::options::ExportOptions;
 use crate::latent::prior::Kind;
 use crate::library::item::{DataSetInfo, ItemFilter};
@@ -46,6 +47,8 @@ pub enum Command {
     PreviewPreparation { ticket: u64, data: DataRecipe, name: String, objective: Box<ObjectiveRecipe> },
     /// Make the prepared set. → `Job`, `DataReady`.
     Prepare { job: JobId, data: DataRecipe },
+    /// Learn which words belong to pictures from the captions or labels of a source, and keep that. → `Job`
+    TeachWords { job: JobId, source: String, reading: Reading },
     /// Name pictures of a data set again that are known to the library. → `DataSets`.
     ListData,
     /// Take a data set off the list; its pictures stay where they are. → `DataSets`.
@@ -71,6 +74,8 @@ pub enum Command {
     HoldQueue(bool),
     /// Keep the computer from falling asleep while a run is on, or let it.
     KeepAwake(bool),
+    /// Which of the pretrained networks that ship with the studio may be used.
+    UseNetworks(Networks),
     /// Read a run's curves, edits and list of previews from its folder. → `RunLoaded`.
     LoadRun { dir: PathBuf },
     /// Read one kept sample grid. → `RunPreview`.

@@ -16,6 +16,7 @@ use crate::library::item::{DataSetInfo, Item, ItemFilter};
 use crate::library::storage::Kept;
 use crate::models::info::{BrokenModel, ModelInfo, ModelRef};
 use crate::models::outline::Outline;
+use crate::models::shipped::EncoderCard;
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::recipe::{Edit, Recipe};
 use crate::train::report::{Preview, RunSummary};
@@ -118,6 +119,8 @@ pub enum Event {
 
     /// All models, shipped ones first.
     Models(Vec<ModelInfo>),
+    /// Pretrained networks that ship with the studio.
+    Networks(Vec<EncoderCard>),
     /// Models that are there and cannot be used.
     BrokenModels(Vec<BrokenModel>),
     /// A model can be explored.

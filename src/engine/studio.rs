@@ -20,7 +20,7 @@ use super::event_queue::Outbox;
 use super::inference::{Backend, InferenceWorker};
 use super::jobs::export::Wanted;
 use super::jobs::gallery::Gallery;
-use super::jobs::{Context, data, evaluate, export, gallery, models, neighbours, priors};
+use super::jobs::{Context, data, evaluate, export, gallery, models, neighbours, priors, words};
 use super::runs::launch::{Launch, ProcessLaunch};
 use super::runs::{Ask, RunBook, Runs, Setup, keep_awake};
 use super::worker::{Aside, Jobs, Lane};
@@ -270,6 +270,9 @@ impl Engine for StudioEngine {
             Command::PreviewPreparation { ticket, data, name, objective } => {
                 lanes.thumbs.push(None, move |desk| desk.preview(&cx, ticket, &data, &name, &objective));
             }
+            Command::TeachWords { job, source, reading } => {
+                lanes.prepare.push(Some(job), move |()| words::teach_job(&cx, job, &source, reading));
+            }
             Command::Prepare { job, data } => {
                 // How many pictures a source has is the survey's to say: what is prepared leaves some of them out.
                 lanes.prepare.push(Some(job), move |()| {
@@ -321,6 +324,7 @@ impl Engine for StudioEngine {
             Command::Unqueue { dir } => self.runs.ask(Ask::Unqueue { dir }),
             Command::HoldQueue(held) => self.runs.ask(Ask::HoldQueue(held)),
             Command::KeepAwake(wanted) => lanes.files.push(None, move |()| keep_awake::allow(&cx.paths, wanted)),
+            Command::UseNetworks(networks) => lanes.files.push(None, move |()| networks.write(&cx.paths)),
             Command::LoadRun { dir } => self.runs.ask(Ask::Load { dir }),
             Command::LoadPreview { dir, images } => self.runs.ask(Ask::Preview { dir, images }),
             Command::ListRuns => self.runs.ask(Ask::List),

@@ -4,6 +4,7 @@
 //! the seconds it took. [`compare`] refuses to set unlike ones against each other.
 //!
 //! - [`features`]: `studio-features`, the encoder that sets of pictures are compared through.
+//! - [`joint`]: words and pictures in one space.
 //! - [`fid`], [`kid`], [`prdc`]: distances and shares on features, with intervals by [`halves`].
 //! - [`modes`]: which kinds are made, by a [`classifier`] of the data's labels or by place in the plane.
 //! - [`likelihood`]: bounds of how likely a VAE finds pictures. [`factors`]: whether codes stand for single factors.
@@ -18,6 +19,7 @@ pub mod factors;
 pub mod feature_matrix;
 pub mod features;
 pub mod fid;
+pub mod joint;
 pub mod kid;
 pub mod likelihood;
 mod measure;

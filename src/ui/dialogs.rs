@@ -17,7 +17,7 @@ use crate::engine::Command;
 const LINE: f32 = 20.0;
 
 /// What the studio is built on and whom to thank: name, licence, address.
-const THANKS: [(&str, &str, &str); 9] = [
+const THANKS: [(&str, &str, &str); 10] = [
     ("Twemoji pictures by Twitter, Inc and other contributors", "CC BY 4.0", "https://github.com/jdecked/twemoji"),
     (
         "EfficientNet-Lite0 by Google, in PyTorch by ML Illustrated",
@@ -30,6 +30,7 @@ const THANKS: [(&str, &str, &str); 9] = [
     ("Hack font by Source Foundry", "MIT and Bitstream Vera", "https://sourcefoundry.org/hack"),
     ("egui by Emil Ernerfeldt and contributors", "MIT or Apache 2.0", "https://www.egui.rs"),
     ("Burn by Tracel and contributors", "MIT or Apache 2.0", "https://burn.dev"),
+    ("MiniLM-L3 by UKPLab, the network that reads text", "Apache 2.0", "https://www.sbert.net"),
     ("OpenH264 by Cisco Systems", "BSD 2-Clause", "https://www.openh264.org"),
 ];
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::theme::Mode;
+use crate::eval::joint::Networks;
 use crate::export::options::ExportOptions;
 
 /// What a person sets once and keeps.
@@ -42,6 +43,8 @@ pub struct Settings {
     pub sheet_columns: u32,
     /// Whether the computer is kept from falling asleep while a run is on.
     pub keep_awake: bool,
+    /// Which of the pretrained networks that ship with the studio may be used.
+    pub networks: Networks,
     /// What happens to runs when the window closes: `ask`, `stop`, `background`.
     pub on_close: OnClose,
 }
@@ -120,6 +123,7 @@ impl Default for Settings {
             dialog_folders: BTreeMap::new(),
             sheet_columns: 6,
             keep_awake: true,
+            networks: Networks::default(),
             on_close: OnClose::Ask,
         }
     }

@@ -16,6 +16,7 @@ use crate::data::report::Survey;
 use crate::engine::{DataSetInfo, DeviceReport, Evaluation, Event, Item, ItemFilter, JobId, PastChange, Space};
 use crate::library::storage::Kept;
 use crate::models::info::{BrokenModel, ModelInfo, ModelRef};
+use crate::models::shipped::EncoderCard;
 use crate::recipe::Edit;
 use crate::recipe::form::with_titles;
 use crate::train::report::{Preview, RunState, RunSummary};
@@ -230,6 +231,8 @@ pub struct Studio {
     pub storage: Option<Vec<Kept>>,
     /// Models that are there and cannot be used.
     pub broken_models: Vec<BrokenModel>,
+    /// Pretrained networks that ship with the studio.
+    pub networks: Vec<EncoderCard>,
     /// Whether the list of models has arrived.
     pub models_known: bool,
     /// Models that are loaded for exploring.
@@ -331,6 +334,7 @@ impl Studio {
             }
 
             Event::Storage(kept) => self.storage = Some(kept.clone()),
+            Event::Networks(networks) => self.networks.clone_from(networks),
             Event::BrokenModels(broken) => self.broken_models.clone_from(broken),
             Event::Models(models) => {
                 self.models.clone_from(models);

@@ -46,6 +46,14 @@ impl Home {
         assert!(out.status.success(), "{arguments:?}: {}\n{}", out.status, String::from_utf8_lossy(&out.stderr));
         String::from_utf8(out.stdout).unwrap()
     }
+
+    /// Runs what must end with this exit code and say this.
+    pub fn fails(&self, arguments: &[&str], code: i32, said: &str) {
+        let out = self.run(arguments);
+        let told = String::from_utf8_lossy(&out.stderr);
+        assert_eq!(out.status.code(), Some(code), "{arguments:?}: {told}");
+        assert!(told.contains(said), "{arguments:?}: {told}");
+    }
 }
 
 /// Writes `n` small pictures of coloured squares, all different, and returns their folder.

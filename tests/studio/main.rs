@@ -20,4 +20,5 @@ mod shots;
 mod vaes;
 #[cfg(all(target_os = "linux", feature = "gui"))]
 mod window;
+mod words;
 mod zoo;

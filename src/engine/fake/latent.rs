@@ -7,6 +7,7 @@ use super::play::job_of;
 use super::{Script, made};
 use crate::base::rng::Stream;
 use crate::base::{Picture, Problem};
+use crate::engine::latent::Ranked;
 use crate::engine::{Event, LatentCommand, LatentEvent, LineageNode, ModelInfo};
 use crate::latent::activations::codes::{Anomaly, CodePoint, NumberUse, prior_histogram};
 use crate::latent::activations::{ChannelLook, Inside};
@@ -379,6 +380,12 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
             let effects = (0..16).map(|i| 0.2 / (i + 1) as f32).collect();
             job_of(job, "Switching channels off", 16, tell(LatentEvent::ChannelEffects { job, model, tap, effects }))
         }
+        LatentCommand::Rank { job, model, latents, truncation, text } => {
+            let order = (0..latents.len()).rev().collect();
+            let (told, answered) = ("The right one is among the first ten in half of the cases".into(), text != "x");
+            let ranked = Box::new(Ranked { latents, truncation, text, order, told, answered });
+            job_of(job, "Looking at pictures", 36, tell(LatentEvent::Ranked { job, model, ranked }))
+        }
         LatentCommand::CodePlane { job, model, .. } => {
             let at =
                 |i: u32| CodePoint { at: [(i % 8) as f32 * 0.4 - 1.4, (i / 8) as f32 * 0.4 - 1.4], label: Some(i % 3) };
@@ -445,6 +452,7 @@ fn model_of(command: &LatentCommand) -> Option<String> {
         | C::Breed { model, .. }
         | C::KeepChild { model, .. }
         | C::Inside { model, .. }
+        | C::Rank { model, .. }
         | C::ChannelEffects { model, .. }
         | C::CodeUse { model, .. }
         | C::CodePlane { model, .. }
@@ -528,6 +536,7 @@ fn names_of(find: &Find) -> Vec<String> {
         Find::Data { only, .. } if !only.is_empty() => only.clone(),
         Find::Data { .. } => ["size", "hue", "x", "y"].map(String::from).to_vec(),
         Find::Taste { name, .. } | Find::Difference { name, .. } => vec![name.clone()],
+        Find::Text { text } => vec![text.clone()],
     }
 }
 

@@ -42,6 +42,10 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             let bytes = pictures * side * side * data.channels.count() as u64;
             job_of(job, "Preparing pictures", pictures, vec![Event::DataReady { job, pictures, bytes }])
         }
+        Command::TeachWords { job, .. } => {
+            let told = Problem::usage("The studio knows your words now").because("9 of 10").info();
+            job_of(job, "Learning words", 6, vec![Event::Message(told)])
+        }
         Command::ListData => vec![Event::DataSets(script.data_sets.clone())],
         Command::ForgetData { source } => {
             script.data_sets.retain(|d| d.source != source);
@@ -94,7 +98,9 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             script.runs.retain(|r| r.dir != dir || r.state != RunState::Queued);
             vec![Event::Runs(script.runs.clone())]
         }
-        Command::HoldQueue(_) | Command::KeepAwake(_) | Command::ExploreOn { .. } => Vec::new(),
+        Command::HoldQueue(_) | Command::KeepAwake(_) | Command::UseNetworks(_) | Command::ExploreOn { .. } => {
+            Vec::new()
+        }
         Command::LoadRun { dir } => {
             let Some(run) = script.runs.iter().find(|r| r.dir == dir) else { return missing(&dir) };
             let images = run.progress.images;
@@ -116,7 +122,9 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             vec![Event::Runs(script.runs.clone())]
         }
 
-        Command::ListModels => vec![Event::Models(script.models.clone())],
+        Command::ListModels => {
+            vec![Event::Models(script.models.clone()), Event::Networks(crate::models::shipped::cards())]
+        }
         Command::OpenModel { model } => with_model(script, &model, |info| {
             vec![Event::ModelOpened { model: model.clone(), info: Box::new(info.clone()) }]
         }),

@@ -7,6 +7,7 @@ pub mod gallery;
 pub mod models;
 pub mod neighbours;
 pub mod priors;
+pub mod words;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -9,12 +9,14 @@ use crate::engine::inference::Urgency;
 use crate::engine::trash::discard;
 use crate::engine::{Event, JobId, ModelInfo};
 use crate::export::{decode, png_bytes};
+use crate::models::shipped;
 
 /// Tells all models.
 pub fn list(cx: &Context) -> Vec<ModelInfo> {
     let models = cx.list_models();
     cx.tell(Event::BrokenModels(cx.broken_models()));
     cx.tell(Event::Models(models.clone()));
+    cx.tell(Event::Networks(shipped::cards()));
     models
 }
 

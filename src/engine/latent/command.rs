@@ -121,6 +121,9 @@ pub enum LatentCommand {
     /// The family of a kept picture: all it comes from and all that comes from it. → `Family`
     Family { item: i64 },
 
+    /// Latents in the order in which a text fits their pictures. → `Ranked`
+    Rank { job: JobId, model: ModelRef, latents: Vec<Latent>, truncation: f32, text: String },
+
     /// Features of a picture at a tap, with channels switched off. → `Inside`
     Inside { ticket: u64, model: ModelRef, latent: Latent, truncation: f32, look: Look },
     /// How much each channel at a tap matters to a picture. → `ChannelEffects`

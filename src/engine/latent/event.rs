@@ -28,6 +28,23 @@ pub struct LineageNode {
     pub parents: Vec<i64>,
 }
 
+/// Latents whose pictures were held against a text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Ranked {
+    /// The latents, as they were asked for.
+    pub latents: Vec<Latent>,
+    /// Their truncation.
+    pub truncation: f32,
+    /// The text.
+    pub text: String,
+    /// Places among the latents, that of the best first.
+    pub order: Vec<usize>,
+    /// How far the order is to be trusted.
+    pub told: String,
+    /// Whether any picture seems to show what was asked for.
+    pub answered: bool,
+}
+
 /// What the engine tells of latent space.
 #[derive(Clone, Debug)]
 #[allow(missing_docs)]
@@ -86,6 +103,9 @@ pub enum LatentEvent {
     Offspring { ticket: u64, model: ModelRef, children: Vec<Child> },
     /// A family: the picture asked for is among them.
     Family { item: i64, members: Vec<LineageNode> },
+
+    /// Latents in the order in which a text fits their pictures.
+    Ranked { job: JobId, model: ModelRef, ranked: Box<Ranked> },
 
     /// Features of a picture.
     Inside { ticket: u64, model: ModelRef, inside: Box<Inside> },

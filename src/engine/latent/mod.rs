@@ -18,12 +18,13 @@ mod lineage;
 mod map;
 mod model_slot;
 mod pair_export;
+mod words;
 
 use std::sync::Arc;
 use std::time::Instant;
 
 pub use command::LatentCommand;
-pub use event::{LatentEvent, LineageNode};
+pub use event::{LatentEvent, LineageNode, Ranked};
 
 use super::jobs::Context;
 use super::jobs::export::Wanted;
@@ -223,6 +224,10 @@ impl Desk {
             }
             C::Family { item } => self.library.push(None, move |gallery| lineage::family(&cx, gallery, item)),
 
+            C::Rank { job, model, latents, truncation, text } => {
+                let asked = words::Asked { latents, truncation, text };
+                self.touch.push(Some(job), move |shelf| words::rank(&cx, shelf, job, &model, asked));
+            }
             C::Inside { ticket, model, latent, truncation, look } => {
                 inspection::inside(&cx, ticket, model, latent, truncation, look);
             }

@@ -4,6 +4,7 @@
 //! - [`find`]: without labels. Principal axes of styles, of activations (Härkönen 2020, GANSpace) or of a VAE's codes;
 //!   the closed form of SeFa (Shen & Zhou 2021).
 //! - [`learn`]: from labels, factors, words of captions; from what a person likes; from two groups or two pictures.
+//! - [`words`]: from a phrase.
 //! - [`search`]: one door for all of them. [`known`]: what is known of a data set.
 //! - [`meter`]: how much else moves. [`store`]: what is kept, where.
 
@@ -13,6 +14,7 @@ pub mod learn;
 pub mod meter;
 pub mod search;
 pub mod store;
+mod words;
 
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +40,8 @@ pub enum Method {
     Taste,
     /// The difference of two groups or two pictures.
     Difference,
+    /// From a phrase.
+    Words,
 }
 
 impl Method {
@@ -49,6 +53,7 @@ impl Method {
             Self::Learned => "Learned",
             Self::Taste => "Taste",
             Self::Difference => "Difference",
+            Self::Words => "Words",
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::base::linalg::rows::{Row, add, dot, doubled, solve};
 use crate::base::paths::Paths;
 use crate::base::{Family, Problem, Progress, Result};
 use crate::data::{self, Prepared};
+use crate::eval::joint::JointSpace;
 use crate::latent::attributes::{self, Judge, Judged, Predictor};
 use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
@@ -77,6 +78,11 @@ pub enum Find {
         /// Disliked.
         disliked: Vec<Latent>,
     },
+    /// From a phrase, such as `more red` (see [`JointSpace`]).
+    Text {
+        /// The phrase.
+        text: String,
+    },
     /// From one group or picture to another.
     Difference {
         /// Name.
@@ -136,6 +142,10 @@ pub fn search(model: &LoadedModel, find: &Find, paths: &Paths, progress: &dyn Pr
             let steps = attributes::STEPS;
             let predictor = Predictor::train(&set, &places, &attributes, steps, &model.device, progress)?;
             told(model, &Judged { predictor: &predictor, model }, *apart, progress)
+        }
+        Find::Text { text } => {
+            let joint = JointSpace::open(paths, &model.device)?;
+            Ok(vec![model.text_direction(text, &joint, progress)?])
         }
         Find::Taste { name, liked, disliked } => {
             let (rows, space, sigma) = groups(model, &[liked, disliked])?;

@@ -80,6 +80,9 @@ impl StudioApp {
                 if settings.keep_awake != self.shell.studio.settings.keep_awake {
                     self.shell.engine.send(Command::KeepAwake(settings.keep_awake));
                 }
+                if settings.networks != self.shell.studio.settings.networks {
+                    self.shell.engine.send(Command::UseNetworks(settings.networks));
+                }
                 self.shell.studio.settings = *settings;
                 self.shell.choose_where_to_explore();
             }

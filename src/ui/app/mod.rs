@@ -190,7 +190,9 @@ impl StudioApp {
         let waker = ctx.clone();
         self.shell.engine.on_wake(Box::new(move || waker.request_repaint()));
         let keep_awake = Command::KeepAwake(self.shell.studio.settings.keep_awake);
+        let networks = Command::UseNetworks(self.shell.studio.settings.networks);
         for command in [
+            networks,
             Command::ListModels,
             Command::ListRuns,
             Command::ListData,

@@ -19,6 +19,8 @@ pub enum Group {
     Appearance,
     /// Runs.
     Training,
+    /// Pretrained networks.
+    Networks,
     /// How pictures leave.
     Export,
     /// Where things are.
@@ -59,7 +61,7 @@ macro_rules! row {
 }
 
 /// Every setting. Devices and folders are drawn as lists of their own.
-pub static ROWS: [Row; 18] = [
+pub static ROWS: [Row; 20] = [
     row!("theme", "Theme", Appearance, theme, "Dark suits pictures, light suits bright rooms", |ui, s| {
         let modes = [(Mode::System, Mode::System.title()), (Mode::Dark, "Dark"), (Mode::Light, "Light")];
         theme::segmented(ui, "Theme", &mut s.theme, &modes);
@@ -132,6 +134,22 @@ pub static ROWS: [Row; 18] = [
         let options = [(OnClose::Ask, "Ask"), (OnClose::Stop, "Stop the run"), (OnClose::Background, "Keep training")];
         theme::segmented(ui, "When the window closes", &mut s.on_close, &options);
     }),
+    row!(
+        "photo-network",
+        "See photographs",
+        Networks,
+        networks.photo,
+        "A network that was trained on photographs looks at pictures: for searching and directions by words",
+        |ui, s| switch(ui, "See photographs", &mut s.networks.photo)
+    ),
+    row!(
+        "text-network",
+        "Read text",
+        Networks,
+        networks.text,
+        "A network reads English phrases: for searching by words, and for directions by words",
+        |ui, s| switch(ui, "Read text", &mut s.networks.text)
+    ),
     row!(
         "recipe",
         "Store recipes in files",

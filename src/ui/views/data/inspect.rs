@@ -6,10 +6,12 @@ use egui_material_icons::icons::ICON_ARROW_FORWARD;
 use super::DataView;
 use super::preview::Which;
 use crate::data::report::Survey;
+use crate::engine::Command;
 use crate::recipe::form::{Group, with_titles};
 use crate::recipe::{DataRecipe, Recipe, json_path};
 use crate::ui::format;
 use crate::ui::theme::{self, size};
+use crate::ui::views::explore::job_progress::{self, Doing};
 use crate::ui::views::{Cx, View, ViewId};
 use crate::ui::widgets::form::FormOptions;
 
@@ -28,6 +30,7 @@ impl DataView {
         }
         theme::section(ui, "Contents");
         self.facts(ui, survey, cx);
+        self.words(ui, survey, cx);
         if !survey.guesses.is_empty() {
             theme::section(ui, "What was assumed");
             for guess in &survey.guesses {
@@ -38,6 +41,31 @@ impl DataView {
                 }
             }
         }
+    }
+
+    /// Captions and labels as words that the studio can learn.
+    fn words(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
+        let known = survey.entries.iter().filter(|e| e.caption.is_some() || e.label.is_some()).count();
+        if known < crate::eval::joint::teach::FEWEST {
+            return;
+        }
+        theme::section(ui, "Words");
+        let what =
+            "Searching by words knows emoji, pixel characters and game tiles best; it can learn what yours are called";
+        ui.add(egui::Label::new(RichText::new(what).size(size::SMALL).color(theme::tokens(ui).weak)).wrap());
+        ui.horizontal(|ui| {
+            if job_progress::shown(ui, cx, self.words, 120.0, "Learning words", "Cancel learning") != Doing::Nothing {
+                return;
+            }
+            let help =
+                format!("Learns from up to {} captions or labels in about a minute", crate::eval::joint::teach::MOST);
+            if theme::button(ui, None, "Teach it your words").on_hover_text(help).clicked() {
+                let job = cx.new_job();
+                self.words = Some(job);
+                let (source, reading) = (survey.source.clone(), survey.reading.clone());
+                cx.send(Command::TeachWords { job, source, reading });
+            }
+        });
     }
 
     fn before_and_after(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {

@@ -85,6 +85,8 @@ pub struct DataView {
     form: Form,
     drop: DropState,
     ask_again: bool,
+    /// The job that learns words.
+    words: Option<JobId>,
 }
 
 impl Default for DataView {
@@ -112,6 +114,7 @@ impl Default for DataView {
             form: Form::default(),
             drop: DropState::default(),
             ask_again: false,
+            words: None,
         }
     }
 }

@@ -78,6 +78,16 @@ fn a_key_leaves_pictures_out_and_the_counter_shows_them() {
 }
 
 #[test]
+fn labels_are_taught_as_words() {
+    let mut harness = opened();
+    harness.get_by_role_and_label(Role::Button, "Teach it your words").click_accesskit();
+    harness.run_ok();
+    let sent = commands(&harness);
+    let taught = sent.iter().any(|c| matches!(c, Command::TeachWords { source, .. } if source == "/pictures/nouns"));
+    assert!(taught, "{sent:?}");
+}
+
+#[test]
 fn space_shows_a_picture_large_and_arrows_go_on() {
     let mut harness = opened();
     harness.get_by_label_contains("picture-000002.png").click();

@@ -93,6 +93,38 @@ fn rolling_again_asks_for_new_seeds_and_undo_brings_the_old_ones_back() {
 }
 
 #[test]
+fn samples_are_ranked_by_a_phrase_and_go_back_to_the_order_of_seeds() {
+    let mut h = explore();
+    let before = state(&h).samples.first;
+    h.get_by_label("Rank by a phrase").focus();
+    h.run_steps(2);
+    h.get_by_label("Rank by a phrase").type_text("a smiling face");
+    h.run_steps(3);
+    h.state().engine.take_commands();
+    h.get_by_role_and_label(Role::Button, "Rank").click();
+    h.run_steps(8);
+    let sent = h.state().engine.take_commands();
+    let ranked = sent.iter().find_map(|c| match c {
+        Command::Latent(LatentCommand::Rank { latents, text, .. }) => Some((latents.len(), text.as_str())),
+        _ => None,
+    });
+    assert_eq!(ranked, Some((36, "a smiling face")));
+    let first = |sent: Vec<Command>| {
+        let mut sheets = sent.into_iter().filter_map(|c| match c {
+            Command::Generate(r) if r.latents.len() == 36 => r.latents[0].seed(),
+            _ => None,
+        });
+        sheets.next_back()
+    };
+    assert_eq!(first(sent), Some(before + 35), "the scripted engine likes the last one best");
+    assert!(h.query_by_label("Best first").is_some());
+    h.get_by_role_and_label(Role::Button, "In order of seeds").click();
+    h.run_steps(6);
+    assert_eq!(first(h.state().engine.take_commands()), Some(before));
+    assert!(h.query_by_label("Best first").is_none());
+}
+
+#[test]
 fn clicking_a_sample_stands_there_and_the_trail_leads_back() {
     let mut h = explore();
     h.get_by_label("Seed 5").click();

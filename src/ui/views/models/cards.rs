@@ -54,6 +54,30 @@ fn broken(ui: &mut Ui, cx: &mut Cx<'_>) {
     });
 }
 
+/// Pretrained networks that ship with the studio, each with its licence.
+fn networks(ui: &mut Ui, cx: &Cx<'_>) {
+    let all = &cx.studio.networks;
+    if all.is_empty() {
+        return;
+    }
+    egui::CollapsingHeader::new("Networks that see and read").show(ui, |ui| {
+        ScrollArea::vertical().id_salt("networks").max_height(220.0).show(ui, |ui| {
+            for card in all {
+                theme::card(ui, |ui| {
+                    ui.set_min_width(ui.available_width());
+                    ui.horizontal(|ui| {
+                        ui.label(RichText::new(&card.title).size(size::STRONG));
+                        theme::weak(ui, format!("{} parameters", format::count(card.parameters)));
+                    });
+                    ui.add(egui::Label::new(&card.summary).wrap());
+                    theme::weak(ui, format!("Trained on: {}", card.data));
+                    theme::weak(ui, format!("{}. {}", card.licence, card.attribution));
+                });
+            }
+        });
+    });
+}
+
 /// Key of a contact sheet's texture.
 pub fn sheet_key(model: &str) -> u64 {
     key(("contact sheet", model))
@@ -76,6 +100,9 @@ impl ModelsView {
                 }
             });
         });
+        if self.which != Which::Mine {
+            networks(ui, cx);
+        }
         if !matches!(self.which, Which::Shipped) {
             broken(ui, cx);
         }

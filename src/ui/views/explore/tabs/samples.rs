@@ -3,9 +3,11 @@
 use std::borrow::Cow;
 
 use egui::{Context, DragValue, Response, Ui};
-use egui_material_icons::icons::{ICON_CASINO, ICON_STAR};
+use egui_material_icons::icons::{ICON_CASINO, ICON_SEARCH, ICON_STAR};
 
-use crate::engine::Event;
+use crate::base::Channels;
+use crate::engine::latent::Ranked;
+use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::action::DraggedWhat;
@@ -15,6 +17,7 @@ use crate::ui::theme;
 use crate::ui::view::Cx;
 use crate::ui::views::explore::explore_state::{ExploreState, SamplesState};
 use crate::ui::views::explore::image_requests::{ImageBatch, ImageRequests};
+use crate::ui::views::explore::job_progress::{self, Doing};
 use crate::ui::views::explore::page::{Page, PageActions, PageCx};
 use crate::ui::views::explore::viewpoint::Viewpoint;
 use crate::ui::widgets::latent_slot::{ask_menu, drag_only};
@@ -25,6 +28,12 @@ use crate::ui::widgets::picture_grid::{GridSource, Mark, PictureGrid};
 pub struct Samples {
     feed: ImageRequests,
     grid: PictureGrid,
+    /// What the samples are to be ranked by.
+    text: String,
+    /// The ranking that goes on.
+    job: Option<JobId>,
+    /// The newest ranking; it holds for the samples that it was made of.
+    ranked: Option<Ranked>,
 }
 
 /// The next page of seeds.
@@ -65,8 +74,12 @@ impl Page for Samples {
                 }
             }
         });
-        let latents: Vec<Latent> =
+        let mut latents: Vec<Latent> =
             seeds(&state.samples).map(|seed| state.here.classed(&Latent::Seed { seed })).collect();
+        self.words(ui, cx, info, &latents, state.here.truncation);
+        if let Some(ranked) = self.ranked.as_ref().filter(|r| r.latents == latents) {
+            latents = ranked.order.iter().filter_map(|&i| ranked.latents.get(i).cloned()).collect();
+        }
         self.feed.want(ImageBatch { model: info.model.clone(), latents, truncation: state.here.truncation }, cx);
 
         let area = egui::Frame::new().inner_margin(egui::Margin::same(theme::size::S as i8));
@@ -118,6 +131,11 @@ impl Page for Samples {
 
     fn on_event(&mut self, event: &Event, _state: &mut ExploreState, cx: &mut Cx<'_>) {
         self.feed.on_event(event, cx);
+        if let Event::Latent(LatentEvent::Ranked { job, ranked, .. }) = event
+            && self.job == Some(*job)
+        {
+            self.ranked = Some((**ranked).clone());
+        }
     }
 
     fn export(&self, state: &ExploreState, _info: &ModelInfo, _cx: &Cx<'_>, out: &mut PageActions) {
@@ -148,6 +166,41 @@ impl Page for Samples {
 }
 
 impl Samples {
+    /// The line in which a phrase is typed, and what came of the last one.
+    fn words(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, latents: &[Latent], truncation: f32) {
+        if info.recipe.shape().channels == Channels::Points {
+            return;
+        }
+        theme::toolbar(ui, |ui| {
+            if job_progress::shown(ui, cx, self.job, 160.0, "Ranking samples", "Cancel ranking") == Doing::Working {
+                return;
+            }
+            let hint = "a smiling face with glasses";
+            let field = theme::text_field(ui, &mut self.text, hint, 220.0, "Rank by a phrase");
+            let entered = field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
+            let ready = !self.text.trim().is_empty();
+            let button = ui.add_enabled_ui(ready, |ui| theme::button(ui, Some(ICON_SEARCH), "Rank")).inner;
+            if ready && (button.on_hover_text("Samples that show it best come first").clicked() || entered) {
+                let job = cx.new_job();
+                self.job = Some(job);
+                cx.send(Command::Latent(LatentCommand::Rank {
+                    job,
+                    model: info.model.clone(),
+                    latents: latents.to_vec(),
+                    truncation,
+                    text: self.text.trim().to_string(),
+                }));
+            }
+            let now = self.ranked.as_ref().filter(|r| r.latents == latents).map(|r| (r.told.clone(), r.answered));
+            let Some((told, answered)) = now else { return };
+            if theme::quiet_button(ui, None, "In order of seeds").clicked() {
+                self.ranked = None;
+            }
+            let line = if answered { "Best first" } else { "None of these samples seems to show this" };
+            theme::weak(ui, line).on_hover_text(told);
+        });
+    }
+
     /// The selected samples, in order.
     fn selected(&self, state: &SamplesState) -> Vec<Latent> {
         seeds(state).filter(|&s| self.grid.selection.contains(s)).map(|seed| Latent::Seed { seed }).collect()

@@ -13,7 +13,7 @@ impl FindState {
     /// The fields of the way that is chosen.
     pub fn fields(&mut self, ui: &mut Ui, info: &ModelInfo, out: &mut PageActions) {
         let before = self.clone();
-        if self.how != How::Known {
+        if !matches!(self.how, How::Known | How::Words) {
             let count = DragValue::new(&mut self.count).range(1..=32).speed(0.05).suffix(" directions");
             ui.add(count).accessible_name("Directions to find");
         }
@@ -40,6 +40,10 @@ impl FindState {
                 combo.response.accessible_name("Layers").on_hover_text(help);
             }
             How::Sefa => {}
+            How::Words => {
+                theme::text_field(ui, &mut self.text, "more red, a smiling face", 220.0, "Phrase")
+                    .on_hover_text("In English; begin with more or less, or just name what the pictures shall show");
+            }
             How::Codes | How::Known => {
                 let (data, names) = if ui.available_width() > 480.0 { (200.0, 180.0) } else { (124.0, 104.0) };
                 theme::text_field(ui, &mut self.data, "The training pictures", data, "Pictures to look at")

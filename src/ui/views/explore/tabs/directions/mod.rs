@@ -282,7 +282,7 @@ impl Directions {
             let find = &mut state.directions.find;
             let before = find.how;
             let combo = ComboBox::from_id_salt("how").selected_text(find.how.title()).width(130.0).show_ui(ui, |ui| {
-                for how in [How::Principal, How::Sefa, How::Codes, How::Known] {
+                for how in [How::Principal, How::Sefa, How::Codes, How::Known, How::Words] {
                     if how != How::Codes || info.family == Family::Vae {
                         ui.selectable_value(&mut find.how, how, how.title()).on_hover_text(how.help());
                     }
@@ -293,7 +293,9 @@ impl Directions {
                 out.label = Some("change how directions are found");
             }
             find.fields(ui, info, out);
-            if theme::primary_button(ui, Some(ICON_SEARCH), "Find").clicked() {
+            let ready = find.is_complete();
+            let button = ui.add_enabled_ui(ready, |ui| theme::primary_button(ui, Some(ICON_SEARCH), "Find"));
+            if button.inner.clicked() {
                 let find = find.find(info);
                 self.search(info, find, cx);
             }

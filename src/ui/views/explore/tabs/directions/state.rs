@@ -63,6 +63,8 @@ pub enum How {
     Codes,
     /// From what is known of pictures.
     Known,
+    /// From a phrase.
+    Words,
 }
 
 impl How {
@@ -73,6 +75,7 @@ impl How {
             Self::Sefa => "SeFa",
             Self::Codes => "Axes of codes",
             Self::Known => "Labels and factors",
+            Self::Words => "Words",
         }
     }
 
@@ -83,6 +86,7 @@ impl How {
             Self::Sefa => "What the first weights turn into the largest changes",
             Self::Codes => "Where codes of the training pictures vary most",
             Self::Known => "What is known of the training pictures: labels, factors, words of captions",
+            Self::Words => "What there shall be more or less of, in a phrase",
         }
     }
 }
@@ -143,6 +147,8 @@ pub struct FindState {
     pub only: String,
     /// Labels: by the encoder's codes, at once.
     pub codes: bool,
+    /// Words: the phrase.
+    pub text: String,
 }
 
 impl Default for FindState {
@@ -155,11 +161,17 @@ impl Default for FindState {
             data: String::new(),
             only: String::new(),
             codes: false,
+            text: String::new(),
         }
     }
 }
 
 impl FindState {
+    /// Whether all that a search needs was given.
+    pub fn is_complete(&self) -> bool {
+        self.how != How::Words || !self.text.trim().is_empty()
+    }
+
     /// What is asked of the engine.
     pub fn find(&self, info: &ModelInfo) -> Find {
         let (count, data) = (self.count, self.data.trim().to_string());
@@ -168,6 +180,7 @@ impl FindState {
             How::Sefa => Find::Sefa { layers: self.group.layers(Dims::of(info).layers as u32), count },
             How::Codes if vae => Find::Codes { data, count, limit: SAMPLES },
             How::Principal | How::Codes => Find::Principal { tap: self.layer.checked_sub(1), count, samples: SAMPLES },
+            How::Words => Find::Text { text: self.text.trim().to_string() },
             How::Known => {
                 let names = self.only.split(',').map(str::trim).filter(|n| !n.is_empty());
                 let only = names.map(String::from).collect();
@@ -233,6 +246,9 @@ mod tests {
         let state = FindState { how: How::Known, only: " x, size ,,".into(), codes: true, ..FindState::default() };
         assert!(matches!(state.find(&vae), Find::Data { only, codes: true, .. } if only == ["x", "size"]));
         assert!(matches!(state.find(&style), Find::Data { codes: false, .. }));
+        let words = FindState { how: How::Words, text: " more red ".into(), ..FindState::default() };
+        assert!(words.is_complete() && !FindState { text: " ".into(), ..words.clone() }.is_complete());
+        assert_eq!(words.find(&vae), Find::Text { text: "more red".into() });
         let state = FindState { how: How::Codes, ..FindState::default() };
         assert!(matches!(state.find(&style), Find::Principal { tap: None, .. }), "a GAN has no codes of pictures");
     }
