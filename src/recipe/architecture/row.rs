@@ -25,7 +25,7 @@ pub struct Architecture {
     pub points: bool,
     /// Why its critic takes no gradient penalties; nothing where it does.
     pub no_penalty: Option<&'static str>,
-    /// Whether its critic looks through the fixed network of [`crate::models::photo_net`].
+    /// Whether its critic looks through the fixed network that has seen photographs.
     pub looks_through_features: bool,
     /// Layers that take a style of their own, in the network of a recipe; 0 without styles.
     pub style_layers: fn(&Recipe) -> usize,
