@@ -331,7 +331,7 @@ for i, k in enumerate(KINDS):
 out["centres"] = torch.stack(centres)
 out["kinds.weight"] = (layer.weight / sx).t().contiguous()
 out["kinds.bias"] = layer.bias - layer.weight @ (mx / sx)
-out = {name: value.detach().numpy().astype(np.float16 if value.dim() == 2 else np.float32) for name, value in out.items()}
+out = {name: value.detach().contiguous().numpy().astype(np.float16 if value.dim() == 2 else np.float32) for name, value in out.items()}
 hasher = blake3()
 for name in sorted(file.keys()):
     tensor = file.get_tensor(name).astype(np.float32)
