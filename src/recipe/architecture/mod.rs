@@ -7,9 +7,9 @@ mod gan;
 mod row;
 mod vae;
 
-pub use gan::{DCGAN, FAST_GAN, MLP_GAN, PROJ_GAN, RES_GAN, SN_RESGAN, STYLE_GAN};
+pub use gan::*;
 pub use row::{Architecture, Preset, Setup, Size, When};
-pub use vae::{CONV_VAE, LADDER_VAE, MLP_VAE, RES_VAE};
+pub use vae::*;
 
 use crate::base::Family;
 
