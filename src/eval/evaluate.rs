@@ -58,6 +58,9 @@ pub fn chosen<S: AsRef<str>>(ids: &[S]) -> Result<Vec<&'static MetricSpec>> {
     if out.is_empty() { Err(Problem::usage("No metric was chosen")) } else { Ok(out) }
 }
 
+/// Why no covariance of photo features is taken.
+const WIDE: &str = "covariances of 1,280 numbers take too long to compare; kid measures through these features too";
+
 /// Why a metric does not apply to this model and these data, if so.
 pub fn lacks(metric: &MetricSpec, subject: &dyn Subject, data: &Prepared) -> Option<&'static str> {
     let missing = metric.needs.iter().find(|need| match need {
@@ -88,6 +91,10 @@ pub fn evaluate(task: &Task<'_>, metrics: &[&'static MetricSpec], progress: &dyn
     for metric in metrics {
         if let Some(need) = lacks(metric, task.subject, task.data) {
             report.left_out.push((metric.id.into(), need.into()));
+            continue;
+        }
+        if metric.by_covariance && task.space == FeatureSpace::Photo {
+            report.left_out.push((metric.id.into(), WIDE.into()));
             continue;
         }
         progress.cancel().check()?;
