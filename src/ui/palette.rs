@@ -299,6 +299,7 @@ fn setting_words(key: &str) -> &'static str {
         "scale" => "zoom font text size bigger smaller interface dpi",
         "motion" => "animation accessibility still",
         "pixels" => "pixel art sharp smooth blurry photo nearest interpolation",
+        "photo-network" => "efficientnet features scores photographs likeness download",
         "backing" => "transparent transparency alpha checkerboard background noise",
         "device" | "explore" => "gpu cpu cuda vulkan graphics card fast slow hardware",
         "awake" => "sleep standby energy power",

@@ -333,13 +333,19 @@ pub fn page<R>(ui: &mut Ui, id: &str, add: impl FnOnce(&mut Ui) -> R) -> R {
         .inner
 }
 
+/// Room above the words of an empty state that is so high: less where they would not fit below it.
+pub fn above_empty(height: f32) -> f32 {
+    const WORDS: f32 = 230.0;
+    (height * 0.3).min(height - WORDS).clamp(size::S, 240.0)
+}
+
 /// What a view shows while there is nothing: an icon, a sentence, and the button that does the next thing.
 /// Returns the button's response.
 pub fn empty_state(ui: &mut Ui, icon: Icon, title: &str, text: &str, action: Option<&str>) -> Option<Response> {
     let t = tokens(ui);
     let mut out = None;
     ui.vertical_centered(|ui| {
-        ui.add_space((ui.available_height() * 0.3).clamp(size::XL, 240.0));
+        ui.add_space(above_empty(ui.available_height()));
         ui.label(icon.rich_text().size(size::ICON_LARGE * 2.0).color(t.disabled));
         ui.add_space(size::S);
         heading(ui, title, size::STRONG);

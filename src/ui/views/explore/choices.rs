@@ -29,7 +29,7 @@ pub fn empty_state(
 ) -> Option<Response> {
     let room = ui.available_rect_before_wrap();
     // As far down as the words begin.
-    let above = (room.height() * 0.3).clamp(size::XL, 240.0) - size::M;
+    let above = theme::above_empty(room.height()) - size::M;
     let side = above.min(112.0);
     if let Some(picture) = picture.filter(|_| side >= 64.0) {
         let tex = cx.textures.get(&ui.ctx().clone(), key("empty state"), Arc::as_ptr(picture) as u64, picture);

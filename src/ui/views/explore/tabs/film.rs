@@ -254,7 +254,11 @@ impl Film {
     }
 
     fn show_frame(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, room: Rect, out: &mut PageActions) {
-        let side = room.width().min(room.height()).max(16.0);
+        let side = room.width().min(room.height());
+        if side < 16.0 {
+            // Keys and their settings come first in a low window.
+            return;
+        }
         let pixels = info.resolution.max(1) as f32;
         let side = if side >= pixels { (side / pixels).floor() * pixels } else { side };
         let rect = Rect::from_center_size(room.center(), Vec2::splat(side));
