@@ -250,7 +250,9 @@ mod tests {
         engine.send(Command::ListModels);
         assert!(engine.poll().is_empty());
         engine.hold_answers(false);
-        assert!(matches!(engine.poll().as_slice(), [Event::Models(m)] if m.len() >= 5));
+        assert!(
+            matches!(engine.poll().as_slice(), [Event::Models(m), Event::Networks(n)] if m.len() >= 5 && n.len() >= 2)
+        );
     }
 
     #[test]
