@@ -11,6 +11,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use super::features::{Extractor, SIDE, input};
 use crate::base::{Picture, Result, Shape};
+use crate::models::seen;
 
 /// Pictures in one pass of the network.
 const BATCH: usize = 16;
@@ -76,19 +77,6 @@ pub fn looks(extractor: &Extractor, pixels: &[Vec<f32>], shape: Shape) -> Vec<Ve
 /// `[b, c, r, r] → [b, 1]`
 pub fn loss(net: &Extractor, x: Tensor<4>, y: Tensor<4>) -> Tensor<2> {
     per_pair(net, seen(x), seen(y))
-}
-
-/// Three channels: grey repeated, transparency laid on middle grey (0).
-fn seen(x: Tensor<4>) -> Tensor<4> {
-    let [b, c, h, w] = x.dims();
-    match c {
-        1 => x.repeat_dim(1, 3),
-        4 => {
-            let alpha = (x.clone().slice([0..b, 3..4, 0..h, 0..w]) + 1.0) * 0.5;
-            x.slice([0..b, 0..3, 0..h, 0..w]) * alpha.repeat_dim(1, 3)
-        }
-        _ => x,
-    }
 }
 
 /// Each place as a direction: strong responses would drown all others. `[b, c, r, r]`

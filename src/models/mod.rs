@@ -56,7 +56,7 @@ pub use ladder_vae::LadderVae;
 pub use mlp_gan::{MlpCritic, MlpGenerator};
 pub use mlp_vae::MlpVae;
 pub use probe::Probe;
-pub use proj_gan::ProjCritic;
+pub use proj_gan::{ProjCritic, seen};
 pub use pseudo_inputs::PseudoInputs;
 pub use r3gan::{WideCritic, WideGenerator};
 pub use res_gan::{ResCritic, ResGenerator};

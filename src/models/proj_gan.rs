@@ -238,8 +238,9 @@ impl CriticNetwork for ProjCritic {
     }
 }
 
-/// Three channels: grey is repeated, transparency is laid on middle grey (0).
-fn seen(x: Tensor<4>) -> Tensor<4> {
+/// Three channels, as networks for colour pictures take them: grey is repeated, transparency is laid on middle grey (0).
+/// `[b, c, h, w] → [b, 3, h, w]`, values −1 to 1.
+pub fn seen(x: Tensor<4>) -> Tensor<4> {
     let [b, c, h, w] = x.dims();
     match c {
         1 => x.repeat_dim(1, 3),
