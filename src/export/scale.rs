@@ -1,8 +1,9 @@
 //! Pictures larger (whole factors, for export) and smaller (for thumbnails).
 
 use fast_image_resize as fir;
-use fir::images::Image;
-use fir::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+use fir::images::TypedImage;
+use fir::pixels::{U8x4, U16x4};
+use fir::{FilterType, PixelTrait, ResizeAlg, ResizeOptions, Resizer};
 
 use crate::base::{Picture, Problem, Result};
 
@@ -82,30 +83,42 @@ fn nearest(p: &Picture, factor: u32) -> Picture {
     Picture { width, height, rgba }
 }
 
-/// Lanczos with colours weighted by alpha. Works in 16 bits, so that colours survive under little alpha.
+/// Lanczos with colours weighted by alpha. Works in 16 bits where there is any, so that colours survive under little alpha.
 fn resize(p: &Picture, width: u32, height: u32) -> Picture {
     let opaque = p.rgba.chunks_exact(4).all(|px| px[3] == 255);
-    let kind = if opaque { PixelType::U8x4 } else { PixelType::U16x4 };
-    let bytes =
-        if opaque { p.rgba.clone() } else { p.rgba.iter().flat_map(|&v| (u16::from(v) * 257).to_ne_bytes()).collect() };
-    let mut out = Image::new(width, height, kind);
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3)).use_alpha(!opaque);
-    let done = Image::from_vec_u8(p.width, p.height, bytes, kind)
-        .map_err(|_| ())
-        .and_then(|from| Resizer::new().resize(&from, &mut out, &options).map_err(|_| ()));
-    if done.is_err() {
-        // Only a picture whose bytes do not match its size comes here; it stays as it is.
-        log::error!("a picture of {}×{} has {} bytes", p.width, p.height, p.rgba.len());
-        return p.clone();
-    }
-    let rgba = if opaque {
-        out.into_vec()
+    let resized = if opaque {
+        let pixels = p.rgba.chunks_exact(4).map(|px| U8x4::new(px.try_into().expect("four bytes"))).collect();
+        convolved(p, pixels, width, height, false).map(|out| out.into_iter().flat_map(|px| px.0).collect())
     } else {
-        let wide = out.into_vec();
+        let wide = |px: &[u8]| U16x4::new(std::array::from_fn(|i| u16::from(px[i]) * 257));
         // Rounded: v/257 to the nearest byte.
-        wide.chunks_exact(2).map(|b| ((u32::from(u16::from_ne_bytes([b[0], b[1]])) + 128) / 257) as u8).collect()
+        let narrow = |v: u16| ((u32::from(v) + 128) / 257) as u8;
+        let pixels = p.rgba.chunks_exact(4).map(wide).collect();
+        convolved(p, pixels, width, height, true).map(|out| out.into_iter().flat_map(|px| px.0.map(narrow)).collect())
     };
-    Picture { width, height, rgba }
+    match resized {
+        Some(rgba) => Picture { width, height, rgba },
+        // Only a picture whose bytes do not match its size comes here; it stays as it is.
+        None => {
+            log::error!("a picture of {}×{} has {} bytes", p.width, p.height, p.rgba.len());
+            p.clone()
+        }
+    }
+}
+
+/// Lanczos over pixels of one type, known when it is built: asked at run time, the program would hold the code for all.
+fn convolved<P: PixelTrait + Default + Copy + std::fmt::Debug>(
+    p: &Picture,
+    pixels: Vec<P>,
+    width: u32,
+    height: u32,
+    alpha: bool,
+) -> Option<Vec<P>> {
+    let from = TypedImage::from_pixels(p.width, p.height, pixels).ok()?;
+    let mut to = TypedImage::<P>::new(width, height);
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(FilterType::Lanczos3)).use_alpha(alpha);
+    Resizer::new().resize_typed(&from, &mut to, &options).ok()?;
+    Some(to.pixels().to_vec())
 }
 
 #[cfg(test)]

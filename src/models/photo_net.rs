@@ -1,6 +1,8 @@
 //! What photographs are seen through: EfficientNet-Lite0 (Tan & Le 2019; Apache-2.0), trained on ImageNet, with fixed
 //! weights.
 //!
+//! Its file lies in `checkpoints/` and is read at the first use.
+//!
 //! Inverted residual blocks with ReLU6 and without squeeze-and-excitation, made for small devices. Batch norm is folded
 //! into the convolutions, and the shipped numbers are halves; `tests/fixtures/make_photo_net.py` made the file. Padding is
 //! that of the PyTorch package: `k − step` zeros, the smaller half of them above and on the left.
@@ -21,6 +23,7 @@ use burn::tensor::ops::ConvOptions;
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::io::Weights;
+use super::shipped;
 use crate::base::{Problem, Result};
 use crate::nn::frozen::{self, Depthwise, InvertedResidual, Pointwise, Stem};
 use crate::nn::init::Init;
@@ -37,7 +40,8 @@ pub const PARAMETERS: u64 = 4_631_000;
 /// Channels of the stages, at a quarter, an eighth, a sixteenth and a thirty-second of the picture's side.
 pub const STAGES: [usize; 4] = [24, 40, 112, 320];
 
-static SHIPPED: &[u8] = include_bytes!("../../checkpoints/efficientnet-lite0.safetensors");
+/// Name of the file in `checkpoints/`.
+pub const NAME: &str = "efficientnet-lite0";
 
 /// Channels made by the stem.
 const STEM: usize = 32;
@@ -209,6 +213,10 @@ impl Kernels {
     }
 }
 
+fn shipped_weights() -> Result<Weights> {
+    Weights::from_bytes(&shipped::read(NAME)?).map_err(shipped::damaged)
+}
+
 /// What the shipped file holds.
 struct Shipped {
     kernels: Arc<Kernels>,
@@ -221,8 +229,12 @@ struct Shipped {
 
 impl Shipped {
     fn get() -> Result<&'static Self> {
-        static READ: OnceLock<Result<Shipped>> = OnceLock::new();
-        READ.get_or_init(|| Self::of(&Weights::from_bytes(SHIPPED)?)).as_ref().map_err(Clone::clone)
+        static READ: OnceLock<Shipped> = OnceLock::new();
+        // A file that is missing is asked for again: it may have been put there since.
+        match READ.get() {
+            Some(read) => Ok(read),
+            None => Self::of(&shipped_weights()?).map(|read| READ.get_or_init(|| read)),
+        }
     }
 
     fn of(weights: &Weights) -> Result<Self> {
@@ -266,7 +278,7 @@ impl PhotoNet {
     /// The network that comes with the studio. The process (on a GPU: the thread) keeps it after the first call.
     ///
     /// # Errors
-    /// None that a build that passed its tests can have: the file is inside the binary.
+    /// Its file is missing, cannot be read or is damaged.
     pub fn load(device: &Device) -> Result<Self> {
         thread_local! {
             static ELSEWHERE: RefCell<Vec<PhotoNet>> = const { RefCell::new(Vec::new()) };
@@ -279,7 +291,7 @@ impl PhotoNet {
             if let Some(net) = nets.iter().find(|n| n.device == device) {
                 return Ok(net.clone());
             }
-            let net = Self::by_burn(&Weights::from_bytes(SHIPPED)?, &device)?;
+            let net = Self::by_burn(&shipped_weights()?, &device)?;
             nets.push(net.clone());
             Ok(net)
         })
@@ -369,6 +381,22 @@ pub fn hash() -> Result<&'static str> {
     Ok(&Shipped::get()?.hash)
 }
 
+/// Hash of the shipped weights, for a run that began with those of hash `begun` (empty: with none yet).
+///
+/// # Errors
+/// As [`PhotoNet::load`]; the run began with others.
+pub fn same_as(begun: &str) -> Result<&'static str> {
+    let own = hash()?;
+    if !begun.is_empty() && begun != own {
+        let short = |hash: &str| hash.chars().take(8).collect::<String>();
+        return Err(Problem::data("This run looks through another network than comes with this version")
+            .of("model.features")
+            .because(format!("the run has {}, the studio {}", short(begun), short(own)))
+            .try_this("Go on with the version it began with, or start a new run from its model"));
+    }
+    Ok(own)
+}
+
 /// Who made the network and under which licence.
 ///
 /// # Errors
@@ -406,7 +434,7 @@ mod tests {
 
     fn both() -> [PhotoNet; 2] {
         let device = Device::flex();
-        let by_burn = PhotoNet::by_burn(&Weights::from_bytes(SHIPPED).unwrap(), &device).unwrap();
+        let by_burn = PhotoNet::by_burn(&shipped_weights().unwrap(), &device).unwrap();
         [PhotoNet::load(&device).unwrap(), by_burn]
     }
 
@@ -483,7 +511,7 @@ mod tests {
         let names = class_names().unwrap();
         assert_eq!((names.len(), names[0].as_str(), names[985].as_str()), (1000, "tench", "daisy"));
         assert!(attribution().unwrap().contains("Apache License 2.0"));
-        let weights = Weights::from_bytes(SHIPPED).unwrap();
+        let weights = shipped_weights().unwrap();
         assert_eq!(weights.tensors.values().map(|t| t.values.len() as u64).sum::<u64>(), PARAMETERS);
     }
 }

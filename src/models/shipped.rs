@@ -45,14 +45,14 @@ impl EncoderCard {
     }
 }
 
-/// Cards of the networks that are there: of the one inside the program, and of those in files.
+/// Cards of the networks whose files are there.
 pub fn cards() -> Vec<EncoderCard> {
     let in_file = |name: &str| -> Option<EncoderCard> {
         let metadata = super::io::Weights::read_metadata(&path_of(name)?).ok()?;
         serde_json::from_str(metadata.get(METADATA)?).ok()
     };
     let photo = photo_net::attribution().ok().map(|attribution| EncoderCard {
-        name: "efficientnet-lite0".into(),
+        name: photo_net::NAME.into(),
         title: "EfficientNet-Lite0".into(),
         summary: "Sees what is on a picture: 1,000 kinds of things on photographs".into(),
         data: "ImageNet".into(),

@@ -100,20 +100,13 @@ pub(super) fn learn_labels(recipe: &mut Recipe, prepared: Prepared, learned: Opt
 /// of its weights.
 ///
 /// # Errors
-/// The run began with other weights than those that come with this version.
+/// The network's file is missing or damaged, or the run began with other weights than those that come with this version.
 pub(super) fn name_features(recipe: &mut Recipe, learned: Option<&ModelRecipe>) -> Result<()> {
     if !recipe.looks_through_photos() {
         return Ok(());
     }
-    let (own, begun) = (photo_net::hash()?, learned.map_or(&recipe.model.features, |model| &model.features));
-    if !begun.is_empty() && begun != own {
-        let short = |hash: &str| hash.chars().take(8).collect::<String>();
-        return Err(Problem::data("This run looks through another network than comes with this version")
-            .of("model.features")
-            .because(format!("the run has {}, the studio {}", short(begun), short(own)))
-            .try_this("Go on with the version it began with, or start a new run from its model"));
-    }
-    recipe.model.features = own.into();
+    let begun = learned.map_or(&recipe.model.features, |model| &model.features);
+    recipe.model.features = photo_net::same_as(begun)?.into();
     Ok(())
 }
 

@@ -69,7 +69,7 @@ impl Extractor {
     /// The network of a space.
     ///
     /// # Errors
-    /// As [`Self::shipped`].
+    /// The file of the network for photographs is missing or damaged.
     pub fn of_space(space: FeatureSpace, device: &Device) -> Result<Self> {
         match space {
             FeatureSpace::Studio => Self::shipped(device),
@@ -94,7 +94,7 @@ impl Extractor {
     /// Name and card of the network of a space.
     ///
     /// # Errors
-    /// As [`Self::shipped`].
+    /// As [`Self::of_space`].
     pub fn shipped_card(space: FeatureSpace) -> Result<(String, FeatureCard)> {
         let it = Self::of_space(space, &Device::flex())?;
         Ok((it.id, it.card))

@@ -20,7 +20,7 @@ use crate::base::{Family, Picture, Problem, Progress, Result};
 use crate::data::prepare_picture;
 use crate::eval::features::{Extractor, FeatureSpace};
 use crate::eval::perceptual;
-use crate::models::Critic;
+use crate::models::{Critic, photo_net};
 use crate::nn::per_picture;
 use crate::recipe::picture::Latent;
 use crate::train::tensors;
@@ -132,13 +132,16 @@ impl LoadedModel {
     /// The critic of a model whose whole training state is kept.
     ///
     /// # Errors
-    /// The state is damaged.
+    /// The state is damaged, or the network that the critic looks through is missing or another.
     pub fn critic(&self, paths: &crate::base::paths::Paths) -> Result<Option<Critic>> {
         use burn::module::Module as _;
         if self.info.family != Family::Gan {
             return Ok(None);
         }
         let Some(full) = super::catalog::resolve(&self.info.model, paths)?.read_full()? else { return Ok(None) };
+        if self.info.recipe.looks_through_photos() {
+            photo_net::same_as(&self.info.recipe.model.features)?;
+        }
         let critic = Critic::blank(&self.info.recipe, &self.device)?;
         Ok(Some(full.under("critic.").load(critic)?.valid()))
     }
