@@ -213,7 +213,8 @@ impl CriticNetwork for ProjCritic {
 
     fn assess(&self, x: Tensor<4>, class: Option<&Tensor<2>>) -> (Tensor<2>, Vec<Tensor<2>>) {
         let device = x.device().inner();
-        let net = PhotoNet::load(&device).expect("who takes a critic has made sure of the network (`photo_net::same_as`)");
+        let net =
+            PhotoNet::load(&device).expect("who takes a critic has made sure of the network (`photo_net::same_as`)");
         let x = seen(x);
         self.judged(net.stages(resample::bilinear(x, [self.side; 2])), class, &device)
     }
