@@ -7,6 +7,7 @@ mod atlas;
 mod bench;
 mod data;
 mod directions;
+mod doctor;
 mod encoder;
 mod evaluate;
 mod features;
@@ -90,6 +91,8 @@ enum Task {
     /// Survey data sets
     #[command(subcommand)]
     Data(data::Data),
+    /// Show what goes wrong in a run, and what to do
+    Doctor(doctor::Doctor),
     /// Score a model against data
     Evaluate(evaluate::Evaluate),
     /// Train or show the feature network behind the scores
@@ -145,6 +148,7 @@ pub fn main() -> ExitCode {
         Some(Task::Atlas(task)) => task.run(&paths),
         Some(Task::Film(task)) => task.run(&paths),
         Some(Task::Data(task)) => task.run(&paths),
+        Some(Task::Doctor(task)) => task.run(),
         Some(Task::Evaluate(task)) => task.run(&paths),
         Some(Task::Features(task)) => task.run(&paths),
         Some(Task::Inspect(task)) => task.run(),

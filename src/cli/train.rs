@@ -434,6 +434,13 @@ impl Output {
                     self.bar.suspend(|| say(problem));
                 }
             }
+            RunEvent::Finding(finding) => {
+                if self.json {
+                    self.print(&json!(event));
+                } else {
+                    self.bar.println(super::doctor::said(finding));
+                }
+            }
             RunEvent::Finished { path, images } => {
                 if self.json {
                     self.progress();

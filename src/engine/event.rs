@@ -19,6 +19,7 @@ use crate::models::outline::Outline;
 use crate::models::shipped::EncoderCard;
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::recipe::{Edit, Recipe};
+use crate::train::doctor::finding::Finding;
 use crate::train::report::{Preview, RunSummary};
 
 /// What a dropped or pasted path is.
@@ -109,7 +110,15 @@ pub enum Event {
     /// Numbers of a run.
     RunReadings { dir: PathBuf, readings: Vec<Reading> },
     /// Everything kept of a run.
-    RunLoaded { dir: PathBuf, readings: Arc<Vec<Reading>>, edits: Vec<Edit>, previews: Vec<u64> },
+    RunLoaded {
+        dir: PathBuf,
+        readings: Arc<Vec<Reading>>,
+        edits: Vec<Edit>,
+        previews: Vec<u64>,
+        findings: Vec<Finding>,
+    },
+    /// The doctor found something in a run, or it is gone.
+    RunFinding { dir: PathBuf, finding: Box<Finding> },
     /// A live edit took effect.
     RunEdited { dir: PathBuf, edit: Edit },
     /// Samples of a run; `live` if they are new rather than asked for.

@@ -23,6 +23,7 @@ pub use crate::export::options::ExportOptions;
 pub use crate::library::PastChange;
 pub use crate::library::item::{DataSetInfo, Item, ItemFilter, ItemSort};
 pub use crate::models::info::{ModelCard, ModelInfo, ModelRef};
+pub use crate::train::doctor::finding::{Course, Evidence, Finding, Remedy};
 pub use crate::train::folder::Control;
 pub use crate::train::identity::{PictureAnswer, Question, question};
 pub use crate::train::report::{CheckpointInfo, Preview, RunProgress, RunState, RunSummary};

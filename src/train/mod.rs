@@ -8,6 +8,7 @@ mod batch;
 pub mod checkpoint;
 pub mod compare;
 pub mod device;
+pub mod doctor;
 pub mod folder;
 pub mod gan;
 pub mod heldout;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::doctor::finding::Finding;
 use crate::base::pace::Pace;
 use crate::base::series::Reading;
 use crate::base::{Picture, Problem};
@@ -185,6 +186,8 @@ pub enum RunEvent {
         /// Pictures seen at that state.
         images: u64,
     },
+    /// The doctor found something, or it is gone.
+    Finding(Finding),
     /// Something a person should know.
     Message(Problem),
     /// It holds on, or goes on.

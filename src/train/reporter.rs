@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::doctor::Doctor;
 use super::folder::{RunFolder, Status};
 use super::report::{RunEvent, RunProgress, RunState};
 use super::telemetry::{self, Telemetry};
@@ -15,6 +16,8 @@ pub(super) struct Reporter<'a> {
     pub folder: &'a RunFolder,
     log: Telemetry,
     sink: &'a mut dyn FnMut(&RunEvent),
+    /// Who reads along, once the run trains.
+    pub doctor: Option<Doctor>,
     pub state: RunState,
     pub progress: RunProgress,
     last_tick: Option<Instant>,
@@ -30,7 +33,7 @@ impl<'a> Reporter<'a> {
     pub fn new(folder: &'a RunFolder, device: &str, sink: &'a mut dyn FnMut(&RunEvent)) -> Result<Self> {
         let progress = RunProgress { device: device.into(), ..RunProgress::default() };
         let log = folder.append_telemetry()?;
-        Ok(Self { folder, log, sink, state: RunState::Preparing, progress, last_tick: None, mute: false })
+        Ok(Self { folder, log, sink, doctor: None, state: RunState::Preparing, progress, last_tick: None, mute: false })
     }
 
     /// The next tick comes at once.
@@ -38,8 +41,16 @@ impl<'a> Reporter<'a> {
         self.last_tick = None;
     }
 
-    /// Writes an event down and passes it on.
+    /// Writes an event down and passes it on, and after it what it shows the doctor.
     pub fn tell(&mut self, event: &RunEvent) {
+        self.tell_alone(event);
+        let found = self.doctor.as_mut().map(|doctor| doctor.hear(event));
+        for finding in found.into_iter().flatten() {
+            self.tell_alone(&RunEvent::Finding(finding));
+        }
+    }
+
+    fn tell_alone(&mut self, event: &RunEvent) {
         // Progress is in `status.json`.
         if !matches!(event, RunEvent::Progress(_)) {
             let failed = telemetry::append(&mut self.log, event).err();

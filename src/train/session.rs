@@ -4,9 +4,12 @@
 use std::path::PathBuf;
 
 use super::checkpoint::{self, Loaded, Machine, Newest, SavedState};
+use super::doctor::Doctor;
+use super::doctor::seen::DataFacts;
 use super::folder::{RunFolder, RunLock};
 use super::heldout::Heldout;
 use super::identity::{self, PictureAnswer};
+use super::preview;
 use super::report::{RunEvent, RunState};
 use super::reporter::Reporter;
 use super::scoring::Scoring;
@@ -16,10 +19,10 @@ use super::train_loop::{TrainLoop, Wishes, last_checkpoint};
 use super::trainer::Trainer;
 use crate::base::pace::Pace;
 use crate::base::{Cancel, Kind, Problem, Result};
-use crate::data::Sampler;
+use crate::data::{Prepared, Sampler};
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
-use crate::recipe::{disk_space, json_path};
+use crate::recipe::{Recipe, disk_space, json_path};
 
 /// What a session needs besides its folder.
 pub struct Options<'a> {
@@ -37,13 +40,15 @@ pub struct Options<'a> {
     pub sink: &'a mut dyn FnMut(&RunEvent),
     /// Raised to save a checkpoint and end (Ctrl+C).
     pub stop: Cancel,
+    /// Whether the doctor reads along.
+    pub doctor: bool,
 }
 
 impl<'a> Options<'a> {
     /// A run as its folder has it, from fresh weights.
     pub fn new(cache: PathBuf, device: &str, sink: &'a mut dyn FnMut(&RunEvent)) -> Self {
         let (device, pictures, stop) = (device.into(), PictureAnswer::default(), Cancel::new());
-        Self { cache, device, from: None, pictures, lock: None, sink, stop }
+        Self { cache, device, from: None, pictures, lock: None, sink, stop, doctor: true }
     }
 }
 
@@ -60,8 +65,8 @@ pub fn run(folder: &RunFolder, options: Options<'_>) -> Result<Outcome> {
     // Wishes sent to an earlier process are no longer meant.
     folder.take_controls();
     reporter.status(None);
-    let Options { cache, device, from, pictures, stop, .. } = options;
-    let request = Request { cache, device, from, pictures, stop };
+    let Options { cache, device, from, pictures, stop, doctor, .. } = options;
+    let request = Request { cache, device, from, pictures, stop, doctor };
     let outcome = begin(&mut reporter, request);
     reporter.progress.eta_s = None;
     match &outcome {
@@ -101,11 +106,12 @@ struct Request {
     from: Option<(Option<Weights>, Weights)>,
     pictures: PictureAnswer,
     stop: Cancel,
+    doctor: bool,
 }
 
 fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
     let folder = reporter.folder;
-    let Request { cache, device: device_id, from, pictures: PictureAnswer { source, accept }, stop } = request;
+    let Request { cache, device: device_id, from, pictures: PictureAnswer { source, accept }, stop, doctor } = request;
     let (device_id, stop) = (device_id.as_str(), &stop);
     let mut first = folder.recipe()?;
     let moved = source.filter(|source| *source != first.data.source);
@@ -147,6 +153,7 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
         scoring: Scoring::default(),
         scored: None,
         shown: None,
+        last_preview: None,
         last_saved: newest.as_ref().map(|loaded| loaded.saved.images),
         passed,
         fine_tuned: file.from.is_some(),
@@ -172,6 +179,8 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
             }
             training.saved = SavedState { machine, ..loaded.saved };
             training.shown = Some(training.saved.images).filter(|images| folder.previews().contains(images));
+            training.last_preview =
+                training.shown.and_then(|images| preview::load(&folder.previews_dir(), images).ok());
             training.scoring = Scoring::new(training.saved.scoring);
         }
         None => {
@@ -201,12 +210,18 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
         images: training.saved.images,
     };
     training.reporter.tell(&started);
+    let history = folder.history();
     // Edits that were made before the checkpoint hold; later ones were undone with what came after it.
     training.edits = folder.edits().into_iter().filter(|e| e.images <= training.saved.images).collect();
     folder.write_edits(&training.edits)?;
     training.recipe = json_path::edited(&training.recipe, &training.edits)?;
     training.trainer.set_recipe(&training.recipe);
     training.target = ((file.kimg.unwrap_or(training.recipe.run.kimg)) * 1000.0).round() as u64;
+    // What it found in an earlier session was said then.
+    if doctor {
+        let facts = facts(&training.prepared, &training.recipe);
+        training.reporter.doctor = Some(Doctor::of_history(&training.recipe, training.target, facts, &history).0);
+    }
     training.reporter.progress.stage.clear();
     training.reporter.progress.target = training.target;
     training.reporter.progress.step = training.saved.step;
@@ -221,6 +236,18 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
     }
     training.pace = Pace::new(training.saved.images as f64);
     training.run()
+}
+
+/// What the doctor knows of the data.
+fn facts(prepared: &Prepared, recipe: &Recipe) -> DataFacts {
+    let mut classes: Vec<(String, u64)> = Vec::new();
+    if recipe.model.conditional {
+        classes.extend(prepared.labels().iter().map(|name| (name.clone(), 0)));
+        for label in prepared.train().iter().filter_map(|&i| prepared.label(i as usize)) {
+            classes[label as usize].1 += 1;
+        }
+    }
+    DataFacts { pictures: prepared.train().len() as u64, classes }
 }
 
 #[cfg(test)]

@@ -99,6 +99,7 @@ impl RunFolder {
                     RunEvent::Reading(r) => r.images <= images,
                     RunEvent::Preview { images: i } => *i <= images,
                     RunEvent::Edited(e) => e.images <= images,
+                    RunEvent::Finding(f) => f.images <= images,
                     _ => true,
                 });
             }

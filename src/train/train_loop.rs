@@ -5,10 +5,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use super::checkpoint::{self, Passed, SavedState};
+use super::doctor::looks;
 use super::folder::{Control, RunFile, RunFolder};
 use super::heldout::Heldout;
 use super::optim::{AdamSettings, StepAt};
-use super::report::{CHECKPOINT, CheckpointInfo, PREVIEW, RunEvent, RunState, Steady, breaks_every};
+use super::report::{CHECKPOINT, CheckpointInfo, PREVIEW, Preview, RunEvent, RunState, Steady, breaks_every};
 use super::reporter::{Reporter, TICK};
 use super::scoring::Scoring;
 use super::trainer::Trainer;
@@ -57,6 +58,8 @@ pub(super) struct TrainLoop<'r, 'a> {
     pub scored: Option<(u64, Option<f64>)>,
     /// Pictures seen when samples were shown last.
     pub shown: Option<u64>,
+    /// What was shown then.
+    pub last_preview: Option<Preview>,
     /// Pictures seen at the checkpoint that was loaded or saved last.
     pub last_saved: Option<u64>,
     /// Checkpoints that could not be loaded.
@@ -226,6 +229,7 @@ impl TrainLoop<'_, '_> {
         if let Some(coverage) = toy2d::coverage(&self.recipe, &self.trainer) {
             values.extend([("modes".into(), coverage.modes as f64), ("good".into(), coverage.good)]);
         }
+        values.extend(looks::numbers(&preview, self.last_preview.as_ref()));
         values.retain(|v| v.1.is_finite());
         self.tell_values(values);
         self.reporter.folder.check_there()?;
@@ -234,6 +238,7 @@ impl TrainLoop<'_, '_> {
             // Samples are for the eye: a full disk must not end the run because of them.
             Err(problem) => self.reporter.tell(&RunEvent::Message(problem.warning())),
         }
+        self.last_preview = Some(preview);
         Ok(())
     }
 
@@ -333,7 +338,7 @@ impl TrainLoop<'_, '_> {
                 (self.saved.step, self.saved.images, self.saved.seconds) = (0, 0, 0.0);
             }
         }
-        (self.scored, self.shown) = (None, None);
+        (self.scored, self.shown, self.last_preview) = (None, None, None);
         self.saved.retries = retries;
         self.saved.lr_factor = lr_factor;
         self.trainer.move_streams(retries);

@@ -19,6 +19,7 @@ use crate::models::info::{BrokenModel, ModelInfo, ModelRef};
 use crate::models::shipped::EncoderCard;
 use crate::recipe::Edit;
 use crate::recipe::form::with_titles;
+use crate::train::doctor::finding::Finding;
 use crate::train::report::{Preview, RunState, RunSummary};
 
 /// How many past messages are kept.
@@ -42,6 +43,8 @@ pub struct RunLive {
     pub preview: Option<Arc<Preview>>,
     /// A sample grid that was asked for by its place in the run (`Command::LoadPreview`).
     pub past: Option<Arc<Preview>>,
+    /// What the doctor found, in order.
+    pub findings: Vec<Finding>,
     /// What the run said.
     pub messages: Vec<Problem>,
     /// Whether everything kept in its folder was read (`Event::RunLoaded`).
@@ -317,15 +320,17 @@ impl Studio {
                 let live = self.live_mut(dir);
                 readings.iter().for_each(|r| live.add(r));
             }
-            Event::RunLoaded { dir, readings, edits, previews } => {
+            Event::RunLoaded { dir, readings, edits, previews, findings } => {
                 let live = self.live_mut(dir);
                 live.curves.clear();
                 readings.iter().for_each(|r| live.add(r));
                 live.edits.clone_from(edits);
                 live.previews.clone_from(previews);
+                live.findings.clone_from(findings);
                 live.loaded = true;
             }
             Event::RunEdited { dir, edit } => self.live_mut(dir).edits.push(edit.clone()),
+            Event::RunFinding { dir, finding } => self.live_mut(dir).findings.push((**finding).clone()),
             Event::RunPreview { dir, preview, live } => self.live_mut(dir).note_preview(preview, *live),
             Event::RunMessage { dir, problem } => {
                 let problem = as_shown(problem.clone());

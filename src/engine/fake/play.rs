@@ -105,7 +105,13 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             let Some(run) = script.runs.iter().find(|r| r.dir == dir) else { return missing(&dir) };
             let images = run.progress.images;
             let readings = Arc::new(made::curves(run.recipe.family().unwrap_or(Family::Gan), images, run.recipe.seed));
-            vec![Event::RunLoaded { dir, readings, edits: Vec::new(), previews: made::previews(images) }]
+            vec![Event::RunLoaded {
+                dir,
+                readings,
+                edits: Vec::new(),
+                previews: made::previews(images),
+                findings: Vec::new(),
+            }]
         }
         Command::LoadPreview { dir, images } => {
             let Some(run) = script.runs.iter().find(|r| r.dir == dir) else { return missing(&dir) };

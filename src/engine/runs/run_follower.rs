@@ -10,6 +10,7 @@ use crate::base::{Problem, Result};
 use crate::engine::event_queue::Outbox;
 use crate::engine::{Event, RunState, RunSummary};
 use crate::recipe::{Edit, json_path};
+use crate::train::doctor::finding::Finding;
 use crate::train::folder::{RunFolder, Status, folder_bytes};
 use crate::train::preview;
 use crate::train::report::RunEvent;
@@ -236,6 +237,9 @@ impl Tracked {
                     outbox.tell(Event::RunEdited { dir: dir.clone(), edit });
                     changed = true;
                 }
+                RunEvent::Finding(finding) => {
+                    outbox.tell(Event::RunFinding { dir: dir.clone(), finding: Box::new(finding) });
+                }
                 RunEvent::Message(problem) => outbox.tell(Event::RunMessage { dir: dir.clone(), problem }),
                 RunEvent::State { state } => {
                     self.summary.state = state;
@@ -339,21 +343,24 @@ impl Tracked {
         bytes.truncate(usize::try_from(self.offset).unwrap_or(usize::MAX));
         let mut readings: Vec<Reading> = Vec::new();
         let mut edits: Vec<Edit> = Vec::new();
+        let mut findings: Vec<Finding> = Vec::new();
         for line in bytes.split(|&b| b == b'\n') {
             match serde_json::from_slice(line) {
                 Ok(RunEvent::Reading(reading)) => readings.push(reading),
                 Ok(RunEvent::Edited(edit)) => edits.push(edit),
+                Ok(RunEvent::Finding(finding)) => findings.push(finding),
                 // What was told of states that the run went back from does not hold.
                 Ok(RunEvent::Rewound { images } | RunEvent::Started { images, .. }) => {
                     readings.retain(|r| r.images <= images);
                     edits.retain(|e| e.images <= images);
+                    findings.retain(|f| f.images <= images);
                 }
                 _ => {}
             }
         }
         self.told = readings.last().map_or(0, |r| r.images);
         let previews = self.folder.previews();
-        Event::RunLoaded { dir: self.summary.dir.clone(), readings: Arc::new(readings), edits, previews }
+        Event::RunLoaded { dir: self.summary.dir.clone(), readings: Arc::new(readings), edits, previews, findings }
     }
 
     fn count_bytes(&mut self) {

@@ -234,6 +234,25 @@ fn stopped_interrupted_and_finished_are_told_apart() {
 }
 
 #[test]
+fn the_doctor_reads_along_and_changes_no_byte() {
+    let (with, without) = (World::new(), World::new());
+    let (outcome, told) = with.go(|_| {});
+    assert_eq!(outcome.unwrap(), Outcome::Finished);
+    let names: Vec<&str> =
+        told.iter().filter_map(|e| if let RunEvent::Finding(f) = e { Some(f.name.as_str()) } else { None }).collect();
+    assert_eq!(names, ["too-few-pictures"]);
+    let found = crate::train::doctor::examine(&with.folder).unwrap();
+    assert_eq!(found.iter().map(|f| f.name.as_str()).collect::<Vec<_>>(), names, "it says the same afterwards");
+    let (outcome, told) = without.go(|o| o.doctor = false);
+    assert_eq!(outcome.unwrap(), Outcome::Finished);
+    assert!(!told.iter().any(|e| matches!(e, RunEvent::Finding(_))));
+    for images in [8, 16] {
+        let weights = |w: &World| load(&w.checkpoint(images)).unwrap().weights.hash();
+        assert_eq!(weights(&with), weights(&without));
+    }
+}
+
+#[test]
 fn multiples_are_crossed_once() {
     let marks: Vec<u64> = (0..10).filter(|i| crossed(i * 300, (i + 1) * 300, 1.0)).collect();
     assert_eq!(marks, [3, 6, 9]);

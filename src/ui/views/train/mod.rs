@@ -3,6 +3,7 @@
 mod curves;
 pub(in crate::ui) mod estimate;
 mod files;
+mod findings;
 mod locate;
 pub(in crate::ui) mod now;
 mod proposal;

@@ -18,6 +18,7 @@ impl TrainView {
         numbers(ui, run);
         if let Some(live) = cx.studio.live.get(&run.dir) {
             quality(ui, live);
+            self.findings(ui, run, live, cx);
         }
         if cx.studio.runs.iter().any(|r| r.state == RunState::Queued) {
             theme::section(ui, "Queue");

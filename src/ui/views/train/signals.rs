@@ -27,6 +27,8 @@ pub enum Chart {
     Distance,
     /// Shares of samples and data that look like each other.
     Shares,
+    /// What samples look like beside the data.
+    Looks,
     /// Norms of gradients.
     Gradients,
     /// Norms of weights.
@@ -53,6 +55,7 @@ impl Chart {
             Self::Elbo => "ELBO",
             Self::Distance => "Distance from the data",
             Self::Shares => "Precision and coverage",
+            Self::Looks => "Samples beside the data",
             Self::Gradients => "Gradient norms",
             Self::Weights => "Weight norms",
             Self::LearningRate => "Learning rate",
@@ -79,6 +82,9 @@ impl Chart {
                 "How far samples are from the data, with its interval; checkpoints of GANs are chosen by it"
             }
             Self::Shares => "Whether samples look like data, and whether all of the data are reached, with intervals",
+            Self::Looks => {
+                "How different and how detailed samples are, by what your pictures are: 1 is as much, 0 is nothing"
+            }
             Self::Gradients => "Size of the steps before Adam; spikes mean trouble",
             Self::Weights => "Size of the weights",
             Self::LearningRate => "How far each step goes, as schedule, edits and recoveries have it",
@@ -111,6 +117,15 @@ const KNOWN: &[(&str, &str, Chart)] = &[
     ("recall", "Recall", Chart::Shares),
     ("density", "Density", Chart::Shares),
     ("coverage", "Coverage", Chart::Shares),
+    ("sample_variety", "Variety", Chart::Looks),
+    ("sample_detail", "Detail", Chart::Looks),
+    ("sample_change", "Change since the last preview", Chart::Looks),
+    ("reconstruction_variety", "Variety of reconstructions", Chart::Looks),
+    ("reconstruction_detail", "Detail of reconstructions", Chart::Looks),
+    ("sample_lattice", "Lattice in samples", Chart::Other),
+    ("data_lattice", "Lattice in the data", Chart::Other),
+    ("sample_clipped", "Clipped colours of samples", Chart::Other),
+    ("data_clipped", "Clipped colours of the data", Chart::Other),
     ("lr", "Learning rate", Chart::LearningRate),
     ("images_per_s", "Pictures a second", Chart::Speed),
     ("grad_generator", "Generator", Chart::Gradients),

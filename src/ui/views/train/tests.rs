@@ -14,6 +14,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use super::super::data::testing::{Stage, harness, shot};
 use super::*;
 use crate::engine::fake::ScriptedEngine;
+use crate::engine::{Course, Evidence, Finding, Remedy};
 use crate::recipe::Edit;
 use crate::ui::theme::Mode;
 

@@ -207,3 +207,56 @@ fn live_samples_replace_each_other_without_being_asked_for() {
     harness.run_ok();
     assert!(harness.query_by_label("41.5 kimg").is_some());
 }
+
+#[test]
+fn a_finding_says_what_it_means_and_its_remedies_are_pressed() {
+    let mut harness = watching("nouns");
+    let dir = harness.state().studio.selected_run().unwrap().dir.clone();
+    let remedy = |title: &str, key: &str, value: Value, live| Remedy { title: title.into(), key: key.into(), value, live };
+    let finding = Finding {
+        name: "mode-collapse".into(),
+        title: "Samples are all alike".into(),
+        course: Course::Found,
+        images: 61_000,
+        since: 52_000,
+        confidence: 0.93,
+        evidence: vec![Evidence {
+            number: "sample_variety".into(),
+            value: 0.12,
+            healthy: "0.7 to 1.2".into(),
+            from: 58_000,
+            to: 61_000,
+        }],
+        explanation: "Samples differ far less from each other than your pictures do.".into(),
+        remedies: vec![
+            remedy("Raise the penalty γ", "objective.gamma", json!(4.0), true),
+            remedy("Two critic steps", "objective.critic_steps", json!(2), false),
+            remedy("Add pictures", "", Value::Null, false),
+        ],
+        remedy_taken: None,
+    };
+    let tell = |harness: &mut Bench, finding: Finding| {
+        harness.state().engine.push(Event::RunFinding { dir: dir.clone(), finding: Box::new(finding) });
+        harness.run_ok();
+    };
+    assert!(harness.query_by_label("Finding: Samples are all alike").is_none());
+    tell(&mut harness, finding.clone());
+    assert!(harness.query_by_label("Finding: Samples are all alike").is_some());
+    assert!(harness.query_by_label_contains("Since 52 kimg, 93 % sure").is_some());
+    press(&mut harness, Role::Button, "Evidence for Samples are all alike");
+    assert!(harness.query_by_label_contains("Variety: 0.12 from 58 kimg to 61 kimg; healthy: 0.7 to 1.2").is_some());
+    shot(&mut harness, "train-finding");
+    press(&mut harness, Role::Button, "Raise the penalty γ");
+    assert_eq!(controls(&harness), [Control::Edit { key: "objective.gamma".into(), value: json!(4.0) }]);
+
+    let gone = Finding { course: Course::Gone, images: 70_000, remedy_taken: Some("objective.gamma".into()), ..finding };
+    tell(&mut harness, gone.clone());
+    assert!(harness.query_by_label_contains("Gone at 70 kimg, after a change of “Penalty γ”").is_some());
+    assert!(harness.query_by_role_and_label(Role::Button, "Raise the penalty γ").is_none(), "nothing is left to do");
+
+    tell(&mut harness, Finding { course: Course::Found, images: 80_000, remedy_taken: None, ..gone });
+    press(&mut harness, Role::Button, "New run: Two critic steps");
+    let view = &harness.state().view;
+    assert!(view.setting_up && view.recipe.objective.critic_steps == 2, "{:?}", view.recipe.objective);
+    assert_eq!(view.recipe.name, "nouns again");
+}
