@@ -212,7 +212,8 @@ fn live_samples_replace_each_other_without_being_asked_for() {
 fn a_finding_says_what_it_means_and_its_remedies_are_pressed() {
     let mut harness = watching("nouns");
     let dir = harness.state().studio.selected_run().unwrap().dir.clone();
-    let remedy = |title: &str, key: &str, value: Value, live| Remedy { title: title.into(), key: key.into(), value, live };
+    let remedy =
+        |title: &str, key: &str, value: Value, live| Remedy { title: title.into(), key: key.into(), value, live };
     let finding = Finding {
         name: "mode-collapse".into(),
         title: "Samples are all alike".into(),
@@ -249,7 +250,8 @@ fn a_finding_says_what_it_means_and_its_remedies_are_pressed() {
     press(&mut harness, Role::Button, "Raise the penalty γ");
     assert_eq!(controls(&harness), [Control::Edit { key: "objective.gamma".into(), value: json!(4.0) }]);
 
-    let gone = Finding { course: Course::Gone, images: 70_000, remedy_taken: Some("objective.gamma".into()), ..finding };
+    let gone =
+        Finding { course: Course::Gone, images: 70_000, remedy_taken: Some("objective.gamma".into()), ..finding };
     tell(&mut harness, gone.clone());
     assert!(harness.query_by_label_contains("Gone at 70 kimg, after a change of “Penalty γ”").is_some());
     assert!(harness.query_by_role_and_label(Role::Button, "Raise the penalty γ").is_none(), "nothing is left to do");
