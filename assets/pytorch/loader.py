@@ -120,6 +120,50 @@ class Vae(Net):
         return mean, log_variance.clamp(-14, 8)
 
 
+class Tokens(Net):
+    """A token model. `tokens`: pictures in [-1, 1] → tokens [b, h, w]. `generate`: quantised vectors [b, d·h·w] → pictures.
+    `draw`: tokens [b, h, w] → pictures."""
+    def __init__(self, tensors, recipe):
+        super().__init__(tensors, recipe)
+        self.halvings = self.count("downs")
+        grid = recipe["model"]["tokens"]["grid"]
+        self.grid, self.built = (grid, grid), grid << self.halvings
+        self.latent = self.w("to_code.weight").shape[0] * grid * grid
+
+    def forward(self, x): return self.draw(self.tokens(x))
+    def bounded(self, z): return z
+
+    def residual(self, n, x):
+        for i in range(self.count(n)): x = x + self.conv(f"{n}.{i}.point", F.relu(self.conv(f"{n}.{i}.wide", F.relu(x))))
+        return x
+
+    def tokens(self, x):
+        x = pad(x, self.built)
+        for i in range(self.halvings): x = self.stride(f"downs.{i}", F.relu(x) if i else x)
+        z = self.bounded(self.conv("to_code", F.relu(self.residual("encoder", x)))).permute(0, 2, 3, 1)
+        return self.ids(z.reshape(-1, z.shape[-1])).view(z.shape[:-1])
+
+    def draw(self, ids): return self.generate(self.vectors(ids.flatten()).view(*ids.shape, -1).permute(0, 3, 1, 2).flatten(1))
+
+    def generate(self, z, c=None):
+        x = self.residual("decoder", self.conv("from_code", z.view(len(z), -1, *self.grid)))
+        for i in range(self.halvings): x = self.deconv(f"ups.{i}", F.relu(x))
+        return crop(x, self.side).clamp(-1, 1)
+
+
+class Prior(Net):
+    """A prior over tokens. `scores`: what is given, [b, n] (what stands in front, then tokens) → scores of the next tokens,
+    [b, n - front + 1, codes]. Vectors of tokens come first, then of the beginning, nothing, classes, and words."""
+    def layer_norm(self, n, x): return F.layer_norm(x, x.shape[-1:], self.w(n + ".gamma"), self.w(n + ".beta"))
+    def forward(self, ids): return self.scores(ids)
+
+    def scores(self, ids):
+        grid = (self.w("places.rows")[:, None] + self.w("places.columns")[None]).flatten(0, 1)
+        x = self.w("vectors")[ids] + torch.cat([self.w("places.front"), grid])[:ids.shape[1]]
+        x = self.body(x)[:, len(self.w("places.front")) - 1:]
+        return self.linear("head", self.layer_norm("norm", x))
+
+
 MODELS = {}
 
 
@@ -144,6 +188,7 @@ if __name__ == "__main__":
     from PIL import Image
     here = os.path.dirname(os.path.abspath(__file__))
     model = load(os.path.join(here, MODEL))
+    if isinstance(model, (Tokens, Prior)): raise SystemExit(f"{model.id} makes no pictures by itself: see its class")
     c = torch.eye(len(model.classes))[torch.arange(64) % len(model.classes)] if model.classes else None
     with torch.no_grad(): x = model.generate(torch.randn(64, model.latent), c)
     n, k, r, _ = x.shape

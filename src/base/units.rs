@@ -10,14 +10,20 @@ pub enum Family {
     Gan,
     /// Variational auto-encoder.
     Vae,
+    /// Auto-encoder whose code is a grid of whole numbers (tokens).
+    Tokens,
+    /// Model that draws grids of tokens one by one, for the token model it was trained on.
+    Prior,
 }
 
 impl Family {
-    /// `gan` or `vae`.
+    /// `gan`, `vae`, `tokens` or `prior`.
     pub fn id(self) -> &'static str {
         match self {
             Self::Gan => "gan",
             Self::Vae => "vae",
+            Self::Tokens => "tokens",
+            Self::Prior => "prior",
         }
     }
 }

@@ -201,6 +201,9 @@ pub fn untrained(preset: &str, resolution: u32, file: &Path) -> Result<()> {
             let net = Vae::init(&recipe, &device)?;
             (Weights::of(&net), net.latent())
         }
+        Family::Tokens | Family::Prior => {
+            return Err(Problem::usage("There is nothing to explore in a model of tokens").of(preset));
+        }
     };
     let info = ModelInfo {
         model: file.display().to_string(),

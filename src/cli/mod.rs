@@ -8,6 +8,7 @@ mod bench;
 mod data;
 mod directions;
 mod doctor;
+mod draw;
 mod encoder;
 mod evaluate;
 mod features;
@@ -58,6 +59,8 @@ enum Task {
     Train(train::Train),
     /// Make pictures from seeds
     Sample(pictures::Sample),
+    /// Draw pictures token by token, from words or a class
+    Draw(draw::Draw),
     /// Make an interpolation grid between seeds
     Interpolate(pictures::Interpolate),
     /// Make a film that interpolates between seeds
@@ -134,6 +137,7 @@ pub fn main() -> ExitCode {
         None => window(paths),
         Some(Task::Train(task)) => task.run(&paths),
         Some(Task::Sample(task)) => task.run(&paths),
+        Some(Task::Draw(task)) => task.run(&paths),
         Some(Task::Interpolate(task)) => task.run(&paths),
         Some(Task::Walk(task)) => task.run(&paths),
         Some(Task::Reconstruct(task)) => task.run(&paths),

@@ -12,6 +12,7 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use super::{interrupt, say, signals};
+use crate::engine::runs::priors;
 use crate::base::paths::Paths;
 use crate::base::{Channels, Kind, Problem, Result, Severity};
 use crate::data;
@@ -42,6 +43,9 @@ pub struct Train {
     /// Start from an existing model: matching layers are loaded, the others start fresh
     #[arg(long, value_name = "M")]
     from: Option<String>,
+    /// Token model that a prior (gpt, lstm) is trained on
+    #[arg(long, value_name = "TOKENMODEL")]
+    on: Option<String>,
     /// Pixels per side, 16 to 256 in steps of 4
     #[arg(long)]
     resolution: Option<u32>,
@@ -68,7 +72,7 @@ pub struct Train {
     out: Option<PathBuf>,
     /// Resume this run; --data says where its pictures are now, if they were moved
     #[arg(long, value_name = "RUN_DIR",
-          conflicts_with_all = ["model", "preset", "from", "resolution", "batch", "seed", "set", "checkpoint_kimg"])]
+          conflicts_with_all = ["model", "preset", "from", "on", "resolution", "batch", "seed", "set", "checkpoint_kimg"])]
     resume: Option<PathBuf>,
     /// Resume although the run's pictures are others than those it began with
     #[arg(long, requires = "resume")]
@@ -132,6 +136,10 @@ impl Train {
             })?),
             None => None,
         };
+        priors::keep_token_model(&folder, paths).inspect_err(|problem| {
+            let (progress, problem) = (RunProgress::default(), Some(problem.clone()));
+            let _ = folder.write_status(&Status { state: RunState::Failed, progress, problem });
+        })?;
         let ticker = out.clone().tick();
         let told = out.clone();
         let waiting = queue::Queue::of(paths);
@@ -187,7 +195,9 @@ impl Train {
             Some(model) => Some(catalog::resolve(model, paths)?.read()?.1),
             None => None,
         };
-        let resolution = self.resolution.or(parent.as_ref().map(|p| p.resolution)).unwrap_or(32);
+        let on = self.on.as_deref().map(|model| priors::token_model(model, paths)).transpose()?;
+        let basis = parent.as_ref().or(on.as_ref());
+        let resolution = self.resolution.or(basis.map(|p| p.resolution)).unwrap_or(32);
         let facts = Facts { pictures: opened.len() as u64, resolution };
         let preset = match (&self.preset, &self.model, &parent) {
             (Some(id), ..) => Some(preset::find(id).ok_or_else(|| {
@@ -233,6 +243,7 @@ impl Train {
         if let Some(id) = &self.model {
             recipe.model.id.clone_from(id);
         }
+        priors::train_on(&mut recipe, on.as_ref())?;
         recipe.name = dir.file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
         if let (Some(model), Some(parent)) = (&self.from, &parent) {
             recipe.parent = Some(Parent { model: model.clone(), hash: parent.hash.clone() });

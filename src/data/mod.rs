@@ -54,6 +54,7 @@ mod structure;
 mod survey;
 mod table_join;
 mod text_encoding;
+pub mod words;
 mod zip;
 mod zip_names;
 

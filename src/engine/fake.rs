@@ -6,6 +6,7 @@
 mod latent;
 mod made;
 mod play;
+mod tokens;
 
 use parking_lot::Mutex;
 

@@ -11,7 +11,7 @@ use crate::base::{Family, Problem, Result};
 use crate::latent::prior::Prior;
 use crate::models::info::{BrokenModel, Listing, ModelCard, ModelInfo, PriorInfo};
 use crate::models::io::{METADATA, PRIOR, SNAPSHOT, Weights};
-use crate::models::{Generator, Vae, pytorch, tensor_file};
+use crate::models::{Generator, TokenPrior, TokenVae, Vae, pytorch, tensor_file};
 use crate::recipe::{Recipe, bounds};
 use crate::train::folder::RunFolder;
 
@@ -217,6 +217,8 @@ fn check_network(recipe: &Recipe, shapes: &BTreeMap<String, Vec<usize>>) -> Resu
     match recipe.family()? {
         Family::Gan => tensor_file::check_network(&Generator::blank(recipe, &device)?, shapes),
         Family::Vae => tensor_file::check_network(&Vae::blank(recipe, &device)?, shapes),
+        Family::Tokens => tensor_file::check_network(&TokenVae::blank(recipe, &device)?, shapes),
+        Family::Prior => tensor_file::check_network(&TokenPrior::blank(recipe, &device)?, shapes),
     }
 }
 

@@ -72,7 +72,7 @@ impl LoadedModel {
     pub fn layers(&self) -> usize {
         match &self.net {
             Net::Gan(g) => g.styled().map_or(0, |s| s.layers()),
-            Net::Vae(_) => 0,
+            Net::Vae(_) | Net::Tokens(_) => 0,
         }
     }
 
@@ -86,6 +86,7 @@ impl LoadedModel {
         match &self.net {
             Net::Gan(g) => g.taps(),
             Net::Vae(v) => v.taps(),
+            Net::Tokens(_) => 0,
         }
     }
 
@@ -236,6 +237,10 @@ impl LoadedModel {
                 v.to_picture(v.decode_probed(rows, class.as_ref(), probe))
             }
             Net::Gan(g) => self.draw_by(g, rows, freedom, held, probe),
+            Net::Tokens(t) => {
+                let (b, [h, w]) = (rows.dims()[0], t.grid());
+                t.decode(rows.reshape([b, t.code_len(), h, w]))
+            }
         }
     }
 
@@ -283,6 +288,7 @@ impl LoadedModel {
             let x = match &self.net {
                 Net::Gan(g) => sample::forward(g, &codes, &self.device),
                 Net::Vae(v) => sample::decoded(v, &codes, &self.device),
+                Net::Tokens(t) => sample::detokenised(t, &codes, &self.device),
             };
             rows.extend(host(crate::nn::per_picture(x)));
         }

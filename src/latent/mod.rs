@@ -7,6 +7,7 @@ pub mod breed;
 pub mod catalog;
 pub mod directions;
 pub mod drag;
+pub mod draw;
 pub mod encoder;
 pub mod even_spacing;
 pub mod film;

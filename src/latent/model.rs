@@ -15,13 +15,14 @@ use crate::base::{Channels, Family, Picture, Problem, Progress, Result};
 use crate::data::{Prepared, prepare_picture};
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
-use crate::models::{Generator, Vae};
+use crate::models::{Generator, TokenVae, Vae};
 use crate::recipe::picture::Latent;
 use crate::train::tensors;
 
 pub(super) enum Net {
     Gan(Box<Generator>),
     Vae(Box<Vae>),
+    Tokens(Box<TokenVae>),
 }
 
 /// A model opened for exploring.
@@ -75,12 +76,14 @@ impl LoadedModel {
         let net = match info.family {
             Family::Gan => Net::Gan(Box::new(weights.load(Generator::blank(&info.recipe, &device)?)?.valid())),
             Family::Vae => Net::Vae(Box::new(weights.load(Vae::blank(&info.recipe, &device)?)?.valid())),
+            Family::Tokens => Net::Tokens(Box::new(weights.load(TokenVae::blank(&info.recipe, &device)?)?.valid())),
+            Family::Prior => {
+                return Err(Problem::usage("This model draws tokens from words or a class, and has no latents")
+                    .of(info.name.clone())
+                    .try_this("Draw with it: `latent-studio draw`, or the page “Draw”"));
+            }
         };
-        let dim = match &net {
-            Net::Gan(g) => g.latent(),
-            Net::Vae(v) => v.latent(),
-        };
-        let prior = Prior::of(weights, dim)?;
+        let prior = Prior::of(weights, latent_of(&net))?;
         let info = ModelInfo { prior: info.prior.filter(|_| prior.is_some()), ..info };
         Ok(Self { info, net, prior, device })
     }
@@ -105,8 +108,16 @@ impl LoadedModel {
     /// Its auto-encoder and the device that lives on, unless it is a GAN.
     pub fn vae(&self) -> Option<(&Vae, &Device)> {
         match &self.net {
-            Net::Gan(_) => None,
+            Net::Gan(_) | Net::Tokens(_) => None,
             Net::Vae(vae) => Some((vae, &self.device)),
+        }
+    }
+
+    /// Its token model and the device that lives on, if it is one.
+    pub fn tokens(&self) -> Option<(&TokenVae, &Device)> {
+        match &self.net {
+            Net::Tokens(net) => Some((net, &self.device)),
+            Net::Gan(_) | Net::Vae(_) => None,
         }
     }
 
@@ -120,10 +131,7 @@ impl LoadedModel {
 
     /// Numbers in a latent.
     pub fn latent(&self) -> usize {
-        match &self.net {
-            Net::Gan(g) => g.latent(),
-            Net::Vae(v) => v.latent(),
-        }
+        latent_of(&self.net)
     }
 
     /// Names of the classes that can be asked for; none for models without.
@@ -163,6 +171,11 @@ impl LoadedModel {
     pub fn code(&self, latent: &Latent, truncation: f32) -> Result<Code> {
         self.dims().check(latent).map_err(|p| p.of(self.info.name.clone()))?;
         check_truncation(truncation)?;
+        if matches!(self.net, Net::Tokens(_)) && latent.seed().is_some() {
+            return Err(Problem::usage("A token model takes pictures apart and draws none by itself")
+                .of(self.info.name.clone())
+                .try_this("Train a prior on it (`latent-studio train --model gpt --on MODEL`) and draw with that"));
+        }
         let code = Code { psi: truncation, ..Code::of(latent, self.latent(), self.classes().len()) };
         Ok(match self.active_prior() {
             Some(prior) => code.through(prior),
@@ -207,6 +220,7 @@ impl LoadedModel {
         match &self.net {
             Net::Gan(g) => sample::generate_each(g, &codes, &self.device, shape, each),
             Net::Vae(v) => sample::decode_each(v, &codes, &self.device, shape, each),
+            Net::Tokens(t) => sample::detokenise_each(t, &codes, &self.device, shape, each),
         }
         Ok(())
     }
@@ -230,18 +244,29 @@ impl LoadedModel {
     /// # Errors
     /// The model is a GAN, which has no encoder.
     pub fn encode(&self, picture: &Picture) -> Result<Encoded> {
-        let Net::Vae(vae) = &self.net else {
-            return Err(Problem::usage("A GAN has no encoder, so it cannot take a picture in")
-                .of(self.info.name.clone())
-                .try_this("Choose a VAE"));
-        };
         let shape = self.info.recipe.shape();
         let prepared = prepare_picture(picture, &self.info.recipe.data);
         let bytes = prepared.to_interleaved(shape.channels);
-        let (mean, deviation) = sample::encode(vae, &bytes, &[], &self.device, shape);
-        let reconstruction = sample::decode(vae, &[Code::plain(mean.clone())], &self.device, shape)
-            .pop()
-            .ok_or_else(|| Problem::failed("The decoder made no picture"))?;
+        let (mean, deviation, made) = match &self.net {
+            Net::Gan(_) => {
+                return Err(Problem::usage("A GAN has no encoder, so it cannot take a picture in")
+                    .of(self.info.name.clone())
+                    .try_this("Choose a VAE"));
+            }
+            Net::Vae(vae) => {
+                let (mean, deviation) = sample::encode(vae, &bytes, &[], &self.device, shape);
+                let made = sample::decode(vae, &[Code::plain(mean.clone())], &self.device, shape);
+                (mean, deviation, made)
+            }
+            // A token stands for exactly one vector: nothing deviates.
+            Net::Tokens(net) => {
+                let code = sample::tokenise(net, &bytes, &self.device, shape);
+                let made = sample::detokenise(net, &[Code::plain(code.clone())], &self.device, shape);
+                (code.clone(), vec![0.0; code.len()], made)
+            }
+        };
+        let reconstruction =
+            made.into_iter().next().ok_or_else(|| Problem::failed("The decoder made no picture"))?;
         let input = Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, &bytes);
         let (mean, deviation) = match self.active_prior() {
             Some(prior) => as_normals(prior, &mean, &deviation),
@@ -257,7 +282,7 @@ impl LoadedModel {
     /// The model is a GAN, the pictures do not have its shape, or it was cancelled.
     pub fn codes(&self, pictures: &Prepared, limit: usize, seed: u64, progress: &dyn Progress) -> Result<Codes> {
         let Net::Vae(vae) = &self.net else {
-            return Err(Problem::usage("A GAN has no encoder, so no prior can be fitted to its codes")
+            return Err(Problem::usage("Only the codes of a VAE can have a fitted prior")
                 .of(self.info.name.clone())
                 .try_this("Choose a VAE"));
         };
@@ -294,6 +319,15 @@ impl LoadedModel {
         let latents: Vec<Latent> = (1..=columns * rows).map(|seed| Latent::Seed { seed }).collect();
         let cells = self.generate(&latents, 1.0)?;
         Ok(Picture::grid(&cells, columns as usize, 1, [0; 4]))
+    }
+}
+
+/// Numbers in a latent of a network.
+fn latent_of(net: &Net) -> usize {
+    match net {
+        Net::Gan(g) => g.latent(),
+        Net::Vae(v) => v.latent(),
+        Net::Tokens(t) => t.code_len() * t.grid().iter().product::<usize>(),
     }
 }
 

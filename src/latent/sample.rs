@@ -9,7 +9,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use super::space::Code;
 use crate::base::rng::Stream;
 use crate::base::{Picture, Shape};
-use crate::models::{Draw, Generator, StyleGenerator, Vae};
+use crate::models::{Draw, Generator, StyleGenerator, TokenVae, Vae};
 use crate::nn::{is_cpu, on_pool};
 use crate::recipe::picture::Space;
 use crate::train::tensors;
@@ -141,6 +141,39 @@ pub fn decode_each(
     each: &mut dyn FnMut(usize, Picture) -> bool,
 ) {
     in_micro_batches(codes, device, shape, each, &|codes| decoded(vae, codes, device));
+}
+
+/// The quantised vectors of a picture (interleaved bytes of the model's shape), one after the other: of each number of a
+/// vector its whole grid.
+pub fn tokenise(net: &TokenVae, picture: &[u8], device: &Device, shape: Shape) -> Vec<f32> {
+    let size = micro_batch(device);
+    let mut bytes = picture.to_vec();
+    bytes.resize(size * shape.bytes(), 0);
+    let exact = net.quantise(net.encode(tensors::pictures(&bytes, size, shape, device))).exact;
+    let count = exact.shape().num_elements() / size;
+    crate::nn::numbers(exact).into_iter().take(count).collect()
+}
+
+/// Pictures of quantised vectors as a tensor, by the decoder of a token model. `[n, c, r, r]`
+pub fn detokenised(net: &TokenVae, codes: &[Code], device: &Device) -> Tensor<4> {
+    let [h, w] = net.grid();
+    net.decode(latents(codes, device).reshape([codes.len(), net.code_len(), h, w])).clamp(-1.0, 1.0)
+}
+
+/// Pictures of quantised vectors, one a code.
+pub fn detokenise(net: &TokenVae, codes: &[Code], device: &Device, shape: Shape) -> Vec<Picture> {
+    collect(|each| detokenise_each(net, codes, device, shape, each))
+}
+
+/// As [`detokenise`], handing each picture on as it is made; ends when `each` returns false.
+pub fn detokenise_each(
+    net: &TokenVae,
+    codes: &[Code],
+    device: &Device,
+    shape: Shape,
+    each: &mut dyn FnMut(usize, Picture) -> bool,
+) {
+    in_micro_batches(codes, device, shape, each, &|codes| detokenised(net, codes, device));
 }
 
 /// Pictures of codes as a tensor, by a VAE's decoder. `[n, c, r, r]`

@@ -6,7 +6,7 @@ use super::model::LoadedModel;
 use crate::base::Family;
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
-use crate::models::{Generator, Vae};
+use crate::models::{Generator, TokenPrior, TokenVae, Vae};
 use crate::recipe::Recipe;
 
 /// A model of this kind with `latent` numbers, for pictures of 16 pixels.
@@ -52,6 +52,8 @@ fn with_weights(recipe: Recipe, change: impl FnOnce(&mut Weights)) -> LoadedMode
     let mut weights = match family {
         Family::Gan => Weights::of(&Generator::init(&recipe, &device).unwrap()),
         Family::Vae => Weights::of(&Vae::init(&recipe, &device).unwrap()),
+        Family::Tokens => Weights::of(&TokenVae::init(&recipe, &device).unwrap()),
+        Family::Prior => Weights::of(&TokenPrior::init(&recipe, &device).unwrap()),
     };
     change(&mut weights);
     let info = ModelInfo { model: recipe.name.clone(), ..ModelInfo::of(&recipe, weights.hash()) };

@@ -156,6 +156,11 @@ impl ModelInfo {
         })
     }
 
+    /// Whether it makes pictures of latents, and can be explored: token models and priors over tokens do not.
+    pub fn has_latents(&self) -> bool {
+        matches!(self.family, Family::Gan | Family::Vae)
+    }
+
     /// The fitted prior, if latents are drawn through one.
     pub fn active_prior(&self) -> Option<&PriorInfo> {
         self.prior.as_ref().filter(|p| p.on)

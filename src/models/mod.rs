@@ -19,16 +19,20 @@
 mod conv_vae;
 mod dcgan;
 mod fast_gan;
+mod fsq_vae;
 mod gan;
+mod gpt;
 mod image_regressor;
 pub mod info;
 pub mod io;
 mod ladder_vae;
+mod lstm;
 mod mlp_gan;
 mod mlp_vae;
 pub mod outline;
 mod packed;
 pub mod photo_net;
+mod prior_steps;
 pub mod probe;
 mod proj_gan;
 mod pseudo_inputs;
@@ -41,7 +45,10 @@ mod sn_gan;
 mod style_gan;
 pub mod tensor_file;
 pub mod text;
+mod token_prior;
+mod token_vae;
 mod vae;
+mod vq_vae;
 
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
@@ -55,6 +62,7 @@ pub use image_regressor::ImageRegressor;
 pub use ladder_vae::LadderVae;
 pub use mlp_gan::{MlpCritic, MlpGenerator};
 pub use mlp_vae::MlpVae;
+pub use prior_steps::{Past, PriorSteps};
 pub use probe::Probe;
 pub use proj_gan::{ProjCritic, seen};
 pub use pseudo_inputs::PseudoInputs;
@@ -63,6 +71,8 @@ pub use res_gan::{ResCritic, ResGenerator};
 pub use res_vae::ResVae;
 pub use sn_gan::{SnCritic, SnGenerator};
 pub use style_gan::{StyleCritic, StyleGenerator};
+pub use token_prior::{Dropping, PriorDims, TokenPrior};
+pub use token_vae::{Codebook, Quantised, TokenVae, host as host_ids};
 pub use vae::{Draw, Posterior, critic_of_vae};
 
 use crate::base::{Family, Problem, Result, Shape};
@@ -112,6 +122,10 @@ pub const MODELS: &[ModelSpec] = &[
     res_vae::SPEC,
     mlp_vae::SPEC,
     ladder_vae::SPEC,
+    vq_vae::SPEC,
+    fsq_vae::SPEC,
+    gpt::SPEC,
+    lstm::SPEC,
 ];
 
 /// Networks of a model by name, with how many trainable numbers each has.
@@ -141,6 +155,8 @@ type Build<N> = fn(&Recipe, &NetworkDims, &Init<'_>) -> N;
 enum Networks {
     Gan { generator: Build<Generator>, critic: Build<Critic> },
     Vae(Build<Vae>),
+    Tokens(Build<TokenVae>),
+    Prior(Build<TokenPrior>),
 }
 
 /// The row of this id.
@@ -161,6 +177,8 @@ impl ModelSpec {
         let parts = match self.family {
             Family::Gan => gan_parts,
             Family::Vae => vae_parts,
+            Family::Tokens => token_parts,
+            Family::Prior => prior_parts,
         };
         parts(recipe, &Device::flex()).unwrap_or_default()
     }
@@ -189,6 +207,14 @@ fn vae_parts(recipe: &Recipe, device: &Device) -> Result<Parts> {
         parts.push(("critic", io::trainable(&Critic::blank(&gan, device)?)));
     }
     Ok(parts)
+}
+
+fn token_parts(recipe: &Recipe, device: &Device) -> Result<Parts> {
+    Ok(vec![("tokens", io::trainable(&TokenVae::blank(recipe, device)?))])
+}
+
+fn prior_parts(recipe: &Recipe, device: &Device) -> Result<Parts> {
+    Ok(vec![("prior", io::trainable(&TokenPrior::blank(recipe, device)?))])
 }
 
 /// A network of a recipe's model; `which` takes the one that is asked for from those of a family.
@@ -299,6 +325,16 @@ mod tests {
                         (row.hierarchical, recipe.model.latent as usize)
                     );
                     assert!(Critic::blank(&recipe, &device).is_err());
+                }
+                Family::Tokens => {
+                    let net = TokenVae::blank(&recipe, &device).unwrap();
+                    assert_eq!(net.grid(), [8, 8]);
+                    assert!(Vae::blank(&recipe, &device).is_err());
+                }
+                Family::Prior => {
+                    let prior = TokenPrior::blank(&recipe, &device).unwrap();
+                    assert_eq!(prior.dims().codes, recipe.model.tokens.codes as usize);
+                    assert!(TokenVae::blank(&recipe, &device).unwrap_err().remedy.unwrap().contains("vq-vae"));
                 }
             }
         }

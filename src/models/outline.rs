@@ -3,14 +3,14 @@
 use burn::module::Module;
 use burn::tensor::Device;
 
-use super::{Critic, Generator, NetworkDims, Vae, io};
+use super::{Critic, Generator, NetworkDims, TokenPrior, TokenVae, Vae, io};
 use crate::base::{Family, Result};
 use crate::recipe::Recipe;
 
 /// A stage of a network.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stage {
-    /// `generator`, `critic`, `encoder` or `decoder`.
+    /// `generator`, `critic`, `encoder`, `decoder` or `prior`.
     pub network: &'static str,
     /// What it does, in the field's words.
     pub title: String,
@@ -82,6 +82,17 @@ pub fn stages(recipe: &Recipe) -> Result<Vec<Stage>> {
             out.network = "decoder";
             vae.decoder_stages(&mut out);
         }
+        Family::Prior => {
+            out.network = "prior";
+            TokenPrior::blank(recipe, &device)?.stages(&mut out);
+        }
+        Family::Tokens => {
+            let net = TokenVae::blank(recipe, &device)?;
+            out.network = "encoder";
+            net.encoder_stages(&mut out);
+            out.network = "decoder";
+            net.decoder_stages(&mut out);
+        }
     }
     Ok(out.list)
 }
@@ -147,6 +158,10 @@ mod tests {
                 let told: usize = stages.iter().map(|s| s.parameters).sum();
                 assert_eq!(told, spec.parameter_count(&r), "{}", spec.id);
                 assert!(stages.iter().all(|s| s.side >= 1 && s.channels >= 1 && !s.title.is_empty()), "{}", spec.id);
+                if spec.family == Family::Prior {
+                    // It says which tokens come next; another model makes pictures of them.
+                    continue;
+                }
                 let pictures = stages.iter().rfind(|s| s.title == "To colours" || s.side > 1).unwrap();
                 assert!(pictures.side <= 2 * resolution as usize, "{}: {pictures:?}", spec.id);
                 let last = stages

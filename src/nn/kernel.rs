@@ -46,7 +46,9 @@ mod gemm_microkernel;
 pub mod inverted;
 mod layout;
 pub mod pointwise;
+pub mod recurrent;
 mod scratch;
+pub mod sequence;
 mod winograd;
 mod winograd_transform;
 

@@ -24,11 +24,13 @@ pub mod fused;
 pub mod init;
 mod kernel;
 pub mod linear;
+pub mod lstm;
 pub mod modulated_conv;
 pub mod norm;
 pub mod param_path;
 pub mod resample;
 pub mod residual;
+pub mod sequence;
 pub mod spectral;
 #[cfg(all(feature = "wgpu", not(target_os = "macos")))]
 mod wgsl;

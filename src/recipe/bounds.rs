@@ -1,6 +1,7 @@
 //! How large a network may be, whoever says so: a recipe may come out of a file that anybody made.
 
 use super::form::{FIELDS, Group, Input};
+use super::tokens::MOST_WORDS;
 use super::{Recipe, json_path};
 use crate::base::{Problem, Result, Shape};
 
@@ -31,6 +32,16 @@ pub fn check(recipe: &Recipe) -> Result<()> {
     let side = recipe.data.resolution;
     if !(1..=Shape::MAX_SIDE).contains(&side) {
         return refuse("data.resolution", f64::from(side), 1.0, f64::from(Shape::MAX_SIDE));
+    }
+    let tokens = &recipe.model.tokens;
+    for side in tokens.layout {
+        if side > 64 {
+            return refuse("model.tokens.layout", f64::from(side), 0.0, 64.0);
+        }
+    }
+    let words = tokens.words.len();
+    if words > MOST_WORDS {
+        return refuse("model.tokens.words", words as f64, 0.0, MOST_WORDS as f64);
     }
     let classes = recipe.model.classes.len();
     if classes > MOST_CLASSES {

@@ -66,7 +66,11 @@ fn clash(recipe: &Recipe) -> Option<Clash> {
             remedy: format!("Choose at most {} pixels a side, or another model", model.max_side),
         });
     }
-    (model.family == Family::Vae).then(|| super::vae::clash(recipe, model)).flatten()
+    match model.family {
+        Family::Gan => None,
+        Family::Vae => super::vae::clash(recipe, model),
+        Family::Tokens | Family::Prior => super::tokens::clash(recipe, model),
+    }
 }
 
 /// Refuses settings of a recipe that cannot be together.

@@ -25,7 +25,7 @@ pub fn run_bytes(recipe: &Recipe) -> u64 {
     let checkpoint = weights(recipe) * 4.0 * 4.0;
     let kept = f64::from(recipe.run.keep) + 2.0;
     let grids = (recipe.run.kimg / recipe.run.preview_kimg.max(0.001)).min(2000.0);
-    let pictures = if recipe.family().is_ok_and(|f| f == Family::Vae) { 128.0 } else { 96.0 };
+    let pictures = if recipe.family().is_ok_and(|f| matches!(f, Family::Vae | Family::Tokens)) { 128.0 } else { 96.0 };
     // PNG takes about half of what the pixels do.
     let grid = pictures * recipe.shape().bytes() as f64 * 0.5;
     (checkpoint * kept + grids * grid) as u64

@@ -24,6 +24,42 @@ pub const RESIDUAL: Cost = Cost { macs: residual, pace: 1.0 };
 /// FastGAN's generator, and a critic that looks through a fixed network.
 pub const PROJECTED: Cost = Cost { macs: projected, pace: 1.3 };
 
+/// 4 × 4 convolutions by stride 2 down to a grid of tokens, with residual blocks there.
+pub const GRID: Cost = Cost { macs: grid, pace: 1.5 };
+/// Layers of attention over all tokens.
+pub const ATTENTION: Cost = Cost { macs: attention, pace: 3.0 };
+/// Layers with gates, token after token.
+pub const RECURRENT: Cost = Cost { macs: recurrent, pace: 4.0 };
+
+fn grid(recipe: &Recipe) -> f64 {
+    let layout = recipe.model.tokens.layout_of([recipe.data.resolution; 2]);
+    let pixels = |halvings: usize| layout.grid.iter().map(|n| (n << halvings) as f64).product::<f64>();
+    let wide = channels(recipe, layout.halvings as u32, 0);
+    let inner = |i: usize| {
+        let last = i == layout.halvings;
+        if last { recipe.data.channels.count() as f64 } else { channels(recipe, layout.halvings as u32, i as u32) }
+    };
+    let strided: f64 = (0..layout.halvings).map(|i| pixels(i + 1) * 4.0 * inner(i) * inner(i + 1)).sum();
+    strided + pixels(0) * wide * wide * (9.0 + 10.0 * f64::from(recipe.model.blocks))
+}
+
+/// Tokens of a picture with what stands in front of them; those of the usual grid before a run knows its own.
+fn sequence(recipe: &Recipe) -> f64 {
+    let tokens = &recipe.model.tokens;
+    let grid = if tokens.tokens() > 0 { tokens.tokens() } else { 64 };
+    (grid + tokens.caption_words as usize) as f64
+}
+
+fn attention(recipe: &Recipe) -> f64 {
+    let (wide, n) = (f64::from(recipe.model.width), sequence(recipe));
+    n * f64::from(recipe.model.blocks.max(1)) * (12.0 * wide * wide + 2.0 * n * wide)
+}
+
+fn recurrent(recipe: &Recipe) -> f64 {
+    let wide = f64::from(recipe.model.width);
+    sequence(recipe) * f64::from(recipe.model.blocks.max(1)) * 8.0 * wide * wide
+}
+
 fn dense(recipe: &Recipe) -> f64 {
     let (wide, latent) = (f64::from(recipe.model.width), f64::from(recipe.model.latent));
     let blocks = f64::from(recipe.model.blocks.max(1));
@@ -82,7 +118,8 @@ fn cost(recipe: &Recipe) -> Cost {
 pub fn gmacs_per_picture(recipe: &Recipe) -> f64 {
     let passes = match recipe.family() {
         // There and back for both halves: a backward pass is two forward ones.
-        Ok(Family::Vae) => 6.0,
+        Ok(Family::Vae | Family::Tokens) => 6.0,
+        Ok(Family::Prior) => 3.0,
         _ => {
             let objective = &recipe.objective;
             let penalties = f64::from(u8::from(objective.r1)) + f64::from(u8::from(objective.r2));
@@ -106,7 +143,8 @@ mod tests {
         for preset in PRESETS {
             let at = |resolution| gmacs_per_picture(&preset.recipe(Facts { pictures: 9000, resolution }));
             assert!(at(32) > 0.0 && at(32) < 100.0, "{}: {}", preset.id, at(32));
-            if preset.architecture().max_side >= 64 {
+            // A prior sees tokens, however large the pictures are.
+            if preset.architecture().max_side >= 64 && preset.family() != Family::Prior {
                 assert!(at(64) > at(32), "{}: {} and {}", preset.id, at(64), at(32));
             }
         }

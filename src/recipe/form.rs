@@ -2,7 +2,7 @@
 
 pub use super::field::{Field, Group, Input};
 use super::field::{field, int, joined};
-use super::{Recipe, data, json_path, model, objective, optim, run, vae};
+use super::{Recipe, data, json_path, model, objective, optim, run, tokens, vae};
 use crate::base::{Problem, Result};
 
 #[rustfmt::skip]
@@ -15,7 +15,7 @@ const SEED: &[Field] = &[
 ];
 
 const TABLES: &[&[Field]] =
-    &[NAME, data::FIELDS, model::FIELDS, objective::FIELDS, vae::FIELDS, optim::FIELDS, run::FIELDS, SEED];
+    &[NAME, data::FIELDS, model::FIELDS, tokens::FIELDS, objective::FIELDS, vae::FIELDS, optim::FIELDS, run::FIELDS, SEED];
 
 const COUNT: usize = {
     let (mut count, mut i) = (0, 0);

@@ -20,6 +20,7 @@ pub mod picture;
 pub mod preset;
 mod run;
 pub mod schedule;
+pub mod tokens;
 pub mod vae;
 
 use serde::{Deserialize, Serialize};
@@ -32,6 +33,7 @@ pub use objective::{Adversarial, AugmentControl, Likelihood, ObjectiveRecipe};
 pub use optim::OptimRecipe;
 pub use run::RunRecipe;
 pub use schedule::{Curve, Schedule};
+pub use tokens::TokensRecipe;
 pub use vae::{FeatureSpace, VaeRecipe};
 
 /// Version of the recipe format; older ones are migrated by [`Recipe::from_json`].

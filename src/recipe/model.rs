@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::architecture;
+use super::TokensRecipe;
 use super::field::{Field, Group, Input, field, int};
 use crate::base::{Channels, Family};
 
@@ -46,6 +47,8 @@ pub struct ModelRecipe {
     /// Hash of the fixed network that the critic looks through; filled in when a run begins.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub features: String,
+    /// What only token models and priors over tokens have.
+    pub tokens: TokensRecipe,
 }
 
 impl Default for ModelRecipe {
@@ -68,6 +71,7 @@ impl Default for ModelRecipe {
             feature_side: 128,
             feature_seed: 1,
             features: String::new(),
+            tokens: TokensRecipe::default(),
         }
     }
 }

@@ -16,6 +16,9 @@ use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
 use crate::recipe::{Edit, Recipe, json_path};
 
+/// Name of the token model that a run keeps a copy of, if it trains a prior.
+pub const TOKENS: &str = "tokens.safetensors";
+
 /// What a client asks of a run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", tag = "do")]

@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use super::heldout::Heldout;
 use super::trainer::Trainer;
-use crate::base::Result;
+use crate::base::{Family, Result};
 use crate::base::progress::Quiet;
 use crate::base::rng::Stream;
 use crate::data::Prepared;
@@ -80,10 +80,16 @@ impl Scoring {
                 out.score = Some(-elbo);
             }
         }
-        if self.extractor.is_none() {
+        let judged = trainer.judge(heldout);
+        if let Some((name, value)) = judged {
+            out.values.push((name.into(), value));
+            out.score = Some(value);
+        }
+        let recipe_draws = matches!(recipe.family()?, Family::Gan | Family::Vae);
+        if recipe_draws && self.extractor.is_none() {
             self.extractor = Some(Extractor::shipped(&trainer.plain_device())?);
         }
-        if let Some(extractor) = &self.extractor {
+        if let Some(extractor) = self.extractor.as_ref().filter(|_| recipe_draws) {
             if self.real.is_none() {
                 let mut places: Vec<usize> = prepared.train().iter().map(|i| *i as usize).collect();
                 Stream::new(recipe.seed, "scored").shuffle(&mut places);

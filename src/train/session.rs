@@ -10,6 +10,7 @@ use super::folder::{RunFolder, RunLock};
 use super::heldout::Heldout;
 use super::identity::{self, PictureAnswer};
 use super::preview;
+use super::prior_data::PriorData;
 use super::report::{RunEvent, RunState};
 use super::reporter::Reporter;
 use super::scoring::Scoring;
@@ -18,6 +19,7 @@ pub use super::train_loop::Outcome;
 use super::train_loop::{TrainLoop, Wishes, last_checkpoint};
 use super::trainer::Trainer;
 use crate::base::pace::Pace;
+use crate::base::progress::Quiet;
 use crate::base::{Cancel, Kind, Problem, Result};
 use crate::data::{Prepared, Sampler};
 use crate::models::info::ModelInfo;
@@ -127,6 +129,8 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
     let prepared = prepare(reporter, &first, &cache, stop)?;
     let learned = newest.as_ref().map(Loaded::model).transpose()?;
     name_features(&mut first, learned.as_ref())?;
+    reporter.progress.stage = "Reading the token model".into();
+    let prior = PriorData::of(&mut first, folder, &prepared, learned.as_ref(), &Quiet::default())?;
     let prepared = learn_labels(&mut first, prepared, learned.map(|model| model.classes))?;
     let kept = newest.as_ref().and_then(|loaded| loaded.saved.data.clone());
     if let Some(note) = identity::settle(folder, &prepared, kept.as_deref(), newest.is_some(), accept)? {
@@ -161,6 +165,7 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
         prepared,
         sampler,
         heldout,
+        prior,
         info,
         stop: stop.clone(),
         pace: Pace::new(0.0),
@@ -168,6 +173,9 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
         bytes: Vec::new(),
     };
     training.trainer.set_heldout(&training.heldout)?;
+    if let Some(prior) = training.prior.clone() {
+        training.trainer.set_prior_data(&prior)?;
+    }
     training.trainer.set_pictures(training.prepared.train().len() as u64);
     let resumed = newest.is_some();
     match newest {

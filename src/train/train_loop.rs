@@ -2,6 +2,7 @@
 //! person changes.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::checkpoint::{self, Passed, SavedState};
@@ -9,6 +10,7 @@ use super::doctor::looks;
 use super::folder::{Control, RunFile, RunFolder};
 use super::heldout::Heldout;
 use super::optim::{AdamSettings, StepAt};
+use super::prior_data::PriorData;
 use super::report::{CHECKPOINT, CheckpointInfo, PREVIEW, Preview, RunEvent, RunState, Steady, breaks_every};
 use super::reporter::{Reporter, TICK};
 use super::scoring::Scoring;
@@ -69,6 +71,8 @@ pub(super) struct TrainLoop<'r, 'a> {
     pub prepared: Prepared,
     pub sampler: Sampler,
     pub heldout: Heldout,
+    /// The token model and the words, for a prior.
+    pub prior: Option<Arc<PriorData>>,
     /// What lists and snapshots say of the model.
     pub info: ModelInfo,
     /// Raised to save a checkpoint and end.
@@ -148,6 +152,7 @@ impl TrainLoop<'_, '_> {
         let labels: Vec<Option<u32>> = places.iter().map(|&i| self.prepared.label(i as usize)).collect();
         let (step, target, lr_factor) = (self.saved.step, self.target, self.saved.lr_factor);
         let at = StepAt { step, images: before, target, lr_factor };
+        self.trainer.next_places(&places);
         self.trainer.step_on(&bytes, &labels, at);
         self.bytes = bytes;
         self.saved.step += 1;
@@ -334,6 +339,7 @@ impl TrainLoop<'_, '_> {
             None => {
                 self.trainer = Trainer::new(&self.recipe, &self.trainer.plain_device())?;
                 self.trainer.set_heldout(&self.heldout)?;
+                self.prior.as_ref().map_or(Ok(()), |prior| self.trainer.set_prior_data(prior))?;
                 self.trainer.set_pictures(self.prepared.train().len() as u64);
                 (self.saved.step, self.saved.images, self.saved.seconds) = (0, 0, 0.0);
             }

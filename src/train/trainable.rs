@@ -1,9 +1,12 @@
 //! What a trainer of a family has to do.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, Tensor};
 
 use super::heldout::Heldout;
 use super::optim::StepAt;
+use super::prior_data::PriorData;
 use super::scatter::Scatter;
 use super::state::{StateReader, StateWriter};
 use crate::base::{Picture, Result};
@@ -68,6 +71,17 @@ pub trait Trainable: Send + Sync {
     /// How many pictures the data has.
     fn set_pictures(&mut self, _: u64) {}
 
+    /// The token model and the words that a prior is trained on.
+    ///
+    /// # Errors
+    /// The token model cannot be built.
+    fn set_prior_data(&mut self, _: &Arc<PriorData>) -> Result<()> {
+        Ok(())
+    }
+
+    /// Where the pictures of the next step stand in the prepared set.
+    fn next_places(&mut self, _: &[u32]) {}
+
     /// Whether it gives pictures back that it is given.
     fn reconstructs(&self) -> bool {
         false
@@ -80,6 +94,12 @@ pub trait Trainable: Send + Sync {
 
     /// Bound of the likelihood of held-out pictures, in nats a picture, where the model has one.
     fn validate(&self, _: &Heldout) -> Option<f64> {
+        None
+    }
+
+    /// What the model is judged by on held-out pictures where that is no bound of their likelihood: its name on curves, and
+    /// the number, lower being better. Such a model is not judged by its samples.
+    fn judge(&self, _: &Heldout) -> Option<(&'static str, f64)> {
         None
     }
 

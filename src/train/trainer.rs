@@ -8,6 +8,8 @@ use super::gan::GanTrainer;
 use super::optim::StepAt;
 use super::state::{StateReader, StateWriter, TrainerState};
 use super::tensors;
+use super::token_prior::PriorTrainer;
+use super::tokens::TokenTrainer;
 use super::trainable::Trainable;
 use super::vae::VaeTrainer;
 use crate::base::{Family, Result};
@@ -41,6 +43,8 @@ impl Trainer {
         Ok(Self(match recipe.family()? {
             Family::Gan => Box::new(GanTrainer::new(recipe, device)?),
             Family::Vae => Box::new(VaeTrainer::new(recipe, device)?),
+            Family::Tokens => Box::new(TokenTrainer::new(recipe, device)?),
+            Family::Prior => Box::new(PriorTrainer::new(recipe, device)?),
         }))
     }
 

@@ -59,6 +59,12 @@ pub static GLOSSARY: &[Entry] = &[
         "Data, Explore",
     ),
     term(
+        "Codes in use",
+        &[],
+        "Different tokens that a token model takes for its pictures; the more, the more a token says",
+        "Train, curves of a token model",
+    ),
+    term(
         "Completeness",
         &[],
         "Whether each property of the pictures, such as size, is held by one number of the latent; 1 is perfect",
@@ -220,8 +226,20 @@ pub static GLOSSARY: &[Entry] = &[
         "Train, recipe and curves",
     ),
     term("Perceptual distance", &[], "How different two pictures look to a network; 0 is the same", "Scores of a VAE"),
+    term(
+        "Perplexity",
+        &[],
+        "How many equally likely tokens would be as hard to guess; high means that all tokens are used",
+        "Train, curves of a token model",
+    ),
     term("Precision", &[], "Share of samples that look like the training pictures", "Scores, curves"),
     term("Precision and coverage", &[], "Whether samples look real, and whether all kinds are made", "Train, curves"),
+    term(
+        "Prior over tokens",
+        &[],
+        "A model that draws the tokens of a picture one by one, from words or a class, for one token model",
+        "Train, Draw",
+    ),
     term("Recall", &[], "Share of the training pictures that samples can reach", "Scores, curves"),
     term(
         "Reconstruction",
@@ -246,6 +264,18 @@ pub static GLOSSARY: &[Entry] = &[
         "From the steady speed lately, with the samples and checkpoints that are still to come; time in which the run \
          waits or is paused does not count",
         "Train, status line",
+    ),
+    term(
+        "Token",
+        &["Tokens"],
+        "A whole number that stands for a small part of a picture; a picture is a grid of them",
+        "Train, Draw",
+    ),
+    term(
+        "Token model",
+        &[],
+        "Turns a picture into a grid of tokens and back; it draws nothing by itself",
+        "Train, Models",
     ),
     term(
         "Truncation",
@@ -293,6 +323,8 @@ pub fn kind_of(family: Family) -> &'static str {
     says(match family {
         Family::Gan => "GAN",
         Family::Vae => "VAE",
+        Family::Tokens => "Token model",
+        Family::Prior => "Prior over tokens",
     })
 }
 

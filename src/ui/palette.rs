@@ -285,6 +285,7 @@ fn view_words(view: ViewId) -> &'static str {
         ViewId::Train => "learn run teach fine-tune finetune loss curves gan vae start",
         ViewId::Models => "checkpoints networks weights compare scores shipped download",
         ViewId::Explore => "generate samples latent space seeds create images walk morph",
+        ViewId::Draw => "prompt text words tokens gpt transformer lstm generate write",
         ViewId::Gallery => "favourites favorites kept saved starred album pictures trash",
         ViewId::Log => "messages errors warnings notifications history problems",
         ViewId::Settings => "options preferences configure setup",

@@ -27,6 +27,8 @@ pub enum ViewId {
     Models,
     /// Latent space.
     Explore,
+    /// Pictures token by token, from words.
+    Draw,
     /// Kept pictures.
     Gallery,
     /// Every message.

@@ -12,6 +12,7 @@ mod gans;
 mod latent;
 mod mutate;
 mod nets;
+mod priors;
 mod pytorch;
 mod scores;
 mod seeds;

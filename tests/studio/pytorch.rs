@@ -10,7 +10,7 @@ use latent_studio::base::rng::Stream;
 use latent_studio::latent::catalog;
 use latent_studio::latent::model::LoadedModel;
 use latent_studio::models::io::Weights;
-use latent_studio::models::{Generator, MODELS, Vae, pytorch};
+use latent_studio::models::{Generator, MODELS, TokenPrior, TokenVae, Vae, pytorch};
 use latent_studio::recipe::Recipe;
 use latent_studio::recipe::picture::Latent;
 
@@ -94,7 +94,7 @@ fn every_model_opens_in_pytorch_by_its_script() {
             r.model.conditional = true;
             r.model.classes = vec!["a".into(), "b".into()];
             let (z, c) = (Stream::new(1, "z").normals(15), vec![1.0f32, 0.0, 0.5, 0.5, 0.0, 0.0]);
-            let (z, c) = (matrix(z, 3, 5), matrix(c, 3, 2));
+            let (mut z, c) = (matrix(z, 3, 5), matrix(c, 3, 2));
             let (weights, pictures) = match spec.family {
                 Family::Gan => {
                     let net = shaken(Generator::init(&r, &device).unwrap()).valid();
@@ -103,6 +103,25 @@ fn every_model_opens_in_pytorch_by_its_script() {
                 Family::Vae => {
                     let net = shaken(Vae::init(&r, &device).unwrap()).valid();
                     (Weights::of(&net), net.to_picture(net.decode(z.clone(), Some(&c))))
+                }
+                Family::Tokens => {
+                    let net = shaken(TokenVae::init(&r, &device).unwrap()).valid();
+                    let x = Stream::new(4, "x").normals(3 * 3 * 28 * 28);
+                    let ids = net.tokens(Tensor::from_data(TensorData::new(x, [3, 3, 28, 28]), &device));
+                    let vectors = net.vectors(&ids, &device);
+                    let [b, d, h, w] = vectors.dims();
+                    z = vectors.reshape([b, d * h * w]);
+                    (Weights::of(&net), net.pictures(&ids, &device))
+                }
+                Family::Prior => {
+                    r.model.tokens.heads = 3;
+                    r.model.tokens.layout = [2, 2];
+                    let net = shaken(TokenPrior::init(&r, &device).unwrap()).valid();
+                    let given: Vec<u32> = (0..3 * net.dims().length() as u32).map(|i| i * 7 % 250).collect();
+                    z = matrix(given.iter().map(|id| *id as f32).collect(), 3, net.dims().length());
+                    let scores = net.scores(&given, None);
+                    let [n, k] = scores.dims();
+                    (Weights::of(&net), scores.reshape([n, k, 1, 1]))
                 }
             };
             let info = serde_json::json!({ "family": spec.family.id(), "recipe": r });
@@ -113,8 +132,8 @@ fn every_model_opens_in_pytorch_by_its_script() {
             let host = |t: Tensor<2>| t.into_data().try_into_vec::<f32>().unwrap();
             let code = format!(
                 "import json, torch, sys; sys.path.insert(0, '.'); from {module} import load\n\
-                 m = load('{}')\nz, c = torch.tensor({:?}).view(3, 5), torch.tensor({:?}).view(3, 2)\n\
-                 x = m.generate(z, c).detach()\nprint(json.dumps(x.flatten().tolist()))\n\
+                 m = load('{}')\nz, c = torch.tensor({:?}).view(3, -1), torch.tensor({:?}).view(3, 2)\n\
+                 x = (m.generate(z, c) if hasattr(m, 'generate') else m(z.long())).detach()\nprint(json.dumps(x.flatten().tolist()))\n\
                  assert m.id != 'conv-vae' or m.encode(x, c)[0].shape == (3, 5)",
                 path.file_name().unwrap().to_str().unwrap(),
                 host(z),

@@ -69,6 +69,7 @@ pub(super) fn answer(script: &mut Script, command: LatentCommand) -> Vec<Event> 
             }
             tell(LatentEvent::Latents { ticket, model, latents: vec![Latent::of(a)] })
         }
+        LatentCommand::DrawTokens { session, model, request, .. } => super::tokens::drawn(session, &model, &request),
         LatentCommand::Move { ticket, model, latents, moves } => {
             let Some(info) = info_of(script, &model) else { return missing(&model) };
             let dims = Dims::of(&info);

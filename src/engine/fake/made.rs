@@ -147,7 +147,7 @@ pub fn curves(family: Family, images: u64, seed: u64) -> Vec<Reading> {
                     ("grad.generator", around(0.9, 0.2).abs()),
                     ("grad.critic", around(1.4, 0.3).abs()),
                 ],
-                Family::Vae => vec![
+                Family::Vae | Family::Tokens | Family::Prior => vec![
                     ("loss", around(900.0 - 500.0 * t, 9.0)),
                     ("reconstruction", around(880.0 - 520.0 * t, 9.0)),
                     ("kl", around(22.0 * t, 0.6).abs()),
@@ -186,8 +186,8 @@ pub fn preview(family: Family, images: u64) -> Preview {
     });
     let reals: Vec<_> = (0..32).map(|i| source_picture("reals", i, 32)).collect();
     let (reconstructions, kl) = match family {
-        Family::Gan => (Vec::new(), Vec::new()),
-        Family::Vae => (
+        Family::Gan | Family::Prior => (Vec::new(), Vec::new()),
+        Family::Vae | Family::Tokens => (
             (0..32)
                 .map(|i| {
                     let mut values = Stream::new(i, "reals").normals(16);

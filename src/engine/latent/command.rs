@@ -8,6 +8,7 @@ use crate::latent::activations::Look;
 use crate::latent::atlas::gather;
 use crate::latent::directions::search::Find;
 use crate::latent::directions::{Direction, Move};
+use crate::latent::draw::DrawRequest;
 use crate::latent::film::Timeline;
 use crate::latent::interpolation_grid;
 use crate::latent::map::Plane;
@@ -72,6 +73,9 @@ pub enum LatentCommand {
 
     /// Drag points of a picture; replaces what was dragged in this session before. → `Dragged` each step
     Drag { session: u64, model: ModelRef, latent: Latent, truncation: f32, wish: drag::DragConfig },
+    /// Draw a picture token by token with a prior, at least so many milliseconds apart; replaces what was drawn in this
+    /// session before, and is ended by `StopDrag`. → `TokenDrawn` each, `TokensDrawn`
+    DrawTokens { session: u64, model: ModelRef, request: Box<DrawRequest>, pause: u32 },
     /// Stop dragging, or laying out, in a session. → `Dragged` or `LaidOut` is not told again
     StopDrag { session: u64 },
     /// Paint on or erase from a picture. → `Painting` (the way), `Painted`

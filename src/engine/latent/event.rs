@@ -11,6 +11,7 @@ use crate::latent::atlas::gather::Atlas;
 use crate::latent::breed::Child;
 use crate::latent::directions::Direction;
 use crate::latent::drag::DragState;
+use crate::latent::draw::Token;
 use crate::latent::encoder::EncoderInfo;
 use crate::latent::film::Frame;
 use crate::latent::interpolation_grid::Laid;
@@ -53,6 +54,11 @@ pub enum LatentEvent {
     Latents { ticket: u64, model: ModelRef, latents: Vec<Latent> },
     /// Cells between anchors; nothing if they could not be laid out, which is told besides.
     LaidOut { ticket: u64, model: ModelRef, laid: Option<Box<Laid>> },
+    /// A token of a picture that is drawn, at a place of a grid of rows and columns; with the picture so far, what is not
+    /// drawn yet being transparent, unless the token was given.
+    TokenDrawn { session: u64, model: ModelRef, grid: [usize; 2], place: usize, token: Token, picture: Option<Picture> },
+    /// A picture is drawn; nothing if it could not be, which is told besides.
+    TokensDrawn { session: u64, model: ModelRef, picture: Option<Picture> },
     /// All directions of a model as they are kept now.
     Directions { model: ModelRef, directions: Arc<Vec<Direction>> },
     /// Names of the directions that a search found.

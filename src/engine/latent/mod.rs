@@ -18,6 +18,7 @@ mod lineage;
 mod map;
 mod model_slot;
 mod pair_export;
+pub mod token_draws;
 mod words;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub struct Desk {
     encoders: Lane<Shelf>,
     into: Lane<Shelf>,
     drag: Lane<Shelf>,
+    tokens: Lane<token_draws::Kept>,
     lattice: Lane<Shelf>,
     films: Lane<Shelf>,
     sheets: Lane<Shelf>,
@@ -72,6 +74,7 @@ impl Desk {
             encoders: lane("encoders")?,
             into: lane("into")?,
             drag: lane("drag")?,
+            tokens: Lane::start("draw", 64, cx.outbox.clone(), cx.jobs.clone(), token_draws::Kept::default)?,
             lattice: lane("lattice")?,
             films: lane("films")?,
             sheets: lane("atlas")?,
@@ -175,6 +178,12 @@ impl Desk {
                 let sessions = self.sessions.clone();
                 self.drag.push(None, move |shelf| drags::drag(&cx, shelf, &sessions, order));
             }
+            C::DrawTokens { session, model, request, pause } => {
+                let number = self.sessions.begin(session);
+                let order = token_draws::Order { session, number, model, request: *request, pause };
+                let sessions = self.sessions.clone();
+                self.tokens.push(None, move |kept| token_draws::draw(&cx, kept, &sessions, order));
+            }
             C::StopDrag { session } => {
                 self.sessions.begin(session);
             }
@@ -253,6 +262,7 @@ impl Desk {
     pub fn leave(&self) {
         self.sessions.end();
         self.lanes().iter().for_each(|lane| lane.leave());
+        self.tokens.leave();
     }
 
     /// Waits for what a person asked to keep, but no longer than until then.
@@ -266,6 +276,7 @@ impl Desk {
         self.lanes().iter().for_each(|lane| {
             lane.finish_by(until);
         });
+        self.tokens.finish_by(until);
     }
 }
 

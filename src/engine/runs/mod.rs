@@ -3,6 +3,7 @@
 pub mod keep_awake;
 pub mod keeper;
 pub mod launch;
+pub mod priors;
 pub mod queue;
 pub mod run_follower;
 

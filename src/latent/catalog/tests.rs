@@ -14,6 +14,8 @@ fn model(id: &str, change: impl FnOnce(&mut serde_json::Value)) -> Weights {
     let weights = match architecture::family_of(id).unwrap() {
         Family::Gan => Weights::of(&Generator::init(&recipe, &device).unwrap()),
         Family::Vae => Weights::of(&Vae::init(&recipe, &device).unwrap()),
+        Family::Tokens => Weights::of(&TokenVae::init(&recipe, &device).unwrap()),
+        Family::Prior => Weights::of(&TokenPrior::init(&recipe, &device).unwrap()),
     };
     let mut card = serde_json::to_value(ModelInfo::of(&recipe, weights.hash())).unwrap();
     change(&mut card);

@@ -111,6 +111,7 @@ impl LoadedModel {
         let g = match &self.net {
             Net::Gan(g) => g,
             Net::Vae(v) => return Ok((vec![doubled(&host(v.first_weights()))], Space::Z)),
+            Net::Tokens(_) => return Err(Problem::usage("Tokens have no directions").of(self.info().name.clone())),
         };
         let Some(net) = g.styled() else { return Ok((vec![doubled(&host(g.first_weights()))], Space::Z)) };
         let [from, to] = layers.unwrap_or([0, net.layers() as u32]);

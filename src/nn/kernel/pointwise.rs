@@ -80,7 +80,7 @@ pub fn squares(x: &[f32]) -> f32 {
 
 /// Sum of what `map` makes of each number.
 #[inline(always)]
-fn sum_of(x: &[f32], map: impl Fn(f32) -> f32) -> f32 {
+pub(super) fn sum_of(x: &[f32], map: impl Fn(f32) -> f32) -> f32 {
     dispatch(
         #[inline(always)]
         || {
@@ -98,7 +98,7 @@ fn sum_of(x: &[f32], map: impl Fn(f32) -> f32) -> f32 {
 
 /// `eˣ` within 2 units of the last place, for −87 ≤ x ≤ 88 (outside: as at the bounds). After Cephes.
 #[inline(always)]
-fn exp(x: f32) -> f32 {
+pub(super) fn exp(x: f32) -> f32 {
     // Adding and taking away this number rounds to a whole one.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);

@@ -5,23 +5,31 @@
 
 mod gan;
 mod row;
+mod tokens;
 mod vae;
 
 pub use gan::*;
 pub use row::{Architecture, Preset, Setup, Size, When};
+pub use tokens::*;
 pub use vae::*;
 
 use crate::base::Family;
 
-const COUNT: usize = gan::ROWS.len() + vae::ROWS.len();
+const TABLES: [&[Architecture]; 3] = [gan::ROWS, vae::ROWS, tokens::ROWS];
 
-/// Every model: the GANs, then the VAEs.
+const COUNT: usize = gan::ROWS.len() + vae::ROWS.len() + tokens::ROWS.len();
+
+/// Every model: the GANs, the VAEs, then token models and priors over tokens.
 pub const ARCHITECTURES: &[Architecture; COUNT] = &{
     let mut all = [gan::ROWS[0]; COUNT];
-    let mut i = 0;
-    while i < COUNT {
-        all[i] = if i < gan::ROWS.len() { gan::ROWS[i] } else { vae::ROWS[i - gan::ROWS.len()] };
-        i += 1;
+    let (mut at, mut table) = (0, 0);
+    while table < TABLES.len() {
+        let mut row = 0;
+        while row < TABLES[table].len() {
+            all[at] = TABLES[table][row];
+            (at, row) = (at + 1, row + 1);
+        }
+        table += 1;
     }
     all
 };
@@ -86,7 +94,8 @@ mod tests {
     #[test]
     fn settings_of_other_models_say_whose_they_are() {
         assert_eq!(RES_GAN.why_not("model.mapping").unwrap(), "Only StyleGAN2 has this");
-        assert!(DCGAN.why_not("model.blocks").unwrap().ends_with("MLP VAE and Ladder VAE have this"));
+        assert!(DCGAN.why_not("model.blocks").unwrap().ends_with("does not have this"));
+        assert_eq!(FSQ_VAE.why_not("model.tokens.commitment").unwrap(), "Only VQ-VAE has this");
         assert_eq!(MLP_GAN.why_not("model.narrow").unwrap(), "MLP GAN does not have this");
         assert_eq!((RES_GAN.why_not("model.blocks"), RES_GAN.why_not("optim.lr")), (None, None));
     }

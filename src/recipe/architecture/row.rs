@@ -60,6 +60,12 @@ pub(super) const GAN: Architecture = Architecture {
 /// What VAEs have in common.
 pub(super) const VAE: Architecture = Architecture { family: Family::Vae, ..GAN };
 
+/// What token models have in common.
+pub(super) const TOKENS: Architecture = Architecture { family: Family::Tokens, max_side: 128, ..GAN };
+
+/// What priors over tokens have in common.
+pub(super) const PRIOR: Architecture = Architecture { family: Family::Prior, max_side: 128, ..GAN };
+
 /// A recipe to start from.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct Preset {

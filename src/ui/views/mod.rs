@@ -1,6 +1,7 @@
 //! The views: one row each in [`VIEWS`]. Menu, rail, palette, shortcuts and tests come from the row.
 
 pub mod data;
+pub mod draw;
 pub mod explore;
 pub mod gallery;
 pub mod home;
@@ -15,7 +16,7 @@ use super::theme::Icon;
 pub use super::view::{Cx, Ids, KeyHelp, View, ViewId};
 use egui::Key;
 use egui_material_icons::icons::{
-    ICON_DATASET, ICON_DEPLOYED_CODE, ICON_EXPLORE, ICON_HOME, ICON_MODEL_TRAINING, ICON_NOTES, ICON_PHOTO_LIBRARY,
+    ICON_BRUSH, ICON_DATASET, ICON_DEPLOYED_CODE, ICON_EXPLORE, ICON_HOME, ICON_MODEL_TRAINING, ICON_NOTES, ICON_PHOTO_LIBRARY,
     ICON_SCHOOL, ICON_SETTINGS,
 };
 
@@ -49,7 +50,7 @@ pub struct ViewSpec {
 }
 
 /// Every view.
-pub static VIEWS: [ViewSpec; 9] = [
+pub static VIEWS: [ViewSpec; 10] = [
     ViewSpec {
         id: ViewId::Home,
         title: "Home",
@@ -89,6 +90,14 @@ pub static VIEWS: [ViewSpec; 9] = [
         icon: ICON_EXPLORE,
         key: Key::Num5,
         new: || Box::new(explore::ExploreView::default()),
+    },
+    ViewSpec {
+        id: ViewId::Draw,
+        title: "Draw",
+        tooltip: "Pictures token by token, from words",
+        icon: ICON_BRUSH,
+        key: Key::T,
+        new: || Box::new(draw::DrawView::default()),
     },
     ViewSpec {
         id: ViewId::Gallery,

@@ -102,7 +102,7 @@ impl ExploreView {
         let combo = ComboBox::from_id_salt("model").selected_text(name).width(150.0).truncate().height(MODELS);
         let combo = combo.show_ui(ui, |ui| {
             ui.set_min_width(240.0);
-            for model in &cx.studio.models {
+            for model in cx.studio.models.iter().filter(|m| m.has_latents()) {
                 let on = self.state.here.model.as_ref() == Some(&model.model);
                 let text = format!("{}  ·  {} {} px", model.name, model.family.id().to_uppercase(), model.resolution);
                 if ui.selectable_label(on, text).clicked() && !on {

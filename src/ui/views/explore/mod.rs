@@ -174,7 +174,7 @@ impl ExploreView {
             let waited = self.asked.as_deref() == Some(m) && cx.time - self.asked_at > PATIENCE;
             cx.studio.models_known && cx.studio.model(m).is_none() && waited
         });
-        if gone && let Some(first) = cx.studio.models.first() {
+        if gone && let Some(first) = cx.studio.models.iter().find(|m| m.has_latents()) {
             self.state.here.model = Some(first.model.clone());
         }
         if self.asked != self.state.here.model

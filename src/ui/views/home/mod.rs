@@ -39,8 +39,9 @@ pub struct HomeView {
 impl HomeView {
     /// The model whose samples are shown: the selected one, else the first that is shipped, else the first.
     fn model(studio: &Studio) -> Option<&ModelInfo> {
-        let shipped = || studio.models.iter().find(|m| m.shipped);
-        studio.selected_model().or_else(shipped).or_else(|| studio.models.first())
+        let shipped = || studio.models.iter().find(|m| m.shipped && m.has_latents());
+        let first = || studio.models.iter().find(|m| m.has_latents());
+        studio.selected_model().filter(|m| m.has_latents()).or_else(shipped).or_else(first)
     }
 
     /// The run to go on with: one that is alive, else the newest.

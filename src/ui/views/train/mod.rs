@@ -11,6 +11,7 @@ mod samples;
 mod setup;
 mod side;
 mod signals;
+mod tokens;
 mod watch;
 
 use std::cell::RefCell;

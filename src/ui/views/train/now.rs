@@ -45,6 +45,8 @@ pub fn line(run: &RunSummary, live: Option<&RunLive>) -> Option<String> {
     let text = match run.recipe.family().ok()? {
         Family::Gan => gan(run, live),
         Family::Vae => vae(run, live),
+        Family::Tokens => tokens(live),
+        Family::Prior => prior(live),
     };
     let kid = newest(live, "kid").and_then(|v| Some((v, verdict::of("kid", v)?)));
     let modes = newest(live, "modes").map(|m| format!(" {} kinds of points are made.", format::number(m)));
@@ -53,6 +55,29 @@ pub fn line(run: &RunSummary, live: Option<&RunLive>) -> Option<String> {
         (None, Some((value, verdict))) => format!("{text} Samples: {} (KID {}).", verdict.word, format::number(value)),
         (None, None) => text,
     })
+}
+
+fn tokens(live: &RunLive) -> String {
+    match (newest(live, "perplexity"), newest(live, "codes_in_use")) {
+        (Some(perplexity), Some(used)) => format!(
+            "{} codes are in use, as if {} were equally likely (perplexity): the more, the more a token says.",
+            format::number(used),
+            format::number(perplexity)
+        ),
+        _ => "The codebook begins with what the encoder says of your first pictures.".into(),
+    }
+}
+
+fn prior(live: &RunLive) -> String {
+    match (lately(live, &["nats"]), newest(live, "nats_heldout")) {
+        (Some(train), Some(held)) if held - train > 0.3 => format!(
+            "{} nats a token on pictures it learns from, {} on others: it begins to learn them by heart.",
+            format::number(train),
+            format::number(held)
+        ),
+        (_, Some(held)) => format!("{} nats a token on pictures it never saw; lower is better.", format::number(held)),
+        _ => "It learns which token comes next, given those before and the words in front.".into(),
+    }
 }
 
 fn gan(run: &RunSummary, live: &RunLive) -> String {

@@ -77,6 +77,7 @@ impl TrainView {
             if !self.recipe.data.source.is_empty() {
                 self.presets(ui, cx);
                 ui.add_space(size::M);
+                self.token_model(ui, cx);
                 self.networks(ui, cx);
                 ui.add_space(size::M);
                 self.place(ui, cx);

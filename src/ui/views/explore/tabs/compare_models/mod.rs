@@ -208,7 +208,7 @@ impl CompareModels {
     #[allow(clippy::unused_self)] // belongs to the pair
     fn chosen(&self, state: &CompareModelsState, info: &ModelInfo, cx: &Cx<'_>) -> Option<ModelRef> {
         state.other.clone().or_else(|| {
-            let others = || cx.studio.models.iter().filter(|m| m.model != info.model);
+            let others = || cx.studio.models.iter().filter(|m| m.model != info.model && m.has_latents());
             others().find(|m| m.latent == info.latent).or(others().next()).map(|m| m.model.clone())
         })
     }
