@@ -77,8 +77,7 @@ impl Draw {
         let (temperature, top_k, top_p, guidance) = (self.temperature, self.top_k, self.top_p, self.guidance);
         let choosing = Choosing { temperature, top_k, top_p, guidance };
         choosing.check()?;
-        std::fs::create_dir_all(&self.out)
-            .map_err(|e| Problem::io("This folder could not be made", &self.out, &e))?;
+        std::fs::create_dir_all(&self.out).map_err(|e| Problem::io("This folder could not be made", &self.out, &e))?;
         let record = self.out.join("draw.json");
         let seeds: Vec<u64> = (0..self.count).map(|i| self.seed.wrapping_add(u64::from(i))).collect();
         let file = |seed: u64| self.out.join(format!("{seed:06}.png"));

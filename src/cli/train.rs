@@ -12,12 +12,12 @@ use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
 use super::{interrupt, say, signals};
-use crate::engine::runs::priors;
 use crate::base::paths::Paths;
 use crate::base::{Channels, Kind, Problem, Result, Severity};
 use crate::data;
 use crate::engine::runs::keep_awake::Awake;
 use crate::engine::runs::launch::{Launch, ProcessLaunch};
+use crate::engine::runs::priors;
 use crate::engine::runs::queue;
 use crate::latent::catalog;
 use crate::library::Library;

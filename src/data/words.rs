@@ -158,7 +158,10 @@ mod tests {
 
     #[test]
     fn texts_of_any_kind_fall_into_words() {
-        assert_eq!(split("Island head, with square  RED-green glasses!"), ["island", "head", "with", "square", "red-green", "glasses"]);
+        assert_eq!(
+            split("Island head, with square  RED-green glasses!"),
+            ["island", "head", "with", "square", "red-green", "glasses"]
+        );
         assert_eq!(split("it's 3 o'clock — «so»"), ["it's", "3", "o'clock", "so"]);
         assert_eq!(split("😀 happy🎉שלום"), ["😀", "happy", "🎉", "שלום"]);
         assert_eq!(split(" ,.-!  "), Vec::<String>::new());
@@ -171,7 +174,10 @@ mod tests {
         let words = Vocabulary::learned(captions.into_iter(), 100);
         assert_eq!(words.words()[..2], ["glasses", "green"]);
         let told = words.understand("a Gren body with glases, zebra zebra");
-        assert_eq!(told.known.iter().map(|i| words.words()[*i as usize].as_str()).collect::<Vec<_>>(), ["body", "with"]);
+        assert_eq!(
+            told.known.iter().map(|i| words.words()[*i as usize].as_str()).collect::<Vec<_>>(),
+            ["body", "with"]
+        );
         assert_eq!(told.unknown.iter().map(|u| u.0.as_str()).collect::<Vec<_>>(), ["a", "gren", "glases", "zebra"]);
         assert_eq!(told.unknown[1].1, ["green"]);
         assert_eq!(told.unknown[2].1, ["glasses"]);

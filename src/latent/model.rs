@@ -265,8 +265,7 @@ impl LoadedModel {
                 (code.clone(), vec![0.0; code.len()], made)
             }
         };
-        let reconstruction =
-            made.into_iter().next().ok_or_else(|| Problem::failed("The decoder made no picture"))?;
+        let reconstruction = made.into_iter().next().ok_or_else(|| Problem::failed("The decoder made no picture"))?;
         let input = Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, &bytes);
         let (mean, deviation) = match self.active_prior() {
             Some(prior) => as_normals(prior, &mean, &deviation),

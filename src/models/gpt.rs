@@ -98,7 +98,11 @@ impl Gpt {
             let d = layer.out.bias.dims()[0];
             let attention = [trainable(&layer.before), trainable(&layer.qkv), trainable(&layer.out)];
             out.grid("Causal attention", (side, d), &attention);
-            out.grid("Two layers", (side, d), &[trainable(&layer.between), trainable(&layer.wide), trainable(&layer.narrow)]);
+            out.grid(
+                "Two layers",
+                (side, d),
+                &[trainable(&layer.between), trainable(&layer.wide), trainable(&layer.narrow)],
+            );
         }
     }
 }

@@ -48,8 +48,7 @@ pub struct LstmStack {
 
 impl LstmStack {
     fn new(init: &Init<'_>, d: usize, h: usize, layers: usize) -> Self {
-        let layer =
-            |i: usize| Lstm::new(&init.child(format_args!("body.layers.{i}")), if i == 0 { d } else { h }, h);
+        let layer = |i: usize| Lstm::new(&init.child(format_args!("body.layers.{i}")), if i == 0 { d } else { h }, h);
         Self { layers: (0..layers).map(layer).collect() }
     }
 

@@ -20,7 +20,10 @@ struct Affine {
 
 impl Affine {
     fn of(layer: &Linear) -> Self {
-        Self { weight: numbers(layer.weight.val().without_autodiff()), bias: numbers(layer.bias.val().without_autodiff()) }
+        Self {
+            weight: numbers(layer.weight.val().without_autodiff()),
+            bias: numbers(layer.bias.val().without_autodiff()),
+        }
     }
 
     fn run(&self, x: &[f32]) -> Vec<f32> {
@@ -39,7 +42,10 @@ struct Norm {
 
 impl Norm {
     fn of(layer: &LayerNorm) -> Self {
-        Self { gamma: numbers(layer.gamma.val().without_autodiff()), beta: numbers(layer.beta.val().without_autodiff()) }
+        Self {
+            gamma: numbers(layer.gamma.val().without_autodiff()),
+            beta: numbers(layer.beta.val().without_autodiff()),
+        }
     }
 
     fn run(&self, x: &[f32]) -> Vec<f32> {
@@ -193,10 +199,8 @@ fn attention(gpt: &Gpt) -> Layers {
 
 fn memory(lstm: &LstmStack) -> Layers {
     let layers = lstm.layers.iter();
-    let layers = layers.map(|l| Remembering {
-        inputs: Affine::of(&l.inputs),
-        weight: numbers(l.weight.val().without_autodiff()),
-    });
+    let layers = layers
+        .map(|l| Remembering { inputs: Affine::of(&l.inputs), weight: numbers(l.weight.val().without_autodiff()) });
     Layers::Memory(layers.collect())
 }
 

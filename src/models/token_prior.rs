@@ -209,7 +209,11 @@ impl TokenPrior {
 
     pub(super) fn stages(&self, out: &mut Stages<'_>) {
         let (side, d) = (self.dims.grid[0], self.vectors.dims()[1]);
-        out.grid("Vectors of tokens, words and places", (side, d), &[trainable(&self.vectors), trainable(&self.places)]);
+        out.grid(
+            "Vectors of tokens, words and places",
+            (side, d),
+            &[trainable(&self.vectors), trainable(&self.places)],
+        );
         match &self.body {
             Body::Gpt(gpt) => gpt.stages(side, out),
             Body::Lstm(lstm) => lstm.stages(side, out),

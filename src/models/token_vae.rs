@@ -102,8 +102,7 @@ impl TokenVae {
         };
         channels.push(dims.colours);
         let ups = channels.windows(2).enumerate();
-        let ups =
-            ups.map(|(i, c)| Deconv::double(&init.child(format_args!("ups.{i}")), c[0], c[1], he_relu(4 * c[0])));
+        let ups = ups.map(|(i, c)| Deconv::double(&init.child(format_args!("ups.{i}")), c[0], c[1], he_relu(4 * c[0])));
         let ups = ups.collect();
         channels.reverse();
         let downs = channels.windows(2).enumerate();
@@ -184,7 +183,8 @@ impl TokenVae {
                 let codes = book.running_codes.val().without_autodiff();
                 // The nearest code: |z − c|² without |z|², which is the same for all.
                 let squares = codes.clone().square().sum_dim(1).transpose();
-                let ids: Tensor<1, Int> = (squares - rows.matmul(codes.clone().transpose()) * 2.0).argmin(1).squeeze_dim(1);
+                let ids: Tensor<1, Int> =
+                    (squares - rows.matmul(codes.clone().transpose()) * 2.0).argmin(1).squeeze_dim(1);
                 (ids.clone(), codes.select(0, ids))
             }
             None => fsq_vae::rounded(rows, &self.levels),

@@ -73,8 +73,7 @@ impl Backward<Flex, 2> for Recurrent {
         let (kept, weight, told) = ops.state;
         let [rows, h]: [usize; 2] = told.layout().shape().dims();
         let mut by_inputs = vec![0.0; rows * 4 * h];
-        let by_weight =
-            kernel::gradient(self.0, &kept, (slice(&weight), slice(&told)), slice(&dy), &mut by_inputs);
+        let by_weight = kernel::gradient(self.0, &kept, (slice(&weight), slice(&told)), slice(&dy), &mut by_inputs);
         let [of_inputs, of_weight] = ops.parents;
         if let Some(node) = of_inputs {
             grads.register::<Flex>(node.id, made(by_inputs, [rows, 4 * h]));

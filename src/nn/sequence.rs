@@ -89,8 +89,13 @@ fn normalised(x: &Tensor<2>, gamma: &Tensor<1>, beta: &Tensor<1>) -> Option<Tens
     let (x, gamma, beta) = (primitive(x)?, primitive(gamma)?, primitive(beta)?);
     let (values, scale) = (host(x.primitive().clone()), host(gamma.primitive().clone()));
     let mut y = vec![0.0; n * d];
-    let stats =
-        kernel::layer_norm(slice(&values), slice(&scale), slice(&host(beta.primitive().clone())), EPSILON as f32, &mut y);
+    let stats = kernel::layer_norm(
+        slice(&values),
+        slice(&scale),
+        slice(&host(beta.primitive().clone())),
+        EPSILON as f32,
+        &mut y,
+    );
     let nodes = [x.node(), gamma.node(), beta.node()];
     let y = match Normalise.prepare::<NoCheckpointing>(nodes).compute_bound().stateful() {
         OpsKind::Tracked(prep) => prep.finish((values, scale, stats), made(y, [n, d])),
@@ -111,8 +116,7 @@ impl Backward<Flex, 3> for Normalise {
         let (x, gamma, stats) = ops.state;
         let [n, d]: [usize; 2] = x.layout().shape().dims();
         let mut dx = vec![0.0; n * d];
-        let [by_gamma, by_beta] =
-            kernel::layer_norm_gradient((slice(&x), &stats), slice(&gamma), slice(&dy), &mut dx);
+        let [by_gamma, by_beta] = kernel::layer_norm_gradient((slice(&x), &stats), slice(&gamma), slice(&dy), &mut dx);
         let [of_x, of_gamma, of_beta] = ops.parents;
         if let Some(node) = of_x {
             grads.register::<Flex>(node.id, made(dx, [n, d]));
@@ -325,10 +329,14 @@ mod tests {
             activation::log_softmax(x, 1).gather(1, ids.autodiff()).mean().neg().reshape([1, 1])
         };
         agree([3, 5], |x| nats(x, &targets).reshape([1, 1]), picked);
-        agree([4, 6], |x| dropout(x, 0.5, 9), |x| {
-            let kept = numbers(dropout(x.clone().inner() * 0.0 + 1.0, 0.5, 9));
-            x * Tensor::<2>::from_data(TensorData::new(kept, [4, 6]), &Device::flex())
-        });
+        agree(
+            [4, 6],
+            |x| dropout(x, 0.5, 9),
+            |x| {
+                let kept = numbers(dropout(x.clone().inner() * 0.0 + 1.0, 0.5, 9));
+                x * Tensor::<2>::from_data(TensorData::new(kept, [4, 6]), &Device::flex())
+            },
+        );
     }
 
     #[test]

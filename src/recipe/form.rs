@@ -14,8 +14,17 @@ const SEED: &[Field] = &[
     field("seed", "Seed", Group::Schedule, int(0, i64::MAX), "Same seed, same recipe, same CPU: the same run"),
 ];
 
-const TABLES: &[&[Field]] =
-    &[NAME, data::FIELDS, model::FIELDS, tokens::FIELDS, objective::FIELDS, vae::FIELDS, optim::FIELDS, run::FIELDS, SEED];
+const TABLES: &[&[Field]] = &[
+    NAME,
+    data::FIELDS,
+    model::FIELDS,
+    tokens::FIELDS,
+    objective::FIELDS,
+    vae::FIELDS,
+    optim::FIELDS,
+    run::FIELDS,
+    SEED,
+];
 
 const COUNT: usize = {
     let (mut count, mut i) = (0, 0);

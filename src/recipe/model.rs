@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::architecture;
 use super::TokensRecipe;
+use super::architecture;
 use super::field::{Field, Group, Input, field, int};
 use crate::base::{Channels, Family};
 

@@ -96,16 +96,8 @@ impl TokensRecipe {
     /// Levels of each number of a code under finite scalar quantisation: as many codes as asked for, or a few less.
     pub fn levels(&self) -> Vec<usize> {
         // Mentzer et al. 2023, table 1, and smaller ones in the same manner: never less than four levels.
-        let table: [&[usize]; 8] = [
-            &[4, 4],
-            &[8, 4],
-            &[8, 8],
-            &[5, 5, 5],
-            &[8, 6, 5],
-            &[8, 8, 8],
-            &[8, 5, 5, 5],
-            &[7, 5, 5, 5, 4],
-        ];
+        let table: [&[usize]; 8] =
+            [&[4, 4], &[8, 4], &[8, 8], &[5, 5, 5], &[8, 6, 5], &[8, 8, 8], &[8, 5, 5, 5], &[7, 5, 5, 5, 4]];
         let fits = |levels: &&&[usize]| levels.iter().product::<usize>() <= self.codes as usize;
         table.iter().rev().find(fits).unwrap_or(&table[0]).to_vec()
     }

@@ -6,8 +6,8 @@ use burn::tensor::Device;
 
 use super::folder::{RunFolder, TOKENS};
 use crate::base::{Family, Problem, Progress, Result};
-use crate::data::words::{Vocabulary, captions};
 use crate::data::Prepared;
+use crate::data::words::{Vocabulary, captions};
 use crate::models::TokenVae;
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;

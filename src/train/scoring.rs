@@ -8,9 +8,9 @@ use std::time::Instant;
 
 use super::heldout::Heldout;
 use super::trainer::Trainer;
-use crate::base::{Family, Result};
 use crate::base::progress::Quiet;
 use crate::base::rng::Stream;
+use crate::base::{Family, Result};
 use crate::data::Prepared;
 use crate::eval::feature_matrix::Rows;
 use crate::eval::features::Extractor;

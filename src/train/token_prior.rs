@@ -107,7 +107,9 @@ impl PriorTrainer {
 /// What the network is given: what stands in front of each picture, then its tokens without the last.
 pub fn sequences(ids: &[u32], fronts: impl Iterator<Item = Vec<u32>>, tokens: usize) -> Vec<u32> {
     let pictures = ids.chunks_exact(tokens).zip(fronts);
-    pictures.flat_map(|(ids, front)| front.into_iter().chain(ids[..tokens - 1].iter().copied()).collect::<Vec<_>>()).collect()
+    pictures
+        .flat_map(|(ids, front)| front.into_iter().chain(ids[..tokens - 1].iter().copied()).collect::<Vec<_>>())
+        .collect()
 }
 
 /// Matrices drawn towards zero by this share; vectors stay.

@@ -100,7 +100,8 @@ fn captioned(dir: &Path) -> String {
     let mut table = String::from("file\tcaption\n");
     for i in 0..40u8 {
         let (word, colour) = if i % 2 == 0 { ("dark", 30 + i / 2) } else { ("light", 200 + i / 2) };
-        let picture = image::RgbImage::from_fn(16, 16, |x, y| image::Rgb([colour, colour, colour + ((x + y) % 4) as u8]));
+        let picture =
+            image::RgbImage::from_fn(16, 16, |x, y| image::Rgb([colour, colour, colour + ((x + y) % 4) as u8]));
         picture.save(dir.join(format!("{i:02}.png"))).unwrap();
         table += &format!("{i:02}.png\ta {word} picture\n");
     }

@@ -66,12 +66,8 @@ fn every_model_trains_at_odd_sizes_and_resumes_to_the_last_bit() {
                 recipe.model.tokens.heads = 2;
             }
             let make = |name: &str| {
-                let folder = RunFolder::create(
-                    &home.path(&format!("{}-{resolution}-{name}", spec.id)),
-                    &recipe,
-                    None,
-                    "cpu",
-                );
+                let folder =
+                    RunFolder::create(&home.path(&format!("{}-{resolution}-{name}", spec.id)), &recipe, None, "cpu");
                 let folder = folder.unwrap();
                 priors::keep_token_model(&folder, &home.paths()).unwrap();
                 folder

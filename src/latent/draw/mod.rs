@@ -59,7 +59,9 @@ pub fn remarks(prompt: &str, understood: &Understood, words: usize) -> Vec<Probl
         out.push(if near.is_empty() { problem } else { problem.try_this(format!("Near words: {}", near.join(", "))) });
     }
     if understood.known.is_empty() {
-        out.push(Problem::usage("No word of the prompt is known, so pictures are drawn without it").of(prompt).warning());
+        out.push(
+            Problem::usage("No word of the prompt is known, so pictures are drawn without it").of(prompt).warning(),
+        );
     }
     out
 }

@@ -52,7 +52,9 @@ pub fn token_model_of(info: &ModelInfo, beside: Option<&Path>, paths: &Paths) ->
         Problem::data("The token model that this prior was trained on is missing")
             .of(info.name.clone())
             .because(format!("it is {} ({})", on.model, on.hash.chars().take(8).collect::<String>()))
-            .try_this("Import that token model; another one has other tokens, and the prior would draw nonsense with it")
+            .try_this(
+                "Import that token model; another one has other tokens, and the prior would draw nonsense with it",
+            )
     })
 }
 

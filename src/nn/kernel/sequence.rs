@@ -218,24 +218,22 @@ pub fn attention_gradient(size: Heads, qkv: &[f32], shares: &[f32], dy: &[f32], 
     let (square, turned) = (Stride { row: n, column: 1 }, Stride { row: 1, column: n });
     let out = Stride { row: d, column: 1 };
     let pictures = dqkv.par_chunks_mut(n * 3 * d).zip(qkv.par_chunks(n * 3 * d));
-    pictures.zip(dy.par_chunks(n * d)).zip(shares.par_chunks(heads * n * n)).for_each(
-        |(((dqkv, qkv), dy), shares)| {
-            let mut by_score = vec![0.0; n * n];
-            for (head, shares) in shares.chunks_exact(n * n).enumerate() {
-                let at = head * each;
-                let (q, k, v, dy) = (&qkv[at..], &qkv[d + at..], &qkv[2 * d + at..], &dy[at..]);
-                product([n, each, n], (&mut dqkv[2 * d + at..], rows), (shares, turned), (dy, out), (false, 1.0));
-                product([n, n, each], (&mut by_score, square), (dy, out), (v, columns), (false, 1.0));
-                for (i, (row, shares)) in by_score.chunks_exact_mut(n).zip(shares.chunks_exact(n)).enumerate() {
-                    let along = dot(&row[..=i], &shares[..=i]);
-                    row.iter_mut().zip(shares).for_each(|(v, share)| *v = share * (*v - along));
-                }
-                let factor = (false, size.scale());
-                product([n, each, n], (&mut dqkv[at..], rows), (&by_score, square), (k, rows), factor);
-                product([n, each, n], (&mut dqkv[d + at..], rows), (&by_score, turned), (q, rows), factor);
+    pictures.zip(dy.par_chunks(n * d)).zip(shares.par_chunks(heads * n * n)).for_each(|(((dqkv, qkv), dy), shares)| {
+        let mut by_score = vec![0.0; n * n];
+        for (head, shares) in shares.chunks_exact(n * n).enumerate() {
+            let at = head * each;
+            let (q, k, v, dy) = (&qkv[at..], &qkv[d + at..], &qkv[2 * d + at..], &dy[at..]);
+            product([n, each, n], (&mut dqkv[2 * d + at..], rows), (shares, turned), (dy, out), (false, 1.0));
+            product([n, n, each], (&mut by_score, square), (dy, out), (v, columns), (false, 1.0));
+            for (i, (row, shares)) in by_score.chunks_exact_mut(n).zip(shares.chunks_exact(n)).enumerate() {
+                let along = dot(&row[..=i], &shares[..=i]);
+                row.iter_mut().zip(shares).for_each(|(v, share)| *v = share * (*v - along));
             }
-        },
-    );
+            let factor = (false, size.scale());
+            product([n, each, n], (&mut dqkv[at..], rows), (&by_score, square), (k, rows), factor);
+            product([n, each, n], (&mut dqkv[d + at..], rows), (&by_score, turned), (q, rows), factor);
+        }
+    });
 }
 
 /// Nats that each row of scores, `[n, k]`, gives to its target.

@@ -198,7 +198,8 @@ impl StudioApp {
 
     fn picture_arrived(&mut self, picture: &Path) {
         let actions = &mut self.shell.actions;
-        let chosen = self.shell.studio.selected_model().or_else(|| self.shell.studio.models.iter().find(|m| m.has_latents()));
+        let chosen =
+            self.shell.studio.selected_model().or_else(|| self.shell.studio.models.iter().find(|m| m.has_latents()));
         let model = chosen.map(|m| m.model.clone());
         match model {
             Some(model) => {

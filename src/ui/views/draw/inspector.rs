@@ -21,7 +21,13 @@ impl DrawView {
                 0.0,
                 2.0,
             ),
-            ("Top-p", "Only the likeliest tokens that together have this share are taken", &mut choosing.top_p, 0.0, 1.0),
+            (
+                "Top-p",
+                "Only the likeliest tokens that together have this share are taken",
+                &mut choosing.top_p,
+                0.0,
+                1.0,
+            ),
             (
                 "Guidance",
                 "How much more the prompt counts than what is drawn unasked; 1 is as it was learned",
@@ -46,7 +52,8 @@ impl DrawView {
     pub(super) fn token(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         ui.add_space(size::M);
         theme::section(ui, "Token");
-        let Some((place, token)) = self.selected.and_then(|place| Some((place, self.tokens.get(place)?.clone()))) else {
+        let Some((place, token)) = self.selected.and_then(|place| Some((place, self.tokens.get(place)?.clone())))
+        else {
             let text = "Click a part of the picture: how likely its token was, and which others could stand there";
             ui.add(Label::new(RichText::new(text).color(theme::tokens(ui).weak)).wrap());
             return;

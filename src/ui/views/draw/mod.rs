@@ -224,7 +224,8 @@ impl View for DrawView {
 
     fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         let Some(info) = self.prior(cx).cloned() else {
-            let text = "Train a token model (vq-vae), then a GPT or an LSTM on it: it draws your kind of pictures from words";
+            let text =
+                "Train a token model (vq-vae), then a GPT or an LSTM on it: it draws your kind of pictures from words";
             let action = theme::empty_state(ui, ICON_BRUSH, "No model draws token by token yet", text, Some("New run"));
             if action.is_some_and(|button| button.clicked()) {
                 cx.go(ViewId::Train);

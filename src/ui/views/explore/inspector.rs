@@ -148,7 +148,9 @@ impl ExploreView {
     fn truncation(&mut self, ui: &mut Ui, info: &ModelInfo, out: &mut PageActions) {
         let (name, help) = match info.family {
             Family::Gan => ("Truncation", "Lower gives more usual and cleaner pictures, higher more varied ones"),
-            Family::Vae | Family::Tokens | Family::Prior => ("Temperature", "Lower gives more usual pictures, higher more varied ones"),
+            Family::Vae | Family::Tokens | Family::Prior => {
+                ("Temperature", "Lower gives more usual pictures, higher more varied ones")
+            }
         };
         ui.add_space(size::XS);
         let value = &mut self.state.here.truncation;

@@ -122,6 +122,8 @@ impl TrainView {
         if self.recipe.data.source.is_empty() {
             return Some(Problem::usage("There are no pictures to learn from").try_this("Choose a source"));
         }
-        self.source_problem(studio).or_else(|| super::tokens::obstacle(&self.recipe)).or_else(|| self.recipe.validate().err())
+        self.source_problem(studio)
+            .or_else(|| super::tokens::obstacle(&self.recipe))
+            .or_else(|| self.recipe.validate().err())
     }
 }
