@@ -132,6 +132,12 @@ pub struct FastGenerator {
 
 impl FastGenerator {
     pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
+        Self::with_first(plan, init, lecun(plan.latent))
+    }
+
+    /// The same, whose first layer begins with weights of this deviation. Batch norm takes their size away again, so it
+    /// only says how fast that layer learns: an optimiser's step turns small weights farther than large ones.
+    pub(crate) fn with_first(plan: &NetworkDims, init: &Init<'_>, deviation: f64) -> Self {
         let channels = plan.channels(plan.doublings + 1);
         let (first, last) = (channels[0], channels[channels.len() - 1]);
         // Sixteen times as large in the original; small pictures have no room for that.
@@ -152,7 +158,7 @@ impl FastGenerator {
             Some(Excite::new(&init, channels[small], plan.base, channels[i + 1]))
         };
         Self {
-            fc: Linear::new(&init.child("fc"), plan.latent, start, lecun(plan.latent)),
+            fc: Linear::new(&init.child("fc"), plan.latent, start, deviation),
             embed: Embed::new(&init.child("embed"), plan.classes, start, 1.0),
             norm: Norm::new(&init.child("norm"), 2 * first, 0.02),
             sizes: channels.windows(2).enumerate().map(size).collect(),

@@ -34,7 +34,7 @@ use crate::recipe::{ModelRecipe, architecture};
 pub(super) const SPEC: ModelSpec = ModelSpec::new(
     architecture::PROJ_GAN,
     Networks::Gan {
-        generator: |_, dims, init| FastGenerator::new(dims, init).into(),
+        generator: |_, dims, init| FastGenerator::with_first(dims, init, FIRST * lecun(dims.latent)).into(),
         critic: |recipe, dims, init| ProjCritic::new(dims, &recipe.model, init).into(),
     },
     r#"
@@ -44,6 +44,8 @@ class ProjGan(FastGan):
 "#,
 );
 
+/// First weights of the generator's first layer, beside those that keep a signal's size.
+const FIRST: f64 = 0.125;
 /// Channels of every scale after mixing.
 const MIXED: usize = 64;
 /// Channels of the critics' last features.
