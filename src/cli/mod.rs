@@ -22,6 +22,7 @@ mod numbers;
 mod pictures;
 mod prior;
 mod reproduce;
+mod runs;
 mod signals;
 mod sizing;
 mod train;
@@ -96,6 +97,9 @@ enum Task {
     Data(data::Data),
     /// Show what goes wrong in a run, and what to do
     Doctor(doctor::Doctor),
+    /// Fork runs, and show which came from which
+    #[command(subcommand)]
+    Runs(runs::Runs),
     /// Score a model against data
     Evaluate(evaluate::Evaluate),
     /// Train or show the feature network behind the scores
@@ -153,6 +157,7 @@ pub fn main() -> ExitCode {
         Some(Task::Film(task)) => task.run(&paths),
         Some(Task::Data(task)) => task.run(&paths),
         Some(Task::Doctor(task)) => task.run(),
+        Some(Task::Runs(task)) => task.run(&paths),
         Some(Task::Evaluate(task)) => task.run(&paths),
         Some(Task::Features(task)) => task.run(&paths),
         Some(Task::Inspect(task)) => task.run(),

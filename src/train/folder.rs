@@ -52,6 +52,21 @@ pub struct DataMark {
     pub pictures: u64,
 }
 
+/// Where a fork came from, as its `run.json` keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Folder of the run.
+    pub run: PathBuf,
+    /// Pictures seen at the checkpoint.
+    pub images: u64,
+    /// Hash of everything trained, where the checkpoint knew it.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// Settings that it changes, with their values.
+    #[serde(default)]
+    pub changes: Vec<(String, serde_json::Value)>,
+}
+
 /// `run.json`: what is known of a run besides its recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunFile {
@@ -72,6 +87,9 @@ pub struct RunFile {
     /// The pictures it learns from, once they were prepared.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub data: Option<DataMark>,
+    /// The run and the checkpoint that it is a fork of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
 }
 
 /// `status.json`: where the run stands now.
@@ -134,7 +152,7 @@ impl RunFolder {
             fs::create_dir_all(&path).map_err(|e| Problem::io("This folder could not be made", &path, &e))?;
         }
         let (device, from) = (device.into(), from.map(Into::into));
-        let file = RunFile { created: unix_now(), device, from, name: None, kimg: None, data: None };
+        let file = RunFile { created: unix_now(), device, from, name: None, kimg: None, data: None, origin: None };
         this.write_file(&file)?;
         write_atomically(&this.recipe_path(), recipe.settled().to_json().as_bytes())?;
         Ok((this, lock))

@@ -10,6 +10,7 @@ pub mod compare;
 pub mod device;
 pub mod doctor;
 pub mod folder;
+pub mod fork;
 pub mod gan;
 pub mod heldout;
 pub mod identity;

@@ -1,0 +1,129 @@
+//! `latent-studio runs`: forks of runs, and the tree that they make.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+use serde_json::json;
+
+use super::{print_json, print_line};
+use crate::base::paths::Paths;
+use crate::base::{Problem, Result};
+use crate::train::folder::RunFolder;
+use crate::train::fork;
+
+/// What `runs` does.
+#[derive(Subcommand)]
+pub enum Runs {
+    /// Make a run that goes on from a checkpoint of another, with settings changed
+    Fork(Fork),
+    /// Show which run came from which, and how well each does
+    Tree(Tree),
+}
+
+/// Arguments of `runs fork`.
+#[derive(Args)]
+pub struct Fork {
+    /// A run's folder; RUN@KIMG goes on from its last checkpoint up to there
+    #[arg(value_name = "RUN[@KIMG]")]
+    run: String,
+    /// A setting that the fork changes, such as optim.lr=0.0002 (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Folder of the fork
+    #[arg(long, value_name = "RUN_DIR")]
+    out: PathBuf,
+    /// One JSON object on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `runs tree`.
+#[derive(Args)]
+pub struct Tree {
+    /// Runs, or folders of runs; those of the window without
+    folders: Vec<PathBuf>,
+    /// One JSON object a run
+    #[arg(long)]
+    json: bool,
+}
+
+impl Runs {
+    /// Does it.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        match self {
+            Self::Fork(task) => task.run(),
+            Self::Tree(task) => task.run(paths),
+        }
+    }
+}
+
+/// A run's folder and the pictures seen that were asked for, of `RUN[@KIMG]`.
+fn place(text: &str) -> Result<(PathBuf, Option<u64>)> {
+    let whole = PathBuf::from(text);
+    // A folder may have the sign in its name.
+    if RunFolder::is_run(&whole) {
+        return Ok((whole, None));
+    }
+    match text.rsplit_once('@') {
+        Some((run, kimg)) => match kimg.parse::<f64>() {
+            Ok(kimg) if kimg >= 0.0 && kimg.is_finite() => Ok((run.into(), Some((kimg * 1000.0).round() as u64))),
+            _ => Err(Problem::usage("What follows @ is not a number of kimg").of(text).try_this("Write RUN@12.5")),
+        },
+        None => Ok((whole, None)),
+    }
+}
+
+impl Fork {
+    fn run(self) -> Result<()> {
+        let (dir, images) = place(&self.run)?;
+        let made = fork::fork(&RunFolder::open(&dir)?, images, &self.out, &self.set)?;
+        let at = made.checkpoints().last().map_or(0, |c| c.images);
+        if self.json {
+            return print_json(&json!({ "run": made.dir(), "kimg": at as f64 / 1000.0 }));
+        }
+        print_line(&format!("Forked at {} kimg. Go on with:", at as f64 / 1000.0))?;
+        print_line(&format!("latent-studio train --resume {}", made.dir().display()))
+    }
+}
+
+impl Tree {
+    fn run(self, paths: &Paths) -> Result<()> {
+        let folders = if self.folders.is_empty() { vec![paths.runs()] } else { self.folders };
+        if let Some(missing) = folders.iter().find(|f| !f.is_dir() && f.as_path() != paths.runs()) {
+            return Err(Problem::data("There is no such folder").of(missing.display().to_string()));
+        }
+        let branches = fork::tree(&folders);
+        if self.json {
+            return branches.iter().try_for_each(print_json);
+        }
+        if branches.is_empty() {
+            return print_line("There are no runs");
+        }
+        for branch in branches {
+            let kimg = |images: u64| format!("{:.1} kimg", images as f64 / 1000.0);
+            let score = branch.score.map_or_else(String::new, |s| format!(", best score {s:.3}"));
+            let from = branch.origin.map_or_else(String::new, |origin| {
+                let changes: Vec<String> =
+                    origin.changes.iter().map(|(key, value)| format!("{key} = {value}")).collect();
+                let changes = if changes.is_empty() { "nothing changed".into() } else { changes.join(", ") };
+                format!(", forked at {}: {changes}", kimg(origin.images))
+            });
+            let indent = "  ".repeat(branch.depth);
+            print_line(&format!("{indent}{} ({}{score}{from})", branch.name, kimg(branch.images)))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_in_a_run_is_written_after_an_at() {
+        assert_eq!(place("runs/a").unwrap(), ("runs/a".into(), None));
+        assert_eq!(place("runs/a@12.5").unwrap(), ("runs/a".into(), Some(12_500)));
+        assert_eq!(place("a@home/run@3").unwrap(), ("a@home/run".into(), Some(3000)));
+        assert!(place("a@b").is_err() && place("a@-1").is_err() && place("a@inf").is_err());
+    }
+}
