@@ -66,6 +66,9 @@ pub enum Command {
     StartRun { recipe: Box<Recipe>, from: Option<ModelRef>, device: String },
     /// Go on with a run folder, up to so many kimg in all if given. → `Run`.
     ResumeRun { dir: PathBuf, kimg: Option<f64>, device: String, pictures: PictureAnswer },
+    /// Make a run that goes on from a checkpoint of this one (its last without `images`), with settings changed by
+    /// assignments such as `optim.lr=0.0002`. → `Run`, `Runs`.
+    ForkRun { dir: PathBuf, images: Option<u64>, changes: Vec<String> },
     /// Do something to a run.
     ControlRun { dir: PathBuf, control: Control },
     /// Take a waiting run out of the queue.

@@ -320,6 +320,7 @@ impl Engine for StudioEngine {
             Command::ResumeRun { dir, kimg, device, pictures } => {
                 self.runs.ask(Ask::Resume { dir, kimg, device, pictures });
             }
+            Command::ForkRun { dir, images, changes } => self.runs.ask(Ask::Fork { dir, images, changes }),
             Command::ControlRun { dir, control } => self.runs.ask(Ask::Control { dir, control }),
             Command::Unqueue { dir } => self.runs.ask(Ask::Unqueue { dir }),
             Command::HoldQueue(held) => self.runs.ask(Ask::HoldQueue(held)),

@@ -343,6 +343,7 @@ fn run(dir: &Path, name: &str, created: i64) -> RunSummary {
         problem: None,
         bytes: 0,
         checkpoints: vec![checkpoint(1000, false), checkpoint(2000, true)],
+        origin: None,
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::report::{CheckpointInfo, RunEvent, RunProgress, RunState, RunSummary};
+use super::report::{CheckpointInfo, Origin, RunEvent, RunProgress, RunState, RunSummary};
 use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
 use crate::recipe::{Edit, Recipe, json_path};
@@ -50,21 +50,6 @@ pub struct DataMark {
     pub hash: String,
     /// Pictures in it.
     pub pictures: u64,
-}
-
-/// Where a fork came from, as its `run.json` keeps it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Origin {
-    /// Folder of the run.
-    pub run: PathBuf,
-    /// Pictures seen at the checkpoint.
-    pub images: u64,
-    /// Hash of everything trained, where the checkpoint knew it.
-    #[serde(default)]
-    pub state: Option<String>,
-    /// Settings that it changes, with their values.
-    #[serde(default)]
-    pub changes: Vec<(String, serde_json::Value)>,
 }
 
 /// `run.json`: what is known of a run besides its recipe.
@@ -460,6 +445,7 @@ impl RunFolder {
             problem: status.and_then(|s| s.problem),
             bytes: folder_bytes(&self.dir),
             checkpoints: self.checkpoints(),
+            origin: file.origin,
         })
     }
 }

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::folder::{Origin, RunFile, RunFolder, Status};
-use super::report::{CheckpointInfo, RunEvent, RunProgress, RunState};
+use super::folder::{RunFile, RunFolder, Status};
+use super::report::{CheckpointInfo, Origin, RunEvent, RunProgress, RunState};
 use super::{checkpoint, preview, telemetry};
 use crate::base::{Problem, Result};
 use crate::recipe::{Recipe, json_path};

@@ -123,6 +123,24 @@ pub struct RunSummary {
     pub bytes: u64,
     /// Its complete checkpoints, oldest first.
     pub checkpoints: Vec<CheckpointInfo>,
+    /// Where it came from, if it is a fork.
+    #[serde(default)]
+    pub origin: Option<Origin>,
+}
+
+/// The checkpoint that a fork goes on from, as its `run.json` keeps it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Folder of the run.
+    pub run: PathBuf,
+    /// Pictures seen at the checkpoint.
+    pub images: u64,
+    /// Hash of everything trained, where the checkpoint knew it.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// Settings that it changes, with their values.
+    #[serde(default)]
+    pub changes: Vec<(String, serde_json::Value)>,
 }
 
 /// A complete checkpoint.

@@ -275,6 +275,7 @@ pub fn run(dir: PathBuf, recipe: Recipe, state: RunState, images: u64) -> RunSum
         problem,
         bytes: 12_000_000 + images * 40,
         checkpoints,
+        origin: None,
         dir,
         recipe,
     }

@@ -12,7 +12,8 @@ use crate::engine::{
 };
 use crate::models::info::PriorInfo;
 use crate::recipe::picture::Latent;
-use crate::recipe::{Edit, Reading};
+use crate::recipe::{Edit, Reading, Recipe};
+use crate::train::report::Origin;
 
 /// The answers, in order.
 #[allow(clippy::too_many_lines)] // one arm a command: a table, read as one
@@ -93,6 +94,16 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             run.state = RunState::Training;
             run.problem = None;
         }),
+        Command::ForkRun { dir, images, .. } => {
+            let Some(from) = script.runs.iter().find(|r| r.dir == dir).cloned() else { return missing(&dir) };
+            let at = images.unwrap_or(from.progress.images);
+            let name = format!("{} fork", from.name);
+            let recipe = Recipe { name: name.clone(), ..from.recipe };
+            let mut run = made::run(Path::new("/runs").join(name), recipe, RunState::Stopped, at);
+            run.origin = Some(Origin { run: dir, images: at, state: None, changes: Vec::new() });
+            script.runs.insert(0, run.clone());
+            vec![Event::Run(Box::new(run)), Event::Runs(script.runs.clone())]
+        }
         Command::ControlRun { dir, control } => self::control(script, dir, control),
         Command::Unqueue { dir } => {
             script.runs.retain(|r| r.dir != dir || r.state != RunState::Queued);

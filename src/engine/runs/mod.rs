@@ -23,6 +23,7 @@ use crate::base::{Problem, Result};
 use crate::models::info::ModelRef;
 use crate::recipe::{Parent, Recipe};
 use crate::train::folder::RunFolder;
+use crate::train::fork;
 use crate::train::identity::PictureAnswer;
 use crate::train::preview;
 use launch::{Launch, Order};
@@ -59,6 +60,8 @@ pub enum Ask {
     Load { dir: PathBuf },
     /// Tell one kept sample grid.
     Preview { dir: PathBuf, images: u64 },
+    /// Make a run that goes on from one of its checkpoints.
+    Fork { dir: PathBuf, images: Option<u64>, changes: Vec<String> },
     /// Tell all runs.
     List,
     /// Delete it.
@@ -259,6 +262,7 @@ impl Manager {
         match ask {
             Ask::Start { recipe, from, device } => self.start(&recipe, from.as_deref(), device),
             Ask::Resume { dir, kimg, device, pictures } => self.resume(&dir, kimg, device, pictures),
+            Ask::Fork { dir, images, changes } => self.fork(&dir, images, &changes),
             Ask::Control { dir, control } => self.control(&dir, control),
             Ask::Unqueue { dir } => {
                 let i = self.find_run(&dir)?;
@@ -312,6 +316,19 @@ impl Manager {
         let run = Tracked::open(&dir)?;
         self.runs.insert(0, run);
         self.begin_or_queue(Waiting { dir, device, kimg: None, pictures: PictureAnswer::default() })
+    }
+
+    fn fork(&mut self, dir: &Path, images: Option<u64>, changes: &[String]) -> Result<()> {
+        let i = self.find_run(dir)?;
+        let name = format!("{} fork", self.runs[i].summary().name);
+        let named = Recipe { name, ..self.runs[i].summary().recipe.clone() };
+        let to = self.free_folder(&named);
+        fork::fork(self.runs[i].folder(), images, &to, changes)?;
+        self.runs.insert(0, Tracked::open(&to)?);
+        self.setup.book.note(self.runs[0].summary());
+        self.show(0);
+        self.tell_all();
+        Ok(())
     }
 
     /// A folder of the run's name that is not taken.

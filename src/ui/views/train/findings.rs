@@ -3,7 +3,7 @@
 use egui::{CollapsingHeader, Frame, Margin, RichText, Ui};
 
 use super::{TrainView, signals};
-use crate::engine::{Control, Course, Finding, Remedy, RunSummary};
+use crate::engine::{Command, Control, Course, Finding, Remedy, RunSummary};
 use crate::recipe::{form, json_path};
 use crate::ui::action::ViewMessage;
 use crate::ui::format;
@@ -66,12 +66,22 @@ impl TrainView {
             Self::control(&run.dir, Control::Edit { key: remedy.key, value: remedy.value }, cx);
             return;
         }
+        if is_fork(run, &remedy) {
+            let changes = vec![format!("{}={}", remedy.key, remedy.value)];
+            cx.send(Command::ForkRun { dir: run.dir.clone(), images: None, changes });
+            return;
+        }
         let mut recipe = run.recipe.clone();
         if json_path::set(&mut recipe, &remedy.key, remedy.value).is_ok() {
             recipe.name = format!("{} again", run.name);
             self.receive(&ViewMessage::SetUp { recipe: Box::new(recipe), from: None }, cx);
         }
     }
+}
+
+/// Whether a remedy goes on from the last checkpoint in another run, rather than beginning again.
+fn is_fork(run: &RunSummary, remedy: &Remedy) -> bool {
+    !run.checkpoints.is_empty() && !["model.", "data."].iter().any(|part| remedy.key.starts_with(part))
 }
 
 fn card(ui: &mut Ui, tone: Tone, content: impl FnOnce(&mut Ui)) {
@@ -124,11 +134,19 @@ fn one(ui: &mut Ui, run: &RunSummary, finding: &Finding, tone: Tone) -> Option<R
                 continue;
             }
             let now = remedy.live && run.state.is_alive();
-            let text = if now { remedy.title.clone() } else { format!("New run: {}", remedy.title) };
+            let fork = is_fork(run, remedy);
+            let text = match (now, fork) {
+                (true, _) => remedy.title.clone(),
+                (false, true) => format!("Fork: {}", remedy.title),
+                (false, false) => format!("New run: {}", remedy.title),
+            };
             let setting = form::find(&remedy.key).map_or(remedy.key.as_str(), |f| f.title);
             let help = format!("Sets “{setting}” to {}", plain(&remedy.value));
-            let help =
-                if now { format!("{help} from here on; marked on the curves") } else { format!("{help} in a new run") };
+            let help = match (now, fork) {
+                (true, _) => format!("{help} from here on; marked on the curves"),
+                (false, true) => format!("{help} in a run that goes on from the last checkpoint"),
+                (false, false) => format!("{help} in a new run"),
+            };
             if theme::button(ui, None, &text).on_hover_text(help).clicked() {
                 chosen = Some(remedy.clone());
             }

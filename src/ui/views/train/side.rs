@@ -6,6 +6,7 @@ use egui_material_icons::icons::ICON_CLOSE;
 use super::TrainView;
 use crate::base::Family;
 use crate::engine::{Command, Control, RunState, RunSummary};
+use crate::recipe::form;
 use crate::ui::state::RunLive;
 use crate::ui::theme::{self, size};
 use crate::ui::views::Cx;
@@ -28,6 +29,7 @@ impl TrainView {
             theme::section(ui, "Compare with");
             ui.scope(|ui| self.others(ui, run, cx));
         }
+        forks(ui, run, cx);
         theme::section(ui, "Recipe");
         self.live_settings(ui, run, cx);
     }
@@ -164,6 +166,41 @@ fn quality(ui: &mut Ui, live: &RunLive) {
                 }
             });
             ui.end_row();
+        }
+    });
+}
+
+/// Where a run came from, and its checkpoints to fork from.
+fn forks(ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
+    if run.checkpoints.is_empty() && run.origin.is_none() {
+        return;
+    }
+    theme::section(ui, "Fork").on_hover_text("A run that goes on from a checkpoint of another, in a folder of its own");
+    if let Some(origin) = &run.origin {
+        let parent = cx.studio.runs.iter().find(|r| r.dir == origin.run).map(|r| r.name.clone());
+        let name = parent.unwrap_or_else(|| {
+            origin.run.file_name().map_or_else(|| "another run".into(), |n| n.to_string_lossy().into_owned())
+        });
+        let title = |key: &str| form::find(key).map_or_else(|| key.to_owned(), |f| f.title.to_owned());
+        let changes: Vec<String> =
+            origin.changes.iter().map(|(key, value)| format!("{} {value}", title(key))).collect();
+        let changes = if changes.is_empty() { String::new() } else { format!(", with {}", changes.join(", ")) };
+        theme::weak(ui, format!("From {name} at {}{changes}", format::kimg(origin.images)));
+    }
+    ui.horizontal_wrapped(|ui| {
+        for checkpoint in run.checkpoints.iter().rev().take(6) {
+            let at = format::kimg(checkpoint.images);
+            let best = if checkpoint.best { ", the best so far" } else { "" };
+            let button = theme::button(ui, None, &at);
+            theme::name(&button, egui::Role::Button, &format!("Fork at {at}"));
+            let help = format!(
+                "Makes a run that goes on from here{best}. Change its recipe with the doctor's remedies, or while it trains; \
+                 without a change it does just what this run did"
+            );
+            if button.on_hover_text(help).clicked() {
+                let images = Some(checkpoint.images);
+                cx.send(Command::ForkRun { dir: run.dir.clone(), images, changes: Vec::new() });
+            }
         }
     });
 }

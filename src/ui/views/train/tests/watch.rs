@@ -232,6 +232,7 @@ fn a_finding_says_what_it_means_and_its_remedies_are_pressed() {
         remedies: vec![
             remedy("Raise the penalty γ", "objective.gamma", json!(4.0), true),
             remedy("Two critic steps", "objective.critic_steps", json!(2), false),
+            remedy("Half the width", "model.width", json!(64), false),
             remedy("Add pictures", "", Value::Null, false),
         ],
         remedy_taken: None,
@@ -257,8 +258,31 @@ fn a_finding_says_what_it_means_and_its_remedies_are_pressed() {
     assert!(harness.query_by_role_and_label(Role::Button, "Raise the penalty γ").is_none(), "nothing is left to do");
 
     tell(&mut harness, Finding { course: Course::Found, images: 80_000, remedy_taken: None, ..gone });
-    press(&mut harness, Role::Button, "New run: Two critic steps");
+    press(&mut harness, Role::Button, "Fork: Two critic steps");
+    let forked = commands(&harness).into_iter().find_map(|c| match c {
+        Command::ForkRun { images, changes, .. } => Some((images, changes)),
+        _ => None,
+    });
+    assert_eq!(forked, Some((None, vec!["objective.critic_steps=2".to_owned()])));
+    press(&mut harness, Role::Button, "New run: Half the width");
     let view = &harness.state().view;
-    assert!(view.setting_up && view.recipe.objective.critic_steps == 2, "{:?}", view.recipe.objective);
+    assert!(view.setting_up && view.recipe.model.width == 64, "{:?}", view.recipe.model);
     assert_eq!(view.recipe.name, "nouns again");
+}
+
+#[test]
+fn a_run_is_forked_at_a_checkpoint_and_says_where_it_came_from() {
+    let mut harness = watching("nouns");
+    let checkpoint = harness.state().studio.selected_run().unwrap().checkpoints[0].clone();
+    let at = crate::ui::format::kimg(checkpoint.images);
+    press(&mut harness, Role::Button, &format!("Fork at {at}"));
+    let asked = commands(&harness).into_iter().any(|c| {
+        matches!(c, Command::ForkRun { images: Some(images), changes, .. } if images == checkpoint.images && changes.is_empty())
+    });
+    assert!(asked);
+    let fork = harness.state().studio.runs.iter().find(|r| r.name == "nouns fork").unwrap().dir.clone();
+    harness.state_mut().receive(&ViewMessage::Run(fork));
+    harness.run_ok();
+    assert!(harness.query_by_label_contains(&format!("From nouns at {at}")).is_some());
+    shot(&mut harness, "train-fork");
 }
