@@ -5,7 +5,7 @@
 
     from {module} import load
     model = load("{file}.safetensors")
-    pictures = model.generate(torch.randn(16, model.latent))    # [16, c, r, r] in [-1, 1]
+    pictures = model.generate(torch.randn(16, model.latent))    # [16, c, h, w] in [-1, 1]
 
 All networks of the studio are below, as functions of named weights; the recipe inside the file says which one it is. `model`
 is a `torch.nn.Module` whose parameters are the file's tensors, so it can be trained further.
@@ -31,18 +31,23 @@ def blur(x):
 
 
 def pad(x, built):
-    total = built - x.shape[-1]
-    return F.pad(x, (total // 2, total - total // 2) * 2)
+    """To rows and columns."""
+    down, across = built[0] - x.shape[-2], built[1] - x.shape[-1]
+    return F.pad(x, (across // 2, across - across // 2, down // 2, down - down // 2))
 
 
-def crop(x, side):
-    o = (x.shape[-1] - side) // 2
-    return x[:, :, o:o + side, o:o + side]
+def crop(x, size):
+    """To rows and columns."""
+    top, left = (x.shape[-2] - size[0]) // 2, (x.shape[-1] - size[1]) // 2
+    return x[:, :, top:top + size[0], left:left + size[1]]
 
 
-def built_size(resolution):
-    """The smallest b·2ⁿ with 4 ≤ b ≤ 8 that holds the resolution."""
-    return min((b << n, b) for n in range(7) for b in range(4, 9) if b << n >= resolution)
+def built_size(size):
+    """Rows and columns that networks work at, and the smallest ones: b·2ⁿ on both sides, the smallest with 4 ≤ b ≤ 8 on the
+    shorter one that holds the size."""
+    _, b, n = min((b << n, b, n) for n in range(8) for b in range(4, 9) if b << n >= min(size))
+    base = tuple(b if side == min(size) else max(b, -(-side // (1 << n))) for side in size)
+    return tuple(side << n for side in base), base
 
 
 class Net(nn.Module):
@@ -54,8 +59,11 @@ class Net(nn.Module):
         for name, tensor in tensors.items():
             if "running_" in name: self.register_buffer(self.key(name), tensor)
             else: self.register_parameter(self.key(name), nn.Parameter(tensor))
-        self.side, self.id = recipe["data"]["resolution"], recipe["model"]["id"]
-        self.built, self.base = built_size(self.side)
+        # "64x96" is 64 wide and 96 high; a number is a square. Sizes here are (rows, columns), as of tensors.
+        self.size = tuple(int(side) for side in str(recipe["data"]["resolution"]).split("x"))[::-1]
+        if len(self.size) == 1: self.size *= 2
+        self.id = recipe["model"]["id"]
+        self.built, self.base = built_size(self.size)
         self.latent = recipe["model"]["latent"]
         self.classes = recipe["model"].get("classes", []) if recipe["model"].get("conditional") else []
 
@@ -80,7 +88,7 @@ class Net(nn.Module):
         return F.batch_norm(x, self.w(n + "running_mean"), self.w(n + "running_var"), self.w(n + "gamma"), self.w(n + "beta"))
 
     def embed(self, n, x, c): return x + c @ self.w(n + ".weight") if c is not None and self.has(n + ".weight") else x
-    def square(self, x): return x.view(len(x), -1, self.base, self.base)
+    def on_grid(self, x): return x.view(len(x), -1, *self.base)
 
     def block(self, n, x):
         skip = self.conv(n + ".skip", x) if self.has(n + ".skip.weight") else x
@@ -100,7 +108,7 @@ class Net(nn.Module):
 
 
 class Generator(Net):
-    """Of a GAN. `generate`: latents [b, z], shares of classes [b, classes] → pictures [b, c, r, r] in [-1, 1]."""
+    """Of a GAN. `generate`: latents [b, z], shares of classes [b, classes] → pictures [b, c, h, w] in [-1, 1]."""
     def forward(self, z, c=None): return self.generate(z, c)
 
 
@@ -110,7 +118,7 @@ class Vae(Net):
     def forward(self, x, c=None): return self.decode(self.encode(x, c)[0], c)
 
     def generate(self, z, c=None):
-        """Latents [b, z] → pictures [b, c, r, r] in [-1, 1]: the mean of what the decoder says."""
+        """Latents [b, z] → pictures [b, c, h, w] in [-1, 1]: the mean of what the decoder says."""
         y = self.decode(z, c)
         return (torch.sigmoid(y) if self.recipe["objective"]["likelihood"] == "bernoulli" else y.clamp(0, 1)) * 2 - 1
 
@@ -127,8 +135,10 @@ class Tokens(Net):
         super().__init__(tensors, recipe)
         self.halvings = self.count("downs")
         grid = recipe["model"]["tokens"]["grid"]
-        self.grid, self.built = (grid, grid), grid << self.halvings
-        self.latent = self.w("to_code.weight").shape[0] * grid * grid
+        square = self.size[0] == self.size[1]
+        self.grid = tuple(grid if square else -(-side // (1 << self.halvings)) for side in self.size)
+        self.built = tuple(n << self.halvings for n in self.grid)
+        self.latent = self.w("to_code.weight").shape[0] * self.grid[0] * self.grid[1]
 
     def forward(self, x): return self.draw(self.tokens(x))
     def bounded(self, z): return z
@@ -148,7 +158,7 @@ class Tokens(Net):
     def generate(self, z, c=None):
         x = self.residual("decoder", self.conv("from_code", z.view(len(z), -1, *self.grid)))
         for i in range(self.halvings): x = self.deconv(f"ups.{i}", F.relu(x))
-        return crop(x, self.side).clamp(-1, 1)
+        return crop(x, self.size).clamp(-1, 1)
 
 
 class Prior(Net):
@@ -191,7 +201,7 @@ if __name__ == "__main__":
     if isinstance(model, (Tokens, Prior)): raise SystemExit(f"{model.id} makes no pictures by itself: see its class")
     c = torch.eye(len(model.classes))[torch.arange(64) % len(model.classes)] if model.classes else None
     with torch.no_grad(): x = model.generate(torch.randn(64, model.latent), c)
-    n, k, r, _ = x.shape
-    sheet = x.view(8, 8, k, r, r).permute(0, 3, 1, 4, 2).reshape(8 * r, 8 * r, k)
+    n, k, h, w = x.shape
+    sheet = x.view(8, 8, k, h, w).permute(0, 3, 1, 4, 2).reshape(8 * h, 8 * w, k)
     sheet = ((sheet + 1) * 127.5 + 0.5).clamp(0, 255).byte().numpy()
     Image.fromarray(sheet[:, :, 0] if k == 1 else sheet).save(os.path.join(here, "{file}-samples.png"))

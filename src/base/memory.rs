@@ -26,6 +26,19 @@ fn keep_by(mut set: impl FnMut(libc::c_int, libc::c_int) -> bool) -> bool {
     threshold && trim && arenas
 }
 
+/// Memory of the machine, in bytes; nothing where the system does not tell.
+pub fn physical() -> Option<u64> {
+    #[cfg(unix)]
+    {
+        // SAFETY: `sysconf` only reads numbers of the system.
+        let (pages, size) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
+        let (pages, size) = (u64::try_from(pages).ok()?, u64::try_from(size).ok()?);
+        (pages > 0 && size > 0).then(|| pages.saturating_mul(size))
+    }
+    #[cfg(not(unix))]
+    None
+}
+
 /// Largest memory that this process held, in bytes.
 #[cfg(unix)]
 pub fn peak() -> Option<u64> {
@@ -65,6 +78,12 @@ mod tests {
             value <= most
         });
         (threshold, agreed)
+    }
+
+    #[test]
+    fn the_machine_has_more_memory_than_this_process_held() {
+        let (all, own) = (physical().unwrap(), peak().unwrap());
+        assert!(all > own && all > 1 << 28, "{all} {own}");
     }
 
     #[test]

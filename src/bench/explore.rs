@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::client::Client;
 use super::{median, quantile};
 use crate::base::rng::latent_from_seed;
-use crate::base::{Family, Problem, Result};
+use crate::base::{Family, Problem, Resolution, Result};
 use crate::engine::{Command as EngineCommand, Control, Engine, Event};
 use crate::models::info::ModelInfo;
 use crate::models::io::METADATA;
@@ -26,8 +26,8 @@ use crate::train::device;
 pub struct Latency {
     /// The model.
     pub model: String,
-    /// Pixels a side.
-    pub resolution: u32,
+    /// Width and height.
+    pub resolution: Resolution,
     /// Drags.
     pub drags: usize,
     /// Milliseconds, half of all drags take less.
@@ -72,8 +72,8 @@ pub fn latency(model: &str, drags: usize) -> Result<Latency> {
 pub struct Sampled {
     /// The model.
     pub model: String,
-    /// Pixels a side.
-    pub resolution: u32,
+    /// Width and height.
+    pub resolution: Resolution,
     /// Pictures.
     pub count: usize,
     /// Pictures a second.
@@ -186,7 +186,7 @@ pub fn once(model: &str) -> Result<()> {
 ///
 /// # Errors
 /// There is no such preset, or the file cannot be written.
-pub fn untrained(preset: &str, resolution: u32, file: &Path) -> Result<()> {
+pub fn untrained(preset: &str, resolution: Resolution, file: &Path) -> Result<()> {
     let unknown = || Problem::usage("There is no preset of this name").of(preset);
     let facts = Facts { pictures: 10_000, resolution };
     let recipe: Recipe = preset::find(preset).ok_or_else(unknown)?.recipe(facts);
@@ -249,12 +249,12 @@ mod tests {
     fn an_untrained_model_is_dragged_and_sampled() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("small.safetensors");
-        untrained("vae-tiny", 16, &file).unwrap();
+        untrained("vae-tiny", 16.into(), &file).unwrap();
         let name = file.to_str().unwrap();
         let dragged = latency(name, 4).unwrap();
-        assert!(dragged.resolution == 16 && dragged.p50_ms > 0.0 && dragged.p50_ms <= dragged.most_ms);
+        assert!(dragged.resolution == 16.into() && dragged.p50_ms > 0.0 && dragged.p50_ms <= dragged.most_ms);
         assert!(sample(name, 3).unwrap().pictures_per_s > 0.0);
         assert!(latency("no such model", 1).is_err());
-        assert!(untrained("no such preset", 16, &file).is_err());
+        assert!(untrained("no such preset", 16.into(), &file).is_err());
     }
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{median, quantile, timed};
 use crate::base::progress::Quiet;
-use crate::base::{Picture, Problem, Result};
+use crate::base::{Picture, Problem, Resolution, Result};
 use crate::data;
 use crate::library::{ItemFilter, ItemSort, Library, NewItem};
 use crate::recipe::DataRecipe;
@@ -18,8 +18,8 @@ use crate::recipe::picture::{Latent, PictureRecipe};
 pub struct Imported {
     /// The source.
     pub source: String,
-    /// Pixels a side that they were prepared for.
-    pub resolution: u32,
+    /// Width and height that they were prepared for.
+    pub resolution: Resolution,
     /// Pictures that came through.
     pub pictures: usize,
     /// Median over the turns.
@@ -34,7 +34,7 @@ fn folder() -> Result<tempfile::TempDir> {
 ///
 /// # Errors
 /// The source cannot be opened.
-pub fn import(source: &str, resolution: u32, times: usize) -> Result<Imported> {
+pub fn import(source: &str, resolution: Resolution, times: usize) -> Result<Imported> {
     let recipe = DataRecipe { source: source.into(), resolution, ..DataRecipe::default() };
     let (mut speeds, mut pictures) = (Vec::new(), 0);
     for _ in 0..times.max(1) {
@@ -142,8 +142,8 @@ mod tests {
     fn a_small_library_and_a_small_import_are_measured() {
         let kept = library(1200, 3).unwrap();
         assert!(kept.inserts_per_s > 0.0 && kept.search_p95_ms > 0.0 && kept.deep_page_p95_ms > 0.0);
-        let imported = import("emoji:smileys", 16, 1).unwrap();
+        let imported = import("emoji:smileys", 16.into(), 1).unwrap();
         assert!(imported.pictures > 20 && imported.pictures_per_s > 0.0);
-        assert!(import("/no/such/folder", 16, 1).is_err());
+        assert!(import("/no/such/folder", 16.into(), 1).is_err());
     }
 }

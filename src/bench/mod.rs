@@ -3,6 +3,7 @@
 //! - [`nets`]: four small networks that other frameworks can build to the last parameter.
 //! - [`step`]: one training step of each, and sampling. [`train`]: measured, beside what the machine can do ([`peak`]).
 //! - [`explore`]: drags, many pictures, and the start, through the engine as the window uses it ([`client`]).
+//! - [`memory`]: what training a recipe holds, beside what is foreseen.
 //! - [`keep`]: import of pictures, and the library with many of them. Frames of the window: `ui::frames`.
 //!
 //! Times are medians; on a shared machine only ratios of turns side by side mean something (`tests/bench/pair.py`).
@@ -10,6 +11,7 @@
 pub mod client;
 pub mod explore;
 pub mod keep;
+pub mod memory;
 pub mod nets;
 pub mod peak;
 pub mod step;

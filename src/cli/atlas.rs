@@ -97,8 +97,7 @@ impl Atlas {
             let picture = match &point.whose {
                 Whose::Real { index, .. } => {
                     let Some(set) = &set else { continue };
-                    let (side, channels) = (set.shape().resolution, set.shape().channels);
-                    Picture::from_interleaved(side, side, channels, set.picture(*index as usize))
+                    set.shape().picture(set.picture(*index as usize))
                 }
                 Whose::Generated { seed } => model.generate(&[Latent::Seed { seed: *seed }], 1.0)?.remove(0),
                 Whose::Kept { .. } => continue,

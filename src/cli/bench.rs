@@ -6,8 +6,10 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::{print_json, print_line};
-use crate::base::{Problem, Result};
-use crate::bench::{explore, keep, step, train};
+use crate::base::{Problem, Resolution, Result};
+use crate::bench::{explore, keep, memory, step, train};
+use crate::recipe::json_path;
+use crate::recipe::preset::{self, Facts};
 
 /// Subcommands of `bench`.
 #[derive(Subcommand)]
@@ -20,6 +22,8 @@ pub enum Bench {
     Latency(Explore),
     /// From the start of the program to its first picture, through the engine or in its window
     Start(Start),
+    /// Memory that training a recipe holds at most, beside what is foreseen of it
+    Memory(Memory),
     /// Pictures into a prepared set
     Import(Import),
     /// What is kept of many pictures: insert, page, filter, search
@@ -37,6 +41,7 @@ impl Bench {
             Self::Sample(task) => task.sample(),
             Self::Latency(task) => task.latency(),
             Self::Start(task) => task.run(),
+            Self::Memory(task) => task.run(),
             Self::Import(task) => task.run(),
             Self::Library(task) => task.run(),
             #[cfg(feature = "gui")]
@@ -48,6 +53,47 @@ impl Bench {
 /// As JSON, or as lines.
 fn tell<T: Serialize>(json: bool, report: &T, lines: &[String]) -> Result<()> {
     if json { print_json(report) } else { lines.iter().try_for_each(|line| print_line(line)) }
+}
+
+/// Arguments of `bench memory`.
+#[derive(Args)]
+pub struct Memory {
+    /// Preset
+    #[arg(long, default_value = "gan")]
+    preset: String,
+    /// Width and height, such as 64 or 64x96
+    #[arg(long, value_name = "PX", default_value_t = Resolution::square(64), value_parser = super::size)]
+    resolution: Resolution,
+    /// Any setting of the recipe, such as optim.batch=16 (repeatable)
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    set: Vec<String>,
+    /// Steps; a penalty is among the first
+    #[arg(long, default_value_t = 3)]
+    steps: u64,
+    /// cpu, vulkan, … (`latent-studio devices`)
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Memory {
+    fn run(self) -> Result<()> {
+        let preset = preset::find(&self.preset)
+            .ok_or_else(|| Problem::usage("There is no preset of this name").of(self.preset.clone()))?;
+        let mut recipe = preset.recipe(Facts { pictures: 2000, resolution: self.resolution });
+        recipe.data.source = "noise".into();
+        self.set.iter().try_for_each(|set| json_path::assign(&mut recipe, set))?;
+        recipe.validate()?;
+        let r = memory::run(&recipe, self.steps, &self.device)?;
+        let off = 100.0 * (r.foreseen_mb / r.peak_mb - 1.0);
+        let line = format!(
+            "{} at {}, batch {} in {}: {:.0} MB held, {:.0} MB foreseen ({off:+.0} %)",
+            r.model, r.resolution, r.batch, r.parts, r.peak_mb, r.foreseen_mb
+        );
+        tell(self.json, &r, &[line])
+    }
 }
 
 /// Arguments of `bench train`.
@@ -96,8 +142,8 @@ pub struct Explore {
     #[arg(long, conflicts_with = "model")]
     preset: Option<String>,
     /// Pixels a side of --preset
-    #[arg(long, default_value_t = 64)]
-    resolution: u32,
+    #[arg(long, value_name = "PX", default_value_t = Resolution::square(64), value_parser = super::size)]
+    resolution: Resolution,
     /// Pictures, or drags
     #[arg(long, default_value_t = 200)]
     count: usize,
@@ -180,8 +226,8 @@ pub struct Import {
     #[arg(long, value_name = "SRC")]
     data: String,
     /// Pixels per side
-    #[arg(long, default_value_t = 32)]
-    resolution: u32,
+    #[arg(long, value_name = "PX", default_value_t = Resolution::square(32), value_parser = super::size)]
+    resolution: Resolution,
     /// Turns
     #[arg(long, default_value_t = 3)]
     count: usize,
@@ -249,7 +295,7 @@ impl Ui {
         let home = tempfile::tempdir().map_err(|e| Problem::failed("A folder could not be made").because(e))?;
         let paths = Paths::under(home.path());
         let engine = std::sync::Arc::new(StudioEngine::start(Options::of_user(paths.clone()))?);
-        let mut recipe = preset::PRESETS[0].recipe(Facts { pictures: 100, resolution: 32 });
+        let mut recipe = preset::PRESETS[0].recipe(Facts { pictures: 100, resolution: 32.into() });
         recipe.data.source = self.data;
         recipe.run.kimg = 1e6;
         let measured =

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{device, may_write, print_json, print_line, say};
 use crate::base::paths::{Paths, write_atomically};
-use crate::base::{Problem, Result};
+use crate::base::{Problem, Resolution, Result};
 use crate::data;
 use crate::export::png::write_png;
 use crate::latent::draw::{Choosing, DrawRequest, Drawer, Drawn, kept_rows, remarks};
@@ -122,10 +122,10 @@ impl Draw {
         let [rows, columns] = drawer.grid();
         let kept = kept_rows(keep, rows)?;
         let picture = data::decode_file(file)?;
-        let side = drawer.info().resolution;
-        if (picture.width, picture.height) != (side, side) {
+        let size = drawer.info().resolution;
+        if Resolution::new(picture.width, picture.height) != size {
             let (w, h) = (picture.width, picture.height);
-            let problem = Problem::data(format!("The picture was fitted to {side} pixels a side"));
+            let problem = Problem::data(format!("The picture was fitted to {} pixels", size.both()));
             say(&problem.of(file.display().to_string()).because(format!("it has {w} × {h} pixels")).info());
         }
         let mut ids = drawer.tokens_of(&picture);

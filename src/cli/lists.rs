@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{print_json, print_line};
 use crate::base::paths::Paths;
-use crate::base::{Problem, Result};
+use crate::base::{Problem, Resolution, Result};
 use crate::engine::DeviceReport;
 use crate::engine::devices::{Prober, preferred};
 use crate::latent::catalog;
@@ -78,11 +78,11 @@ impl Models {
         for m in &models {
             let whence = if m.shipped { "shipped" } else { "yours" };
             print_line(&format!(
-                "{:24} {:4} {:9} {:>4} px {:>9.1} kimg  {whence}  {}",
+                "{:24} {:4} {:9} {:>7} px {:>9.1} kimg  {whence}  {}",
                 m.name,
                 m.family.id(),
                 m.architecture,
-                m.resolution,
+                m.resolution.to_string(),
                 m.kimg,
                 m.card.as_ref().map_or("", |c| c.summary.as_str()),
             ))?;
@@ -216,9 +216,9 @@ pub enum RecipeTask {
         /// As JSON
         #[arg(long)]
         json: bool,
-        /// Pixels per side
-        #[arg(long, default_value_t = 32)]
-        resolution: u32,
+        /// Width and height of pictures, such as 64 or 64x96
+        #[arg(long, value_name = "PX", default_value_t = Resolution::square(32), value_parser = super::size)]
+        resolution: Resolution,
     },
     /// Check a recipe file
     Validate {
@@ -245,11 +245,6 @@ impl RecipeTask {
                 Ok(())
             }
             Self::Presets { json, resolution } => {
-                if !crate::base::Shape::is_side(resolution) {
-                    return Err(Problem::usage("This resolution cannot be trained")
-                        .of(format!("--resolution {resolution}"))
-                        .try_this("Choose 16 to 256 in steps of 4"));
-                }
                 let facts = Facts { pictures: 10_000, resolution };
                 if json {
                     let rows: Vec<_> = PRESETS

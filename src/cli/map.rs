@@ -7,7 +7,7 @@ use clap::Args;
 use super::latents::{Maker, latent, latents};
 use super::{device, may_write_png, numbers, print_line, watched};
 use crate::base::paths::Paths;
-use crate::base::{Picture, Problem, Progress, Result};
+use crate::base::{Picture, Problem, Progress, Resolution, Result};
 use crate::export::write_png;
 use crate::latent::directions::store;
 use crate::latent::interpolate::Mode;
@@ -91,14 +91,14 @@ impl Map {
         let plane = model.flat(&self.plane(paths)?)?;
         let maker = Maker::of(&model, self.class.as_deref())?;
         let progress = watched(false);
-        let side = model.shape().resolution * CELLS;
-        let mut sheet = Picture::filled(side * across as u32, side * (tiles.len() / across) as u32, [0; 4]);
+        let Resolution { width, height } = model.shape().resolution.times(CELLS);
+        let mut sheet = Picture::filled(width * across as u32, height * (tiles.len() / across) as u32, [0; 4]);
         for (i, (x, y)) in tiles.iter().enumerate() {
             progress.report("Making tiles", i as u64, tiles.len() as u64);
             progress.cancel().check()?;
             let cells = maker.all(&model.latents_at(&plane, &places(self.zoom, *x, *y)?)?)?;
             let tile = model.tile_of(&cells, self.truncation)?;
-            sheet.paste(&tile, (i % across) as u32 * side, (i / across) as u32 * side);
+            sheet.paste(&tile, (i % across) as u32 * width, (i / across) as u32 * height);
         }
         write_png(&self.out, &sheet, None)?;
         print_line(&self.out.display().to_string())

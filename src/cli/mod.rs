@@ -40,7 +40,7 @@ use signals::interrupt;
 
 use crate::base::paths::Paths;
 use crate::base::progress::Watched;
-use crate::base::{Problem, Result, Severity, memory};
+use crate::base::{Problem, Resolution, Result, Severity, memory};
 use crate::recipe::FeatureSpace;
 
 /// Train GANs and VAEs on your own pictures and explore what they learned.
@@ -279,6 +279,15 @@ fn watched(quiet: bool) -> Watched<impl Fn(&str, u64, u64) + Sync> {
         bar.set_length(total);
         bar.set_position(done);
     })
+}
+
+/// Width and height of pictures that can be trained.
+fn size(text: &str) -> std::result::Result<Resolution, String> {
+    let size: Resolution = text.parse().map_err(|_| format!("this is no size. {}", Resolution::RULE))?;
+    match size.refusal() {
+        Some(why) => Err(format!("{why}. {}", Resolution::RULE)),
+        None => Ok(size),
+    }
 }
 
 /// A feature network by its name.

@@ -178,13 +178,13 @@ impl Sample {
         let (model, device) = self.common.open(paths)?;
         let maker = Maker::of(&model, self.common.class.as_deref())?;
         if options.format != "png" {
-            let side = model.shape().resolution;
+            let size = model.shape().resolution;
             let gap = gap.unwrap_or(u32::from(options.format == "grid"));
-            let fits = export::sheet::most((side, side), gap, options.scale);
+            let fits = export::sheet::most((size.width, size.height), gap, options.scale);
             if count > fits {
                 return Err(Problem::usage("So many pictures do not fit on one sheet")
                     .of(format!("--count {count}"))
-                    .because(format!("{fits} fit at {side} pixels and --scale {}", options.scale))
+                    .because(format!("{fits} fit at {size} pixels and --scale {}", options.scale))
                     .try_this("Choose fewer, or a file for each with --out DIR"));
             }
         }

@@ -160,15 +160,15 @@ fn find(recipe: &PictureRecipe, paths: &Paths) -> Result<String> {
 pub fn make(model: &LoadedModel, recipe: &PictureRecipe) -> Result<Picture> {
     let filter = Filter::from_id(&recipe.filter)?;
     let factor = recipe.scale.clamp(1, export::LARGEST_SCALE);
-    let side = model.info().resolution;
+    let size = model.info().resolution;
     // Told before anything is made: a recipe may ask for any size.
     let (w, h) = match &recipe.grid {
         _ if recipe.canvas.is_some() => recipe.canvas.map_or((1, 1), |c| (c.width.into(), c.height.into())),
         Some(g) => {
             let columns = if g.triangle { export::sheet::TRIANGLE } else { g.columns };
-            export::sheet::room(g.latents.len(), columns as usize, (side, side), g.gap, factor)
+            export::sheet::room(g.latents.len(), columns as usize, (size.width, size.height), g.gap, factor)
         }
-        None => (u64::from(side * factor), u64::from(side * factor)),
+        None => (u64::from(size.width * factor), u64::from(size.height * factor)),
     };
     export::png::check_size(w, h)?;
     let sized = |plain: &Picture| match &recipe.canvas {

@@ -13,7 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::{interrupt, say, signals};
 use crate::base::paths::Paths;
-use crate::base::{Channels, Kind, Problem, Result, Severity};
+use crate::base::{Channels, Kind, Problem, Resolution, Result, Severity};
 use crate::data;
 use crate::engine::runs::keep_awake::Awake;
 use crate::engine::runs::launch::{Launch, ProcessLaunch};
@@ -46,9 +46,9 @@ pub struct Train {
     /// Token model that a prior (gpt, lstm) is trained on
     #[arg(long, value_name = "TOKENMODEL")]
     on: Option<String>,
-    /// Pixels per side, 16 to 256 in steps of 4
-    #[arg(long)]
-    resolution: Option<u32>,
+    /// Width and height of pictures: 64 for squares, 64x96 for 64 wide and 96 high; 16 to 512 in steps of 4, at most 4 to 1
+    #[arg(long, value_name = "PX", value_parser = super::size)]
+    resolution: Option<Resolution>,
     /// Where to stop, in thousands of pictures seen
     #[arg(long)]
     kimg: Option<f64>,
@@ -197,7 +197,7 @@ impl Train {
         };
         let on = self.on.as_deref().map(|model| priors::token_model(model, paths)).transpose()?;
         let basis = parent.as_ref().or(on.as_ref());
-        let resolution = self.resolution.or(basis.map(|p| p.resolution)).unwrap_or(32);
+        let resolution = self.resolution.or(basis.map(|p| p.resolution)).unwrap_or(Resolution::square(32));
         let facts = Facts { pictures: opened.len() as u64, resolution };
         let preset = match (&self.preset, &self.model, &parent) {
             (Some(id), ..) => Some(preset::find(id).ok_or_else(|| {
@@ -265,6 +265,7 @@ impl Train {
             json_path::assign(&mut recipe, assignment)?;
         }
         recipe.validate()?;
+        crate::models::footprint::admit(&recipe, &self.device)?;
         // The device is resolved when training begins, so that a better one found later is used.
         RunFolder::create_locked(dir, &recipe, self.from.as_deref(), &self.device)
     }
@@ -540,7 +541,7 @@ mod tests {
         let (photos, drawings) = (begun(true, &[]), begun(false, &[]));
         assert_eq!((photos.run.kimg, drawings.run.kimg), (2.5 * preset.kimg, preset.kimg));
         let known = advice::Known { pictures: 24, kind: Some(advice::PictureKind::Photos), ..Default::default() };
-        let proposed = advice::fitted(preset, &known, 32);
+        let proposed = advice::fitted(preset, &known, 32.into());
         assert_eq!((&photos.optim, &photos.run), (&proposed.optim, &proposed.run));
         // What is asked for holds.
         assert_eq!(begun(true, &["--kimg", "3"]).run.kimg, 3.0);

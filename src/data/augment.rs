@@ -119,7 +119,8 @@ fn geometry(picture: &Picture, stream: &mut Stream) -> Picture {
         for x in 0..w {
             let flipped = |v: f32, bit: u64| if way & bit == bit { -v } else { v };
             let (oy, ox) = (flipped((y as f32 - middle(h)) / zoom, 2), flipped((x as f32 - middle(w)) / zoom, 4));
-            let (oy, ox) = if way & 1 == 1 { (ox, oy) } else { (oy, ox) };
+            // Only squares are laid on their side.
+            let (oy, ox) = if way & 1 == 1 && w == h { (ox, oy) } else { (oy, ox) };
             let (fx, fy) = ((middle(w) + ox).round(), (middle(h) + oy).round());
             if fx >= 0.0 && fy >= 0.0 && fx < w as f32 && fy < h as f32 {
                 let to = ((y * w + x) * 4) as usize;

@@ -238,7 +238,7 @@ fn check(source: &Path) {
         assert!(broken.reason.contains(reason), "{name}: {} (expected: {reason})", broken.reason);
     }
     let cache = tempfile::tempdir().unwrap();
-    let recipe = DataRecipe { source: source.into(), resolution: 16, ..DataRecipe::default() };
+    let recipe = DataRecipe { source: source.into(), resolution: 16.into(), ..DataRecipe::default() };
     let prepared = prepare(&recipe, cache.path(), &Quiet::default()).unwrap();
     assert_eq!(prepared.len(), good_files().len());
     assert_eq!(prepared.broken().len(), found.broken.len());

@@ -36,7 +36,7 @@ impl Sampler {
     /// places in the prepared set.
     pub fn batch(&self, drawn: u64, n: usize, out: &mut Vec<u8>) -> Vec<u32> {
         let shape = self.prepared.shape();
-        let (size, row) = (shape.bytes(), shape.resolution as usize * shape.channels.count());
+        let (size, row) = (shape.bytes(), shape.resolution.width as usize * shape.channels.count());
         out.clear();
         out.reserve(n * size);
         let mut places = Vec::with_capacity(n);
@@ -90,7 +90,7 @@ mod tests {
 
     fn prepared(n: usize) -> (tempfile::TempDir, Prepared) {
         let cache = tempfile::tempdir().unwrap();
-        let recipe = DataRecipe { source: format!("shapes:{n}"), resolution: 16, ..DataRecipe::default() };
+        let recipe = DataRecipe { source: format!("shapes:{n}"), resolution: 16.into(), ..DataRecipe::default() };
         let prepared = prepare(&recipe, cache.path(), &Quiet::default()).unwrap();
         (cache, prepared)
     }

@@ -20,7 +20,7 @@ use super::decode_pool::pool;
 use super::guess::Guess;
 use super::pread::{read_exact_at, write_all_at};
 use super::report::BrokenFile;
-use crate::base::{Channels, Picture, Problem, Result, Shape, temp};
+use crate::base::{Channels, Problem, Result, Shape, temp};
 
 /// Changes with the layout of prepared files, or with how pictures are prepared.
 pub const FORMAT: u32 = 1;
@@ -193,13 +193,8 @@ impl Prepared {
             return None;
         }
         let step = self.len().div_ceil(LOOKED_AT);
-        let looked: Vec<bool> = (0..self.len())
-            .step_by(step)
-            .map(|i| {
-                let side = shape.resolution;
-                Picture::from_interleaved(side, side, shape.channels, self.picture(i)).has_hard_pixels()
-            })
-            .collect();
+        let looked: Vec<bool> =
+            (0..self.len()).step_by(step).map(|i| shape.picture(self.picture(i)).has_hard_pixels()).collect();
         Some(looked.iter().filter(|hard| **hard).count() * 2 > looked.len())
     }
 
@@ -352,7 +347,7 @@ mod tests {
     use crate::base::Channels;
 
     fn write(path: &Path) -> Shape {
-        let shape = Shape { resolution: 16, channels: Channels::Grey };
+        let shape = Shape { resolution: 16.into(), channels: Channels::Grey };
         let writer = Writer::new(path.parent().unwrap(), shape).unwrap();
         for slot in [4, 0, 2, 3, 1] {
             writer.put(slot, &vec![slot as u8; 256]).unwrap();
@@ -397,7 +392,7 @@ mod tests {
     #[test]
     fn what_a_killed_process_left_is_swept_and_what_is_being_made_is_not() {
         let dir = tempfile::tempdir().unwrap();
-        let shape = Shape { resolution: 16, channels: Channels::Grey };
+        let shape = Shape { resolution: 16.into(), channels: Channels::Grey };
         let mine = Writer::new(dir.path(), shape).unwrap();
         let age = |file: &File| {
             let then = std::time::SystemTime::now() - std::time::Duration::from_secs(3600);

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::aspect::aspect;
 use super::decode::{EXTENSIONS, extension};
 use super::report::{DuplicateGroup, Survey};
 use crate::base::{Channels, Picture};
@@ -63,6 +64,7 @@ impl Survey {
         let known = Known {
             pictures: self.entries.len() as u64,
             side: self.sizes.first().map_or(0, |&(w, h, _)| w.min(h)),
+            aspect: aspect(&self.sizes).ratio,
             transparent: self.transparent,
             grey: self.grey,
             drawn: self.drawn,
@@ -113,6 +115,7 @@ mod tests {
         let mut data = DataRecipe { source: "/pictures".into(), limit: 100, ..DataRecipe::default() };
         let known = survey().known(&data, &BTreeSet::new());
         assert_eq!((known.kind, known.side, known.pictures), (Some(PictureKind::Drawings), 48, 100));
+        assert_eq!(known.aspect, (4, 3));
         let clear = Survey { transparent: 1631, ..survey() };
         assert_eq!(clear.known(&data, &BTreeSet::new()).channels, Channels::Rgba);
         data.source = "points:ring8".into();

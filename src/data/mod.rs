@@ -11,6 +11,7 @@
 //!
 //! Nothing a file holds may panic or end the work: what cannot be used is listed with its reason and left out.
 
+pub mod aspect;
 mod attend;
 pub mod augment;
 mod batch;

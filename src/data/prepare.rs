@@ -1,4 +1,4 @@
-//! From a source to a prepared set: decode on all cores, make square, write, split.
+//! From a source to a prepared set: decode on all cores, bring to the shape, write, split.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -44,9 +44,7 @@ pub fn prepare(recipe: &DataRecipe, cache: &Path, progress: &dyn Progress) -> Re
 fn prepared(recipe: &DataRecipe, cache: &Path, progress: &dyn Progress) -> Result<Prepared> {
     let shape = Shape { resolution: recipe.resolution, channels: recipe.channels };
     if !shape.is_allowed() {
-        return Err(Problem::usage("Pictures cannot be prepared at this resolution")
-            .of(format!("data.resolution = {}", shape.resolution))
-            .try_this("Choose 16 to 256 in steps of 4"));
+        return Err(recipe.refused("Pictures cannot be prepared at this resolution"));
     }
     progress.report("Opening", 0, 0);
     let source = open_as(&recipe.source, Opening { reading: recipe.reading(), progress })?;
@@ -265,7 +263,7 @@ mod tests {
     use crate::base::{Cancel, Channels};
 
     fn recipe(source: &str) -> DataRecipe {
-        DataRecipe { source: source.into(), resolution: 32, ..DataRecipe::default() }
+        DataRecipe { source: source.into(), resolution: 32.into(), ..DataRecipe::default() }
     }
 
     fn save(path: &Path, v: [u8; 3], side: u32) {
@@ -277,7 +275,7 @@ mod tests {
     #[test]
     fn a_prepared_set_holds_what_single_pictures_give() {
         let cache = tempfile::tempdir().unwrap();
-        let r = DataRecipe { resolution: 28, channels: Channels::Rgba, ..recipe("emoji:faces") };
+        let r = DataRecipe { resolution: 28.into(), channels: Channels::Rgba, ..recipe("emoji:faces") };
         let p = prepare(&r, cache.path(), &Quiet::default()).unwrap();
         let source = crate::data::open("emoji:faces").unwrap();
         assert_eq!(p.len(), source.len());
@@ -331,7 +329,8 @@ mod tests {
     #[test]
     fn the_heldout_part_depends_on_content_alone() {
         let cache = tempfile::tempdir().unwrap();
-        let names = |source: &str, resolution: u32| {
+        let names = |source: &str, side: u32| {
+            let resolution = side.into();
             let p = prepare(&DataRecipe { resolution, ..recipe(source) }, cache.path(), &Quiet::default()).unwrap();
             let share = p.heldout().len() as f64 / p.len() as f64;
             assert!((0.02..0.09).contains(&share), "{share}");
@@ -383,7 +382,7 @@ mod tests {
         std::fs::write(dir.path().join("1.png"), b"").unwrap();
         let none = prepare(&r, cache.path(), &Quiet::default()).unwrap_err();
         assert!(none.detail.unwrap().contains("empty"));
-        assert!(prepare(&DataRecipe { resolution: 30, ..r }, cache.path(), &Quiet::default()).is_err());
+        assert!(prepare(&DataRecipe { resolution: 30.into(), ..r }, cache.path(), &Quiet::default()).is_err());
     }
 
     #[test]

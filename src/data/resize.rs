@@ -1,4 +1,4 @@
-//! From a picture of any size to the square pixels a model learns from, and to thumbnails.
+//! From a picture of any size to the pixels a model learns from, all of one shape, and to thumbnails.
 
 use std::cell::RefCell;
 
@@ -6,7 +6,7 @@ use fast_image_resize::images::{Image, ImageRef};
 use fast_image_resize::pixels::U8x4;
 use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
 
-use crate::base::{Channels, Picture};
+use crate::base::{Channels, Picture, Resolution};
 use crate::recipe::{DataRecipe, Fit};
 
 thread_local! {
@@ -16,33 +16,34 @@ thread_local! {
 /// A part of a picture: left, top, width, height in pixels.
 type Part = (u32, u32, u32, u32);
 
-/// Prepares one picture: square by crop, pad or stretch; resized in premultiplied colour; laid on the background where
-/// the recipe has no alpha; grey by luma where it has no colour. [`Picture::to_interleaved`] of it is the training data.
+/// Prepares one picture: of the right shape by crop, pad or stretch; resized in premultiplied colour; laid on the
+/// background where the recipe has no alpha; grey by luma where it has no colour. [`Picture::to_interleaved`] of it is the
+/// training data.
 pub fn prepare_picture(picture: &Picture, recipe: &DataRecipe) -> Picture {
     if recipe.channels == Channels::Points {
         return picture.clone();
     }
-    let side = recipe.resolution;
+    let Resolution { width, height } = recipe.resolution;
     let [r, g, b] = recipe.background;
     let (w, h) = (picture.width, picture.height);
     if w == 0 || h == 0 {
-        return Picture::filled(side, side, [r, g, b, if recipe.channels == Channels::Rgba { 0 } else { 255 }]);
+        return Picture::filled(width, height, [r, g, b, if recipe.channels == Channels::Rgba { 0 } else { 255 }]);
     }
-    let mut square = match recipe.fit {
+    let mut shaped = match recipe.fit {
         Fit::Crop => {
-            let s = w.min(h);
-            resized(picture, ((w - s) / 2, (h - s) / 2, s, s), side, side)
+            let (cw, ch) = largest_part(w, h, recipe.resolution);
+            resized(picture, ((w - cw) / 2, (h - ch) / 2, cw, ch), width, height)
         }
-        Fit::Stretch => resized(picture, (0, 0, w, h), side, side),
+        Fit::Stretch => resized(picture, (0, 0, w, h), width, height),
         Fit::Pad => {
-            let (fw, fh) = fitted(w, h, side);
+            let (fw, fh) = fitted(w, h, width, height);
             let small = resized(picture, (0, 0, w, h), fw, fh);
-            let mut square = Picture::filled(side, side, [0; 4]);
-            square.paste(&small, (side - fw) / 2, (side - fh) / 2);
-            square
+            let mut whole = Picture::filled(width, height, [0; 4]);
+            whole.paste(&small, (width - fw) / 2, (height - fh) / 2);
+            whole
         }
     };
-    let see_through = if square.is_opaque() { &mut [] } else { &mut square.rgba[..] };
+    let see_through = if shaped.is_opaque() { &mut [] } else { &mut shaped.rgba[..] };
     for pixel in see_through.chunks_exact_mut(4) {
         let alpha = u32::from(pixel[3]);
         if recipe.channels != Channels::Rgba {
@@ -56,10 +57,10 @@ pub fn prepare_picture(picture: &Picture, recipe: &DataRecipe) -> Picture {
         }
     }
     if recipe.channels == Channels::Grey {
-        let grey = square.to_interleaved(Channels::Grey);
-        square = Picture::from_interleaved(side, side, Channels::Grey, &grey);
+        let grey = shaped.to_interleaved(Channels::Grey);
+        shaped = Picture::from_interleaved(width, height, Channels::Grey, &grey);
     }
-    square
+    shaped
 }
 
 /// The picture as large as fits into a square of `size`, never enlarged.
@@ -68,7 +69,7 @@ pub fn thumbnail(picture: &Picture, size: u32) -> Picture {
     if w == 0 || h == 0 || size == 0 || w.max(h) <= size {
         return picture.clone();
     }
-    let (fw, fh) = fitted(w, h, size);
+    let (fw, fh) = fitted(w, h, size, size);
     resized(picture, (0, 0, w, h), fw, fh)
 }
 
@@ -77,11 +78,29 @@ pub fn scaled(picture: &Picture, width: u32, height: u32) -> Picture {
     resized(picture, (0, 0, picture.width, picture.height), width, height)
 }
 
-/// The size with the same aspect whose longer side is `side`.
-fn fitted(w: u32, h: u32, side: u32) -> (u32, u32) {
-    let longer = u64::from(w.max(h));
-    let scale = |v: u32| ((u64::from(v) * u64::from(side) + longer / 2) / longer).max(1) as u32;
-    (scale(w), scale(h))
+/// The largest size with the same aspect that fits into `width × height`.
+fn fitted(w: u32, h: u32, width: u32, height: u32) -> (u32, u32) {
+    let scale = |v: u32, to: u32, of: u32| {
+        ((u64::from(v) * u64::from(to) + u64::from(of) / 2) / u64::from(of)).max(1).min(u64::from(u32::MAX)) as u32
+    };
+    // Whichever side is the tighter one is filled.
+    if u64::from(w) * u64::from(height) >= u64::from(h) * u64::from(width) {
+        (width, scale(h, width, w).min(height))
+    } else {
+        (scale(w, height, h).min(width), height)
+    }
+}
+
+/// Width and height of the largest part of a picture of `w × h` that has the aspect of `shape`, at least a pixel each.
+fn largest_part(w: u32, h: u32, shape: Resolution) -> (u32, u32) {
+    let (width, height) = (u64::from(shape.width), u64::from(shape.height));
+    let (w64, h64) = (u64::from(w), u64::from(h));
+    let part = |side: u64, of: u64, to: u64| ((side * to + of / 2) / of).max(1) as u32;
+    if w64 * height >= h64 * width {
+        (part(h64, height, width).min(w), h)
+    } else {
+        (w, part(w64, width, height).min(h))
+    }
 }
 
 /// Lanczos when it gets smaller, Catmull-Rom (which rings less) when it gets larger.
@@ -124,8 +143,8 @@ fn resample(picture: &Picture, part: Part, width: u32, height: u32, filter: Filt
 mod tests {
     use super::*;
 
-    fn recipe(resolution: u32, channels: Channels, fit: Fit) -> DataRecipe {
-        DataRecipe { resolution, channels, fit, background: [255, 0, 0], ..DataRecipe::default() }
+    fn recipe(resolution: impl Into<Resolution>, channels: Channels, fit: Fit) -> DataRecipe {
+        DataRecipe { resolution: resolution.into(), channels, fit, background: [255, 0, 0], ..DataRecipe::default() }
     }
 
     /// Left half white, right half black, twice as wide as high.
@@ -160,6 +179,29 @@ mod tests {
         assert_eq!((stretch.pixel(4, 3), stretch.pixel(28, 30)), ([255; 4], [0, 0, 0, 255]));
         let clear = prepare_picture(&p, &recipe(32, Channels::Rgba, Fit::Pad));
         assert_eq!((clear.pixel(4, 3), clear.pixel(4, 16)), ([255, 0, 0, 0], [255; 4]));
+    }
+
+    #[test]
+    fn pictures_of_any_shape_are_cropped_and_padded_to_any_other() {
+        // Left half white, right half black, 128 × 64; to tall, wide and square.
+        let p = halves(128);
+        for (width, height) in [(16, 64), (48, 20), (36, 36), (64, 32)] {
+            let size = Resolution::new(width, height);
+            let of = |fit| prepare_picture(&p, &recipe(size, Channels::Rgb, fit));
+            for fit in [Fit::Crop, Fit::Pad, Fit::Stretch] {
+                let q = of(fit);
+                assert_eq!((q.width, q.height), (width, height), "{fit:?}");
+                // The middle of the picture is the middle of what comes out.
+                let middle = height / 2;
+                let (left, right) = (q.pixel(width / 2 - 3, middle), q.pixel(width / 2 + 2, middle));
+                assert!(left[..3].iter().all(|v| *v > 245) && right[..3].iter().all(|v| *v < 10), "{left:?} {right:?}");
+            }
+            // A crop leaves no background; a pad leaves it beside the sides that are too long.
+            assert!(of(Fit::Crop).rgba.chunks(4).all(|p| p[0].abs_diff(p[1]) < 3));
+            let red = |x, y| of(Fit::Pad).pixel(x, y) == [255, 0, 0, 255];
+            assert_eq!((red(1, 1), red(width / 2, 1)), (width < 2 * height, width < 2 * height));
+            assert_eq!(red(1, height / 2), width > 2 * height);
+        }
     }
 
     #[test]

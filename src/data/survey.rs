@@ -1,21 +1,24 @@
 //! A look through a source before anything is made of it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use rayon::prelude::*;
 
+use super::aspect::aspect;
 use super::attend::{Patience, attended};
 use super::channel_guess::is_grey;
 use super::decode::Decoded;
 use super::decode_pool::{Ticker, pool};
 use super::duplicates::{Look, groups};
+use super::guess::Guess;
 use super::known::is_drawn;
 use super::read_notes::{Note, Noted};
 use super::report::{BrokenFile, LINES, Survey, SurveyEntry, told};
 use super::source::Opening;
 use super::sources::open_as;
-use crate::base::{Progress, Result};
-use crate::recipe::Reading;
+use crate::base::{Progress, Resolution, Result};
+use crate::recipe::advice::Known;
+use crate::recipe::{DataRecipe, Reading};
 
 /// What is kept of a picture while surveying.
 struct Seen {
@@ -110,11 +113,28 @@ fn looked_through(spec: &str, reading: Reading, progress: &dyn Progress) -> Resu
     survey.sizes = sizes.into_iter().map(|((w, h), n)| (w, h, n)).collect();
     survey.sizes.sort_by_key(|&(w, h, n)| (std::cmp::Reverse(n), w, h));
     survey.guesses.extend(noted.guesses(survey.reading.depth, false));
+    survey.guesses.extend(shape_guess(&survey));
     survey.told = told(&survey.broken, LINES);
     progress.report("Comparing pictures", 0, 0);
     progress.cancel().check()?;
     survey.duplicates = groups(&looks);
     Ok(survey)
+}
+
+/// What the shape of the pictures says about the one to learn, where a square loses much of them.
+fn shape_guess(survey: &Survey) -> Option<Guess> {
+    let found = aspect(&survey.sizes);
+    let square = Resolution::square(survey.known(&DataRecipe::default(), &BTreeSet::new()).resolution()?);
+    let own = Known { aspect: found.ratio, ..Known::default() }.shaped(square)?;
+    let percent = |share: f64| (100.0 * share).round();
+    let (width, height) = found.ratio;
+    let what = format!(
+        "Pictures are learned as squares, which crops them to {} % of their area; most are about {width}:{height}, and that \
+         shape keeps {} %",
+        percent(found.kept_by_square),
+        percent(found.kept)
+    );
+    Some(Guess::new(what).changed_by("data.resolution", format!("For that shape set data.resolution to {own}")))
 }
 
 #[cfg(test)]
@@ -146,6 +166,22 @@ mod tests {
         assert!(s.broken[0].file == "b/5.png" && s.broken[0].reason.contains("text"));
         assert_eq!(s.duplicates.len(), 1);
         assert!(s.duplicates[0].exact && s.duplicates[0].entries == [0, 1]);
+    }
+
+    #[test]
+    fn a_folder_of_tall_pictures_proposes_their_shape() {
+        let dir = tempfile::tempdir().unwrap();
+        for i in 0..6u8 {
+            image::RgbImage::from_fn(100, 150, |x, y| image::Rgb([x as u8, y as u8, 40 * i]))
+                .save(dir.path().join(format!("{i}.png")))
+                .unwrap();
+        }
+        let s = survey(dir.path().to_str().unwrap(), Reading::default(), &Quiet::default()).unwrap();
+        let told = s.guesses.iter().find(|g| g.setting.as_deref() == Some("data.resolution")).unwrap();
+        assert!(told.what.contains("67 %") && told.what.contains("2:3"), "{told}");
+        assert!(told.to_string().contains("64x96"), "{told}");
+        let square = survey("shapes:20", Reading::default(), &Quiet::default()).unwrap();
+        assert!(square.guesses.iter().all(|g| g.setting.as_deref() != Some("data.resolution")));
     }
 
     #[cfg(unix)]

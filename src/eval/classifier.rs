@@ -58,8 +58,8 @@ impl Net {
 
     /// `[b, c, r, r] → [b, classes]`
     fn forward(&self, x: Tensor<4>) -> Tensor<2> {
-        let side = x.dims()[2].next_multiple_of(8);
-        let mut x = padded(x, side);
+        let [_, _, h, w] = x.dims();
+        let mut x = padded(x, [h, w].map(|side| side.next_multiple_of(8)));
         for (i, (half, block)) in self.halves.iter().zip(&self.blocks).enumerate() {
             x = if i == 0 { half.forward(x) } else { half.after_leaky(x) };
             x = block.forward(x);
@@ -258,15 +258,14 @@ fn stacked(labels: &[String]) -> Option<usize> {
 
 /// Moved by up to a sixteenth of a side, edges repeated.
 fn moved(bytes: &[u8], shape: Shape, stream: &mut Stream) -> Vec<u8> {
-    let (side, c) = (shape.resolution as usize, shape.channels.count());
-    let reach = side / 16;
-    let mut step = || stream.below(2 * reach as u64 + 1) as usize;
-    let (dx, dy) = (step(), step());
-    let inside = |v: usize| v.saturating_sub(reach).min(side - 1);
+    let [c, rows, columns] = shape.planes();
+    let mut step = |side: usize| stream.below(2 * (side / 16) as u64 + 1) as usize;
+    let (dx, dy) = (step(columns), step(rows));
+    let inside = |v: usize, side: usize| v.saturating_sub(side / 16).min(side - 1);
     let mut out = Vec::with_capacity(bytes.len());
-    for y in 0..side {
-        for x in 0..side {
-            let from = (inside(y + dy) * side + inside(x + dx)) * c;
+    for y in 0..rows {
+        for x in 0..columns {
+            let from = (inside(y + dy, rows) * columns + inside(x + dx, columns)) * c;
             out.extend_from_slice(&bytes[from..from + c]);
         }
     }
@@ -279,7 +278,7 @@ mod tests {
 
     #[test]
     fn moving_keeps_the_picture_and_its_size() {
-        let shape = Shape { resolution: 16, channels: Channels::Rgb };
+        let shape = Shape { resolution: 16.into(), channels: Channels::Rgb };
         let bytes: Vec<u8> = (0..shape.bytes()).map(|i| (i / 3 % 256) as u8).collect();
         let mut s = Stream::new(1, "move");
         let all: Vec<Vec<u8>> = (0..20).map(|_| moved(&bytes, shape, &mut s)).collect();
@@ -314,7 +313,7 @@ mod tests {
             pixels.save(folder.join(format!("{i}.png"))).unwrap();
         }
         let source = pictures.path().to_str().unwrap().to_string();
-        let recipe = crate::recipe::DataRecipe { source, resolution: 16, ..Default::default() };
+        let recipe = crate::recipe::DataRecipe { source, resolution: 16.into(), ..Default::default() };
         let quiet = crate::base::progress::Quiet::default();
         let data = crate::data::prepare(&recipe, cache.path(), &quiet).unwrap();
         let device = Device::flex();

@@ -304,7 +304,7 @@ mod tests {
     }
 
     fn recipe(source: &str) -> DataRecipe {
-        DataRecipe { source: source.into(), resolution: 16, channels: Channels::Grey, ..DataRecipe::default() }
+        DataRecipe { source: source.into(), resolution: 16.into(), channels: Channels::Grey, ..DataRecipe::default() }
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Weighing<'_> {
         let log_sigma = vae.log_sigma();
         let host = |t: Tensor<2>| crate::nn::numbers(t);
         // The widest layer has a few dozen channels at the picture's size.
-        let most = (DECODED / (shape.resolution * shape.resolution * 32) as usize).clamp(8, 512);
+        let most = (DECODED / (shape.resolution.pixels() * 32)).clamp(8, 512);
         let mut out = Vec::with_capacity(k);
         while out.len() < k {
             let n = most.min(k - out.len());
@@ -202,7 +202,7 @@ mod tests {
             let mut recipe = Recipe::default();
             recipe.model.id = "mlp-vae".into();
             (recipe.model.width, recipe.model.blocks, recipe.model.latent) = (8, 1, 2);
-            (recipe.data.resolution, recipe.data.channels) = (SIDE, Channels::Grey);
+            (recipe.data.resolution, recipe.data.channels) = (SIDE.into(), Channels::Grey);
             recipe.objective.likelihood = Likelihood::Gaussian;
             let device = Device::flex();
             let blank = Vae::blank(&recipe, &device).unwrap();
@@ -239,7 +239,7 @@ mod tests {
     }
 
     fn shape() -> Shape {
-        Shape { resolution: SIDE, channels: Channels::Grey }
+        Shape { resolution: SIDE.into(), channels: Channels::Grey }
     }
 
     /// Bounds of a picture, and the truth for the very numbers that were looked at.

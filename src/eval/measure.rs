@@ -317,7 +317,7 @@ pub(super) fn rebuilt(cx: &EvalContext<'_>) -> Result<Vec<Score>> {
         let Some(picture) = model.rebuilt(bytes, cx.class_at(place)) else { continue };
         let back = picture.to_interleaved(shape.channels);
         noise.push(pairs::psnr(bytes, &back));
-        likeness.push(pairs::ssim(bytes, &back, shape.resolution as usize, shape.channels.count()));
+        likeness.push(pairs::ssim(bytes, &back, shape.resolution.grid(), shape.channels.count()));
         before.push(cx.picture(place));
         after.push(picture);
     }

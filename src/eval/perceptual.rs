@@ -10,7 +10,7 @@ use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 
 use super::features::{Extractor, SIDE, input};
-use crate::base::{Picture, Result, Shape};
+use crate::base::{Picture, Resolution, Result, Shape};
 use crate::models::seen;
 
 /// Pictures in one pass of the network.
@@ -34,8 +34,8 @@ pub fn distance(a: &Picture, b: &Picture) -> Result<f64> {
 pub fn distances(extractor: &Extractor, a: &[Picture], b: &[Picture]) -> Vec<f64> {
     let mut out = Vec::with_capacity(a.len());
     for (a, b) in a.chunks(BATCH).zip(b.chunks(BATCH)) {
-        let side = a.first().map_or(SIDE, |p| p.width.max(p.height)).next_multiple_of(16).clamp(SIDE, 256);
-        let [x, y] = [a, b].map(|p| input(p, p.len(), side, extractor.device()));
+        let size = a.first().map_or(Resolution::square(SIDE), |p| seen_at(Resolution::new(p.width, p.height)));
+        let [x, y] = [a, b].map(|p| input(p, p.len(), size, extractor.device()));
         let values = per_pair(extractor, x, y).into_data().convert::<f32>();
         out.extend(values.try_to_vec::<f32>().unwrap_or_default().into_iter().map(f64::from));
     }
@@ -45,18 +45,18 @@ pub fn distances(extractor: &Extractor, a: &[Picture], b: &[Picture]) -> Vec<f64
 /// What pictures look like, as rows whose squared distance is the distance of the pictures; of pictures that are not
 /// rounded yet (planar rows of this shape in −1…1). A picture's row does not depend on its company.
 pub fn looks(extractor: &Extractor, pixels: &[Vec<f32>], shape: Shape) -> Vec<Vec<f32>> {
-    let (channels, side) = (shape.channels.count(), shape.resolution as usize);
-    let size = channels * side * side;
-    let seen_at = shape.resolution.next_multiple_of(16).clamp(SIDE, 256) as usize;
+    let [channels, rows, columns] = shape.planes();
+    let size = channels * rows * columns;
+    let seen_at = seen_at(shape.resolution);
     let mut out = Vec::with_capacity(pixels.len());
     for group in pixels.chunks(BATCH) {
         // Full batches only: which kernel a product takes depends on its size.
         let mut values = vec![0f32; BATCH * size];
         values.chunks_exact_mut(size).zip(group).for_each(|(to, from)| to.copy_from_slice(from));
-        let x = Tensor::<4>::from_data(TensorData::new(values, [BATCH, channels, side, side]), extractor.device());
+        let x = Tensor::<4>::from_data(TensorData::new(values, [BATCH, channels, rows, columns]), extractor.device());
         let mut x = seen(x);
-        if side != seen_at {
-            x = interpolate(x, InterpolateOptions::new(InterpolateMode::Bicubic).with_output_size([seen_at, seen_at]));
+        if shape.resolution != seen_at {
+            x = interpolate(x, InterpolateOptions::new(InterpolateMode::Bicubic).with_output_size(seen_at.grid()));
         }
         let maps = extractor.maps(x);
         let count = maps.len();
@@ -77,6 +77,16 @@ pub fn looks(extractor: &Extractor, pixels: &[Vec<f32>], shape: Shape) -> Vec<Ve
 /// `[b, c, r, r] → [b, 1]`
 pub fn loss(net: &Extractor, x: Tensor<4>, y: Tensor<4>) -> Tensor<2> {
     per_pair(net, seen(x), seen(y))
+}
+
+/// The size at which pictures are seen: their own in steps of 16, the longer side 64 to 256, the shorter one at least 32.
+fn seen_at(own: Resolution) -> Resolution {
+    let longer = own.longer().next_multiple_of(16).clamp(SIDE, 256);
+    let side = |side: u32| {
+        let scaled = f64::from(side) * f64::from(longer) / f64::from(own.longer().max(1));
+        (scaled as u32).next_multiple_of(16).clamp(32, longer)
+    };
+    Resolution::new(side(own.width), side(own.height))
 }
 
 /// Each place as a direction: strong responses would drown all others. `[b, c, r, r]`
@@ -138,7 +148,7 @@ mod tests {
         let source = data::open("emoji:faces").unwrap();
         let extractor = Extractor::shipped(&Device::flex()).unwrap();
         let pictures: Vec<Picture> = (0..3).map(|i| data::scaled(&source.decode(i * 9).unwrap(), 64, 64)).collect();
-        let shape = Shape { resolution: 64, channels: crate::base::Channels::Rgba };
+        let shape = Shape { resolution: 64.into(), channels: crate::base::Channels::Rgba };
         let planar = |p: &Picture| -> Vec<f32> {
             (0..4).flat_map(|c| p.rgba.iter().skip(c).step_by(4).map(|v| f32::from(*v) / 127.5 - 1.0)).collect()
         };
@@ -152,7 +162,7 @@ mod tests {
         assert_eq!(looks(&extractor, &all[2..], shape)[0], rows[2], "alone as in company");
         // Small pictures are brought to the size that the network knows.
         let small = vec![vec![0.3; 28 * 28]; 2];
-        let grey = Shape { resolution: 28, channels: crate::base::Channels::Grey };
+        let grey = Shape { resolution: 28.into(), channels: crate::base::Channels::Grey };
         assert_eq!(looks(&extractor, &small, grey)[0].len(), rows[0].len());
     }
 

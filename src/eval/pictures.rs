@@ -22,8 +22,7 @@ pub(super) fn once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> Result<T>) -> R
 
 /// A picture of a prepared set.
 pub fn picture_of(data: &Prepared, place: usize) -> Picture {
-    let shape = data.shape();
-    Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, data.picture(place))
+    data.shape().picture(data.picture(place))
 }
 
 /// Features of pictures of a prepared set, a chunk at a time, so that memory stays small.

@@ -19,7 +19,7 @@ fn pictures(source: &str, side: u32, count: usize) -> Vec<(Picture, u32)> {
     places.truncate(count);
     let one = |i: usize| {
         let picture = data::scaled(&source.decode(i).unwrap(), side, side);
-        let recipe = crate::recipe::DataRecipe { resolution: side, background: [128; 3], ..Default::default() };
+        let recipe = crate::recipe::DataRecipe { resolution: side.into(), background: [128; 3], ..Default::default() };
         let flat = data::prepare_picture(&picture, &recipe).to_interleaved(Channels::Rgb);
         (Picture::from_interleaved(side, side, Channels::Rgb, &flat), source.label(i).unwrap_or_default())
     };

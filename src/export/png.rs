@@ -46,9 +46,9 @@ pub fn check_size(width: u64, height: u64) -> Result<()> {
 
 /// Bytes of a PNG file at most, about: what its pixels take before they are packed, and its recipe.
 pub fn most_bytes(shape: Shape, factor: u32, recipe: bool) -> u64 {
-    let side = u64::from(shape.resolution) * u64::from(factor);
+    let size = shape.resolution.pixels() as u64 * u64::from(factor).pow(2);
     let channels = if shape.channels == Channels::Rgba { 4 } else { 3 };
-    side * side * channels + if recipe { RECIPE_BYTES } else { 0 }
+    size * channels + if recipe { RECIPE_BYTES } else { 0 }
 }
 
 /// The bytes of a PNG file: RGB, or RGBA if any pixel is not opaque; with the recipe and the mark if given.

@@ -148,11 +148,11 @@ impl Judge for Judged<'_> {
         if shape != self.predictor.shape {
             return Err(Problem::usage("These attributes were learned on pictures of another size"));
         }
-        let (side, c) = (shape.resolution as usize, shape.channels.count());
+        let [c, rows, columns] = shape.planes();
         let mut out = Vec::with_capacity(latents.len());
         for group in latents.chunks(BATCH) {
             let values: Vec<f32> = self.model.pixels(group, 1.0)?.concat();
-            let data = TensorData::new(values, [group.len(), c, side, side]);
+            let data = TensorData::new(values, [group.len(), c, rows, columns]);
             out.extend(self.predictor.tell(Tensor::from_data(data, &self.model.device).clamp(-1.0, 1.0)));
         }
         Ok(out)
@@ -184,7 +184,7 @@ mod tests {
     #[test]
     fn colours_are_told_and_what_cannot_be_seen_is_left_out() {
         let cache = tempfile::tempdir().unwrap();
-        let recipe = DataRecipe { source: "shapes:400".into(), resolution: 16, ..DataRecipe::default() };
+        let recipe = DataRecipe { source: "shapes:400".into(), resolution: 16.into(), ..DataRecipe::default() };
         let set = crate::data::prepare(&recipe, cache.path(), &Quiet::default()).unwrap();
         let places: Vec<u32> = (0..400).collect();
         let mut all = known::attributes(&set, &places, None);

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::latent_forward::{LatentSpace, host};
 use super::latent_optimizer::Descent;
 use super::model::LoadedModel;
-use crate::base::{Picture, Problem, Result, Shape};
+use crate::base::{Picture, Problem, Resolution, Result};
 use crate::recipe::picture::Latent;
 use crate::train::tensors;
 
@@ -102,8 +102,8 @@ struct Grid {
     size: [usize; 2],
     /// Cells a pixel.
     scale: f32,
-    /// Pixels that the picture is cropped by at the left and at the top.
-    crop: f32,
+    /// Pixels that the picture is cropped by at the left, and at the top.
+    crop: [f32; 2],
 }
 
 /// A point among the cells: the cell before it, and how far on it lies, downwards and across.
@@ -115,13 +115,13 @@ struct Spot {
 
 impl Grid {
     fn spot(&self, [x, y]: [f32; 2]) -> Spot {
-        let along = |v: f32, cells: usize| {
-            let at = ((v + self.crop) * self.scale - 0.5).clamp(0.0, cells as f32 - 1.0);
+        let along = |v: f32, crop: f32, cells: usize| {
+            let at = ((v + crop) * self.scale - 0.5).clamp(0.0, cells as f32 - 1.0);
             let low = (at.floor() as usize).min(cells.saturating_sub(2));
             (low, at - low as f32)
         };
         let [h, w] = self.size;
-        let ((cy, ty), (cx, tx)) = (along(y, h), along(x, w));
+        let ((cy, ty), (cx, tx)) = (along(y, self.crop[1], h), along(x, self.crop[0], w));
         Spot { cell: [cy, cx], on: [ty, tx] }
     }
 }
@@ -259,8 +259,8 @@ impl<'a> Drag<'a> {
     /// features are no maps.
     pub fn begin(model: &'a LoadedModel, latent: &Latent, truncation: f32, wish: DragConfig) -> Result<Self> {
         let resolution = model.shape().resolution;
-        let side = resolution as f32;
-        let inside = |p: [f32; 2]| p.iter().all(|v| (0.0..=side).contains(v));
+        let inside = |p: [f32; 2]| is_inside(resolution, p);
+        let side = resolution.shorter() as f32;
         if wish.handles.len() > HANDLES {
             let many = format!("{} handles, {HANDLES} at most", wish.handles.len());
             return Err(Problem::usage("So many points cannot be dragged at once").of(many));
@@ -277,7 +277,7 @@ impl<'a> Drag<'a> {
         if wish.handles.is_empty() || !wish.handles.iter().all(|h| inside(h.from) && inside(h.to)) {
             return Err(Problem::usage("Dragging needs handles and targets inside of the picture"));
         }
-        if !wish.mask.is_empty() && wish.mask.len() != (resolution * resolution) as usize {
+        if !wish.mask.is_empty() && wish.mask.len() != resolution.pixels() {
             return Err(Problem::usage("The mask does not have the size of the picture"));
         }
         let (row, mut freedom, held) = model.as_drawn(latent, truncation)?;
@@ -295,18 +295,19 @@ impl<'a> Drag<'a> {
             sizes.push(x.dims());
             x
         });
-        let fine = sizes.iter().position(|s| s[2] * 2 >= resolution as usize);
+        let fine = sizes.iter().position(|s| s[2] * 2 >= resolution.height as usize);
         let tap = wish.tap.map_or(fine.unwrap_or(sizes.len().saturating_sub(1)), |t| t as usize);
         let [_, _, h, w] = *sizes.get(tap).ok_or_else(|| Problem::usage("There are no such features"))?;
         if h < 2 || w < 2 {
             return Err(Problem::usage("This network's features are no maps, so nothing can be dragged on them")
                 .of(model.info().name.clone()));
         }
-        let (built, ..) = Shape::built(resolution);
-        let grid = Grid { size: [h, w], scale: w as f32 / built as f32, crop: ((built - resolution) / 2) as f32 };
+        let built = resolution.built().size;
+        let crop = [(built.width - resolution.width) / 2, (built.height - resolution.height) / 2].map(|v| v as f32);
+        let grid = Grid { size: [h, w], scale: w as f32 / built.width as f32, crop };
         let radius = if wish.radius > 0.0 { wish.radius } else { (side / 16.0).max(1.5) };
         let points: Vec<[f32; 2]> = wish.handles.iter().map(|h| h.from).collect();
-        let stay = (!wish.mask.is_empty()).then(|| stay(&wish.mask, resolution as usize, &grid, &model.device));
+        let stay = (!wish.mask.is_empty()).then(|| stay(&wish.mask, resolution, &grid, &model.device));
         let mut drag = Self {
             first: Tensor::zeros([1, 1, 1, 1], &model.device),
             templates: Vec::new(),
@@ -386,7 +387,7 @@ impl<'a> Drag<'a> {
     /// Looks for every handle around where it was.
     fn track(&mut self) -> Result<()> {
         let (features, _) = self.look(self.descent.numbers().inner());
-        let side = self.model.shape().resolution as f32;
+        let resolution = self.model.shape().resolution;
         let search = Search::within(self.radius * 1.5);
         let known: Vec<[i32; 2]> = template().iter().map(|o| o.map(|v| (v / GRAIN).round() as i32)).collect();
         for i in 0..self.points.len() {
@@ -403,7 +404,7 @@ impl<'a> Drag<'a> {
                 };
                 known.iter().zip(template.chunks_exact(channels)).map(one).sum()
             };
-            let inside = |step: &&[i32; 2]| points[search.place(**step)].iter().all(|v| (0.0..=side).contains(v));
+            let inside = |step: &&[i32; 2]| is_inside(resolution, points[search.place(**step)]);
             let candidates: Vec<&[i32; 2]> = search.candidates.iter().filter(inside).collect();
             let errors: Vec<f32> = candidates.par_iter().copied().map(error).collect();
             // The first of equals, whatever the number of threads.
@@ -437,14 +438,21 @@ impl<'a> Drag<'a> {
     }
 }
 
+/// Whether a point `[x, y]` lies in the picture or on its edge.
+fn is_inside(resolution: Resolution, [x, y]: [f32; 2]) -> bool {
+    (0.0..=resolution.width as f32).contains(&x) && (0.0..=resolution.height as f32).contains(&y)
+}
+
 /// 1 for each cell whose pixels are to stay, else 0. `[1, 1, h, w]`
-fn stay(mask: &[u8], side: usize, grid: &Grid, device: &Device) -> Tensor<4> {
+fn stay(mask: &[u8], resolution: Resolution, grid: &Grid, device: &Device) -> Tensor<4> {
     let [h, w] = grid.size;
-    let pixel = |cell: usize| {
-        let at = (cell as f32 + 0.5) / grid.scale - grid.crop;
+    let [rows, columns] = resolution.grid();
+    let pixel = |cell: usize, crop: f32, side: usize| {
+        let at = (cell as f32 + 0.5) / grid.scale - crop;
         (at.max(0.0) as usize).min(side - 1)
     };
-    let cells = (0..h * w).map(|i| f32::from(u8::from(mask[pixel(i / w) * side + pixel(i % w)] == 0)));
+    let at = |i: usize| pixel(i / w, grid.crop[1], rows) * columns + pixel(i % w, grid.crop[0], columns);
+    let cells = (0..h * w).map(|i| f32::from(u8::from(mask[at(i)] == 0)));
     tensors::matrix(cells.collect(), 1, h * w, device).reshape([1, 1, h, w])
 }
 
@@ -471,7 +479,7 @@ mod tests {
     /// take, all together, and where it may be largest.
     #[test]
     fn a_handle_takes_little_memory_however_large_the_picture() {
-        let grid = Grid { size: [256, 256], scale: 1.0, crop: 0.0 };
+        let grid = Grid { size: [256, 256], scale: 1.0, crop: [0.0; 2] };
         // The radius that is taken, and the largest there is.
         for (radius, channels) in [(16.0f32, 512), (32.0, 64)] {
             let search = Search::within(1.5 * radius);
@@ -486,7 +494,7 @@ mod tests {
         }
         // The middle and the corners read the same as from all cells.
         let device = Device::flex();
-        let grid = Grid { size: [8, 8], scale: 0.5, crop: 0.0 };
+        let grid = Grid { size: [8, 8], scale: 0.5, crop: [0.0; 2] };
         let values: Vec<f32> = (0..128).map(|i| (i * i % 37) as f32).collect();
         let features = tensors::matrix(values.clone(), 1, 128, &device).reshape([1, 2, 8, 8]);
         for point in [[0.0, 0.0], [15.9, 0.3], [7.3, 8.8], [16.0, 16.0]] {
@@ -564,7 +572,7 @@ mod tests {
 
     #[test]
     fn points_are_read_between_cells() {
-        let grid = Grid { size: [2, 2], scale: 1.0, crop: 0.0 };
+        let grid = Grid { size: [2, 2], scale: 1.0, crop: [0.0; 2] };
         let features = tensors::matrix(vec![0.0, 1.0, 2.0, 3.0], 1, 4, &Device::flex()).reshape([1, 1, 2, 2]);
         let patch = Patch::around(&grid, &[[0.5, 0.5], [1.5, 0.5], [1.0, 1.0], [9.0, 9.0]]);
         assert_eq!(patch.read(&features), [0.0, 1.0, 1.5, 3.0]);

@@ -94,15 +94,17 @@ impl LoadedModel {
         watch: &mut dyn FnMut(u32, Picture),
         progress: &dyn Progress,
     ) -> Result<Painted> {
-        let side = self.shape().resolution as usize;
-        let fits = |bytes: &[u8], each: usize| bytes.is_empty() || bytes.len() == side * side * each;
+        let resolution = self.shape().resolution;
+        let [_, h, w] = self.shape().planes();
+        let fits = |bytes: &[u8], each: usize| bytes.is_empty() || bytes.len() == resolution.pixels() * each;
         if !fits(&wish.paint, 4) || !fits(&wish.erased, 1) {
             return Err(Problem::usage("What was painted does not have the size of the picture"));
         }
-        let painted: Vec<f32> =
-            (0..side * side).map(|i| wish.paint.get(4 * i + 3).map_or(0.0, |a| f32::from(*a) / 255.0)).collect();
+        let painted: Vec<f32> = (0..resolution.pixels())
+            .map(|i| wish.paint.get(4 * i + 3).map_or(0.0, |a| f32::from(*a) / 255.0))
+            .collect();
         let erased: Vec<f32> =
-            (0..side * side).map(|i| wish.erased.get(i).map_or(0.0, |e| f32::from(u8::from(*e > 0)))).collect();
+            (0..resolution.pixels()).map(|i| wish.erased.get(i).map_or(0.0, |e| f32::from(u8::from(*e > 0)))).collect();
         if !painted.iter().chain(&erased).any(|v| *v > 0.0) {
             return Err(Problem::usage("Nothing was painted or erased"));
         }
@@ -115,17 +117,17 @@ impl LoadedModel {
         let n = starts.len();
         // Wanted colours where there is paint, the old ones elsewhere.
         let shape = self.shape();
-        let paint = Picture { width: side as u32, height: side as u32, rgba: fill(&before, &wish.paint) };
+        let paint = Picture { width: resolution.width, height: resolution.height, rgba: fill(&before, &wish.paint) };
         let wanted = tensors::pictures(&paint.to_interleaved(shape.channels), 1, shape, &self.device);
         let (strokes, rest): (f32, f32) =
-            (painted.iter().sum(), (0..side * side).map(|i| (1.0 - painted[i]) * (1.0 - erased[i])).sum());
+            (painted.iter().sum(), (0..resolution.pixels()).map(|i| (1.0 - painted[i]) * (1.0 - erased[i])).sum());
         let weight = |i: usize| {
             let stroke = painted[i] / strokes.max(1.0);
             let stay = (1.0 - painted[i]) * (1.0 - erased[i]) / rest.max(1.0);
             stroke + stay * if only_erased { 1.0 } else { wish.keep as f32 }
         };
-        let weights: Vec<f32> = (0..side * side).map(weight).collect();
-        let weights = Tensor::<4>::from_data(TensorData::new(weights, [1, 1, side, side]), &self.device);
+        let weights: Vec<f32> = (0..resolution.pixels()).map(weight).collect();
+        let weights = Tensor::<4>::from_data(TensorData::new(weights, [1, 1, h, w]), &self.device);
         let mut descent = Descent::new(self, freedom, &starts, vec![held.clone(); n])?;
         for step in 0..wish.steps {
             progress.report("Following the brush", u64::from(step), u64::from(wish.steps));
@@ -189,11 +191,12 @@ impl LoadedModel {
         encoder: Option<&Encoder>,
         progress: &dyn Progress,
     ) -> Result<Mended> {
-        let side = self.shape().resolution as usize;
+        let resolution = self.shape().resolution;
+        let [_, h, w] = self.shape().planes();
         let (_, mut inputs) = self.taken_in(std::slice::from_ref(picture));
         let input = inputs.remove(0);
         let known: Option<Vec<f32>> = hole.map(|h| h.iter().map(|v| f32::from(u8::from(*v == 0))).collect());
-        if known.as_ref().is_some_and(|k| k.len() != side * side || k.iter().all(|v| *v == 0.0)) {
+        if known.as_ref().is_some_and(|k| k.len() != resolution.pixels() || k.iter().all(|v| *v == 0.0)) {
             return Err(Problem::usage("The hole does not fit the picture").try_this("Leave some of it"));
         }
         // The first guess sees the hole in the mean colour of the rest.
@@ -206,10 +209,10 @@ impl LoadedModel {
             self.invert(&[patched], &guess, encoder, &LossNetworks::default(), &mut |_| {}, progress)?.remove(0);
         let (row, freedom, held) = self.free(&found.latent, 1.0)?;
         let x = tensors::pictures(&input.to_interleaved(self.shape().channels), 1, self.shape(), &self.device);
-        let weights = known.clone().unwrap_or_else(|| vec![1.0; side * side]);
+        let weights = known.clone().unwrap_or_else(|| vec![1.0; resolution.pixels()]);
         let total: f32 = weights.iter().sum();
         let weights: Vec<f32> = weights.into_iter().map(|w| w / total).collect();
-        let weights = Tensor::<4>::from_data(TensorData::new(weights, [1, 1, side, side]), &self.device);
+        let weights = Tensor::<4>::from_data(TensorData::new(weights, [1, 1, h, w]), &self.device);
         let mut descent = Descent::new(self, freedom, &[row], vec![held.clone()])?;
         for step in 0..steps {
             progress.report("Repairing", u64::from(step), u64::from(steps));

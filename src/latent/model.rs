@@ -266,7 +266,7 @@ impl LoadedModel {
             }
         };
         let reconstruction = made.into_iter().next().ok_or_else(|| Problem::failed("The decoder made no picture"))?;
-        let input = Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, &bytes);
+        let input = shape.picture(&bytes);
         let (mean, deviation) = match self.active_prior() {
             Some(prior) => as_normals(prior, &mean, &deviation),
             None => (mean, deviation),
@@ -314,7 +314,7 @@ impl LoadedModel {
     /// # Errors
     /// As [`Self::generate`].
     pub fn contact_sheet(&self) -> Result<Picture> {
-        let (columns, rows) = if self.info.resolution > 64 { (6, 4) } else { (8, 6) };
+        let (columns, rows) = if self.info.resolution.pixels() > 64 * 64 { (6, 4) } else { (8, 6) };
         let latents: Vec<Latent> = (1..=columns * rows).map(|seed| Latent::Seed { seed }).collect();
         let cells = self.generate(&latents, 1.0)?;
         Ok(Picture::grid(&cells, columns as usize, 1, [0; 4]))

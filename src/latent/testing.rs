@@ -23,7 +23,7 @@ pub fn fresh_with(id: &str, width: u32, latent: u32, classes: &[&str]) -> Loaded
 fn recipe_of(id: &str, width: u32, latent: u32, classes: &[&str]) -> Recipe {
     let mut recipe = Recipe { name: id.into(), ..Recipe::default() };
     recipe.model.id = id.into();
-    recipe.data.resolution = 16;
+    recipe.data.resolution = 16.into();
     (recipe.model.width, recipe.model.narrow, recipe.model.latent) = (width, width / 2, latent);
     recipe.model.conditional = !classes.is_empty();
     recipe.model.classes = classes.iter().map(|c| (*c).to_string()).collect();

@@ -30,9 +30,9 @@ class ConvVae(Vae):
         return self.embed("class_in", self.linear("head", x.flatten(1)), c)
 
     def decode(self, z, c=None):
-        x = self.square(self.embed("class_out", self.linear("fc", z), c))
+        x = self.on_grid(self.embed("class_out", self.linear("fc", z), c))
         for i in range(self.count("deconvs")): x = self.deconv(f"deconvs.{i}", F.relu(x))
-        return crop(x, self.side)
+        return crop(x, self.size)
 "#,
 );
 
@@ -61,17 +61,17 @@ pub struct ConvVae {
     #[module(skip)]
     likelihood: Likelihood,
     #[module(skip)]
-    base: usize,
+    base: [usize; 2],
     #[module(skip)]
-    built: usize,
+    built: [usize; 2],
     #[module(skip)]
-    resolution: usize,
+    resolution: [usize; 2],
 }
 
 impl ConvVae {
     pub(crate) fn new(plan: &NetworkDims, likelihood: Likelihood, init: &Init<'_>) -> Self {
         let mut channels = plan.channels(plan.doublings);
-        let flat = channels[0] * plan.base * plan.base;
+        let flat = channels[0] * plan.base_area();
         channels.push(plan.colours);
         // A transposed convolution of kernel 4 and stride 2 gathers 4 weights of each input channel.
         let deconvs = channels.windows(2).enumerate();
@@ -114,8 +114,7 @@ impl VaeNetwork for ConvVae {
 
     fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = ClassTerm::add(&self.class_out, self.fc.forward(z), class);
-        let [b, n] = x.dims();
-        let x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
+        let x = super::on_grid(x, self.base);
         let x = self.deconvs.iter().enumerate().fold(x, |x, (i, deconv)| deconv.after_relu(probe(i, x)));
         resample::cropped(x, self.resolution)
     }
@@ -140,7 +139,7 @@ impl VaeNetwork for ConvVae {
         let channels = out.dims.channels(out.dims.doublings);
         for (i, conv) in self.convs.iter().enumerate() {
             let outputs = channels[channels.len() - 1 - i];
-            out.grid("Strided convolution", (self.built >> (i + 1), outputs), &[trainable(conv)]);
+            out.grid("Strided convolution", (self.built.map(|b| b >> (i + 1)), outputs), &[trainable(conv)]);
         }
         out.vector("Mean and log variance", 2 * out.dims.latent, &[trainable(&self.head), trainable(&self.class_in)]);
     }
@@ -151,7 +150,7 @@ impl VaeNetwork for ConvVae {
         out.grid("From the latent", (self.base, channels[0]), &parts);
         for (i, deconv) in self.deconvs.iter().enumerate() {
             let outputs = channels.get(i + 1).copied().unwrap_or(out.dims.colours);
-            out.grid("Transposed convolution", (self.base << (i + 1), outputs), &[trainable(deconv)]);
+            out.grid("Transposed convolution", (self.base.map(|b| b << (i + 1)), outputs), &[trainable(deconv)]);
         }
         out.vector("Deviation of pixels", 1, &[trainable(&self.log_sigma)]);
     }

@@ -33,9 +33,9 @@ pub(super) const SPEC: ModelSpec = ModelSpec::new(
 @model("dcgan")
 class Dcgan(Generator):
     def generate(self, z, c=None):
-        x = self.square(self.embed("embed", self.linear("fc", z), c))
+        x = self.on_grid(self.embed("embed", self.linear("fc", z), c))
         for i in range(self.count("deconvs")): x = self.deconv(f"deconvs.{i}", F.relu(self.norm(f"norms.{i}", x)))
-        return torch.tanh(crop(x, self.side))
+        return torch.tanh(crop(x, self.size))
 "#,
 );
 
@@ -51,9 +51,9 @@ pub struct DcGenerator {
     /// Classes.
     pub embed: Option<Embed>,
     #[module(skip)]
-    base: usize,
+    base: [usize; 2],
     #[module(skip)]
-    resolution: usize,
+    resolution: [usize; 2],
 }
 
 impl DcGenerator {
@@ -62,7 +62,7 @@ impl DcGenerator {
         let norms =
             channels.iter().enumerate().map(|(i, &c)| Norm::new(&init.child(format_args!("norms.{i}")), c, STD));
         let norms = norms.collect();
-        let start = channels[0] * plan.base * plan.base;
+        let start = channels[0] * plan.base_area();
         let fc = Linear::new(&init.child("fc"), plan.latent, start, STD);
         let embed = Embed::new(&init.child("embed"), plan.classes, start, STD * (plan.latent as f64).sqrt());
         channels.push(plan.colours);
@@ -75,8 +75,7 @@ impl DcGenerator {
 impl GeneratorNetwork for DcGenerator {
     fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
-        let [b, n] = x.dims();
-        let mut x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
+        let mut x = super::on_grid(x, self.base);
         for (i, (norm, deconv)) in self.norms.iter().zip(&self.deconvs).enumerate() {
             x = deconv.after_relu(probe(i, norm.forward(x)));
         }
@@ -93,12 +92,12 @@ impl GeneratorNetwork for DcGenerator {
 
     fn stages(&self, out: &mut Stages<'_>) {
         let channels = out.dims.channels(out.dims.doublings);
-        out.vector("Classes", channels[0] * self.base * self.base, &[trainable(&self.embed)]);
+        out.vector("Classes", channels[0] * out.dims.base_area(), &[trainable(&self.embed)]);
         out.grid("From the latent", (self.base, channels[0]), &[trainable(&self.fc)]);
         for (i, (norm, deconv)) in self.norms.iter().zip(&self.deconvs).enumerate() {
             let outputs = channels.get(i + 1).copied().unwrap_or(out.dims.colours);
             let parts = [trainable(norm), trainable(deconv)];
-            out.grid("Transposed convolution", (self.base << (i + 1), outputs), &parts);
+            out.grid("Transposed convolution", (self.base.map(|b| b << (i + 1)), outputs), &parts);
         }
     }
 }
@@ -115,13 +114,13 @@ pub struct DcCritic {
     /// Classes.
     pub embed: Option<Embed>,
     #[module(skip)]
-    built: usize,
+    built: [usize; 2],
 }
 
 impl DcCritic {
     pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
         let mut channels = plan.channels(plan.doublings);
-        let last = channels[0] * plan.base * plan.base;
+        let last = channels[0] * plan.base_area();
         channels.push(plan.colours);
         channels.reverse();
         let convs = channels.windows(2).enumerate();
@@ -163,7 +162,7 @@ impl CriticNetwork for DcCritic {
         for (i, conv) in self.convs.iter().enumerate() {
             let norm = i.checked_sub(1).map_or(0, |before| trainable(&self.norms[before]));
             let outputs = channels[channels.len() - 1 - i];
-            out.grid("Strided convolution", (self.built >> (i + 1), outputs), &[trainable(conv), norm]);
+            out.grid("Strided convolution", (self.built.map(|b| b >> (i + 1)), outputs), &[trainable(conv), norm]);
         }
         out.vector("Judgement", 1, &[trainable(&self.fc), trainable(&self.embed)]);
     }

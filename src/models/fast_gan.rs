@@ -36,7 +36,7 @@ pub(super) const SPEC: ModelSpec = ModelSpec::new(
 class FastGan(Generator):
     def generate(self, z, c=None):
         glu = lambda x: F.glu(x, 1)
-        f = [glu(self.norm("norm", self.square(self.embed("embed", self.linear("fc", z), c))))]
+        f = [glu(self.norm("norm", self.on_grid(self.embed("embed", self.linear("fc", z), c))))]
         sizes = self.count("sizes")
         reach = 4 if sizes + 1 > 5 else 2
         for i in range(sizes):
@@ -46,11 +46,11 @@ class FastGan(Generator):
                 x = glu(self.norm(n + ".norm", self.conv(n + ".conv", x)))
             if i + 1 >= reach:
                 small = f[i + 1 - reach]
-                while small.shape[-1] > self.base: small = half(small)
+                while small.shape[-1] > self.base[1]: small = half(small)
                 n = f"excite.{i}"
                 x = x * torch.sigmoid(self.linear(n + ".gate", F.silu(self.linear(n + ".look", small.flatten(1)))))[:, :, None, None]
             f.append(x)
-        return torch.tanh(crop(self.conv("rgb", f[-1]), self.side))
+        return torch.tanh(crop(self.conv("rgb", f[-1]), self.size))
 "#,
 );
 
@@ -90,16 +90,16 @@ pub struct Excite {
 }
 
 impl Excite {
-    fn new(init: &Init<'_>, small: usize, base: usize, large: usize) -> Self {
-        let flat = small * base * base;
+    fn new(init: &Init<'_>, small: usize, base_area: usize, large: usize) -> Self {
+        let flat = small * base_area;
         Self {
             look: Linear::new(&init.child("look"), flat, large, lecun(flat)),
             gate: Linear::new(&init.child("gate"), large, large, lecun(large)),
         }
     }
 
-    fn forward(&self, mut small: Tensor<4>, base: usize, large: Tensor<4>) -> Tensor<4> {
-        while small.dims()[2] > base {
+    fn forward(&self, mut small: Tensor<4>, base: [usize; 2], large: Tensor<4>) -> Tensor<4> {
+        while small.dims()[2] > base[0] {
             small = resample::half(small);
         }
         let gate = sigmoid(self.gate.forward(silu(self.look.forward(per_picture(small)))));
@@ -123,11 +123,11 @@ pub struct FastGenerator {
     /// To colours.
     pub rgb: Conv,
     #[module(skip)]
-    base: usize,
+    base: [usize; 2],
     #[module(skip)]
     reach: usize,
     #[module(skip)]
-    resolution: usize,
+    resolution: [usize; 2],
 }
 
 impl FastGenerator {
@@ -142,7 +142,7 @@ impl FastGenerator {
         let (first, last) = (channels[0], channels[channels.len() - 1]);
         // Sixteen times as large in the original; small pictures have no room for that.
         let reach = if channels.len() > 5 { 4 } else { 2 };
-        let start = 2 * first * plan.base * plan.base;
+        let start = 2 * first * plan.base_area();
         let size = |(i, c): (usize, &[usize])| {
             let init = init.child(format_args!("sizes.{i}"));
             let mut convs = vec![Gated::new(&init.child("0"), c[0], c[1])];
@@ -155,7 +155,7 @@ impl FastGenerator {
         let excite = |i: usize| {
             let small = (i + 1).checked_sub(reach)?;
             let init = init.child(format_args!("excite.{i}"));
-            Some(Excite::new(&init, channels[small], plan.base, channels[i + 1]))
+            Some(Excite::new(&init, channels[small], plan.base_area(), channels[i + 1]))
         };
         Self {
             fc: Linear::new(&init.child("fc"), plan.latent, start, deviation),
@@ -174,8 +174,7 @@ impl FastGenerator {
 impl GeneratorNetwork for FastGenerator {
     fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = Embed::add(self.embed.as_ref(), self.fc.forward(z), class);
-        let [b, n] = x.dims();
-        let x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
+        let x = super::on_grid(x, self.base);
         let mut sizes = vec![probe(0, gated(self.norm.forward(x)))];
         for (i, (convs, excite)) in self.sizes.iter().zip(&self.excite).enumerate() {
             let mut x = resample::double(sizes[i].clone());
@@ -200,9 +199,9 @@ impl GeneratorNetwork for FastGenerator {
     }
 
     fn stages(&self, out: &mut Stages<'_>) {
-        let (side, first) = out.at(0);
-        out.vector("Classes", 2 * first * side * side, &[trainable(&self.embed)]);
-        out.grid("From the latent", (side, first), &[trainable(&self.fc), trainable(&self.norm)]);
+        let (base, first) = out.at(0);
+        out.vector("Classes", 2 * first * out.dims.base_area(), &[trainable(&self.embed)]);
+        out.grid("From the latent", (base, first), &[trainable(&self.fc), trainable(&self.norm)]);
         for (i, (convs, excite)) in self.sizes.iter().zip(&self.excite).enumerate() {
             out.grid("Convolutions at a size", out.at(i + 1), &[trainable(convs), trainable(excite)]);
         }
@@ -290,7 +289,7 @@ pub struct FastCritic {
     /// Redraws its quarters from the features before the last.
     pub quarter: Redraw,
     #[module(skip)]
-    built: usize,
+    built: [usize; 2],
 }
 
 impl FastCritic {
@@ -355,7 +354,7 @@ impl CriticNetwork for FastCritic {
         }
         out.grid("Convolution", out.at(0), &[trainable(&self.last)]);
         out.vector("Judgement", 1, &[trainable(&self.fc), trainable(&self.embed)]);
-        let redrawn = (out.dims.built / 2, out.dims.colours);
+        let redrawn = (out.dims.built.map(|side| side / 2), out.dims.colours);
         out.grid("Redraws what it sees", redrawn, &[trainable(&self.whole)]);
         out.grid("Redraws what it sees", redrawn, &[trainable(&self.quarter)]);
     }

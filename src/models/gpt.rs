@@ -93,14 +93,14 @@ impl Gpt {
         })
     }
 
-    pub(super) fn stages(&self, side: usize, out: &mut Stages<'_>) {
+    pub(super) fn stages(&self, grid: [usize; 2], out: &mut Stages<'_>) {
         for layer in &self.layers {
             let d = layer.out.bias.dims()[0];
             let attention = [trainable(&layer.before), trainable(&layer.qkv), trainable(&layer.out)];
-            out.grid("Causal attention", (side, d), &attention);
+            out.grid("Causal attention", (grid, d), &attention);
             out.grid(
                 "Two layers",
-                (side, d),
+                (grid, d),
                 &[trainable(&layer.between), trainable(&layer.wide), trainable(&layer.narrow)],
             );
         }

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
-use crate::base::Shape;
+use crate::base::{Built, Shape};
 use crate::nn::conv::Conv;
 use crate::nn::init::{Init, he, lecun};
 use crate::nn::linear::Linear;
@@ -28,13 +28,13 @@ pub struct ImageRegressor {
     /// To the answer.
     pub head: Linear,
     #[module(skip)]
-    built: usize,
+    built: [usize; 2],
 }
 
 impl ImageRegressor {
     /// For pictures of this shape, with so many numbers as an answer.
     pub fn new(shape: Shape, outputs: usize, init: &Init<'_>) -> Self {
-        let (built, base, doublings) = Shape::built(shape.resolution);
+        let Built { size, base, doublings } = shape.resolution.built();
         let channels = |i: usize| if i == 0 { shape.channels.count() } else { (NARROW << (i - 1)).min(WIDEST) };
         let count = doublings as usize;
         let convs = (0..count).map(|i| {
@@ -43,13 +43,13 @@ impl ImageRegressor {
         });
         let blocks = (0..count)
             .map(|i| Block::new(&init.child(format_args!("blocks.{i}")), channels(i + 1), channels(i + 1), count));
-        let flat = channels(count) * (base * base) as usize;
+        let flat = channels(count) * base.pixels();
         Self {
             convs: convs.collect(),
             blocks: blocks.collect(),
             hidden: Linear::new(&init.child("hidden"), flat, HIDDEN, he(flat)),
             head: Linear::new(&init.child("head"), HIDDEN, outputs, lecun(HIDDEN)),
-            built: built as usize,
+            built: size.grid(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::io::{METADATA, Weights};
-use crate::base::{Channels, Family, Problem, Result};
+use crate::base::{Channels, Family, Problem, Resolution, Result};
 use crate::recipe::{Recipe, bounds};
 
 /// Name of a model: a run folder (`path`, `path@best`, `path@KIMG`), a checkpoint file, or a shipped model.
@@ -22,8 +22,8 @@ pub struct ModelInfo {
     pub family: Family,
     /// Architecture id.
     pub architecture: String,
-    /// Pixels a side.
-    pub resolution: u32,
+    /// Width and height.
+    pub resolution: Resolution,
     /// Channels.
     pub channels: Channels,
     /// Latent dimensions.

@@ -68,7 +68,7 @@ class LadderVae(Vae):
                     h = h + self.conv(n + ".inject", low.view(b, 16, h.shape[2], h.shape[3]))
                 for k in range(per): h = self.block(f"decoder.{stage * per + k}", h)
                 stage += 1
-        return (torch.cat(means + logs, 1) if means else None), crop(self.conv("rgb_out", leaky(h)), self.side)
+        return (torch.cat(means + logs, 1) if means else None), crop(self.conv("rgb_out", leaky(h)), self.size)
 "#,
 );
 
@@ -93,8 +93,8 @@ pub struct Level {
 }
 
 impl Level {
-    fn new(init: &Init<'_>, latent: usize, known: usize, read: usize, side: usize) -> Self {
-        let flat = CHANNELS * side * side;
+    fn new(init: &Init<'_>, latent: usize, known: usize, read: usize, [h, w]: [usize; 2]) -> Self {
+        let flat = CHANNELS * h * w;
         Self {
             prior: Linear::new(&init.child("prior"), known, 2 * latent, 0.0),
             merge: Conv::same(&init.child("merge"), known + read, CHANNELS, 3, he(9 * (known + read))),
@@ -113,12 +113,12 @@ impl Level {
 
     /// What the decoder knows once this level's `ε` is given. `([b, k, s, s], [b, n]) → [b, k, s, s]`
     fn take(&self, h: Tensor<4>, epsilon: Tensor<2>) -> Tensor<4> {
-        let [b, channels, side, _] = h.dims();
-        let means = h.clone().reshape([b, channels, side * side]).mean_dim(2).reshape([b, channels]);
+        let [b, channels, rows, columns] = h.dims();
+        let means = h.clone().reshape([b, channels, rows * columns]).mean_dim(2).reshape([b, channels]);
         let (mean, raw) = halves(self.prior.forward(means));
         let deviation = ((raw / LOG_DEVIATION).tanh() * LOG_DEVIATION).exp();
         let z = mean + deviation * epsilon;
-        h + self.inject.forward(self.spread.forward(z).reshape([b, CHANNELS, side, side]))
+        h + self.inject.forward(self.spread.forward(z).reshape([b, CHANNELS, rows, columns]))
     }
 
     fn latent(&self) -> usize {
@@ -152,9 +152,9 @@ pub struct LadderVae {
     #[module(skip)]
     sizes: usize,
     #[module(skip)]
-    built: usize,
+    built: [usize; 2],
     #[module(skip)]
-    resolution: usize,
+    resolution: [usize; 2],
 }
 
 /// Sizes at which levels are, the smallest first: one each, and where there are more levels than sizes the rest also at
@@ -204,14 +204,20 @@ impl LadderVae {
             if levels.len() < places.len() && places[levels.len()] == size {
                 let known = stage_channels[stage.saturating_sub(1)];
                 let at = init.child(format_args!("levels.{}", levels.len()));
-                levels.push(Level::new(&at, plan.levels[levels.len()], known, channels[size], plan.base << size));
+                levels.push(Level::new(
+                    &at,
+                    plan.levels[levels.len()],
+                    known,
+                    channels[size],
+                    plan.base.map(|b| b << size),
+                ));
             }
         }
         let last = reversed[0];
         Self {
             rgb_in: Conv::same(&init.child("rgb_in"), plan.colours, last, 3, he(9 * plan.colours)),
             encoder: super::res_gan::stack(&init.child("encoder"), &reversed, plan.blocks),
-            basis: init.normal("basis", [1, channels[0], plan.base, plan.base], 1.0),
+            basis: init.normal("basis", [1, channels[0], plan.base[0], plan.base[1]], 1.0),
             levels,
             decoder: super::res_gan::stack(&init.child("decoder"), &stage_channels, plan.blocks),
             rgb_out: Conv::same(&init.child("rgb_out"), last, plan.colours, 3, 0.3 * he(9 * last)),
@@ -242,8 +248,8 @@ impl LadderVae {
 
     /// From the basis down, to the last level or the `whole` way.
     fn run(&self, batch: usize, source: &Source<'_>, class: Option<&Tensor<2>>, whole: bool, probe: Probe<'_>) -> Pass {
-        let [_, channels, base, _] = self.basis.dims();
-        let mut h = self.basis.val().expand([batch, channels, base, base]);
+        let [_, channels, rows, columns] = self.basis.dims();
+        let mut h = self.basis.val().expand([batch, channels, rows, columns]);
         if let (Some(term), Some(class)) = (&self.class_out, class) {
             h = h + class.clone().matmul(term.weight.val()).unsqueeze_dims::<4>(&[2, 3]);
         }

@@ -57,9 +57,9 @@ impl LstmStack {
         self.layers.iter().fold(x, |x, layer| Dropping::from(dropping, layer.forward(x, n)))
     }
 
-    pub(super) fn stages(&self, side: usize, out: &mut Stages<'_>) {
+    pub(super) fn stages(&self, grid: [usize; 2], out: &mut Stages<'_>) {
         for layer in &self.layers {
-            out.grid("Long short-term memory", (side, layer.weight.dims()[0]), &[trainable(layer)]);
+            out.grid("Long short-term memory", (grid, layer.weight.dims()[0]), &[trainable(layer)]);
         }
     }
 }

@@ -29,7 +29,7 @@ class MlpGan(Generator):
     def generate(self, z, c=None):
         h = leaky(self.embed("embed", self.linear("first", z), c))
         for i in range(self.count("hidden")): h = leaky(self.linear(f"hidden.{i}", h))
-        return self.linear("last", h).view(len(z), -1, self.side, self.side)
+        return self.linear("last", h).view(len(z), -1, *self.size)
 "#,
 );
 
@@ -54,7 +54,7 @@ pub struct MlpGenerator {
     /// Classes.
     pub embed: Option<Embed>,
     #[module(skip)]
-    shape: [usize; 2],
+    shape: [usize; 3],
     /// Numbers in a latent, and whether it is given as waves too.
     #[module(skip)]
     latent: (usize, bool),
@@ -62,7 +62,7 @@ pub struct MlpGenerator {
 
 impl MlpGenerator {
     pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
-        let numbers = plan.colours * plan.resolution * plan.resolution;
+        let numbers = plan.numbers();
         let inputs = plan.latent + if plan.waves > 0 { 2 * fourier_features::RANDOM } else { 0 };
         Self {
             first: Linear::new(&init.child("first"), inputs, plan.width, lecun(inputs))
@@ -70,7 +70,7 @@ impl MlpGenerator {
             hidden: hidden(plan, init),
             last: Linear::new(&init.child("last"), plan.width, numbers, he(plan.width)),
             embed: Embed::new(&init.child("embed"), plan.classes, plan.width, 1.0),
-            shape: [plan.colours, plan.resolution],
+            shape: [plan.colours, plan.resolution[0], plan.resolution[1]],
             latent: (plan.latent, plan.waves > 0),
         }
     }
@@ -88,8 +88,8 @@ impl GeneratorNetwork for MlpGenerator {
         for (i, layer) in self.hidden.iter().enumerate() {
             h = shown(i + 1, activation::leaky(layer.forward(h)));
         }
-        let [colours, side] = self.shape;
-        self.last.forward(h).reshape([b, colours, side, side])
+        let [colours, rows, columns] = self.shape;
+        self.last.forward(h).reshape([b, colours, rows, columns])
     }
 
     fn taps(&self) -> usize {
@@ -131,7 +131,7 @@ pub struct MlpCritic {
 
 impl MlpCritic {
     pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
-        let numbers = fourier_features::widened(plan.colours * plan.resolution * plan.resolution, plan.waves);
+        let numbers = fourier_features::widened(plan.numbers(), plan.waves);
         Self {
             first: Linear::new(&init.child("first"), numbers, plan.width, lecun(numbers))
                 .with_random_bias(&init.child("first"), 1.0),

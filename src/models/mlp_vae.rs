@@ -32,7 +32,7 @@ class MlpVae(Vae):
     def posterior(self, x, c): return self.linear("head", self.hidden("encoder", x.flatten(1), "class_in", c))
 
     def decode(self, z, c=None):
-        return self.linear("out", self.hidden("decoder", z, "class_out", c)).view(len(z), -1, self.side, self.side)
+        return self.linear("out", self.hidden("decoder", z, "class_out", c)).view(len(z), -1, *self.size)
 "#,
 );
 
@@ -63,12 +63,12 @@ pub struct MlpVae {
     #[module(skip)]
     colours: usize,
     #[module(skip)]
-    resolution: usize,
+    resolution: [usize; 2],
 }
 
 impl MlpVae {
     pub(crate) fn new(plan: &NetworkDims, likelihood: Likelihood, init: &Init<'_>) -> Self {
-        let flat = plan.colours * plan.resolution * plan.resolution;
+        let flat = plan.numbers();
         let layers = |half: &str, first: usize| -> Vec<Linear> {
             let inputs = |i: usize| if i == 0 { first } else { plan.width };
             let layer =
@@ -110,7 +110,7 @@ impl VaeNetwork for MlpVae {
             h = probe(i, y.reshape([b, n, 1, 1])).reshape([b, n]);
         }
         let b = h.dims()[0];
-        self.out.forward(h).reshape([b, self.colours, self.resolution, self.resolution])
+        self.out.forward(h).reshape([b, self.colours, self.resolution[0], self.resolution[1]])
     }
 
     fn taps(&self) -> usize {

@@ -1,8 +1,9 @@
 //! The networks, one row each in [`MODELS`], and their weights on disk.
 //!
-//! Every network is built at `Shape::built(resolution)` = b·2ⁿ with 4 ≤ b ≤ 8; generators and decoders crop, critics
+//! Every network is built at [`Resolution::built`], b·2ⁿ a side with 4 ≤ b ≤ 8 on the shorter one; generators and decoders crop, critics
 //! and encoders pad. Sizes count from the smallest: `width` channels there, `narrow` at the full picture, doubling
-//! from `narrow` until `width` is reached. Pictures are `[b, c, r, r]` in [-1, 1].
+//! from `narrow` until `width` is reached. Pictures are `[b, c, height, width]` in [-1, 1];
+//! where a comment says `[b, c, r, r]`, that is the picture, whether square or not.
 //!
 //! # Saving and resuming
 //! No parameter is lazy (see [`crate::nn::init`]), and the running statistics of batch norm are merged after every
@@ -19,6 +20,7 @@
 mod conv_vae;
 mod dcgan;
 mod fast_gan;
+pub mod footprint;
 mod fsq_vae;
 mod gan;
 mod gpt;
@@ -75,7 +77,9 @@ pub use token_prior::{Dropping, PriorDims, TokenPrior};
 pub use token_vae::{Codebook, Quantised, TokenVae, host as host_ids};
 pub use vae::{Draw, Posterior, critic_of_vae};
 
-use crate::base::{Family, Problem, Result, Shape};
+#[cfg(doc)]
+use crate::base::Resolution;
+use crate::base::{Built, Family, Problem, Result};
 use crate::nn::init::Init;
 use crate::recipe::{Architecture, Recipe, bounds};
 
@@ -229,15 +233,21 @@ fn build<N>(recipe: &Recipe, init: &Init<'_>, which: fn(&Networks) -> Option<Bui
     Ok(build(recipe, &dims, init))
 }
 
+/// Rows of numbers as grids of this height and width. `[b, c · h · w] → [b, c, h, w]`
+fn on_grid(x: Tensor<2>, [h, w]: [usize; 2]) -> Tensor<4> {
+    let [b, n] = x.dims();
+    x.reshape([b, n / (h * w), h, w])
+}
+
 /// What every network is built from.
 #[derive(Clone, Debug)]
 pub(crate) struct NetworkDims {
-    /// Pixels a side of the pictures.
-    pub resolution: usize,
-    /// Pixels a side that the network works at.
-    pub built: usize,
-    /// Pixels a side of the smallest size.
-    pub base: usize,
+    /// Height and width of the pictures.
+    pub resolution: [usize; 2],
+    /// Height and width that the network works at.
+    pub built: [usize; 2],
+    /// Height and width of the smallest size.
+    pub base: [usize; 2],
     /// Times the size is doubled.
     pub doublings: usize,
     /// Channels of a picture.
@@ -269,11 +279,11 @@ impl NetworkDims {
     }
 
     pub fn of(recipe: &Recipe) -> Self {
-        let (built, base, doublings) = Shape::built(recipe.data.resolution);
+        let Built { size, base, doublings } = recipe.data.resolution.built();
         Self {
-            resolution: recipe.data.resolution as usize,
-            built: built as usize,
-            base: base as usize,
+            resolution: recipe.data.resolution.grid(),
+            built: size.grid(),
+            base: base.grid(),
             doublings: doublings as usize,
             colours: recipe.data.channels.count(),
             latent: recipe.model.latent as usize,
@@ -284,6 +294,16 @@ impl NetworkDims {
             narrow: recipe.model.narrow as usize,
             waves: if recipe.data.channels == crate::base::Channels::Points { recipe.model.waves as usize } else { 0 },
         }
+    }
+
+    /// Pixels of the smallest size.
+    pub fn base_area(&self) -> usize {
+        self.base[0] * self.base[1]
+    }
+
+    /// Numbers of a picture.
+    pub fn numbers(&self) -> usize {
+        self.colours * self.resolution[0] * self.resolution[1]
     }
 
     /// Channels at `count` sizes, the smallest picture first: ends with `narrow`, doubles towards `width`.
@@ -303,7 +323,7 @@ mod tests {
         assert_eq!(MODELS.iter().map(|m| m.id).collect::<Vec<_>>(), IDS);
         let device = Device::flex();
         for row in ARCHITECTURES {
-            let recipe = for_model(row.id).unwrap().recipe(Facts { pictures: 900, resolution: 28 });
+            let recipe = for_model(row.id).unwrap().recipe(Facts { pictures: 900, resolution: 28.into() });
             match row.family {
                 Family::Gan => {
                     assert_eq!(

@@ -3,8 +3,8 @@
 use burn::module::Module;
 use burn::tensor::Device;
 
-use super::{Critic, Generator, NetworkDims, TokenPrior, TokenVae, Vae, io};
-use crate::base::{Family, Result};
+use super::{Critic, Generator, NetworkDims, TokenPrior, TokenVae, Vae, footprint, io};
+use crate::base::{Family, Resolution, Result};
 use crate::recipe::Recipe;
 
 /// A stage of a network.
@@ -14,8 +14,8 @@ pub struct Stage {
     pub network: &'static str,
     /// What it does, in the field's words.
     pub title: String,
-    /// Pixels a side of what comes out; 1 for vectors.
-    pub side: usize,
+    /// Width and height of what comes out; 1 for vectors.
+    pub size: Resolution,
     /// Channels of what comes out; numbers of a vector.
     pub channels: usize,
     /// Trainable numbers.
@@ -27,7 +27,7 @@ pub struct Stage {
 pub struct Outline {
     /// Stages of all networks, in the order in which data pass through them.
     pub stages: Vec<Stage>,
-    /// Bytes that training will hold, roughly.
+    /// Bytes that training will hold at most.
     pub memory: u64,
 }
 
@@ -44,21 +44,8 @@ impl Outline {
 /// The recipe names no model.
 pub fn outline(recipe: &Recipe) -> Result<Outline> {
     let stages = stages(recipe)?;
-    let memory = memory(recipe, &stages);
+    let memory = footprint::foreseen(recipe, &stages);
     Ok(Outline { stages, memory })
-}
-
-/// The program with its prepared data, in bytes.
-const PROGRAM: f64 = 90e6;
-/// Copies of what a stage gives that are alive at once: inside its block, for the way back, and freed ones that are kept.
-const COPIES: f64 = 7.0;
-
-/// Weights, their gradient, both of Adam's moments and the average, and what the stages give for a batch.
-fn memory(recipe: &Recipe, stages: &[Stage]) -> u64 {
-    let parameters: usize = stages.iter().map(|s| s.parameters).sum();
-    let numbers: usize = stages.iter().map(|s| s.side * s.side * s.channels).sum();
-    let batch = f64::from(recipe.optim.batch) / f64::from(recipe.optim.accumulate.max(1));
-    (PROGRAM + 4.0 * (5.0 * parameters as f64 + COPIES * batch * numbers as f64)) as u64
 }
 
 /// Stages of a recipe's networks, in the order in which data pass through them.
@@ -106,28 +93,29 @@ pub(super) struct Stages<'a> {
 }
 
 impl Stages<'_> {
-    /// A stage that gives `channels` at `side × side`, with the weights of `parts`. Without weights there is none.
-    pub fn grid(&mut self, title: &str, (side, channels): (usize, usize), parts: &[usize]) {
+    /// A stage that gives `channels` at a height and width, with the weights of `parts`. Without weights there is none.
+    pub fn grid(&mut self, title: &str, ([rows, columns], channels): ([usize; 2], usize), parts: &[usize]) {
         let parameters = parts.iter().sum();
+        let size = Resolution::new(columns as u32, rows as u32);
         if parameters > 0 {
-            self.list.push(Stage { network: self.network, title: title.into(), side, channels, parameters });
+            self.list.push(Stage { network: self.network, title: title.into(), size, channels, parameters });
         }
     }
 
     /// A stage that gives `numbers`.
     pub fn vector(&mut self, title: &str, numbers: usize, parts: &[usize]) {
-        self.grid(title, (1, numbers), parts);
+        self.grid(title, ([1, 1], numbers), parts);
     }
 
-    /// Side and channels of a size, counted from the smallest.
-    pub fn at(&self, size: usize) -> (usize, usize) {
+    /// Height and width, and channels, of a size, counted from the smallest.
+    pub fn at(&self, size: usize) -> ([usize; 2], usize) {
         let channels = self.dims.channels(self.dims.doublings + 1);
         let size = size.min(channels.len() - 1);
-        (self.dims.base << size, channels[size])
+        (self.dims.base.map(|side| side << size), channels[size])
     }
 
-    /// Side and channels of finished pictures.
-    pub fn picture(&self) -> (usize, usize) {
+    /// Height and width, and channels, of finished pictures.
+    pub fn picture(&self) -> ([usize; 2], usize) {
         (self.dims.resolution, self.dims.colours)
     }
 
@@ -151,23 +139,29 @@ mod tests {
     fn every_network_is_told_whole() {
         for spec in MODELS {
             for (resolution, classes) in [(28, vec![]), (32, vec!["a".into(), "b".into()])] {
-                let mut r = for_model(spec.id).unwrap().recipe(Facts { pictures: 900, resolution });
+                let mut r = for_model(spec.id)
+                    .unwrap()
+                    .recipe(Facts { pictures: 900, resolution: Resolution::square(resolution) });
                 (r.model.conditional, r.model.classes) = (!classes.is_empty(), classes);
                 r.model.blocks = 2;
                 let stages = stages(&r).unwrap();
                 let told: usize = stages.iter().map(|s| s.parameters).sum();
                 assert_eq!(told, spec.parameter_count(&r), "{}", spec.id);
-                assert!(stages.iter().all(|s| s.side >= 1 && s.channels >= 1 && !s.title.is_empty()), "{}", spec.id);
+                assert!(
+                    stages.iter().all(|s| s.size.shorter() >= 1 && s.channels >= 1 && !s.title.is_empty()),
+                    "{}",
+                    spec.id
+                );
                 if spec.family == Family::Prior {
                     // It says which tokens come next; another model makes pictures of them.
                     continue;
                 }
-                let pictures = stages.iter().rfind(|s| s.title == "To colours" || s.side > 1).unwrap();
-                assert!(pictures.side <= 2 * resolution as usize, "{}: {pictures:?}", spec.id);
+                let pictures = stages.iter().rfind(|s| s.title == "To colours" || s.size.longer() > 1).unwrap();
+                assert!(pictures.size.longer() <= 2 * resolution, "{}: {pictures:?}", spec.id);
                 let last = stages
                     .iter()
                     .rfind(|s| !matches!(s.network, "critic" | "encoder") && s.title != "Deviation of pixels");
-                assert!(last.unwrap().side >= resolution as usize, "{}: {last:?}", spec.id);
+                assert!(last.unwrap().size.shorter() >= resolution, "{}: {last:?}", spec.id);
             }
         }
     }
@@ -176,7 +170,7 @@ mod tests {
     fn sizes_follow_the_picture() {
         let stages = stages(&Recipe::default()).unwrap();
         let blocks: Vec<_> =
-            stages.iter().filter(|s| s.title == "Residual block").map(|s| (s.side, s.channels)).collect();
+            stages.iter().filter(|s| s.title == "Residual block").map(|s| (s.size.width, s.channels)).collect();
         assert_eq!(blocks, [(4, 128), (8, 128), (16, 64), (32, 32), (32, 32), (16, 64), (8, 128), (4, 128)]);
     }
 }

@@ -123,6 +123,7 @@ pub struct ScaleCritic {
 }
 
 impl ScaleCritic {
+    /// For grids whose shorter side is `side`.
     fn new(init: &Init<'_>, side: usize, classes: usize) -> Self {
         let (mut side, mut inputs) = (side, MIXED);
         let mut halves = Vec::new();
@@ -174,17 +175,33 @@ pub struct ProjCritic {
     #[module(skip)]
     mixed: Mixed,
     #[module(skip)]
-    side: usize,
+    seen_at: [usize; 2],
+}
+
+/// Height and width at which the fixed network sees pictures of this size: `side × side` for squares, about as many pixels
+/// of the same shape for others, in whole cells of its coarsest stage.
+fn seen_at(side: usize, [h, w]: [usize; 2]) -> [usize; 2] {
+    let side = side.max(LEAST_SIDE);
+    if h == w {
+        return [side; 2];
+    }
+    let cells = |ratio: f64| {
+        let exact = side as f64 * ratio.sqrt();
+        ((exact / LEAST_SIDE as f64).round() as usize).max(1) * LEAST_SIDE
+    };
+    [cells(h as f64 / w as f64), cells(w as f64 / h as f64)]
 }
 
 impl ProjCritic {
     fn new(dims: &NetworkDims, model: &ModelRecipe, init: &Init<'_>) -> Self {
-        let side = (model.feature_side as usize).max(LEAST_SIDE);
-        let scale = |i: usize| ScaleCritic::new(&init.child(format_args!("scales.{i}")), side >> (i + 2), dims.classes);
+        let seen_at = seen_at(model.feature_side as usize, dims.resolution);
+        let shorter = seen_at[0].min(seen_at[1]);
+        let scale =
+            |i: usize| ScaleCritic::new(&init.child(format_args!("scales.{i}")), shorter >> (i + 2), dims.classes);
         Self {
             scales: (0..STAGES.len()).map(scale).collect(),
             mixed: Mixed { seed: model.feature_seed, drawn: Arc::default() },
-            side,
+            seen_at,
         }
     }
 }
@@ -218,7 +235,7 @@ impl CriticNetwork for ProjCritic {
         let net =
             PhotoNet::load(&device).expect("who takes a critic has made sure of the network (`photo_net::same_as`)");
         let x = seen(x);
-        self.judged(net.stages(resample::bilinear(x, [self.side; 2])), class, &device)
+        self.judged(net.stages(resample::bilinear(x, self.seen_at)), class, &device)
     }
 
     fn layers(&self) -> Vec<String> {
@@ -227,8 +244,8 @@ impl CriticNetwork for ProjCritic {
 
     fn stages(&self, out: &mut Stages<'_>) {
         for (i, scale) in self.scales.iter().enumerate() {
-            let side = (self.side >> (i + 2 + scale.halves.len())).max(1);
-            out.grid("Judges a scale", (side, WIDE), &[trainable(scale)]);
+            let size = self.seen_at.map(|side| (side >> (i + 2 + scale.halves.len())).max(1));
+            out.grid("Judges a scale", (size, WIDE), &[trainable(scale)]);
         }
     }
 
@@ -265,7 +282,7 @@ mod tests {
         let mut r = Recipe::default();
         r.model.id = "proj-gan".into();
         r.model.feature_side = 64;
-        r.data.resolution = 32;
+        r.data.resolution = 32.into();
         (r.model.conditional, r.model.classes) = (true, vec!["a".into(), "b".into()]);
         r
     }
@@ -325,6 +342,22 @@ mod tests {
         };
         let difference = (at(h) - at(-h)) / (2.0 * h);
         assert!((along - difference).abs() < 2e-2 * along.abs(), "{along}, not {difference}");
+    }
+
+    #[test]
+    fn pictures_that_are_not_square_are_seen_in_their_shape() {
+        assert_eq!(seen_at(128, [64, 64]), [128, 128]);
+        for size in [[64, 16], [20, 48], [512, 128], [96, 64]] {
+            let [h, w] = seen_at(128, size);
+            assert!(h.min(w) >= LEAST_SIDE && (h * w) as f64 / 16384.0 < 1.5, "{size:?} {h} {w}");
+            assert_eq!(h > w, size[0] > size[1]);
+        }
+        let mut r = recipe();
+        r.data.resolution = crate::base::Resolution::new(16, 64);
+        let critic = Critic::init(&r, &Device::flex()).unwrap();
+        let (features, places) = critic.assess(pictures("x").reshape([2, 3, 64, 16]), Some(&classes()));
+        assert_eq!(features.dims(), [2, 512]);
+        assert!(places.iter().all(|p| p.dims()[1] >= 1), "{:?}", places.iter().map(|p| p.dims()).collect::<Vec<_>>());
     }
 
     #[test]

@@ -17,9 +17,9 @@ impl PseudoInputs {
     /// Grey pictures, to be replaced by real ones at the first step; nothing if the recipe wants none.
     pub fn new(recipe: &Recipe, device: &Device) -> Option<Self> {
         let count = recipe.objective.vae.pseudo_inputs as usize;
-        let (c, r) = (recipe.data.channels.count(), recipe.data.resolution as usize);
+        let [c, h, w] = recipe.shape().planes();
         let init = crate::nn::init::Init::new(recipe.seed, "pseudo-inputs", device);
-        (count > 0).then(|| Self { pictures: init.filled([count, c, r, r], 0.0) })
+        (count > 0).then(|| Self { pictures: init.filled([count, c, h, w], 0.0) })
     }
 
     /// The same with these pictures, over and over, a little paler, so that none begins at a border.

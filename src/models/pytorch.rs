@@ -177,7 +177,7 @@ fn dcgan(dict: &Weights) -> Result<(Recipe, Weights)> {
             .because("kernels of 4×4 are expected, and half the channels at twice the size"));
     }
     let mut recipe = Recipe::default();
-    recipe.data.resolution = 4 << (convs.len() - 1);
+    recipe.data.resolution = (4 << (convs.len() - 1)).into();
     recipe.data.channels = channels;
     recipe.model.id = architecture::DCGAN.id.into();
     recipe.model.latent = latent as u32;
@@ -263,7 +263,7 @@ fn vae(dict: &Weights) -> Result<(Recipe, Weights)> {
         HostTensor { shape: vec![width, 2 * latent], values: rows.flat_map(|(a, b)| [a, b].concat()).collect() }
     };
     let mut recipe = Recipe::default();
-    (recipe.data.resolution, recipe.data.channels) = (side as u32, Channels::Grey);
+    (recipe.data.resolution, recipe.data.channels) = ((side as u32).into(), Channels::Grey);
     recipe.model.id = architecture::MLP_VAE.id.into();
     (recipe.model.width, recipe.model.latent, recipe.model.blocks) = (width as u32, latent as u32, 1);
     recipe.objective.likelihood = Likelihood::Bernoulli;

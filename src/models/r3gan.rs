@@ -57,7 +57,7 @@ pub struct WideGenerator {
     #[module(skip)]
     per_size: usize,
     #[module(skip)]
-    resolution: usize,
+    resolution: [usize; 2],
 }
 
 impl WideGenerator {
@@ -65,7 +65,7 @@ impl WideGenerator {
         let channels = plan.channels(plan.doublings + 1);
         let (first, last) = (channels[0], channels[channels.len() - 1]);
         Self {
-            basis: init.normal("basis", [1, first, plan.base, plan.base], 1.0),
+            basis: init.normal("basis", [1, first, plan.base[0], plan.base[1]], 1.0),
             fc: Linear::new(&init.child("fc"), plan.latent, first, lecun(plan.latent)),
             embed: Embed::new(&init.child("embed"), plan.classes, first, 1.0),
             blocks: blocks(init, &channels, plan, recipe),
@@ -134,7 +134,7 @@ pub struct WideCritic {
     #[module(skip)]
     per_size: usize,
     #[module(skip)]
-    built: usize,
+    built: [usize; 2],
 }
 
 impl WideCritic {

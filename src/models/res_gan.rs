@@ -39,7 +39,7 @@ class ResGan(Generator):
     def generate(self, z, c=None):
         x = self.w("basis") * self.embed("embed", self.linear("fc", z), c)[:, :, None, None]
         if self.recipe["model"].get("expansion", 0) > 0: return self.wide(x)
-        return crop(self.conv("rgb", leaky(self.up("blocks", x))), self.side)
+        return crop(self.conv("rgb", leaky(self.up("blocks", x))), self.size)
 
     def wide(self, x):
         per = self.recipe["model"]["blocks"]
@@ -49,7 +49,7 @@ class ResGan(Generator):
                 x = blur(double(self.conv(step, x) if self.has(step + ".weight") else x))
             n = f"blocks.{i}"
             x = x + self.conv(n + ".c", leaky(self.conv(n + ".b", leaky(self.conv(n + ".a", x)))))
-        return crop(self.conv("rgb", x), self.side)
+        return crop(self.conv("rgb", x), self.size)
 "#,
 );
 
@@ -69,7 +69,7 @@ pub struct ResGenerator {
     #[module(skip)]
     per_size: usize,
     #[module(skip)]
-    resolution: usize,
+    resolution: [usize; 2],
 }
 
 impl ResGenerator {
@@ -77,7 +77,7 @@ impl ResGenerator {
         let channels = plan.channels(plan.doublings + 1);
         let last = channels[channels.len() - 1];
         Self {
-            basis: init.normal("basis", [1, channels[0], plan.base, plan.base], 1.0),
+            basis: init.normal("basis", [1, channels[0], plan.base[0], plan.base[1]], 1.0),
             fc: Linear::new(&init.child("fc"), plan.latent, channels[0], lecun(plan.latent)),
             blocks: stack(init, &channels, plan.blocks),
             rgb: Conv::same(&init.child("rgb"), last, plan.colours, 3, he(9 * last)),
@@ -129,7 +129,7 @@ pub struct ResCritic {
     #[module(skip)]
     per_size: usize,
     #[module(skip)]
-    built: usize,
+    built: [usize; 2],
 }
 
 impl ResCritic {
@@ -187,9 +187,9 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// Over a grid of `base × base`.
-    pub fn new(init: &Init<'_>, channels: usize, base: usize) -> Self {
-        let weight = init.normal("weight", [channels, 1, base, base], lecun(base * base));
+    /// Over a grid of this height and width.
+    pub fn new(init: &Init<'_>, channels: usize, [h, w]: [usize; 2]) -> Self {
+        let weight = init.normal("weight", [channels, 1, h, w], lecun(h * w));
         Self { weight, bias: init.filled([channels], 0.0) }
     }
 

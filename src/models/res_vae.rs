@@ -28,8 +28,8 @@ class ResVae(Vae):
         return self.embed("class_in", self.linear("head", x.flatten(1)), c)
 
     def decode(self, z, c=None):
-        x = self.square(self.embed("class_out", self.linear("fc", z), c))
-        return crop(self.conv("rgb_out", leaky(self.up("decoder", x))), self.side)
+        x = self.on_grid(self.embed("class_out", self.linear("fc", z), c))
+        return crop(self.conv("rgb_out", leaky(self.up("decoder", x))), self.size)
 "#,
 );
 
@@ -59,11 +59,11 @@ pub struct ResVae {
     #[module(skip)]
     per_size: usize,
     #[module(skip)]
-    base: usize,
+    base: [usize; 2],
     #[module(skip)]
-    built: usize,
+    built: [usize; 2],
     #[module(skip)]
-    resolution: usize,
+    resolution: [usize; 2],
 }
 
 impl ResVae {
@@ -71,7 +71,7 @@ impl ResVae {
         let channels = plan.channels(plan.doublings + 1);
         let reversed: Vec<usize> = channels.iter().rev().copied().collect();
         let (first, last) = (channels[0], reversed[0]);
-        let flat = first * plan.base * plan.base;
+        let flat = first * plan.base_area();
         Self {
             rgb_in: Conv::same(&init.child("rgb_in"), plan.colours, last, 3, he(9 * plan.colours)),
             encoder: stack(&init.child("encoder"), &reversed, plan.blocks),
@@ -105,8 +105,7 @@ impl VaeNetwork for ResVae {
 
     fn decode_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
         let x = ClassTerm::add(&self.class_out, self.fc.forward(z), class);
-        let [b, n] = x.dims();
-        let x = x.reshape([b, n / (self.base * self.base), self.base, self.base]);
+        let x = super::on_grid(x, self.base);
         let x = up(&self.decoder, self.per_size, x, probe);
         resample::cropped(self.rgb_out.after_leaky(x), self.resolution)
     }

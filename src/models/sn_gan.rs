@@ -39,12 +39,12 @@ class SnResGan(Generator):
             x = self.norm(n + ".norm", x)
             if c is None or not self.has(n + ".gain.weight"): return x
             return x * (c @ self.w(n + ".gain.weight") + 1)[:, :, None, None] + (c @ self.w(n + ".shift.weight"))[:, :, None, None]
-        x = self.square(self.linear("fc", z))
+        x = self.on_grid(self.linear("fc", z))
         for i in range(self.count("blocks")):
             n = f"blocks.{i}"
             h = self.conv(n + ".a", double(F.relu(norm(n + ".norm_a", x))))
             x = self.conv(n + ".b", F.relu(norm(n + ".norm_b", h))) + double(self.conv(n + ".skip", x))
-        return torch.tanh(crop(self.conv("rgb", F.relu(self.norm("norm", x))), self.side))
+        return torch.tanh(crop(self.conv("rgb", F.relu(self.norm("norm", x))), self.size))
 "#,
 );
 
@@ -125,16 +125,16 @@ pub struct SnGenerator {
     /// To colours.
     pub rgb: Conv,
     #[module(skip)]
-    base: usize,
+    base: [usize; 2],
     #[module(skip)]
-    resolution: usize,
+    resolution: [usize; 2],
 }
 
 impl SnGenerator {
     pub(crate) fn new(plan: &NetworkDims, init: &Init<'_>) -> Self {
         let channels = plan.channels(plan.doublings + 1);
         let last = channels[channels.len() - 1];
-        let start = channels[0] * plan.base * plan.base;
+        let start = channels[0] * plan.base_area();
         let block =
             |(i, c): (usize, &[usize])| UpBlock::new(&init.child(format_args!("blocks.{i}")), c[0], c[1], plan.classes);
         Self {
@@ -150,9 +150,7 @@ impl SnGenerator {
 
 impl GeneratorNetwork for SnGenerator {
     fn forward_probed(&self, z: Tensor<2>, class: Option<&Tensor<2>>, probe: Probe<'_>) -> Tensor<4> {
-        let x = self.fc.forward(z);
-        let [b, n] = x.dims();
-        let mut x = probe(0, x.reshape([b, n / (self.base * self.base), self.base, self.base]));
+        let mut x = probe(0, super::on_grid(self.fc.forward(z), self.base));
         for (i, block) in self.blocks.iter().enumerate() {
             x = probe(i + 1, block.forward(x, class));
         }
@@ -263,7 +261,7 @@ pub struct SnCritic {
     /// Largest singular value of the classes' vectors.
     pub embed_spectral: Option<Spectral>,
     #[module(skip)]
-    built: usize,
+    built: [usize; 2],
 }
 
 impl SnCritic {
@@ -316,8 +314,8 @@ impl CriticNetwork for SnCritic {
         let sizes = out.dims.doublings;
         for (i, block) in self.blocks.iter().enumerate() {
             // All but the last halve the size.
-            let side = self.built >> (i + 1).min(sizes);
-            out.grid("Residual block", (side, out.at(sizes - i.min(sizes)).1), &[trainable(block)]);
+            let size = self.built.map(|side| side >> (i + 1).min(sizes));
+            out.grid("Residual block", (size, out.at(sizes - i.min(sizes)).1), &[trainable(block)]);
         }
         let judgement = [trainable(&self.fc), trainable(&self.spectral)];
         let classes = [trainable(&self.embed), trainable(&self.embed_spectral)];

@@ -69,7 +69,7 @@ class StyleGan2(Generator):
             x = leaky(noisy(n + ".conv", self.styled(n + ".conv", x, styles[:, at]))) * g; at += 1
             colours = self.styled(n + ".rgb", x, styles[:, min(at, styles.shape[1] - 1)], False)
             rgb = colours if rgb is None else blur(double(rgb)) + colours
-        return crop(rgb, self.side)
+        return crop(rgb, self.size)
 "#,
 );
 
@@ -138,9 +138,9 @@ pub struct StyleGenerator {
     /// Mean of the styles of random latents, `[1, w]`.
     pub running_style: Param<Tensor<2>>,
     #[module(skip)]
-    resolution: usize,
+    resolution: [usize; 2],
     #[module(skip)]
-    built: usize,
+    built: [usize; 2],
     #[module(skip)]
     noisy: bool,
 }
@@ -167,7 +167,7 @@ impl StyleGenerator {
         };
         Self {
             mapping: Mapping::new(plan, recipe.mapping as usize, &init.child("mapping")),
-            basis: init.normal("basis", [1, channels[0], plan.base, plan.base], 1.0),
+            basis: init.normal("basis", [1, channels[0], plan.base[0], plan.base[1]], 1.0),
             sizes: channels.iter().enumerate().map(size).collect(),
             running_style: init.filled([1, style], 0.0).map(|s: Tensor<2>| s.set_require_grad(false)),
             resolution: plan.resolution,
@@ -282,17 +282,17 @@ impl StyleGenerator {
         if !self.noisy {
             return None;
         }
-        let sides = self.noise_sides();
-        let mut values: Vec<Vec<f32>> = vec![Vec::new(); sides.len()];
+        let sizes = self.noise_sizes();
+        let mut values: Vec<Vec<f32>> = vec![Vec::new(); sizes.len()];
         for stream in streams.iter_mut() {
-            for (values, side) in values.iter_mut().zip(&sides) {
-                values.extend(stream.normals(side * side));
+            for (values, [h, w]) in values.iter_mut().zip(&sizes) {
+                values.extend(stream.normals(h * w));
             }
         }
-        let upload = |(v, side): (Vec<f32>, &usize)| {
-            Tensor::from_data(TensorData::new(v, [streams.len(), 1, *side, *side]), device)
+        let upload = |(v, [h, w]): (Vec<f32>, &[usize; 2])| {
+            Tensor::from_data(TensorData::new(v, [streams.len(), 1, *h, *w]), device)
         };
-        Some(values.into_iter().zip(&sides).map(upload).collect())
+        Some(values.into_iter().zip(&sizes).map(upload).collect())
     }
 
     /// As [`Self::noise_of`] for `n` pictures out of one stream.
@@ -300,17 +300,16 @@ impl StyleGenerator {
         if !self.noisy {
             return None;
         }
-        let draw = |side: usize| {
-            Tensor::from_data(TensorData::new(stream.normals(n * side * side), [n, 1, side, side]), device)
-        };
-        Some(self.noise_sides().into_iter().map(draw).collect())
+        let draw =
+            |[h, w]: [usize; 2]| Tensor::from_data(TensorData::new(stream.normals(n * h * w), [n, 1, h, w]), device);
+        Some(self.noise_sizes().into_iter().map(draw).collect())
     }
 
-    /// Pixels a side at each layer that takes noise.
-    fn noise_sides(&self) -> Vec<usize> {
+    /// Height and width at each layer that takes noise.
+    fn noise_sizes(&self) -> Vec<[usize; 2]> {
         let count = self.sizes.len();
-        let side = |i: usize| self.built >> (count - 1 - i);
-        (0..count).flat_map(|i| std::iter::repeat_n(side(i), if i == 0 { 1 } else { 2 })).collect()
+        let size = |i: usize| self.built.map(|side| side >> (count - 1 - i));
+        (0..count).flat_map(|i| std::iter::repeat_n(size(i), if i == 0 { 1 } else { 2 })).collect()
     }
 
     /// After the mean style took in those of a batch, `[b, w]`.
@@ -425,7 +424,7 @@ pub struct StyleCritic {
     /// Classes.
     pub embed: Option<Embed>,
     #[module(skip)]
-    built: usize,
+    built: [usize; 2],
     #[module(skip)]
     group: usize,
 }
@@ -439,7 +438,7 @@ impl StyleCritic {
         let block = |(i, c): (usize, &[usize])| HalfBlock::new(&init.child(format_args!("blocks.{i}")), c[0], c[1]);
         let group = recipe.minibatch as usize;
         let seen = last + usize::from(group > 1);
-        let flat = last * plan.base * plan.base;
+        let flat = last * plan.base_area();
         Self {
             rgb: Conv::same(&init.child("rgb"), plan.colours, first, 1, lecun(plan.colours)),
             blocks: channels.windows(2).enumerate().map(block).collect(),

@@ -324,7 +324,7 @@ mod tests {
     #[test]
     fn a_network_larger_than_its_file_takes_no_memory() {
         let mut recipe = Recipe::default();
-        recipe.data.resolution = 256;
+        recipe.data.resolution = 256.into();
         (recipe.model.width, recipe.model.narrow, recipe.model.latent, recipe.model.blocks) = (1024, 512, 1024, 8);
         (recipe.model.expansion, recipe.model.group) = (4, 0);
         let generator = Generator::blank(&recipe, &Device::flex()).unwrap();

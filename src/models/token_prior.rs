@@ -208,17 +208,17 @@ impl TokenPrior {
     }
 
     pub(super) fn stages(&self, out: &mut Stages<'_>) {
-        let (side, d) = (self.dims.grid[0], self.vectors.dims()[1]);
+        let (grid, d) = (self.dims.grid, self.vectors.dims()[1]);
         out.grid(
             "Vectors of tokens, words and places",
-            (side, d),
+            (grid, d),
             &[trainable(&self.vectors), trainable(&self.places)],
         );
         match &self.body {
-            Body::Gpt(gpt) => gpt.stages(side, out),
-            Body::Lstm(lstm) => lstm.stages(side, out),
+            Body::Gpt(gpt) => gpt.stages(grid, out),
+            Body::Lstm(lstm) => lstm.stages(grid, out),
         }
-        out.grid("Scores of tokens", (side, self.dims.codes), &[trainable(&self.norm), trainable(&self.head)]);
+        out.grid("Scores of tokens", (grid, self.dims.codes), &[trainable(&self.norm), trainable(&self.head)]);
     }
 }
 

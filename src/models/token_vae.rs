@@ -71,9 +71,9 @@ pub struct TokenVae {
     #[module(skip)]
     grid: [usize; 2],
     #[module(skip)]
-    built: usize,
+    built: [usize; 2],
     #[module(skip)]
-    resolution: usize,
+    resolution: [usize; 2],
 }
 
 /// What quantisation makes of the encoder's vectors.
@@ -94,7 +94,7 @@ impl TokenVae {
         init: &Init<'_>,
         (code, codebook, levels): (usize, Option<Codebook>, Vec<usize>),
     ) -> Self {
-        let layout = recipe.model.tokens.layout_of([recipe.data.resolution; 2]);
+        let layout = recipe.model.tokens.layout_of([recipe.data.resolution.height, recipe.data.resolution.width]);
         let mut channels = dims.channels(layout.halvings);
         let wide = channels[0];
         let blocks = |name: &str| {
@@ -118,7 +118,7 @@ impl TokenVae {
             codebook,
             levels,
             grid: layout.grid,
-            built: layout.built[0],
+            built: layout.built,
             resolution: dims.resolution,
         }
     }
@@ -232,23 +232,23 @@ impl TokenVae {
         let channels = out.dims.channels(self.downs.len());
         for (i, conv) in self.downs.iter().enumerate() {
             let outputs = channels[channels.len() - 1 - i];
-            out.grid("Strided convolution", (self.built >> (i + 1), outputs), &[trainable(conv)]);
+            out.grid("Strided convolution", (self.built.map(|side| side >> (i + 1)), outputs), &[trainable(conv)]);
         }
         for block in &self.encoder {
-            out.grid("Residual block", (self.grid[0], channels[0]), &[trainable(block)]);
+            out.grid("Residual block", (self.grid, channels[0]), &[trainable(block)]);
         }
-        out.grid("To codes", (self.grid[0], self.code_len()), &[trainable(&self.to_code)]);
+        out.grid("To codes", (self.grid, self.code_len()), &[trainable(&self.to_code)]);
     }
 
     pub(super) fn decoder_stages(&self, out: &mut Stages<'_>) {
         let channels = out.dims.channels(self.downs.len());
-        out.grid("From codes", (self.grid[0], channels[0]), &[trainable(&self.from_code)]);
+        out.grid("From codes", (self.grid, channels[0]), &[trainable(&self.from_code)]);
         for block in &self.decoder {
-            out.grid("Residual block", (self.grid[0], channels[0]), &[trainable(block)]);
+            out.grid("Residual block", (self.grid, channels[0]), &[trainable(block)]);
         }
         for (i, up) in self.ups.iter().enumerate() {
             let outputs = channels.get(i + 1).copied().unwrap_or(out.dims.colours);
-            out.grid("Transposed convolution", (self.grid[0] << (i + 1), outputs), &[trainable(up)]);
+            out.grid("Transposed convolution", (self.grid.map(|side| side << (i + 1)), outputs), &[trainable(up)]);
         }
     }
 }

@@ -53,34 +53,35 @@ impl AugmentPlan {
         Self { changes: self.changes[range.clone()].to_vec() }
     }
 
-    /// Draws a plan for `n` pictures of `side` pixels a side, with the groups of operations that the recipe switches
+    /// Draws a plan for `n` pictures of `[height, width]` pixels, with the groups of operations that the recipe switches
     /// on, each with probability `p`. Takes the same count of random numbers whatever these are, so that the stream
-    /// stays in step when they change.
-    pub fn draw(stream: &mut Stream, n: usize, side: usize, p: f32, recipe: &ObjectiveRecipe) -> Self {
-        let side = side as i64;
+    /// stays in step when they change. Pictures that are not square are mirrored and zoomed, and never laid on their side.
+    pub fn draw(stream: &mut Stream, n: usize, [height, width]: [usize; 2], p: f32, recipe: &ObjectiveRecipe) -> Self {
         // As the reference rounds: the shift and the square never vanish at small sizes.
-        let (reach, square) = ((side as f64 / 8.0 + 0.5) as i64, (side as f64 / 2.0 + 0.5) as i64);
+        let reach = |side: usize| (side as f64 / 8.0 + 0.5) as i64;
         let whole = |u: f32, from: i64, count: i64| from + (f64::from(u) * count as f64) as i64;
         let changes = (0..n).map(|_| {
             let [a, b, c, d] = std::array::from_fn(|_| stream.uniform() < p);
             let [light, saturation, contrast, y, x, v, u, way, zoom] = std::array::from_fn(|_| stream.uniform());
             let way = whole(way, 0, 8);
-            let band = |u: f32| {
+            let band = |u: f32, side: usize| {
+                let (side, square) = (side as i64, (side as f64 / 2.0 + 0.5) as i64);
                 // Centres reach past the edges, so that squares may be cut off by them.
                 let centre = whole(u, 0, side + 1 - square % 2);
                 let bound = |at: i64| at.clamp(0, side) as usize;
                 (bound(centre - square / 2), bound(centre - square / 2 + square))
             };
-            let ((top, bottom), (left, right)) = (band(v), band(u));
+            let ((top, bottom), (left, right)) = (band(v, height), band(u, width));
             Change {
                 colour: (a && recipe.augment_colour).then_some([light - 0.5, saturation * 2.0, contrast + 0.5]),
                 turn: (d && recipe.augment_geometry).then_some(Turn {
-                    transpose: way & 1 == 1,
+                    transpose: way & 1 == 1 && height == width,
                     flip: [way & 2 == 2, way & 4 == 4],
                     zoom: libm::exp2f(zoom - 0.5),
                 }),
-                shift: (b && recipe.augment_translation)
-                    .then(|| [y, x].map(|u| whole(u, -reach, 2 * reach + 1) as i32)),
+                shift: (b && recipe.augment_translation).then(|| {
+                    [(y, height), (x, width)].map(|(u, side)| whole(u, -reach(side), 2 * reach(side) + 1) as i32)
+                }),
                 cutout: (c && recipe.augment_cutout).then_some([top, bottom, left, right]),
             }
         });
@@ -260,11 +261,11 @@ mod tests {
     fn plans_keep_step_and_stay_in_range() {
         let all = ObjectiveRecipe { augment_geometry: true, ..ObjectiveRecipe::default() };
         let mut stream = Stream::new(1, "augment");
-        let none = AugmentPlan::draw(&mut stream, 50, 32, 0.0, &all);
+        let none = AugmentPlan::draw(&mut stream, 50, [32; 2], 0.0, &all);
         assert!(none.is_idle());
         let after_none = stream.state();
         let mut again = Stream::new(1, "augment");
-        let plan = AugmentPlan::draw(&mut again, 50, 32, 1.0, &all);
+        let plan = AugmentPlan::draw(&mut again, 50, [32; 2], 1.0, &all);
         assert_eq!(again.state(), after_none);
         let shifts: Vec<i32> = plan.changes.iter().flat_map(|c| c.shift.unwrap()).collect();
         assert!(shifts.iter().all(|s| s.abs() <= 4) && shifts.contains(&4) && shifts.contains(&-4));
@@ -274,7 +275,7 @@ mod tests {
             let [light, saturation, contrast] = change.colour.unwrap();
             assert!(light.abs() <= 0.5 && (0.0..=2.0).contains(&saturation) && (0.5..=1.5).contains(&contrast));
         }
-        let some = AugmentPlan::draw(&mut Stream::new(2, "augment"), 2000, 32, 0.3, &all);
+        let some = AugmentPlan::draw(&mut Stream::new(2, "augment"), 2000, [32; 2], 0.3, &all);
         let share = some.changes.iter().filter(|c| c.cutout.is_some()).count();
         assert!((500..700).contains(&share), "{share}");
     }
@@ -283,7 +284,7 @@ mod tests {
     fn gradients_are_those_of_differences() {
         let n = 2 * 3 * 16 * 16;
         let all = ObjectiveRecipe { augment_geometry: true, ..ObjectiveRecipe::default() };
-        let plan = AugmentPlan::draw(&mut Stream::new(9, "augment"), 2, 16, 1.0, &all);
+        let plan = AugmentPlan::draw(&mut Stream::new(9, "augment"), 2, [16; 2], 1.0, &all);
         let weights = Tensor::<4>::from_data(
             TensorData::new(Stream::new(6, "weights").normals(n), [2, 3, 16, 16]),
             &Device::flex(),

@@ -94,7 +94,7 @@ mod tests {
     fn small(model: &str, seed: u64) -> Recipe {
         let mut r = Recipe { seed, ..Recipe::default() };
         r.model.id = model.into();
-        (r.data.resolution, r.model.width, r.model.narrow, r.model.latent) = (16, 8, 8, 4);
+        (r.data.resolution, r.model.width, r.model.narrow, r.model.latent) = (16.into(), 8, 8, 4);
         r
     }
 

@@ -78,30 +78,41 @@ pub fn bilinear(x: Tensor<4>, [rows, columns]: [usize; 2]) -> Tensor<4> {
     tall.swap_dims(1, 2).reshape([b, c, rows, columns])
 }
 
-/// Pictures with a border of zeros, so that they are `built` pixels a side. `[b, c, r, r] → [b, c, built, built]`
-pub fn padded(x: Tensor<4>, built: usize) -> Tensor<4> {
+/// Pictures with a border of zeros, so that they are of this size. `[b, c, h, w] → [b, c, rows, columns]`
+pub fn padded(x: Tensor<4>, [rows, columns]: [usize; 2]) -> Tensor<4> {
     let [_, _, h, w] = x.dims();
-    if h == built && w == built {
+    if [h, w] == [rows, columns] {
         return x;
     }
-    let (top, left) = ((built - h) / 2, (built - w) / 2);
-    x.pad([(top, built - h - top), (left, built - w - left)], 0.0)
+    let (top, left) = ((rows - h) / 2, (columns - w) / 2);
+    x.pad([(top, rows - h - top), (left, columns - w - left)], 0.0)
 }
 
-/// The centre of pictures. `[b, c, built, built] → [b, c, r, r]`
-pub fn cropped(x: Tensor<4>, resolution: usize) -> Tensor<4> {
+/// The centre of pictures. `[b, c, h, w] → [b, c, rows, columns]`
+pub fn cropped(x: Tensor<4>, [rows, columns]: [usize; 2]) -> Tensor<4> {
     let [b, c, h, w] = x.dims();
-    if h == resolution && w == resolution {
+    if [h, w] == [rows, columns] {
         return x;
     }
-    let (top, left) = ((h - resolution) / 2, (w - resolution) / 2);
-    x.slice([0..b, 0..c, top..top + resolution, left..left + resolution])
+    let (top, left) = ((h - rows) / 2, (w - columns) / 2);
+    x.slice([0..b, 0..c, top..top + rows, left..left + columns])
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use burn::tensor::{Device, TensorData};
+
+    #[test]
+    fn the_centre_of_what_is_padded_is_what_it_was_on_both_axes() {
+        let values: Vec<f32> = (0..2 * 9 * 5).map(|i| i as f32 + 1.0).collect();
+        let x = Tensor::<4>::from_data(TensorData::new(values.clone(), [1, 2, 9, 5]), &Device::flex());
+        let wide = padded(x, [12, 8]);
+        assert_eq!(wide.dims(), [1, 2, 12, 8]);
+        assert_eq!(wide.clone().sum().into_scalar::<f32>(), values.iter().sum::<f32>());
+        let back: Vec<f32> = cropped(wide, [9, 5]).into_data().try_into_vec().unwrap();
+        assert_eq!(back, values);
+    }
 
     #[test]
     fn smooth_resampling_keeps_what_is_even_and_spreads_the_rest() {

@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn features_differ_where_pictures_do_and_their_gradient_is_a_difference() {
         let mut r = Recipe::default();
-        r.data.resolution = 16;
+        r.data.resolution = 16.into();
         (r.model.width, r.model.narrow) = (8, 4);
         let device = Device::flex();
         let critic = Critic::init(&r, &device).unwrap();

@@ -3,8 +3,8 @@
 
 use super::Recipe;
 use super::architecture::{FAST_GAN, PROJ_GAN, When};
-use super::preset::{Facts, LARGE, PRESETS, Preset, find, for_model};
-use crate::base::Channels;
+use super::preset::{Facts, PRESETS, Preset, find, for_model, is_large};
+use crate::base::{Channels, Resolution};
 
 /// Fewer pictures than this teach nothing but themselves.
 pub const TOO_FEW: u64 = 20;
@@ -56,6 +56,8 @@ pub struct Known {
     pub kind: Option<PictureKind>,
     /// Shorter side of the most frequent size, in pixels.
     pub side: u32,
+    /// The shape that suits them, width to height; `(1, 1)` for a square.
+    pub aspect: (u32, u32),
     /// Pictures with transparency.
     pub transparent: u64,
     /// Pictures without colour.
@@ -74,6 +76,7 @@ impl Default for Known {
             pictures: 0,
             kind: None,
             side: 0,
+            aspect: (1, 1),
             transparent: 0,
             grey: 0,
             drawn: 0,
@@ -116,6 +119,22 @@ impl Known {
             41..=511 => Some(32),
             _ => Some(64),
         }
+    }
+
+    /// A resolution of their own shape with the shorter side of `now`, where a square suits them less and `now` has another
+    /// shape.
+    pub fn shaped(&self, now: Resolution) -> Option<Resolution> {
+        let ((width, height), shorter) = (self.aspect, now.shorter());
+        let longer = |a: u32, b: u32| {
+            let step = f64::from(Resolution::STEP);
+            ((f64::from(shorter) * f64::from(a) / f64::from(b) / step).round() * step) as u32
+        };
+        let own = match width.cmp(&height) {
+            std::cmp::Ordering::Equal => return None,
+            std::cmp::Ordering::Less => Resolution::new(shorter, longer(height, width)),
+            std::cmp::Ordering::Greater => Resolution::new(longer(width, height), shorter),
+        };
+        Some(own.nearest_allowed()).filter(|own| *own != now)
     }
 
     fn is_photos(&self) -> bool {
@@ -190,14 +209,14 @@ pub fn advise(known: &Known, seconds: impl Fn(&Preset) -> Option<f64>) -> Advice
 }
 
 /// The recipe of a preset, fitted to what is known of the pictures.
-pub fn fitted(preset: &Preset, known: &Known, resolution: u32) -> Recipe {
+pub fn fitted(preset: &Preset, known: &Known, resolution: Resolution) -> Recipe {
     let facts = Facts { pictures: known.pictures, resolution };
     let stretch = if known.is_photos() { preset.photo_stretch } else { 1.0 };
     preset.lasting(preset.kimg * stretch).recipe(facts)
 }
 
 /// Why a preset runs longer than usual for these pictures, if it does.
-pub fn longer(preset: &Preset, known: &Known, resolution: u32) -> Option<String> {
+pub fn longer(preset: &Preset, known: &Known, resolution: Resolution) -> Option<String> {
     let facts = Facts { pictures: known.pictures, resolution };
     let (usual, now) = (preset.recipe(facts).run.kimg, fitted(preset, known, resolution).run.kimg);
     let noun = known.kind.map_or("pictures", PictureKind::noun);
@@ -207,12 +226,12 @@ pub fn longer(preset: &Preset, known: &Known, resolution: u32) -> Option<String>
 }
 
 /// What comes out of a preset on these pictures at this resolution, honestly.
-pub fn expect(preset: &Preset, known: &Known, resolution: u32) -> String {
+pub fn expect(preset: &Preset, known: &Known, resolution: Resolution) -> String {
     let holds = |when: When| match when {
         When::Photos => known.is_photos(),
         When::FewPhotos => known.is_photos() && (1..FEW).contains(&known.pictures),
         When::VeryFew => (1..100).contains(&known.pictures),
-        When::Large => resolution > LARGE,
+        When::Large => is_large(resolution),
     };
     preset.except.iter().find(|(when, _)| holds(*when)).map_or(preset.quality, |(_, text)| text).into()
 }
@@ -247,6 +266,13 @@ mod tests {
         assert_eq!(known(5, 0.0, 0.0, 0).resolution(), None);
         assert_eq!([16, 28, 30, 100, 600].map(|s| known(5, 0.0, 0.0, s).resolution().unwrap()), [16, 28, 28, 64, 64]);
         assert_eq!(known(5, 1.0, 0.0, 100).resolution(), Some(32));
+        let tall = Known { aspect: (2, 3), ..known(5, 0.0, 0.0, 400) };
+        assert_eq!(tall.shaped(64.into()), Some(Resolution::new(64, 96)));
+        assert_eq!(tall.shaped(Resolution::new(96, 64)), Some(Resolution::new(64, 96)));
+        assert_eq!(tall.shaped(Resolution::new(64, 96)), None);
+        assert_eq!(Known { aspect: (16, 9), ..tall }.shaped(64.into()), Some(Resolution::new(112, 64)));
+        assert_eq!(Known { aspect: (1, 4), ..tall }.shaped(256.into()), Some(Resolution::new(256, 512)));
+        assert_eq!(known(5, 0.0, 0.0, 100).shaped(64.into()), None);
     }
 
     #[test]
@@ -277,12 +303,13 @@ mod tests {
     #[test]
     fn a_quick_gan_on_photographs_ends_later_than_on_drawings() {
         let quick = find("gan-tiny").unwrap();
-        let photos = fitted(quick, &known(633, 0.0, 0.0, 300), 32);
+        let photos = fitted(quick, &known(633, 0.0, 0.0, 300), 32.into());
         assert!(photos.run.kimg > 49.0, "{}", photos.run.kimg);
-        assert_eq!(fitted(quick, &known(633, 1.0, 0.0, 64), 32).run.kimg, quick.kimg);
+        assert_eq!(fitted(quick, &known(633, 1.0, 0.0, 64), 32.into()).run.kimg, quick.kimg);
         for preset in PRESETS {
-            for resolution in [16, 32, 64] {
-                if resolution > preset.architecture().max_side {
+            for side in [16, 32, 64] {
+                let resolution = Resolution::square(side);
+                if side > preset.architecture().max_side {
                     continue;
                 }
                 fitted(preset, &known(633, 0.0, 0.0, 300), resolution).validate().unwrap();
@@ -296,8 +323,11 @@ mod tests {
     #[test]
     fn expectations_are_honest() {
         let photos = known(633, 0.0, 0.0, 300);
-        assert!(expect(find("vae-tiny").unwrap(), &photos, 64).contains("fog"));
-        assert!(expect(find("gan-tiny").unwrap(), &photos, 32).contains("smeared"));
-        assert_eq!(expect(find("gan-tiny").unwrap(), &known(633, 1.0, 0.0, 32), 32), find("gan-tiny").unwrap().quality);
+        assert!(expect(find("vae-tiny").unwrap(), &photos, 64.into()).contains("fog"));
+        assert!(expect(find("gan-tiny").unwrap(), &photos, 32.into()).contains("smeared"));
+        assert_eq!(
+            expect(find("gan-tiny").unwrap(), &known(633, 1.0, 0.0, 32), 32.into()),
+            find("gan-tiny").unwrap().quality
+        );
     }
 }

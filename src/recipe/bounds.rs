@@ -3,7 +3,7 @@
 use super::form::{FIELDS, Group, Input};
 use super::tokens::MOST_WORDS;
 use super::{Recipe, json_path};
-use crate::base::{Problem, Result, Shape};
+use crate::base::{Problem, Resolution, Result};
 
 /// Most classes that a model may know.
 pub const MOST_CLASSES: usize = 65_536;
@@ -29,9 +29,12 @@ pub fn check(recipe: &Recipe) -> Result<()> {
             return refuse(field.key, value, least, most);
         }
     }
-    let side = recipe.data.resolution;
-    if !(1..=Shape::MAX_SIDE).contains(&side) {
-        return refuse("data.resolution", f64::from(side), 1.0, f64::from(Shape::MAX_SIDE));
+    let size = recipe.data.resolution;
+    let long = size.longer() > Resolution::MAX_RATIO * size.shorter();
+    if size.shorter() < 1 || size.longer() > Resolution::MAX_SIDE || long {
+        return Err(Problem::data("No network can be built from this recipe")
+            .of(format!("data.resolution = {size}"))
+            .try_this(format!("{}; the file may be damaged", Resolution::RULE)));
     }
     let tokens = &recipe.model.tokens;
     for side in tokens.layout {
@@ -58,14 +61,15 @@ mod tests {
     fn no_number_that_shapes_a_network_is_without_bounds() {
         check(&Recipe::default()).unwrap();
         type Change = fn(&mut Recipe);
-        let changes: [(&str, Change); 8] = [
+        let changes: [(&str, Change); 9] = [
             ("model.latent", |r| r.model.latent = 0),
             ("model.latent", |r| r.model.latent = u32::MAX),
             ("model.width", |r| r.model.width = 0),
             ("model.narrow", |r| r.model.narrow = 4_000_000),
             ("model.blocks", |r| r.model.blocks = u32::MAX),
-            ("data.resolution", |r| r.data.resolution = 0),
-            ("data.resolution", |r| r.data.resolution = 1 << 20),
+            ("data.resolution", |r| r.data.resolution = 0.into()),
+            ("data.resolution", |r| r.data.resolution = (1 << 20).into()),
+            ("data.resolution", |r| r.data.resolution = Resolution::new(16, 512)),
             ("model.classes", |r| r.model.classes = vec![String::new(); MOST_CLASSES + 1]),
         ];
         for (key, change) in changes {

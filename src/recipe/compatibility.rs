@@ -59,7 +59,7 @@ fn clash(recipe: &Recipe) -> Option<Clash> {
             remedy: "Set the augmentation to 0".into(),
         });
     }
-    if recipe.data.resolution > model.max_side {
+    if recipe.data.resolution.longer() > model.max_side {
         return Some(Clash {
             keys: &["model.id", "data.resolution"],
             why: format!("The networks of {} would have too many weights for such large pictures", model.title),
@@ -103,7 +103,7 @@ mod tests {
         r.objective.gp = 10.0;
         assert!(r.validate().unwrap_err().what.contains("batch norm"));
         r.objective.gp = 0.0;
-        r.data.resolution = 64;
+        r.data.resolution = 64.into();
         assert!(refuses(&r, "model.id", &json!("mlp-gan")).is_some());
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::field::{Field, Group, Input, field, int};
-use crate::base::Channels;
+use crate::base::{Channels, Problem, Resolution};
 
 /// Which pictures, and how they are prepared.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -11,11 +11,11 @@ use crate::base::Channels;
 pub struct DataRecipe {
     /// A folder, a zip, an IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …
     pub source: String,
-    /// Pixels a side, 16 to 256 in steps of 4.
-    pub resolution: u32,
+    /// Width and height, 16 to 512 pixels each in steps of 4, at most 4 to 1. A square is one number.
+    pub resolution: Resolution,
     /// Grey, RGB or RGBA.
     pub channels: Channels,
-    /// How a picture that is not square becomes square.
+    /// How a picture of another shape takes on that of [`Self::resolution`].
     pub fit: Fit,
     /// Colour behind transparency and around padded pictures.
     pub background: [u8; 3],
@@ -132,15 +132,15 @@ impl Sideways {
     }
 }
 
-/// How a picture that is not square becomes square.
+/// How a picture of another shape takes on the shape that is learned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::EnumIter)]
 #[serde(rename_all = "lowercase")]
 pub enum Fit {
-    /// The largest square in the centre.
+    /// The largest part of the right shape in the centre.
     Crop,
     /// All of it, with the background beside it.
     Pad,
-    /// Pulled to a square.
+    /// Pulled to the shape.
     Stretch,
 }
 
@@ -148,7 +148,7 @@ impl Default for DataRecipe {
     fn default() -> Self {
         Self {
             source: String::new(),
-            resolution: 32,
+            resolution: Resolution::square(32),
             channels: Channels::Rgb,
             fit: Fit::Crop,
             background: [255; 3],
@@ -178,11 +178,21 @@ impl DataRecipe {
     pub fn settled(&self) -> Self {
         let mut data = self.clone();
         if data.source.trim().starts_with("points:") {
-            (data.channels, data.resolution, data.mirror) = (Channels::Points, 1, false);
+            (data.channels, data.resolution, data.mirror) = (Channels::Points, Resolution::square(1), false);
         } else if data.channels == Channels::Points {
-            (data.channels, data.resolution) = (Channels::Rgb, 32);
+            (data.channels, data.resolution) = (Channels::Rgb, Resolution::square(32));
         }
         data
+    }
+
+    /// The problem with a resolution that is not allowed: `what` cannot be done, which side, and why.
+    pub fn refused(&self, what: &str) -> Problem {
+        let problem = Problem::usage(what).of(format!("data.resolution = {}", self.resolution));
+        let problem = match self.resolution.refusal() {
+            Some(why) => problem.because(why),
+            None => problem,
+        };
+        problem.try_this(Resolution::RULE)
     }
 }
 
@@ -191,12 +201,12 @@ impl DataRecipe {
 pub(super) const FIELDS: &[Field] = &[
     field("data.source", "Pictures", Group::Data, Input::Text,
         "A folder, a zip, an IDX or CIFAR file, or a built-in set such as emoji:smileys or shapes").common(),
-    field("data.resolution", "Resolution", Group::Data, Input::Int { min: 16, max: 256, step: 4 },
-        "Pixels a side; twice as many show more detail and take about four times as long").unit("px").common(),
+    field("data.resolution", "Resolution", Group::Data, Input::Size { min: 16, max: 512, step: 4, ratio: 4 },
+        "Width and height of the pictures; twice as many pixels a side show more detail and take about four times as long").unit("px").common(),
     field("data.channels", "Colours", Group::Data, Input::Choice { options: &["grey", "rgb", "rgba"] },
         "Grey learns fastest; RGBA also learns transparency"),
     field("data.fit", "Fit", Group::Data, Input::Choice { options: &["crop", "pad", "stretch"] },
-        "How a picture that is not square becomes square"),
+        "How a picture of another shape takes on that of the resolution"),
     field("data.background", "Background", Group::Data, Input::Colour,
         "The colour behind transparency and beside padded pictures"),
     field("data.mirror", "Mirror at random", Group::Data, Input::Bool,

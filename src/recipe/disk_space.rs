@@ -4,14 +4,14 @@ use std::path::Path;
 
 use super::Recipe;
 use crate::base::paths::free_bytes;
-use crate::base::{Family, Problem, Shape};
+use crate::base::{Built, Family, Problem};
 
 /// Weights of both networks, in all (rough: two 3×3 convolutions for each block at each size).
 fn weights(recipe: &Recipe) -> f64 {
-    let (_, base, levels) = Shape::built(recipe.data.resolution);
+    let Built { base, doublings: levels, .. } = recipe.data.resolution.built();
     let (wide, narrow) = (f64::from(recipe.model.width), f64::from(recipe.model.narrow));
     let mut channels = wide;
-    let mut sum = f64::from(recipe.model.latent) * wide * f64::from(base * base);
+    let mut sum = f64::from(recipe.model.latent) * wide * base.pixels() as f64;
     for _ in 0..=levels {
         sum += channels * channels * 9.0 * 2.0 * f64::from(recipe.model.blocks.max(1));
         channels = (channels / 2.0).max(narrow);
@@ -51,8 +51,8 @@ mod tests {
 
     #[test]
     fn larger_networks_and_more_checkpoints_need_more_space() {
-        let small = find("gan-tiny").unwrap().recipe(Facts { pictures: 900, resolution: 32 });
-        let large = find("gan-quality").unwrap().recipe(Facts { pictures: 900, resolution: 32 });
+        let small = find("gan-tiny").unwrap().recipe(Facts { pictures: 900, resolution: 32.into() });
+        let large = find("gan-quality").unwrap().recipe(Facts { pictures: 900, resolution: 32.into() });
         assert!(run_bytes(&large) > 2 * run_bytes(&small));
         let mut more = small.clone();
         more.run.keep += 10;

@@ -16,6 +16,8 @@ pub enum Input {
     Float { min: f64, max: f64, log: bool },
     /// A value that may change over the run: number or `{start, end, kimg, curve}`.
     Schedule { min: f64, max: f64, log: bool },
+    /// Width and height in pixels, the longer at most `ratio` times the shorter: a number for squares, or `"64x96"`.
+    Size { min: i64, max: i64, step: i64, ratio: i64 },
     /// Yes or no.
     Bool,
     /// One of these words.

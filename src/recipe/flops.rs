@@ -2,7 +2,7 @@
 
 use super::architecture::{RES_GAN, find};
 use super::{Adversarial, Recipe};
-use crate::base::{Family, Shape};
+use crate::base::{Built, Family, Resolution};
 
 /// What networks of a kind compute.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ pub const ATTENTION: Cost = Cost { macs: attention, pace: 3.0 };
 pub const RECURRENT: Cost = Cost { macs: recurrent, pace: 4.0 };
 
 fn grid(recipe: &Recipe) -> f64 {
-    let layout = recipe.model.tokens.layout_of([recipe.data.resolution; 2]);
+    let layout = recipe.model.tokens.layout_of([recipe.data.resolution.height, recipe.data.resolution.width]);
     let pixels = |halvings: usize| layout.grid.iter().map(|n| (n << halvings) as f64).product::<f64>();
     let wide = channels(recipe, layout.halvings as u32, 0);
     let inner = |i: usize| {
@@ -63,12 +63,12 @@ fn recurrent(recipe: &Recipe) -> f64 {
 fn dense(recipe: &Recipe) -> f64 {
     let (wide, latent) = (f64::from(recipe.model.width), f64::from(recipe.model.latent));
     let blocks = f64::from(recipe.model.blocks.max(1));
-    let numbers = recipe.data.channels.count() as f64 * f64::from(recipe.data.resolution).powi(2);
+    let numbers = recipe.data.channels.count() as f64 * recipe.data.resolution.pixels() as f64;
     numbers * wide + (blocks - 1.0).max(0.0) * wide * wide + latent * wide
 }
 
 fn strided(recipe: &Recipe) -> f64 {
-    let (_, base, doublings) = Shape::built(recipe.data.resolution);
+    let Built { base, doublings, .. } = recipe.data.resolution.built();
     let inner = |i: u32| {
         if i < doublings { channels(recipe, doublings, i) } else { recipe.data.channels.count() as f64 }
     };
@@ -78,7 +78,7 @@ fn strided(recipe: &Recipe) -> f64 {
 
 fn residual(recipe: &Recipe) -> f64 {
     let model = &recipe.model;
-    let (_, base, doublings) = Shape::built(recipe.data.resolution);
+    let Built { base, doublings, .. } = recipe.data.resolution.built();
     let grown = if model.expansion > 0 { 0.5 * f64::from(model.expansion) } else { 1.0 };
     let blocks = f64::from(model.blocks.max(1));
     let size = |i: u32| pixels(base, i) * 18.0 * channels(recipe, doublings + 1, i).powi(2) * blocks * grown;
@@ -94,8 +94,8 @@ fn projected(recipe: &Recipe) -> f64 {
     (4.0 * residual(recipe) + 4.0 * fixed + 9.0 * critics) / 12.0
 }
 
-fn pixels(base: u32, size: u32) -> f64 {
-    f64::from(base << size).powi(2)
+fn pixels(base: Resolution, size: u32) -> f64 {
+    base.times(1 << size).pixels() as f64
 }
 
 /// Channels at size `i` of `count`, the smallest picture first.
@@ -141,21 +141,22 @@ mod tests {
     #[test]
     fn larger_pictures_and_networks_take_more() {
         for preset in PRESETS {
-            let at = |resolution| gmacs_per_picture(&preset.recipe(Facts { pictures: 9000, resolution }));
+            let at = |side: u32| gmacs_per_picture(&preset.recipe(Facts { pictures: 9000, resolution: side.into() }));
             assert!(at(32) > 0.0 && at(32) < 100.0, "{}: {}", preset.id, at(32));
             // A prior sees tokens, however large the pictures are.
             if preset.architecture().max_side >= 64 && preset.family() != Family::Prior {
                 assert!(at(64) > at(32), "{}: {} and {}", preset.id, at(64), at(32));
             }
         }
-        let work = |id: &str| gmacs_per_picture(&find(id).unwrap().recipe(Facts { pictures: 9000, resolution: 32 }));
+        let work =
+            |id: &str| gmacs_per_picture(&find(id).unwrap().recipe(Facts { pictures: 9000, resolution: 32.into() }));
         assert!(work("gan-tiny") < 0.7 * work("gan") && work("gan") < 0.3 * work("gan-quality"));
         assert!(work("vae") < 0.1 * work("gan"));
     }
 
     #[test]
     fn a_small_residual_gan_is_counted_by_hand() {
-        let mut r = find("gan").unwrap().recipe(Facts { pictures: 9000, resolution: 32 });
+        let mut r = find("gan").unwrap().recipe(Facts { pictures: 9000, resolution: 32.into() });
         (r.model.width, r.model.narrow, r.model.latent) = (128, 32, 0);
         // 18 · s² · c² at 4, 8, 16 and 32 pixels with 128, 128, 64 and 32 channels.
         let one = 18.0 * (16.0 * 16384.0 + 64.0 * 16384.0 + 256.0 * 4096.0 + 1024.0 * 1024.0) / 1e9;

@@ -3,7 +3,7 @@
 pub use super::field::{Field, Group, Input};
 use super::field::{field, int, joined};
 use super::{Recipe, data, json_path, model, objective, optim, run, tokens, vae};
-use crate::base::{Problem, Result};
+use crate::base::{Problem, Resolution, Result};
 
 #[rustfmt::skip]
 const NAME: &[Field] = &[
@@ -101,6 +101,16 @@ pub fn check(recipe: &Recipe) -> Result<()> {
         match f.input {
             Input::Int { min, max, .. } => {
                 within(value.as_f64().unwrap_or(f64::NAN), min as f64, max as f64)?;
+            }
+            Input::Size { .. } => {
+                if let Some(why) = serde_json::from_value::<Resolution>(value.clone())
+                    .map_or_else(|e| Some(e.to_string()), Resolution::refusal)
+                {
+                    return Err(Problem::usage(format!("{} is out of range", f.title))
+                        .of(format!("{} = {}", f.key, value.as_str().map_or_else(|| value.to_string(), String::from)))
+                        .because(why)
+                        .try_this(Resolution::RULE));
+                }
             }
             Input::Float { min, max, .. } => within(value.as_f64().unwrap_or(f64::NAN), min, max)?,
             Input::Schedule { min, max, .. } => {

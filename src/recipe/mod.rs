@@ -178,9 +178,7 @@ impl Recipe {
         form::check(&settled)?;
         bounds::check(&settled)?;
         if !settled.shape().is_allowed() {
-            return Err(Problem::usage("This resolution cannot be trained")
-                .of(format!("data.resolution = {}", self.data.resolution))
-                .try_this("Choose 16 to 256 in steps of 4"));
+            return Err(self.data.refused("This resolution cannot be trained"));
         }
         for column in &self.data.columns {
             let role = column.rsplit_once('=').map(|(_, role)| role.trim().to_ascii_lowercase());
@@ -224,9 +222,9 @@ mod tests {
     fn validation_names_the_setting() {
         let mut r = Recipe::default();
         r.validate().unwrap();
-        r.data.resolution = 30;
+        r.data.resolution = 30.into();
         assert!(r.validate().unwrap_err().subject.unwrap().contains("data.resolution"));
-        r.data.resolution = 28;
+        r.data.resolution = 28.into();
         r.model.id = "dcgan".into();
         assert!(r.validate().unwrap_err().what.contains("batch norm"));
         r.model.id = "nope".into();

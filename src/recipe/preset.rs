@@ -3,10 +3,15 @@
 use super::architecture::{ARCHITECTURES, Architecture, Setup, find as find_architecture};
 pub use super::architecture::{Preset, Size};
 use super::{ModelRecipe, Recipe};
-use crate::base::Family;
+use crate::base::{Family, Resolution};
 
 /// Pictures with more pixels a side than this are large.
 pub const LARGE: u32 = 40;
+
+/// Whether pictures have more pixels than a square of [`LARGE`] a side.
+pub(super) fn is_large(resolution: Resolution) -> bool {
+    resolution.pixels() > Resolution::square(LARGE).pixels()
+}
 
 /// What is known of the data when a preset is applied.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -14,7 +19,7 @@ pub struct Facts {
     /// Usable pictures.
     pub pictures: u64,
     /// Resolution chosen.
-    pub resolution: u32,
+    pub resolution: Resolution,
 }
 
 const COUNT: usize = {
@@ -77,7 +82,7 @@ impl Preset {
 
     /// The recipe, fitted to the data.
     pub fn recipe(&self, facts: Facts) -> Recipe {
-        let setup = Setup { size: self.size, large: facts.resolution > LARGE, pictures: facts.pictures };
+        let setup = Setup { size: self.size, large: is_large(facts.resolution), pictures: facts.pictures };
         let model = ModelRecipe { id: self.model.into(), ..ModelRecipe::default() };
         let mut r = Recipe { model, ..Recipe::default() };
         r.data.resolution = facts.resolution;
@@ -97,7 +102,7 @@ impl Preset {
     }
 
     /// Work of one picture, in billions of multiply-adds for a whole training step of it (rough).
-    pub fn gmacs_per_picture(&self, resolution: u32) -> f64 {
+    pub fn gmacs_per_picture(&self, resolution: Resolution) -> f64 {
         super::flops::gmacs_per_picture(&self.recipe(Facts { pictures: 10_000, resolution }))
     }
 }
@@ -109,10 +114,11 @@ mod tests {
     #[test]
     fn every_preset_is_a_valid_recipe_at_every_size() {
         for preset in PRESETS {
-            for resolution in [16, 28, 32, 64, 100, 256] {
+            let squares = [16, 28, 32, 64, 100, 256, 512].map(Resolution::square);
+            for resolution in squares.into_iter().chain([Resolution::new(16, 64), Resolution::new(48, 20)]) {
                 for pictures in [40, 900, 60_000] {
                     let r = preset.recipe(Facts { pictures, resolution });
-                    if r.data.resolution > preset.architecture().max_side {
+                    if r.data.resolution.longer() > preset.architecture().max_side {
                         r.validate().unwrap_err();
                         continue;
                     }
@@ -129,7 +135,7 @@ mod tests {
         }
         assert_eq!((PRESETS[0].id, PRESETS.len()), ("gan-tiny", COUNT));
         assert!(PRESETS.windows(2).all(|p| !p[0].more || p[1].more), "those that everybody sees come first");
-        let r = find("gan").unwrap().recipe(Facts { pictures: 100, resolution: 32 });
+        let r = find("gan").unwrap().recipe(Facts { pictures: 100, resolution: 32.into() });
         assert!(r.objective.augment.at(0) > 0.5);
     }
 }

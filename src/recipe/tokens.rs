@@ -149,7 +149,7 @@ pub(super) fn clash(recipe: &Recipe, row: &Architecture) -> Option<Clash> {
             remedy: "Choose a width that is a multiple of the heads".into(),
         });
     }
-    let side = recipe.data.resolution;
+    let side = recipe.data.resolution.longer();
     if row.family == Family::Tokens && tokens.grid * 2 > side {
         return Some(Clash {
             keys: &["model.tokens.grid", "data.resolution"],

@@ -276,7 +276,7 @@ mod tests {
     fn what_makes_no_sense_together_is_refused_with_a_reason() {
         type Change = fn(&mut Recipe);
         let changes: [(&str, Change, &str); 8] = [
-            ("mlp-vae", |r| r.data.resolution = 128, "too many weights"),
+            ("mlp-vae", |r| r.data.resolution = 128.into(), "too many weights"),
             ("ladder-vae", |r| (r.model.latent, r.model.levels) = (2, 3), "number of its own"),
             (
                 "conv-vae",

@@ -373,7 +373,7 @@ mod tests {
         let mut recipe = Recipe::default();
         recipe.model.id = "mlp-gan".into();
         (recipe.model.width, recipe.model.narrow, recipe.model.latent) = (8, 8, 2);
-        (recipe.data.resolution, recipe.run.keep) = (16, 2);
+        (recipe.data.resolution, recipe.run.keep) = (16.into(), 2);
         recipe
     }
 

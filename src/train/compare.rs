@@ -41,7 +41,7 @@ struct Numbers {
 fn recipes() -> [Recipe; 2] {
     [architecture::RES_GAN, architecture::CONV_VAE].map(|model| {
         let mut recipe = Recipe { seed: 7, ..Recipe::default() };
-        recipe.data.resolution = 16;
+        recipe.data.resolution = 16.into();
         recipe.model.id = model.id.into();
         (recipe.model.width, recipe.model.narrow, recipe.model.latent) = (32, 16, 8);
         recipe.objective.penalty_interval = 1;

@@ -34,7 +34,7 @@ pub struct Probe {
 /// estimates of minutes are made of.
 fn speed(device: &Device) -> Result<f64> {
     let preset = preset::find("gan").ok_or_else(|| Problem::failed("The first preset is missing"))?;
-    let mut recipe = preset.recipe(Facts { pictures: 100_000, resolution: 32 });
+    let mut recipe = preset.recipe(Facts { pictures: 100_000, resolution: 32.into() });
     recipe.objective.augment = Schedule::constant(0.0);
     let n = 16;
     let mut trainer = Trainer::new(&recipe, device)?;

@@ -134,8 +134,8 @@ impl GanTrainer {
     }
 
     fn plan(&mut self, n: usize, batch: &Batch) -> AugmentPlan {
-        let side = batch.real.dims()[2];
-        AugmentPlan::draw(&mut self.streams.augment, n, side, batch.augment as f32, &batch.objective)
+        let [_, _, h, w] = batch.real.dims();
+        AugmentPlan::draw(&mut self.streams.augment, n, [h, w], batch.augment as f32, &batch.objective)
     }
 
     /// Descends the critic's loss of real pictures against generated ones, with the penalties that are due.

@@ -222,7 +222,7 @@ mod tests {
 
     fn prepared(source: &Path, cache: &Path) -> Prepared {
         let source = source.to_str().unwrap().to_owned();
-        data::prepare(&DataRecipe { source, resolution: 16, ..DataRecipe::default() }, cache, &Quiet::default())
+        data::prepare(&DataRecipe { source, resolution: 16.into(), ..DataRecipe::default() }, cache, &Quiet::default())
             .unwrap()
     }
 

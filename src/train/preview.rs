@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::report::Preview;
 use super::trainer::Trainer;
 use crate::base::paths::write_atomically;
-use crate::base::{Picture, Problem, Result};
+use crate::base::{Picture, Problem, Resolution, Result};
 use crate::data::Prepared;
 use crate::latent::space::Code;
 use crate::recipe::Recipe;
@@ -30,10 +30,10 @@ struct Layout {
 }
 
 /// How many samples the eye gets.
-fn sample_count(resolution: u32) -> usize {
-    match resolution {
-        0..=64 => 64,
-        65..=128 => 36,
+fn sample_count(resolution: Resolution) -> usize {
+    match resolution.pixels() {
+        0..=4096 => 64,
+        4097..=16_384 => 36,
         _ => 16,
     }
 }
@@ -56,7 +56,7 @@ pub fn make(trainer: &Trainer, recipe: &Recipe, prepared: &Prepared, images: u64
     let bytes: Vec<Vec<u8>> = places.iter().map(|&i| prepared.picture(i as usize).to_vec()).collect();
     let labels: Vec<Option<u32>> = places.iter().map(|&i| prepared.label(i as usize)).collect();
     let shape = prepared.shape();
-    let picture = |b: &Vec<u8>| Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, b);
+    let picture = |b: &Vec<u8>| shape.picture(b);
     Preview {
         images,
         samples: trainer.samples(&codes),

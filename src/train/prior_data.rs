@@ -62,7 +62,7 @@ impl PriorData {
         if shape != prepared.shape() {
             return Err(Problem::data("The token model is for pictures of another shape")
                 .of(named)
-                .because(format!("{} pixels a side, {:?}", shape.resolution, shape.channels))
+                .because(format!("{} pixels, {:?}", shape.resolution.both(), shape.channels))
                 .try_this(format!("Set data.resolution={} and data.channels to those", shape.resolution)));
         }
         let net = TokenVae::blank(&info.recipe, &Device::flex())?;

@@ -173,7 +173,7 @@ mod tests {
         let mut recipe = crate::recipe::Recipe::default();
         recipe.model.id = "mlp-vae".into();
         (recipe.model.width, recipe.model.blocks, recipe.model.latent) = (8, 1, 2);
-        recipe.data.resolution = 16;
+        recipe.data.resolution = 16.into();
         recipe.model.conditional = true;
         recipe.model.classes = vec!["a".into(), "b".into()];
         let bytes: Vec<u8> = (0..3 * recipe.shape().bytes()).map(|i| (i * 37 % 251) as u8).collect();
@@ -205,7 +205,7 @@ mod tests {
             let mut recipe = crate::recipe::Recipe::default();
             recipe.model.id = id.into();
             (recipe.model.width, recipe.model.narrow, recipe.model.latent) = (8, 8, 4);
-            recipe.data = DataRecipe { source: "shapes:1200".into(), resolution: 16, ..DataRecipe::default() };
+            recipe.data = DataRecipe { source: "shapes:1200".into(), resolution: 16.into(), ..DataRecipe::default() };
             let prepared = data::prepare(&recipe.data, cache.path(), &Quiet::default()).unwrap();
             let trainer = Trainer::new(&recipe, &device::open("cpu").unwrap()).unwrap();
             let mut scoring = Scoring::default();

@@ -22,6 +22,7 @@ use crate::base::pace::Pace;
 use crate::base::progress::Quiet;
 use crate::base::{Cancel, Kind, Problem, Result};
 use crate::data::{Prepared, Sampler};
+use crate::models::footprint;
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
 use crate::recipe::{Recipe, disk_space, json_path};
@@ -125,6 +126,9 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
     let Newest { loaded: newest, passed, warnings } = checkpoint::newest(folder)?;
     for warning in warnings {
         reporter.tell(&RunEvent::Message(warning));
+    }
+    if newest.is_none() {
+        footprint::admit(&first, device_id)?;
     }
     let prepared = prepare(reporter, &first, &cache, stop)?;
     let learned = newest.as_ref().map(Loaded::model).transpose()?;

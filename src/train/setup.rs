@@ -136,14 +136,14 @@ mod tests {
         }
         let mut recipe = Recipe::default();
         recipe.data.source = source.to_str().unwrap().into();
-        recipe.data.resolution = 16;
+        recipe.data.resolution = 16.into();
         data::prepare(&recipe.data, &dir.join("cache"), &Quiet::default()).unwrap()
     }
 
     #[test]
     fn a_critic_looks_through_one_network_for_all_of_its_run() {
         let preset = crate::recipe::preset::for_model("proj-gan").unwrap();
-        let mut recipe = preset.recipe(crate::recipe::preset::Facts { pictures: 300, resolution: 32 });
+        let mut recipe = preset.recipe(crate::recipe::preset::Facts { pictures: 300, resolution: 32.into() });
         name_features(&mut recipe, None).unwrap();
         assert_eq!(recipe.model.features, photo_net::hash().unwrap());
         let mut learned = recipe.model.clone();

@@ -12,8 +12,8 @@ pub fn pictures(bytes: &[u8], n: usize, shape: Shape, device: &Device) -> Tensor
         let values = bytes.as_chunks::<4>().0.iter().map(|b| f32::from_le_bytes(*b)).collect();
         return Tensor::from_data(TensorData::new(values, [n, 2, 1, 1]), device);
     }
-    let (side, c) = (shape.resolution as usize, shape.channels.count());
-    let plane = side * side;
+    let [c, rows, columns] = shape.planes();
+    let plane = rows * columns;
     let mut values = vec![0f32; n * c * plane];
     for (picture, out) in bytes.chunks_exact(shape.bytes()).zip(values.chunks_exact_mut(c * plane)) {
         for (i, pixel) in picture.chunks_exact(c).enumerate() {
@@ -22,7 +22,7 @@ pub fn pictures(bytes: &[u8], n: usize, shape: Shape, device: &Device) -> Tensor
             }
         }
     }
-    Tensor::from_data(TensorData::new(values, [n, c, side, side]), device)
+    Tensor::from_data(TensorData::new(values, [n, c, rows, columns]), device)
 }
 
 /// `[n, c, h, w]` in −1…1 to pictures, rounded to the nearest byte.
@@ -96,7 +96,7 @@ mod tests {
     #[test]
     fn bytes_survive_the_way_through_a_tensor() {
         for channels in [Channels::Grey, Channels::Rgb, Channels::Rgba] {
-            let shape = Shape { resolution: 16, channels };
+            let shape = Shape { resolution: 16.into(), channels };
             let bytes: Vec<u8> = (0..2 * shape.bytes()).map(|i| (i * 7 % 256) as u8).collect();
             let back = to_pictures(pictures(&bytes, 2, shape, &Device::flex()), shape);
             assert_eq!(back.len(), 2);

@@ -90,9 +90,9 @@ mod tests {
     use crate::recipe::Recipe;
     use burn::tensor::Device;
 
-    fn recipe(resolution: u32, narrow: u32, classes: &[&str]) -> Recipe {
+    fn recipe(side: u32, narrow: u32, classes: &[&str]) -> Recipe {
         let mut r = Recipe::default();
-        (r.data.resolution, r.model.width, r.model.narrow, r.model.latent) = (resolution, 16, narrow, 4);
+        (r.data.resolution, r.model.width, r.model.narrow, r.model.latent) = (side.into(), 16, narrow, 4);
         r.model.conditional = !classes.is_empty();
         r.model.classes = classes.iter().map(|c| (*c).into()).collect();
         r

@@ -197,9 +197,9 @@ impl LossInputs<'_> {
     }
 }
 
-/// Pictures at least as large as those that the feature encoder learned from. `[b, c, r, r] → [b, c, r·2ⁿ, r·2ⁿ]`
+/// Pictures at least as large as those that the feature encoder learned from. `[b, c, h, w] → [b, c, h·2ⁿ, w·2ⁿ]`
 fn seen(mut x: Tensor<4>) -> Tensor<4> {
-    while x.dims()[2] < SIDE as usize {
+    while x.dims()[2].min(x.dims()[3]) < SIDE as usize {
         x = resample::double(x);
     }
     x

@@ -261,7 +261,7 @@ mod tests {
     #[test]
     fn a_run_that_never_reports_is_told_instead_of_frames() {
         let home = tempfile::tempdir().unwrap();
-        let recipe = preset::PRESETS[0].recipe(Facts { pictures: 100, resolution: 32 });
+        let recipe = preset::PRESETS[0].recipe(Facts { pictures: 100, resolution: 32.into() });
         let patience = Duration::from_millis(60);
         let within = |recipe| measure_within(Box::new(Silent), Paths::under(home.path()), recipe, 2, patience);
         let problem = within(Some(recipe)).unwrap_err();

@@ -12,7 +12,7 @@ use egui::{
 
 use super::settings::{Backing, Pixels};
 use super::theme::{self, Tokens, size};
-use crate::base::Picture;
+use crate::base::{Picture, Resolution};
 
 /// Bytes of pictures kept on the graphics card.
 const BUDGET: usize = 256 << 20;
@@ -39,6 +39,13 @@ impl Tex {
             return Vec2::ZERO;
         }
         self.size * (room.x / self.size.x).min(room.y / self.size.y)
+    }
+
+    /// The largest rectangle of this shape in the middle of another one.
+    pub fn within(&self, rect: Rect) -> Rect {
+        let size = self.fit(rect.size());
+        // Rounding must not move a picture that has the shape of its place.
+        if (size - rect.size()).length() < 0.01 { rect } else { Rect::from_center_size(rect.center(), size) }
     }
 }
 
@@ -239,8 +246,18 @@ impl Textures {
     }
 }
 
-/// Draws a picture into a rectangle, with what is set behind transparency.
+/// The largest rectangle for pictures of a shape in the middle of `room`, in whole multiples of their pixels where these
+/// fit.
+pub fn canvas(room: Rect, of: Resolution) -> Rect {
+    let pixels = vec2(of.width.max(1) as f32, of.height.max(1) as f32);
+    let scale = (room.width() / pixels.x).min(room.height() / pixels.y);
+    let scale = if scale >= 1.0 { scale.floor() } else { scale.max(16.0 / pixels.x.max(pixels.y)) };
+    Rect::from_center_size(room.center(), pixels * scale)
+}
+
+/// Draws a picture as large as fits into a rectangle, in its own shape, with what is set behind transparency.
 pub fn paint(painter: &Painter, rect: Rect, tex: &Tex, t: &Tokens) {
+    let rect = tex.within(rect);
     if tex.transparent {
         backing(painter, rect, t);
     }
@@ -311,6 +328,30 @@ mod tests {
             [c, c / 2, 255 - c, 255]
         });
         Picture { width: side, height: side, rgba: rgba.collect() }
+    }
+
+    #[test]
+    fn a_canvas_has_the_shape_of_its_pictures_and_whole_pixels() {
+        let room = Rect::from_min_size(pos2(10.0, 20.0), vec2(400.0, 300.0));
+        for (width, height) in [(64, 96), (48, 20), (32, 32), (128, 512)] {
+            let rect = canvas(room, Resolution::new(width, height));
+            let (x, y) = (rect.width() / width as f32, rect.height() / height as f32);
+            assert!((x - y).abs() < 1e-4 && room.expand(0.01).contains_rect(rect), "{width}×{height}: {rect}");
+            assert!(x < 1.0 || x.fract() < 1e-4, "{width}×{height}: {x}");
+        }
+    }
+
+    #[test]
+    fn a_picture_is_never_stretched() {
+        let ctx = Context::default();
+        let mut textures = Textures::default();
+        let _ = ctx.run_ui(egui::RawInput::default(), |ui| {
+            let tall = textures.get(ui.ctx(), 1, 0, &Picture::filled(20, 40, [9, 9, 9, 255]));
+            let place = Rect::from_min_size(pos2(0.0, 0.0), vec2(100.0, 100.0));
+            assert_eq!(tall.within(place), Rect::from_min_size(pos2(25.0, 0.0), vec2(50.0, 100.0)));
+            let square = textures.get(ui.ctx(), 2, 0, &Picture::filled(8, 8, [9, 9, 9, 255]));
+            assert_eq!(square.within(place), place);
+        });
     }
 
     #[test]

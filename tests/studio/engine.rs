@@ -59,7 +59,7 @@ impl Window {
 fn recipe(home: &Home, model: &str, name: &str) -> Box<Recipe> {
     let mut recipe = Recipe { name: name.into(), ..Recipe::default() };
     recipe.data.source = pictures(&home.path("pictures"), 20, 16);
-    recipe.data.resolution = 16;
+    recipe.data.resolution = 16.into();
     recipe.model.id = model.into();
     (recipe.model.width, recipe.model.narrow, recipe.model.latent) = (16, 8, 8);
     recipe.optim.batch = 4;

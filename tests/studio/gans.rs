@@ -83,7 +83,7 @@ fn same_gradients<M: Module>(of: &Weights, name: &str, module: &M, grads: &Gradi
 fn recipe(id: &str, resolution: u32, width: u32, expansion: u32) -> Recipe {
     let mut r = Recipe::default();
     r.model.id = id.into();
-    (r.data.resolution, r.data.channels) = (resolution, Channels::Rgb);
+    (r.data.resolution, r.data.channels) = (resolution.into(), Channels::Rgb);
     (r.model.width, r.model.narrow, r.model.latent) = (width, 6, 5);
     (r.model.expansion, r.model.group) = (expansion, 4);
     r.model.blocks = if id == "mlp-gan" { 2 } else { 1 };

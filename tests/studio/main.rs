@@ -16,6 +16,7 @@ mod priors;
 mod pytorch;
 mod scores;
 mod seeds;
+mod shapes;
 #[cfg(all(target_os = "linux", feature = "gui"))]
 mod shots;
 mod vaes;

@@ -43,7 +43,7 @@ fn same<const D: usize>(got: Tensor<D>, of: &Weights, name: &str) {
 fn recipe(model: &str, resolution: u32, channels: Channels, width: u32, narrow: u32, latent: u32) -> Recipe {
     let mut r = Recipe::default();
     r.model.id = model.into();
-    (r.data.resolution, r.data.channels) = (resolution, channels);
+    (r.data.resolution, r.data.channels) = (resolution.into(), channels);
     (r.model.width, r.model.narrow, r.model.latent) = (width, narrow, latent);
     r
 }

@@ -49,7 +49,7 @@ fn used(source: &Path, cache: &Path) -> bool {
     if let Some(survey) = &survey {
         assert!(survey.broken.iter().all(|b| !b.file.is_empty() && !b.reason.is_empty()), "{:?}", survey.broken);
     }
-    let recipe = DataRecipe { source: source.into(), resolution: 16, ..Recipe::default().data };
+    let recipe = DataRecipe { source: source.into(), resolution: 16.into(), ..Recipe::default().data };
     let prepared = told(data::prepare(&recipe, cache, &Quiet::default()));
     if cache.exists() {
         std::fs::remove_dir_all(cache).unwrap();

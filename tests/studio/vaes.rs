@@ -76,7 +76,7 @@ fn recipe((_, id, resolution, channels, [width, narrow, blocks, latent, levels])
     r.model.conditional = true;
     r.model.classes = ["a", "b", "c"].map(String::from).to_vec();
     r.model.id = (*id).into();
-    (r.data.resolution, r.data.channels) = (*resolution, *channels);
+    (r.data.resolution, r.data.channels) = ((*resolution).into(), *channels);
     (r.model.width, r.model.narrow, r.model.blocks) = (*width, *narrow, *blocks);
     (r.model.latent, r.model.levels) = (*latent, *levels);
     r.objective.likelihood = Likelihood::Gaussian;
@@ -133,7 +133,7 @@ fn several_latents_of_a_picture_are_those_of_each_alone() {
     for case in &CASES {
         let r = recipe(case);
         let vae = Vae::init(&r, &device).unwrap();
-        let (side, c, dim) = (r.data.resolution as usize, r.data.channels.count(), r.model.latent as usize);
+        let (side, c, dim) = (r.data.resolution.width as usize, r.data.channels.count(), r.model.latent as usize);
         let numbers = |seed: u64, n: usize| latent_studio::base::rng::Stream::new(seed, "numbers").normals(n);
         let x: Tensor<4> =
             Tensor::from_data(TensorData::new(numbers(1, 2 * c * side * side), [2, c, side, side]), &device);

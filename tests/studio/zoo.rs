@@ -1,7 +1,7 @@
 //! The table of models, walked: each trains at odd resolutions, resumes to the last bit, and samples the same alone as in
 //! company.
 
-use latent_studio::base::Family;
+use latent_studio::base::{Family, Resolution};
 use latent_studio::engine::runs::priors;
 use latent_studio::latent::model::LoadedModel;
 use latent_studio::models::MODELS;
@@ -16,7 +16,8 @@ use latent_studio::train::session::{self, Options, Outcome};
 use crate::common::{Home, pictures};
 
 /// A recipe small enough for a test, with everything switched on that has a state.
-fn small(id: &str, source: &str, resolution: u32) -> Recipe {
+pub fn small(id: &str, source: &str, resolution: impl Into<Resolution>) -> Recipe {
+    let resolution = resolution.into();
     let mut r = preset::for_model(id).unwrap().recipe(Facts { pictures: 300, resolution });
     r.data.source = source.into();
     r.data.mirror = true;
@@ -33,7 +34,7 @@ fn small(id: &str, source: &str, resolution: u32) -> Recipe {
     r
 }
 
-fn train(home: &Home, folder: &RunFolder, images: u64) -> Vec<RunEvent> {
+pub fn train(home: &Home, folder: &RunFolder, images: u64) -> Vec<RunEvent> {
     let mut file = folder.file().unwrap();
     file.kimg = Some(images as f64 / 1000.0);
     folder.write_file(&file).unwrap();
@@ -44,7 +45,7 @@ fn train(home: &Home, folder: &RunFolder, images: u64) -> Vec<RunEvent> {
     events
 }
 
-fn state(folder: &RunFolder, images: u64) -> (Vec<u8>, Vec<u8>) {
+pub fn state(folder: &RunFolder, images: u64) -> (Vec<u8>, Vec<u8>) {
     let path = folder.checkpoints().into_iter().find(|c| c.images == images).unwrap().path;
     (std::fs::read(path.join("state.safetensors")).unwrap(), std::fs::read(path.join("model.safetensors")).unwrap())
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::play::job_of;
 use super::{Script, made};
 use crate::base::rng::Stream;
-use crate::base::{Picture, Problem};
+use crate::base::{Picture, Problem, Resolution};
 use crate::engine::latent::Ranked;
 use crate::engine::{Event, LatentCommand, LatentEvent, LineageNode, ModelInfo};
 use crate::latent::activations::codes::{Anomaly, CodePoint, NumberUse, prior_histogram};
@@ -373,7 +373,7 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
                 &if values == latent.values(values.len()) { latent } else { Latent::Point { values } },
                 truncation,
             );
-            let taps = (0..4).map(|tap| [16, 8 << tap]).collect();
+            let taps = (0..4).map(|tap| [16, 8 << tap, 8 << tap]).collect();
             let inside = Inside { picture, channels: (0..16).map(channel).collect(), taps };
             tell(LatentEvent::Inside { ticket, model, inside: Box::new(inside) })
         }
@@ -414,11 +414,11 @@ fn pictures(script: &mut Script, command: LatentCommand) -> Vec<Event> {
         }
         LatentCommand::Anomaly { ticket, model, input } => {
             let name = input.display().to_string();
-            let side = info.resolution;
-            let mut heat = Picture::filled(side, side, [0; 4]);
-            heat.paste(&Picture::filled(side / 3, side / 3, [255, 80, 30, 200]), 1, 1);
+            let Resolution { width, height } = info.resolution;
+            let mut heat = Picture::filled(width, height, [0; 4]);
+            heat.paste(&Picture::filled(width / 3, height / 3, [255, 80, 30, 200]), 1, 1);
             let anomaly = Box::new(Anomaly {
-                input: made::source_picture(&name, 0, side),
+                input: made::source_picture(&name, 0, info.resolution),
                 reconstruction: make(&own(&name), 1.0),
                 heat,
                 error: 0.2,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::base::rng::Stream;
 use crate::base::series::Reading;
-use crate::base::{Channels, Family, Picture, Problem};
+use crate::base::{Channels, Family, Picture, Problem, Resolution};
 use crate::engine::{
     BrokenFile, CheckpointInfo, DataSetInfo, DeviceReport, DuplicateGroup, Item, ModelCard, ModelInfo, Preview,
     RunProgress, RunState, RunSummary, Score, Survey, SurveyEntry, Suspect,
@@ -20,7 +20,7 @@ pub const NOW: i64 = 1_760_000_000;
 
 /// A valid recipe of a model, by its preset.
 pub fn recipe(model: &str, name: &str) -> Recipe {
-    let facts = Facts { pictures: 900, resolution: 32 };
+    let facts = Facts { pictures: 900, resolution: 32.into() };
     let mut recipe = for_model(model).map(|p| p.recipe(facts)).unwrap_or_default();
     recipe.name = name.into();
     recipe.data.source = format!("/pictures/{name}");
@@ -42,14 +42,15 @@ pub fn storage() -> Vec<crate::library::storage::Kept> {
 }
 
 /// A picture that is a colourful gradient with a shape in it, all computed from the numbers of a latent.
-pub fn gradient(values: &[f32], side: u32, channels: Channels) -> Picture {
+pub fn gradient(values: &[f32], size: impl Into<Resolution>, channels: Channels) -> Picture {
+    let Resolution { width, height } = size.into();
     let v = |i: usize| values.get(i % values.len().max(1)).copied().unwrap_or(0.0);
-    let mut rgba = Vec::with_capacity((side * side * 4) as usize);
+    let mut rgba = Vec::with_capacity((width * height * 4) as usize);
     let (cx, cy) = (0.5 + 0.2 * v(0).tanh(), 0.5 + 0.2 * v(1).tanh());
     let radius = 0.22 + 0.1 * v(2).tanh();
-    for y in 0..side {
-        for x in 0..side {
-            let (px, py) = ((x as f32 + 0.5) / side as f32, (y as f32 + 0.5) / side as f32);
+    for y in 0..height {
+        for x in 0..width {
+            let (px, py) = ((x as f32 + 0.5) / width as f32, (y as f32 + 0.5) / height as f32);
             let wave = |i: usize| 0.5 + 0.5 * (v(i) * 3.0 * px + v(i + 1) * 3.0 * py + v(i + 2) * 2.0).sin();
             let inside = ((px - cx).powi(2) + (py - cy).powi(2)).sqrt() < radius;
             let mut p = [wave(3), wave(4), wave(5)];
@@ -64,7 +65,7 @@ pub fn gradient(values: &[f32], side: u32, channels: Channels) -> Picture {
             rgba.push(alpha);
         }
     }
-    Picture { width: side, height: side, rgba }
+    Picture { width, height, rgba }
 }
 
 /// The picture that a model makes of a latent.
@@ -116,15 +117,15 @@ pub fn suspects(model: &ModelInfo) -> Vec<Suspect> {
 }
 
 /// The picture of this name in a made source.
-pub fn named_picture(source: &str, name: &str, side: u32) -> Picture {
+pub fn named_picture(source: &str, name: &str, size: impl Into<Resolution>) -> Picture {
     let seed = name.bytes().fold(0u32, |seed, byte| seed.wrapping_mul(31).wrapping_add(u32::from(byte)));
-    source_picture(source, seed, side)
+    source_picture(source, seed, size)
 }
 
 /// The picture at a place of a made source.
-pub fn source_picture(source: &str, index: u32, side: u32) -> Picture {
+pub fn source_picture(source: &str, index: u32, size: impl Into<Resolution>) -> Picture {
     let values = Stream::new(u64::from(index), source).normals(16);
-    gradient(&values, side, Channels::Rgb)
+    gradient(&values, size, Channels::Rgb)
 }
 
 /// Curves of a run of this family: read back every 8 steps of 32 pictures, up to `images`.
@@ -293,7 +294,8 @@ pub fn models() -> Vec<ModelInfo> {
         ("nouns", "res-gan", 32, Channels::Rgb, 64, false),
     ];
     rows.iter()
-        .map(|&(name, id, resolution, channels, latent, shipped)| {
+        .map(|&(name, id, side, channels, latent, shipped)| {
+            let resolution = Resolution::square(side);
             let mut recipe = recipe(id, name);
             recipe.model.latent = latent;
             recipe.data.resolution = resolution;
@@ -356,8 +358,8 @@ pub fn item(id: i64, model: &ModelInfo, latent: Latent) -> Item {
     Item {
         id,
         path: format!("/gallery/{}-{id}.png", model.name).into(),
-        width: model.resolution,
-        height: model.resolution,
+        width: model.resolution.width,
+        height: model.resolution.height,
         model: model.name.clone(),
         rating: (id % 6) as u8,
         starred: id % 5 == 0,

@@ -39,8 +39,8 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             }]
         }
         Command::Prepare { job, data } => {
-            let (pictures, side) = (u64::from(script.pictures), u64::from(data.resolution));
-            let bytes = pictures * side * side * data.channels.count() as u64;
+            let pictures = u64::from(script.pictures);
+            let bytes = pictures * data.resolution.pixels() as u64 * data.channels.count() as u64;
             job_of(job, "Preparing pictures", pictures, vec![Event::DataReady { job, pictures, bytes }])
         }
         Command::TeachWords { job, .. } => {

@@ -122,10 +122,7 @@ impl Atlas {
             if stale() || cx.outbox.is_closed() {
                 return Ok(false);
             }
-            let pictures: Vec<Picture> = chunk
-                .iter()
-                .map(|&i| Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, set.picture(i)))
-                .collect();
+            let pictures: Vec<Picture> = chunk.iter().map(|&i| shape.picture(set.picture(i))).collect();
             let name = model.to_string();
             let means = cx.inference.wait(Urgency::Later, move |models| {
                 let model = models.get(&name)?;
@@ -146,16 +143,7 @@ impl Atlas {
         let (_, codes) = self.codes.as_ref()?;
         let set = prepared(cx, info)?;
         let shape = info.recipe.shape();
-        let picture = |place: u32| {
-            ((place as usize) < set.len()).then(|| {
-                Picture::from_interleaved(
-                    shape.resolution,
-                    shape.resolution,
-                    shape.channels,
-                    set.picture(place as usize),
-                )
-            })
-        };
+        let picture = |place: u32| ((place as usize) < set.len()).then(|| shape.picture(set.picture(place as usize)));
         Some(codes.nearest(code, TOLD).into_iter().filter_map(|(i, d)| picture(i).map(|p| (p, d))).collect())
     }
 }

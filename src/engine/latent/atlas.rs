@@ -83,9 +83,7 @@ impl Newest {
             match sheet.atlas.points.get(i as usize).map(|p| &p.whose) {
                 Some(Whose::Real { index, .. }) => {
                     let Some(set) = &sheet.set else { continue };
-                    let shape = set.shape();
-                    let side = shape.resolution;
-                    let picture = Picture::from_interleaved(side, side, shape.channels, set.picture(*index as usize));
+                    let picture = set.shape().picture(set.picture(*index as usize));
                     thumbs.push((i, small(&picture, size)));
                 }
                 Some(Whose::Generated { seed }) => seeds.push((i, Latent::Seed { seed: *seed })),

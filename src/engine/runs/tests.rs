@@ -364,7 +364,7 @@ fn bad_recipes_and_strange_names_are_handled() {
     assert_eq!(folder_name(&"x".repeat(99)).len(), 48);
     let mut s = studio(player());
     let mut recipe = Recipe::default();
-    recipe.data.resolution = 17;
+    recipe.data.resolution = 17.into();
     s.runs.ask(Ask::Start { recipe: Box::new(recipe), from: None, device: "cpu".into() });
     s.until("the message", |e| matches!(e, Event::Message(p) if p.subject.is_some()).then_some(()));
     s.runs.ask(Ask::Control { dir: "/no/run".into(), control: Control::Pause });

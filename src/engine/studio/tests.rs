@@ -92,7 +92,8 @@ fn data_are_surveyed_shown_prepared_and_remembered() {
     assert!(thumbs[0].1.width == 24 && thumbs[0].1 != thumbs[1].1);
     assert_eq!(thumbs[2].1, Picture::default(), "what is not there is told as nothing");
 
-    let data = DataRecipe { source: source.clone(), resolution: 16, channels: Channels::Grey, ..DataRecipe::default() };
+    let data =
+        DataRecipe { source: source.clone(), resolution: 16.into(), channels: Channels::Grey, ..DataRecipe::default() };
     let objective = Box::new(ObjectiveRecipe { augment: Schedule::constant(1.0), ..ObjectiveRecipe::default() });
     s.engine.send(Command::PreviewPreparation {
         ticket: 1,
@@ -259,8 +260,12 @@ fn kept_pictures_are_listed_changed_exported_and_survive_a_restart() {
 
 #[test]
 fn a_picture_is_encoded_and_its_neighbours_are_found_among_the_training_data() {
-    let data =
-        DataRecipe { source: "shapes:40".into(), resolution: 16, channels: Channels::Rgb, ..DataRecipe::default() };
+    let data = DataRecipe {
+        source: "shapes:40".into(),
+        resolution: 16.into(),
+        channels: Channels::Rgb,
+        ..DataRecipe::default()
+    };
     let mut s = studio_with(Made { data: Some(data.clone()), ..Made::default() });
     let path = s.home.path().join("in.png");
     write_png(&path, &Picture::filled(16, 16, [200, 30, 90, 255]), None).unwrap();

@@ -26,7 +26,7 @@ pub use net::{DIM, Encoder, SIDE};
 pub use crate::recipe::FeatureSpace;
 
 use super::feature_matrix::Rows;
-use crate::base::{Picture, Problem, Progress, Result};
+use crate::base::{Picture, Problem, Progress, Resolution, Result};
 use crate::data;
 use crate::models::io::Weights;
 use crate::models::photo_net::{self, PhotoNet};
@@ -182,13 +182,15 @@ impl Extractor {
     }
 }
 
-/// Pictures as the network takes them, filled up with grey ones to `count`. `→ [count, 3, side, side]` in −1…1
-pub fn input(pictures: &[Picture], count: usize, side: u32, device: &Device) -> Tensor<4> {
-    let size = (side * side) as usize * 3;
+/// Pictures as the network takes them, brought to this size and filled up with grey ones to `count`.
+/// `→ [count, 3, height, width]` in −1…1
+pub fn input(pictures: &[Picture], count: usize, at: impl Into<Resolution>, device: &Device) -> Tensor<4> {
+    let at = at.into();
+    let ([rows, columns], plane) = (at.grid(), at.pixels());
+    let size = plane * 3;
     let mut values = vec![0f32; count * size];
     values.par_chunks_mut(size).zip(pictures).for_each(|(out, picture)| {
-        let picture = data::scaled(picture, side, side);
-        let plane = (side * side) as usize;
+        let picture = data::scaled(picture, at.width, at.height);
         for (i, pixel) in picture.rgba.chunks_exact(4).enumerate() {
             let alpha = f32::from(pixel[3]) / 255.0;
             for c in 0..3 {
@@ -197,7 +199,7 @@ pub fn input(pictures: &[Picture], count: usize, side: u32, device: &Device) -> 
             }
         }
     });
-    Tensor::from_data(TensorData::new(values, [count, 3, side as usize, side as usize]), device)
+    Tensor::from_data(TensorData::new(values, [count, 3, rows, columns]), device)
 }
 
 #[cfg(test)]

@@ -59,7 +59,7 @@ impl Encoder {
     /// Any size of picture goes: sides are padded with grey to a multiple of 16.
     pub fn maps(&self, x: Tensor<4>) -> Vec<Tensor<4>> {
         let [_, _, h, w] = x.dims();
-        let mut x = padded(x, h.max(w).next_multiple_of(16));
+        let mut x = padded(x, [h, w].map(|side| side.next_multiple_of(16)));
         let mut maps = Vec::with_capacity(4);
         for (i, (half, block)) in self.halves.iter().zip(&self.blocks).enumerate() {
             x = if i == 0 { half.forward(x) } else { half.after_leaky(x) };

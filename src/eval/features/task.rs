@@ -49,7 +49,7 @@ impl Dataset {
     ) -> Result<Self> {
         let recipe = DataRecipe {
             source: source.into(),
-            resolution: super::SIDE,
+            resolution: super::SIDE.into(),
             channels: crate::base::Channels::Rgba,
             fit: crate::recipe::Fit::Pad,
             ..DataRecipe::default()

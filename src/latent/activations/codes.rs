@@ -1,6 +1,6 @@
 //! What a VAE does with its latents: which numbers it uses, how they are spread, where pictures do not come back.
 
-use crate::base::{Picture, Problem, Progress, Result};
+use crate::base::{Picture, Problem, Progress, Resolution, Result};
 use crate::data::Prepared;
 use crate::latent::latent_forward::host;
 use crate::latent::model::{LoadedModel, Net};
@@ -154,7 +154,6 @@ impl LoadedModel {
         let back = |x: burn::tensor::Tensor<4>| vae.to_picture(vae.decode(vae.encode(x, None).0, None));
         let y = back(x.clone());
         let reconstruction = tensors::to_pictures(y.clone(), self.shape()).pop().ok_or_else(|| no_vae(self))?;
-        let side = self.shape().resolution as usize;
         // Mean square over the channels, of pictures in 0…1.
         let square: Vec<f32> = host(per_picture((x - y).square().mean_dim(1) * 0.25)).concat();
         let own: Vec<Latent> = (0..16).map(|seed| Latent::Seed { seed }).collect();
@@ -162,7 +161,7 @@ impl LoadedModel {
         let usual = host(per_picture((made.clone() - back(made)).square().mean_dim(1) * 0.25)).concat();
         let root_mean = |v: &[f32]| (v.iter().sum::<f32>() / v.len().max(1) as f32).sqrt();
         let usual = root_mean(&usual);
-        let heat = heat(&smoothed(&square, side), side, usual.max(1.0 / 255.0));
+        let heat = heat(&smoothed(&square, self.shape().resolution), self.shape().resolution, usual.max(1.0 / 255.0));
         let input = inputs.pop().ok_or_else(|| no_vae(self))?;
         Ok(Anomaly { input, reconstruction, heat, error: root_mean(&square), usual })
     }
@@ -183,27 +182,28 @@ fn number_use(normals: &[(f32, f32)]) -> NumberUse {
 }
 
 /// Mean over squares of three by three.
-fn smoothed(values: &[f32], side: usize) -> Vec<f32> {
+fn smoothed(values: &[f32], resolution: Resolution) -> Vec<f32> {
+    let [rows, columns] = resolution.grid();
     let at = |x: usize, y: usize| {
         let (mut sum, mut count) = (0.0, 0.0);
-        for v in y.saturating_sub(1)..(y + 2).min(side) {
-            for u in x.saturating_sub(1)..(x + 2).min(side) {
-                sum += values[v * side + u];
+        for v in y.saturating_sub(1)..(y + 2).min(rows) {
+            for u in x.saturating_sub(1)..(x + 2).min(columns) {
+                sum += values[v * columns + u];
                 count += 1.0;
             }
         }
         sum / count
     };
-    (0..side * side).map(|i| at(i % side, i / side)).collect()
+    (0..rows * columns).map(|i| at(i % columns, i / columns)).collect()
 }
 
 /// Errors as colours: nothing up to the usual, full red at five times that.
-fn heat(squares: &[f32], side: usize, usual: f32) -> Picture {
+fn heat(squares: &[f32], Resolution { width, height }: Resolution, usual: f32) -> Picture {
     let colour = |v: &f32| {
         let t = ((v.sqrt() / usual - 1.0) / 4.0).clamp(0.0, 1.0);
         [255, (230.0 * (1.0 - t)) as u8, 30, (t.sqrt() * 230.0) as u8]
     };
-    Picture { width: side as u32, height: side as u32, rgba: squares.iter().flat_map(colour).collect() }
+    Picture { width, height, rgba: squares.iter().flat_map(colour).collect() }
 }
 
 #[cfg(test)]

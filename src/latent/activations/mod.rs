@@ -47,8 +47,8 @@ pub struct Inside {
     pub picture: Picture,
     /// The channels at the tap, before any is switched off there.
     pub channels: Vec<ChannelLook>,
-    /// All taps there are: channels, and places a side.
-    pub taps: Vec<[u32; 2]>,
+    /// All taps there are: channels, and places from top to bottom and from left to right.
+    pub taps: Vec<[u32; 3]>,
 }
 
 /// What to look at.
@@ -106,8 +106,8 @@ impl LoadedModel {
             if tap as u32 == look.tap {
                 shown = Some(x.clone());
             }
-            let [_, c, side, _] = x.dims();
-            taps.push([c as u32, side as u32]);
+            let [_, c, h, w] = x.dims();
+            taps.push([c as u32, h as u32, w as u32]);
             let kept = |channel: usize| !off.contains(&Channel { tap: tap as u32, channel: channel as u32 });
             if (0..c).all(kept) {
                 return x;
@@ -202,7 +202,7 @@ mod tests {
             let seen = model.inside(&latent, 1.0, &Look::default()).unwrap();
             assert_eq!(seen.picture, plain, "{id}");
             assert_eq!((seen.channels.len(), seen.channels[0].map.width), (8, 4));
-            assert_eq!((seen.taps.len(), seen.taps[0]), (model.taps(), [8, 4]), "{id}");
+            assert_eq!((seen.taps.len(), seen.taps[0]), (model.taps(), [8, 4, 4]), "{id}");
             for c in &seen.channels {
                 assert!(c.range[0] <= c.mean && c.mean <= c.range[1] && (0.0..=1.0).contains(&c.silent));
             }

@@ -7,7 +7,7 @@ use crate::recipe::architecture;
 /// A small model that any file may hold, with this change to what it says of itself.
 fn model(id: &str, change: impl FnOnce(&mut serde_json::Value)) -> Weights {
     let mut recipe = Recipe { name: "small".into(), ..Recipe::default() };
-    recipe.data.resolution = 16;
+    recipe.data.resolution = 16.into();
     recipe.model.id = id.into();
     (recipe.model.width, recipe.model.narrow, recipe.model.latent) = (8, 4, 4);
     let device = Device::flex();
@@ -72,7 +72,7 @@ fn what_a_card_says_beside_its_recipe_is_not_believed() {
     let paths = Paths::under(home.path());
     model("res-gan", card).write(&paths.models().join("m.safetensors")).unwrap();
     let info = list(&paths).into_iter().find(|m| m.name == "m").unwrap();
-    assert_eq!((info.family, info.latent, info.resolution), (Family::Gan, 4, 16));
+    assert_eq!((info.family, info.latent, info.resolution), (Family::Gan, 4, 16.into()));
     assert_eq!(info.architecture, "res-gan");
     assert_eq!(LoadedModel::open("m", &paths, "cpu").unwrap().contact_sheet().unwrap().width % 17, 1);
 }
@@ -94,7 +94,7 @@ fn older_checkpoints_and_runs_elsewhere_are_found_by_their_hash() {
     let paths = Paths::under(&home.path().join("studio"));
     let dir = home.path().join("elsewhere/run");
     let mut recipe = Recipe { name: "small".into(), ..Recipe::default() };
-    recipe.data.resolution = 16;
+    recipe.data.resolution = 16.into();
     drop(RunFolder::create(&dir, &recipe, None, "cpu").unwrap());
     let older = model("res-gan", |_| {});
     let hash = older.hash();

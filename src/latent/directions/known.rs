@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn shapes_know_their_factors_labels_and_captions() {
         let cache = tempfile::tempdir().unwrap();
-        let recipe = DataRecipe { source: "shapes:200".into(), resolution: 16, ..DataRecipe::default() };
+        let recipe = DataRecipe { source: "shapes:200".into(), resolution: 16.into(), ..DataRecipe::default() };
         let set = crate::data::prepare(&recipe, cache.path(), &Quiet::default()).unwrap();
         let source = crate::data::open("shapes:200").unwrap();
         let all: Vec<u32> = (0..set.len() as u32).collect();

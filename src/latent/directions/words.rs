@@ -125,7 +125,7 @@ impl LoadedModel {
 
 /// Pictures of a model as the network for photographs takes them. `[b, c, r, r] → [b, 3, s, s]`
 fn coloured(pictures: Tensor<4>) -> Tensor<4> {
-    let [_, c, r, _] = pictures.dims();
+    let c = pictures.dims()[1];
     let x = pictures.clamp(-1.0, 1.0);
     let x = match c {
         1 => x.repeat_dim(1, 3),
@@ -136,7 +136,7 @@ fn coloured(pictures: Tensor<4>) -> Tensor<4> {
         }
         _ => x,
     };
-    if r == SIDE as usize { x } else { bilinear(x, [SIDE as usize; 2]) }
+    bilinear(x, [SIDE as usize; 2])
 }
 
 #[cfg(test)]

@@ -153,7 +153,7 @@ impl LoadedModel {
         let mut inputs = Vec::with_capacity(pictures.len());
         for picture in pictures {
             let own = prepare_picture(picture, &self.info.recipe.data).to_interleaved(shape.channels);
-            inputs.push(Picture::from_interleaved(shape.resolution, shape.resolution, shape.channels, &own));
+            inputs.push(shape.picture(&own));
             bytes.extend(own);
         }
         (tensors::pictures(&bytes, pictures.len(), shape, &self.device), inputs)

@@ -1,7 +1,6 @@
 //! The rows of GANs.
 
 use super::row::{Architecture, GAN, PRESET, Preset, Setup, Size, When};
-use crate::base::Shape;
 use crate::recipe::flops::{DENSE, PROJECTED, STRIDED};
 use crate::recipe::{Adversarial, Recipe, Schedule};
 
@@ -120,7 +119,7 @@ pub const STYLE_GAN: Architecture = Architecture {
         "objective.freeze_mapping",
     ],
     // Each convolution takes one, two a size; the last colours share the style after the last convolution.
-    style_layers: |r| 2 * (Shape::built(r.data.resolution).2 as usize + 1),
+    style_layers: |r| 2 * (r.data.resolution.built().doublings as usize + 1),
     presets: &[Preset {
         id: "style-gan",
         title: "StyleGAN2",

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::base::{Family, Shape};
+use crate::base::{Family, Resolution};
 use crate::recipe::Recipe;
 use crate::recipe::flops::{Cost, RESIDUAL};
 
@@ -46,7 +46,7 @@ pub(super) const GAN: Architecture = Architecture {
     family: Family::Gan,
     description: "",
     settings: &["model.narrow"],
-    max_side: Shape::MAX_SIDE,
+    max_side: Resolution::MAX_SIDE,
     points: false,
     no_penalty: None,
     looks_through_features: false,
@@ -117,7 +117,7 @@ pub enum When {
     FewPhotos,
     /// Fewer than a hundred pictures.
     VeryFew,
-    /// More than 40 pixels a side.
+    /// More pixels than a square of 40 a side.
     Large,
 }
 
@@ -141,7 +141,7 @@ pub(super) const PRESET: Preset = Preset {
 pub struct Setup {
     /// Size of the networks.
     pub size: Size,
-    /// Whether pictures have more than 40 pixels a side.
+    /// Whether pictures have more pixels than a square of 40 a side.
     pub large: bool,
     /// Usable pictures; 0 where that is not known.
     pub pictures: u64,

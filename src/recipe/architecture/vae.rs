@@ -91,7 +91,7 @@ pub const MLP_VAE: Architecture = Architecture {
         usual(r, setup);
         (r.model.width, r.model.blocks, r.model.latent) = (500, 2, 50);
         r.optim.batch = 100;
-        r.data.resolution = r.data.resolution.min(64);
+        r.data.resolution = r.data.resolution.at_most(64);
     },
     ..VAE
 };

@@ -24,7 +24,7 @@ fn recipe(source: &Path) -> Recipe {
     let mut r = Recipe::default();
     r.model.id = "mlp-gan".into();
     (r.model.width, r.model.narrow, r.model.latent) = (8, 8, 2);
-    (r.data.source, r.data.resolution) = (source.to_str().unwrap().into(), 16);
+    (r.data.source, r.data.resolution) = (source.to_str().unwrap().into(), 16.into());
     r.optim.batch = 4;
     (r.run.kimg, r.run.checkpoint_kimg, r.run.preview_kimg, r.run.keep) = (0.016, 0.008, 1.0, 9);
     r.run.telemetry_steps = 1;

@@ -13,9 +13,9 @@ const WORDS: f32 = 16.0;
 
 /// What a stage is, in words.
 pub fn words(stage: &Stage) -> String {
-    let shape = match stage.side {
+    let shape = match stage.size.longer() {
         1 => format!("{} numbers", stage.channels),
-        s => format!("{s}×{s} with {} channels", stage.channels),
+        _ => format!("{} with {} channels", stage.size.both(), stage.channels),
     };
     let parameters = format::plural(stage.parameters as u64, "parameter", "parameters");
     format!("{}: {shape}, {parameters}", stage.title)
@@ -48,13 +48,14 @@ pub fn diagram(ui: &mut Ui, outline: &Outline) {
 
 fn block(ui: &mut Ui, stage: &Stage) {
     let t = theme::tokens(ui);
-    let label = match stage.side {
+    let label = match stage.size.longer() {
         1 => stage.channels.to_string(),
-        s => format!("{s}² · {}", stage.channels),
+        s if stage.size.is_square() => format!("{s}² · {}", stage.channels),
+        _ => format!("{} · {}", stage.size.both(), stage.channels),
     };
     let galley = ui.painter().layout_no_wrap(label, FontId::proportional(size::SMALL), t.weak);
     let wide = 6.0 + 4.0 * (stage.channels.max(1) as f32).log2();
-    let tall = TALL * (0.12 + 0.11 * (stage.side.max(1) as f32).log2()).min(1.0);
+    let tall = TALL * (0.12 + 0.11 * (stage.size.longer().max(1) as f32).log2()).min(1.0);
     let cell = vec2(wide.max(galley.size().x) + 6.0, TALL + WORDS);
     let (rect, response) = ui.allocate_exact_size(cell, Sense::hover());
     let words = words(stage);

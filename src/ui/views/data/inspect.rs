@@ -13,7 +13,7 @@ use crate::ui::format;
 use crate::ui::theme::{self, size};
 use crate::ui::views::explore::job_progress::{self, Doing};
 use crate::ui::views::{Cx, View, ViewId};
-use crate::ui::widgets::form::FormOptions;
+use crate::ui::widgets::form::{FormOptions, Suggestion};
 
 impl DataView {
     /// Draws the inspector.
@@ -89,7 +89,7 @@ impl DataView {
             || "Point at a picture to preview its preparation".to_owned(),
             |e| {
                 let name = format::shortened(&e.name, 24);
-                format!("{name} · {}×{} to {resolution}×{resolution}", e.width, e.height)
+                format!("{name} · {}×{} to {}", e.width, e.height, resolution.both())
             },
         );
         theme::weak(ui, text);
@@ -99,6 +99,9 @@ impl DataView {
         let exclude = self.recipe.data.exclude.clone();
         let defaults = Recipe { data: DataRecipe { exclude, ..self.suited.clone() }, ..self.recipe.clone() };
         let problem = self.recipe.validate().err();
+        let survey = cx.studio.surveys.get(&self.recipe.data.source);
+        let known = survey.map(|s| s.known(&self.recipe.data, &self.excluded));
+        let suggestion = known.and_then(|known| Suggestion::shape(&known, self.recipe.data.resolution));
         let options = FormOptions {
             defaults: &defaults,
             family: crate::base::Family::Gan,
@@ -107,6 +110,7 @@ impl DataView {
             hide: &["data.source", "data.exclude"],
             problem: problem.as_ref(),
             flat: true,
+            suggestion: suggestion.as_ref(),
         };
         if let Some(change) = self.form.show(ui, &self.recipe, &options) {
             if change.began {

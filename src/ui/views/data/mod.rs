@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::train::estimate::recommended;
 use super::{Cx, KeyHelp, View, ViewId};
-use crate::base::Problem;
+use crate::base::{Problem, Resolution};
 use crate::data::joined;
 use crate::data::report::Survey;
 use crate::engine::{Command, DataSetInfo, Event, JobId};
@@ -213,7 +213,7 @@ impl DataView {
         let mut data = DataRecipe { source: survey.source.clone(), ..DataRecipe::default() };
         let known = survey.known(&data, &BTreeSet::new());
         data.channels = known.channels;
-        data.resolution = known.resolution().unwrap_or(data.resolution);
+        data.resolution = known.resolution().map_or(data.resolution, Resolution::square);
         data.drop_duplicates = survey.duplicates.iter().any(|d| d.exact);
         self.suited = data;
     }

@@ -324,7 +324,7 @@ fn preparation_is_kept_for_each_data_set_and_over_restarts() {
     let set = |harness: &mut Harness<'_, Stage<DataView>>| {
         let data = &mut harness.state_mut().view.recipe.data;
         (data.mirror, data.channels, data.drop_duplicates, data.resolution) =
-            (true, crate::base::Channels::Rgba, false, 64);
+            (true, crate::base::Channels::Rgba, false, 64.into());
         data.clone()
     };
     let nouns = set(&mut harness);

@@ -154,7 +154,7 @@ impl ExploreView {
         }
         if let Some((models, latents)) = out.export_both {
             let name = format!("{}-{}", models[0].name, models[1].name);
-            let pixels = models[0].resolution.max(models[1].resolution);
+            let pixels = models[0].resolution.covering(models[1].resolution);
             let models = models.map(|m| m.model);
             let subject = Subject::Both { models, latents, truncation, beside: true };
             self.export.begin(subject, &name, pixels, Some("grid"), &cx.studio.settings.export);

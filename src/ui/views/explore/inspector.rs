@@ -70,7 +70,7 @@ impl ExploreView {
                 if let Some(pace) = self.present.pace().filter(|_| !cx.still) {
                     theme::weak(ui, format!("{:.0} ms", pace * 1000.0)).on_hover_text("Time this picture took");
                 }
-                theme::weak(ui, format!("{0} × {0}", info.resolution));
+                theme::weak(ui, format!("{} × {}", info.resolution.width, info.resolution.height));
             });
         });
     }

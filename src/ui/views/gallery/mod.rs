@@ -14,7 +14,7 @@ use egui::{Key, Modifiers, Ui};
 use egui_material_icons::icons::ICON_PHOTO_LIBRARY;
 
 use super::{Cx, KeyHelp, View, ViewId};
-use crate::base::{Picture, Problem};
+use crate::base::{Picture, Problem, Resolution};
 use crate::engine::{Command, Event, Item, ItemFilter};
 use crate::latent::film::curve::{Curve, Easing};
 use crate::latent::film::{Key as FilmKey, Timeline};
@@ -175,7 +175,13 @@ impl GalleryView {
             Deed::Trash(trashed) => cx.send(Command::TrashItems { ids, trashed }),
             Deed::Export => {
                 let settings = &cx.studio.settings.export;
-                self.export.begin(Subject::Items(ids), &first.model, first.width.max(first.height), None, settings);
+                self.export.begin(
+                    Subject::Items(ids),
+                    &first.model,
+                    Resolution::new(first.width, first.height),
+                    None,
+                    settings,
+                );
             }
             Deed::Film => self.film(&chosen, cx),
             Deed::StandHere => self.stand(first, cx),
@@ -221,7 +227,7 @@ impl GalleryView {
             truncation,
             ..Timeline::default()
         };
-        let (name, pixels) = (&chosen[0].model, chosen[0].width.max(chosen[0].height));
+        let (name, pixels) = (&chosen[0].model, Resolution::new(chosen[0].width, chosen[0].height));
         let subject = Subject::Film { model, timeline: Box::new(timeline) };
         self.export.begin(subject, name, pixels, Some("mp4"), &cx.studio.settings.export);
     }

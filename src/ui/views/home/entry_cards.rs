@@ -148,7 +148,7 @@ impl HomeView {
 fn first_run_card(ui: &mut Ui, cx: &mut Cx<'_>) {
     let Some(first) = preset::PRESETS.first() else { return };
     let t = theme::tokens(ui);
-    let mut recipe = first.recipe(preset::Facts { pictures: 150, resolution: 32 });
+    let mut recipe = first.recipe(preset::Facts { pictures: 150, resolution: 32.into() });
     let time = estimate::expected(&recipe, cx.studio.device(), &cx.studio.runs).map(|e| e.seconds);
     let picture = |ui: &mut Ui| {
         ui.add_space(56.0);

@@ -89,7 +89,7 @@ pub struct Speed<'a> {
 impl Speed<'_> {
     /// Thousands of pictures that a preset sees in so many seconds, within bounds; in the middle of them if nobody knows.
     fn kimg(&self, preset: &str, resolution: u32, seconds: f64, (least, most): (f64, f64)) -> f64 {
-        let recipe = find(preset).map(|p| p.recipe(Facts { pictures: 500, resolution }));
+        let recipe = find(preset).map(|p| p.recipe(Facts { pictures: 500, resolution: resolution.into() }));
         let speed = recipe.and_then(|r| expected(&r, self.device, self.runs)).map(|e| e.images_per_s);
         let kimg = speed.map_or((least * most).sqrt(), |s| s * seconds / 1000.0);
         (kimg.clamp(least, most) * 10.0).round() / 10.0
@@ -103,7 +103,7 @@ impl Speed<'_> {
 
 fn part(preset: &str, kimg: f64, source: &str, title: &str, look: &'static str) -> Option<Part> {
     let pictures = if source.starts_with("points:") { 10_000 } else { 500 };
-    let mut recipe = find(preset)?.lasting(kimg).recipe(Facts { pictures, resolution: 32 });
+    let mut recipe = find(preset)?.lasting(kimg).recipe(Facts { pictures, resolution: 32.into() });
     recipe.data.source = source.into();
     recipe.data = recipe.data.settled();
     recipe.name = format!("lesson {}", title.to_lowercase());

@@ -163,7 +163,7 @@ fn facts(ui: &mut Ui, cx: &Cx<'_>, info: &ModelInfo) {
     }
     ui.add_space(size::XS);
     let mut rows: Vec<(&str, String)> = vec![
-        ("Makes", format!("{0} × {0} px, {1}", info.resolution, colours(info.channels))),
+        ("Makes", format!("{} × {} px, {}", info.resolution.width, info.resolution.height, colours(info.channels))),
         ("Architecture", format!("{} ({})", info.architecture, info.family.id().to_uppercase())),
         ("Latent", format!("{} dimensions", format::count(u64::from(info.latent)))),
         ("Trained", format::kimg((info.kimg * 1000.0) as u64)),

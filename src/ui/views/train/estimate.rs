@@ -1,7 +1,7 @@
 //! How long a run will take on a device: from the run most like it that was on this device, else from the device's own
 //! measured speed. Rough, and said so.
 
-use crate::base::pace;
+use crate::base::{Resolution, pace};
 use crate::engine::{DeviceReport, RunSummary};
 use crate::recipe::Recipe;
 use crate::recipe::advice::{Advice, Known, advise, fitted};
@@ -47,7 +47,7 @@ pub struct Expected {
 /// How unlike two recipes are, as far as their speed is concerned.
 fn unlike(a: &Recipe, b: &Recipe) -> f64 {
     let octaves = |x: f64, y: f64| (x.max(1e-9) / y.max(1e-9)).log2().abs();
-    let of = |r: &Recipe| (f64::from(r.data.settled().resolution), f64::from(r.optim.batch));
+    let of = |r: &Recipe| (r.data.settled().resolution.mean_side(), f64::from(r.optim.batch));
     let ((size_a, batch_a), (size_b, batch_b)) = (of(a), of(b));
     let other = if a.model.id == b.model.id { 0.0 } else { 8.0 };
     other
@@ -80,7 +80,7 @@ pub fn expected(recipe: &Recipe, device: Option<&DeviceReport>, runs: &[RunSumma
 }
 
 /// The preset to begin with on pictures of which this is known.
-pub fn recommended(studio: &Studio, device: Option<&DeviceReport>, known: &Known, resolution: u32) -> Advice {
+pub fn recommended(studio: &Studio, device: Option<&DeviceReport>, known: &Known, resolution: Resolution) -> Advice {
     advise(known, |preset: &Preset| {
         expected(&fitted(preset, known, resolution), device, &studio.runs).map(|e| e.seconds)
     })
@@ -135,8 +135,8 @@ mod tests {
         }
     }
 
-    fn recipe(id: &str, resolution: u32) -> Recipe {
-        find(id).unwrap().recipe(Facts { pictures: 900, resolution })
+    fn recipe(id: &str, side: u32) -> Recipe {
+        find(id).unwrap().recipe(Facts { pictures: 900, resolution: side.into() })
     }
 
     /// A run that was so fast.
@@ -194,7 +194,7 @@ mod tests {
     #[test]
     fn a_recipe_finds_its_own_preset() {
         for preset in PRESETS {
-            let recipe = preset.recipe(Facts { pictures: 900, resolution: 32 });
+            let recipe = preset.recipe(Facts { pictures: 900, resolution: 32.into() });
             assert_eq!(nearest_preset(&recipe).unwrap().model, preset.model);
         }
         assert_eq!(nearest_preset(&recipe("gan-quality", 32)).unwrap().id, "gan-quality");

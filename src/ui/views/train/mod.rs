@@ -86,7 +86,7 @@ pub struct TrainView {
 
 impl Default for TrainView {
     fn default() -> Self {
-        let recipe = PRESETS[0].recipe(Facts { pictures: 0, resolution: 32 });
+        let recipe = PRESETS[0].recipe(Facts { pictures: 0, resolution: 32.into() });
         Self {
             setting_up: false,
             base: recipe.clone(),

@@ -4,13 +4,19 @@ use std::sync::Arc;
 
 use super::TrainView;
 use super::estimate;
-use crate::base::{Channels, Problem};
+use crate::base::{Channels, Problem, Resolution, memory};
 use crate::engine::DeviceReport;
-use crate::recipe::Recipe;
+use crate::models::footprint;
 use crate::recipe::advice::{Advice, Known, PictureKind, fitted};
 use crate::recipe::preset::Preset;
+use crate::recipe::{ModelRecipe, Recipe};
 use crate::ui::state::Studio;
 use crate::ui::views::Cx;
+
+/// What shapes the networks or fills memory.
+pub(super) fn shaped(r: &Recipe) -> (ModelRecipe, Resolution, Channels, u32, u32) {
+    (r.model.clone(), r.data.resolution, r.data.channels, r.optim.batch, r.optim.accumulate)
+}
 
 fn unusable(source: &str) -> Problem {
     Problem::data("There is no usable picture").of(source).try_this("Choose other pictures")
@@ -96,7 +102,7 @@ impl TrainView {
         // Size and channels that somebody chose, here or in Data, stay.
         if self.proposes_data {
             self.recipe.data.channels = known.channels;
-            self.recipe.data.resolution = known.resolution().unwrap_or(self.recipe.data.resolution);
+            self.recipe.data.resolution = known.resolution().map_or(self.recipe.data.resolution, Resolution::square);
         }
         let preset = if self.preset_chosen { self.preset } else { self.advice(cx.studio).preset };
         self.apply_preset(preset, cx.studio);
@@ -117,6 +123,16 @@ impl TrainView {
         self.survey_job.and_then(|j| studio.jobs.get(&j)).filter(|j| j.ended).and_then(|j| j.problem.clone())
     }
 
+    /// What is wrong if the run would not fit into memory, as soon as its networks are laid out.
+    pub(super) fn too_large(&self, studio: &Studio) -> Option<Problem> {
+        let (of, outline) = self.outline.as_ref()?;
+        // Other devices do not tell how much they have.
+        let bytes = memory::physical().filter(|_| self.device_id(studio) == "cpu")?;
+        (shaped(of) == shaped(&self.recipe))
+            .then(|| footprint::check(&self.recipe, &outline.stages, bytes).err())
+            .flatten()
+    }
+
     /// Why a run cannot start, if so.
     pub(super) fn obstacle(&self, studio: &Studio) -> Option<Problem> {
         if self.recipe.data.source.is_empty() {
@@ -125,5 +141,6 @@ impl TrainView {
         self.source_problem(studio)
             .or_else(|| super::tokens::obstacle(&self.recipe))
             .or_else(|| self.recipe.validate().err())
+            .or_else(|| self.too_large(studio))
     }
 }

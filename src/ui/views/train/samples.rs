@@ -184,7 +184,8 @@ impl Samples {
         }
         let room = ui.available_size();
         let paired = self.mode == Mode::Reconstructions;
-        let (columns, side) = arrange(cells, room, paired);
+        let aspect = preview.samples.iter().chain(&preview.reals).next().map_or(1.0, shape_of);
+        let (columns, cell) = arrange(cells, room, paired, aspect);
         let tex = self.texture(ui, dir, preview, columns, cx);
         if let Some(index) = self.enlarged.filter(|&i| i < cells * if paired { 2 } else { 1 }) {
             self.alone(ui, &tex, columns, index, cx);
@@ -194,9 +195,10 @@ impl Samples {
             let zoom = ui.input(egui::InputState::zoom_delta);
             self.zoom = (self.zoom.max(1.0) * zoom).clamp(1.0, 8.0);
         }
-        let side = side * self.zoom.max(1.0);
+        let cell_size = cell * self.zoom.max(1.0);
         let Some(rows) = self.sheet.as_ref().map(|s| s.rows) else { return };
-        let full = vec2(columns as f32, rows as f32) * (side + GAP) - Vec2::splat(GAP);
+        let pitch = cell_size + Vec2::splat(GAP);
+        let full = vec2(columns as f32, rows as f32) * pitch - Vec2::splat(GAP);
         ScrollArea::both().id_salt("samples").auto_shrink(false).show(ui, |ui| {
             // One stop for the keyboard: the pictures themselves are walked with the arrows once one is enlarged.
             let (rect, sheet) = ui.allocate_exact_size(full.max(room), Sense::FOCUSABLE);
@@ -212,10 +214,8 @@ impl Samples {
             let mut hovered = None;
             let shown = self.sheet.as_ref().map_or(0, |s| s.count);
             for i in 0..shown {
-                let cell = Rect::from_min_size(
-                    origin + vec2((i % columns) as f32, (i / columns) as f32) * (side + GAP),
-                    Vec2::splat(side),
-                );
+                let cell =
+                    Rect::from_min_size(origin + vec2((i % columns) as f32, (i / columns) as f32) * pitch, cell_size);
                 if !ui.is_rect_visible(cell) || !self.is_picture(i, columns, cells) {
                     continue;
                 }
@@ -244,8 +244,9 @@ impl Samples {
     fn alone(&mut self, ui: &mut Ui, tex: &Tex, columns: usize, index: usize, cx: &Cx<'_>) {
         let Some((rows, count)) = self.sheet.as_ref().map(|s| (s.rows, s.count)) else { return };
         let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click());
-        let side = rect.width().min(rect.height());
-        let large = Rect::from_center_size(rect.center(), Vec2::splat(side));
+        let cell = tex.size / vec2(columns as f32, rows as f32);
+        let scale = (rect.width() / cell.x).min(rect.height() / cell.y);
+        let large = Rect::from_center_size(rect.center(), cell * scale);
         let t = theme::tokens(ui);
         if self.sheet.as_ref().is_some_and(|s| s.transparent) {
             textures::backing(ui.painter(), large, t);
@@ -352,19 +353,25 @@ fn count(preview: &Preview, mode: Mode) -> usize {
     }
 }
 
-/// Columns and side of a cell that fill the room best.
-fn arrange(cells: usize, room: Vec2, paired: bool) -> (usize, f32) {
-    let side = |columns: usize| {
+/// Width of a picture next to its height.
+fn shape_of(picture: &Picture) -> f32 {
+    picture.width.max(1) as f32 / picture.height.max(1) as f32
+}
+
+/// Columns and size of a cell that fill the room best, for pictures `aspect` times as wide as high.
+fn arrange(cells: usize, room: Vec2, paired: bool, aspect: f32) -> (usize, Vec2) {
+    let wide = |columns: usize| {
         let rows = cells.div_ceil(columns) * if paired { 2 } else { 1 };
         let across = (room.x + GAP) / columns as f32 - GAP;
         let down = (room.y + GAP) / rows as f32 - GAP;
-        across.min(down)
+        across.min(down * aspect)
     };
     // Slightly smaller pictures are better than a ragged last row.
     let full = |columns: usize| cells as f32 / (columns * cells.div_ceil(columns)) as f32;
-    let worth = |columns: usize| side(columns) * full(columns).powf(1.5);
+    let worth = |columns: usize| wide(columns) * full(columns).powf(1.5);
     let best = (1..=cells.max(1)).max_by(|&a, &b| worth(a).total_cmp(&worth(b))).unwrap_or(1);
-    (best, side(best).max(4.0))
+    let width = wide(best).max(4.0);
+    (best, vec2(width, width / aspect))
 }
 
 /// The pictures of a mode, in the order they are laid out.
@@ -453,11 +460,16 @@ mod tests {
 
     #[test]
     fn pictures_fill_the_room() {
-        let (columns, side) = arrange(64, vec2(400.0, 400.0), false);
+        let (columns, cell) = arrange(64, vec2(400.0, 400.0), false, 1.0);
         assert_eq!(columns, 8);
-        assert!((side - 48.25).abs() < 0.01);
-        let (columns, _) = arrange(32, vec2(400.0, 400.0), true);
+        assert!((cell.x - 48.25).abs() < 0.01 && cell.x == cell.y);
+        let (columns, _) = arrange(32, vec2(400.0, 400.0), true, 1.0);
         assert_eq!(columns, 8, "eight rows of four pairs");
+        // Tall pictures take fewer rows and keep their shape.
+        let (columns, cell) = arrange(64, vec2(400.0, 400.0), false, 2.0 / 3.0);
+        assert!(columns > 8 && (cell.y - 1.5 * cell.x).abs() < 0.01, "{columns} {cell}");
+        let rows = 64usize.div_ceil(columns) as f32;
+        assert!(rows * (cell.y + GAP) - GAP <= 400.01 && columns as f32 * (cell.x + GAP) - GAP <= 400.01);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use egui::{Align, ComboBox, Layout, RichText, Sense, Ui, vec2};
 use egui_material_icons::icons::{ICON_ARROW_BACK, ICON_FOLDER_OPEN, ICON_PLAY_ARROW, ICON_TUNE};
 
 use super::super::data::{Which, bar, built_in_title, short_name, source_help, source_picker};
+use super::proposal::shaped;
 use super::{TrainView, estimate};
 use crate::base::{Channels, Family};
 use crate::data::prepared_bytes;
@@ -11,6 +12,7 @@ use crate::engine::Command;
 use crate::models;
 use crate::recipe::advice::{PictureKind, expect};
 use crate::recipe::disk_space::run_bytes;
+use crate::recipe::form::with_titles;
 use crate::recipe::preset::{PRESETS, Preset, for_model};
 use crate::recipe::{ObjectiveRecipe, Recipe, Schedule, json_path};
 use crate::ui::action::Action;
@@ -19,7 +21,7 @@ use crate::ui::glossary;
 use crate::ui::textures;
 use crate::ui::theme::{self, Tone, size};
 use crate::ui::views::{Cx, View, ViewId};
-use crate::ui::widgets::form::FormOptions;
+use crate::ui::widgets::form::{FormOptions, Suggestion};
 use crate::ui::widgets::network;
 
 /// Narrower than this the buttons of a source stand below it.
@@ -151,7 +153,7 @@ impl TrainView {
         let kind =
             known.kind.filter(|k| *k != PictureKind::Points).map_or(String::new(), |k| format!(" · {}", k.noun()));
         let colours = crate::ui::widgets::form::option_title("data.channels", channels(&self.recipe));
-        let text = format!("{count}{kind} · {r}×{r} · {colours}", r = data.resolution);
+        let text = format!("{count}{kind} · {} · {colours}", data.resolution.both());
         ui.label(RichText::new(text).size(size::SMALL).color(t.weak)).on_hover_text(
             "Usable: not broken, not left out, no spare duplicate. The kind is a guess from the pixels; size and colours \
              can be changed in the inspector",
@@ -284,8 +286,6 @@ impl TrainView {
             return;
         };
         // Only what shapes the networks or fills memory is worth another look.
-        let shaped =
-            |r: &Recipe| (r.model.clone(), r.data.resolution, r.data.channels, r.optim.batch, r.optim.accumulate);
         if self.outlined.as_ref().is_none_or(|asked| shaped(asked) != shaped(&self.recipe)) {
             self.outlined = Some(self.recipe.clone());
             cx.send(Command::Outline { recipe: Box::new(self.recipe.clone()) });
@@ -302,8 +302,15 @@ impl TrainView {
         let speed = speed.map(|e| format::rate(e.images_per_s));
         let speed = speed.map_or_else(String::new, |s| format!(" · about {s}"));
         let parameters = format::plural(outline.parameters() as u64, "parameter", "parameters");
-        theme::weak(ui, format!("{parameters} · about {} of memory{speed}", format::bytes(outline.memory)))
-            .on_hover_text("Rough, for training on the chosen device");
+        let text = format!("{parameters} · about {} of memory{speed}", format::bytes(outline.memory));
+        match self.too_large(cx.studio) {
+            None => theme::weak(ui, text).on_hover_text("The most that training holds, foreseen from the networks"),
+            Some(problem) => {
+                let remedy = problem.remedy.as_deref().map(with_titles).unwrap_or_default();
+                theme::toned(ui, Tone::Bad, format!("{text}. {}. {remedy}", problem.what))
+                    .on_hover_text(problem.detail.unwrap_or_default())
+            }
+        };
     }
 
     /// Where it runs, what it starts from, what space it needs.
@@ -367,7 +374,7 @@ impl TrainView {
                 }
                 for model in cx.studio.models.iter().filter(|m| m.family == family) {
                     let on = self.from.as_deref() == Some(model.model.as_str());
-                    let text = format!("{} · {r}×{r} · {}", model.name, model.architecture, r = model.resolution);
+                    let text = format!("{} · {} · {}", model.name, model.resolution.both(), model.architecture);
                     if ui.selectable_label(on, text).clicked() {
                         chosen = Some(Some(model.model.clone()));
                     }
@@ -399,6 +406,7 @@ impl TrainView {
     pub(super) fn setup_settings(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         theme::section(ui, "Recipe");
         let problem = self.recipe.validate().err();
+        let suggestion = Suggestion::shape(&self.known(cx.studio), self.recipe.data.resolution);
         let options = FormOptions {
             defaults: &self.base,
             family: self.recipe.family().unwrap_or(Family::Gan),
@@ -407,6 +415,7 @@ impl TrainView {
             hide: &["data.source"],
             problem: problem.as_ref(),
             flat: false,
+            suggestion: suggestion.as_ref(),
         };
         let Some(change) = self.form.show(ui, &self.recipe, &options) else { return };
         if change.began {

@@ -50,6 +50,7 @@ impl TrainView {
             hide: &["data.source", "name"],
             problem: None,
             flat: false,
+            suggestion: None,
         };
         let change = ui.add_enabled_ui(alive, |ui| self.live_form.show(ui, &run.recipe, &options)).inner;
         if let Some(change) = change.filter(|c| c.done) {

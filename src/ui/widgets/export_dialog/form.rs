@@ -5,7 +5,7 @@ use egui_material_icons::icons::ICON_FOLDER_OPEN;
 
 use super::subject::Subject;
 use super::{Open, PURPOSE_FOLDER, format_of};
-use crate::base::{Channels, Shape};
+use crate::base::{Channels, Resolution, Shape};
 use crate::engine::ExportOptions;
 use crate::export::canvas::inner;
 use crate::export::names::{file_name, today};
@@ -100,7 +100,7 @@ pub(super) fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: View
 }
 
 /// How large what is written is: the picture enlarged by a whole factor, or placed on a canvas.
-fn extent(ui: &mut Ui, o: &mut ExportOptions, chosen: &Exporter, pixels: u32) {
+fn extent(ui: &mut Ui, o: &mut ExportOptions, chosen: &Exporter, pixels: Resolution) {
     if is_sprites(chosen) {
         // Cells of a sprite sheet lie edge to edge.
         o.canvas = None;
@@ -132,7 +132,7 @@ fn extent(ui: &mut Ui, o: &mut ExportOptions, chosen: &Exporter, pixels: u32) {
     let Some(canvas) = &mut o.canvas else {
         row(ui, "Scale", |ui| {
             ui.add(egui::Slider::new(&mut o.scale, 1..=LARGEST).prefix("×")).accessible_name("Scale");
-            theme::weak(ui, format!("{0} × {0} px", pixels * o.scale));
+            theme::weak(ui, format!("{} × {} px", pixels.width * o.scale, pixels.height * o.scale));
         });
         return;
     };
@@ -154,7 +154,7 @@ fn extent(ui: &mut Ui, o: &mut ExportOptions, chosen: &Exporter, pixels: u32) {
         }
     });
     if chosen.makes != Makes::Sheet {
-        let (w, h) = inner(pixels, pixels, canvas, filter);
+        let (w, h) = inner(pixels.width, pixels.height, canvas, filter);
         note(ui, &format!("The picture takes {w} × {h} px in the middle"));
     }
 }
@@ -204,7 +204,7 @@ fn arrangement(ui: &mut Ui, subject: &mut Subject, o: &mut ExportOptions, chosen
 }
 
 /// What many pictures take, or that they are too many for one file.
-fn room(ui: &mut Ui, subject: &Subject, pixels: u32, o: &ExportOptions, format: &Exporter, cx: &Cx<'_>) {
+fn room(ui: &mut Ui, subject: &Subject, pixels: Resolution, o: &ExportOptions, format: &Exporter, cx: &Cx<'_>) {
     let n = subject.count();
     match format.makes {
         Makes::Pictures if n > MANY => {
@@ -225,7 +225,7 @@ fn room(ui: &mut Ui, subject: &Subject, pixels: u32, o: &ExportOptions, format: 
                 Subject::Both { .. } => n / 2,
                 _ => o.columns as usize,
             };
-            let (w, h) = sheet::room(n, columns, (pixels, pixels), gap_of(o, format), o.scale);
+            let (w, h) = sheet::room(n, columns, (pixels.width, pixels.height), gap_of(o, format), o.scale);
             let text = format!("{} × {} px", format::count(w), format::count(h));
             if check_size(w, h).is_err() {
                 let help = "too large for one file: choose a smaller scale, more columns, or PNG pictures";

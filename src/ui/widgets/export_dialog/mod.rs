@@ -12,8 +12,8 @@ use std::path::PathBuf;
 
 use egui::{Frame, Id, Modal, ScrollArea, Ui};
 
-use crate::base::Problem;
 use crate::base::problem::Kind;
+use crate::base::{Problem, Resolution};
 use crate::engine::{Command, ExportOptions, JobId, LatentCommand};
 use crate::export::{EXPORTERS, Exporter, Makes};
 use crate::ui::action::Action;
@@ -39,7 +39,7 @@ struct Open {
     subject: Subject,
     /// Name and size of the model, for the examples.
     name: String,
-    pixels: u32,
+    pixels: Resolution,
     options: ExportOptions,
     /// The format is given by what asked; else the one used last is proposed.
     given: bool,
@@ -63,7 +63,14 @@ impl ExportDialog {
     }
 
     /// Opens it. `name` and `pixels` are those of the model; `format` proposes a row of the table.
-    pub fn begin(&mut self, subject: Subject, name: &str, pixels: u32, format: Option<&str>, settings: &ExportOptions) {
+    pub fn begin(
+        &mut self,
+        subject: Subject,
+        name: &str,
+        pixels: Resolution,
+        format: Option<&str>,
+        settings: &ExportOptions,
+    ) {
         if subject.count() == 0 {
             return;
         }
@@ -153,13 +160,13 @@ impl Open {
             o.format.clone_from(last);
         }
         let smooth = match settings.enlarge_by {
-            Pixels::Auto => cx.textures.is_smooth([self.pixels, self.pixels]),
+            Pixels::Auto => cx.textures.is_smooth([self.pixels.width, self.pixels.height]),
             Pixels::Sharp => false,
             Pixels::Smooth => true,
         };
         o.filter = if smooth { "lanczos" } else { "nearest" }.into();
-        if kind == Makes::Film && self.pixels * o.scale < FILM {
-            o.scale = FILM.div_ceil(self.pixels.max(1)).clamp(1, form::LARGEST);
+        if kind == Makes::Film && self.pixels.longer() * o.scale < FILM {
+            o.scale = FILM.div_ceil(self.pixels.longer().max(1)).clamp(1, form::LARGEST);
         }
     }
 

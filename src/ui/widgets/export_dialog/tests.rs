@@ -13,12 +13,12 @@ fn one_picture_is_no_film() {
     let mut dialog = ExportDialog::default();
     let subject = |n: usize| Subject::Items((0..n as i64).collect());
     let settings = ExportOptions { format: "mp4".into(), ..ExportOptions::default() };
-    dialog.begin(subject(1), "a", 32, None, &settings);
+    dialog.begin(subject(1), "a", 32.into(), None, &settings);
     assert_eq!(dialog.open.as_ref().unwrap().options.format, "png");
-    dialog.begin(subject(2), "a", 32, None, &settings);
+    dialog.begin(subject(2), "a", 32.into(), None, &settings);
     assert_eq!(dialog.open.as_ref().unwrap().options.format, "mp4");
     let mut none = ExportDialog::default();
-    none.begin(subject(0), "a", 32, None, &settings);
+    none.begin(subject(0), "a", 32.into(), None, &settings);
     assert!(!none.is_open());
 }
 

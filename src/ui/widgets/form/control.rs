@@ -3,12 +3,13 @@
 use egui::{Button, Checkbox, ComboBox, DragValue, Response, Slider, TextEdit, Ui};
 use serde_json::{Value, json};
 
+use super::sides;
 use super::words;
 use crate::recipe::form::{Field, Input};
 use crate::ui::theme::{self, size};
 
 /// Width of an entry field, in points.
-const ENTRY: f32 = 84.0;
+pub(super) const ENTRY: f32 = 84.0;
 
 /// What a person did to a setting this frame.
 #[derive(Debug, Default)]
@@ -28,7 +29,7 @@ impl Outcome {
         self.released |= done;
     }
 
-    fn watch(&mut self, response: &Response, value: impl FnOnce() -> Value) {
+    pub(super) fn watch(&mut self, response: &Response, value: impl FnOnce() -> Value) {
         self.busy |= response.dragged();
         if response.changed() {
             self.value = Some(value());
@@ -119,6 +120,7 @@ pub fn entry(ui: &mut Ui, field: &Field, value: &Value, refuse: &dyn Fn(&Value) 
             let response = ui.add(drag).accessible_name(field.title);
             out.watch(&response, || json!((v / step * step).clamp(min, max)));
         }
+        Input::Size { min, max, step, ratio } => sides::entry(ui, field, value, (min, max, step, ratio), out),
         Input::Float { min, max, log } => {
             let mut v = value.as_f64().unwrap_or(min);
             let response = number(ui, &mut v, min, max, log, unit(field)).accessible_name(field.title);
@@ -155,6 +157,7 @@ pub fn below(ui: &mut Ui, field: &Field, value: &Value, out: &mut Outcome) {
             let response = ui.add(slider.logarithmic(max >= 100 * min.max(1))).accessible_name(field.title);
             out.watch(&response, || json!((v / step * step).clamp(min, max)));
         }
+        Input::Size { min, max, step, .. } => sides::slider(ui, field, value, (min, max, step), out),
         Input::Float { min, max, log } => {
             let mut v = value.as_f64().unwrap_or(min);
             let response = slider(ui, &mut v, min, max, log).accessible_name(field.title);

@@ -4,6 +4,7 @@
 //! [`crate::recipe::json_path::set`] or sends them to a run.
 
 mod control;
+mod sides;
 mod words;
 
 use egui::{Align, CollapsingHeader, Layout, RichText, Ui};
@@ -11,7 +12,8 @@ use egui_material_icons::icons::{ICON_LOCK, ICON_UNDO};
 use serde_json::Value;
 use strum::IntoEnumIterator as _;
 
-use crate::base::{Family, Problem};
+use crate::base::{Family, Problem, Resolution};
+use crate::recipe::advice::Known;
 use crate::recipe::form::{FIELDS, Field, Group, Input};
 use crate::recipe::{Recipe, compatibility};
 use crate::ui::theme::{self, size};
@@ -49,6 +51,35 @@ pub struct FormOptions<'a> {
     pub problem: Option<&'a Problem>,
     /// All settings at once, without folding groups.
     pub flat: bool,
+    /// What is offered for a setting.
+    pub suggestion: Option<&'a Suggestion>,
+}
+
+/// A value that is offered for a setting, at one click.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Suggestion {
+    /// Path of the setting.
+    pub key: &'static str,
+    /// The value.
+    pub value: Value,
+    /// What the button says.
+    pub text: String,
+    /// Why it is offered.
+    pub help: String,
+}
+
+impl Suggestion {
+    /// The shape of the pictures themselves, where a crop to the one that is set loses much of them.
+    pub fn shape(known: &Known, now: Resolution) -> Option<Self> {
+        let own = known.shaped(now)?;
+        let (width, height) = known.aspect;
+        Some(Self {
+            key: "data.resolution",
+            value: serde_json::to_value(own).ok()?,
+            text: format!("Use {} × {}", own.width, own.height),
+            help: format!("Most of these pictures are about {width}:{height}; another shape crops them"),
+        })
+    }
 }
 
 /// A form's own state: what is being dragged or typed.
@@ -168,6 +199,11 @@ impl Form {
             });
             if !locked && idle.is_none() {
                 control::below(ui, field, &value, &mut out);
+                if let Some(s) = options.suggestion.filter(|s| s.key == field.key)
+                    && theme::quiet_button(ui, None, &s.text).on_hover_text(&s.help).clicked()
+                {
+                    out.set(s.value.clone(), true);
+                }
             }
             if let Some(problem) = error {
                 let text = match &problem.remedy {
@@ -220,6 +256,7 @@ fn help(ui: &mut Ui, field: &Field, default: Option<&Value>, locked: bool, idle:
     ui.label(RichText::new(field.title).strong());
     ui.label(field.help);
     let range = match field.input {
+        Input::Size { min, max, ratio, .. } => Some(format!("{min} to {max} a side, at most {ratio} to 1")),
         Input::Int { min, max, .. } if max < 1_000_000 => Some(format!("{min} to {max}")),
         Input::Float { min, max, .. } | Input::Schedule { min, max, .. } => {
             Some(format!("{} to {}", words::short(min), words::short(max)))

@@ -14,6 +14,7 @@ struct State {
     defaults: Recipe,
     running: bool,
     changes: Vec<Change>,
+    suggestion: Option<Suggestion>,
 }
 
 fn app(ui: &mut Ui, state: &mut State) {
@@ -26,6 +27,7 @@ fn app(ui: &mut Ui, state: &mut State) {
         hide: &["data.source"],
         problem: problem.as_ref(),
         flat: false,
+        suggestion: state.suggestion.as_ref(),
     };
     egui::ScrollArea::vertical().show(ui, |ui| {
         ui.set_width(256.0);
@@ -38,8 +40,15 @@ fn app(ui: &mut Ui, state: &mut State) {
 
 fn harness(running: bool) -> Harness<'static, State> {
     let recipe =
-        crate::recipe::preset::PRESETS[0].recipe(crate::recipe::preset::Facts { pictures: 900, resolution: 32 });
-    let state = State { form: Form::default(), defaults: recipe.clone(), recipe, running, changes: Vec::new() };
+        crate::recipe::preset::PRESETS[0].recipe(crate::recipe::preset::Facts { pictures: 900, resolution: 32.into() });
+    let state = State {
+        form: Form::default(),
+        defaults: recipe.clone(),
+        recipe,
+        running,
+        changes: Vec::new(),
+        suggestion: None,
+    };
     let mut harness = Harness::builder()
         .with_size(vec2(290.0, 3600.0))
         .with_context_setup(|ctx| {
@@ -142,4 +151,65 @@ fn choices_are_words() {
     harness.get_by_label("Grey").click();
     harness.run();
     assert_eq!(json_path::get(&harness.state().recipe, "data.channels"), Some(json!("grey")));
+}
+
+/// The entry of this name, if there is one.
+fn entry<'a>(harness: &'a Harness<'static, State>, name: &'a str) -> Option<egui_kittest::Node<'a>> {
+    harness.query_all_by_label(name).find(|n| n.accesskit_node().role() == Role::SpinButton)
+}
+
+fn type_into(harness: &mut Harness<'static, State>, name: &str, text: &str) {
+    entry(harness, name).unwrap().click();
+    harness.run();
+    harness.key_press_modifiers(egui::Modifiers::COMMAND, Key::A);
+    harness.run();
+    harness.event(egui::Event::Text(text.into()));
+    harness.run();
+    harness.key_press(Key::Enter);
+    harness.run();
+}
+
+#[test]
+fn width_and_height_are_linked_until_they_are_set_apart() {
+    let mut harness = harness(false);
+    let now = |harness: &Harness<'static, State>| json_path::get(&harness.state().recipe, "data.resolution").unwrap();
+    assert!(entry(&harness, "Resolution: width").is_none());
+    type_into(&mut harness, "Resolution", "48");
+    assert_eq!(now(&harness), json!(48));
+    harness.get_by_label("Resolution: Set width and height apart").click();
+    harness.run();
+    assert!(entry(&harness, "Resolution").is_none());
+    type_into(&mut harness, "Resolution: height", "96");
+    assert_eq!(now(&harness), json!("48x96"));
+    // Beyond 4 to 1 the other side follows.
+    type_into(&mut harness, "Resolution: height", "256");
+    assert_eq!(now(&harness), json!("64x256"));
+    harness.state().recipe.validate().unwrap();
+    harness.get_by_label("Resolution: Link width and height: squares").click();
+    harness.run();
+    assert_eq!(now(&harness), json!(64));
+    assert!(entry(&harness, "Resolution").is_some());
+}
+
+#[test]
+fn the_slider_keeps_the_shape() {
+    let mut harness = harness(false);
+    harness.state_mut().recipe.data.resolution = Resolution::new(64, 96);
+    harness.run();
+    let slider = harness.query_all_by_label("Resolution").find(|n| n.accesskit_node().role() == Role::Slider).unwrap();
+    slider.set_value_accesskit(192.0);
+    harness.run();
+    assert_eq!(harness.state().recipe.data.resolution, Resolution::new(128, 192));
+}
+
+#[test]
+fn what_is_offered_is_taken_with_one_click() {
+    let mut harness = harness(false);
+    let known = crate::recipe::advice::Known { aspect: (2, 3), ..Default::default() };
+    harness.state_mut().suggestion = Suggestion::shape(&known, 32.into());
+    harness.run();
+    harness.get_by_label("Use 32 × 48").click();
+    harness.run();
+    assert_eq!(harness.state().recipe.data.resolution, Resolution::new(32, 48));
+    assert!(Suggestion::shape(&known, Resolution::new(32, 48)).is_none());
 }

@@ -83,6 +83,7 @@ pub fn value_text(field: &Field, value: &Value) -> String {
         }
         (_, Value::Number(n)) if field.key == "seed" => n.to_string(),
         (_, Value::Number(n)) => with_unit(short(n.as_f64().unwrap_or(0.0))),
+        (Input::Size { .. }, Value::String(s)) => with_unit(s.replace('x', " × ")),
         (_, Value::String(s)) if s.is_empty() => "empty".into(),
         (_, Value::String(s)) => s.clone(),
         _ => value.to_string(),
@@ -105,6 +106,7 @@ mod tests {
             "2 to 0.2 over 50 kimg"
         );
         assert_eq!(text("data.resolution", json!(32)), "32 px");
+        assert_eq!(text("data.resolution", json!("64x96")), "64 × 96 px");
         assert_eq!(text("data.channels", json!("rgb")), "RGB");
         assert_eq!(text("data.background", json!([255, 0, 16])), "#FF0010");
         assert_eq!(text("data.mirror", json!(true)), "on");

@@ -145,7 +145,7 @@ impl Anomalies {
                     let response = textures::picture(ui, below, Vec2::splat(side), Sense::hover(), title);
                     if i == 2 {
                         let whole = Rect::from_min_max(pos2(0.0, 0.0), pos2(1.0, 1.0));
-                        ui.painter().image(tex[2].id(), response.rect, whole, egui::Color32::WHITE);
+                        ui.painter().image(tex[2].id(), tex[2].within(response.rect), whole, egui::Color32::WHITE);
                     }
                     theme::weak(ui, title);
                 });

@@ -18,7 +18,7 @@ use crate::latent::latent_math::Dims;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::action::Action;
-use crate::ui::textures::key;
+use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
 use crate::ui::view::Cx;
 use crate::ui::views::explore::choices::{close_up, measure_choice};
@@ -254,14 +254,11 @@ impl Film {
     }
 
     fn show_frame(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, room: Rect, out: &mut PageActions) {
-        let side = room.width().min(room.height());
-        if side < 16.0 {
+        if room.width().min(room.height()) < 16.0 {
             // Keys and their settings come first in a low window.
             return;
         }
-        let pixels = info.resolution.max(1) as f32;
-        let side = if side >= pixels { (side / pixels).floor() * pixels } else { side };
-        let rect = Rect::from_center_size(room.center(), Vec2::splat(side));
+        let rect = textures::canvas(room, info.resolution);
         if let Some(picture) = self.screen.picture(0)
             && self.last.as_ref().is_none_or(|(_, p)| !Arc::ptr_eq(p, picture))
         {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use egui::{Color32, Key, Rect, Role, Sense, Stroke, Ui, Vec2, WidgetInfo, pos2, vec2};
 use egui_material_icons::icons::{ICON_BRUSH, ICON_PLAY_ARROW, ICON_STOP};
 
-use crate::base::Picture;
+use crate::base::{Picture, Resolution};
 use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
 use crate::latent::drag::{DragConfig as Drag, Handle};
 use crate::latent::latent_edit::EditConfig as Paint;
@@ -241,10 +241,8 @@ impl ImageEdit {
 
     fn canvas(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo) {
         let room = ui.available_rect_before_wrap().shrink(size::M);
-        let pixels = info.resolution.max(1);
-        let side = room.width().min(room.height()).max(16.0);
-        let side = if side >= pixels as f32 { (side / pixels as f32).floor() * pixels as f32 } else { side };
-        let rect = Rect::from_center_size(room.center(), Vec2::splat(side));
+        let pixels = info.resolution;
+        let rect = textures::canvas(room, pixels);
         let response = ui.interact(rect, ui.make_persistent_id("touch"), Sense::click_and_drag());
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Picture to work on"));
         let before = self.before.as_ref().filter(|_| ui.input(|i| i.key_down(Key::B)) && cx.keys_free);
@@ -264,17 +262,17 @@ impl ImageEdit {
                 ui.painter().rect_filled(rect, 2.0, t.raised);
             }
         }
-        let scale = side / pixels as f32;
+        let scale = rect.width() / pixels.width.max(1) as f32;
         let pixel = |p: egui::Pos2| {
             // A whole number is the middle of a pixel.
             let by = (p - rect.min) / scale - Vec2::splat(0.5);
-            [by.x.clamp(0.0, pixels as f32 - 1.0), by.y.clamp(0.0, pixels as f32 - 1.0)]
+            [by.x.clamp(0.0, pixels.width as f32 - 1.0), by.y.clamp(0.0, pixels.height as f32 - 1.0)]
         };
         if self.dragging.is_none() && !self.running(cx) {
-            self.hand(&response, pixel, pixels as usize);
+            self.hand(&response, pixel, pixels);
         }
         let screen = |p: [f32; 2]| rect.min + vec2(p[0] + 0.5, p[1] + 0.5) * scale;
-        self.marks(ui, rect, scale, pixels as usize);
+        self.marks(ui, rect, scale, pixels.width as usize);
         for (i, handle) in self.handles.iter().enumerate() {
             let from = screen(self.points.get(i).copied().unwrap_or(handle.from));
             let to = screen(handle.to);
@@ -288,7 +286,7 @@ impl ImageEdit {
     }
 
     /// What the pointer does to the marks.
-    fn hand(&mut self, response: &egui::Response, pixel: impl Fn(egui::Pos2) -> [f32; 2], side: usize) {
+    fn hand(&mut self, response: &egui::Response, pixel: impl Fn(egui::Pos2) -> [f32; 2], of: Resolution) {
         let Some(pointer) = response.interact_pointer_pos() else { return };
         let at = pixel(pointer);
         let origin = response.ctx.input(|i| i.pointer.press_origin()).filter(|_| response.drag_started());
@@ -306,7 +304,7 @@ impl ImageEdit {
         if !response.dragged() && !response.clicked() {
             return;
         }
-        let n = side * side;
+        let (n, [rows, columns]) = (of.pixels(), of.grid());
         match self.tool {
             Tool::Mask => self.mask.resize(n, 0),
             Tool::Paint => self.paint.resize(4 * n, 0),
@@ -314,12 +312,12 @@ impl ImageEdit {
         }
         // All the way from where the pointer was last: a quick stroke has no gaps.
         let way = [pixel(origin.unwrap_or(pointer - response.drag_delta())), at];
-        for y in 0..side {
-            for x in 0..side {
+        for y in 0..rows {
+            for x in 0..columns {
                 if !brushed(vec2(x as f32, y as f32), way.map(|[x, y]| vec2(x, y)), self.brush) {
                     continue;
                 }
-                let i = y * side + x;
+                let i = y * columns + x;
                 match self.tool {
                     Tool::Mask => self.mask[i] = 255,
                     Tool::Paint => {
@@ -337,10 +335,10 @@ impl ImageEdit {
     }
 
     /// Paint, erased and masked pixels over the picture.
-    fn marks(&self, ui: &Ui, rect: Rect, scale: f32, side: usize) {
+    fn marks(&self, ui: &Ui, rect: Rect, scale: f32, columns: usize) {
         let t = theme::tokens(ui);
         let cell = |i: usize| {
-            let at = rect.min + vec2((i % side) as f32, (i / side) as f32) * scale;
+            let at = rect.min + vec2((i % columns) as f32, (i / columns) as f32) * scale;
             Rect::from_min_size(pos2(at.x, at.y), Vec2::splat(scale))
         };
         for (i, c) in self.paint.chunks_exact(4).enumerate().filter(|(_, c)| c[3] > 0) {

@@ -127,9 +127,11 @@ impl Page for Map {
         let id = ui.make_persistent_id("map");
         let response = ui.interact(room, id, Sense::click_and_drag()).on_hover_cursor(CursorIcon::Grab);
         response.widget_info(|| WidgetInfo::labeled(Role::Canvas, true, "Latent map"));
-        self.steer(ui, &response, &mut state.map, out);
+        // Cells have the shape of the pictures: a unit down is so many times as long as one across.
+        let tall = info.resolution.height as f32 / info.resolution.width.max(1) as f32;
+        self.steer(ui, &response, &mut state.map, tall, out);
         let place = |map: &MapState, p: egui::Pos2| {
-            let by = p - room.center();
+            let by = upright(p - room.center(), tall);
             (map.x + f64::from(by.x) / map.scale, map.y + f64::from(by.y) / map.scale)
         };
         let zoom = level(state.map.scale);
@@ -150,14 +152,14 @@ impl Page for Map {
                 Err(problem) => cx.say(problem),
             }
         }
-        let missing = self.paint(ui, cx, &response, state, (zoom, side));
+        let missing = self.paint(ui, cx, &response, state, (zoom, side, tall));
         self.ask(missing, plane.clone(), state.here.truncation, info, cx);
         let t = theme::tokens(ui);
         if plane == Plane::Code {
             let map = &state.map;
             let screen = |at: [f32; 2]| {
                 let by = [(f64::from(at[0]) - map.x) * map.scale, (f64::from(at[1]) - map.y) * map.scale];
-                room.center() + vec2(by[0] as f32, by[1] as f32)
+                room.center() + vec2(by[0] as f32, by[1] as f32 * tall)
             };
             self.points.paint(&ui.painter_at(room), room, t, info, screen);
         }
@@ -245,7 +247,7 @@ impl Map {
         cx: &mut Cx<'_>,
         response: &egui::Response,
         state: &ExploreState,
-        (zoom, side): (i32, f64),
+        (zoom, side, tall): (i32, f64, f32),
     ) -> Vec<Spot> {
         let (room, map) = (response.rect, &state.map);
         let painter = ui.painter_at(room);
@@ -255,16 +257,16 @@ impl Map {
         let range =
             |middle: f64, half: f64| (((middle - half) / side).floor() as i64, ((middle + half) / side).floor() as i64);
         let (left, right) = range(map.x, half(room.width()));
-        let (top, bottom) = range(map.y, half(room.height()));
+        let (top, bottom) = range(map.y, half(room.height() / tall));
         let mut missing = Vec::new();
         for j in top..=bottom {
             for i in left..=right {
                 let at = room.center()
                     + vec2(
                         ((i as f64 * side - map.x) * map.scale) as f32,
-                        ((j as f64 * side - map.y) * map.scale) as f32,
+                        ((j as f64 * side - map.y) * map.scale) as f32 * tall,
                     );
-                let rect = Rect::from_min_size(at, Vec2::splat(points as f32));
+                let rect = Rect::from_min_size(at, vec2(points as f32, points as f32 * tall));
                 let spot = (zoom, i, j);
                 match self.nearest(spot) {
                     Some((found, uv)) => {
@@ -322,12 +324,12 @@ impl Map {
         cx.send(Command::Latent(LatentCommand::MapTiles { map, model, plane, truncation, zoom, tiles }));
     }
 
-    fn steer(&mut self, ui: &Ui, response: &egui::Response, map: &mut MapState, out: &mut PageActions) {
+    fn steer(&mut self, ui: &Ui, response: &egui::Response, map: &mut MapState, tall: f32, out: &mut PageActions) {
         if response.drag_started() && ui.input(|i| i.modifiers.shift) {
             self.corner = response.interact_pointer_pos();
         }
         if response.dragged() && self.corner.is_none() {
-            let by = response.drag_delta();
+            let by = upright(response.drag_delta(), tall);
             map.x -= f64::from(by.x) / map.scale;
             map.y -= f64::from(by.y) / map.scale;
             out.label = Some("move over the map");
@@ -336,7 +338,7 @@ impl Map {
             let (scroll, pinch) = ui.input(|i| (i.smooth_scroll_delta.y, i.zoom_delta()));
             let factor = f64::from(pinch) * libm::exp(f64::from(scroll) * 0.004);
             if factor != 1.0 {
-                let by = response.hover_pos().map_or(Vec2::ZERO, |h| h - response.rect.center());
+                let by = response.hover_pos().map_or(Vec2::ZERO, |h| upright(h - response.rect.center(), tall));
                 zoom(map, factor, by);
                 out.label = Some("zoom the map");
             }
@@ -362,6 +364,11 @@ fn cells(
     let latents =
         rows.iter().flat_map(|&r| columns.clone().map(move |c| (c, r))).map(|(c, r)| plane.at(dims, at(c), at(r)));
     Ok((latents.collect::<crate::base::Result<Vec<_>>>()?, across as u32))
+}
+
+/// A way on the screen in points a unit of the plane, where cells are `tall` times as high as wide.
+fn upright(by: Vec2, tall: f32) -> Vec2 {
+    vec2(by.x, by.y / tall)
 }
 
 /// Zooms by a factor around a place, given from the middle.

@@ -13,7 +13,7 @@ use crate::latent::latent_math::Dims;
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::Latent;
 use crate::ui::format;
-use crate::ui::textures::key;
+use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
 use crate::ui::view::Cx;
 use crate::ui::views::explore::choices::{mixed_spaces, mode_choice};
@@ -243,11 +243,7 @@ impl Walk {
             self.shows += 1;
             self.last = Some((self.shows, frame.clone()));
         }
-        let side = room.width().min(room.height()).max(16.0);
-        // Whole multiples of the pixels look best; small screens take what there is.
-        let pixels = info.resolution.max(1) as f32;
-        let side = if side >= pixels { (side / pixels).floor() * pixels } else { side };
-        let rect = Rect::from_center_size(room.center(), Vec2::splat(side));
+        let rect = textures::canvas(room, info.resolution);
         let ctx = ui.ctx().clone();
         let tex = self.last.as_ref().map(|(revision, p)| cx.textures.get(&ctx, key("walk screen"), *revision, p));
         let look = Tile { tex: tex.as_ref(), name: "Present frame", selected: false, focusable: true };

@@ -119,7 +119,7 @@ fn points_are_offered_for_points_alone() {
 fn pictures_that_are_not_there_hold_a_run_back_and_can_be_replaced() {
     let mut stage = stage(ScriptedEngine::fresh());
     stage.engine.hold_answers(true);
-    let mut recipe = PRESETS[0].recipe(Facts { pictures: 0, resolution: 32 });
+    let mut recipe = PRESETS[0].recipe(Facts { pictures: 0, resolution: 32.into() });
     recipe.data.source = "/not/here".into();
     stage.receive(&ViewMessage::SetUp { recipe: Box::new(recipe), from: Some("nouns-gan".into()) });
     let job = stage.view.survey_job.unwrap();

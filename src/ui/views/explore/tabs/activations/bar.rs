@@ -63,10 +63,10 @@ impl Activations {
 }
 
 /// The choice of a layer. True when it changed.
-pub(super) fn layers(ui: &mut Ui, own: &mut u32, tap: u32, taps: &[[u32; 2]]) -> bool {
+pub(super) fn layers(ui: &mut Ui, own: &mut u32, tap: u32, taps: &[[u32; 3]]) -> bool {
     let name = |i: usize| {
-        let [channels, side] = taps[i];
-        format!("Layer {} · {side} × {side}, {channels} channels", i + 1)
+        let [channels, rows, columns] = taps[i];
+        format!("Layer {} · {columns} × {rows}, {channels} channels", i + 1)
     };
     let title = if taps.is_empty() { "Layer 1".into() } else { name(tap as usize) };
     let before = *own;

@@ -92,7 +92,7 @@ impl AtlasPage {
                 Some(tex) => {
                     let white = egui::Color32::WHITE.gamma_multiply(if lit { 1.0 } else { 0.35 });
                     let whole = Rect::from_min_max(Pos2::ZERO, Pos2::new(1.0, 1.0));
-                    painter.image(tex.id(), rect, whole, white);
+                    painter.image(tex.id(), tex.within(rect), whole, white);
                 }
                 None => {
                     painter.rect_filled(rect, 2.0, t.raised);

@@ -395,7 +395,7 @@ fn many_dots_are_one_mesh_that_is_kept_while_nothing_changes() {
 fn pictures_are_left_out_of_the_data_by_name_and_taken_back_by_undo() {
     let mut stage = Stage::new(DataView::default());
     let source = "/pictures/nouns".to_string();
-    let data = Box::new(DataRecipe { source: source.clone(), resolution: 64, ..DataRecipe::default() });
+    let data = Box::new(DataRecipe { source: source.clone(), resolution: 64.into(), ..DataRecipe::default() });
     let own = |stage: &Stage<DataView>| stage.view.save()["data"].clone();
     stage.call(|view, cx| view.receive(&ViewMessage::Source("/pictures/other".into()), cx));
     stage.drain();

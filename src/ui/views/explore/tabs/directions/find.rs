@@ -2,7 +2,7 @@
 
 use egui::{ComboBox, DragValue, Ui};
 
-use crate::base::{Family, Shape};
+use crate::base::Family;
 use crate::latent::latent_math::Dims;
 use crate::models::info::ModelInfo;
 use crate::ui::theme;
@@ -19,7 +19,7 @@ impl FindState {
         }
         match self.how {
             How::Principal => {
-                let (_, _, doublings) = Shape::built(info.resolution);
+                let doublings = info.resolution.built().doublings;
                 let styled = Dims::of(info).layers > 0;
                 let first = if styled { "of styles" } else { "of the first features" };
                 let layer = DragValue::new(&mut self.layer).range(0..=doublings + 1).speed(0.03);

@@ -222,7 +222,7 @@ mod tests {
     use crate::recipe::preset;
 
     fn info(preset_id: &str) -> ModelInfo {
-        let facts = preset::Facts { pictures: 1000, resolution: 32 };
+        let facts = preset::Facts { pictures: 1000, resolution: 32.into() };
         ModelInfo::of(&preset::find(preset_id).unwrap().recipe(facts), String::new())
     }
 

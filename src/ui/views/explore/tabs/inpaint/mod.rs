@@ -80,7 +80,7 @@ pub struct Inpaint {
 impl Page for Inpaint {
     fn ui(&mut self, ui: &mut Ui, PageCx { cx, info, state, out, .. }: PageCx<'_, '_>) {
         if self.brush == 0.0 {
-            self.brush = (info.resolution as f32 / 8.0).clamp(2.0, 32.0).round();
+            self.brush = (info.resolution.shorter() as f32 / 8.0).clamp(2.0, 32.0).round();
         }
         if info.channels == Channels::Points {
             let why = "It makes points of the plane; choose a model that makes pictures";
@@ -279,13 +279,12 @@ impl Inpaint {
     ) {
         let room = ui.available_rect_before_wrap().shrink(size::M);
         let below = 2.0 * size::CONTROL;
-        let pixels = info.resolution.max(1);
-        let side = ((room.width() - size::M) / 2.0).min(room.height() - below).max(16.0);
-        let side = if side >= pixels as f32 { (side / pixels as f32).floor() * pixels as f32 } else { side };
-        let top = room.center().y - (side + below) / 2.0;
+        let free = vec2((room.width() - size::M) / 2.0, room.height() - below).max(Vec2::splat(16.0));
+        let cell = textures::canvas(Rect::from_min_size(room.min, free), info.resolution).size();
+        let top = room.center().y - (cell.y + below) / 2.0;
         let spot = |i: f32| {
-            let x = room.center().x + (i - 1.0) * (side + size::M / 2.0) + i * size::M / 2.0;
-            Rect::from_min_size(egui::pos2(x, top.max(room.top())).round(), Vec2::splat(side))
+            let x = room.center().x + (i - 1.0) * (cell.x + size::M / 2.0) + i * size::M / 2.0;
+            Rect::from_min_size(egui::pos2(x, top.max(room.top())).round(), cell)
         };
         self.picture(ui, cx, info, state, spot(0.0), out);
         self.result(ui, cx, info, state, spot(1.0), out);
@@ -315,12 +314,12 @@ impl Inpaint {
             && (response.dragged() || response.clicked())
             && let Some(at) = response.interact_pointer_pos()
         {
-            let scale = rect.width() / pixels as f32;
+            let scale = rect.width() / pixels.width.max(1) as f32;
             let pixel = |p: Pos2| (p - rect.min) / scale;
             let mut bytes = state.inpaint.hole.bytes(pixels);
             let origin = ui.input(|i| i.pointer.press_origin()).filter(|_| response.drag_started());
             let from = origin.unwrap_or(at - response.drag_delta());
-            stroke(&mut bytes, pixels, [pixel(from), pixel(at)], self.brush, !self.unhole);
+            stroke(&mut bytes, pixels.width, [pixel(from), pixel(at)], self.brush, !self.unhole);
             state.inpaint.hole = Hole::of(pixels, &bytes);
             out.label = Some(if self.unhole { "erase from the hole" } else { "brush a hole" });
         }
@@ -328,7 +327,7 @@ impl Inpaint {
             let [r, g, b, _] = t.accent.to_array();
             let bytes = state.inpaint.hole.bytes(pixels);
             let rgba = bytes.iter().flat_map(|v| [r, g, b, if *v > 0 { 170 } else { 0 }]).collect();
-            let mark = Picture { width: pixels, height: pixels, rgba };
+            let mark = Picture { width: pixels.width, height: pixels.height, rgba };
             let tex = cx.textures.get(&ctx, key("mend hole"), key(&bytes), &mark);
             let uv = Rect::from_min_max(Pos2::ZERO, egui::pos2(1.0, 1.0));
             ui.painter().image(tex.id(), rect, uv, Color32::WHITE);
@@ -453,9 +452,9 @@ pub fn brushed(at: Vec2, [from, to]: [Vec2; 2], brush: f32) -> bool {
 }
 
 /// Brushes from one place of the picture to another, in its pixels.
-fn stroke(bytes: &mut [u8], side: u32, way: [Vec2; 2], brush: f32, fill: bool) {
+fn stroke(bytes: &mut [u8], columns: u32, way: [Vec2; 2], brush: f32, fill: bool) {
     for (i, byte) in bytes.iter_mut().enumerate() {
-        if brushed(vec2((i as u32 % side) as f32 + 0.5, (i as u32 / side) as f32 + 0.5), way, brush) {
+        if brushed(vec2((i as u32 % columns) as f32 + 0.5, (i as u32 / columns) as f32 + 0.5), way, brush) {
             *byte = if fill { 255 } else { 0 };
         }
     }

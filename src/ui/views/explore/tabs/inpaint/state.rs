@@ -4,21 +4,28 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::Resolution;
 use crate::recipe::picture::Latent;
 
-/// Which pixels of a square picture are to be filled: lengths of runs row by row, known ones first.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Which pixels of a picture are to be filled: lengths of runs row by row, known ones first.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Hole {
-    /// Pixels a side.
-    pub side: u32,
+    /// Width and height of the picture; a square that has none yet is 0.
+    pub side: Resolution,
     /// Known, unknown, known, …
     runs: Vec<u32>,
 }
 
+impl Default for Hole {
+    fn default() -> Self {
+        Self { side: Resolution::square(0), runs: Vec::new() }
+    }
+}
+
 impl Hole {
     /// Of one byte a pixel, 0 where it is known.
-    pub fn of(side: u32, bytes: &[u8]) -> Self {
+    pub fn of(side: Resolution, bytes: &[u8]) -> Self {
         let mut runs = vec![0];
         let mut unknown = false;
         for byte in bytes {
@@ -34,8 +41,8 @@ impl Hole {
     }
 
     /// One byte a pixel of a picture of this size, 255 where it is to be filled; nothing for another size.
-    pub fn bytes(&self, side: u32) -> Vec<u8> {
-        let n = (side * side) as usize;
+    pub fn bytes(&self, side: Resolution) -> Vec<u8> {
+        let n = side.pixels();
         let mut bytes = Vec::with_capacity(n);
         if side == self.side {
             for (i, run) in self.runs.iter().enumerate() {
@@ -95,7 +102,7 @@ impl InpaintState {
         self.steps = self.steps.clamp(1, 5000);
         // A hand-edited file may say anything.
         for hole in [Some(&mut self.hole), self.mended.as_mut().map(|m| &mut m.hole)].into_iter().flatten() {
-            if hole.side > 4096 {
+            if hole.side.longer() > 4096 {
                 *hole = Hole::default();
             }
         }
@@ -114,14 +121,14 @@ mod tests {
     #[test]
     fn holes_are_kept_as_runs_and_come_back() {
         let bytes: Vec<u8> = (0..64).map(|i| if (10..13).contains(&(i % 16)) || i == 0 { 255 } else { 0 }).collect();
-        let hole = Hole::of(8, &bytes);
-        assert_eq!(hole.bytes(8), bytes);
+        let hole = Hole::of(8.into(), &bytes);
+        assert_eq!(hole.bytes(8.into()), bytes);
         assert!(hole.runs.len() < 12 && !hole.is_empty());
-        assert_eq!(hole.bytes(4), [0; 16], "a model of another size has no hole");
+        assert_eq!(hole.bytes(4.into()), [0; 16], "a model of another size has no hole");
         let json = serde_json::to_string(&hole).unwrap();
         assert_eq!(serde_json::from_str::<Hole>(&json).unwrap(), hole);
-        assert!(Hole::of(8, &[0; 64]).is_empty());
+        assert!(Hole::of(8.into(), &[0; 64]).is_empty());
         let odd: Hole = serde_json::from_str(r#"{"side":2,"runs":[1,900,7]}"#).unwrap();
-        assert_eq!(odd.bytes(2), [0, 255, 255, 255]);
+        assert_eq!(odd.bytes(2.into()), [0, 255, 255, 255]);
     }
 }

@@ -54,7 +54,7 @@ fn a_hole_is_brushed_and_filled_and_every_step_can_be_taken_back() {
     drop_on(&mut h, "/x/coat.png");
     assert!(h.query_by_role_and_label(Role::Button, "Take noise away").is_some());
     brush(&mut h);
-    let hole = state(&h).inpaint.hole.bytes(28);
+    let hole = state(&h).inpaint.hole.bytes(28.into());
     let count = hole.iter().filter(|v| **v > 0).count();
     assert!((12..200).contains(&count), "{count}");
     assert_eq!(h.state().undo.last().unwrap().0, "brush a hole");

@@ -1,0 +1,101 @@
+//! Memory that training holds at most, foreseen from the stages of the networks; measured by `bench memory`.
+
+use super::outline::{Stage, stages};
+use crate::base::{Problem, Result, memory};
+use crate::recipe::Recipe;
+
+/// The program itself, with threads and the buffers of its kernels, in bytes.
+const PROGRAM: f64 = 90e6;
+/// Copies of every weight: itself, its gradient, both of Adam's moments, the average, and the checkpoint on its way out.
+const WEIGHTS: f64 = 7.0;
+/// Copies of what a stage gives that are alive at once: inside its block, for the way back, and freed ones that are kept.
+const COPIES: f64 = 7.0;
+/// Share of a machine's memory that a run may take.
+const SHARE: f64 = 0.9;
+
+/// Bytes that training a recipe with these stages holds at most.
+pub fn foreseen(recipe: &Recipe, stages: &[Stage]) -> u64 {
+    in_parts(recipe, stages, recipe.optim.accumulate)
+}
+
+/// The same with the batch worked on in so many parts.
+fn in_parts(recipe: &Recipe, stages: &[Stage], parts: u32) -> u64 {
+    let parameters: usize = stages.iter().map(|s| s.parameters).sum();
+    let numbers: usize = stages.iter().map(|s| s.size.pixels() * s.channels).sum();
+    let pictures = f64::from(recipe.optim.batch.div_ceil(parts.max(1)));
+    (PROGRAM + 4.0 * (WEIGHTS * parameters as f64 + COPIES * pictures * numbers as f64)) as u64
+}
+
+/// Refuses a recipe that a machine with `memory` bytes cannot train.
+///
+/// # Errors
+/// It needs more, with the setting to change.
+pub fn check(recipe: &Recipe, stages: &[Stage], memory: u64) -> Result<()> {
+    let (needed, room) = (foreseen(recipe, stages), (memory as f64 * SHARE) as u64);
+    if needed <= room {
+        return Ok(());
+    }
+    let batch = recipe.optim.batch;
+    let parts = (recipe.optim.accumulate.max(1)..=batch.min(64)).find(|p| in_parts(recipe, stages, *p) <= room);
+    let remedy = match parts {
+        Some(parts) => {
+            format!("Set optim.accumulate to {parts}: the same batch of {batch}, worked on in {parts} parts")
+        }
+        None => "Choose a smaller data.resolution, or a smaller model.width".to_owned(),
+    };
+    let gb = |bytes: u64| format!("{:.1} GB", bytes as f64 / 1e9);
+    Err(Problem::usage("This run would not fit into memory")
+        .of(format!("optim.batch = {batch}, data.resolution = {}", recipe.data.resolution))
+        .because(format!("it needs about {}, and this computer has {}", gb(needed), gb(memory)))
+        .try_this(remedy))
+}
+
+/// Refuses a recipe that this machine cannot train on a device. Only the processor's memory is known: other devices have
+/// their own, which they do not tell.
+///
+/// # Errors
+/// As [`check`], or the recipe names no model.
+pub fn admit(recipe: &Recipe, device: &str) -> Result<()> {
+    match memory::physical().filter(|_| device == "cpu") {
+        Some(bytes) => check(recipe, &stages(recipe)?, bytes),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::Resolution;
+    use crate::recipe::preset::{Facts, find};
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_the_setting_to_change() {
+        let recipe = find("gan").unwrap().recipe(Facts { pictures: 900, resolution: Resolution::new(256, 384) });
+        let stages = stages(&recipe).unwrap();
+        let needed = foreseen(&recipe, &stages);
+        check(&recipe, &stages, 2 * needed).unwrap();
+        let problem = check(&recipe, &stages, needed / 2).unwrap_err();
+        assert!(problem.subject.unwrap().contains("256x384"));
+        let remedy = problem.remedy.unwrap();
+        let parts: u32 = remedy.split_whitespace().nth(3).unwrap().trim_end_matches(':').parse().unwrap();
+        assert!(remedy.starts_with("Set optim.accumulate to"), "{remedy}");
+        let mut parted = recipe.clone();
+        parted.optim.accumulate = parts;
+        check(&parted, &stages, needed / 2).unwrap();
+        admit(&recipe, "another").unwrap();
+        // Where no number of parts helps, the pictures or the networks are too large.
+        let problem = check(&recipe, &stages, 50_000_000).unwrap_err();
+        assert!(problem.remedy.unwrap().contains("data.resolution"));
+    }
+
+    #[test]
+    fn memory_follows_the_pixels() {
+        let at = |w, h| {
+            let recipe = find("gan").unwrap().recipe(Facts { pictures: 900, resolution: Resolution::new(w, h) });
+            foreseen(&recipe, &stages(&recipe).unwrap()) as f64
+        };
+        let (square, double) = (at(128, 128), at(128, 256));
+        assert!(double > 1.6 * square && double < 2.2 * square, "{square} {double}");
+        assert!((at(128, 256) - at(256, 128)).abs() < 1e-3 * double);
+    }
+}
