@@ -5,7 +5,7 @@
 use serde::Serialize;
 
 use crate::base::{Problem, Resolution, Result, memory};
-use crate::latent::sample::Code;
+use crate::latent::space::Code;
 use crate::models::outline;
 use crate::recipe::Recipe;
 use crate::train::device;

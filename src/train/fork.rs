@@ -204,7 +204,7 @@ mod tests {
         let mut r = Recipe::default();
         r.model.id = "mlp-gan".into();
         (r.model.width, r.model.narrow, r.model.latent) = (8, 8, 2);
-        (r.data.source, r.data.resolution) = (pictures.to_str().unwrap().into(), 16);
+        (r.data.source, r.data.resolution) = (pictures.to_str().unwrap().into(), 16.into());
         r.optim.batch = 4;
         (r.run.kimg, r.run.checkpoint_kimg, r.run.preview_kimg, r.run.keep) = (0.024, 0.008, 0.008, 9);
         r.run.telemetry_steps = 1;
