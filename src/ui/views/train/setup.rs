@@ -14,7 +14,7 @@ use crate::recipe::advice::{PictureKind, expect};
 use crate::recipe::disk_space::run_bytes;
 use crate::recipe::form::with_titles;
 use crate::recipe::preset::{PRESETS, Preset, for_model};
-use crate::recipe::{ObjectiveRecipe, Recipe, Schedule, json_path};
+use crate::recipe::{ObjectiveRecipe, Schedule, json_path};
 use crate::ui::action::Action;
 use crate::ui::format;
 use crate::ui::glossary;
