@@ -10,7 +10,7 @@ use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::engine::dataset_locator;
 use crate::eval::evaluate::{Opened, chosen};
-use crate::eval::{METRICS, NAMES, Report, Score, Standing, compare, store, table};
+use crate::eval::{METRICS, NAMES, Report, Score, Standing, compare, store, table, tokens};
 use crate::models::info::ModelInfo;
 use crate::recipe::FeatureSpace;
 
@@ -116,6 +116,11 @@ impl Evaluate {
         let metrics = chosen(&self.metrics)?;
         let progress = watched(self.json);
         let device = device(&self.device, paths);
+        // Models of tokens have numbers of their own.
+        if let Some(found) = tokens::measure(model, data, (self.count, &device), paths, &progress)? {
+            let tokens::Measured { info, source, report } = found;
+            return Ok(Measured { model: model.into(), info: Some(info), source, device, seed: self.seed, report });
+        }
         let own = dataset_locator::of_model(model, "", paths).ok();
         let opened = Opened::open(model, data, own.as_deref(), paths, &device, &progress)?.through(self.features);
         let report = opened.evaluate(metrics, self.count, self.draws, self.seed, paths, &progress)?;

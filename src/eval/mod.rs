@@ -35,6 +35,7 @@ pub mod sliced;
 pub mod store;
 pub mod subsample_ci;
 pub mod table;
+pub mod tokens;
 
 #[cfg(test)]
 mod quality;

@@ -103,7 +103,10 @@ fn words(
     progress.report("Reading captions", 0, 0);
     let captions = captions(&recipe.data, prepared, progress)?;
     let vocabulary = match learned {
-        Some(learned) => Vocabulary::of(&learned.tokens.words),
+        Some(learned) => {
+            recipe.model.tokens.caption_words = learned.tokens.caption_words;
+            Vocabulary::of(&learned.tokens.words)
+        }
         // Words of held-out pictures alone would be known and never learned.
         None => {
             let train = prepared.train().iter().filter_map(|i| captions[*i as usize].as_deref());
@@ -111,12 +114,13 @@ fn words(
         }
     };
     recipe.model.tokens.words = vocabulary.words().to_vec();
-    let most = recipe.model.tokens.caption_words as usize;
     let longest = captions.iter().flatten().map(|c| crate::data::words::split(c).len()).max().unwrap_or(0);
     if learned.is_none() {
         // Places that no caption fills would only take time.
-        recipe.model.tokens.caption_words = most.min(longest.max(1)) as u32;
+        let most = recipe.model.tokens.caption_words.min(longest.max(1) as u32);
+        recipe.model.tokens.caption_words = most;
     }
+    let most = recipe.model.tokens.caption_words as usize;
     let numbers = |caption: &Option<String>| {
         caption.as_deref().map(|c| vocabulary.understand(c).known.into_iter().take(most).collect()).unwrap_or_default()
     };

@@ -131,6 +131,26 @@ fn words_become_pictures_on_the_command_line() {
     };
     let run = |args: Vec<String>| home.ok(&args.iter().map(String::as_str).collect::<Vec<_>>());
     run(prior("gpt", "gpt", "4"));
+    // In two parts it is the same to the last bit: weights, averages, moments, and which words and numbers are hidden.
+    run(prior("lstm", "whole", "0.4"));
+    run(prior("lstm", "parts", "0.2"));
+    home.ok(&["train", "--resume", &at("parts"), "--kimg", "0.4", "--device", "cpu"]);
+    let state = |name: &str| std::fs::read(home.path(name).join("checkpoints/000000000400/state.safetensors")).unwrap();
+    assert!(state("whole") == state("parts"), "the resumed state differs");
+
+    let evaluate = |model: &str| -> Box<dyn Fn(&str) -> f64> {
+        let args = ["evaluate", "--model", model, "--data", &data, "--json", "--device", "cpu", "--count", "40"];
+        let told = lines(&home.ok(&args)).remove(0);
+        let score = move |name: &str| {
+            let metrics = told["metrics"].as_array().unwrap();
+            metrics.iter().find(|m| m["name"] == name).unwrap()["value"].as_f64().unwrap()
+        };
+        Box::new(score)
+    };
+    let of_tokens = evaluate(&on);
+    assert!(of_tokens("mse") < 0.1 && of_tokens("codes_in_use") <= 16.0, "{}", of_tokens("mse"));
+    let of_prior = evaluate(&at("gpt"));
+    assert!(of_prior("nats_per_token") < of_prior("nats_per_token_unasked"), "words say something of the picture");
 
     let draw = |words: &str, out: &str, more: &[&str]| -> serde_json::Value {
         let (model, out) = (at("gpt"), at(out));

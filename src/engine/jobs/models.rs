@@ -9,6 +9,7 @@ use crate::engine::inference::Urgency;
 use crate::engine::trash::discard;
 use crate::engine::{Event, JobId, ModelInfo};
 use crate::export::{decode, png_bytes};
+use crate::latent::draw;
 use crate::models::shipped;
 
 /// Tells all models.
@@ -58,9 +59,17 @@ pub fn contact_sheet(cx: &Context, model: &str) -> Result<()> {
     let file = |hash: &str| cx.paths.cache.join("sheets").join(format!("{hash}.png"));
     let known = cx.models().into_iter().find(|m| m.model == model).map(|m| m.hash).filter(|h| is_plain(h));
     let kept = known.and_then(|hash| std::fs::read(file(&hash)).ok()).and_then(|bytes| decode(&bytes).ok());
-    let sheet = match kept {
-        Some(sheet) => sheet,
-        None => {
+    let of_tokens = cx.models().into_iter().find(|m| m.model == model && !m.has_latents());
+    let sheet = match (kept, of_tokens) {
+        (Some(sheet), _) => sheet,
+        (None, Some(info)) => {
+            let sheet = draw::sheet(model, &info, &cx.paths, &cx.backend.device())?;
+            if is_plain(&info.hash) {
+                let _ = png_bytes(&sheet, None).and_then(|bytes| write_atomically(&file(&info.hash), &bytes));
+            }
+            sheet
+        }
+        (None, None) => {
             let name = model.to_string();
             let (sheet, hash) = cx.inference.wait(Urgency::Later, move |models| {
                 let model = models.newest(&name)?;

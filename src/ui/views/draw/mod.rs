@@ -13,6 +13,7 @@ use crate::data::words::Vocabulary;
 use crate::engine::{Command, Event, LatentCommand, LatentEvent};
 use crate::latent::draw::{Choosing, DrawRequest, Token, remarks};
 use crate::models::info::{ModelInfo, ModelRef};
+use crate::ui::action::ViewMessage;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, Tone, size};
 
@@ -271,6 +272,12 @@ impl View for DrawView {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn receive(&mut self, message: &ViewMessage, _: &mut Cx<'_>) {
+        if let ViewMessage::Explore { model, .. } = message {
+            self.model = Some(model.clone());
         }
     }
 

@@ -211,7 +211,7 @@ impl ModelsView {
                     deed = Some(what);
                 }
             };
-            entry(ui, "Explore", Deed::Explore(info.model.clone()));
+            entry(ui, super::tokens::main_button(info).1, Deed::Explore(info.model.clone()));
             entry(ui, "Open page", Deed::Open(info.model.clone()));
             entry(ui, "Fine-tune…", Deed::FineTune(info.model.clone()));
             entry(ui, "Export weights…", Deed::Export(info.model.clone()));

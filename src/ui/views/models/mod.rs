@@ -8,6 +8,7 @@ mod prior;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod tokens;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -87,6 +88,9 @@ impl ModelsView {
     fn act(&mut self, deed: Deed, cx: &mut Cx<'_>) {
         match deed {
             Deed::Explore(model) => {
+                if cx.studio.model(&model).cloned().is_some_and(|info| tokens::act(&info, cx)) {
+                    return;
+                }
                 let model = self.checkpointed(&model, cx.studio);
                 cx.push(Action::explore(model));
             }

@@ -2,12 +2,12 @@
 
 use egui::{ComboBox, RichText, Sense, Ui, Vec2};
 use egui_material_icons::icons::{
-    ICON_ARROW_BACK, ICON_COMPARE_ARROWS, ICON_DELETE, ICON_DOWNLOAD, ICON_EDIT, ICON_EXPLORE, ICON_FORK_RIGHT,
+    ICON_ARROW_BACK, ICON_COMPARE_ARROWS, ICON_DELETE, ICON_DOWNLOAD, ICON_EDIT, ICON_FORK_RIGHT,
     ICON_MODEL_TRAINING,
 };
 
 use super::super::data::source_help;
-use super::{Cx, Deed, ModelsView, compare, lineage, run_of, timeline};
+use super::{Cx, Deed, ModelsView, compare, lineage, run_of, timeline, tokens};
 use crate::base::Channels;
 use crate::models::info::ModelInfo;
 use crate::ui::format;
@@ -108,7 +108,8 @@ fn actions(ui: &mut Ui, cx: &Cx<'_>, info: &ModelInfo) -> Option<Deed> {
     let model = || info.model.clone();
     ui.horizontal_wrapped(|ui| {
         ui.spacing_mut().item_spacing.x = size::S;
-        if theme::primary_button(ui, Some(ICON_EXPLORE), "Explore").clicked() {
+        let (icon, text, help) = tokens::main_button(info);
+        if theme::primary_button(ui, Some(icon), text).on_hover_text(help).clicked() {
             deed = Some(Deed::Explore(model()));
         }
         let run = run_of(cx.studio, &info.model);

@@ -95,6 +95,10 @@ impl Samples {
             self.nothing_yet(ui, run);
             return;
         };
+        if preview.samples.is_empty() && !preview.reconstructions.is_empty() && self.mode == Mode::Samples {
+            // A token model draws nothing by itself.
+            self.mode = Mode::Reconstructions;
+        }
         self.modes(ui, &preview);
         let has_kl = !preview.kl.is_empty();
         let below = size::CONTROL + size::S + if has_kl { KL + size::S } else { 0.0 };
