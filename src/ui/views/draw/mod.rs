@@ -172,7 +172,9 @@ impl DrawView {
             return;
         };
         cx.pictures_of(&info.model);
-        let room = ui.available_size().min(vec2(LARGEST, LARGEST)).max(vec2(120.0, 120.0));
+        // What the page has left: it would scroll for more.
+        let below = ui.clip_rect().bottom() - ui.cursor().top() - size::M;
+        let room = vec2(ui.available_width(), below).min(vec2(LARGEST, LARGEST)).max(vec2(120.0, 120.0));
         let tex = cx.textures.get(ui.ctx(), key("drawn token by token"), self.revision, picture);
         let response = textures::picture(ui, &tex, tex.fit(room), Sense::click(), "The picture");
         let cell = |place: usize| {

@@ -53,7 +53,7 @@ fn words_are_drawn_and_another_token_draws_the_rest_anew() {
     assert_eq!(h.state().view.tokens.len(), 4);
     assert!(!h.state().view.drawing);
     // The middle of two rows and columns is the last of the four.
-    h.get_by_role_and_label(Role::Image, "The picture").click();
+    h.get_by_role_and_label(Role::Button, "The picture").click();
     h.run_steps(4);
     let place = h.state().view.selected.unwrap();
     h.get_by_role_and_label(Role::Button, "Token 7 · 25.0 %").click();
