@@ -123,22 +123,25 @@ const NEAR: usize = 3;
 /// Letters of a word that are compared.
 const LONGEST: usize = 40;
 
-/// Letters to change, add or leave out between two words; nothing if it is more than `far`.
+/// Letters to change, add, leave out or swap with the next between two words; nothing if it is more than `far`.
 fn distance(a: &[char], b: &[char], far: usize) -> Option<usize> {
     if a.len().abs_diff(b.len()) > far {
         return None;
     }
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut rows: [Vec<usize>; 2] = [Vec::new(), (0..=b.len()).collect()];
     for (i, x) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
+        let [before, last] = &rows;
+        let mut row = vec![i + 1];
         for (j, y) in b.iter().enumerate() {
-            let change = diagonal + usize::from(x != y);
-            diagonal = row[j + 1];
-            row[j + 1] = change.min(row[j] + 1).min(diagonal + 1);
+            let mut least = (last[j] + usize::from(x != y)).min(row[j] + 1).min(last[j + 1] + 1);
+            if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
+                least = least.min(before[j - 1] + 1);
+            }
+            row.push(least);
         }
+        rows = [std::mem::take(&mut rows[1]), row];
     }
-    row.last().copied().filter(|d| *d <= far)
+    rows[1].last().copied().filter(|d| *d <= far)
 }
 
 /// The caption of each picture of a prepared set, as its source has it.
@@ -184,6 +187,7 @@ mod tests {
         assert!(told.unknown[3].1.is_empty());
         assert_eq!(words.near("smile"), Vec::<String>::new());
         assert_eq!(words.near("smil"), ["smiling"]);
+        assert_eq!(words.near("bdoy"), ["body"], "two letters that changed places are one mistake");
         assert_eq!(Vocabulary::learned(captions.into_iter(), 2).words().len(), 2);
     }
 

@@ -63,7 +63,7 @@ pub fn contact_sheet(cx: &Context, model: &str) -> Result<()> {
     let sheet = match (kept, of_tokens) {
         (Some(sheet), _) => sheet,
         (None, Some(info)) => {
-            let sheet = draw::sheet(model, &info, &cx.paths, &cx.backend.device())?;
+            let sheet = draw::sheet::sheet(model, &info, &cx.paths, &cx.backend.device())?;
             if is_plain(&info.hash) {
                 let _ = png_bytes(&sheet, None).and_then(|bytes| write_atomically(&file(&info.hash), &bytes));
             }

@@ -2,11 +2,10 @@
 
 mod open;
 pub mod sampler;
-mod sheet;
+pub mod sheet;
 
 pub use open::{Drawer, token_model_of};
 pub use sampler::{Choosing, Token};
-pub use sheet::sheet;
 
 use serde::{Deserialize, Serialize};
 
