@@ -16,9 +16,9 @@ use crate::models::host_ids;
 use crate::models::info::ModelInfo;
 use crate::nn::sequence::nats;
 use crate::recipe::DataRecipe;
+use crate::train::tensors;
 use crate::train::token_prior::sequences;
 use crate::train::tokens::perplexity;
-use crate::train::tensors;
 
 /// Pictures looked at together.
 const TOGETHER: usize = 32;

@@ -223,7 +223,12 @@ fn every_model_works_at_odd_sizes_in_every_colour() {
                     let ids = latent_studio::models::host_ids(quantised.ids.clone());
                     assert!(ids.len() == 2 * 64 && ids.iter().all(|id| (*id as usize) < net.codes()), "{}", spec.id);
                     let again = host(net.vectors(&ids, &device).inner());
-                    assert!(host(quantised.exact.clone().without_autodiff()).iter().zip(&again).all(|(a, b)| (a - b).abs() < 1e-6));
+                    assert!(
+                        host(quantised.exact.clone().without_autodiff())
+                            .iter()
+                            .zip(&again)
+                            .all(|(a, b)| (a - b).abs() < 1e-6)
+                    );
                     let decoded = net.decode(quantised.through);
                     assert_eq!(decoded.dims(), [2, c, side, side]);
                     let loss = (decoded - x.clone()).square().mean() + (z - quantised.exact).square().mean();

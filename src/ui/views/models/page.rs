@@ -2,8 +2,7 @@
 
 use egui::{ComboBox, RichText, Sense, Ui, Vec2};
 use egui_material_icons::icons::{
-    ICON_ARROW_BACK, ICON_COMPARE_ARROWS, ICON_DELETE, ICON_DOWNLOAD, ICON_EDIT, ICON_FORK_RIGHT,
-    ICON_MODEL_TRAINING,
+    ICON_ARROW_BACK, ICON_COMPARE_ARROWS, ICON_DELETE, ICON_DOWNLOAD, ICON_EDIT, ICON_FORK_RIGHT, ICON_MODEL_TRAINING,
 };
 
 use super::super::data::source_help;
