@@ -28,7 +28,10 @@ pub struct OptimRecipe {
     pub ema_rampup: f64,
     /// Largest global norm of the gradients; 0 for no limit.
     pub clip_norm: f64,
-    /// Parts that a batch is worked on in, one after the other, to spare memory.
+    /// Parts that a batch is worked on in, one after the other, to spare memory: gradients are those of the whole batch.
+    ///
+    /// What looks at several pictures sees those of its part alone: batch norm takes its statistics of each part, and the
+    /// minibatch statistic of a critic compares within it. Random numbers are drawn for the whole batch before.
     pub accumulate: u32,
 }
 
