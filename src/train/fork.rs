@@ -45,8 +45,10 @@ pub fn fork(from: &RunFolder, images: Option<u64>, to: &Path, changes: &[String]
             .try_this("Choose another folder for the fork"));
     }
     recipe.name = to.file_name().map_or_else(|| old.name.clone(), |n| n.to_string_lossy().into_owned());
-    let keys = changes.iter().filter_map(|change| Some(change.split_once('=')?.0.trim().to_owned()));
-    let changes = keys.filter_map(|key| Some((key.clone(), json_path::get(&recipe, &key)?))).collect();
+    // As they were written: a schedule that is constant stays a number.
+    let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
+    let written = changes.iter().filter_map(|change| change.split_once('='));
+    let changes = written.map(|(key, text)| (key.trim().to_owned(), value(text.trim()))).collect();
     let origin = Origin {
         run: fs::canonicalize(from.dir()).unwrap_or_else(|_| from.dir().into()),
         images: chosen.images,
