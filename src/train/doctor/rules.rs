@@ -46,6 +46,9 @@ impl Rule {
     }
 }
 
+/// Fewest pixels a side in which a lattice of eight is told from what pictures have in common.
+const LATTICE_SIDE: u32 = 32;
+
 /// Everything that is looked for.
 pub const RULES: &[Rule] = &[
     Rule {
@@ -284,10 +287,12 @@ pub const RULES: &[Rule] = &[
         looks: |seen| {
             let (lattice, data) = (seen.last("sample_lattice", 3)?, seen.last("data_lattice", 1)?);
             let most = (2.0 * data.mean()).max(0.22);
-            (seen.share() > 0.4 && lattice.all(|v| v > most)).then(|| Sign {
-                clarity: (lattice.mean() - most) / 0.2,
-                evidence: vec![lattice.evidence("sample_lattice", &format!("below {}", rounded(most)))],
-            })
+            // In smaller pictures the same place on the lattice is also the same place in the picture.
+            (seen.recipe.data.resolution.shorter() >= LATTICE_SIDE && seen.share() > 0.4 && lattice.all(|v| v > most))
+                .then(|| Sign {
+                    clarity: (lattice.mean() - most) / 0.2,
+                    evidence: vec![lattice.evidence("sample_lattice", &format!("below {}", rounded(most)))],
+                })
         },
         remedies: |_| vec![by_hand("Train longer"), by_hand("Choose another model")],
     },
