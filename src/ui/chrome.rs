@@ -100,7 +100,7 @@ pub(super) fn rail(ui: &mut Ui, shell: &mut Shell) {
         let low = |v: &&ViewSpec| matches!(v.id, ViewId::Log | ViewId::Settings | ViewId::Learn);
         let gap = ui.spacing().item_spacing.y;
         // In a low window they move closer together.
-        let height = (ui.available_height() / VIEWS.len() as f32 - gap).floor().clamp(24.0, RAIL_BUTTON);
+        let height = (ui.available_height() / VIEWS.len() as f32 - gap).floor().clamp(18.0, RAIL_BUTTON);
         for view in VIEWS.iter().filter(|v| !low(v)) {
             rail_button(ui, shell, view, height);
         }

@@ -47,6 +47,12 @@ pub static GLOSSARY: &[Entry] = &[
         "Scores of a VAE",
     ),
     term(
+        "Change since the last preview",
+        &[],
+        "How much samples from the same latents changed between two previews, beside how different your pictures are; near 0 nothing is learned any more",
+        "Train, curves",
+    ),
+    term(
         "Checkpoint",
         &["Checkpoints"],
         "Everything a run has learned, saved so that it can continue from there and be explored",
@@ -57,6 +63,12 @@ pub static GLOSSARY: &[Entry] = &[
         &["Classes"],
         "A kind of picture that has a name, such as a folder; a conditional model makes pictures of the class you ask for",
         "Data, Explore",
+    ),
+    term(
+        "Clipped colours",
+        &["Clipped colours of samples", "Clipped colours of the data"],
+        "Share of colours that are as dark, as bright or as saturated as can be; far more than in your pictures is a fault",
+        "Train, curves",
     ),
     term(
         "Codes in use",
@@ -94,12 +106,24 @@ pub static GLOSSARY: &[Entry] = &[
         "How deep among the real pictures samples lie: about 1 is right, far above 1 means too many of the same kind",
         "Scores, curves",
     ),
+    term(
+        "Detail",
+        &["Detail of reconstructions"],
+        "How much neighbouring pixels differ, beside those of your pictures: below 1 is blurred, above is noisy",
+        "Train, curves",
+    ),
     term("Device", &[], "What computes: the processor (CPU) or a graphics card (GPU)", "Train, Settings"),
     term(
         "Disentanglement",
         &[],
         "Whether each number of the latent changes one property of the pictures alone; 1 is perfect",
         "Scores of a VAE",
+    ),
+    term(
+        "Doctor",
+        &["Finding"],
+        "Reads the numbers of a run while it trains and says what goes wrong, what shows it and what to do",
+        "Train, beside a run",
     ),
     term(
         "ELBO",
@@ -126,6 +150,12 @@ pub static GLOSSARY: &[Entry] = &[
         "How far samples as a whole are from the training pictures; 0 is the same. Compare it only with the same \
          pictures and as many samples",
         "Scores",
+    ),
+    term(
+        "Fork",
+        &[],
+        "A run that goes on from a checkpoint of another, with one setting changed or none",
+        "Train, beside a run",
     ),
     term(
         "GAN",
@@ -174,6 +204,12 @@ pub static GLOSSARY: &[Entry] = &[
         "The list of numbers a picture is made from; close lists give similar pictures, and all of them together are \
          the latent space",
         "Explore",
+    ),
+    term(
+        "Lattice",
+        &["Lattice in samples", "Lattice in the data"],
+        "A pattern that repeats at every eighth pixel of all samples; layers that double the size leave it behind",
+        "Train, curves",
     ),
     term(
         "Learned σ",
@@ -247,6 +283,12 @@ pub static GLOSSARY: &[Entry] = &[
         "A picture turned into its latent and back; the error is what got lost on the way",
         "Train, curves of a VAE",
     ),
+    term(
+        "Samples beside the data",
+        &[],
+        "Numbers of what samples look like, each beside the same number of your pictures: 1 is as much, 0 is nothing",
+        "Train, curves",
+    ),
     term("Seed", &[], "The number that a random latent is drawn from: the same seed gives the same picture", "Explore"),
     term(
         "Sign rate",
@@ -289,6 +331,12 @@ pub static GLOSSARY: &[Entry] = &[
         "A network that squeezes each picture into a few numbers and builds it again from them. Softer than a GAN; it \
          leaves nothing out, and finds the latent of any picture at once",
         "Train, Models",
+    ),
+    term(
+        "Variety",
+        &["Variety of reconstructions"],
+        "How different samples are from each other, beside how different your pictures are; near 0 all are alike",
+        "Train, curves",
     ),
     term("Weight norms", &[], "Size of the networks' numbers; steady growth is usual, jumps are not", "Train, curves"),
     term(

@@ -64,7 +64,14 @@ fn attention_memory_loss_and_steps_are_pytorchs() {
         }
         let (stepped, mine) = (of.under(&format!("{id}.stepped.")), Weights::of(&prior));
         for (name, expected) in &stepped.tensors {
-            close(&mine.tensors[name].values, &expected.values, &format!("{id} {name} after three steps"));
+            // A bias of keys moves no score (softmax takes it away again): its gradient is rounding, and Adam makes whole
+            // steps of it.
+            let moved = |values: &[f32]| match name.ends_with("qkv.bias") {
+                true => [&values[..values.len() / 3], &values[values.len() / 3 * 2..]].concat(),
+                false => values.to_vec(),
+            };
+            let (got, expected) = (moved(&mine.tensors[name].values), moved(&expected.values));
+            close(&got, &expected, &format!("{id} {name} after three steps"));
         }
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod finding;
 pub mod looks;
+mod remedies;
 mod rules;
 pub mod seen;
 

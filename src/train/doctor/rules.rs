@@ -3,12 +3,15 @@
 //! Thresholds were set on small runs over emoji and shapes at 16 and 32 px; what was found of others, and what was found
 //! without need, stands in the README.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::finding::{Course, Evidence, Finding, Remedy};
+use super::remedies::{
+    alters, augment_more, by_hand, faster, for_new_run, live, lower_beta, rounded, slower, stronger_penalty,
+};
 use super::seen::{Seen, Sign, median};
 use crate::base::Family;
-use crate::recipe::{Adversarial, AugmentControl, Likelihood, form};
+use crate::recipe::{Adversarial, AugmentControl, Likelihood};
 
 /// A thing that goes wrong.
 pub struct Rule {
@@ -360,6 +363,21 @@ pub const RULES: &[Rule] = &[
         },
     },
     Rule {
+        name: "decoder-dead",
+        title: "The decoder draws one picture",
+        explanation: "All reconstructions are the same picture although the latent tells pictures apart. The decoder's layers were \
+                      driven to where they pass nothing on, as first steps at too high a rate do. It does not come \
+                      back: begin again with a lower rate.",
+        family: Some(Family::Vae),
+        holds: 0.1,
+        looks: |seen| {
+            let (variety, active) = (seen.last("reconstruction_variety", 2)?, seen.lately("active_units")?);
+            (seen.share() > 0.15 && active.all(|v| v >= 0.5) && variety.all(|v| v < 0.02))
+                .then(|| Sign { clarity: 1.0, evidence: vec![variety.evidence("reconstruction_variety", "above 0.7")] })
+        },
+        remedies: |_| vec![by_hand("Begin again with a tenth of the learning rate")],
+    },
+    Rule {
         name: "kl-too-heavy",
         title: "KL outweighs the pictures",
         explanation: "Reconstructions of different pictures look nearly the same. The KL term presses the latents so close to the \
@@ -368,9 +386,11 @@ pub const RULES: &[Rule] = &[
         holds: 0.1,
         looks: |seen| {
             let (variety, active) = (seen.last("reconstruction_variety", 2)?, seen.lately("active_units")?);
-            (seen.share() > 0.3 && active.all(|v| v >= 0.5) && variety.all(|v| v < 0.5)).then(|| Sign {
-                clarity: (0.5 - variety.mean()) / 0.3,
-                evidence: vec![variety.evidence("reconstruction_variety", "above 0.7")],
+            (seen.share() > 0.3 && active.all(|v| v >= 0.5) && variety.all(|v| (0.02..0.5).contains(&v))).then(|| {
+                Sign {
+                    clarity: (0.5 - variety.mean()) / 0.3,
+                    evidence: vec![variety.evidence("reconstruction_variety", "above 0.7")],
+                }
             })
         },
         remedies: lower_beta,
@@ -378,7 +398,7 @@ pub const RULES: &[Rule] = &[
     Rule {
         name: "kl-too-light",
         title: "Latents leave the prior",
-        explanation: "Each latent number in use says more than six nats, far more than a random one drawn from the prior can \
+        explanation: "Each latent number in use says more than four nats, far more than a random one drawn from the prior can \
                       stand for. Reconstructions are then good, while random samples fall between what was learned. A higher \
                       β, or a prior fitted afterwards, closes the gap.",
         family: Some(Family::Vae),
@@ -387,9 +407,9 @@ pub const RULES: &[Rule] = &[
             let (kl, active) = (seen.lately("kl")?, seen.lately("active_units")?);
             let each = kl.mean() / active.mean().max(1.0);
             // A plane of two numbers has to say all there is.
-            (seen.share() > 0.4 && seen.recipe.model.latent > 3 && each > 6.0).then(|| Sign {
-                clarity: (each - 6.0) / 4.0,
-                evidence: vec![kl.evidence("kl", &format!("below {} nats", rounded(6.0 * active.mean())))],
+            (seen.share() > 0.4 && seen.recipe.model.latent > 3 && each > 4.0).then(|| Sign {
+                clarity: (each - 4.0) / 4.0,
+                evidence: vec![kl.evidence("kl", &format!("below {} nats", rounded(4.0 * active.mean())))],
             })
         },
         remedies: |seen| {
@@ -411,6 +431,12 @@ pub const RULES: &[Rule] = &[
             let all = seen.between("valid_elbo", seen.part(0.05), seen.images)?;
             let (best, first) = (all.iter().copied().fold(f64::NEG_INFINITY, f64::max), *all.first()?);
             let range = (best - first).abs().max(0.005 * best.abs());
+            // Where the KL alone grew by as much, the latents leave the prior, which is another fault.
+            let kl = seen.between("kl", seen.part(0.2), seen.images);
+            let kl = kl.and_then(|kl| Some(median(kl.get(kl.len().checked_sub(4)?..)?) - kl[0]));
+            if kl.is_some_and(|grown| grown > best - held.mean()) {
+                return None;
+            }
             (seen.share() > 0.2 && all.len() >= 5 && held.all(|v| best - v > 0.08 * range)).then(|| Sign {
                 clarity: (best - held.mean()) / range - 0.08,
                 evidence: vec![held.evidence("valid_elbo", &format!("near {}, its best", rounded(best)))],
@@ -512,71 +538,4 @@ fn unlike(seen: &Seen) -> Option<Evidence> {
     }
     let detail = seen.last("sample_detail", 2)?;
     detail.all(|v| !(0.25..4.0).contains(&v)).then(|| detail.evidence("sample_detail", "near 1"))
-}
-
-fn live(title: &str, key: &str, value: Value) -> Remedy {
-    debug_assert!(form::find(key).is_some_and(|f| f.live), "{key} can change while a run is on");
-    Remedy { title: title.into(), key: key.into(), value, live: true }
-}
-
-fn for_new_run(title: &str, key: &str, value: Value) -> Remedy {
-    Remedy { title: title.into(), key: key.into(), value, live: false }
-}
-
-fn by_hand(title: &str) -> Remedy {
-    Remedy { title: title.into(), key: String::new(), value: Value::Null, live: false }
-}
-
-fn rate(seen: &Seen, factor: f64) -> Value {
-    json!(rounded(seen.recipe.optim.lr.at(seen.images) * factor))
-}
-
-fn slower(seen: &Seen, factor: f64) -> Remedy {
-    live("Lower the learning rate", "optim.lr", rate(seen, factor))
-}
-
-fn faster(seen: &Seen, factor: f64) -> Remedy {
-    live("Raise the learning rate", "optim.lr", rate(seen, factor))
-}
-
-/// A penalty `factor` times as strong; nothing where none is taken.
-fn stronger_penalty(seen: &Seen, factor: f64) -> Option<Remedy> {
-    let objective = &seen.recipe.objective;
-    let gamma = objective.gamma.at(seen.images);
-    if !(objective.r1 || objective.r2) || gamma <= 0.0 || seen.recipe.looks_through_photos() {
-        return None;
-    }
-    let title = if factor > 1.0 { "Raise the penalty γ" } else { "Lower the penalty γ" };
-    Some(live(title, "objective.gamma", json!(rounded(gamma * factor))))
-}
-
-/// Whether augmentation has a way to alter pictures.
-fn alters(seen: &Seen) -> bool {
-    let o = &seen.recipe.objective;
-    o.augment_colour || o.augment_translation || o.augment_cutout || o.augment_geometry
-}
-
-/// More of the altered pictures that the critic is shown; nothing where it is all of them.
-fn augment_more(seen: &Seen) -> Option<Remedy> {
-    let objective = &seen.recipe.objective;
-    if objective.augment_control == AugmentControl::Adaptive {
-        return None;
-    }
-    if !alters(seen) {
-        return Some(for_new_run("Shift pictures", "objective.augment_translation", json!(true)));
-    }
-    (objective.augment.at(seen.images) < 1.0).then(|| live("Augment all pictures", "objective.augment", json!(1.0)))
-}
-
-fn lower_beta(seen: &Seen) -> Vec<Remedy> {
-    let beta = seen.recipe.objective.beta.at(seen.images);
-    if beta <= 0.0 {
-        return Vec::new();
-    }
-    vec![live("Lower β", "objective.beta", json!(rounded(beta * 0.2)))]
-}
-
-/// Three digits.
-fn rounded(v: f64) -> f64 {
-    format!("{v:.2e}").parse().unwrap_or(v)
 }

@@ -124,6 +124,7 @@ fn each_fault_of_a_curve_is_named_soon_after_it_begins_and_alone() {
         ("posterior-collapse", vae.clone(), |_| vec![("active_units", 0.0), ("kl", 0.001)], 0.3),
         ("latents-unused", vae.clone(), |_| vec![("active_units", 2.0), ("kl", 8.0)], 0.3),
         ("kl-too-heavy", vae.clone(), |_| vec![("reconstruction_variety", 0.2)], 0.4),
+        ("decoder-dead", vae.clone(), |_| vec![("reconstruction_variety", 0.0)], 0.4),
         ("kl-too-light", vae.clone(), |_| vec![("kl", 200.0)], 0.4),
         ("vae-overfits", vae.clone(), |t| vec![("valid_elbo", -400.0 - 400.0 * (t - 0.5))], 0.5),
         ("blurred", vae.clone(), |_| vec![("reconstruction_detail", 0.02)], 0.3),
@@ -158,7 +159,8 @@ fn every_rule_has_three_sentences_and_remedies_that_the_recipe_takes() {
                 json_path::set(&mut changed, &key, value).unwrap_or_else(|e| panic!("{}: {title}: {e}", rule.name));
                 changed.validate().unwrap_or_else(|e| panic!("{}: {title}: {e}", rule.name));
                 assert_ne!(changed, recipe, "{}: {title} changes something", rule.name);
-                assert_eq!(live, crate::recipe::form::find(&key).unwrap().live, "{key}");
+                let can = crate::recipe::form::find(&key).unwrap().live;
+                assert!(can || !live, "{key} cannot change while a run is on");
             }
         }
     }
