@@ -533,7 +533,7 @@ fn unlike(seen: &Seen) -> Option<Evidence> {
         return (kid.mean() > 1.2).then(|| kid.evidence("kid", "below 1"));
     }
     let variety = seen.last("sample_variety", 2)?;
-    if variety.all(|v| v < 0.5) {
+    if variety.all(|v| !(0.5..1.35).contains(&v)) {
         return Some(variety.evidence("sample_variety", "0.7 to 1.2"));
     }
     let detail = seen.last("sample_detail", 2)?;
