@@ -31,6 +31,12 @@ pub fn fork(from: &RunFolder, images: Option<u64>, to: &Path, changes: &[String]
     for change in changes {
         json_path::assign(&mut recipe, change)?;
     }
+    // A run that reached its end has nothing left to do: its fork does as much again.
+    let own_length = changes.iter().any(|change| change.trim_start().starts_with("run.kimg"));
+    let at = chosen.images as f64 / 1000.0;
+    if !own_length && recipe.run.kimg <= at {
+        recipe.run.kimg += at;
+    }
     recipe.validate()?;
     if (&recipe.model, &recipe.data, recipe.seed) != (&old.model, &old.data, old.seed) {
         return Err(Problem::usage("A fork goes on with the networks, pictures and random streams of its run")
@@ -243,6 +249,10 @@ mod tests {
         assert_eq!((places(&slower), slower.previews()), (places(&run), vec![0, 8, 16]));
         train(dir.path(), &slower);
         assert_ne!(hash(&slower, 24), hash(&run, 24));
+
+        let end = fork(&run, None, &dir.path().join("end"), &[]).unwrap();
+        assert_eq!(end.recipe().unwrap().run.kimg, 0.048, "as much again");
+        fs::remove_dir_all(end.dir()).unwrap();
 
         let tree = tree(&[dir.path().into()]);
         let rows: Vec<(&str, usize)> = tree.iter().map(|b| (b.name.as_str(), b.depth)).collect();

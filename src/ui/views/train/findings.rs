@@ -69,6 +69,7 @@ impl TrainView {
         if is_fork(run, &remedy) {
             let changes = vec![format!("{}={}", remedy.key, remedy.value)];
             cx.send(Command::ForkRun { dir: run.dir.clone(), images: None, changes });
+            self.starting = Some(cx.studio.runs.len());
             return;
         }
         let mut recipe = run.recipe.clone();

@@ -29,7 +29,10 @@ impl TrainView {
             theme::section(ui, "Compare with");
             ui.scope(|ui| self.others(ui, run, cx));
         }
-        forks(ui, run, cx);
+        if forks(ui, run, cx) {
+            // It is watched as soon as it is there.
+            self.starting = Some(cx.studio.runs.len());
+        }
         theme::section(ui, "Recipe");
         self.live_settings(ui, run, cx);
     }
@@ -171,11 +174,12 @@ fn quality(ui: &mut Ui, live: &RunLive) {
     });
 }
 
-/// Where a run came from, and its checkpoints to fork from.
-fn forks(ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
+/// Where a run came from, and its checkpoints to fork from. Whether a fork was asked for.
+fn forks(ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) -> bool {
     if run.checkpoints.is_empty() && run.origin.is_none() {
-        return;
+        return false;
     }
+    let mut asked = false;
     theme::section(ui, "Fork").on_hover_text("A run that goes on from a checkpoint of another, in a folder of its own");
     if let Some(origin) = &run.origin {
         let parent = cx.studio.runs.iter().find(|r| r.dir == origin.run).map(|r| r.name.clone());
@@ -201,9 +205,11 @@ fn forks(ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) {
             if button.on_hover_text(help).clicked() {
                 let images = Some(checkpoint.images);
                 cx.send(Command::ForkRun { dir: run.dir.clone(), images, changes: Vec::new() });
+                asked = true;
             }
         }
     });
+    asked
 }
 
 fn queue(ui: &mut Ui, cx: &mut Cx<'_>) {

@@ -266,6 +266,8 @@ fn a_finding_says_what_it_means_and_its_remedies_are_pressed() {
         _ => None,
     });
     assert_eq!(forked, Some((None, vec!["objective.critic_steps=2".to_owned()])));
+    harness.state_mut().receive(&ViewMessage::Run(dir.clone()));
+    harness.run_ok();
     press(&mut harness, Role::Button, "New run: Half the width");
     let view = &harness.state().view;
     assert!(view.setting_up && view.recipe.model.width == 64, "{:?}", view.recipe.model);
@@ -282,9 +284,7 @@ fn a_run_is_forked_at_a_checkpoint_and_says_where_it_came_from() {
         matches!(c, Command::ForkRun { images: Some(images), changes, .. } if images == checkpoint.images && changes.is_empty())
     });
     assert!(asked);
-    let fork = harness.state().studio.runs.iter().find(|r| r.name == "nouns fork").unwrap().dir.clone();
-    harness.state_mut().receive(&ViewMessage::Run(fork));
-    harness.run_ok();
+    assert_eq!(harness.state().studio.selected_run().unwrap().name, "nouns fork", "it is watched at once");
     assert!(harness.query_by_label_contains(&format!("From nouns at {at}")).is_some());
     shot(&mut harness, "train-fork");
 }
