@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::report::Preview;
 use super::trainer::Trainer;
 use crate::base::paths::write_atomically;
-use crate::base::{Picture, Problem, Resolution, Result};
+use crate::base::{Channels, Picture, Problem, Resolution, Result};
 use crate::data::Prepared;
 use crate::latent::space::Code;
 use crate::recipe::Recipe;
@@ -64,6 +64,17 @@ pub fn make(trainer: &Trainer, recipe: &Recipe, prepared: &Prepared, images: u64
         reconstructions: trainer.reconstructions(&bytes, &labels),
         kl: trainer.kl(),
     }
+}
+
+/// Pictures from all over a set, evenly spaced: at most as many as there are samples in a preview. None of points.
+pub fn spread(prepared: &Prepared) -> Vec<Picture> {
+    let (shape, places) = (prepared.shape(), prepared.train());
+    if shape.channels == Channels::Points {
+        return Vec::new();
+    }
+    let count = sample_count(shape.resolution).min(places.len());
+    let place = |i: usize| places[i * places.len() / count] as usize;
+    (0..count).map(|i| shape.picture(prepared.picture(place(i)))).collect()
 }
 
 /// File of the preview at `images` pictures seen.

@@ -162,6 +162,7 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
         scored: None,
         shown: None,
         last_preview: None,
+        data_sample: Vec::new(),
         last_saved: newest.as_ref().map(|loaded| loaded.saved.images),
         passed,
         fine_tuned: file.from.is_some(),

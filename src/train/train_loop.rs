@@ -18,7 +18,7 @@ use super::trainer::Trainer;
 use super::{preview, toy2d};
 use crate::base::pace::Pace;
 use crate::base::series::Reading;
-use crate::base::{Cancel, Channels, Problem, Result};
+use crate::base::{Cancel, Channels, Picture, Problem, Result};
 use crate::data::{Prepared, Sampler};
 use crate::models::info::ModelInfo;
 use crate::recipe::{Edit, Recipe, form, json_path};
@@ -62,6 +62,8 @@ pub(super) struct TrainLoop<'r, 'a> {
     pub shown: Option<u64>,
     /// What was shown then.
     pub last_preview: Option<Preview>,
+    /// Pictures from all over the data, to hold samples against.
+    pub data_sample: Vec<Picture>,
     /// Pictures seen at the checkpoint that was loaded or saved last.
     pub last_saved: Option<u64>,
     /// Checkpoints that could not be loaded.
@@ -234,7 +236,10 @@ impl TrainLoop<'_, '_> {
         if let Some(coverage) = toy2d::coverage(&self.recipe, &self.trainer) {
             values.extend([("modes".into(), coverage.modes as f64), ("good".into(), coverage.good)]);
         }
-        values.extend(looks::numbers(&preview, self.last_preview.as_ref()));
+        if self.data_sample.is_empty() {
+            self.data_sample = preview::spread(&self.prepared);
+        }
+        values.extend(looks::numbers(&preview, self.last_preview.as_ref(), &self.data_sample));
         values.retain(|v| v.1.is_finite());
         self.tell_values(values);
         self.reporter.folder.check_there()?;

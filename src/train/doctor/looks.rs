@@ -24,13 +24,15 @@ const NEAR: f32 = 1.5;
 /// | `sample_clipped`, `data_clipped` | share of numbers at the ends of the range |
 /// | `reconstruction_variety`, `reconstruction_detail` | the same of reconstructions, by their own inputs |
 /// | `sample_change` | mean change of a sample since the preview before, by the distance between two pictures of the data |
-pub fn numbers(preview: &Preview, before: Option<&Preview>) -> Vec<(String, f64)> {
+///
+/// `data` are pictures from all over the set: a preview shows its first ones, which in sorted folders are of one kind.
+pub fn numbers(preview: &Preview, before: Option<&Preview>, data: &[Picture]) -> Vec<(String, f64)> {
     let comparable = |p: &Picture| p.width as usize >= PERIOD && p.height as usize >= PERIOD;
     let many = |pictures: &[Picture]| pictures.len() >= FEWEST && pictures.iter().all(comparable);
-    if !many(&preview.reals) {
+    if !many(data) {
         return Vec::new();
     }
-    let data = Looks::of(&preview.reals);
+    let data = Looks::of(data);
     let mut out = Vec::new();
     let mut push = |name: &str, value: f64| {
         if value.is_finite() {
@@ -52,8 +54,9 @@ pub fn numbers(preview: &Preview, before: Option<&Preview>) -> Vec<(String, f64)
             push("sample_change", by(change, data.variety));
         }
     }
-    if many(&preview.reconstructions) {
-        let inputs = Looks::of(&preview.reals[..preview.reconstructions.len().min(preview.reals.len())]);
+    let inputs = &preview.reals[..preview.reconstructions.len().min(preview.reals.len())];
+    if many(&preview.reconstructions) && many(inputs) {
+        let inputs = Looks::of(inputs);
         let made = Looks::of(&preview.reconstructions);
         push("reconstruction_variety", by(made.variety, inputs.variety));
         push("reconstruction_detail", by(made.detail, inputs.detail));
@@ -195,7 +198,11 @@ mod tests {
     }
 
     fn of(preview: &Preview, before: Option<&Preview>, name: &str) -> f64 {
-        numbers(preview, before).into_iter().find(|n| n.0 == name).unwrap_or_else(|| panic!("{name} is there")).1
+        numbers(preview, before, &preview.reals)
+            .into_iter()
+            .find(|n| n.0 == name)
+            .unwrap_or_else(|| panic!("{name} is there"))
+            .1
     }
 
     #[test]
@@ -248,13 +255,14 @@ mod tests {
         assert_eq!(of(&a, Some(&a), "sample_change"), 0.0);
         let change = of(&b, Some(&a), "sample_change");
         assert!((0.4..2.5).contains(&change), "{change}");
-        assert!(numbers(&a, None).iter().all(|n| n.0 != "sample_change"));
+        assert!(numbers(&a, None, &a.reals).iter().all(|n| n.0 != "sample_change"));
     }
 
     #[test]
     fn points_and_a_handful_of_pictures_say_nothing() {
-        assert!(numbers(&preview(spots(1, 64, 32), spots(2, 3, 32)), None).is_empty());
+        let few = preview(spots(1, 64, 32), spots(2, 3, 32));
+        assert!(numbers(&few, None, &few.reals).is_empty());
         let points = vec![Picture { width: 2, height: 1, rgba: vec![0; 8] }; 64];
-        assert!(numbers(&preview(points.clone(), points), None).is_empty());
+        assert!(numbers(&preview(points.clone(), points.clone()), None, &points).is_empty());
     }
 }

@@ -180,7 +180,7 @@ pub fn examine(folder: &RunFolder) -> Result<Vec<Finding>> {
         let Some(preview) = (!known).then(|| preview::load(&folder.previews_dir(), images).ok()).flatten() else {
             continue;
         };
-        let values = looks::numbers(&preview, before.as_ref());
+        let values = looks::numbers(&preview, before.as_ref(), &preview.reals);
         before = Some(preview);
         let (step, seconds) = (images / u64::from(recipe.optim.batch.max(1)), 0.0);
         found.extend(doctor.hear(&RunEvent::Reading(Reading { step, images, seconds, values })));

@@ -210,7 +210,7 @@ pub const RULES: &[Rule] = &[
         looks: |seen| {
             let variety = seen.last("sample_variety", 3)?;
             let few = variety.all(|v| v < 0.45);
-            (seen.share() > 0.12 && few).then(|| Sign {
+            (seen.share() > 0.2 && few).then(|| Sign {
                 clarity: (0.45 - variety.mean()) / 0.3,
                 evidence: vec![variety.evidence("sample_variety", "0.7 to 1.2, as different as your pictures")],
             })
