@@ -82,6 +82,7 @@ pub const DCGAN: Architecture = Architecture {
                   lose variety.",
     no_penalty: Some("A critic with batch norm takes no gradient penalty: its samples depend on each other"),
     cost: STRIDED,
+    memory: (0.53, 32.0),
     presets: &[Preset {
         id: "dcgan",
         title: "Classic DCGAN",
@@ -120,6 +121,7 @@ pub const STYLE_GAN: Architecture = Architecture {
     ],
     // Each convolution takes one, two a size; the last colours share the style after the last convolution.
     style_layers: |r| 2 * (r.data.resolution.built().doublings as usize + 1),
+    memory: (2.36, -60.0),
     presets: &[Preset {
         id: "style-gan",
         title: "StyleGAN2",
@@ -149,6 +151,7 @@ pub const SN_RESGAN: Architecture = Architecture {
     title: "SN-ResGAN",
     description: "Residual networks with spectral normalisation and a projection critic (Miyato et al. 2018). The reference \
                   for class-conditional GANs before StyleGAN.",
+    memory: (1.36, -17.0),
     presets: &[Preset {
         id: "sn-resgan",
         title: "SN-ResGAN",
@@ -177,6 +180,7 @@ pub const FAST_GAN: Architecture = Architecture {
     title: "FastGAN",
     description: "Skip-layer excitation and a critic that also learns to redraw what it sees (Liu et al. 2021). Made for a \
                   hundred pictures.",
+    memory: (1.3, -12.0),
     presets: &[Preset {
         id: "fast-gan",
         title: "FastGAN, for few pictures",
@@ -207,6 +211,7 @@ pub const PROJ_GAN: Architecture = Architecture {
     no_penalty: Some("A critic that looks through a fixed network takes no gradient penalty"),
     looks_through_features: true,
     cost: PROJECTED,
+    memory: (2.15, -22.0),
     presets: &[Preset {
         id: "photos",
         title: "Photographs",

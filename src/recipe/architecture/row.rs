@@ -33,6 +33,9 @@ pub struct Architecture {
     pub hierarchical: bool,
     /// What it computes.
     pub cost: Cost,
+    /// Memory that training holds, by that which the residual GAN would with the same stages: a factor, and megabytes besides.
+    /// Measured by `bench memory` at two or three sizes.
+    pub memory: (f64, f64),
     /// Recipes to start from, the most recommended first.
     pub presets: &'static [Preset],
     /// What every preset of it sets beside sizes and length.
@@ -53,6 +56,7 @@ pub(super) const GAN: Architecture = Architecture {
     style_layers: |_| 0,
     hierarchical: false,
     cost: RESIDUAL,
+    memory: (1.0, 0.0),
     presets: &[],
     set_up: |_, _| {},
 };

@@ -15,6 +15,7 @@ pub const VQ_VAE: Architecture = Architecture {
                   A prior trained on it draws pictures token by token.",
     settings: &["model.narrow", "model.blocks", "model.tokens.commitment"],
     cost: GRID,
+    memory: (0.316, 38.0),
     presets: &[Preset {
         id: "vq-vae",
         title: "Tokens (VQ-VAE)",
@@ -37,6 +38,7 @@ pub const FSQ_VAE: Architecture = Architecture {
                   is no codebook that could collapse.",
     settings: &["model.narrow", "model.blocks"],
     cost: GRID,
+    memory: (0.316, 38.0),
     presets: &[Preset {
         id: "fsq-vae",
         title: "Tokens (FSQ-VAE)",

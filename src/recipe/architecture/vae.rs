@@ -16,6 +16,7 @@ pub const CONV_VAE: Architecture = Architecture {
     description: "Strided convolutions down to a Gaussian latent and transposed ones back up (Kingma & Welling 2013). Fast; \
                   soft pictures, a well ordered latent space.",
     cost: STRIDED,
+    memory: (0.293, 34.0),
     presets: &[
         Preset {
             id: "vae-tiny",
@@ -53,6 +54,7 @@ pub const RES_VAE: Architecture = Architecture {
     title: "Residual VAE",
     description: "The same model with residual blocks at each picture size. Slower, and more faithful.",
     settings: &["model.narrow", "model.blocks"],
+    memory: (0.441, 81.0),
     presets: &[Preset {
         id: "vae-quality",
         title: "VAE, best quality",
@@ -77,6 +79,7 @@ pub const MLP_VAE: Architecture = Architecture {
     max_side: 64,
     points: true,
     cost: DENSE,
+    memory: (1.0, 43.0),
     presets: &[Preset {
         id: "vae-mlp",
         title: "MLP VAE",
@@ -104,6 +107,7 @@ pub const LADDER_VAE: Architecture = Architecture {
                   and coarse and fine can be mixed from different pictures.",
     settings: &["model.narrow", "model.blocks", "model.levels"],
     hierarchical: true,
+    memory: (0.55, 41.0),
     presets: &[Preset {
         id: "vae-ladder",
         title: "Ladder VAE",
