@@ -297,6 +297,8 @@ pub enum LibraryTask {
         #[arg(long)]
         json: bool,
     },
+    /// Make pictures of data sets known, so that they are found; files stay where they are, what is known is passed by
+    Import(super::search::Import),
     /// Where things are kept; with --json also how large they are
     Path {
         /// As JSON
@@ -349,6 +351,7 @@ impl LibraryTask {
                     .map_err(|e| Problem::failed("This cannot be told").because(e))?;
                 print_line(&text)
             }
+            Self::Import(task) => task.run(&open()?),
             Self::Path { json } => {
                 if json {
                     return print_json(&json!({

@@ -23,6 +23,7 @@ mod pictures;
 mod prior;
 mod reproduce;
 mod runs;
+mod search;
 mod signals;
 mod sizing;
 mod train;

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::condition::Condition;
 use crate::recipe::picture::PictureRecipe;
 
 /// A kept picture as the gallery shows it.
@@ -29,6 +30,39 @@ pub struct Item {
     pub created: i64,
     /// How it was made.
     pub recipe: Option<PictureRecipe>,
+    /// What is known of it where it is a picture of a data set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<Imported>,
+}
+
+/// What is known of a picture of a data set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Imported {
+    /// Name of the data set.
+    pub dataset: String,
+    /// Whether no model made it.
+    pub real: bool,
+    /// Label.
+    pub label: Option<String>,
+    /// Caption.
+    pub caption: Option<String>,
+    /// The source as it is opened.
+    pub source: String,
+    /// Name within the source.
+    pub name: String,
+}
+
+/// Kept pictures, those of data sets, or both.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize, strum::EnumIter)]
+#[serde(rename_all = "lowercase")]
+pub enum Shelf {
+    /// Pictures that were made here and kept.
+    #[default]
+    Kept,
+    /// Pictures of data sets that were imported.
+    Imported,
+    /// Both.
+    All,
 }
 
 /// A data set that was used before.
@@ -59,6 +93,12 @@ pub struct ItemFilter {
     pub alike: Option<i64>,
     /// Those whose models are relatives of this one's: checkpoints of one run, what it came from and what came from it.
     pub family: Option<i64>,
+    /// Kept pictures, those of data sets, or both.
+    #[serde(default)]
+    pub shelf: Shelf,
+    /// Further conditions, all of which hold.
+    #[serde(default)]
+    pub conditions: Vec<Condition>,
     /// What is in the trash instead of what is not.
     pub trashed: bool,
     /// Order.

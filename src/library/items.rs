@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use rusqlite::types::Value;
 use rusqlite::{OptionalExtension, Row, Transaction, params, params_from_iter};
 
-use super::item::{Item, ItemFilter, ItemSort};
+use super::item::{Item, ItemFilter, ItemSort, Shelf};
 use super::journal::{Change, note};
 use super::{Library, sql};
 use crate::base::{Picture, Result};
@@ -32,7 +32,9 @@ pub struct NewItem {
 
 /// Columns that [`Library::row`] reads.
 pub(super) const COLUMNS: &str = "id, path, width, height, model, rating, starred, created, recipe, latent, \
-    (SELECT group_concat(tag, char(31)) FROM item_tags WHERE item = items.id)";
+    (SELECT group_concat(tag, char(31)) FROM item_tags WHERE item = items.id), \
+    CASE imported WHEN 0 THEN NULL ELSE (SELECT json_object('dataset', dataset, 'real', json(iif(real, 'true', 'false')), \
+    'label', label, 'caption', caption, 'source', source, 'name', name) FROM imported WHERE item = items.id) END";
 
 /// Models that are relatives of the one that made a picture; a union without "all" ends on circles too.
 const FAMILY: &str = "model_hash IN ( \
@@ -53,6 +55,11 @@ impl Query {
     fn of(filter: &ItemFilter) -> Self {
         let mut conditions = format!("trashed = {}", i32::from(filter.trashed));
         let mut values = Vec::new();
+        match filter.shelf {
+            Shelf::Kept => conditions.push_str(" AND imported = 0"),
+            Shelf::Imported => conditions.push_str(" AND imported > 0"),
+            Shelf::All => {}
+        }
         if filter.starred {
             conditions.push_str(" AND starred");
         }
@@ -69,6 +76,10 @@ impl Query {
         }
         if let Some(tag) = &filter.tag {
             also("id IN (SELECT item FROM item_tags WHERE tag = ?)", Value::Text(tag.clone()));
+        }
+        for condition in &filter.conditions {
+            let (text, value) = condition.sql();
+            also(&text, value);
         }
         if let Some(id) = filter.family {
             also(FAMILY, Value::Integer(id));
@@ -164,17 +175,55 @@ fn recipe_of(json: &str, latent: Option<&[u8]>) -> Option<PictureRecipe> {
 /// Puts the words of a picture into the index again.
 pub(super) fn index(tx: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
     let mut read = tx.prepare_cached(
-        "SELECT model, (SELECT group_concat(tag, ' ') FROM item_tags WHERE item = items.id), recipe \
-         FROM items WHERE id = ?",
+        "SELECT model, (SELECT group_concat(tag, ' ') FROM item_tags WHERE item = items.id), recipe, path, label, \
+         caption, dataset, name FROM items LEFT JOIN imported ON imported.item = items.id WHERE id = ?",
     )?;
     let found = read.query_row([id], |row| {
-        Ok((row.get::<_, String>(0)?, row.get::<_, Option<String>>(1)?, row.get::<_, Option<String>>(2)?))
+        let text = |i: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<String>>(i)?.unwrap_or_default());
+        let path = row.get_ref(3)?.as_str().unwrap_or_default();
+        let stem = std::path::Path::new(path).file_stem().map(|s| s.to_string_lossy().into_owned());
+        let name = row.get::<_, Option<String>>(7)?.or(stem).unwrap_or_default();
+        Ok(Words {
+            model: row.get(0)?,
+            tags: text(1)?,
+            recipe: row.get(2)?,
+            label: text(4)?,
+            caption: text(5)?,
+            dataset: text(6)?,
+            name,
+        })
     });
-    let Some((model, tags, json)) = found.optional()? else { return Ok(()) };
-    let recipe = json.and_then(|j| recipe_of(&j, None)).map(|r| text_of(&r)).unwrap_or_default();
-    let mut write =
-        tx.prepare_cached("INSERT OR REPLACE INTO items_text (rowid, model, tags, recipe) VALUES (?, ?, ?, ?)")?;
-    write.execute(params![id, apart(&model), apart(&tags.unwrap_or_default()), apart(&recipe)]).map(|_| ())
+    match found.optional()? {
+        Some(words) => words.write(tx, id),
+        None => Ok(()),
+    }
+}
+
+/// Texts of a picture by which it is found.
+#[derive(Default)]
+pub(super) struct Words {
+    pub model: String,
+    pub tags: String,
+    /// Its recipe as JSON.
+    pub recipe: Option<String>,
+    pub name: String,
+    pub label: String,
+    pub caption: String,
+    pub dataset: String,
+}
+
+impl Words {
+    /// Puts them into the index, in place of what was there of this picture.
+    pub fn write(&self, tx: &Transaction<'_>, id: i64) -> rusqlite::Result<()> {
+        let recipe = self.recipe.as_ref().and_then(|j| recipe_of(j, None)).map(|r| text_of(&r)).unwrap_or_default();
+        let mut write = tx.prepare_cached(
+            "INSERT OR REPLACE INTO items_text (rowid, model, tags, recipe, name, label, caption, data) \
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        )?;
+        let texts = [&self.model, &self.tags, &recipe, &self.name, &self.label, &self.caption, &self.dataset];
+        let [model, tags, recipe, name, label, caption, data] = texts.map(|text| apart(text));
+        write.execute(params![id, model, tags, recipe, name, label, caption, data]).map(|_| ())
+    }
 }
 
 /// A picture with everything that is known of it, for rescued libraries too.
@@ -247,6 +296,7 @@ impl Library {
         let tags: Option<&str> = row.get_ref(10)?.as_str_or_null()?;
         let json = row.get_ref(8)?.as_str_or_null()?;
         let latent = row.get_ref(9)?.as_blob_or_null()?;
+        let imported = row.get_ref(11)?.as_str_or_null()?;
         Ok(Item {
             id: row.get(0)?,
             path: sql::to_path(self.folder(), row.get_ref(1)?),
@@ -258,6 +308,7 @@ impl Library {
             tags: tags.map(|t| t.split('\u{1f}').map(str::to_string).collect()).unwrap_or_default(),
             created: row.get(7)?,
             recipe: json.and_then(|j| recipe_of(j, latent)),
+            imported: imported.and_then(|j| serde_json::from_str(j).ok()),
         })
     }
 
@@ -367,7 +418,7 @@ impl Library {
         )
     }
 
-    fn counted(&self, text: &str) -> Result<Vec<(String, u64)>> {
+    pub(super) fn counted(&self, text: &str) -> Result<Vec<(String, u64)>> {
         self.read(|db| {
             let mut query = db.prepare_cached(text)?;
             query.query_map([], |row| Ok((row.get(0)?, row.get::<_, i64>(1)? as u64)))?.collect()

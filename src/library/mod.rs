@@ -6,10 +6,14 @@
 //! - [`schema`]: tables and their migrations. [`items`]: kept pictures (`alike`: by how they look,
 //!   `search`: by words). [`journal`]: changes
 //!   to them, undo and redo.
+//! - [`imported`]: pictures of data sets. [`vectors`]: what networks see of pictures. [`condition`]: filters as text.
 //! - [`runs`]: runs, checkpoints, models, data sets, lineage. [`rescue`], `salvage`: damaged files;
 //!   [`backup`]: copies of the last days.
 
 pub mod backup;
+pub mod condition;
+pub mod import;
+pub mod imported;
 pub mod item;
 pub mod items;
 pub mod journal;
@@ -25,6 +29,7 @@ mod sql;
 pub mod storage;
 #[cfg(test)]
 mod tests;
+pub mod vectors;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -33,7 +38,9 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 use crate::base::{Problem, Result};
 
-pub use item::{DataSetInfo, Item, ItemFilter, ItemSort};
+pub use condition::Condition;
+pub use imported::NewImported;
+pub use item::{DataSetInfo, Imported, Item, ItemFilter, ItemSort, Shelf};
 pub use items::NewItem;
 pub use journal::PastChange;
 pub use runs::{Lineage, Link, RunRow};

@@ -25,14 +25,16 @@ struct Table {
 }
 
 /// Pictures first: tags and small versions belong to them.
-const TABLES: [Table; 7] = [
+const TABLES: [Table; 9] = [
     Table {
         name: "items",
         columns: "id, path, width, height, model, model_hash, rating, starred, trashed, created, recipe, latent",
         key: "id",
     },
+    Table { name: "imported", columns: "item, dataset, real, label, caption, source, name, stamp", key: "item" },
     Table { name: "item_tags", columns: "item, tag", key: "item, tag" },
     Table { name: "thumbs", columns: "item, png", key: "item" },
+    Table { name: "searches", columns: "name, query, created", key: "name" },
     Table { name: "datasets", columns: "source, pictures, hash, used", key: "source" },
     Table { name: "models", columns: "hash, name, info, added", key: "hash" },
     Table { name: "lineage", columns: "child, parent, relation, created", key: "child, parent, relation" },
@@ -76,7 +78,10 @@ pub(super) fn salvage(library: &Library, aside: &Path, backups: &[PathBuf]) -> S
             break;
         }
     }
-    let indexed = library.write(schema::index_all);
+    let indexed = library.write(|tx| {
+        tx.execute_batch(super::imported::MARK_ALL)?;
+        schema::index_all(tx)
+    });
     if let Err(problem) = indexed {
         log::warn!("words of rescued pictures: {problem}");
     }
@@ -173,8 +178,8 @@ fn carry(library: &Library, old: &Connection, table: &Table, backup: bool, new: 
             let number = if let Some(Value::Integer(number)) = values.first() { Some(*number) } else { None };
             let wanted = match (*name, number, values.get(1)) {
                 _ if !backup => true,
-                ("items", _, Some(path)) => sql::to_path(library.folder(), path.into()).is_file(),
-                ("item_tags" | "thumbs", Some(item), _) => new.contains(&item),
+                ("items", _, Some(path)) => super::imported::is_there(&sql::to_path(library.folder(), path.into())),
+                ("item_tags" | "thumbs" | "imported", Some(item), _) => new.contains(&item),
                 _ => true,
             };
             if !wanted {

@@ -6,7 +6,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Each step takes a library one version further. Steps that were released never change; new ones are added.
-const MIGRATIONS: &[&str] = &[FIRST, LOOKS, NUMBERS];
+const MIGRATIONS: &[&str] = &[FIRST, LOOKS, NUMBERS, SEARCH];
 
 /// The version from which on the lineage names runs by where they are in the library's folder, and from which on words
 /// are found inside of texts that are written without spaces.
@@ -24,6 +24,76 @@ CREATE TABLE numbered (
 INSERT INTO numbered (id, name, change, undone, at) SELECT id, name, change, undone, at FROM journal ORDER BY id;
 DROP TABLE journal;
 ALTER TABLE numbered RENAME TO journal;
+";
+
+/// Pictures of data sets beside the kept ones, vectors, and searches that were saved. Vectors of one space are comparable
+/// with each other only; a space is a network, named by the hash of its weights.
+const SEARCH: &str = "
+-- 0: kept; 1: imported and made by a model; 2: imported and real.
+ALTER TABLE items ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX items_kept ON items (trashed, created DESC, id DESC) WHERE imported = 0;
+
+CREATE TABLE imported (
+    item    INTEGER PRIMARY KEY REFERENCES items (id) ON DELETE CASCADE,
+    -- Name of its data set, whether no model made it, its label and caption.
+    dataset TEXT NOT NULL,
+    real    INTEGER NOT NULL,
+    label   TEXT,
+    caption TEXT,
+    -- Where it is: the source as it is opened, and its name within.
+    source  TEXT NOT NULL,
+    name    TEXT NOT NULL,
+    -- Size and time of its file, or the fingerprint of its source.
+    stamp   TEXT NOT NULL
+) STRICT;
+CREATE INDEX imported_dataset ON imported (dataset COLLATE NOCASE, item);
+CREATE INDEX imported_label ON imported (label COLLATE NOCASE, item);
+CREATE INDEX imported_source ON imported (source, name);
+
+DROP TABLE items_text;
+CREATE VIRTUAL TABLE items_text USING fts5 (
+    model, tags, recipe, name, label, caption, data,
+    content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
+);
+
+CREATE TABLE spaces (
+    id    INTEGER PRIMARY KEY AUTOINCREMENT,
+    name  TEXT NOT NULL,
+    tower TEXT NOT NULL,
+    dims  INTEGER NOT NULL,
+    -- Deletions up to this number are no longer listed below.
+    pruned INTEGER NOT NULL DEFAULT 0,
+    UNIQUE (name, tower)
+) STRICT;
+
+-- Little-endian f32 of length 1. Numbers rise and are not used twice: an index knows by them what is new.
+CREATE TABLE vectors (
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    space  INTEGER NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,
+    item   INTEGER NOT NULL REFERENCES items (id) ON DELETE CASCADE,
+    vector BLOB NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX vectors_item ON vectors (space, item);
+CREATE INDEX vectors_of_item ON vectors (item);
+CREATE TABLE vectors_gone (
+    id     INTEGER PRIMARY KEY AUTOINCREMENT,
+    space  INTEGER NOT NULL,
+    vector INTEGER NOT NULL
+) STRICT;
+CREATE TRIGGER vectors_deleted AFTER DELETE ON vectors BEGIN
+    INSERT INTO vectors_gone (space, vector) VALUES (old.space, old.id);
+END;
+
+-- Searches that were saved: albums that fill themselves.
+CREATE TABLE searches (
+    name    TEXT PRIMARY KEY,
+    query   TEXT NOT NULL,
+    created INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What a file beside the library is known by to belong to it.
+CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+INSERT INTO about VALUES ('library', lower(hex(randomblob(16))));
 ";
 
 /// How a picture looks at a glance, to find others like it; filled in when it is first asked for.
@@ -160,7 +230,23 @@ pub fn index_all(tx: &Transaction<'_>) -> rusqlite::Result<()> {
 
 /// Looks whether every table is there, and at a small library whole. `None`: nothing is wrong.
 pub fn examine(db: &Connection, bytes: u64) -> rusqlite::Result<Option<String>> {
-    for table in ["datasets", "runs", "checkpoints", "models", "items", "thumbs", "item_tags", "lineage", "journal"] {
+    for table in [
+        "datasets",
+        "runs",
+        "checkpoints",
+        "models",
+        "items",
+        "thumbs",
+        "item_tags",
+        "lineage",
+        "journal",
+        "imported",
+        "spaces",
+        "vectors",
+        "vectors_gone",
+        "searches",
+        "about",
+    ] {
         db.prepare(&format!("SELECT * FROM {table} LIMIT 1"))?.query([])?.next()?;
     }
     db.prepare("SELECT rowid FROM items_text LIMIT 1")?.query([])?.next()?;
@@ -173,6 +259,18 @@ pub fn examine(db: &Connection, bytes: u64) -> rusqlite::Result<Option<String>> 
 
 /// Libraries up to this many bytes are read through at each start (about 50 ms).
 const EXAMINED: u64 = 16 << 20;
+
+/// Takes a library back to the version that came before pictures of data sets.
+#[cfg(test)]
+pub const WITHOUT_SEARCH: &str = "
+DROP TRIGGER vectors_deleted; DROP TABLE vectors_gone; DROP TABLE vectors; DROP TABLE spaces; DROP TABLE searches;
+DROP TABLE about; DROP TABLE imported; DROP INDEX items_kept; ALTER TABLE items DROP COLUMN imported;
+DROP TABLE items_text;
+CREATE VIRTUAL TABLE items_text USING fts5 (
+    model, tags, recipe,
+    content = '', contentless_delete = 1, prefix = '2 3', tokenize = 'unicode61 remove_diacritics 2'
+);
+";
 
 #[cfg(test)]
 mod tests {

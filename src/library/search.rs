@@ -36,7 +36,9 @@ impl Library {
         self.read(|db| {
             let mut numbers =
                 db.prepare_cached("SELECT rowid FROM items_text WHERE items_text MATCH ? ORDER BY rowid DESC")?;
-            let mut look = db.prepare_cached(&format!("SELECT {COLUMNS} FROM items WHERE id = ? AND trashed = 0"))?;
+            let mut look = db.prepare_cached(&format!(
+                "SELECT {COLUMNS} FROM items WHERE id = ? AND trashed = 0 AND imported = 0"
+            ))?;
             let mut numbers = numbers.query([words])?;
             let mut items: Vec<Item> = Vec::new();
             let mut seen = 0;
@@ -54,7 +56,7 @@ impl Library {
             }
             if !all && let (Some(last), Some(oldest)) = (items.last(), items.iter().map(|i| i.created).min()) {
                 let mut newer = db.prepare_cached(
-                    "SELECT EXISTS (SELECT 1 FROM items WHERE trashed = 0 AND created > ? AND id < ?)",
+                    "SELECT EXISTS (SELECT 1 FROM items WHERE trashed = 0 AND imported = 0 AND created > ? AND id < ?)",
                 )?;
                 if newer.query_row(params![oldest, last.id], |row| row.get(0))? {
                     return Ok(None);
@@ -159,9 +161,11 @@ mod tests {
         assert!(!steps.iter().any(|s| s.contains("B-TREE")), "numbers come in order, without a sort: {steps:?}");
         let mut plan = library
             .db
-            .prepare("EXPLAIN QUERY PLAN SELECT 1 FROM items WHERE trashed = 0 AND created > 5 AND id < 7")
+            .prepare(
+                "EXPLAIN QUERY PLAN SELECT 1 FROM items WHERE trashed = 0 AND imported = 0 AND created > 5 AND id < 7",
+            )
             .unwrap();
         let steps: Vec<String> = plan.query_map([], |row| row.get(3)).unwrap().map(|s| s.unwrap()).collect();
-        assert!(steps.iter().any(|s| s.contains("COVERING INDEX items_newest")), "{steps:?}");
+        assert!(steps.iter().any(|s| s.contains("COVERING INDEX items_kept")), "{steps:?}");
     }
 }

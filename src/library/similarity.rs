@@ -15,7 +15,7 @@ const SIDE: u32 = 8;
 const TOLD: usize = 60;
 
 /// A picture from afar: mean red, green and blue of each cell, on middle grey where it is transparent.
-pub(super) fn look(picture: &Picture) -> Vec<u8> {
+pub fn look(picture: &Picture) -> Vec<u8> {
     let mut out = Vec::with_capacity((SIDE * SIDE * 3) as usize);
     let cut = |cell: u32, length: u32| {
         let from = (cell * length / SIDE).min(length.saturating_sub(1));

@@ -366,6 +366,7 @@ pub fn item(id: i64, model: &ModelInfo, latent: Latent) -> Item {
         tags: if id % 4 == 0 { vec!["favourite".into()] } else { Vec::new() },
         created: NOW - (1000 - id) * 60,
         recipe: Some(picture_recipe(model, latent, 1.0, "sample")),
+        imported: None,
     }
 }
 
