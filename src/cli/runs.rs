@@ -1,13 +1,16 @@
 //! `latent-studio runs`: forks of runs, and the tree that they make.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{print_json, print_line};
+use super::{interrupt, print_json, print_line};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
+use crate::export::records::Target;
+use crate::export::records::run_log::{self, RunLog};
 use crate::train::folder::RunFolder;
 use crate::train::fork;
 
@@ -18,6 +21,30 @@ pub enum Runs {
     Fork(Fork),
     /// Show which run came from which, and how well each does
     Tree(Tree),
+    /// Tell TensorBoard, MLflow or trackio everything of a run; again adds only what is new
+    Export(Export),
+}
+
+/// Arguments of `runs export`.
+#[derive(Args)]
+pub struct Export {
+    /// A run's folder, or its name among the window's
+    run: String,
+    /// Event files below this folder, to start TensorBoard with
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
+    /// A server such as http://localhost:5000, or a database such as mlflow.db
+    #[arg(long, value_name = "URL|FILE.db")]
+    mlflow: Option<String>,
+    /// The file of a project, such as ~/.cache/huggingface/trackio/PROJECT.db
+    #[arg(long, value_name = "FILE")]
+    trackio: Option<PathBuf>,
+    /// Go on telling until the run ends
+    #[arg(long)]
+    follow: bool,
+    /// One JSON object on stdout, each time that something was new
+    #[arg(long)]
+    json: bool,
 }
 
 /// Arguments of `runs fork`.
@@ -53,6 +80,7 @@ impl Runs {
         match self {
             Self::Fork(task) => task.run(),
             Self::Tree(task) => task.run(paths),
+            Self::Export(task) => task.run(paths),
         }
     }
 }
@@ -83,6 +111,50 @@ impl Fork {
         }
         print_line(&format!("Forked at {} kimg. Go on with:", at as f64 / 1000.0))?;
         print_line(&format!("latent-studio train --resume {}", made.dir().display()))
+    }
+}
+
+impl Export {
+    fn run(self, paths: &Paths) -> Result<()> {
+        let dir = run_log::find(&self.run, paths)?;
+        let mut targets: Vec<Target> = self.tensorboard.into_iter().map(Target::TensorBoard).collect();
+        if let Some(place) = &self.mlflow {
+            targets.push(Target::mlflow(place)?);
+        }
+        targets.extend(self.trackio.into_iter().map(Target::Trackio));
+        if targets.is_empty() {
+            return Err(Problem::usage("Nobody is to be told").try_this("Give --tensorboard, --mlflow or --trackio"));
+        }
+        let ending = interrupt();
+        let mut first = true;
+        loop {
+            let log = RunLog::read(&dir, Some(paths))?;
+            // Read before: what it told until it ended is told too.
+            let goes_on = self.follow && log.summary.state.is_alive();
+            let mut told = serde_json::Map::new();
+            let mut added = 0;
+            for target in &mut targets {
+                let written = target.write(&log)?;
+                added += written.added;
+                if !self.json && (first || written.added > 0) {
+                    let what = if written.added == 0 { "nothing new" } else { "brought up to date" };
+                    print_line(&format!("{:12} {} ({what})", target.id(), written.place))?;
+                }
+                told.insert(target.id().into(), json!(written));
+            }
+            if self.json && (first || added > 0) {
+                told.insert("run".into(), log.id.clone().into());
+                print_json(&told)?;
+            }
+            first = false;
+            if !goes_on {
+                return Ok(());
+            }
+            for _ in 0..20 {
+                ending.check()?;
+                std::thread::sleep(Duration::from_millis(100));
+            }
+        }
     }
 }
 

@@ -25,6 +25,7 @@ pub mod options;
 pub mod palette;
 pub mod png;
 pub mod read_metadata;
+pub mod records;
 pub mod run;
 pub mod scale;
 pub mod sheet;

@@ -57,6 +57,9 @@ pub struct DataMark {
 pub struct RunFile {
     /// Unix time of its beginning.
     pub created: i64,
+    /// What the run is called in records that leave the studio: 32 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Device asked for.
     pub device: String,
     /// Model it starts from, if any.
@@ -95,6 +98,13 @@ const PARTS: [&str; 3] = ["control", "previews", "checkpoints"];
 /// Seconds since 1970.
 pub fn unix_now() -> i64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs() as i64)
+}
+
+/// The identity of a run that begins now in this folder.
+fn new_id(dir: &Path) -> String {
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+    let text = format!("{nanos} {} {}", std::process::id(), dir.display());
+    blake3::hash(text.as_bytes()).to_hex()[..32].to_owned()
 }
 
 /// A run's folder.
@@ -137,7 +147,8 @@ impl RunFolder {
             fs::create_dir_all(&path).map_err(|e| Problem::io("This folder could not be made", &path, &e))?;
         }
         let (device, from) = (device.into(), from.map(Into::into));
-        let file = RunFile { created: unix_now(), device, from, name: None, kimg: None, data: None, origin: None };
+        let id = Some(new_id(dir));
+        let file = RunFile { created: unix_now(), id, device, from, name: None, kimg: None, data: None, origin: None };
         this.write_file(&file)?;
         write_atomically(&this.recipe_path(), recipe.settled().to_json().as_bytes())?;
         Ok((this, lock))
