@@ -14,6 +14,7 @@ mod mutate;
 mod nets;
 mod priors;
 mod pytorch;
+mod records;
 mod scores;
 mod seeds;
 mod shapes;

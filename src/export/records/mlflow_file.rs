@@ -192,8 +192,8 @@ mod tests {
         let run = begin(&home, "a", &[10]);
         let path = home.path().join("mlflow.db");
         let db = Connection::open(&path).unwrap();
-        let older = TABLES.replace("workspace VARCHAR(63) DEFAULT 'default' NOT NULL,", "");
-        db.execute_batch(&older.replace("UNIQUE (workspace, name)", "UNIQUE (name)").replace("(workspace, name)", "(name)")).unwrap();
+        db.execute_batch(TABLES).unwrap();
+        db.execute_batch("ALTER TABLE experiments RENAME COLUMN workspace TO place").unwrap();
         let problem = write(&RunLog::read(run.dir(), None).unwrap(), &path).unwrap_err();
         assert!(problem.remedy.unwrap().contains("db upgrade"));
         assert_eq!(column(&path, "SELECT count(*) FROM runs"), [0]);

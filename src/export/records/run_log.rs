@@ -292,8 +292,6 @@ pub fn find(run: &str, paths: &Paths) -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::recipe::Edit;
-    use crate::train::telemetry::append;
 
     fn reading(images: u64, value: f64) -> RunEvent {
         let seconds = images as f64 / 10.0;
@@ -330,8 +328,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let old = dir.path().join("a");
         let run = RunFolder::create(&old, &Recipe::default(), None, "cpu").unwrap();
-        let mut log = run.append_telemetry().unwrap();
-        append(&mut log, &RunEvent::Edited(Edit { step: 0, images: 0, key: "x".into(), value: 1.into() })).unwrap();
         let first = RunLog::read(&old, None).unwrap();
         assert_eq!(Some(&first.id), run.file().unwrap().id.as_ref());
         // As an earlier version wrote it.
