@@ -48,9 +48,29 @@ fn trained(home: &Home) -> (String, Vec<u64>) {
     let source = pictures(&home.path("pictures"), 16, 16);
     let run = home.path("run").to_str().unwrap().to_owned();
     let small = [
-        "train", "--data", &source, "--model", "res-gan", "--resolution", "16", "--kimg", "0.04", "--batch", "4",
-        "--checkpoint-kimg", "0.04", "--device", "cpu", "--set", "model.width=16", "--set", "model.narrow=8", "--set",
-        "run.preview_kimg=0.004", "--out", &run,
+        "train",
+        "--data",
+        &source,
+        "--model",
+        "res-gan",
+        "--resolution",
+        "16",
+        "--kimg",
+        "0.04",
+        "--batch",
+        "4",
+        "--checkpoint-kimg",
+        "0.04",
+        "--device",
+        "cpu",
+        "--set",
+        "model.width=16",
+        "--set",
+        "model.narrow=8",
+        "--set",
+        "run.preview_kimg=0.004",
+        "--out",
+        &run,
     ];
     home.ok(&small);
     home.ok(&["train", "--resume", &run, "--kimg", "0.08"]);
@@ -58,7 +78,7 @@ fn trained(home: &Home) -> (String, Vec<u64>) {
     let steps: Vec<u64> = latent_studio::export::records::run_log::RunLog::read(folder.dir(), None)
         .unwrap()
         .readings()
-        .filter(|r| r.values.iter().any(|(name, _)| name == "d_loss"))
+        .filter(|r| r.values.iter().any(|(name, _)| name == "critic"))
         .map(|r| r.images)
         .collect();
     assert!(!steps.is_empty() && steps.is_sorted_by(|a, b| a < b), "{steps:?}");
@@ -73,7 +93,7 @@ run = next(iter(m.Runs()))
 a = m.GetAccumulator(run)
 print(json.dumps({
     "runs": sorted(m.Runs()),
-    "steps": [e.step for e in a.Scalars("d_loss")],
+    "steps": [e.step for e in a.Scalars("critic")],
     "pictures": {t: [e.step for e in a.Images(t)] for t in a.Tags()["images"]},
     "sizes": sorted({(e.width, e.height) for t in a.Tags()["images"] for e in a.Images(t)}),
     "text": a.Tensors("recipe/text_summary")[0].tensor_proto.string_val[0].decode(),
@@ -87,9 +107,11 @@ fn tensorboard_reads_what_was_told_it() {
     let (run, steps) = trained(&home);
     let root = home.path("board");
     let root = root.to_str().unwrap();
-    let told: Value = serde_json::from_str(&home.ok(&["runs", "export", &run, "--tensorboard", root, "--json"])).unwrap();
+    let told: Value =
+        serde_json::from_str(&home.ok(&["runs", "export", &run, "--tensorboard", root, "--json"])).unwrap();
     assert_eq!(told["tensorboard"]["files"], 2, "a file for each beginning");
-    let again: Value = serde_json::from_str(&home.ok(&["runs", "export", &run, "--tensorboard", root, "--json"])).unwrap();
+    let again: Value =
+        serde_json::from_str(&home.ok(&["runs", "export", &run, "--tensorboard", root, "--json"])).unwrap();
     assert_eq!(again["tensorboard"]["added"], 0);
     let found = read(&python, TENSORBOARD, &[root], &[]);
     assert_eq!(found["steps"], json!(steps));
@@ -111,13 +133,13 @@ runs = c.search_runs([e.experiment_id])
 r = runs[0]
 print(json.dumps({
     "runs": len(runs), "status": r.info.status, "name": r.info.run_name,
-    "steps": [m.step for m in sorted(c.get_metric_history(r.info.run_id, "d_loss"), key=lambda m: m.step)],
-    "latest": r.data.metrics["d_loss"], "resolution": r.data.params["data.resolution"],
+    "steps": [m.step for m in sorted(c.get_metric_history(r.info.run_id, "critic"), key=lambda m: m.step)],
+    "latest": r.data.metrics["critic"], "resolution": r.data.params["data.resolution"],
     "run": r.data.tags["latent_studio.run"],
     "digest": [i.dataset.digest for i in r.inputs.dataset_inputs],
     "context": [t.value for i in r.inputs.dataset_inputs for t in i.tags],
     "files": sorted(f.path for f in c.list_artifacts(r.info.run_id)),
-    "recipe": json.load(open(c.download_artifacts(r.info.run_id, "recipe.json")))["model"]["architecture"] if len(sys.argv) > 2 else None,
+    "recipe": json.load(open(c.download_artifacts(r.info.run_id, "recipe.json")))["model"]["id"],
 }))
 "#;
 
@@ -126,7 +148,7 @@ fn check_mlflow(found: &Value, steps: &[u64]) {
     assert_eq!(found["steps"], json!(steps));
     assert_eq!((&found["resolution"], &found["context"]), (&json!("16"), &json!(["training"])));
     assert_eq!(found["digest"][0].as_str().unwrap().len(), 36);
-    assert_eq!(found["files"], json!(["recipe.json", "samples"]));
+    assert_eq!((&found["files"], &found["recipe"]), (&json!(["recipe.json", "samples"]), &json!("res-gan")));
 }
 
 #[test]
@@ -142,9 +164,11 @@ fn mlflow_reads_its_database_and_what_its_server_was_told() {
     check_mlflow(&read(&python, MLFLOW, &[&format!("sqlite:///{file}")], &[]), &steps);
 
     let server = Server::start(&python, &home);
-    let first: Value = serde_json::from_str(&home.ok(&["runs", "export", &run, "--mlflow", &server.url, "--json"])).unwrap();
+    let first: Value =
+        serde_json::from_str(&home.ok(&["runs", "export", &run, "--mlflow", &server.url, "--json"])).unwrap();
     assert!(first["mlflow"]["added"].as_u64().unwrap() > 0);
-    let again: Value = serde_json::from_str(&home.ok(&["runs", "export", &run, "--mlflow", &server.url, "--json"])).unwrap();
+    let again: Value =
+        serde_json::from_str(&home.ok(&["runs", "export", &run, "--mlflow", &server.url, "--json"])).unwrap();
     assert_eq!(again["mlflow"]["added"], 0);
     check_mlflow(&read(&python, MLFLOW, &[&server.url], &[]), &steps);
     home.fails(&["runs", "export", &run, "--mlflow", "http://127.0.0.1:1"], 4, "The server could not be told");
@@ -194,7 +218,7 @@ runs = s.get_run_records("cats")
 logs = s.get_logs("cats", runs[0]["name"], run_id=runs[0]["id"])
 config = s.get_run_config("cats", runs[0]["name"], run_id=runs[0]["id"])
 print(json.dumps({
-    "runs": [r["name"] for r in runs], "steps": [l["step"] for l in logs if "d_loss" in l],
+    "runs": [r["name"] for r in runs], "steps": [l["step"] for l in logs if "critic" in l],
     "resolution": config["data"]["resolution"], "projects": s.get_projects(),
 }))
 "#;
@@ -215,7 +239,8 @@ fn trackio_reads_the_file_of_a_project() {
     assert_eq!((&found["resolution"], &found["projects"]), (&json!(16), &json!(["cats"])));
     // Opened by trackio since, it is written on.
     let again: Value =
-        serde_json::from_str(&home.ok(&["runs", "export", &run, "--trackio", file.to_str().unwrap(), "--json"])).unwrap();
+        serde_json::from_str(&home.ok(&["runs", "export", &run, "--trackio", file.to_str().unwrap(), "--json"]))
+            .unwrap();
     assert_eq!(again["trackio"]["added"], 0);
 }
 

@@ -94,8 +94,7 @@ fn rows(log: &RunLog, tx: &Transaction<'_>, artifacts: &Path) -> rusqlite::Resul
          name = excluded.name, status = excluded.status, end_time = excluded.end_time",
         params![id, log.summary.name, mlflow::user(), status, log.millis(0.0), log.ended(), uri, experiment],
     )?;
-    let place: String =
-        tx.query_row("SELECT artifact_uri FROM runs WHERE run_uuid = ?", [id], |row| row.get(0))?;
+    let place: String = tx.query_row("SELECT artifact_uri FROM runs WHERE run_uuid = ?", [id], |row| row.get(0))?;
     let before: i64 = tx.query_row("SELECT count(*) FROM metrics WHERE run_uuid = ?", [id], |row| row.get(0))?;
     tx.execute("DELETE FROM metrics WHERE run_uuid = ?", [id])?;
     tx.execute("DELETE FROM latest_metrics WHERE run_uuid = ?", [id])?;

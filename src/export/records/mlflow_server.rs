@@ -77,7 +77,9 @@ impl Server {
         let id = |v: &Value| v.as_str().map(str::to_owned).ok_or_else(|| self.wrong("an experiment without a number"));
         match self.ask("GET", &path, &Value::Null)? {
             Some(found) => id(&found["experiment"]["experiment_id"]),
-            None => id(&self.need("POST", "experiments/create", &json!({ "name": mlflow::EXPERIMENT }))?["experiment_id"]),
+            None => {
+                id(&self.need("POST", "experiments/create", &json!({ "name": mlflow::EXPERIMENT }))?["experiment_id"])
+            }
         }
     }
 

@@ -152,7 +152,14 @@ impl RunLog {
         let file = folder.file()?;
         let summary = folder.summary()?;
         let late = paths.map(|paths| late(&summary, paths)).unwrap_or_default();
-        Ok(Self { id: identity(&folder, &file)?, segments: segments(folder.telemetry_from(0).0), folder, summary, file, late })
+        Ok(Self {
+            id: identity(&folder, &file)?,
+            segments: segments(folder.telemetry_from(0).0),
+            folder,
+            summary,
+            file,
+            late,
+        })
     }
 
     /// Unix time in milliseconds after so many seconds of training.

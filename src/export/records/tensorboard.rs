@@ -125,8 +125,12 @@ mod tests {
     use crate::export::records::testing::{begin, go_on, home};
 
     fn files(root: &Path) -> Vec<(String, Vec<u8>)> {
-        let mut all: Vec<PathBuf> =
-            walkdir::WalkDir::new(root).into_iter().flatten().filter(|e| e.file_type().is_file()).map(|e| e.into_path()).collect();
+        let mut all: Vec<PathBuf> = walkdir::WalkDir::new(root)
+            .into_iter()
+            .flatten()
+            .filter(|e| e.file_type().is_file())
+            .map(|e| e.into_path())
+            .collect();
         all.sort();
         all.into_iter().map(|p| (p.strip_prefix(root).unwrap().display().to_string(), fs::read(&p).unwrap())).collect()
     }
