@@ -1,16 +1,19 @@
 //! `latent-studio draw`: pictures token by token, from words or a class.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::{device, may_write, print_json, print_line, say};
+use super::retrieve::Retrieve;
+use super::{may_write, print_json, print_line, say, tell};
 use crate::base::paths::{Paths, write_atomically};
-use crate::base::{Problem, Resolution, Result};
+use crate::base::{Picture, Problem, Resolution, Result};
 use crate::data;
 use crate::export::png::write_png;
 use crate::latent::draw::{Choosing, DrawRequest, Drawer, Drawn, kept_rows, remarks};
+use crate::latent::retrieval::Nearest;
 
 /// Pictures drawn at once.
 const AT_ONCE: u32 = 16;
@@ -51,6 +54,8 @@ pub struct Draw {
     /// Which part of it: top for the upper half, or so many rows of tokens
     #[arg(long, value_name = "PART", requires = "complete")]
     keep: Option<String>,
+    #[command(flatten)]
+    retrieve: Retrieve,
     /// Folder for the pictures, and for what they were drawn from (draw.json)
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -68,10 +73,22 @@ impl Draw {
         if self.count == 0 {
             return Err(Problem::usage("There is nothing to draw").of("--count 0"));
         }
-        let drawer = Drawer::open(&self.model, paths, &device(&self.device, paths))?;
+        let drawer = Drawer::open(&self.model, paths, &super::device(&self.device, paths))?;
         let class = self.class.as_deref().map(|name| class_named(&drawer, name)).transpose()?;
-        let understood = drawer.understand(&self.prompt);
-        let told = remarks(&self.prompt, &understood, drawer.vocabulary().words().len());
+        let device = super::device(&self.device, paths);
+        let retrieved =
+            self.retrieve.run(&self.model, drawer.info(), Some(&self.prompt), (&device, self.json), paths)?;
+        let prompt = match &retrieved {
+            // Where pictures are all that was given, what their captions have in common stands in front.
+            Some(found) if self.prompt.trim().is_empty() && class.is_none() => found.found.common_words(),
+            _ => self.prompt.clone(),
+        };
+        if prompt != self.prompt {
+            tell(&format!("asked for in the words of the retrieved pictures: {prompt}"));
+        }
+        let tokens = retrieved.as_ref().map(|r| Arc::new(r.found.tokens(&r.corpus, &drawer, r.grounding.strength)));
+        let understood = drawer.understand(&prompt);
+        let told = remarks(&prompt, &understood, drawer.vocabulary().words().len());
         told.iter().for_each(say);
         let given = self.given(&drawer)?;
         let (temperature, top_k, top_p, guidance) = (self.temperature, self.top_k, self.top_p, self.guidance);
@@ -86,16 +103,24 @@ impl Draw {
         let mut pictures = Vec::new();
         for group in seeds.chunks(AT_ONCE as usize) {
             let request = |seed: &u64| DrawRequest {
-                prompt: self.prompt.clone(),
+                prompt: prompt.clone(),
                 class,
                 seed: *seed,
                 choosing,
                 given: given.clone(),
+                retrieved: tokens.clone(),
             };
             let requests: Vec<DrawRequest> = group.iter().map(request).collect();
-            for (seed, drawn) in group.iter().zip(drawer.draw_all(&requests)?) {
+            let drawn = drawer.draw_all(&requests)?;
+            let made: Vec<Picture> = drawn.iter().map(|d| d.picture.clone()).collect();
+            let nearest = retrieved.as_ref().map(|r| r.nearest(&made)).transpose()?;
+            for (i, (seed, drawn)) in group.iter().zip(drawn).enumerate() {
                 write_png(&file(*seed), &drawn.picture, None)?;
-                pictures.push(told_of(*seed, &file(*seed), &drawn));
+                let near = nearest.as_ref().and_then(|n| n.get(i));
+                if let Some(near) = near {
+                    tell(&format!("{}: {}", file(*seed).display(), near.sentence()));
+                }
+                pictures.push(told_of(*seed, &file(*seed), &drawn, near));
                 if !self.json {
                     print_line(&file(*seed).display().to_string())?;
                 }
@@ -108,12 +133,16 @@ impl Draw {
         let [rows, columns] = drawer.grid();
         let out = json!({
             "model": drawer.info().name, "hash": drawer.info().hash,
-            "token_model": drawer.info().recipe.model.tokens.on, "prompt": self.prompt, "class": self.class,
+            "token_model": drawer.info().recipe.model.tokens.on, "prompt": prompt, "class": self.class,
             "words": { "known": known, "unknown": unknown }, "choosing": choosing, "rows": rows, "columns": columns,
             "kept_rows": given.len() / columns, "notes": told, "pictures": pictures,
+            "retrieved": retrieved.as_ref().map(|r| r.json()),
         });
         write_atomically(&record, out.to_string().as_bytes())?;
-        if self.json { print_json(&out) } else { Ok(()) }
+        if self.json {
+            print_json(&out)?;
+        }
+        retrieved.map_or(Ok(()), |r| r.end())
     }
 
     /// Tokens that are kept of a picture.
@@ -148,8 +177,8 @@ fn class_named(drawer: &Drawer, name: &str) -> Result<u32> {
     })
 }
 
-fn told_of(seed: u64, file: &std::path::Path, drawn: &Drawn) -> Value {
+fn told_of(seed: u64, file: &std::path::Path, drawn: &Drawn, nearest: Option<&Nearest>) -> Value {
     let ids: Vec<u32> = drawn.tokens.iter().map(|t| t.id).collect();
     let likely: Vec<f32> = drawn.tokens.iter().map(|t| t.probability).collect();
-    json!({ "seed": seed, "file": file, "tokens": ids, "probabilities": likely })
+    json!({ "seed": seed, "file": file, "tokens": ids, "probabilities": likely, "nearest": nearest })
 }

@@ -11,6 +11,8 @@ use crate::base::{Problem, Result};
 use crate::engine::dataset_locator;
 use crate::eval::evaluate::{Opened, chosen};
 use crate::eval::{METRICS, NAMES, Report, Score, Standing, compare, store, table, tokens};
+use crate::latent::retrieval::measure::{Mean, measure};
+use crate::latent::retrieval::{GroundedMaker, Grounding, Neighbours};
 use crate::models::info::ModelInfo;
 use crate::recipe::FeatureSpace;
 
@@ -39,6 +41,15 @@ pub struct Evaluate {
     /// comparable with scores through the other
     #[arg(long, default_value = "studio", value_name = "SPACE", value_parser = super::feature_space)]
     features: FeatureSpace,
+    /// Ask for the captions of so many held-out pictures with and without retrieval of real pictures, and say what it gains
+    #[arg(long, value_name = "N", conflicts_with_all = ["versus", "versus_pictures"])]
+    retrieval: Option<usize>,
+    /// How much retrieved pictures count, 0 to 1
+    #[arg(long, value_name = "S", default_value_t = Grounding::default().strength, requires = "retrieval")]
+    strength: f32,
+    /// Retrieved pictures that are drawn from
+    #[arg(long, value_name = "N", default_value_t = Grounding::default().neighbours, requires = "retrieval")]
+    neighbours: u32,
     /// Draws of the importance-weighted bound
     #[arg(long, value_name = "K", default_value_t = 5000)]
     draws: usize,
@@ -66,6 +77,9 @@ impl Evaluate {
             return list(self.json);
         }
         let Some(model) = &self.model else { return Err(Problem::usage("Give --model M")) };
+        if let Some(most) = self.retrieval {
+            return self.retrieve(model, most, paths);
+        }
         self.pairs.as_deref().map_or(Ok(()), super::may_write_png)?;
         let first = self.measure(model, self.data.as_deref(), paths)?;
         let second = match (&self.versus, &self.versus_pictures) {
@@ -110,6 +124,35 @@ impl Evaluate {
             }
         }
         Ok(())
+    }
+
+    /// What retrieval gains a model.
+    fn retrieve(&self, model: &str, most: usize, paths: &Paths) -> Result<()> {
+        let grounding = Grounding { strength: self.strength, neighbours: self.neighbours };
+        grounding.check()?;
+        let device = device(&self.device, paths);
+        let maker = GroundedMaker::open(model, grounding, paths, &device)?;
+        let progress = watched(self.json);
+        let corpus = super::retrieve::corpus(model, maker.info(), self.data.as_deref(), &device, paths, &progress)?;
+        let mut make = |caption: &str, found: Option<&Neighbours>, seed: u64| {
+            maker.make(&corpus, caption, found, seed.wrapping_add(self.seed * 1_000_000), &progress)
+        };
+        let found = measure(&corpus, grounding.neighbours as usize, most, &mut make, &progress)?;
+        if self.json {
+            return print_json(&json!({ "model": model, "grounding": grounding, "retrieval": found }));
+        }
+        let mean = |m: &Mean| format!("{:.3} ({:.3} to {:.3})", m.value, m.low, m.high);
+        print_line(&format!("{} captions of held-out pictures", found.captions))?;
+        for (name, judged) in [("as learned", &found.without), ("retrieval", &found.with)] {
+            print_line(&format!(
+                "{name:<11} match {}  words {}  copies {}  distance {:.2}",
+                mean(&judged.match_percentile),
+                mean(&judged.shared_words),
+                mean(&judged.copies),
+                judged.distance_ratio
+            ))?;
+        }
+        print_line(&format!("gain        match {}  words {}", mean(&found.match_gain), mean(&found.words_gain)))
     }
 
     fn measure(&self, model: &str, data: Option<&str>, paths: &Paths) -> Result<Measured> {

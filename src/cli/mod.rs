@@ -22,6 +22,7 @@ mod numbers;
 mod pictures;
 mod prior;
 mod reproduce;
+mod retrieve;
 mod runs;
 mod search;
 mod signals;

@@ -1,13 +1,15 @@
 //! `sample`, `interpolate`, `walk`, `reconstruct`: pictures out of models.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
+use serde_json::{Value, json};
 
 use super::latents::Maker;
+use super::retrieve::{Retrieve, Retrieved};
 use super::sizing::Sizing;
 use super::{device, latents, may_write, may_write_png, numbers, print_line, say, tell, watched};
-use crate::base::paths::Paths;
+use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::data;
 use crate::eval::joint::JointSpace;
@@ -18,6 +20,7 @@ use crate::latent::interpolate::Mode;
 use crate::latent::interpolation_grid::{GridConfig, Layout};
 use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
+use crate::latent::retrieval::{LatentMixture, Mixed, Nearest};
 use crate::latent::walk;
 use crate::recipe::picture::{Latent, PictureRecipe};
 
@@ -127,6 +130,11 @@ pub struct Sample {
     /// How many of them
     #[arg(long, value_name = "N", requires = "rank")]
     keep: Option<u32>,
+    #[command(flatten)]
+    retrieve: Retrieve,
+    /// With --like or --near: a JSON file with the real pictures that each was drawn from, and how near it came
+    #[arg(long, value_name = "FILE")]
+    sources: Option<PathBuf>,
     /// One PNG with all pictures, a line between them
     #[arg(long, value_name = "FILE", required_unless_present_any = ["out", "sprites"])]
     grid: Option<PathBuf>,
@@ -188,16 +196,64 @@ impl Sample {
                     .try_this("Choose fewer, or a file for each with --out DIR"));
             }
         }
+        let info = model.info();
+        let retrieved = self.retrieve.run(&self.common.model, info, None, (&device, false), paths)?;
+        if retrieved.is_none() && self.sources.is_some() {
+            return Err(Problem::usage("There are no sources without real pictures to draw from")
+                .of("--sources")
+                .try_this("Add --like FILE or --near TEXT"));
+        }
+        let grounded = match &retrieved {
+            Some(retrieved) => {
+                self.sources.as_deref().map_or(Ok(()), may_write)?;
+                let seeds: Vec<u64> = (0..self.count).map(|i| self.seed.wrapping_add(u64::from(i))).collect();
+                let truncation = self.common.truncation;
+                Some(grounded(&model, retrieved, (&seeds, truncation), self.sources.as_deref(), paths)?)
+            }
+            None => None,
+        };
         let seeds = (0..self.count).map(|i| Latent::Seed { seed: self.seed.wrapping_add(u64::from(i)) });
+        let made_by = if grounded.is_some() { "retrieval" } else { "sample" };
+        let seeds = grounded.unwrap_or_else(|| seeds.collect()).into_iter();
         let Some(text) = &self.rank else {
             let latents = seeds.map(|seed| maker.latent(&seed));
-            return self.common.export(&model, &device, latents, "sample", &options, &watched(false));
+            self.common.export(&model, &device, latents, made_by, &options, &watched(false))?;
+            return retrieved.map_or(Ok(()), |r| r.end());
         };
         let pool: Vec<Latent> = seeds.map(|seed| maker.latent(&seed)).collect::<Result<_>>()?;
         let joint = JointSpace::open(paths, &crate::nn::device::open(&device)?)?;
         let best = ranked(&model, (pool, self.common.truncation), (text, made as usize), &joint)?;
-        self.common.export(&model, &device, best.into_iter().map(Ok), "rank", &options, &watched(false))
+        self.common.export(&model, &device, best.into_iter().map(Ok), "rank", &options, &watched(false))?;
+        retrieved.map_or(Ok(()), |r| r.end())
     }
+}
+
+/// Latents of seeds around the real pictures that were found; what each was drawn from, and how near it came, goes into a
+/// file if one is named.
+fn grounded(
+    model: &LoadedModel,
+    retrieved: &Retrieved,
+    (seeds, truncation): (&[u64], f32),
+    sources: Option<&Path>,
+    paths: &Paths,
+) -> Result<Vec<Latent>> {
+    let progress = watched(false);
+    let (corpus, found) = (&retrieved.corpus, &retrieved.found);
+    let mixture = LatentMixture::around(model, corpus, found, retrieved.grounding.strength, paths, &progress)?;
+    let mixed: Vec<Mixed> = seeds.iter().map(|seed| mixture.draw(model, *seed)).collect::<Result<_>>()?;
+    let latents: Vec<Latent> = mixed.iter().map(|m| m.latent.clone()).collect();
+    let made = model.generate(&latents, truncation)?;
+    let nearest = retrieved.nearest(&made)?;
+    for (source, likeness) in found.list.iter().zip(mixture.likeness()) {
+        tell(&format!("{}: {likeness:.1} dB as the model shows it", source.name));
+    }
+    if let Some(file) = sources {
+        let told = |((seed, mixed), near): ((&u64, &Mixed), &Nearest)| json!({ "seed": seed, "from": found.list[mixed.neighbour].name, "nearest": near });
+        let pictures: Vec<Value> = seeds.iter().zip(&mixed).zip(&nearest).map(told).collect();
+        let text = json!({ "retrieved": retrieved.json(), "pictures": pictures }).to_string();
+        write_atomically(file, text.as_bytes())?;
+    }
+    Ok(latents)
 }
 
 /// The latents whose pictures a text fits best, the best first.

@@ -23,6 +23,7 @@ mod latent_optimizer;
 pub mod map;
 pub mod model;
 pub mod prior;
+pub mod retrieval;
 pub mod sample;
 pub mod space;
 #[cfg(test)]

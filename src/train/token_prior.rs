@@ -211,6 +211,7 @@ impl Trainable for PriorTrainer {
                 given: Vec::new(),
                 seed: i as u64,
                 choosing: Choosing { guidance: 1.0, ..Choosing::default() },
+                retrieved: None,
             };
             let ids: Vec<u32> = sampler::draw(&steps, &plan, &mut |_, _| true).iter().map(|t| t.id).collect();
             tensors::to_pictures(tokens.pictures(&ids, &device), self.recipe.shape())

@@ -1,10 +1,12 @@
 //! Pictures token by token: a prior with its token model, opened for drawing.
 
 mod open;
+mod retrieved;
 pub mod sampler;
 pub mod sheet;
 
 pub use open::{Drawer, token_model_of};
+pub use retrieved::RetrievedTokens;
 pub use sampler::{Choosing, Token};
 
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,9 @@ pub struct DrawRequest {
     pub choosing: Choosing,
     /// The first tokens, as they are to be.
     pub given: Vec<u32>,
+    /// Tokens of real pictures that are drawn from as well, if any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retrieved: Option<std::sync::Arc<RetrievedTokens>>,
 }
 
 /// A picture with the tokens that it was drawn by.

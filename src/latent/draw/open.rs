@@ -130,6 +130,7 @@ impl Drawer {
             given: request.given.iter().map(|id| (*id).min(dims.codes as u32 - 1)).collect(),
             seed: request.seed,
             choosing: request.choosing,
+            retrieved: request.retrieved.clone(),
         }
     }
 

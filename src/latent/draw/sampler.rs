@@ -1,7 +1,10 @@
 //! Choosing one token after the other by what a prior says.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
+use super::RetrievedTokens;
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
 use crate::models::PriorSteps;
@@ -75,6 +78,8 @@ pub struct Plan {
     pub seed: u64,
     /// How tokens are chosen.
     pub choosing: Choosing,
+    /// Tokens of real pictures that are drawn from as well.
+    pub retrieved: Option<Arc<RetrievedTokens>>,
 }
 
 /// Shares of all tokens: of what was asked for, set off against what the model says unasked, at a temperature.
@@ -130,8 +135,12 @@ pub fn draw(steps: &PriorSteps, plan: &Plan, each: &mut dyn FnMut(usize, &Token)
     });
     let mut stream = Stream::new(plan.seed, "tokens");
     let mut out = Vec::with_capacity(count);
+    let mut drawn = Vec::with_capacity(count);
     for place in 0..count {
-        let shares = shares(&scores, other.as_ref().map(|o| &*o.1), &plan.choosing);
+        let mut shares = shares(&scores, other.as_ref().map(|o| &*o.1), &plan.choosing);
+        if let Some(retrieved) = &plan.retrieved {
+            retrieved.mix(&mut shares, place, &drawn);
+        }
         let mut order: Vec<(u32, f32)> = shares.iter().copied().enumerate().map(|(i, p)| (i as u32, p)).collect();
         order.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         // Drawn for given tokens too, so that what follows them does not depend on how many were given.
@@ -142,6 +151,7 @@ pub fn draw(steps: &PriorSteps, plan: &Plan, each: &mut dyn FnMut(usize, &Token)
         let token = Token { id, probability, likeliest: order };
         let goes_on = each(place, &token);
         out.push(token);
+        drawn.push(id);
         if !goes_on {
             break;
         }

@@ -80,7 +80,7 @@ impl DrawView {
         let session = cx.ids.next();
         (self.session, self.drawing) = (Some(session), true);
         let (prompt, seed, choosing) = (self.prompt.clone(), self.seed, self.choosing);
-        let request = Box::new(DrawRequest { prompt, class: None, seed, choosing, given });
+        let request = Box::new(DrawRequest { prompt, class: None, seed, choosing, given, retrieved: None });
         cx.send(Command::Latent(LatentCommand::DrawTokens { session, model, request, pause: self.pause }));
     }
 
