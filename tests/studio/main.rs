@@ -15,6 +15,7 @@ mod nets;
 mod priors;
 mod pytorch;
 mod records;
+mod retrieval;
 mod scores;
 mod seeds;
 mod shapes;

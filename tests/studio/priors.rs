@@ -185,6 +185,22 @@ fn words_become_pictures_on_the_command_line() {
     let nothing = draw("", "nothing", &["--count", "1"]);
     assert!(nothing["notes"][0]["what"].as_str().unwrap().contains("Without a prompt"), "{nothing}");
 
+    // Real pictures that the words fit are drawn from: wholly, nothing but their tokens are left; with none of their weight
+    // the picture is as without them.
+    let like = home.path("pictures").join("01.png").display().to_string();
+    let near = ["--near", "--strength", "1", "--neighbours", "5", "--count", "2"];
+    let grounded = draw("a light picture", "grounded", &near);
+    let sources = grounded["retrieved"]["sources"].as_array().unwrap();
+    assert!(sources.len() == 5 && sources.iter().all(|s| s["caption"] == "a light picture"), "{sources:?}");
+    assert_eq!(sources[0]["why"].as_array().unwrap().len(), 2, "by its caption and by its look");
+    assert!(bright(&grounded) > 180.0 && grounded["pictures"][0]["nearest"]["name"].is_string());
+    let untouched = draw("dark picture", "untouched", &["--near", "light", "--strength", "0", "--count", "4"]);
+    let drawn = |told: &serde_json::Value, i: usize| told["pictures"][i]["tokens"].clone();
+    assert!((0..4).all(|i| drawn(&untouched, i) == drawn(&dark, i)));
+    // Pictures without words: what their captions have in common stands in front.
+    let shown = draw("", "shown", &["--like", &like, "--strength", "1", "--count", "2"]);
+    assert!(shown["prompt"].as_str().unwrap().contains("light") && bright(&shown) > 180.0, "{}", shown["prompt"]);
+
     // The upper half of a picture is kept, here a picture of another size.
     let picture = home.path("given.png");
     image::RgbImage::from_pixel(40, 40, image::Rgb([215, 215, 215])).save(&picture).unwrap();

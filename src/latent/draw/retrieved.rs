@@ -1,6 +1,9 @@
 //! Tokens of retrieved pictures, mixed into what a prior says.
 //!
-//! As in nearest-neighbour language models (Khandelwal et al. 2020): p(token) = (1 − λ) p_prior(token) + λ p_near(token).
+//! As in nearest-neighbour language models (Khandelwal et al. 2020): p(token) = (1 − λ) p_prior(token) + λ p_near(token),
+//! where λ = s^(1/c) at strength s and c is how far the pictures agree about the place (the chance that two of them, drawn
+//! by their shares, have the same token there). What they have in common is likely what was asked for; elsewhere the
+//! prior, which was told the words, decides.
 //! p_near is the share of retrieved pictures that have the token at the same place, where a picture counts the more the
 //! better its tokens agree with those drawn around the place (left, above left, above, above right): their part of the
 //! key that such models look up. Pictures that agree with one another add up; where they do not, one that fits goes on.
@@ -20,7 +23,7 @@ pub struct RetrievedTokens {
     pub weights: Vec<f32>,
     /// Columns of tokens.
     pub columns: u32,
-    /// λ: 0 for what the prior says, 1 for what the pictures have.
+    /// s: 0 for what the prior says, 1 for what the pictures have.
     pub strength: f32,
 }
 
@@ -34,7 +37,8 @@ impl RetrievedTokens {
         let columns = (self.columns as usize).max(1);
         let around = around(place, columns);
         let mut near = vec![0.0f32; shares.len()];
-        let mut sum = 0.0;
+        let mut plain = vec![0.0f32; shares.len()];
+        let (mut sum, mut all) = (0.0, 0.0);
         for (own, weight) in self.tokens.iter().zip(&self.weights) {
             let Some(slot) = own.get(place).and_then(|id| near.get_mut(*id as usize)) else { continue };
             let agrees = |at: &&usize| own.get(**at).is_some_and(|id| drawn.get(**at) == Some(id));
@@ -42,12 +46,16 @@ impl RetrievedTokens {
             let counted = weight * AGREEMENT.powi(count as i32);
             *slot += counted;
             sum += counted;
+            plain[own[place] as usize] += weight;
+            all += weight;
         }
-        if sum <= 0.0 {
+        if sum <= 0.0 || all <= 0.0 {
             return;
         }
+        let agreement: f32 = plain.iter().map(|w| (w / all).powi(2)).sum();
+        let lambda = self.strength.powf(1.0 / agreement);
         for (share, near) in shares.iter_mut().zip(near) {
-            *share = (1.0 - self.strength) * *share + self.strength * near / sum;
+            *share = (1.0 - lambda) * *share + lambda * near / sum;
         }
     }
 }
@@ -84,10 +92,15 @@ mod tests {
     #[test]
     fn shares_are_mixed_and_still_add_up() {
         let mut shares = vec![0.4, 0.3, 0.2, 0.1];
+        // Two pictures that disagree: c = 1/2, λ = 0.5² = 0.25.
         two(0.5).mix(&mut shares, 0, &[]);
-        for (found, expected) in shares.iter().zip([0.2, 0.4, 0.35, 0.05]) {
+        for (found, expected) in shares.iter().zip([0.3, 0.35, 0.275, 0.075]) {
             assert!((found - expected).abs() < 1e-6, "{shares:?}");
         }
+        let mut agreed = vec![0.4, 0.3, 0.2, 0.1];
+        let one = RetrievedTokens { tokens: vec![vec![1, 1, 1, 1]; 3], weights: vec![0.2, 0.3, 0.5], ..two(0.5) };
+        one.mix(&mut agreed, 0, &[]);
+        assert!((agreed[1] - 0.65).abs() < 1e-6 && (agreed[0] - 0.2).abs() < 1e-6, "{agreed:?}");
         let mut same = vec![0.4, 0.3, 0.2, 0.1];
         two(0.0).mix(&mut same, 0, &[]);
         RetrievedTokens { strength: 1.0, ..RetrievedTokens::default() }.mix(&mut same, 0, &[]);

@@ -4,7 +4,7 @@
 //! has no part in it: the held-out picture that is nearest in the studio's features is looked up, and its caption's words
 //! are held against those that were asked for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -12,7 +12,7 @@ use super::{Corpus, Neighbours, Request};
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::data::words::split;
 use crate::eval::feature_matrix::Rows;
-use crate::eval::neighbours::nearest;
+use crate::eval::neighbours::{Near, nearest};
 use crate::eval::subsample_ci::standard_error;
 
 /// A mean over captions, with its 95 % interval.
@@ -31,7 +31,8 @@ pub struct Mean {
 pub struct Judged {
     /// Share of the other held-out captions that fit the picture worse than its own, in the joint space; 0.5 by chance.
     pub match_percentile: Mean,
-    /// Words that the caption of the nearest held-out picture shares with the one that was asked for (F1), 0 to 1.
+    /// Words that the caption of the nearest held-out picture shares with the one that was asked for, 0 to 1: F1, where a
+    /// word counts by how rare it is among the captions (inverse document frequency).
     pub shared_words: Mean,
     /// Share of the pictures that are nearer to a real one than 99 of 100 unseen real pictures are.
     pub copies: Mean,
@@ -106,6 +107,7 @@ struct Judge<'a> {
     /// Features of held-out pictures, with their captions.
     unseen: Rows,
     told: &'a [(usize, &'a str)],
+    rarity: BTreeMap<String, f64>,
 }
 
 /// What was seen of each picture.
@@ -127,7 +129,8 @@ impl<'a> Judge<'a> {
         let wanted = captions.iter().map(|c| corpus.joint.wanted(c, by, progress)).collect::<Result<_>>()?;
         let pictures: Vec<Picture> = told.iter().map(|(place, _)| corpus.picture(*place)).collect();
         let unseen = corpus.copies().look(&pictures)?;
-        Ok(Self { corpus, captions, wanted, by, unseen, told })
+        let rarity = rarity(told.iter().map(|t| t.1));
+        Ok(Self { corpus, captions, wanted, by, unseen, told, rarity })
     }
 
     fn look(&self, made: &[Picture]) -> Result<Looks> {
@@ -153,7 +156,10 @@ impl<'a> Judge<'a> {
             below / count.max(1) as f64
         };
         let near = nearest(&self.corpus.copies().look(made)?, &self.unseen, 1, false);
-        let words = |i: usize| near[i].first().map_or(0.0, |n| f1(self.captions[i], self.told[n.place as usize].1));
+        let words = |i: usize| {
+            let of = |n: &Near| f1(self.captions[i], self.told[n.place as usize].1, &self.rarity);
+            near[i].first().map_or(0.0, of)
+        };
         let found = self.corpus.nearest(made)?;
         let mut distances: Vec<f64> = found.iter().map(|n| n.distance).collect();
         distances.sort_by(f64::total_cmp);
@@ -186,11 +192,24 @@ fn mean(values: &[f64]) -> Mean {
     Mean { value, low: value - reach, high: value + reach }
 }
 
-/// F1 of the words of two captions, each word once.
-fn f1(a: &str, b: &str) -> f64 {
+/// How rare each word is: ln(captions / captions that have it).
+fn rarity<'a>(captions: impl ExactSizeIterator<Item = &'a str>) -> BTreeMap<String, f64> {
+    let all = captions.len() as f64;
+    let mut counts: BTreeMap<String, f64> = BTreeMap::new();
+    for caption in captions {
+        let own: BTreeSet<String> = split(caption).into_iter().collect();
+        own.into_iter().for_each(|word| *counts.entry(word).or_default() += 1.0);
+    }
+    counts.into_iter().map(|(word, count)| (word, (all / count).ln())).collect()
+}
+
+/// F1 of the words of two captions, each word once and by its rarity.
+fn f1(a: &str, b: &str, rarity: &BTreeMap<String, f64>) -> f64 {
     let (a, b): (BTreeSet<String>, BTreeSet<String>) = (split(a).into_iter().collect(), split(b).into_iter().collect());
-    let both = a.intersection(&b).count() as f64;
-    2.0 * both / ((a.len() + b.len()) as f64).max(1.0)
+    let weigh = |words: &mut dyn Iterator<Item = &String>| -> f64 { words.filter_map(|w| rarity.get(w)).sum() };
+    let both = weigh(&mut a.intersection(&b));
+    let all = weigh(&mut a.iter()) + weigh(&mut b.iter());
+    if all > 0.0 { 2.0 * both / all } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -198,10 +217,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shared_words_are_counted_once() {
-        assert_eq!(f1("red glasses, red body", "red glasses body"), 1.0);
-        assert!((f1("a b", "b c") - 0.5).abs() < 1e-12);
-        assert_eq!(f1("", ""), 0.0);
+    fn shared_words_count_once_and_by_their_rarity() {
+        let captions = ["red glasses, red body", "red glasses body", "blue glasses", "blue cat"];
+        let rarity = rarity(captions.into_iter());
+        assert!((rarity["red"] - 2.0f64.ln()).abs() < 1e-12 && rarity["cat"] > rarity["glasses"]);
+        assert_eq!(f1(captions[0], captions[1], &rarity), 1.0);
+        let half = 2.0 * rarity["blue"] / (2.0 * rarity["blue"] + rarity["glasses"] + rarity["cat"]);
+        assert!((f1(captions[2], captions[3], &rarity) - half).abs() < 1e-12);
+        assert_eq!(f1("", "", &rarity), 0.0);
     }
 
     #[test]
