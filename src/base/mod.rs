@@ -2,6 +2,7 @@
 //!
 //! Nothing here knows of models, files of pictures or windows; every other floor may use it.
 
+pub mod int8;
 pub mod linalg;
 pub mod locked;
 pub mod memory;

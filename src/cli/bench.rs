@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{print_json, print_line};
 use crate::base::{Problem, Resolution, Result};
-use crate::bench::{explore, keep, memory, step, train};
+use crate::bench::{explore, keep, memory, step, train, vectors};
 use crate::recipe::json_path;
 use crate::recipe::preset::{self, Facts};
 
@@ -28,6 +28,8 @@ pub enum Bench {
     Import(Import),
     /// What is kept of many pictures: insert, page, filter, search
     Library(Library),
+    /// Vectors in and out of the library: insert, start, search with filters; whole records
+    Vectors(Vectors),
     /// Processor time of a frame of every view while a run trains
     #[cfg(feature = "gui")]
     Ui(Ui),
@@ -44,6 +46,7 @@ impl Bench {
             Self::Memory(task) => task.run(),
             Self::Import(task) => task.run(),
             Self::Library(task) => task.run(),
+            Self::Vectors(task) => task.run(),
             #[cfg(feature = "gui")]
             Self::Ui(task) => task.run(),
         }
@@ -266,6 +269,57 @@ impl Library {
             format!("filter    {:9.2} ms (p95)", r.filter_p95_ms),
             format!("search    {:9.2} ms (p95)", r.search_p95_ms),
         ];
+        tell(self.json, &r, &lines)
+    }
+}
+
+/// Arguments of `bench vectors`.
+#[derive(Args)]
+pub struct Vectors {
+    /// Vectors
+    #[arg(long, default_value_t = 1_000_000)]
+    count: usize,
+    /// Numbers in each
+    #[arg(long, default_value_t = 256)]
+    dims: usize,
+    /// Searches of each kind
+    #[arg(long, default_value_t = 100)]
+    queries: usize,
+    /// Picture files to import whole
+    #[arg(long, default_value_t = 20_000)]
+    records: usize,
+    /// Folder for vectors, queries and answers, for tests/bench/vectors.py
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Vectors {
+    fn run(self) -> Result<()> {
+        let options = vectors::Options {
+            count: self.count.max(1),
+            dims: self.dims.max(1),
+            queries: self.queries,
+            records: self.records,
+            k: 10,
+            out: self.out,
+        };
+        let r = vectors::run(&options)?;
+        let times = |[p50, p95]: [f64; 2]| format!("{p50:8.1} ms (p50) {p95:8.1} ms (p95)");
+        let mut lines = vec![
+            format!("{} vectors of {} numbers, {} threads", r.count, r.dims, r.threads),
+            format!("records   {:9.0} a second, whole", r.records_per_s),
+            format!("vectors   {:9.0} a second, with the index", r.vectors_per_s),
+            format!("start     {:9.2} s; {:.1} s without the file of the index", r.start_s, r.rebuild_s),
+            format!("memory    {:9.0} MB for the index", r.index_mb),
+            format!("all       {}", times(r.all_ms)),
+            format!("seen      {}", times(r.seen_ms)),
+            format!("new       {}", times(r.new_ms)),
+            format!("read again {:8.0} rows; {} answers held against brute force, all the same", r.read_again, r.exact),
+        ];
+        lines.extend(r.peak_mb.map(|mb| format!("process   {mb:9.0} MB at most")));
         tell(self.json, &r, &lines)
     }
 }

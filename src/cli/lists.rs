@@ -299,6 +299,10 @@ pub enum LibraryTask {
     },
     /// Make pictures of data sets known, so that they are found; files stay where they are, what is known is passed by
     Import(super::search::Import),
+    /// Let networks look at pictures and captions that they have not seen yet, so that these are found by what they show
+    Embed(super::search::Embed),
+    /// Find pictures by words, by what they show, or by pictures that they are like
+    Search(super::search::Find),
     /// Where things are kept; with --json also how large they are
     Path {
         /// As JSON
@@ -352,6 +356,8 @@ impl LibraryTask {
                 print_line(&text)
             }
             Self::Import(task) => task.run(&open()?),
+            Self::Embed(task) => task.run(&open()?, paths),
+            Self::Search(task) => task.run(&open()?, paths),
             Self::Path { json } => {
                 if json {
                     return print_json(&json!({

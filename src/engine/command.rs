@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::jobs::search::SearchRequest;
 use crate::eval::joint::Networks;
 use crate::export::options::ExportOptions;
 use crate::latent::prior::Kind;
@@ -137,6 +138,16 @@ pub enum Command {
 
     /// Kept pictures. → `Items`.
     ListItems { filter: ItemFilter },
+    /// Search kept pictures and those of data sets by words, by what they show and by pictures. → `Found`.
+    Search { ticket: u64, request: Box<SearchRequest> },
+    /// Bring data sets into the library, so that their pictures are found. → `Job`, `ItemsChanged`.
+    ImportPictures { job: JobId, sources: Vec<String> },
+    /// What filters of the library can be chosen from. → `Facets`.
+    ListFacets,
+    /// Save a search by a name. → `Facets`.
+    SaveSearch { name: String, request: Box<SearchRequest> },
+    /// Forget a saved search. → `Facets`.
+    ForgetSearch { name: String },
     /// Small versions of kept pictures. → `ItemThumbs`.
     ItemThumbs { ids: Vec<i64> },
     /// A kept picture at full size with its recipe. → `ItemDetail`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::command::{JobId, SlotId};
+use super::jobs::search::{Facets, SearchAnswer};
 use crate::base::series::Reading;
 use crate::base::{Picture, Problem};
 use crate::data::report::Survey;
@@ -169,6 +170,12 @@ pub enum Event {
     Items { filter: ItemFilter, items: Arc<Vec<Item>> },
     /// The first of many pictures for a filter, so that there is something to see; all of them follow as `Items`.
     FirstItems { filter: ItemFilter, items: Arc<Vec<Item>> },
+    /// What a search found.
+    Found { ticket: u64, answer: Arc<SearchAnswer> },
+    /// A search failed, and why.
+    NotFound { ticket: u64, problem: Problem },
+    /// What filters of the library can be chosen from.
+    Facets(Facets),
     /// Something about kept pictures changed: ask again.
     ItemsChanged,
     /// A change to kept pictures was made that can be taken back by its number.

@@ -3,6 +3,7 @@
 //! It keeps every command it was sent ([`ScriptedEngine::commands`]), answers it from made runs, models, pictures and
 //! surveys, and plays any event a test pushes. It needs neither burn nor a disk.
 
+mod found;
 mod latent;
 mod made;
 mod play;
@@ -36,6 +37,8 @@ pub struct Script {
     pub changes: Vec<Changed>,
     /// Scores by model.
     pub scores: Vec<(String, super::Score)>,
+    /// What searches can be filtered by, and those that were saved.
+    pub facets: super::Facets,
     /// Latent space.
     pub latent: Latents,
 }
@@ -89,6 +92,7 @@ impl ScriptedEngine {
             space: ROOM,
             changes: Vec::new(),
             scores: Vec::new(),
+            facets: found::facets(),
             latent: latent::made_directions(),
         })
     }

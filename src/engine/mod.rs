@@ -21,7 +21,9 @@ pub use crate::eval::Score;
 pub use crate::eval::context::Suspect;
 pub use crate::export::options::ExportOptions;
 pub use crate::library::PastChange;
-pub use crate::library::item::{DataSetInfo, Item, ItemFilter, ItemSort};
+pub use crate::library::finder::{By, Hit, Why};
+pub use crate::library::item::{DataSetInfo, Imported, Item, ItemFilter, ItemSort, Shelf};
+pub use crate::library::{Condition, condition};
 pub use crate::models::info::{ModelCard, ModelInfo, ModelRef};
 pub use crate::train::doctor::finding::{Course, Evidence, Finding, Remedy};
 pub use crate::train::folder::Control;
@@ -29,6 +31,7 @@ pub use crate::train::identity::{PictureAnswer, Question, question};
 pub use crate::train::report::{CheckpointInfo, Preview, RunProgress, RunState, RunSummary};
 pub use command::{Command, GenerateRequest, JobId, SlotId};
 pub use event::{DeviceReport, Evaluation, Event, Inspected, Space};
+pub use jobs::search::{Facets, Sample, SearchAnswer, SearchRequest};
 pub use latent::{LatentCommand, LatentEvent, LineageNode};
 
 /// An engine that works behind the scenes. `send` and `poll` never wait.

@@ -4,7 +4,8 @@
 //! send ─┬─ inference   one thread, owns the loaded models; newest request of a slot first
 //!       ├─ runs        one thread: processes, queue, files of runs
 //!       ├─ library     one thread: SQLite, in order
-//!       └─ lanes       prepare · export · keep · thumbs · files · sheets · encode · evaluate · devices
+//!       ├─ search      one thread: questions to the library's index; look: vectors, while nothing else is to do
+//!       └─ lanes       import · prepare · export · keep · thumbs · files · sheets · encode · evaluate · devices
 //! poll ◄── outbox ◄── all of them
 //! ```
 
@@ -20,7 +21,8 @@ use super::event_queue::Outbox;
 use super::inference::{Backend, InferenceWorker};
 use super::jobs::export::Wanted;
 use super::jobs::gallery::Gallery;
-use super::jobs::{Context, data, evaluate, export, gallery, models, neighbours, priors, words};
+use super::jobs::search::Searching;
+use super::jobs::{Context, data, evaluate, export, gallery, models, neighbours, priors, search, words};
 use super::runs::launch::{Launch, ProcessLaunch};
 use super::runs::{Ask, RunBook, Runs, Setup, keep_awake};
 use super::worker::{Aside, Jobs, Lane};
@@ -72,6 +74,9 @@ impl Options {
 
 struct Lanes {
     library: Arc<Lane<Gallery>>,
+    search: Lane<Searching>,
+    look: Arc<Lane<()>>,
+    import: Lane<()>,
     survey: Aside,
     prepare: Lane<()>,
     export: Lane<()>,
@@ -131,6 +136,12 @@ impl StudioEngine {
             thumbs: Lane::start("thumbs", 4096, outbox.clone(), jobs.clone(), data::Desk::default)?,
             encode: Lane::start("encode", 64, outbox.clone(), jobs.clone(), neighbours::Atlas::default)?,
             library: library.clone(),
+            search: Lane::start("search", 64, outbox.clone(), jobs.clone(), {
+                let cx = cx.clone();
+                move || Searching::open(&cx)
+            })?,
+            look: Arc::new(simple("look")?),
+            import: simple("import")?,
         };
         let prober = Arc::new(Prober::studio(program, &paths));
         let latent = Arc::new(super::latent::Desk::start(&cx, library.clone())?);
@@ -142,6 +153,8 @@ impl StudioEngine {
             storage::bound(&paths);
             Ok(())
         });
+        let at = cx.clone();
+        lanes.look.push(None, move |()| search::look(&at, false));
         Ok(Self { prober, thumb_asks: Arc::default(), encodes: Arc::default(), latent, cx, lanes, inference, runs })
     }
 
@@ -214,7 +227,9 @@ impl StudioEngine {
 
     fn keep(&self, job: Option<super::JobId>, wanted: Wanted, starred: bool) {
         let (cx, library) = (self.cx.clone(), self.lanes.library.clone());
+        let (look, seen) = (self.lanes.look.clone(), cx.clone());
         self.lanes.keep.push(job, move |()| {
+            look.push(None, move |()| search::look(&seen, false));
             let progress = job.map(|job| cx.progress(job));
             let quiet = Quiet::default();
             let progress = progress.as_ref().map_or(&quiet as &dyn Progress, |p| p);
@@ -257,6 +272,7 @@ impl Engine for StudioEngine {
     fn send(&self, command: Command) {
         let cx = self.cx.clone();
         let lanes = &self.lanes;
+        cx.note_asked();
         match command {
             Command::Survey { job, source, reading } => {
                 let library = lanes.library.clone();
@@ -389,6 +405,32 @@ impl Engine for StudioEngine {
                 gallery.list(&cx, filter)?;
                 Ok(())
             }),
+            Command::Search { ticket, request } => {
+                let look = lanes.look.clone();
+                lanes.search.push(None, move |searching| {
+                    match searching.search(&cx, ticket, *request) {
+                        Ok(true) => look.push(None, move |()| search::look(&cx, true)),
+                        Ok(false) => {}
+                        Err(problem) => cx.tell(Event::NotFound { ticket, problem }),
+                    }
+                    Ok(())
+                });
+            }
+            Command::ImportPictures { job, sources } => {
+                let look = lanes.look.clone();
+                lanes.import.push(Some(job), move |()| {
+                    let result = search::import_job(&cx, job, &sources);
+                    look.push(None, move |()| search::look(&cx, false));
+                    result
+                });
+            }
+            Command::ListFacets => lanes.search.push(None, move |searching| searching.facets(&cx)),
+            Command::SaveSearch { name, request } => {
+                lanes.search.push(None, move |searching| searching.keep(&cx, &name, Some(&request)));
+            }
+            Command::ForgetSearch { name } => {
+                lanes.search.push(None, move |searching| searching.keep(&cx, &name, None));
+            }
             Command::ItemThumbs { ids } => lanes.library.push(None, move |gallery| {
                 cx.tell(Event::ItemThumbs(gallery.thumbs(&ids)?));
                 Ok(())
@@ -442,11 +484,13 @@ impl Engine for StudioEngine {
         // What waits for room in the outbox goes on; what a person asked to keep is still kept.
         self.cx.outbox.close();
         let lanes = &self.lanes;
-        let rest = [&lanes.prepare, &lanes.export, &lanes.files, &lanes.sheets, &lanes.evaluate];
+        let look: &Lane<()> = &lanes.look;
+        let rest = [&lanes.prepare, &lanes.export, &lanes.files, &lanes.sheets, &lanes.evaluate, &lanes.import, look];
         rest.iter().for_each(|lane| lane.leave());
         self.latent.leave();
         lanes.thumbs.leave();
         lanes.encode.leave();
+        lanes.search.leave();
         let deadline = Instant::now() + KEEPING;
         lanes.keep.finish_by(deadline);
         self.runs.finish_by(deadline);
@@ -462,6 +506,7 @@ impl Engine for StudioEngine {
         self.latent.finish_by(deadline);
         lanes.thumbs.finish_by(deadline);
         lanes.encode.finish_by(deadline);
+        lanes.search.finish_by(deadline);
         // A probe may take its whole time; nothing is lost with it.
     }
 }
@@ -486,12 +531,14 @@ impl RunBook for LibraryBook {
 
     fn note(&self, run: &RunSummary) {
         self.cx.note_run(&run.dir);
+        self.cx.note_training(&run.dir, run.state.is_alive());
         self.latent.note_run(run);
         let run = run.clone();
         self.library.push(None, move |gallery| gallery.note_run(&run));
     }
 
     fn forget(&self, dir: &Path) {
+        self.cx.note_training(dir, false);
         let dir = dir.to_path_buf();
         self.library.push(None, move |gallery| gallery.forget_run(&dir));
     }

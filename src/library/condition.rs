@@ -204,29 +204,31 @@ impl Condition {
     }
 
     /// Pictures for which the condition holds, or does not: a query for their numbers, its value, and whether those that
-    /// it finds are the ones that are not wanted.
-    pub(super) fn query(&self) -> (String, Value, bool) {
+    /// it finds are the ones that are not wanted. With `alive` only of pictures that are not in the trash, for which there
+    /// are indexes.
+    pub(super) fn query(&self, alive: bool) -> (String, Value, bool) {
+        let items = if alive { "SELECT id FROM items WHERE trashed = 0 AND" } else { "SELECT id FROM items WHERE" };
         let text = Value::Text(self.value.clone());
         let not = self.compare == Compare::Unequal;
         let sign = if not { "=" } else { self.compare.sign() };
         let by = |query: &str| (query.to_string(), text.clone(), not);
         match self.field {
-            Field::Model => by("SELECT id FROM items WHERE model = ? COLLATE NOCASE"),
+            Field::Model => by(&format!("{items} model = ?")),
             Field::Data => by("SELECT item FROM imported WHERE dataset = ? COLLATE NOCASE"),
             Field::Label => by("SELECT item FROM imported WHERE label = ? COLLATE NOCASE"),
             Field::Name => by("SELECT item FROM imported WHERE name = ?"),
             Field::Tag => by("SELECT item FROM item_tags WHERE tag = ?"),
             Field::Origin => {
                 let real = self.value.eq_ignore_ascii_case("real");
-                ("SELECT id FROM items WHERE imported = ?".into(), Value::Integer(2), not == real)
+                (format!("{items} imported = ?"), Value::Integer(2), not == real)
             }
             Field::Starred => {
                 let yes = self.value.eq_ignore_ascii_case("yes");
-                ("SELECT id FROM items WHERE starred = ?".into(), Value::Integer(1), not == yes)
+                (format!("{items} starred <> ?"), Value::Integer(0), not == yes)
             }
             Field::Rating | Field::Width | Field::Height => {
                 let number = self.value.parse().unwrap_or_default();
-                (format!("SELECT id FROM items WHERE {} {sign} ?", self.field.id()), Value::Integer(number), not)
+                (format!("{items} {} {sign} ?", self.field.id()), Value::Integer(number), not)
             }
             Field::Date => {
                 let [begin, end] = day(&self.value).unwrap_or_default();
@@ -237,14 +239,14 @@ impl Condition {
                     Compare::Greater => ("created >= ?1".to_string(), end),
                     Compare::Equal | Compare::Unequal => (format!("created >= ?1 AND created < {end}"), begin),
                 };
-                (format!("SELECT id FROM items WHERE {test}"), Value::Integer(at), not)
+                (format!("{items} {test}"), Value::Integer(at), not)
             }
         }
     }
 
     /// As a condition of a query over items, with its value.
     pub(super) fn sql(&self) -> (String, Value) {
-        let (query, value, not) = self.query();
+        let (query, value, not) = self.query(false);
         let query = query.replace("?1", "?");
         (format!("id {}IN ({query})", if not { "NOT " } else { "" }), value)
     }

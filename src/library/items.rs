@@ -117,7 +117,7 @@ pub(super) fn words(text: &str) -> Option<String> {
 
 /// A text whose letters of scripts that are written without spaces between words stand apart, so that each is found. In a
 /// question they stand one after the other as they do in the text.
-fn apart(text: &str) -> String {
+pub(super) fn apart(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         if is_unspaced(c) {

@@ -7,13 +7,17 @@
 //!   `search`: by words). [`journal`]: changes
 //!   to them, undo and redo.
 //! - [`imported`]: pictures of data sets. [`vectors`]: what networks see of pictures. [`condition`]: filters as text.
+//! - [`finder`]: one search over words and vectors: [`words`], [`towers`], [`mod@index`], [`allowed`].
 //! - [`runs`]: runs, checkpoints, models, data sets, lineage. [`rescue`], `salvage`: damaged files;
 //!   [`backup`]: copies of the last days.
 
+pub mod allowed;
 pub mod backup;
 pub mod condition;
+pub mod finder;
 pub mod import;
 pub mod imported;
+pub mod index;
 pub mod item;
 pub mod items;
 pub mod journal;
@@ -22,6 +26,7 @@ mod migration_tests;
 pub mod rescue;
 pub mod runs;
 mod salvage;
+mod saved;
 pub mod schema;
 mod search;
 mod similarity;
@@ -29,7 +34,9 @@ mod sql;
 pub mod storage;
 #[cfg(test)]
 mod tests;
+pub mod towers;
 pub mod vectors;
+pub mod words;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -39,6 +46,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 use crate::base::{Problem, Result};
 
 pub use condition::Condition;
+pub use finder::{Answer, Example, Finder, Hit, Neighbour, Search, Why};
 pub use imported::NewImported;
 pub use item::{DataSetInfo, Imported, Item, ItemFilter, ItemSort, Shelf};
 pub use items::NewItem;

@@ -32,6 +32,9 @@ const SEARCH: &str = "
 -- 0: kept; 1: imported and made by a model; 2: imported and real.
 ALTER TABLE items ADD COLUMN imported INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX items_kept ON items (trashed, created DESC, id DESC) WHERE imported = 0;
+CREATE INDEX items_origin ON items (trashed, imported, id);
+CREATE INDEX items_width ON items (trashed, width, id);
+CREATE INDEX items_height ON items (trashed, height, id);
 
 CREATE TABLE imported (
     item    INTEGER PRIMARY KEY REFERENCES items (id) ON DELETE CASCADE,
@@ -264,7 +267,8 @@ const EXAMINED: u64 = 16 << 20;
 #[cfg(test)]
 pub const WITHOUT_SEARCH: &str = "
 DROP TRIGGER vectors_deleted; DROP TABLE vectors_gone; DROP TABLE vectors; DROP TABLE spaces; DROP TABLE searches;
-DROP TABLE about; DROP TABLE imported; DROP INDEX items_kept; ALTER TABLE items DROP COLUMN imported;
+DROP TABLE about; DROP TABLE imported; DROP INDEX items_kept; DROP INDEX items_origin; DROP INDEX items_width; DROP INDEX items_height;
+ ALTER TABLE items DROP COLUMN imported;
 DROP TABLE items_text;
 CREATE VIRTUAL TABLE items_text USING fts5 (
     model, tags, recipe,

@@ -136,19 +136,48 @@ impl Library {
         })
     }
 
-    /// Pictures without a vector in a space, the newest first; of those that have a caption if it is a space of captions.
+    /// Pictures numbered below `below` without a vector in a space, the highest numbers first; of those that have a caption
+    /// if it is a space of captions.
     ///
     /// # Errors
     /// The library cannot be read.
-    pub fn without_vector(&self, space: i64, captions: bool, most: usize) -> Result<Vec<i64>> {
+    pub fn without_vector(&self, space: i64, captions: bool, below: i64, most: usize) -> Result<Vec<i64>> {
         let captioned = if captions { "AND id IN (SELECT item FROM imported WHERE caption NOT NULL)" } else { "" };
         let text = format!(
-            "SELECT id FROM items WHERE trashed = 0 {captioned} AND NOT EXISTS \
+            "SELECT id FROM items WHERE id < ?3 AND trashed = 0 {captioned} AND NOT EXISTS \
              (SELECT 1 FROM vectors WHERE space = ?1 AND item = items.id) ORDER BY id DESC LIMIT ?2"
         );
         self.read(|db| {
             let mut query = db.prepare_cached(&text)?;
-            query.query_map(params![space, super::sql::count(most as u64)], |row| row.get(0))?.collect()
+            query.query_map(params![space, super::sql::count(most as u64), below], |row| row.get(0))?.collect()
+        })
+    }
+
+    /// Captions of pictures; those without one are left out.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn captions(&self, ids: &[i64]) -> Result<Vec<(i64, String)>> {
+        self.read(|db| {
+            let mut query = db.prepare_cached("SELECT caption FROM imported WHERE item = ?")?;
+            let mut all = Vec::with_capacity(ids.len());
+            for id in ids {
+                let caption: Option<Option<String>> = query.query_row([id], |row| row.get(0)).optional()?;
+                all.extend(caption.flatten().map(|caption| (*id, caption)));
+            }
+            Ok(all)
+        })
+    }
+
+    /// Whether there are more pictures than vectors in any one space.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn has_unseen(&self) -> Result<bool> {
+        self.read(|db| {
+            let text = "SELECT (SELECT count(*) FROM items WHERE trashed = 0) > \
+                (SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM vectors GROUP BY space))";
+            db.query_row(text, [], |row| row.get(0))
         })
     }
 
@@ -166,6 +195,7 @@ impl Library {
 
 #[cfg(test)]
 mod tests {
+    use crate::library::Library;
     use crate::library::tests::six;
 
     #[test]
@@ -184,8 +214,9 @@ mod tests {
             assert_eq!(library.count_vectors(space.id).unwrap(), 1, "wholly or not at all");
         }
         assert!(library.put_vectors(&space, &[(ids[1], vec![1.0; 2])]).is_err());
-        assert_eq!(library.without_vector(space.id, false, 9).unwrap().len(), 5);
-        assert!(library.without_vector(space.id, true, 9).unwrap().is_empty(), "no captions");
+        assert_eq!(library.without_vector(space.id, false, i64::MAX, 9).unwrap().len(), 5);
+        assert!(library.has_unseen().unwrap() && !Library::in_memory().unwrap().has_unseen().unwrap());
+        assert!(library.without_vector(space.id, true, i64::MAX, 9).unwrap().is_empty(), "no captions");
     }
 
     #[test]

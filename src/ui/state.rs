@@ -375,6 +375,9 @@ impl Studio {
             | Event::Generated { .. }
             | Event::NotGenerated { .. }
             | Event::Encoded { .. }
+            | Event::Found { .. }
+            | Event::NotFound { .. }
+            | Event::Facets(_)
             | Event::ItemThumbs(_)
             | Event::ItemDetail { .. }
             | Event::Changed { .. }

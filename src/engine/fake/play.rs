@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::found::search;
 use super::{Changed, Script, made};
 use crate::base::rng::Stream;
 use crate::base::{Family, Picture, Problem};
@@ -256,6 +257,18 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
         Command::ListItems { filter } => {
             let items = Arc::new(filtered(script, &filter));
             vec![Event::Items { filter, items }]
+        }
+        Command::Search { ticket, request } => search(script, ticket, &request),
+        Command::ImportPictures { job, .. } => job_of(job, "Importing pictures", 40, vec![Event::ItemsChanged]),
+        Command::ListFacets => vec![Event::Facets(script.facets.clone())],
+        Command::SaveSearch { name, request } => {
+            script.facets.searches.retain(|s| s.0 != name);
+            script.facets.searches.push((name, serde_json::to_string(&*request).unwrap_or_default()));
+            vec![Event::Facets(script.facets.clone())]
+        }
+        Command::ForgetSearch { name } => {
+            script.facets.searches.retain(|s| s.0 != name);
+            vec![Event::Facets(script.facets.clone())]
         }
         Command::ItemThumbs { ids } => {
             let thumbs = ids.iter().filter_map(|id| item_picture(script, *id).map(|p| (*id, p))).collect();

@@ -10,7 +10,7 @@ use crate::base::{Picture, Problem, Progress, Result};
 use crate::engine::trash::remove;
 use crate::engine::{DataSetInfo, Event, Item, ItemFilter, ModelInfo, PastChange, RunSummary};
 use crate::export::{Shot, file_name, png_bytes, today, write_new};
-use crate::library::{Library, NewItem};
+use crate::library::{Library, NewItem, Shelf};
 use crate::recipe::picture::Latent;
 use crate::train::folder::RunFolder;
 
@@ -19,6 +19,9 @@ const SOME: usize = 400;
 
 /// Pictures that are kept by one change: so many are in memory at a time.
 const TOGETHER: usize = 500;
+
+/// Pictures of data sets that are listed without a search.
+const LISTED: usize = 5000;
 
 /// Changes in a history.
 const CHANGES: u32 = 20;
@@ -215,7 +218,9 @@ impl Gallery {
             if !first.is_empty() {
                 cx.tell(Event::FirstItems { filter: filter.clone(), items: Arc::new(first) });
             }
-            library.items(&filter)?
+            // Of whole data sets the newest are shown; a search or a filter finds the others.
+            let all = filter.shelf == Shelf::Kept || filter.alike.is_some();
+            if all { library.items(&filter)? } else { library.page(&filter, 0, LISTED)? }
         } else {
             first
         };
@@ -251,7 +256,10 @@ impl Gallery {
     pub fn detail(&mut self, id: i64) -> Result<(Item, Picture)> {
         let gone = || Problem::data("This picture is no longer in the library");
         let item = self.library()?.item(id)?.ok_or_else(gone)?;
-        let picture = read_picture(&item.path)?;
+        let picture = match &item.imported {
+            Some(imported) => crate::library::imported::read(imported)?,
+            None => read_picture(&item.path)?,
+        };
         Ok((item, picture))
     }
 

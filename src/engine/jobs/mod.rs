@@ -7,10 +7,13 @@ pub mod gallery;
 pub mod models;
 pub mod neighbours;
 pub mod priors;
+pub mod search;
 pub mod words;
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
 
@@ -48,6 +51,10 @@ struct Shared {
     models: Mutex<Vec<ModelInfo>>,
     broken: Mutex<Vec<BrokenModel>>,
     runs: Mutex<Vec<PathBuf>>,
+    /// Runs that train now.
+    training: Mutex<HashSet<PathBuf>>,
+    /// When something was asked for last.
+    asked: Mutex<Option<Instant>>,
 }
 
 impl Context {
@@ -96,6 +103,31 @@ impl Context {
         if !dir.starts_with(self.paths.runs()) && !runs.iter().any(|r| r == dir) {
             runs.push(dir.into());
         }
+    }
+
+    /// Notes whether a run trains.
+    pub fn note_training(&self, dir: &Path, alive: bool) {
+        let mut training = self.shared.training.lock();
+        if alive {
+            training.insert(dir.into());
+        } else {
+            training.remove(dir);
+        }
+    }
+
+    /// Whether a run trains now.
+    pub fn is_training(&self) -> bool {
+        !self.shared.training.lock().is_empty()
+    }
+
+    /// Notes that something was asked for.
+    pub fn note_asked(&self) {
+        *self.shared.asked.lock() = Some(Instant::now());
+    }
+
+    /// How long nothing was asked for.
+    pub fn idle(&self) -> Duration {
+        self.shared.asked.lock().map_or(Duration::ZERO, |at| at.elapsed())
     }
 
     /// Runs outside of the studio's own folder.

@@ -1,0 +1,201 @@
+//! Searching the library, bringing data sets into it, and looking at what it holds in the background.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::Context;
+use crate::base::progress::Watched;
+use crate::base::{Problem, Progress, Result};
+use crate::data;
+use crate::engine::{Event, JobId};
+use crate::library::import::import;
+use crate::library::towers::{Towers, embed};
+use crate::library::{Condition, Example, Finder, Hit, Library, Search, Shelf};
+
+/// How long nobody may have asked for anything before pictures are looked at.
+const QUIET: Duration = Duration::from_secs(5);
+/// How often it is looked whether that is so.
+const LOOK: Duration = Duration::from_millis(250);
+/// Broken files that are named in a message.
+const NAMED: usize = 3;
+
+/// A picture to go by.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Sample {
+    /// One of the library.
+    Item(i64),
+    /// A file.
+    File(PathBuf),
+}
+
+/// What is searched for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct SearchRequest {
+    /// Words, or what is to be seen.
+    pub text: String,
+    /// Pictures to be like.
+    pub like: Vec<Sample>,
+    /// Pictures to be unlike.
+    pub unlike: Vec<Sample>,
+    /// Kept pictures, those of data sets, or both.
+    pub shelf: Shelf,
+    /// Conditions, all of which hold.
+    pub conditions: Vec<Condition>,
+}
+
+/// What a search found.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SearchAnswer {
+    /// The best first.
+    pub hits: Vec<Hit>,
+    /// For each hit that is nearly the same as an earlier one, the picture of that one.
+    pub copies: Vec<(i64, i64)>,
+    /// What could not be searched, and why.
+    pub notes: Vec<Problem>,
+}
+
+/// What filters can be chosen from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facets {
+    /// Imported data sets with their pictures.
+    pub sets: Vec<(String, u64)>,
+    /// Labels with their pictures.
+    pub labels: Vec<(String, u64)>,
+    /// Saved searches by name.
+    pub searches: Vec<(String, String)>,
+}
+
+/// Hits of a search in the window.
+const HITS: usize = 300;
+
+/// A library of its own, with what stays in memory between searches.
+pub struct Searching {
+    library: Result<Library>,
+    finder: Finder,
+}
+
+impl Searching {
+    /// Opens the library.
+    pub fn open(cx: &Context) -> Self {
+        Self { library: Library::open(&cx.paths.library()), finder: Finder::new(&cx.paths, "cpu") }
+    }
+
+    /// Searches and tells what was found. Says whether vectors of another network kept some of it from being searched.
+    ///
+    /// # Errors
+    /// A file is no picture, or what the search fails with.
+    pub fn search(&mut self, cx: &Context, ticket: u64, request: SearchRequest) -> Result<bool> {
+        let library = self.library.as_ref().map_err(Clone::clone)?;
+        let read = |samples: &[Sample]| -> Result<Vec<Example>> {
+            let one = |sample: &Sample| match sample {
+                Sample::Item(id) => Ok(Example::Item(*id)),
+                Sample::File(path) => data::decode_file(path).map(Example::Picture),
+            };
+            samples.iter().map(one).collect()
+        };
+        let search = Search {
+            text: request.text,
+            like: read(&request.like)?,
+            unlike: read(&request.unlike)?,
+            shelf: request.shelf,
+            conditions: request.conditions,
+            limit: HITS,
+        };
+        let found = self.finder.search(library, &search)?;
+        let ids: Vec<i64> = found.hits.iter().map(|h| h.item.id).collect();
+        let copies = self.finder.copies(library, &ids)?;
+        let stale = self.finder.is_stale();
+        let answer = Arc::new(SearchAnswer { hits: found.hits, copies, notes: found.notes });
+        cx.tell(Event::Found { ticket, answer });
+        Ok(stale)
+    }
+
+    /// Tells what filters can be chosen from.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn facets(&mut self, cx: &Context) -> Result<()> {
+        let library = self.library.as_ref().map_err(Clone::clone)?;
+        cx.tell(Event::Facets(Facets {
+            sets: library.imported_sets()?,
+            labels: library.imported_labels()?,
+            searches: library.searches()?,
+        }));
+        Ok(())
+    }
+
+    /// Saves a search by a name, or forgets it, and tells what there is now.
+    ///
+    /// # Errors
+    /// The name is empty, or the library cannot be written.
+    pub fn keep(&mut self, cx: &Context, name: &str, request: Option<&SearchRequest>) -> Result<()> {
+        let library = self.library.as_ref().map_err(Clone::clone)?;
+        match request {
+            Some(request) => {
+                let json = serde_json::to_string(request)
+                    .map_err(|e| Problem::failed("This search cannot be saved").because(e))?;
+                library.save_search(name, &json)?;
+            }
+            None => library.forget_search(name)?,
+        }
+        self.facets(cx)
+    }
+}
+
+/// Brings data sets into the library, as a job.
+///
+/// # Errors
+/// A source cannot be read, the library cannot be written, or it was cancelled; what was imported by then stays.
+pub fn import_job(cx: &Context, job: JobId, sources: &[String]) -> Result<()> {
+    let library = Library::open(&cx.paths.library())?;
+    let progress = cx.progress(job);
+    for source in sources {
+        let result = import(&library, source, None, &progress);
+        cx.tell(Event::ItemsChanged);
+        let report = result?;
+        if !report.broken.is_empty() {
+            let some: Vec<String> = report.broken.iter().take(NAMED).map(|(f, why)| format!("{f}: {why}")).collect();
+            let what = format!("{} pictures could not be read and were left out", report.broken.len());
+            cx.outbox.say(Problem::data(what).of(source.clone()).because(some.join("; ")).warning());
+        }
+        let name = data::name_of(source).unwrap_or_else(|| source.clone());
+        let what = format!("{} pictures of {name} are in the library", report.added + report.known);
+        cx.outbox.say(Problem::usage(what).info());
+    }
+    Ok(())
+}
+
+/// Looks at the pictures that have no vectors, a few at a time, whenever nobody asks for anything and no run trains. Where
+/// there are as many vectors as pictures nothing is loaded, unless `all` asks for a closer look.
+///
+/// # Errors
+/// A network is missing or damaged, or the library cannot be written.
+pub fn look(cx: &Context, all: bool) -> Result<()> {
+    let library = Library::open(&cx.paths.library())?;
+    let quiet = || !cx.is_training() && cx.idle() >= QUIET;
+    let wait = || {
+        while !cx.outbox.is_closed() && !quiet() {
+            std::thread::sleep(LOOK);
+        }
+        !cx.outbox.is_closed()
+    };
+    // Nothing is loaded while there is something else to do.
+    if !wait() || !(all || library.has_unseen()?) {
+        return Ok(());
+    }
+    let progress = Watched::new(crate::base::Cancel::new(), |_: &str, _, _| {});
+    let begun = Instant::now();
+    let done = embed(&library, &mut Towers::new(&cx.paths, "cpu"), &wait, &progress)?;
+    progress.cancel().check()?;
+    if done.stale > 0 {
+        let what = "Pictures were looked at again, as another network sees them now";
+        cx.outbox.say(Problem::usage(what).because(format!("{} vectors", done.stale)).info());
+    }
+    log::info!("{} pictures looked at in {:.0} s", done.pictures, begun.elapsed().as_secs_f64());
+    Ok(())
+}
