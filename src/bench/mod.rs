@@ -4,13 +4,14 @@
 //! - [`step`]: one training step of each, and sampling. [`train`]: measured, beside what the machine can do ([`peak`]).
 //! - [`explore`]: drags, many pictures, and the start, through the engine as the window uses it ([`client`]).
 //! - [`memory`]: what training a recipe holds, beside what is foreseen.
-//! - [`vectors`]: vectors in and out of the library's index.
+//! - [`hybrid`]: what searches by words, by networks and by both find. [`vectors`]: vectors in and out of the library's index.
 //! - [`keep`]: import of pictures, and the library with many of them. Frames of the window: `ui::frames`.
 //!
 //! Times are medians; on a shared machine only ratios of turns side by side mean something (`tests/bench/pair.py`).
 
 pub mod client;
 pub mod explore;
+pub mod hybrid;
 pub mod keep;
 pub mod memory;
 pub mod nets;

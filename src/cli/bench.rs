@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{print_json, print_line};
 use crate::base::{Problem, Resolution, Result};
-use crate::bench::{explore, keep, memory, step, train, vectors};
+use crate::bench::{explore, hybrid, keep, memory, step, train, vectors};
 use crate::recipe::json_path;
 use crate::recipe::preset::{self, Facts};
 
@@ -30,6 +30,8 @@ pub enum Bench {
     Library(Library),
     /// Vectors in and out of the library: insert, start, search with filters; whole records
     Vectors(Vectors),
+    /// How often a picture is found by its caption with a word replaced: by words, by networks, by both
+    Hybrid(Hybrid),
     /// Processor time of a frame of every view while a run trains
     #[cfg(feature = "gui")]
     Ui(Ui),
@@ -47,6 +49,7 @@ impl Bench {
             Self::Import(task) => task.run(),
             Self::Library(task) => task.run(),
             Self::Vectors(task) => task.run(),
+            Self::Hybrid(task) => task.run(),
             #[cfg(feature = "gui")]
             Self::Ui(task) => task.run(),
         }
@@ -320,6 +323,38 @@ impl Vectors {
             format!("read again {:8.0} rows; {} answers held against brute force, all the same", r.read_again, r.exact),
         ];
         lines.extend(r.peak_mb.map(|mb| format!("process   {mb:9.0} MB at most")));
+        tell(self.json, &r, &lines)
+    }
+}
+
+/// Arguments of `bench hybrid`.
+#[derive(Args)]
+pub struct Hybrid {
+    /// Pictures with captions
+    #[arg(long, value_name = "SRC", default_value = "emoji")]
+    data: String,
+    /// Draws of the half that has captions
+    #[arg(long, default_value_t = 5)]
+    draws: usize,
+    /// Questions, at most
+    #[arg(long, default_value_t = 300)]
+    queries: usize,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Hybrid {
+    fn run(self) -> Result<()> {
+        let paths = crate::base::paths::Paths::of_user();
+        let progress = super::watched(self.json);
+        let r = hybrid::run(&self.data, self.draws, self.queries.max(1), &paths, &progress)?;
+        let line = |name: String, [words, networks, both]: [f64; 3]| {
+            format!("{name:8} words {words:.3}  networks {networks:.3}  both {both:.3}")
+        };
+        let mut lines = vec![format!("{}: {} pictures, {} questions, recall at 10", r.source, r.pictures, r.queries)];
+        lines.extend(r.draws.iter().enumerate().map(|(i, d)| line(format!("draw {}", i + 1), *d)));
+        lines.push(line("mean".into(), r.mean));
         tell(self.json, &r, &lines)
     }
 }

@@ -122,6 +122,7 @@ impl Find {
             shelf: Shelf::All,
             conditions: Condition::all(&self.conditions)?,
             limit: self.limit,
+            without: Vec::new(),
         };
         let answer = Finder::new(paths, &device(&self.device, paths)).search(library, &search)?;
         answer.notes.iter().for_each(say);

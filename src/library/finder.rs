@@ -52,6 +52,8 @@ pub struct Search {
     pub conditions: Vec<Condition>,
     /// Hits, at most.
     pub limit: usize,
+    /// Ways of finding that are left out.
+    pub without: Vec<By>,
 }
 
 /// By what a picture was found.
@@ -222,10 +224,13 @@ impl Finder {
         let depth = DEPTH.max(search.limit);
         let mut orders: Vec<(By, Order)> = Vec::new();
         let asked = words::words(text);
-        if !asked.is_empty() {
+        let wants = |by: By| !search.without.contains(&by);
+        if !asked.is_empty() && wants(By::Words) {
             let allowed = self.allowed.pictures(library, search.shelf, &search.conditions)?;
             let found = library.with_words(&asked, &allowed, depth)?;
             orders.push((By::Words, found.into_iter().map(|id| (id, None)).collect()));
+        }
+        if !asked.is_empty() && (wants(By::Text) || wants(By::Caption)) {
             match self.by_text(library, text, search, depth, &mut answer.notes) {
                 Ok(found) => orders.extend(found),
                 Err(problem) => answer.notes.push(Problem {
@@ -292,6 +297,9 @@ impl Finder {
         let query = vectors::unit(self.towers.texts(&[text.to_string()])?.row(0))?;
         let mut orders = Vec::new();
         for (name, by) in [(JOINT, By::Text), (CAPTIONS, By::Caption)] {
+            if search.without.contains(&by) {
+                continue;
+            }
             let (found, told) = self.nearest(library, name, &query, search, depth)?;
             // That there are no captions is no lack.
             notes.extend(told.into_iter().filter(|_| by == By::Text));

@@ -17,6 +17,7 @@ mod pytorch;
 mod records;
 mod retrieval;
 mod scores;
+mod search;
 mod seeds;
 mod shapes;
 #[cfg(all(target_os = "linux", feature = "gui"))]

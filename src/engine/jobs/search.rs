@@ -105,6 +105,7 @@ impl Searching {
             shelf: request.shelf,
             conditions: request.conditions,
             limit: HITS,
+            without: Vec::new(),
         };
         let found = self.finder.search(library, &search)?;
         let ids: Vec<i64> = found.hits.iter().map(|h| h.item.id).collect();

@@ -3,11 +3,11 @@
 use egui::{Key, RichText, Sense, TextEdit, Ui, Vec2};
 use egui_material_icons::icons::{
     ICON_CLOSE, ICON_COMPARE, ICON_CONTENT_COPY, ICON_DELETE, ICON_EXPLORE, ICON_FAMILY_HISTORY, ICON_IMAGE_SEARCH,
-    ICON_IOS_SHARE, ICON_MOVIE, ICON_RESTORE_FROM_TRASH, ICON_STAR,
+    ICON_IOS_SHARE, ICON_MOVIE, ICON_RESTORE_FROM_TRASH, ICON_STAR, ICON_THUMB_DOWN, ICON_THUMB_UP,
 };
 
 use super::{Cx, Deed, GalleryView, model_of, source};
-use crate::engine::Item;
+use crate::engine::{Imported, Item};
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::ui::format;
 use crate::ui::textures::{self, key};
@@ -30,20 +30,22 @@ impl GalleryView {
             theme::section(ui, &format!("{} selected", format::plural(chosen.len() as u64, "picture", "pictures")));
             self.stack(ui, cx, &chosen);
         }
+        let why = if chosen.len() == 1 { self.find.why(first.id) } else { Vec::new() };
+        if !why.is_empty() {
+            theme::section(ui, "Why it is here");
+            for line in why {
+                ui.add(egui::Label::new(RichText::new(line).size(size::SMALL)).wrap());
+            }
+        }
         deed = marks(ui, &chosen).or(deed);
         deed = self.actions(ui, cx, &chosen).or(deed);
         deed = self.tags(ui, &chosen).or(deed);
-        if chosen.len() == 1
-            && let Some(recipe) = &first.recipe
-        {
-            theme::section(ui, "Recipe");
-            ui.spacing_mut().interact_size.y = size::L;
-            ui.spacing_mut().item_spacing.y = size::XS;
-            for (name, value) in recipe_text(recipe) {
-                ui.horizontal_wrapped(|ui| {
-                    theme::weak(ui, name);
-                    ui.label(RichText::new(value).size(size::SMALL));
-                });
+        if chosen.len() == 1 {
+            if let Some(imported) = &first.imported {
+                table(ui, "Data set", imported_text(imported));
+            }
+            if let Some(recipe) = &first.recipe {
+                table(ui, "Recipe", recipe_text(recipe));
             }
         }
         deed
@@ -66,7 +68,9 @@ impl GalleryView {
                 theme::skeleton(ui, Vec2::splat(width));
             }
         }
-        ui.label(RichText::new(&item.model).size(size::STRONG));
+        let title =
+            item.imported.as_ref().map_or(&item.model, |i| i.caption.as_ref().or(i.label.as_ref()).unwrap_or(&i.name));
+        ui.add(egui::Label::new(RichText::new(title).size(size::STRONG)).wrap());
         let date = jiff::Timestamp::from_second(item.created)
             .map(|t| t.to_zoned(jiff::tz::TimeZone::system()).strftime("%-d %b %Y, %H:%M").to_string())
             .unwrap_or_default();
@@ -116,7 +120,16 @@ impl GalleryView {
             if one && theme::icon_button(ui, ICON_IMAGE_SEARCH, "Find similar (A)").clicked() {
                 deed = Some(Deed::Alike);
             }
-            if one && theme::icon_button(ui, ICON_FAMILY_HISTORY, "Family (F)").clicked() {
+            if theme::icon_button(ui, ICON_THUMB_UP, "More like this (M)").clicked() {
+                deed = Some(Deed::Like(true));
+            }
+            if theme::icon_button(ui, ICON_THUMB_DOWN, "Less like this (L)").clicked() {
+                deed = Some(Deed::Like(false));
+            }
+            if one
+                && chosen[0].imported.is_none()
+                && theme::icon_button(ui, ICON_FAMILY_HISTORY, "Family (F)").clicked()
+            {
                 deed = Some(Deed::Family);
             }
             if self.filter.trashed {
@@ -209,6 +222,8 @@ pub(super) fn menu(ui: &mut Ui, count: usize, trash: bool) -> Option<Deed> {
     entry(ui, count == 2, "Compare", Deed::Compare);
     entry(ui, count > 1, "Make a film…", Deed::Film);
     entry(ui, count == 1, "Find similar", Deed::Alike);
+    entry(ui, true, "More like this", Deed::Like(true));
+    entry(ui, true, "Less like this", Deed::Like(false));
     entry(ui, count == 1, "Family", Deed::Family);
     entry(ui, true, "Star", Deed::Star(true));
     entry(ui, true, "Export…", Deed::Export);
@@ -216,6 +231,31 @@ pub(super) fn menu(ui: &mut Ui, count: usize, trash: bool) -> Option<Deed> {
     entry(ui, !trash, "Move to the trash", Deed::Trash(true));
     entry(ui, trash, "Restore", Deed::Trash(false));
     deed
+}
+
+/// Names with their values under a heading.
+fn table(ui: &mut Ui, title: &str, lines: Vec<(&'static str, String)>) {
+    theme::section(ui, title);
+    ui.scope(|ui| {
+        ui.spacing_mut().interact_size.y = size::L;
+        ui.spacing_mut().item_spacing.y = size::XS;
+        for (name, value) in lines {
+            ui.horizontal_wrapped(|ui| {
+                theme::weak(ui, name);
+                ui.label(RichText::new(value).size(size::SMALL));
+            });
+        }
+    });
+}
+
+/// What is known of a picture of a data set.
+fn imported_text(imported: &Imported) -> Vec<(&'static str, String)> {
+    let origin = if imported.real { "real" } else { "made by a model" };
+    let mut lines = vec![("Name", imported.dataset.clone()), ("Origin", origin.into())];
+    lines.extend(imported.label.clone().map(|label| ("Label", label)));
+    lines.extend(imported.caption.clone().map(|caption| ("Caption", caption)));
+    lines.push(("Source", imported.source.clone()));
+    lines
 }
 
 /// A recipe as a person reads it: name and value of each line.

@@ -1,7 +1,7 @@
 //! The bar above the pictures: what is shown, in which order, how large.
 
 use egui::{ComboBox, Ui, vec2};
-use egui_material_icons::icons::{ICON_CLOSE, ICON_DELETE, ICON_HISTORY, ICON_REDO, ICON_SEARCH, ICON_STAR, ICON_UNDO};
+use egui_material_icons::icons::{ICON_CLOSE, ICON_DELETE, ICON_HISTORY, ICON_REDO, ICON_STAR, ICON_UNDO};
 
 use super::{Cx, Deed, GalleryView};
 use crate::engine::{Command, ItemSort};
@@ -23,6 +23,7 @@ impl GalleryView {
             });
         });
         ui.add_space(-ui.spacing().item_spacing.y);
+        deed = self.find_bars(ui, cx).or(deed);
         if self.filter.alike.is_some() || self.filter.family.is_some() {
             theme::toolbar(ui, |ui| {
                 let what = if self.filter.alike.is_some() { "Similar to" } else { "Family of" };
@@ -46,14 +47,16 @@ impl GalleryView {
         deed
     }
 
-    fn search(&mut self, ui: &mut Ui, cx: &Cx<'_>) {
-        ui.label(ICON_SEARCH.rich_text().size(size::ICON).color(theme::tokens(ui).weak));
-        if theme::text_field(ui, &mut self.filter.text, "Model, tag or recipe", 150.0, "Search").changed() {
+    fn search(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let field = theme::text_field(ui, &mut self.filter.text, "Words, or what is shown", 150.0, "Search");
+        self.search_button(ui, &field, cx);
+        if field.changed() {
             self.typed = cx.time;
             ui.ctx().request_repaint_after(std::time::Duration::from_millis(300));
         }
         if !self.filter.text.is_empty() && theme::icon_button(ui, ICON_CLOSE, "Clear the search").clicked() {
             self.filter.text.clear();
+            self.end_search(cx);
         }
     }
 

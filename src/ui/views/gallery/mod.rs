@@ -2,6 +2,7 @@
 
 mod detail;
 mod filter;
+mod find;
 mod preview;
 mod source;
 #[cfg(test)]
@@ -60,6 +61,10 @@ enum Deed {
     Alike,
     /// Show what its model and that one's relatives made.
     Family,
+    /// Search for more like what is selected, or less.
+    Like(bool),
+    /// Move near-duplicates of what was found to the trash.
+    ClearCopies,
 }
 
 /// The view.
@@ -90,6 +95,7 @@ pub struct GalleryView {
     go_to: Option<i64>,
     /// What the picture is called whose relatives are shown.
     relative_of: String,
+    find: find::Find,
 }
 
 impl Default for GalleryView {
@@ -114,6 +120,7 @@ impl Default for GalleryView {
             confirm_empty: false,
             go_to: None,
             relative_of: String::new(),
+            find: find::Find::default(),
         }
     }
 }
@@ -133,6 +140,9 @@ impl GalleryView {
 
     /// Lists again if the filter or the library changed.
     fn list(&mut self, cx: &mut Cx<'_>) {
+        if self.keep_searching(cx) {
+            return;
+        }
         let wanted = (self.filter.clone(), cx.studio.items_revision);
         let typing = self.asked.as_ref().is_some_and(|a| a.0.text != self.filter.text) && cx.time - self.typed < PAUSE;
         if self.asked.as_ref() != Some(&wanted) && !typing {
@@ -166,6 +176,9 @@ impl GalleryView {
             self.confirm_empty = true;
             return;
         }
+        if let Deed::ClearCopies = deed {
+            return self.clear_copies(cx);
+        }
         let Some(first) = chosen.first().copied() else { return };
         let ids: Vec<i64> = chosen.iter().map(|i| i.id).collect();
         match deed {
@@ -196,9 +209,10 @@ impl GalleryView {
                 }
             }
             Deed::Preview => self.overlay = Some(Overlay::One(first.id)),
-            Deed::Alike => self.relatives(first, true),
-            Deed::Family => self.relatives(first, false),
-            Deed::EmptyTrash => {}
+            Deed::Alike => self.relatives(first, true, cx),
+            Deed::Family => self.relatives(first, false, cx),
+            Deed::Like(more) => self.like(&ids, more, cx),
+            Deed::EmptyTrash | Deed::ClearCopies => {}
         }
     }
 
@@ -233,13 +247,16 @@ impl GalleryView {
     }
 
     /// Shows what looks like a picture, or what its model's family made; everything else of the filter is taken off.
-    fn relatives(&mut self, item: &Item, alike: bool) {
+    fn relatives(&mut self, item: &Item, alike: bool, cx: &mut Cx<'_>) {
         let id = Some(item.id);
         let (alike, family) = if alike { (id, None) } else { (None, id) };
         self.filter = ItemFilter { alike, family, sort: self.filter.sort, ..ItemFilter::default() };
         self.relative_of = source::name(item);
         self.overlay = None;
         self.go_to = id;
+        if self.find.is_on() {
+            self.end_search(cx);
+        }
     }
 
     /// Goes to Explore, to where a picture was made.
@@ -271,19 +288,25 @@ impl GalleryView {
         if pressed(Key::Delete) || pressed(Key::Backspace) {
             return Some(Deed::Trash(!self.filter.trashed));
         }
-        if self.overlay.is_none()
-            && (self.filter.alike.is_some() || self.filter.family.is_some())
-            && pressed(Key::Escape)
-        {
+        let relatives = self.filter.alike.is_some() || self.filter.family.is_some();
+        if self.overlay.is_none() && (relatives || self.find.is_on()) && pressed(Key::Escape) {
             self.show_all();
+            self.end_search(cx);
             return None;
         }
-        let deeds = [(Key::C, Deed::Compare), (Key::A, Deed::Alike), (Key::F, Deed::Family)];
+        let deeds = [
+            (Key::C, Deed::Compare),
+            (Key::A, Deed::Alike),
+            (Key::F, Deed::Family),
+            (Key::M, Deed::Like(true)),
+            (Key::L, Deed::Like(false)),
+        ];
         deeds.into_iter().find_map(|(key, deed)| pressed(key).then_some(deed))
     }
 
     /// Takes every filter off.
     fn show_all(&mut self) {
+        self.set_no_conditions();
         self.filter = ItemFilter { sort: self.filter.sort, ..ItemFilter::default() };
     }
 
@@ -301,6 +324,7 @@ impl GalleryView {
         let ctx = ui.ctx().clone();
         let mut deed = None;
         let trash = self.filter.trashed;
+        let why = self.find.marks();
         egui::Frame::new().inner_margin(egui::Margin::same(size::S as i8)).show(ui, |ui| {
             let mut source = Source {
                 items: &items,
@@ -308,6 +332,7 @@ impl GalleryView {
                 thumbs: &mut self.thumbs,
                 textures: &mut *cx.textures,
                 ctx: &ctx,
+                why: &why,
                 wanted: Vec::new(),
             };
             let response = self.grid.show(ui, "Kept pictures", &mut source, |ui, keys| {
@@ -329,12 +354,14 @@ impl GalleryView {
         if !self.listed {
             return;
         }
-        let filtered = ItemFilter { sort: self.filter.sort, ..ItemFilter::default() } != self.filter;
+        let filtered =
+            self.find.is_on() || ItemFilter { sort: self.filter.sort, ..ItemFilter::default() } != self.filter;
         if filtered {
             let text = "No saved picture matches this filter";
             let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, "Nothing here", text, Some("Show all"));
             if button.is_some_and(|b| b.clicked()) {
                 self.show_all();
+                self.end_search(cx);
             }
         } else {
             let text = "Pictures that you star in Explore are saved here, with everything needed to make them again";
@@ -432,12 +459,14 @@ impl View for GalleryView {
     fn on_event(&mut self, event: &Event, _cx: &mut Cx<'_>) {
         match event {
             // Only for another filter: of the same one more is shown already, and some of it may be selected.
-            Event::FirstItems { filter, items } if *filter == self.filter && self.of.as_ref() != Some(filter) => {
+            Event::FirstItems { filter, items }
+                if *filter == self.filter && self.of.as_ref() != Some(filter) && !self.find.is_on() =>
+            {
                 self.lay_out(items);
             }
             Event::Items { filter, items } => {
                 self.note_words(items);
-                if *filter == self.filter {
+                if *filter == self.filter && !self.find.is_on() {
                     self.of = Some(filter.clone());
                     self.lay_out(items);
                     self.grid.selection.retain(|k| self.places.contains_key(&k));
@@ -449,6 +478,9 @@ impl View for GalleryView {
                     });
                 }
             }
+            Event::Found { ticket, answer } => self.found(*ticket, answer),
+            Event::NotFound { ticket, problem } => self.not_found(*ticket, problem),
+            Event::Facets(facets) => self.take_facets(facets),
             Event::ItemThumbs(thumbs) => self.thumbs.add(thumbs),
             Event::ItemDetail { item, picture } => {
                 if self.asked_large == Some(item.id) {
@@ -472,14 +504,19 @@ impl View for GalleryView {
         match parcel {
             ViewMessage::Item(id) => {
                 self.show_all();
+                self.end_search(cx);
                 self.go_to = Some(*id);
-                self.list(cx);
             }
+            ViewMessage::Picked { purpose, paths } if *purpose == find::IMPORT => self.import(paths, cx),
             ViewMessage::Picked { purpose, paths } => {
                 self.export.picked(purpose, paths);
             }
             _ => {}
         }
+    }
+
+    fn on_drop(&mut self, paths: &[std::path::PathBuf], cx: &mut Cx<'_>) -> bool {
+        self.drop_examples(paths, cx)
     }
 
     fn on_command(&mut self, command: UiCommand, cx: &mut Cx<'_>) -> bool {
@@ -509,6 +546,7 @@ impl View for GalleryView {
             ("Del", "Move to the trash, or restore"),
             ("C", "Compare two"),
             ("A", "Find similar pictures"),
+            ("M, L", "Search for more like the selected pictures, or less like them"),
             ("F", "Show its family: pictures from its model and related models"),
             ("Esc", "Show all again"),
         ]

@@ -67,6 +67,8 @@ pub struct Source<'a> {
     pub thumbs: &'a mut Thumbs,
     pub textures: &'a mut Textures,
     pub ctx: &'a Context,
+    /// Why pictures were found, by their numbers.
+    pub why: &'a HashMap<i64, String>,
     /// Thumbnails to ask for, filled by the grid.
     pub wanted: Vec<i64>,
 }
@@ -101,7 +103,9 @@ impl GridSource for Source<'_> {
 
     fn mark(&self, index: usize) -> Mark<'_> {
         let item = &self.items[index];
-        let foot = if item.rating > 0 {
+        let foot = if let Some(why) = self.why.get(&item.id) {
+            Cow::Borrowed(why.as_str())
+        } else if item.rating > 0 {
             Cow::Owned(ICON_CIRCLE.codepoint.repeat(usize::from(item.rating)))
         } else {
             Cow::Borrowed("")
@@ -129,11 +133,12 @@ impl GridSource for Source<'_> {
     }
 }
 
-/// What a kept picture is called: model and place.
+/// What a picture is called: model and place, or data set and name.
 pub fn name(item: &Item) -> String {
-    match &item.recipe {
-        Some(recipe) => format!("{}, {}", item.model, latent_label(&recipe.latent)),
-        None => format!("{}, kept {}", item.model, format::ago(item.created)),
+    match (&item.recipe, &item.imported) {
+        (_, Some(imported)) => format!("{}, {}", imported.dataset, imported.name),
+        (Some(recipe), None) => format!("{}, {}", item.model, latent_label(&recipe.latent)),
+        (None, None) => format!("{}, kept {}", item.model, format::ago(item.created)),
     }
 }
 

@@ -190,3 +190,167 @@ fn favourites_become_a_film() {
     // Large enough to be posted.
     assert!(options.scale * of[0].width >= 512, "×{} of {}", options.scale, of[0].width);
 }
+
+/// Types words into the search field and presses Enter.
+fn search(h: &mut Harness<'static, Stage<GalleryView>>, words: &str) {
+    h.get_by_label("Search").focus();
+    h.run_steps(2);
+    h.get_by_label("Search").type_text(words);
+    h.run_steps(2);
+    h.key_press(Key::Enter);
+    h.run_steps(5);
+}
+
+fn asked(h: &Harness<'static, Stage<GalleryView>>) -> crate::engine::SearchRequest {
+    let asked = commands(h).into_iter().rev().find_map(|c| match c {
+        Command::Search { request, .. } => Some(*request),
+        _ => None,
+    });
+    asked.expect("a search is asked for")
+}
+
+#[test]
+fn enter_searches_by_what_is_shown_and_each_hit_says_why() {
+    let mut h = gallery();
+    commands(&h);
+    let model = first(&h).model;
+    search(&mut h, &model);
+    assert_eq!(asked(&h).text, model);
+    let found = h.state().view.items.len();
+    assert!((1..48).contains(&found), "{found}");
+    assert!(h.query_by_label(&format!("{found} pictures found")).is_some());
+    choose_first(&mut h);
+    assert!(h.query_by_label("Why it is here").is_some());
+    assert!(h.query_by_label_contains("words, place 1: name").is_some());
+    h.get_by_role_and_label(Role::Button, "Show all").click();
+    h.run_steps(5);
+    assert_eq!(h.state().view.items.len(), 48);
+    assert!(h.query_by_label_contains("pictures found").is_none());
+}
+
+#[test]
+fn more_like_these_and_less_like_that_are_chips_that_can_be_taken_off() {
+    let mut h = gallery();
+    let item = choose_first(&mut h);
+    commands(&h);
+    h.key_press(Key::M);
+    h.run_steps(5);
+    assert_eq!(asked(&h).like, [crate::engine::Sample::Item(item.id)]);
+    let shown = h.state().view.items.clone();
+    assert!(shown.iter().all(|i| i.model == item.model && i.id != item.id) && !shown.is_empty());
+    let other = choose_first(&mut h);
+    h.get_by_role_and_label(Role::Button, "Less like this (L)").click();
+    h.run_steps(5);
+    let request = asked(&h);
+    assert_eq!(request.unlike, [crate::engine::Sample::Item(other.id)]);
+    assert_eq!(request.like, [crate::engine::Sample::Item(item.id)]);
+    h.get_by_label_contains("Remove Unlike").click();
+    h.run_steps(5);
+    assert!(asked(&h).unlike.is_empty());
+    h.key_press(Key::Escape);
+    h.run_steps(5);
+    assert_eq!(h.state().view.items.len(), 48);
+}
+
+#[test]
+fn near_duplicates_are_stacked_and_cleared_as_one_change() {
+    let mut h = gallery();
+    let model = first(&h).model;
+    search(&mut h, &model);
+    let all = h.state().view.items.len();
+    h.get_by_label("Stack near-duplicates").click();
+    h.run_steps(4);
+    let stacked = h.state().view.items.len();
+    assert!(stacked < all);
+    commands(&h);
+    h.get_by_label_contains("near-duplicates to the trash").click();
+    h.run_steps(6);
+    let trashed = commands(&h).into_iter().find_map(|c| match c {
+        Command::TrashItems { ids, trashed: true } => Some(ids.len()),
+        _ => None,
+    });
+    assert_eq!(trashed, Some(all - stacked));
+    h.get_by_role_and_label(Role::Button, "Recent changes").click();
+    h.run_steps(4);
+    assert!(h.query_by_label_contains("Undo: ").is_some());
+}
+
+#[test]
+fn conditions_are_typed_or_chosen_and_a_bad_one_is_told() {
+    let mut h = gallery();
+    commands(&h);
+    h.get_by_label("Filter").focus();
+    h.run_steps(2);
+    h.get_by_label("Filter").type_text("rating>=3");
+    h.run_steps(2);
+    h.key_press(Key::Enter);
+    h.run_steps(4);
+    let listed = |h: &Harness<'static, Stage<GalleryView>>| {
+        commands(h).into_iter().rev().find_map(|c| match c {
+            Command::ListItems { filter } => Some(filter),
+            _ => None,
+        })
+    };
+    let filter = listed(&h).unwrap();
+    assert_eq!(filter.conditions[0].to_string(), "rating>=3");
+    h.get_by_role_and_label(Role::Button, "Filters").click();
+    h.run_steps(4);
+    h.get_by_label_contains("Ankle boot").click();
+    h.run_steps(4);
+    let filter = listed(&h).unwrap();
+    let texts: Vec<String> = filter.conditions.iter().map(ToString::to_string).collect();
+    assert_eq!((texts.join(" ").as_str(), filter.shelf), ("rating>=3 label=\"Ankle boot\"", crate::engine::Shelf::All));
+    h.state_mut().view.set_no_conditions();
+    h.run_steps(4);
+    h.get_by_label("Filter").focus();
+    h.run_steps(2);
+    h.get_by_label("Filter").type_text("colour=red");
+    h.run_steps(2);
+    h.key_press(Key::Enter);
+    h.run_steps(4);
+    let said = h.state().actions.iter().any(|a| matches!(a, Action::Message(p) if p.what.contains("colour")));
+    assert!(said, "{:?}", h.state().actions);
+}
+
+#[test]
+fn a_search_is_saved_and_opened_again() {
+    let mut h = gallery();
+    let model = first(&h).model;
+    search(&mut h, &model);
+    h.get_by_role_and_label(Role::Button, "Saved searches").click();
+    h.run_steps(4);
+    h.get_by_label("Name of the search").focus();
+    h.run_steps(2);
+    h.get_by_label("Name of the search").type_text("Mine");
+    h.run_steps(2);
+    h.get_by_role_and_label(Role::Button, "Save").click();
+    h.run_steps(4);
+    let saved = commands(&h)
+        .into_iter()
+        .any(|c| matches!(c, Command::SaveSearch { name, request } if name == "Mine" && request.text == model));
+    assert!(saved);
+    h.key_press(Key::Escape);
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, "Saved searches").click();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, "Seeds").click();
+    h.run_steps(5);
+    assert_eq!(asked(&h).text, "seed");
+}
+
+#[test]
+fn a_dropped_picture_is_an_example_and_a_folder_is_not() {
+    let mut h = gallery();
+    commands(&h);
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("mine.png");
+    std::fs::write(&file, b"x").unwrap();
+    let mut taken = Vec::new();
+    for path in [dir.path().to_path_buf(), file.clone()] {
+        h.state_mut().call(|view, cx| taken.push(view.on_drop(&[path], cx)));
+    }
+    h.run_steps(5);
+    assert_eq!(taken, [false, true]);
+    assert_eq!(asked(&h).like, [crate::engine::Sample::File(file)]);
+    assert!(h.query_by_label("Like mine.png").is_some());
+}

@@ -1,0 +1,78 @@
+//! Data sets into the library and out of it again, by the program itself.
+
+use std::time::{Duration, Instant};
+
+use latent_studio::library::{ItemFilter, Library, Shelf};
+
+use crate::common::{Home, lines, pictures};
+
+#[test]
+fn pictures_are_imported_looked_at_and_found_with_why() {
+    let home = Home::new();
+    let folder = pictures(&home.path("squares"), 12, 24);
+    let told = lines(&home.ok(&["library", "import", &folder, "emoji:smileys", "--json"]));
+    assert_eq!((told[0]["added"].as_u64(), told[0]["known"].as_u64()), (Some(12), Some(0)));
+    let again = lines(&home.ok(&["library", "import", &folder, "--json"]));
+    assert_eq!((again[0]["added"].as_u64(), again[0]["known"].as_u64()), (Some(0), Some(12)));
+    // Without vectors words are searched, and that is said.
+    let out = home.run(&["library", "search", "crying", "--json"]);
+    assert!(out.status.success() && String::from_utf8_lossy(&out.stderr).contains("Only words were searched"));
+    let hits = lines(&String::from_utf8(out.stdout).unwrap());
+    assert!(hits.iter().any(|h| h["why"][0]["by"] == "words"), "{hits:?}");
+    let made = lines(&home.ok(&["library", "embed", "--device", "cpu", "--json"]));
+    assert!(made[0]["pictures"].as_u64().unwrap() > 40 && made[0]["failed"] == 0, "{made:?}");
+    let hits = lines(&home.ok(&["library", "search", "a crying cat", "--limit", "3", "--json"]));
+    assert_eq!(hits.len(), 3);
+    for key in ["id", "file", "score", "why"] {
+        assert!(!hits[0][key].is_null(), "{key} in {}", hits[0]);
+    }
+    // A file is the nearest to itself; a filter leaves the rest out.
+    let file =
+        format!("{folder}/{}", std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().file_name().display());
+    let hits = lines(&home.ok(&["library", "search", "--like", &file, "--where", "data=squares", "--json"]));
+    assert_eq!((hits[0]["file"].as_str(), hits.len()), (Some(file.as_str()), 12));
+    let hits = lines(&home.ok(&["library", "search", "face", "--where", "data=squares width>=100", "--json"]));
+    assert!(hits.is_empty());
+    assert!(home.path("home/data/vectors").read_dir().unwrap().count() >= 3, "indexes lie beside the library");
+}
+
+#[test]
+fn what_cannot_be_searched_for_is_said_and_costs_nothing() {
+    let home = Home::new();
+    home.fails(&["library", "search"], 2, "Nothing was searched for");
+    home.fails(&["library", "search", "x", "--where", "colour=red"], 2, "cannot be filtered by");
+    home.fails(&["library", "search", "x", "--where", "rating>=many"], 2, "whole number");
+    home.fails(&["library", "search", "--like", "/nowhere/x.png"], 3, "/nowhere/x.png");
+    let text = home.path("text.png");
+    std::fs::write(&text, b"no picture").unwrap();
+    home.fails(&["library", "search", "--like", text.to_str().unwrap()], 3, "text.png");
+    home.fails(&["library", "import", "/nowhere"], 3, "/nowhere");
+    // An empty library finds nothing, and says why.
+    let out = home.run(&["library", "search", &"hat ".repeat(4000)]);
+    let told = String::from_utf8_lossy(&out.stderr);
+    assert!(out.status.success() && told.contains("too long") && told.contains("Nothing was found"), "{told}");
+}
+
+#[test]
+fn an_import_that_was_killed_goes_on() {
+    let home = Home::new();
+    let mut child = home.command(&["library", "import", "shapes:12000", "--name", "drawn"]).spawn().unwrap();
+    let path = home.paths().library();
+    let count = || {
+        let filter = ItemFilter { shelf: Shelf::Imported, ..ItemFilter::default() };
+        if path.is_file() { Library::open(&path).and_then(|l| l.count(&filter)).unwrap_or(0) } else { 0 }
+    };
+    let begun = Instant::now();
+    while count() < 1000 && begun.elapsed() < Duration::from_secs(60) {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    // On Unix this is SIGKILL.
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let before = count();
+    assert!(before >= 1000, "{before}");
+    let told = lines(&home.ok(&["library", "import", "shapes:12000", "--name", "drawn", "--json"]));
+    let number = |key: &str| told[0][key].as_u64().unwrap();
+    assert_eq!((number("known"), number("added")), (before, 12_000 - before));
+    assert_eq!(count(), 12_000);
+}
