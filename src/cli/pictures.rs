@@ -239,8 +239,9 @@ fn grounded(
 ) -> Result<Vec<Latent>> {
     let progress = watched(false);
     let (corpus, found) = (&retrieved.corpus, &retrieved.found);
-    let mixture = LatentMixture::around(model, corpus, found, retrieved.grounding.strength, paths, &progress)?;
-    let mixed: Vec<Mixed> = seeds.iter().map(|seed| mixture.draw(model, *seed)).collect::<Result<_>>()?;
+    let mixture = LatentMixture::around(model, corpus, found, paths, &progress)?;
+    let mixed: Vec<Mixed> =
+        seeds.iter().map(|seed| mixture.draw(model, *seed, retrieved.grounding.strength)).collect::<Result<_>>()?;
     let latents: Vec<Latent> = mixed.iter().map(|m| m.latent.clone()).collect();
     let made = model.generate(&latents, truncation)?;
     let nearest = retrieved.nearest(&made)?;

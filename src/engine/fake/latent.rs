@@ -70,6 +70,23 @@ pub(super) fn answer(script: &mut Script, command: LatentCommand) -> Vec<Event> 
             tell(LatentEvent::Latents { ticket, model, latents: vec![Latent::of(a)] })
         }
         LatentCommand::DrawTokens { session, model, request, .. } => super::tokens::drawn(session, &model, &request),
+        LatentCommand::FindReal { job, model, ask } => {
+            let told = super::tokens::found(job, &model, &ask);
+            job_of(job, "Looking at the real pictures", 4, told)
+        }
+        LatentCommand::DrawNearReal { ticket, model, strength, seeds } => {
+            let Some(info) = info_of(script, &model) else { return missing(&model) };
+            let near = |seed: &u64| {
+                let mut values = Latent::Seed { seed: *seed }.values(info.latent as usize);
+                values.iter_mut().for_each(|v| *v *= 1.0 - strength);
+                Latent::Point { values }
+            };
+            let from = (0..seeds.len()).map(|i| i % 2).collect();
+            tell(LatentEvent::NearReal { ticket, model, latents: seeds.iter().map(near).collect(), from })
+        }
+        LatentCommand::FindNearest { ticket, model, pictures } => {
+            tell(LatentEvent::NearestReal { ticket, model, nearest: super::tokens::nearest(&pictures) })
+        }
         LatentCommand::Move { ticket, model, latents, moves } => {
             let Some(info) = info_of(script, &model) else { return missing(&model) };
             let dims = Dims::of(&info);

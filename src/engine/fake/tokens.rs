@@ -1,10 +1,14 @@
 //! What the scripted engine draws token by token.
 
+use std::sync::Arc;
+
 use super::made;
-use crate::base::Channels;
+use crate::base::{Channels, Picture};
+use crate::engine::latent::retrieval::{FindReal, RealFound};
 use crate::engine::latent::token_draws::hidden_after;
-use crate::engine::{Event, LatentEvent};
-use crate::latent::draw::{DrawRequest, Token};
+use crate::engine::{Event, JobId, LatentEvent};
+use crate::latent::draw::{DrawRequest, RetrievedTokens, Token};
+use crate::latent::retrieval::{Nearest, Neighbour};
 
 /// A picture of four tokens in two rows, drawn at once; the first of three choices is taken where none is given.
 pub(super) fn drawn(session: u64, model: &str, request: &DrawRequest) -> Vec<Event> {
@@ -22,4 +26,36 @@ pub(super) fn drawn(session: u64, model: &str, request: &DrawRequest) -> Vec<Eve
         .collect();
     out.push(Event::Latent(LatentEvent::TokensDrawn { session, model: model.into(), picture: Some(picture) }));
     out
+}
+
+/// Two real pictures, whatever is asked for.
+pub(super) fn found(job: JobId, model: &str, ask: &FindReal) -> Vec<Event> {
+    let why: Vec<(&'static str, usize)> = match (ask.text.is_empty(), ask.like.is_empty()) {
+        (false, true) => vec![("caption", 1), ("words", 3)],
+        _ => vec![("likeness", 1)],
+    };
+    let of = |place: usize| {
+        let caption = Some(format!("a picture of {}", if ask.text.is_empty() { "something" } else { &ask.text }));
+        let (name, label) = (format!("real/{place:03}.png"), Some("kind".to_string()));
+        let neighbour = Neighbour { place, name, caption, label, weight: 0.5, why: why.clone() };
+        (neighbour, made::gradient(&[place as f32; 16], 16, Channels::Rgb))
+    };
+    let tokens = RetrievedTokens { tokens: vec![vec![7; 4]; 2], weights: vec![0.5; 2], columns: 2, strength: 0.5 };
+    let found = RealFound {
+        pictures: vec![of(3), of(9)],
+        notes: vec!["On made pictures: always right".into()],
+        words: "a picture".into(),
+        tokens: Some(Arc::new(tokens)),
+        likeness: vec![30.0, 20.0],
+    };
+    vec![Event::Latent(LatentEvent::RealFound { job, model: model.into(), found: Arc::new(found) })]
+}
+
+/// The first picture nearly is a real one, the others are not.
+pub(super) fn nearest(pictures: &[Picture]) -> Vec<(Nearest, Picture)> {
+    let of = |(i, picture): (usize, &Picture)| {
+        let (as_near, copy) = if i == 0 { (0.0, true) } else { (0.4, false) };
+        (Nearest { place: i, name: format!("real/{i:03}.png"), distance: 1.0, as_near, copy }, picture.clone())
+    };
+    pictures.iter().enumerate().map(of).collect()
 }

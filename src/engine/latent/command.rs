@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::retrieval::FindReal;
 use crate::base::Picture;
 use crate::engine::{ExportOptions, JobId};
 use crate::latent::activations::Look;
@@ -76,6 +77,13 @@ pub enum LatentCommand {
     /// Draw a picture token by token with a prior, at least so many milliseconds apart; replaces what was drawn in this
     /// session before, and is ended by `StopDrag`. → `TokenDrawn` each, `TokensDrawn`
     DrawTokens { session: u64, model: ModelRef, request: Box<DrawRequest>, pause: u32 },
+    /// Find real pictures of what a model learned from, to draw from them. → `RealFound`
+    FindReal { job: JobId, model: ModelRef, ask: Box<FindReal> },
+    /// Latents of seeds around the real pictures that were found last for a GAN or VAE; strength 0 as the model learned, 1
+    /// like them. → `NearReal`
+    DrawNearReal { ticket: u64, model: ModelRef, strength: f32, seeds: Vec<u64> },
+    /// The real picture that each of these is nearest to, and whether it nearly is that one. → `NearestReal`
+    FindNearest { ticket: u64, model: ModelRef, pictures: Vec<Picture> },
     /// Stop dragging, or laying out, in a session. → `Dragged` or `LaidOut` is not told again
     StopDrag { session: u64 },
     /// Paint on or erase from a picture. → `Painting` (the way), `Painted`

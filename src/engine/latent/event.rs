@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use super::retrieval::RealFound;
 use crate::base::Picture;
 use crate::engine::{Item, JobId};
 use crate::latent::activations::Inside;
@@ -17,6 +18,7 @@ use crate::latent::film::Frame;
 use crate::latent::interpolation_grid::Laid;
 use crate::latent::invert::{Found, Step};
 use crate::latent::latent_edit::{Mended, Painted};
+use crate::latent::retrieval::Nearest;
 use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
 
@@ -59,6 +61,12 @@ pub enum LatentEvent {
     TokenDrawn { session: u64, model: ModelRef, grid: [usize; 2], place: usize, token: Token, picture: Option<Picture> },
     /// A picture is drawn; nothing if it could not be, which is told besides.
     TokensDrawn { session: u64, model: ModelRef, picture: Option<Picture> },
+    /// Real pictures that were found.
+    RealFound { job: JobId, model: ModelRef, found: Arc<RealFound> },
+    /// Latents near real pictures, in the order of the seeds, with the place of the picture that each was drawn around.
+    NearReal { ticket: u64, model: ModelRef, latents: Vec<Latent>, from: Vec<usize> },
+    /// The real picture that each is nearest to.
+    NearestReal { ticket: u64, model: ModelRef, nearest: Vec<(Nearest, Picture)> },
     /// All directions of a model as they are kept now.
     Directions { model: ModelRef, directions: Arc<Vec<Direction>> },
     /// Names of the directions that a search found.

@@ -18,6 +18,7 @@ mod lineage;
 mod map;
 mod model_slot;
 mod pair_export;
+pub mod retrieval;
 pub mod token_draws;
 mod words;
 
@@ -44,6 +45,7 @@ pub struct Desk {
     into: Lane<Shelf>,
     drag: Lane<Shelf>,
     tokens: Lane<token_draws::Kept>,
+    retrieval: Lane<retrieval::Kept>,
     lattice: Lane<Shelf>,
     films: Lane<Shelf>,
     sheets: Lane<Shelf>,
@@ -75,6 +77,7 @@ impl Desk {
             into: lane("into")?,
             drag: lane("drag")?,
             tokens: Lane::start("draw", 64, cx.outbox.clone(), cx.jobs.clone(), token_draws::Kept::default)?,
+            retrieval: Lane::start("retrieval", 64, cx.outbox.clone(), cx.jobs.clone(), retrieval::Kept::default)?,
             lattice: lane("lattice")?,
             films: lane("films")?,
             sheets: lane("atlas")?,
@@ -184,6 +187,15 @@ impl Desk {
                 let sessions = self.sessions.clone();
                 self.tokens.push(None, move |kept| token_draws::draw(&cx, kept, &sessions, order));
             }
+            C::FindReal { job, model, ask } => {
+                self.retrieval.push(Some(job), move |kept| retrieval::find(&cx, kept, job, &model, &ask));
+            }
+            C::DrawNearReal { ticket, model, strength, seeds } => {
+                self.retrieval.push(None, move |kept| retrieval::draw(&cx, kept, ticket, &model, strength, &seeds));
+            }
+            C::FindNearest { ticket, model, pictures } => {
+                self.retrieval.push(None, move |kept| retrieval::nearest(&cx, kept, ticket, &model, &pictures));
+            }
             C::StopDrag { session } => {
                 self.sessions.begin(session);
             }
@@ -263,6 +275,7 @@ impl Desk {
         self.sessions.end();
         self.lanes().iter().for_each(|lane| lane.leave());
         self.tokens.leave();
+        self.retrieval.leave();
     }
 
     /// Waits for what a person asked to keep, but no longer than until then.
@@ -277,6 +290,7 @@ impl Desk {
             lane.finish_by(until);
         });
         self.tokens.finish_by(until);
+        self.retrieval.finish_by(until);
     }
 }
 

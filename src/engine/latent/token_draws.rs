@@ -17,7 +17,7 @@ impl Kept {
     ///
     /// # Errors
     /// There is no such prior, or its token model is missing.
-    fn get(&mut self, cx: &Context, model: &str) -> Result<&Drawer> {
+    pub(super) fn get(&mut self, cx: &Context, model: &str) -> Result<&Drawer> {
         let device = cx.backend.device();
         let stamp = cx.backend.stamp(model).map(|stamp| format!("{device} {stamp}"));
         let kept = match self.0.take().filter(|kept| kept.0 == model && kept.1 == stamp && stamp.is_some()) {

@@ -71,7 +71,7 @@ impl GroundedMaker {
                     Some(found) => {
                         let (strength, paths) = (self.grounding.strength, &self.paths);
                         let quiet = crate::base::progress::Quiet::default();
-                        LatentMixture::around(model, corpus, found, strength, paths, &quiet)?.draw(model, seed)?.latent
+                        LatentMixture::around(model, corpus, found, paths, &quiet)?.draw(model, seed, strength)?.latent
                     }
                     None => Latent::Seed { seed },
                 };

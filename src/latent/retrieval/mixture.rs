@@ -30,7 +30,6 @@ struct Component {
 /// A mixture that latents are drawn from.
 pub struct LatentMixture {
     components: Vec<Component>,
-    strength: f32,
     /// How alike the model's pictures of the components are to the real ones, in dB.
     likeness: Vec<f64>,
 }
@@ -54,7 +53,6 @@ impl LatentMixture {
         model: &LoadedModel,
         corpus: &Corpus,
         found: &Neighbours,
-        strength: f32,
         paths: &Paths,
         progress: &dyn Progress,
     ) -> Result<Self> {
@@ -62,7 +60,7 @@ impl LatentMixture {
         if pictures.is_empty() {
             return Err(Problem::data("No picture was found to draw from"));
         }
-        let mut out = Self { components: Vec::new(), strength, likeness: Vec::new() };
+        let mut out = Self { components: Vec::new(), likeness: Vec::new() };
         match model.info().family {
             Family::Vae => {
                 for (i, (neighbour, picture)) in found.list.iter().zip(&pictures).enumerate() {
@@ -101,16 +99,16 @@ impl LatentMixture {
         &self.likeness
     }
 
-    /// The latent of a seed. The same seed at another strength keeps its component and its noise.
+    /// The latent of a seed; strength is 0 to 1. The same seed at another strength keeps its component and its noise.
     ///
     /// # Errors
     /// The model has no styles where a component has some.
-    pub fn draw(&self, model: &LoadedModel, seed: u64) -> Result<Mixed> {
+    pub fn draw(&self, model: &LoadedModel, seed: u64, strength: f32) -> Result<Mixed> {
         let mut stream = Stream::new(seed, "retrieval");
         let neighbour = chosen(&self.components, stream.uniform());
         let component = &self.components[neighbour];
         let learned = Latent::Seed { seed };
-        if self.strength == 0.0 {
+        if strength == 0.0 {
             return Ok(Mixed { latent: learned, neighbour });
         }
         let dims = model.dims();
@@ -119,13 +117,13 @@ impl LatentMixture {
             Space::Z => {
                 let own = dims.numbers(&component.latent);
                 let own = spread(&own, &component.deviation, &stream.normals(own.len()));
-                let values = blended(&own, &dims.numbers(&learned), self.strength);
+                let values = blended(&own, &dims.numbers(&learned), strength);
                 Latent::of(Place { values, seed: None, ..place })
             }
             Space::W => {
                 let each_layer = dims.numbers(&component.latent).len() > dims.z;
                 let start = model.to_styles(&[learned.with_class(&place.class)], each_layer)?;
-                dims.towards(&start[0], &component.latent, f64::from(self.strength), Mode::Lerp)
+                dims.towards(&start[0], &component.latent, f64::from(strength), Mode::Lerp)
             }
         };
         Ok(Mixed { latent, neighbour })
@@ -169,18 +167,18 @@ mod tests {
     use super::*;
     use crate::latent::testing::{fresh, fresh_with};
 
-    fn mixture(latents: Vec<Latent>, deviation: Vec<f32>, strength: f32) -> LatentMixture {
+    fn mixture(latents: Vec<Latent>, deviation: Vec<f32>) -> LatentMixture {
         let weight = 1.0 / latents.len() as f32;
         let of = |latent| Component { latent, deviation: deviation.clone(), weight };
-        LatentMixture { components: latents.into_iter().map(of).collect(), strength, likeness: Vec::new() }
+        LatentMixture { components: latents.into_iter().map(of).collect(), likeness: Vec::new() }
     }
 
     #[test]
     fn without_strength_pictures_are_those_of_their_seeds() {
         let model = fresh("conv-vae", 8, 4);
-        let mix = mixture(vec![Latent::Point { values: vec![1.0; 4] }], vec![0.5; 4], 0.0);
+        let mix = mixture(vec![Latent::Point { values: vec![1.0; 4] }], vec![0.5; 4]);
         for seed in 0..5 {
-            assert_eq!(mix.draw(&model, seed).unwrap().latent, Latent::Seed { seed });
+            assert_eq!(mix.draw(&model, seed, 0.0).unwrap().latent, Latent::Seed { seed });
         }
     }
 
@@ -188,10 +186,10 @@ mod tests {
     fn with_all_strength_latents_are_those_of_the_pictures() {
         let model = fresh("conv-vae", 8, 4);
         let points = vec![Latent::Point { values: vec![1.0, 2.0, 3.0, 4.0] }, Latent::Point { values: vec![-1.0; 4] }];
-        let mix = mixture(points.clone(), Vec::new(), 1.0);
+        let mix = mixture(points.clone(), Vec::new());
         let mut met = [0; 2];
         for seed in 0..40 {
-            let mixed = mix.draw(&model, seed).unwrap();
+            let mixed = mix.draw(&model, seed, 1.0).unwrap();
             assert_eq!(mixed.latent.values(4), points[mixed.neighbour].values(4));
             met[mixed.neighbour] += 1;
         }
@@ -208,8 +206,9 @@ mod tests {
             })
             .collect();
         for strength in [0.3, 0.7, 1.0] {
-            let mix = mixture(points.clone(), vec![0.5; 4], strength);
-            let all: Vec<f32> = (0..4000).flat_map(|seed| mix.draw(&model, seed).unwrap().latent.values(4)).collect();
+            let mix = mixture(points.clone(), vec![0.5; 4]);
+            let all: Vec<f32> =
+                (0..4000).flat_map(|seed| mix.draw(&model, seed, strength).unwrap().latent.values(4)).collect();
             let mean = all.iter().sum::<f32>() / all.len() as f32;
             let variance = all.iter().map(|v| (v - mean).powi(2)).sum::<f32>() / all.len() as f32;
             assert!(mean.abs() < 0.06 && (variance - 1.0).abs() < 0.08, "{strength}: {mean} {variance}");
@@ -221,8 +220,8 @@ mod tests {
         let model = fresh_with("style-gan", 8, 8, &["a", "b"]);
         let class = [(1, 1.0)];
         let own = model.to_styles(&[Latent::Seed { seed: 77 }.with_class(&class)], true).unwrap().remove(0);
-        let mix = mixture(vec![own.clone()], Vec::new(), 0.25);
-        let mixed = mix.draw(&model, 3).unwrap().latent;
+        let mix = mixture(vec![own.clone()], Vec::new());
+        let mixed = mix.draw(&model, 3, 0.25).unwrap().latent;
         let start = model.to_styles(&[Latent::Seed { seed: 3 }.with_class(&class)], true).unwrap().remove(0);
         let (a, b) = (start.place().values, own.place().values);
         for ((m, a), b) in mixed.place().values.iter().zip(&a).zip(&b) {

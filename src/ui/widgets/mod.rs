@@ -9,4 +9,5 @@ pub mod latent_slot;
 pub mod network;
 pub mod own_data;
 pub mod picture_grid;
+pub mod real_pictures;
 pub mod scores;

@@ -1,12 +1,13 @@
 //! How tokens are chosen, and the one that is looked at.
 
-use egui::{Label, RichText, Slider, Ui};
+use egui::{Label, RichText, Sense, Slider, Ui, Vec2};
 use egui_material_icons::icons::ICON_RESTART_ALT;
 
 use super::DrawView;
 use crate::latent::draw::Choosing;
-use crate::ui::theme::{self, size};
-use crate::ui::views::Cx;
+use crate::ui::textures::{self, key};
+use crate::ui::theme::{self, Tone, size};
+use crate::ui::views::{Cx, ViewId};
 
 impl DrawView {
     /// The settings of a draw.
@@ -45,6 +46,41 @@ impl DrawView {
             .on_hover_text("Between two tokens, so that you can watch");
         if self.choosing != Choosing::default() && theme::quiet_button(ui, Some(ICON_RESTART_ALT), "Reset").clicked() {
             self.choosing = Choosing::default();
+        }
+    }
+
+    /// Real pictures that are drawn from as well, and the one that the drawing came nearest to.
+    pub(super) fn real_pictures(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let Some(info) = self.prior(cx).cloned() else { return };
+        ui.add_space(size::M);
+        theme::section(ui, "Real pictures");
+        let prompt = self.prompt.clone();
+        self.real.search(ui, cx, ViewId::Draw, &info, "the prompt", &prompt);
+        let Some(found) = self.real.found(&info.model) else {
+            let text = "Find real pictures that fit, and draw from their tokens too";
+            ui.add(Label::new(RichText::new(text).color(theme::tokens(ui).weak)).wrap());
+            return;
+        };
+        let words = found.words.clone();
+        if self.real.strength(ui) {
+            self.draw(cx, Vec::new());
+        }
+        self.real.count(ui);
+        self.real.strip(ui, cx, &info);
+        if self.prompt.trim().is_empty() && !words.is_empty() {
+            theme::weak(ui, format!("Asked for in their words: {words}"));
+        }
+        if let Some((near, picture)) = &self.nearest {
+            let tex = cx.textures.get(&ui.ctx().clone(), key("nearest real picture"), self.revision, picture);
+            textures::picture(ui, &tex, Vec2::splat(72.0), Sense::hover(), "Nearest real picture");
+            let tone = if near.copy { Tone::Warn } else { Tone::Quiet };
+            let text = RichText::new(near.sentence()).color(tone.colour(theme::tokens(ui)));
+            ui.add(Label::new(text).wrap());
+        }
+        if theme::quiet_button(ui, None, "Draw without them").clicked() {
+            self.real.clear();
+            self.nearest = None;
+            self.draw(cx, Vec::new());
         }
     }
 

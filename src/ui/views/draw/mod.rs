@@ -4,6 +4,9 @@ mod inspector;
 #[cfg(test)]
 mod tests;
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use egui::{ComboBox, CornerRadius, DragValue, Label, Rect, RichText, Sense, Stroke, StrokeKind, Ui, vec2};
 use egui_material_icons::icons::{ICON_BRUSH, ICON_CASINO, ICON_STOP};
 
@@ -11,11 +14,14 @@ use super::{Cx, View, ViewId};
 use crate::base::{Family, Picture};
 use crate::data::words::Vocabulary;
 use crate::engine::{Command, Event, LatentCommand, LatentEvent};
-use crate::latent::draw::{Choosing, DrawRequest, Token, remarks};
+use crate::latent::draw::{Choosing, DrawRequest, RetrievedTokens, Token, remarks};
+use crate::latent::retrieval::Nearest;
 use crate::models::info::{ModelInfo, ModelRef};
 use crate::ui::action::ViewMessage;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, Tone, size};
+use crate::ui::widgets::own_data;
+use crate::ui::widgets::real_pictures::RealPictures;
 
 /// Side of the picture at most, in points.
 const LARGEST: f32 = 560.0;
@@ -39,6 +45,11 @@ pub struct DrawView {
     revision: u64,
     /// Place of the token that is looked at.
     selected: Option<usize>,
+    /// Real pictures that are drawn from as well.
+    real: RealPictures,
+    /// The real picture that the drawing is nearest to, with that picture.
+    nearest: Option<(Nearest, Picture)>,
+    judging: Option<u64>,
     /// Words of a prior, by the hash of its weights.
     words: Option<(String, Vocabulary)>,
 }
@@ -58,6 +69,9 @@ impl Default for DrawView {
             picture: None,
             revision: 0,
             selected: None,
+            real: RealPictures::default(),
+            nearest: None,
+            judging: None,
             words: None,
         }
     }
@@ -79,9 +93,29 @@ impl DrawView {
         }
         let session = cx.ids.next();
         (self.session, self.drawing) = (Some(session), true);
-        let (prompt, seed, choosing) = (self.prompt.clone(), self.seed, self.choosing);
-        let request = Box::new(DrawRequest { prompt, class: None, seed, choosing, given, retrieved: None });
+        let (mut prompt, seed, choosing) = (self.prompt.clone(), self.seed, self.choosing);
+        let found = self.real.found(&model);
+        if let Some(found) = found.filter(|_| prompt.trim().is_empty()) {
+            // Pictures are all that was given: what their captions have in common stands in front.
+            prompt.clone_from(&found.words);
+        }
+        let strength = self.real.grounding.strength;
+        let tokens = found.and_then(|f| f.tokens.as_deref());
+        let retrieved = tokens.map(|t| Arc::new(RetrievedTokens { strength, ..t.clone() }));
+        self.nearest = None;
+        let request = Box::new(DrawRequest { prompt, class: None, seed, choosing, given, retrieved });
         cx.send(Command::Latent(LatentCommand::DrawTokens { session, model, request, pause: self.pause }));
+    }
+
+    /// Asks how near a drawing came to a real picture, where real pictures were drawn from.
+    fn judge(&mut self, cx: &mut Cx<'_>, picture: &Picture) {
+        let Some(model) = self.prior(cx).map(|m| m.model.clone()) else { return };
+        if self.real.found(&model).is_none() {
+            return;
+        }
+        let ticket = cx.ids.next();
+        self.judging = Some(ticket);
+        cx.send(Command::Latent(LatentCommand::FindNearest { ticket, model, pictures: vec![picture.clone()] }));
     }
 
     /// The same up to a place, with another token there.
@@ -249,10 +283,14 @@ impl View for DrawView {
 
     fn inspector(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         self.settings(ui, cx);
+        self.real_pictures(ui, cx);
         self.token(ui, cx);
     }
 
-    fn on_event(&mut self, event: &Event, _: &mut Cx<'_>) {
+    fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        if self.real.on_event(event) {
+            self.draw(cx, Vec::new());
+        }
         match event {
             Event::Latent(LatentEvent::TokenDrawn { session, grid, place, token, picture, .. })
                 if Some(*session) == self.session =>
@@ -271,16 +309,31 @@ impl View for DrawView {
                 self.drawing = false;
                 if let Some(picture) = picture {
                     (self.picture, self.revision) = (Some(picture.clone()), self.revision + 1);
+                    self.judge(cx, picture);
+                }
+            }
+            Event::Latent(LatentEvent::NearestReal { ticket, nearest, .. }) if self.judging == Some(*ticket) => {
+                self.nearest = nearest.first().cloned();
+            }
+            _ => {}
+        }
+    }
+
+    fn receive(&mut self, message: &ViewMessage, cx: &mut Cx<'_>) {
+        match message {
+            ViewMessage::Explore { model, .. } => self.model = Some(model.clone()),
+            ViewMessage::Picked { purpose, paths } if !self.real.picked(purpose, paths) => {
+                if let (own_data::PICK, Some(path), Some(info)) = (*purpose, paths.first(), self.prior(cx)) {
+                    let (model, source) = (info.model.clone(), path.display().to_string());
+                    cx.send(Command::Latent(LatentCommand::OwnData { model, source }));
                 }
             }
             _ => {}
         }
     }
 
-    fn receive(&mut self, message: &ViewMessage, _: &mut Cx<'_>) {
-        if let ViewMessage::Explore { model, .. } = message {
-            self.model = Some(model.clone());
-        }
+    fn on_drop(&mut self, paths: &[PathBuf], _: &mut Cx<'_>) -> bool {
+        self.real.dropped(paths)
     }
 
     fn on_show(&mut self, cx: &mut Cx<'_>) {

@@ -83,3 +83,32 @@ fn a_word_is_replaced_wherever_it_stands() {
     assert_eq!(with_word("Green, glases! and", "glases", "glasses"), "Green, glasses and");
     assert_eq!(with_word("red", "blue", "green"), "red");
 }
+
+#[test]
+fn real_pictures_are_found_by_the_prompt_and_drawn_from() {
+    let mut h = view();
+    h.state_mut().view.prompt = "green glasses".into();
+    h.run_steps(3);
+    // The inspector is a panel of its own; what it asks for goes the same way.
+    let info = prior();
+    h.state_mut().call(|view, cx| {
+        let job = cx.new_job();
+        let ask = crate::engine::latent::retrieval::FindReal { text: view.prompt.clone(), ..Default::default() };
+        view.real.expect(job);
+        cx.send(Command::Latent(LatentCommand::FindReal { job, model: info.model.clone(), ask: Box::new(ask) }));
+    });
+    h.run_steps(8);
+    let asked = drawn(&h).pop().expect("it is drawn at once");
+    let retrieved = asked.retrieved.expect("with their tokens");
+    assert_eq!((retrieved.tokens.len(), retrieved.strength, asked.prompt.as_str()), (2, 0.5, "green glasses"));
+    assert!(h.state().view.nearest.as_ref().unwrap().0.copy);
+    // Without a prompt their words stand in front; without them all is as it was.
+    h.state_mut().view.prompt = String::new();
+    h.state_mut().view.real.grounding.strength = 0.25;
+    h.state_mut().call(|view, cx| view.draw(cx, Vec::new()));
+    let asked = drawn(&h).pop().unwrap();
+    assert_eq!((asked.prompt.as_str(), asked.retrieved.unwrap().strength), ("a picture", 0.25));
+    h.state_mut().view.real.clear();
+    h.state_mut().call(|view, cx| view.draw(cx, Vec::new()));
+    assert_eq!(drawn(&h).pop().unwrap().retrieved, None);
+}
