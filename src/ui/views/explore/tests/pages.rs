@@ -10,7 +10,8 @@ fn every_page_opens_by_its_group_and_says_what_it_is_for() {
         tab(&mut h, row.id);
         assert_eq!(h.state().view.tab, row.id);
         assert!(h.query_all_by_label_contains(row.purpose).next().is_some(), "{}", row.id);
-        let quiet = ["samples", "map", "atlas", "directions", "photo", "repair", "folder", "anomalies", "codes"];
+        let quiet =
+            ["samples", "map", "atlas", "directions", "photo", "repair", "folder", "anomalies", "codes", "retrieval"];
         let asked = !requests(&h).is_empty();
         assert!(asked || quiet.contains(&row.id) || matches!(row.id, "compare_models" | "activations"), "{}", row.id);
     }
