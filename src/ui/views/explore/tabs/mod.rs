@@ -19,6 +19,7 @@ pub mod inside_state;
 pub mod map;
 pub mod photo_folder;
 pub mod photo_search;
+pub mod retrieval;
 pub mod samples;
 mod seed_plane;
 pub mod sliders;
@@ -28,7 +29,7 @@ pub mod your_photo;
 use egui_material_icons::icons::{
     ICON_APPS, ICON_AUTO_FIX_HIGH, ICON_BAR_CHART, ICON_BRUSH, ICON_COMPARE, ICON_ESCALATOR_WARNING, ICON_EXPLORE,
     ICON_FOLDER_OPEN, ICON_GRID_ON, ICON_IMAGE_SEARCH, ICON_LAYERS, ICON_MAP, ICON_MOVIE, ICON_REPEAT,
-    ICON_SCATTER_PLOT, ICON_SWAP_HORIZ, ICON_TROUBLESHOOT, ICON_TUNE,
+    ICON_SCATTER_PLOT, ICON_SWAP_HORIZ, ICON_TRAVEL_EXPLORE, ICON_TROUBLESHOOT, ICON_TUNE,
 };
 use strum::IntoEnumIterator;
 
@@ -107,7 +108,7 @@ pub const FOLDER: &str = "folder";
 pub const BETWEEN: &str = "between";
 
 /// Every page.
-pub static TABS: [TabSpec; 18] = [
+pub static TABS: [TabSpec; 19] = [
     TabSpec {
         id: FIRST,
         title: "Samples",
@@ -146,6 +147,19 @@ pub static TABS: [TabSpec; 18] = [
         uses: &[],
         subject: false,
         new: || Box::<atlas::AtlasPage>::default(),
+    },
+    TabSpec {
+        id: "retrieval",
+        title: "Retrieval",
+        group: Group::Discover,
+        icon: ICON_TRAVEL_EXPLORE,
+        purpose: "Pictures drawn near real ones that words or pictures find",
+        next: "Give words or pictures and press Find; Strength says how much they count",
+        keywords: "retrieval rag like these similar real pictures nearest neighbours words phrase grounded sources copy",
+        aliases: &[],
+        uses: &[],
+        subject: false,
+        new: || Box::<retrieval::Retrieval>::default(),
     },
     TabSpec {
         id: BETWEEN,

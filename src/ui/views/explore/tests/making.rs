@@ -109,3 +109,50 @@ fn points_are_dragged_and_paint_is_followed() {
     h.state_mut().take_back();
     assert_eq!(state(&h).here.latent, start);
 }
+
+#[test]
+fn pictures_are_drawn_near_real_ones_that_words_or_pictures_find() {
+    let mut h = on_nouns("retrieval");
+    assert!(h.query_by_label_contains("Look up real pictures").is_some());
+    let find = |h: &mut Harness<'static, Stage<ExploreView>>| {
+        h.get_by_role_and_label(Role::Button, "Find").click();
+        h.run_steps(8);
+        asked(h)
+    };
+    h.get_by_label("Look for real pictures").focus();
+    h.run_steps(2);
+    h.get_by_label("Look for real pictures").type_text("a cat");
+    h.run_steps(3);
+    let sent = find(&mut h);
+    let ask = sent.iter().find_map(|c| match c {
+        LatentCommand::FindReal { ask, .. } => Some(ask),
+        _ => None,
+    });
+    assert_eq!(ask.expect("it is looked for").text, "a cat");
+    let drawn = |sent: &[LatentCommand]| {
+        sent.iter().rev().find_map(|c| match c {
+            LatentCommand::DrawNearReal { strength, seeds, .. } => Some((*strength, seeds.clone())),
+            _ => None,
+        })
+    };
+    let (strength, seeds) = drawn(&sent).expect("pictures are drawn near them");
+    assert_eq!((strength, seeds.len()), (0.5, 12));
+    assert!(h.query_by_label("Real picture 2").is_some());
+    let checks = sent.iter().filter(|c| matches!(c, LatentCommand::FindNearest { .. })).count();
+    assert_eq!(checks, 1, "they are held against the real ones once");
+    assert!(h.query_by_label_contains("1 of 12 nearly are real pictures").is_some());
+    h.get_by_role_and_label(Role::Button, "Others").click();
+    h.run_steps(8);
+    assert_eq!(drawn(&asked(&h)).unwrap().1[0], 13);
+    // One of them becomes the subject of the other pages.
+    h.get_by_label("Picture 2 near real/009.png").click();
+    h.run_steps(4);
+    assert!(matches!(state(&h).here.latent, Latent::Point { .. } | Latent::Place(_)));
+    // Pictures instead of words.
+    let files = [std::path::PathBuf::from("/a/b.png"), "/a/c.jpg".into()];
+    assert!(h.state_mut().call(|view, cx| view.on_drop(&files, cx)));
+    h.run_steps(3);
+    assert!(h.query_by_role_and_label(Role::Button, "Like: 2").is_some());
+    let sent = find(&mut h);
+    assert!(sent.iter().any(|c| matches!(c, LatentCommand::FindReal { ask, .. } if ask.like == files)));
+}
