@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{print_json, print_line, watched};
+use super::{print_json, print_line, versions, watched};
 use crate::base::paths::{Paths, free_bytes};
 use crate::base::{Problem, Result};
 use crate::data;
@@ -25,6 +25,14 @@ pub enum Data {
         #[arg(long)]
         json: bool,
     },
+    /// Note what each picture of a source is now, and list the versions that were noted
+    Versions(versions::Versions),
+    /// Show how two versions differ: versions by hash or tag, or sources as they are now
+    Diff(versions::Difference),
+    /// Hand a folder to DVC: its .dvc file, and its contents in the cache of a project
+    Export(versions::Export),
+    /// Bring in what a .dvc file names
+    Import(versions::Import),
     /// Sources that come with the studio, and those used before
     List {
         /// As JSON
@@ -38,6 +46,10 @@ impl Data {
     pub fn run(self, paths: &Paths) -> Result<()> {
         match self {
             Self::Survey { source, classes, json } => survey(paths, &source, &classes, json),
+            Self::Versions(task) => task.run(paths),
+            Self::Diff(task) => task.run(paths),
+            Self::Export(task) => task.run(),
+            Self::Import(task) => task.run(),
             Self::List { json } => list(paths, json),
         }
     }

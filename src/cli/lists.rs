@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{print_json, print_line};
+use super::{print_json, print_line, records};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Resolution, Result};
 use crate::engine::DeviceReport;
@@ -289,14 +289,18 @@ pub enum LibraryTask {
         #[arg(long)]
         json: bool,
     },
-    /// One kept picture
-    Show {
-        /// Its number
-        id: i64,
-        /// As JSON
-        #[arg(long)]
-        json: bool,
-    },
+    /// One kept picture, or what is known of another thing
+    Show(records::Show),
+    /// What a thing comes from, and what came from it
+    Graph(records::GraphOf),
+    /// Read every record and say whether all is as it was written
+    Verify(records::Plain),
+    /// Add tags to kept pictures, or remove them
+    Tag(records::Tag),
+    /// Rate kept pictures
+    Rate(records::Rate),
+    /// Prompts, one thread after the other
+    Threads(records::Plain),
     /// Make pictures of data sets known, so that they are found; files stay where they are, what is known is passed by
     Import(super::search::Import),
     /// Let networks look at pictures and captions that they have not seen yet, so that these are found by what they show
@@ -342,22 +346,15 @@ impl LibraryTask {
                 }
                 Ok(())
             }
-            Self::Show { id, json } => {
-                let item = open()?.item(id)?.ok_or_else(|| {
-                    Problem::usage("There is no kept picture of this number")
-                        .of(id.to_string())
-                        .try_this("`latent-studio library list`")
-                })?;
-                if json {
-                    return print_json(&item);
-                }
-                let text = serde_json::to_string_pretty(&item)
-                    .map_err(|e| Problem::failed("This cannot be told").because(e))?;
-                print_line(&text)
-            }
+            Self::Show(task) => task.run(&open()?),
             Self::Import(task) => task.run(&open()?),
             Self::Embed(task) => task.run(&open()?, paths),
             Self::Search(task) => task.run(&open()?, paths),
+            Self::Graph(task) => task.run(&open()?),
+            Self::Verify(task) => records::verify(&task, &open()?),
+            Self::Tag(task) => task.run(&open()?),
+            Self::Rate(task) => task.run(&open()?),
+            Self::Threads(task) => records::threads(&task, &open()?),
             Self::Path { json } => {
                 if json {
                     return print_json(&json!({

@@ -21,6 +21,7 @@ mod map;
 mod numbers;
 mod pictures;
 mod prior;
+mod records;
 mod reproduce;
 mod retrieve;
 mod runs;
@@ -28,6 +29,7 @@ mod search;
 mod signals;
 mod sizing;
 mod train;
+mod versions;
 mod words;
 
 use std::io::{IsTerminal, Write};

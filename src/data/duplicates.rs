@@ -108,9 +108,14 @@ impl Look {
         }
     }
 
+    /// The perceptual hash.
+    pub fn hash(&self) -> u128 {
+        self.hash
+    }
+
     /// Whether both show the same picture, perhaps in another size or file format.
     fn is_near(&self, other: &Self) -> bool {
-        if (self.hash ^ other.hash).count_ones() > BITS || (self.aspect / other.aspect - 1.0).abs() > 0.02 {
+        if hash_distance(self.hash, other.hash) > BITS || (self.aspect / other.aspect - 1.0).abs() > 0.02 {
             return false;
         }
         // Means differ less than what they are means of, so most strangers are told by the coarse miniature.
@@ -120,6 +125,11 @@ impl Look {
         let worst = self.mini.iter().zip(&other.mini).all(|(a, b)| a.abs_diff(*b) <= WORST);
         worst && squares(&self.mini, &other.mini) <= SQUARE * self.mini.len() as u32
     }
+}
+
+/// In how many of their 128 bits two perceptual hashes differ.
+pub(super) fn hash_distance(a: u128, b: u128) -> u32 {
+    (a ^ b).count_ones()
 }
 
 /// A miniature averaged to 4×4.

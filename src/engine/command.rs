@@ -152,6 +152,8 @@ pub enum Command {
     ItemThumbs { ids: Vec<i64> },
     /// A kept picture at full size with its recipe. → `ItemDetail`.
     ItemDetail { id: i64 },
+    /// What a thing comes from and what came of it, by its name: `item:12`, a run's folder, a model's hash. → `Graph`.
+    Graph { thing: String },
     /// Rate 0 to 5.
     RateItems { ids: Vec<i64>, rating: u8 },
     /// Star or unstar.

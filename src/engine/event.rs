@@ -186,6 +186,8 @@ pub enum Event {
     ItemThumbs(Vec<(i64, Picture)>),
     /// A kept picture at full size.
     ItemDetail { item: Box<Item>, picture: Picture },
+    /// A thing with what it comes from and what came of it.
+    Graph(Box<super::Graph>),
 
     /// Something of latent space.
     Latent(super::latent::LatentEvent),

@@ -6,6 +6,7 @@
 mod found;
 mod latent;
 mod made;
+mod origin;
 mod play;
 mod tokens;
 
@@ -15,6 +16,7 @@ use super::{Command, Engine, Event, RunSummary};
 
 pub use latent::Latents;
 pub use made::{curves, gradient, items, models, preview, prior, runs, survey};
+pub use origin::graph;
 
 /// What the scripted engine pretends to be true.
 #[derive(Clone, Debug, Default)]

@@ -122,6 +122,7 @@ pub(super) fn note(tx: &Transaction<'_>, change: &Change) -> rusqlite::Result<()
     if change.count() == 0 {
         return Ok(());
     }
+    super::records::judged(tx, change, false)?;
     tx.execute("DELETE FROM journal WHERE undone", [])?;
     // A change is plain data with text keys, which JSON always takes.
     let json = serde_json::to_string(change).unwrap_or_default();
@@ -263,6 +264,7 @@ impl Library {
                 } else {
                     change.apply(tx)?;
                 }
+                super::records::judged(tx, &change, back)?;
             }
             tx.execute("UPDATE journal SET undone = ?2 WHERE id = ?1", params![id, back])?;
             Ok(Some(name))

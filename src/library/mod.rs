@@ -8,6 +8,7 @@
 //!   to them, undo and redo.
 //! - [`imported`]: pictures of data sets. [`vectors`]: what networks see of pictures. [`condition`]: filters as text.
 //! - [`finder`]: one search over words and vectors: [`words`], [`towers`], [`mod@index`], [`allowed`].
+//! - [`records`]: what came from what, and who judged it how, in a chain of hashes.
 //! - [`runs`]: runs, checkpoints, models, data sets, lineage. [`rescue`], `salvage`: damaged files;
 //!   [`backup`]: copies of the last days.
 
@@ -23,6 +24,7 @@ pub mod items;
 pub mod journal;
 #[cfg(test)]
 mod migration_tests;
+pub mod records;
 pub mod rescue;
 pub mod runs;
 mod salvage;
@@ -37,6 +39,9 @@ mod tests;
 pub mod towers;
 pub mod vectors;
 pub mod words;
+pub mod usage;
+pub mod vectors;
+pub mod versions;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

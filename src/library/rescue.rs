@@ -137,7 +137,10 @@ impl Library {
             let thumb = png::thumb_bytes(&fit(&picture, THUMB))?;
             let model = recipe.as_ref().map(|r| r.model.clone()).unwrap_or_default();
             let new = NewItem { path, picture, model, recipe, starred: false };
-            self.write(|tx| insert(tx, key, &Full { new: &new, thumb: &thumb, created }))?;
+            self.write(|tx| {
+                let id = insert(tx, key, &Full { new: &new, thumb: &thumb, created })?;
+                super::records::picture(tx, id)
+            })?;
             adopted += 1;
         }
         Ok(adopted)

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::item::DataSetInfo;
-use super::{Library, sql};
+use super::{Library, records, sql};
 use crate::base::Result;
 use crate::models::info::ModelInfo;
 use crate::train::report::{CheckpointInfo, RunState, RunSummary};
@@ -63,8 +63,8 @@ fn state_of(text: String) -> RunState {
 
 fn link(tx: &Transaction<'_>, child: &str, parent: &str, relation: &str) -> rusqlite::Result<()> {
     tx.prepare_cached("INSERT OR IGNORE INTO lineage (child, parent, relation, created) VALUES (?, ?, ?, ?)")?
-        .execute(params![child, parent, relation, sql::now()])
-        .map(|_| ())
+        .execute(params![child, parent, relation, sql::now()])?;
+    records::link(tx, child, parent, relation, sql::now())
 }
 
 impl Library {
@@ -78,8 +78,8 @@ impl Library {
                 "INSERT INTO datasets (source, pictures, used) VALUES (?, ?, ?) \
                  ON CONFLICT (source) DO UPDATE SET pictures = excluded.pictures, used = excluded.used",
                 params![source, sql::count(pictures), sql::now()],
-            )
-            .map(|_| ())
+            )?;
+            records::data(tx, source, sql::count(pictures), sql::now())
         })
     }
 
@@ -153,8 +153,10 @@ impl Library {
                 let path = sql::from_path(self.folder(), &c.path);
                 add.execute(params![id, sql::count(c.images), path, c.best, c.score.filter(|s| s.is_finite())])?;
             }
+            let node = self.node(&run.dir.to_string_lossy());
+            records::noted_run(tx, &node, id)?;
             match parent {
-                Some(p) => link(tx, &self.node(&run.dir.to_string_lossy()), &p.hash, "fine-tune"),
+                Some(p) => link(tx, &node, &p.hash, "fine-tune"),
                 None => Ok(()),
             }
         })
@@ -228,6 +230,7 @@ impl Library {
                  ON CONFLICT (hash) DO UPDATE SET name = excluded.name, info = excluded.info",
                 params![model.hash, model.name, json, sql::now()],
             )?;
+            records::model(tx, &model.hash)?;
             match &model.recipe.parent {
                 Some(parent) => link(tx, &model.hash, &parent.hash, "fine-tune"),
                 None => Ok(()),
@@ -308,7 +311,7 @@ impl Library {
 
     /// What the lineage calls a run folder in the library's own folder: by where it is in there, so that both can move
     /// together. Everything else is called as it is.
-    fn node(&self, of: &str) -> String {
+    pub(super) fn node(&self, of: &str) -> String {
         let folder = self.folder();
         let inside = if folder.as_os_str().is_empty() { None } else { Path::new(of).strip_prefix(folder).ok() };
         inside.and_then(Path::to_str).filter(|p| !p.is_empty()).map_or_else(|| of.into(), |p| format!("{RUN}{p}"))

@@ -25,7 +25,7 @@ struct Table {
 }
 
 /// Pictures first: tags and small versions belong to them.
-const TABLES: [Table; 9] = [
+const TABLES: [Table; 14] = [
     Table {
         name: "items",
         columns: "id, path, width, height, model, model_hash, rating, starred, trashed, created, recipe, latent",
@@ -39,6 +39,11 @@ const TABLES: [Table; 9] = [
     Table { name: "models", columns: "hash, name, info, added", key: "hash" },
     Table { name: "lineage", columns: "child, parent, relation, created", key: "child, parent, relation" },
     Table { name: "runs", columns: "dir, name, recipe, state, images, created, parent", key: "id" },
+    Table { name: "records", columns: "id, kind, key, about, at, user, sitting, body, hash", key: "id" },
+    Table { name: "edges", columns: "child, parent, relation", key: "child, parent, relation" },
+    Table { name: "manifests", columns: "hash, lines", key: "hash" },
+    Table { name: "versions", columns: "source, hash, parent, pictures, made", key: "source, hash" },
+    Table { name: "version_tags", columns: "source, tag, hash", key: "source, tag" },
 ];
 
 /// How much was taken over.
@@ -80,6 +85,7 @@ pub(super) fn salvage(library: &Library, aside: &Path, backups: &[PathBuf]) -> S
     }
     let indexed = library.write(|tx| {
         tx.execute_batch(super::imported::MARK_ALL)?;
+        super::records::build_if_none(tx, library.folder())?;
         schema::index_all(tx)
     });
     if let Err(problem) = indexed {

@@ -1,16 +1,21 @@
 //! Tables, and how older libraries become newer ones.
 
+use std::path::{Path, PathBuf};
+
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// Version of the tables: how many migrations there are.
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Each step takes a library one version further. Steps that were released never change; new ones are added.
-const MIGRATIONS: &[&str] = &[FIRST, LOOKS, NUMBERS, SEARCH];
+const MIGRATIONS: &[&str] = &[FIRST, LOOKS, NUMBERS, SEARCH, super::records::TABLES];
 
 /// The version from which on the lineage names runs by where they are in the library's folder, and from which on words
 /// are found inside of texts that are written without spaces.
 pub const RELATIVE_LINEAGE: u32 = 3;
+
+/// The version from which on there are records of everything.
+const RECORDS: usize = 5;
 
 /// Numbers of changes are not used twice: a message with a way back speaks of one by its number.
 const NUMBERS: &str = "
@@ -217,6 +222,10 @@ pub fn migrate(db: &Connection) -> rusqlite::Result<u32> {
         if from > 0 {
             // Words are cut in another way since.
             index_all(&tx)?;
+            if from < RECORDS {
+                let file = PathBuf::from(tx.path().unwrap_or_default());
+                super::records::build(&tx, file.parent().unwrap_or(Path::new("")))?;
+            }
         }
         tx.pragma_update(None, "user_version", VERSION)?;
     }
@@ -249,6 +258,11 @@ pub fn examine(db: &Connection, bytes: u64) -> rusqlite::Result<Option<String>> 
         "vectors_gone",
         "searches",
         "about",
+        "records",
+        "edges",
+        "versions",
+        "manifests",
+        "version_tags",
     ] {
         db.prepare(&format!("SELECT * FROM {table} LIMIT 1"))?.query([])?.next()?;
     }
@@ -266,6 +280,8 @@ const EXAMINED: u64 = 16 << 20;
 /// Takes a library back to the version that came before pictures of data sets.
 #[cfg(test)]
 pub const WITHOUT_SEARCH: &str = "
+DROP TABLE records; DROP TABLE edges; DROP TABLE versions; DROP TABLE manifests; DROP TABLE version_tags;
+DROP INDEX items_usage;
 DROP TRIGGER vectors_deleted; DROP TABLE vectors_gone; DROP TABLE vectors; DROP TABLE spaces; DROP TABLE searches;
 DROP TABLE about; DROP TABLE imported; DROP INDEX items_kept; DROP INDEX items_origin; DROP INDEX items_width; DROP INDEX items_height;
  ALTER TABLE items DROP COLUMN imported;

@@ -380,6 +380,7 @@ impl Studio {
             | Event::Facets(_)
             | Event::ItemThumbs(_)
             | Event::ItemDetail { .. }
+            | Event::Graph(_)
             | Event::Changed { .. }
             | Event::Latent(_)
             | Event::FirstItems { .. }

@@ -10,6 +10,7 @@ mod disk;
 mod engine;
 mod gans;
 mod latent;
+mod memory;
 mod mutate;
 mod nets;
 mod priors;

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::common::{Home, pictures};
 
 /// The interpreter with a package; nothing where it cannot be had.
-fn python(name: &str, package: &str) -> Option<PathBuf> {
+pub fn python(name: &str, package: &str) -> Option<PathBuf> {
     let Some(folder) = std::env::var_os("LATENT_STUDIO_READERS").map(PathBuf::from) else {
         eprintln!("passed over: {package} is installed only where LATENT_STUDIO_READERS names a folder");
         return None;

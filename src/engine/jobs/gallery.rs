@@ -8,7 +8,7 @@ use super::{Context, read_picture};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::engine::trash::remove;
-use crate::engine::{DataSetInfo, Event, Item, ItemFilter, ModelInfo, PastChange, RunSummary};
+use crate::engine::{DataSetInfo, Event, Graph, Item, ItemFilter, ModelInfo, PastChange, RunSummary};
 use crate::export::{Shot, file_name, png_bytes, today, write_new};
 use crate::library::{Library, NewItem, Shelf};
 use crate::recipe::picture::Latent;
@@ -22,6 +22,8 @@ const TOGETHER: usize = 500;
 
 /// Pictures of data sets that are listed without a search.
 const LISTED: usize = 5000;
+/// Steps that a graph goes each way.
+const STEPS: u32 = 20;
 
 /// Changes in a history.
 const CHANGES: u32 = 20;
@@ -261,6 +263,15 @@ impl Gallery {
             None => read_picture(&item.path)?,
         };
         Ok((item, picture))
+    }
+
+    /// What a thing comes from and what came of it, as far as there are records.
+    ///
+    /// # Errors
+    /// There is no such thing, or the library cannot be read.
+    pub fn graph(&mut self, thing: &str) -> Result<Graph> {
+        let library = self.library()?;
+        library.graph(library.find_thing(thing)?, STEPS)
     }
 
     /// Rates kept pictures.

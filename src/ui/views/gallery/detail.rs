@@ -2,6 +2,7 @@
 
 use egui::{Key, RichText, Sense, TextEdit, Ui, Vec2};
 use egui_material_icons::icons::{
+    ICON_ACCOUNT_TREE,
     ICON_CLOSE, ICON_COMPARE, ICON_CONTENT_COPY, ICON_DELETE, ICON_EXPLORE, ICON_FAMILY_HISTORY, ICON_IMAGE_SEARCH,
     ICON_IOS_SHARE, ICON_MOVIE, ICON_RESTORE_FROM_TRASH, ICON_STAR, ICON_THUMB_DOWN, ICON_THUMB_UP,
 };
@@ -132,6 +133,9 @@ impl GalleryView {
             {
                 deed = Some(Deed::Family);
             }
+            if one && theme::icon_button(ui, ICON_ACCOUNT_TREE, "Where does this come from? (O)").clicked() {
+                deed = Some(Deed::Origin);
+            }
             if self.filter.trashed {
                 if theme::button(ui, Some(ICON_RESTORE_FROM_TRASH), "Restore").clicked() {
                     deed = Some(Deed::Trash(false));
@@ -225,6 +229,7 @@ pub(super) fn menu(ui: &mut Ui, count: usize, trash: bool) -> Option<Deed> {
     entry(ui, true, "More like this", Deed::Like(true));
     entry(ui, true, "Less like this", Deed::Like(false));
     entry(ui, count == 1, "Family", Deed::Family);
+    entry(ui, count == 1, "Where does this come from?", Deed::Origin);
     entry(ui, true, "Star", Deed::Star(true));
     entry(ui, true, "Export…", Deed::Export);
     entry(ui, count == 1, "Copy", Deed::Copy);

@@ -3,6 +3,7 @@
 mod detail;
 mod filter;
 mod find;
+mod origin;
 mod preview;
 mod source;
 #[cfg(test)]
@@ -41,6 +42,8 @@ enum Overlay {
     One(i64),
     /// Two beside each other.
     Two(i64, i64),
+    /// What a picture comes from and what came of it.
+    Origin,
 }
 
 /// What a part of the view wants to be done to kept pictures.
@@ -65,6 +68,8 @@ enum Deed {
     Like(bool),
     /// Move near-duplicates of what was found to the trash.
     ClearCopies,
+    /// Show what it comes from and what came of it.
+    Origin,
 }
 
 /// The view.
@@ -89,6 +94,7 @@ pub struct GalleryView {
     models: Vec<String>,
     new_tag: String,
     overlay: Option<Overlay>,
+    origin: origin::Origin,
     export: ExportDialog,
     confirm_empty: bool,
     /// A picture to go to once it is listed.
@@ -116,6 +122,7 @@ impl Default for GalleryView {
             models: Vec::new(),
             new_tag: String::new(),
             overlay: None,
+            origin: origin::Origin::default(),
             export: ExportDialog::default(),
             confirm_empty: false,
             go_to: None,
@@ -212,6 +219,10 @@ impl GalleryView {
             Deed::Alike => self.relatives(first, true, cx),
             Deed::Family => self.relatives(first, false, cx),
             Deed::Like(more) => self.like(&ids, more, cx),
+            Deed::Origin => {
+                self.origin.begin(first.id, cx);
+                self.overlay = Some(Overlay::Origin);
+            }
             Deed::EmptyTrash | Deed::ClearCopies => {}
         }
     }
@@ -300,6 +311,7 @@ impl GalleryView {
             (Key::F, Deed::Family),
             (Key::M, Deed::Like(true)),
             (Key::L, Deed::Like(false)),
+            (Key::O, Deed::Origin),
         ];
         deeds.into_iter().find_map(|(key, deed)| pressed(key).then_some(deed))
     }
@@ -456,7 +468,8 @@ impl View for GalleryView {
         }
     }
 
-    fn on_event(&mut self, event: &Event, _cx: &mut Cx<'_>) {
+    fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
+        self.origin.on_event(event, cx);
         match event {
             // Only for another filter: of the same one more is shown already, and some of it may be selected.
             Event::FirstItems { filter, items }
@@ -475,6 +488,7 @@ impl View for GalleryView {
                     self.overlay.take_if(|o| match o {
                         Overlay::One(id) => gone(id),
                         Overlay::Two(a, b) => gone(a) || gone(b),
+                        Overlay::Origin => false,
                     });
                 }
             }
@@ -548,6 +562,7 @@ impl View for GalleryView {
             ("A", "Find similar pictures"),
             ("M, L", "Search for more like the selected pictures, or less like them"),
             ("F", "Show its family: pictures from its model and related models"),
+            ("O", "Show what it comes from and what came of it"),
             ("Esc", "Show all again"),
         ]
         .map(|(keys, does)| KeyHelp { keys, does })

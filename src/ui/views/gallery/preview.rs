@@ -13,6 +13,10 @@ impl GalleryView {
     pub(super) fn show_overlay(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) -> Option<Deed> {
         let items = self.items.clone();
         let overlay = self.overlay.clone()?;
+        if overlay == Overlay::Origin {
+            self.show_origin(ui, cx);
+            return None;
+        }
         let (mut close, mut by) = (false, 0i64);
         if cx.has_keys(ViewId::Gallery) {
             let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
@@ -62,6 +66,8 @@ impl GalleryView {
                 self.large_picture(ui, cx, a, left);
                 self.large_picture(ui, cx, b, right);
             }
+            // It has bars and keys of its own, above.
+            Overlay::Origin => {}
         }
         if close {
             self.overlay = None;

@@ -353,4 +353,34 @@ fn a_dropped_picture_is_an_example_and_a_folder_is_not() {
     assert_eq!(taken, [false, true]);
     assert_eq!(asked(&h).like, [crate::engine::Sample::File(file)]);
     assert!(h.query_by_label("Like mine.png").is_some());
+
+#[test]
+fn a_picture_tells_where_it_comes_from_and_each_thing_leads_on() {
+    let mut h = gallery();
+    let item = choose_first(&mut h);
+    h.get_by_role_and_label(Role::Button, "Where does this come from? (O)").click();
+    h.run_steps(5);
+    assert!(commands(&h).contains(&Command::Graph { thing: format!("item:{}", item.id) }));
+    for name in ["Data set cats", "Run cats-64", "Model cats", "Picture kept.png", "Film walk.mp4"] {
+        assert!(h.query_by_role_and_label(Role::Button, name).is_some(), "{name}");
+    }
+    h.get_by_role_and_label(Role::Button, "Model cats").click();
+    h.run_steps(5);
+    assert!(commands(&h).contains(&Command::Graph { thing: "abcdef0123456789".into() }));
+    h.get_by_role_and_label(Role::Button, "Back to what was shown before").click();
+    h.run_steps(5);
+    assert!(commands(&h).contains(&Command::Graph { thing: format!("item:{}", item.id) }));
+    h.get_by_label("Run").click();
+    h.run_steps(4);
+    assert!(h.query_by_role_and_label(Role::Button, "Run cats-64").is_none(), "runs are hidden");
+    h.get_by_role_and_label(Role::Button, "Zoom out").click();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, "Open it").click();
+    h.run_steps(5);
+    assert_eq!(h.state().view.overlay, Some(Overlay::One(item.id)));
+    h.key_press(Key::O);
+    h.run_steps(4);
+    h.key_press(Key::Escape);
+    h.run_steps(4);
+    assert_eq!(h.state().view.overlay, None);
 }

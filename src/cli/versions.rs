@@ -1,0 +1,182 @@
+//! `latent-studio data versions|diff|export|import`: versions of data sets, and DVC.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{print_json, print_line, watched};
+use crate::base::paths::Paths;
+use crate::base::problem::some_of;
+use crate::base::{Problem, Result};
+use crate::data::{self, dvc, manifest::Manifest};
+use crate::library::Library;
+use crate::recipe::Reading;
+
+/// Names that are shown of each kind of difference.
+const SHOWN: usize = 20;
+
+/// Arguments of `data versions`.
+#[derive(Args)]
+pub struct Versions {
+    /// A folder, zip, IDX or CIFAR file, …; versions of all sources without
+    source: Option<String>,
+    /// Call the version that is there now by this name
+    #[arg(long, requires = "source")]
+    tag: Option<String>,
+    /// One JSON object a version
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `data diff`.
+#[derive(Args)]
+pub struct Difference {
+    /// The earlier one: the hash or tag of a version, or a source
+    earlier: String,
+    /// The later one
+    later: String,
+    /// One JSON object on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `data export`.
+#[derive(Args)]
+pub struct Export {
+    /// A folder or a file
+    source: String,
+    /// As DVC 3 keeps it
+    #[arg(long, required = true)]
+    dvc: bool,
+    /// The DVC project; made if there is none
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// One JSON object on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `data import`.
+#[derive(Args)]
+pub struct Import {
+    /// A .dvc file
+    #[arg(value_name = "FILE.dvc")]
+    file: PathBuf,
+    /// Folder to bring it into
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// One JSON object on stdout
+    #[arg(long)]
+    json: bool,
+}
+
+/// What a source is called in the library: the same wherever one stands.
+fn named(source: &str) -> String {
+    data::absolute(&data::typed(source).0)
+}
+
+impl Versions {
+    /// Notes the version that is there now, and lists all.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        let library = open(paths)?;
+        let source = self.source.as_deref().map(named);
+        if let Some(source) = &source {
+            let manifest = Manifest::of(source, Reading::default(), &watched(self.json))?;
+            let version = library.note_version(source, &manifest)?;
+            if let Some(tag) = &self.tag {
+                library.tag_version(&version, tag)?;
+            }
+        }
+        let all = library.versions(source.as_deref())?;
+        if self.json {
+            return all.iter().try_for_each(print_json);
+        }
+        for version in all {
+            let date = jiff::Timestamp::from_second(version.made).map(|t| t.strftime("%Y-%m-%d %H:%M").to_string());
+            let tags = if version.tags.is_empty() { String::new() } else { format!("  {}", version.tags.join(", ")) };
+            print_line(&format!(
+                "{}  {}  {:>7} pictures  {}{tags}",
+                &version.hash[..12],
+                date.unwrap_or_default(),
+                version.pictures,
+                version.source
+            ))?;
+        }
+        Ok(())
+    }
+}
+
+fn open(paths: &Paths) -> Result<Library> {
+    let (library, problem) = Library::open_or_repair(&paths.library())?;
+    problem.iter().for_each(super::say);
+    Ok(library)
+}
+
+/// A version by its hash or tag, or a source as it is now.
+fn version(library: &Library, text: &str, json: bool) -> Result<(String, Manifest)> {
+    if let Some(version) = library.find_version(text)? {
+        return Ok((version.hash.clone(), library.manifest(&version.hash)?));
+    }
+    let source = named(text);
+    if !data::is_there(&source) {
+        return Err(Problem::data("There is no version and no source of this name")
+            .of(text)
+            .try_this("`latent-studio data versions` lists the versions"));
+    }
+    let manifest = Manifest::of(&source, Reading::default(), &watched(json))?;
+    Ok((manifest.hash(), manifest))
+}
+
+impl Difference {
+    /// Shows how two versions differ.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        let library = open(paths)?;
+        let (earlier, old) = version(&library, &self.earlier, self.json)?;
+        let (later, new) = version(&library, &self.later, self.json)?;
+        let diff = old.diff(&new);
+        if self.json {
+            return print_json(&json!({ "earlier": earlier, "later": later, "same": diff.is_empty(), "diff": diff }));
+        }
+        print_line(&format!("of {} pictures: {}", old.entries.len(), diff.sentence()))?;
+        let label = |label: &Option<String>| label.clone().unwrap_or_else(|| "none".into());
+        let renamed: Vec<String> = diff.renamed.iter().map(|(a, b)| format!("{a} → {b}")).collect();
+        let relabelled: Vec<String> =
+            diff.relabelled.iter().map(|(name, a, b)| format!("{name}: {} → {}", label(a), label(b))).collect();
+        let kinds = [
+            ("new", &diff.added),
+            ("gone", &diff.gone),
+            ("renamed", &renamed),
+            ("relabelled", &relabelled),
+            ("captions", &diff.recaptioned),
+            ("cut, scaled", &diff.recropped),
+            ("replaced", &diff.replaced),
+        ];
+        for (what, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
+            print_line(&format!("{what:12} {}", some_of(names, SHOWN)))?;
+        }
+        Ok(())
+    }
+}
+
+impl Export {
+    /// Hands a folder to DVC.
+    pub fn run(self) -> Result<()> {
+        let moved = dvc::export(&self.source, &self.out, &watched(self.json))?;
+        if self.json {
+            return print_json(&moved);
+        }
+        print_line(&format!("{}  {} files, {} bytes", moved.path.display(), moved.files, moved.bytes))
+    }
+}
+
+impl Import {
+    /// Brings in what a `.dvc` file names.
+    pub fn run(self) -> Result<()> {
+        let moved = dvc::import(&self.file, &self.out, &watched(self.json))?;
+        if self.json {
+            return print_json(&moved);
+        }
+        print_line(&format!("{}  {} files, {} bytes", moved.path.display(), moved.files, moved.bytes))
+    }
+}

@@ -1,0 +1,258 @@
+//! Versions of a data set: what each picture was, by content, and how two versions differ.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::decode_pool::{Ticker, pool};
+use super::duplicates::{Look, hash_distance};
+use super::source::Opening;
+use super::sources::open_as;
+use crate::base::{Progress, Result};
+use crate::recipe::Reading;
+
+/// Bits of two perceptual hashes that may differ where one picture was cut out of the other, or brightened.
+const ALIKE: u32 = 24;
+
+/// A picture of a data set.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Its name within the source.
+    pub name: String,
+    /// Hash of its size and pixels: 32 hexadecimal digits.
+    pub content: String,
+    /// Perceptual hash: 32 hexadecimal digits, of which pictures that look alike have most in common.
+    pub look: String,
+    /// Pixels across.
+    pub width: u32,
+    /// Pixels down.
+    pub height: u32,
+    /// Its label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Its caption.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub caption: Option<String>,
+}
+
+/// A version of a data set.
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Usable pictures, by name.
+    pub entries: Vec<Entry>,
+}
+
+/// How one version differs from another. Each list holds names, sorted.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Diff {
+    /// Pictures that only the later one has.
+    pub added: Vec<String>,
+    /// Pictures that only the earlier one has.
+    pub gone: Vec<String>,
+    /// The same pictures under other names: before and after.
+    pub renamed: Vec<(String, String)>,
+    /// Pictures with another label: name, label before, label after.
+    pub relabelled: Vec<(String, Option<String>, Option<String>)>,
+    /// Pictures with another caption.
+    pub recaptioned: Vec<String>,
+    /// Pictures that look like before and have another size: cut, or scaled.
+    pub recropped: Vec<String>,
+    /// Pictures with other contents.
+    pub replaced: Vec<String>,
+}
+
+impl Diff {
+    /// Whether nothing differs.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What differs, in words.
+    pub fn sentence(&self) -> String {
+        let parts = [
+            (self.added.len(), "new"),
+            (self.gone.len(), "gone"),
+            (self.renamed.len(), "under other names"),
+            (self.relabelled.len(), "with other labels"),
+            (self.recaptioned.len(), "with other captions"),
+            (self.recropped.len(), "cut or scaled"),
+            (self.replaced.len(), "with other contents"),
+        ];
+        let parts: Vec<String> = parts.iter().filter(|p| p.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
+        if parts.is_empty() { "nothing differs".into() } else { parts.join(", ") }
+    }
+}
+
+impl Manifest {
+    /// The version of a source as it is now: every picture is decoded. Those that are not usable are not part of it.
+    ///
+    /// # Errors
+    /// The source cannot be opened, or the work was cancelled.
+    pub fn of(spec: &str, reading: Reading, progress: &dyn Progress) -> Result<Self> {
+        progress.report("Opening", 0, 0);
+        let source = open_as(spec, Opening { reading, progress })?;
+        let source = source.as_ref();
+        let ticker = Ticker::new(progress, "Looking at pictures", source.len() as u64);
+        let all: Vec<Option<Entry>> = pool()?.install(|| {
+            (0..source.len())
+                .into_par_iter()
+                .map(|i| {
+                    ticker.check()?;
+                    let entry = source.decode(i).ok().map(|picture| {
+                        let look = Look::of(&picture);
+                        Entry {
+                            name: source.name(i),
+                            content: hex(&look.content),
+                            look: format!("{:032x}", look.hash()),
+                            width: picture.width,
+                            height: picture.height,
+                            label: source.label(i).and_then(|l| source.labels().get(l as usize).cloned()),
+                            caption: source.caption(i),
+                        }
+                    });
+                    ticker.tick();
+                    Ok(entry)
+                })
+                .collect::<Result<_>>()
+        })?;
+        let mut entries: Vec<Entry> = all.into_iter().flatten().collect();
+        entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(Self { entries })
+    }
+
+    /// One line of JSON a picture: what is kept of a version.
+    pub fn to_lines(&self) -> String {
+        let line = |e: &Entry| serde_json::to_string(e).unwrap_or_default() + "\n";
+        self.entries.iter().map(line).collect()
+    }
+
+    /// Reads what [`Self::to_lines`] wrote; a line that cannot be read is none.
+    pub fn from_lines(text: &str) -> Self {
+        Self { entries: text.lines().filter_map(|l| serde_json::from_str(l).ok()).collect() }
+    }
+
+    /// The hash of a version: the same for the same pictures with the same names, labels and captions, wherever they lie.
+    pub fn hash(&self) -> String {
+        blake3::hash(self.to_lines().as_bytes()).to_hex()[..32].to_owned()
+    }
+
+    /// How `later` differs from this version.
+    pub fn diff(&self, later: &Self) -> Diff {
+        let mut out = Diff::default();
+        let mut before: HashMap<&str, &Entry> = self.entries.iter().map(|e| (e.name.as_str(), e)).collect();
+        let mut new: Vec<&Entry> = Vec::new();
+        for entry in &later.entries {
+            let Some(old) = before.remove(entry.name.as_str()) else {
+                new.push(entry);
+                continue;
+            };
+            compare(old, entry, &mut out);
+        }
+        // What is left on both sides may be the same picture under another name.
+        let mut gone: Vec<&Entry> = before.into_values().collect();
+        gone.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut by_content: HashMap<&str, Vec<&Entry>> = HashMap::new();
+        for entry in gone.iter().rev() {
+            by_content.entry(&entry.content).or_default().push(entry);
+        }
+        let mut moved = std::collections::HashSet::new();
+        for entry in new {
+            match by_content.get_mut(entry.content.as_str()).and_then(Vec::pop) {
+                Some(old) => {
+                    moved.insert(old.name.as_str());
+                    out.renamed.push((old.name.clone(), entry.name.clone()));
+                    compare(old, entry, &mut out);
+                }
+                None => out.added.push(entry.name.clone()),
+            }
+        }
+        out.gone = gone.iter().filter(|e| !moved.contains(e.name.as_str())).map(|e| e.name.clone()).collect();
+        for list in [&mut out.recaptioned, &mut out.recropped, &mut out.replaced] {
+            list.sort();
+        }
+        out.relabelled.sort();
+        out
+    }
+}
+
+/// Notes how a picture differs from what it was.
+fn compare(old: &Entry, new: &Entry, out: &mut Diff) {
+    if old.content != new.content {
+        let bits = |text: &str| u128::from_str_radix(text, 16).unwrap_or_default();
+        let alike = hash_distance(bits(&old.look), bits(&new.look)) <= ALIKE;
+        let resized = (old.width, old.height) != (new.width, new.height);
+        let list = if alike && resized { &mut out.recropped } else { &mut out.replaced };
+        list.push(new.name.clone());
+    }
+    if old.label != new.label {
+        out.relabelled.push((new.name.clone(), old.label.clone(), new.label.clone()));
+    }
+    if old.caption != new.caption {
+        out.recaptioned.push(new.name.clone());
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::base::progress::Quiet;
+
+    fn draw(path: &Path, seed: u32, width: u32, height: u32) {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let value = |x: u32, y: u32| ((x * 7 * seed + y * 13 + (x * y * seed) / 40) % 256) as u8;
+        // The same scene at any size.
+        let picture = image::RgbImage::from_fn(width, height, |x, y| {
+            let (x, y) = (x * 64 / width / 16 * 16, y * 64 / height / 16 * 16);
+            image::Rgb([value(x, y), value(y, x), value(x + y, y)])
+        });
+        picture.save(path).unwrap();
+    }
+
+    fn version(dir: &Path) -> Manifest {
+        Manifest::of(dir.to_str().unwrap(), Reading::default(), &Quiet::default()).unwrap()
+    }
+
+    #[test]
+    fn what_differs_is_told_by_kind_and_what_does_not_has_the_same_hash() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join("p").join(name);
+        for (i, name) in ["a/1.png", "a/2.png", "a/3.png", "b/4.png", "b/5.png"].iter().enumerate() {
+            draw(&at(name), i as u32 + 3, 64, 64);
+        }
+        let old = version(&dir.path().join("p"));
+        assert_eq!(old.entries.len(), 5);
+        assert_eq!(old.entries[0].label.as_deref(), Some("a"));
+        let copy = dir.path().join("elsewhere");
+        std::fs::rename(dir.path().join("p"), &copy).unwrap();
+        assert_eq!(version(&copy).hash(), old.hash(), "wherever they lie");
+        std::fs::rename(&copy, dir.path().join("p")).unwrap();
+        assert_eq!(Manifest::from_lines(&old.to_lines()), old);
+        assert!(old.diff(&old).is_empty());
+
+        std::fs::remove_file(at("a/1.png")).unwrap();
+        draw(&at("a/2.png"), 4, 32, 32);
+        draw(&at("a/3.png"), 90, 64, 64);
+        std::fs::rename(at("b/4.png"), at("a/4.png")).unwrap();
+        draw(&at("b/6.png"), 50, 64, 64);
+        let new = version(&dir.path().join("p"));
+        let diff = old.diff(&new);
+        assert_eq!(diff.gone, ["a/1.png"]);
+        assert_eq!(diff.added, ["b/6.png"]);
+        assert_eq!(diff.recropped, ["a/2.png"]);
+        assert_eq!(diff.replaced, ["a/3.png"]);
+        assert_eq!(diff.renamed, [("b/4.png".to_owned(), "a/4.png".to_owned())]);
+        assert_eq!(diff.relabelled, [("a/4.png".to_owned(), Some("b".into()), Some("a".into()))]);
+        assert_eq!(
+            diff.sentence(),
+            "1 new, 1 gone, 1 under other names, 1 with other labels, 1 cut or scaled, 1 with other contents"
+        );
+        assert_ne!(new.hash(), old.hash());
+    }
+}
