@@ -61,6 +61,14 @@ pub struct Kept {
     pub filter_p95_ms: f64,
     /// A search for words.
     pub search_p95_ms: f64,
+    /// The graph around a picture.
+    pub graph_p95_ms: f64,
+    /// What was made, kept and exported by week and model.
+    pub usage_p95_ms: f64,
+    /// The library opened anew.
+    pub open_p95_ms: f64,
+    /// Every record read and compared, seconds.
+    pub verify_s: f64,
 }
 
 fn picture(n: usize) -> NewItem {
@@ -128,10 +136,33 @@ pub fn library(items: usize, times: usize) -> Result<Kept> {
         let text = ["interpolate nouns", "walk", "clothes-4001", "fac"][turn % 4].into();
         Ok(library.page(&ItemFilter { text, ..ItemFilter::default() }, 0, 200)?.len())
     });
-    match failed {
-        Some(problem) => Err(problem),
-        None => Ok(Kept { items, inserts_per_s, page_p95_ms, deep_page_p95_ms, filter_p95_ms, search_p95_ms }),
+    let graph_p95_ms = p95(&mut |turn| {
+        let item = 1 + turn * 7919 % items.max(1);
+        Ok(library.graph(library.find_thing(&format!("item:{item}"))?, 20)?.nodes.len())
+    });
+    let usage_p95_ms = p95(&mut |_| Ok(library.usage()?.weeks.len()));
+    let open_p95_ms = p95(&mut |_| Ok(usize::from(Library::open(library.path())?.path().exists())));
+    if let Some(problem) = failed {
+        return Err(problem);
     }
+    let begun = Instant::now();
+    let faults = library.verify()?.faults;
+    if let Some(fault) = faults.first() {
+        return Err(Problem::failed("The records are not as they were written").because(&fault.what));
+    }
+    let verify_s = begun.elapsed().as_secs_f64();
+    Ok(Kept {
+        items,
+        inserts_per_s,
+        page_p95_ms,
+        deep_page_p95_ms,
+        filter_p95_ms,
+        search_p95_ms,
+        graph_p95_ms,
+        usage_p95_ms,
+        open_p95_ms,
+        verify_s,
+    })
 }
 
 #[cfg(test)]

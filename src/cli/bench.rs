@@ -271,6 +271,10 @@ impl Library {
             format!("page      {:9.2} ms (p95), from the middle {:.2} ms", r.page_p95_ms, r.deep_page_p95_ms),
             format!("filter    {:9.2} ms (p95)", r.filter_p95_ms),
             format!("search    {:9.2} ms (p95)", r.search_p95_ms),
+            format!("graph     {:9.2} ms (p95)", r.graph_p95_ms),
+            format!("usage     {:9.2} ms (p95)", r.usage_p95_ms),
+            format!("open      {:9.2} ms (p95)", r.open_p95_ms),
+            format!("verify    {:9.2} s", r.verify_s),
         ];
         tell(self.json, &r, &lines)
     }

@@ -14,6 +14,9 @@ use crate::data;
 use crate::export::png::write_png;
 use crate::latent::draw::{Choosing, DrawRequest, Drawer, Drawn, kept_rows, remarks};
 use crate::latent::retrieval::Nearest;
+use crate::library::Library;
+use crate::library::records::note_files;
+use crate::library::records::threads::NewPrompt;
 
 /// Pictures drawn at once.
 const AT_ONCE: u32 = 16;
@@ -62,6 +65,9 @@ pub struct Draw {
     /// auto, cpu, vulkan, … (`latent-studio devices`)
     #[arg(long, default_value = "auto")]
     device: String,
+    /// Number of the prompt that this one goes on from (`latent-studio library threads`)
+    #[arg(long, value_name = "N")]
+    after: Option<i64>,
     /// One JSON object
     #[arg(long)]
     json: bool,
@@ -139,10 +145,33 @@ impl Draw {
             "retrieved": retrieved.as_ref().map(|r| r.json()),
         });
         write_atomically(&record, out.to_string().as_bytes())?;
+        self.note(&drawer, &out, paths);
         if self.json {
             print_json(&out)?;
         }
         retrieved.map_or(Ok(()), |r| r.end())
+    }
+
+    /// Notes the prompt in the library, and the pictures that came of it.
+    fn note(&self, drawer: &Drawer, out: &Value, paths: &Paths) {
+        let library = paths.library();
+        let text = self.class.as_deref().or(out["prompt"].as_str()).unwrap_or_default().to_owned();
+        let settings = json!({ "choosing": out["choosing"], "seed": self.seed, "count": self.count });
+        let prompt = NewPrompt { text, model: drawer.info().hash.clone(), settings, after: self.after };
+        let noted = Library::open(&library).and_then(|l| l.note_prompt(&prompt).and_then(|id| l.thing_key(id)));
+        match noted {
+            Ok(key) => {
+                let files: Vec<PathBuf> = out["pictures"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|p| p["file"].as_str().map(PathBuf::from))
+                    .collect();
+                let about = json!({ "model": drawer.info().name });
+                note_files(&library, "export", &files, &[(key, "drawn from".to_owned())], &about);
+            }
+            Err(problem) => log::warn!("the prompt could not be noted: {problem}"),
+        }
     }
 
     /// Tokens that are kept of a picture.

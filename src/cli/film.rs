@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use serde_json::json;
 
 use super::sizing::Sizing;
 use super::{device, may_write, print_line, watched};
@@ -12,6 +13,7 @@ use crate::engine::latent::films::write;
 use crate::export::{ExportOptions, film_format};
 use crate::latent::film::Timeline;
 use crate::latent::model::LoadedModel;
+use crate::library::records::note_files;
 
 /// Arguments of `film`.
 #[derive(Args)]
@@ -71,7 +73,11 @@ impl Film {
         }
         let device = device(&self.device, paths);
         let model = LoadedModel::open(&name, paths, &device)?;
-        for file in write(&model, model.info(), device, &timeline, &options, &watched(false))? {
+        let files = write(&model, model.info(), device, &timeline, &options, &watched(false))?;
+        let from = [(model.info().hash.clone(), "film of".to_owned())];
+        let about = json!({ "model": model.info().name, "seconds": timeline.seconds });
+        note_files(&paths.library(), "film", &files, &from, &about);
+        for file in files {
             print_line(&file.display().to_string())?;
         }
         Ok(())

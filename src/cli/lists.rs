@@ -301,6 +301,8 @@ pub enum LibraryTask {
     Rate(records::Rate),
     /// Prompts, one thread after the other
     Threads(records::Plain),
+    /// What was made, kept and exported by week and model, and which settings lead to what is liked
+    Usage(records::Plain),
     /// Make pictures of data sets known, so that they are found; files stay where they are, what is known is passed by
     Import(super::search::Import),
     /// Let networks look at pictures and captions that they have not seen yet, so that these are found by what they show
@@ -355,6 +357,7 @@ impl LibraryTask {
             Self::Tag(task) => task.run(&open()?),
             Self::Rate(task) => task.run(&open()?),
             Self::Threads(task) => records::threads(&task, &open()?),
+            Self::Usage(task) => records::usage(&task, &open()?),
             Self::Path { json } => {
                 if json {
                     return print_json(&json!({

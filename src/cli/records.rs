@@ -196,8 +196,32 @@ pub fn threads(task: &Plain, library: &Library) -> Result<()> {
         for (i, prompt) in thread.iter().enumerate() {
             let rating = prompt.rating.map_or_else(String::new, |r| format!(", {r:.1} stars"));
             let indent = if i == 0 { "" } else { "  " };
-            print_line(&format!("{indent}#{} {}  ({} kept{rating})", prompt.id, prompt.text, prompt.pictures))?;
+            print_line(&format!("{indent}#{} {}  ({} pictures{rating})", prompt.id, prompt.text, prompt.pictures))?;
         }
+    }
+    Ok(())
+}
+
+/// Shows what was made, kept and exported.
+///
+/// # Errors
+/// The library cannot be read.
+pub fn usage(task: &Plain, library: &Library) -> Result<()> {
+    let usage = library.usage()?;
+    if task.json {
+        return print_json(&usage);
+    }
+    for m in &usage.weeks {
+        let week = jiff::Timestamp::from_second(m.week).map(|t| t.strftime("%Y-%m-%d").to_string()).unwrap_or_default();
+        let rating = m.rating.map_or_else(String::new, |r| format!(", {r:.1} stars"));
+        print_line(&format!(
+            "{week}  {:24} {:>6} made {:>6} kept {:>6} liked {:>6} exported{rating}",
+            m.model, m.made, m.kept, m.liked, m.exported
+        ))?;
+    }
+    for s in &usage.settings {
+        let share = format!("{:.0} to {:.0} %", s.share.0 * 100.0, s.share.1 * 100.0);
+        print_line(&format!("{:12} {:24} {:>6} of {:>6} liked ({share})", s.name, s.value, s.liked, s.pictures))?;
     }
     Ok(())
 }

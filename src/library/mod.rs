@@ -37,11 +37,10 @@ pub mod storage;
 #[cfg(test)]
 mod tests;
 pub mod towers;
-pub mod vectors;
-pub mod words;
 pub mod usage;
 pub mod vectors;
 pub mod versions;
+pub mod words;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

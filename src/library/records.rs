@@ -11,7 +11,7 @@ mod tests;
 pub mod threads;
 pub mod verify;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
@@ -241,7 +241,7 @@ const PICTURE: &str = "SELECT id, path, model, model_hash, recipe, created FROM 
 /// Notes a kept picture as it stands in its table.
 pub(super) fn picture(tx: &Connection, id: i64) -> rusqlite::Result<i64> {
     let mut query = tx.prepare_cached(PICTURE)?;
-    let (thing_of, at) = query.query_row([id], |row| {
+    let found = query.query_row([id], |row| {
         let file = match row.get_ref(1)? {
             rusqlite::types::ValueRef::Text(text) | rusqlite::types::ValueRef::Blob(text) => {
                 String::from_utf8_lossy(text).into_owned()
@@ -256,8 +256,12 @@ pub(super) fn picture(tx: &Connection, id: i64) -> rusqlite::Result<i64> {
         }
         let from = if hash.is_empty() { Vec::new() } else { vec![(hash, "made by".to_owned())] };
         Ok((Thing { kind: "picture".into(), key: format!("item:{id}"), body, from }, row.get(5)?))
-    })?;
-    thing(tx, &thing_of, at)
+    });
+    match found.optional()? {
+        Some((noted, at)) => thing(tx, &noted, at),
+        // It was deleted for good; what is known of it stays.
+        None => ensure(tx, &format!("item:{id}"), sql::now()),
+    }
 }
 
 /// The beginning of the hash of a text.
@@ -413,6 +417,24 @@ fn run_key(folder: &Path, dir: &Path) -> String {
     let inside = if folder.as_os_str().is_empty() { None } else { dir.strip_prefix(folder).ok() };
     let inside = inside.and_then(Path::to_str).filter(|p| !p.is_empty());
     inside.map_or_else(|| dir.to_string_lossy().into_owned(), |p| format!("run:{p}"))
+}
+
+/// Notes files that left the studio and what they are made of: a film of pictures or of a model, an export. What cannot be
+/// noted is logged only: the files are there.
+pub fn note_files(library: &Path, kind: &str, files: &[PathBuf], from: &[(String, String)], about: &Value) {
+    let noted = Library::open(library).and_then(|library| {
+        files.iter().try_for_each(|file| {
+            let file = std::path::absolute(file).unwrap_or_else(|_| file.clone());
+            let mut body = about.clone();
+            body["file"] = json!(file);
+            let from = from.iter().filter(|(key, _)| !key.is_empty()).cloned().collect();
+            let key = format!("file:{}", file.display());
+            library.note_thing(&Thing { kind: kind.into(), key, body, from }).map(|_| ())
+        })
+    });
+    if let Err(problem) = noted {
+        log::warn!("what these files are made of could not be noted: {problem}");
+    }
 }
 
 impl Library {

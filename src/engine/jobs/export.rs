@@ -3,11 +3,14 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use super::{Context, picture_recipe, read_picture};
 use crate::base::{Cancel, Result};
 use crate::engine::inference::Urgency;
 use crate::engine::{Event, ExportOptions, Item, JobId, ModelInfo};
-use crate::export::{Shot, export};
+use crate::export::{EXPORTERS, Makes, Shot, export};
+use crate::library::records::note_files;
 use crate::recipe::picture::Latent;
 
 /// Pictures asked for at once: few enough that what a person drags is not held up.
@@ -92,6 +95,10 @@ impl Iterator for Shots<'_> {
 pub fn pictures(cx: &Context, job: JobId, wanted: &Wanted, options: &ExportOptions) -> Result<()> {
     let mut shots = Shots::new(cx, wanted, cx.jobs.cancel_of(job));
     let files = export(options, &mut shots, wanted.latents.len() as u64, &cx.progress(job))?;
+    if let Some(info) = cx.models().into_iter().find(|m| m.model == wanted.model) {
+        let from = [(info.hash, wanted.made_by.clone())];
+        note_files(&cx.paths.library(), kind(options), &files, &from, &json!({ "model": info.name }));
+    }
     cx.tell(Event::Exported { job, files });
     Ok(())
 }
@@ -104,5 +111,22 @@ pub fn items(cx: &Context, job: JobId, items: &[Item], options: &ExportOptions) 
     let mut shots = items.iter().map(|item| {
         Ok(Shot { picture: read_picture(&item.path)?, recipe: item.recipe.clone(), model: item.model.clone() })
     });
-    export(options, &mut shots, items.len() as u64, &cx.progress(job))
+    let files = export(options, &mut shots, items.len() as u64, &cx.progress(job))?;
+    let about = json!({ "model": items.first().map(|i| &i.model) });
+    let from = |item: &Item| (format!("item:{}", item.id), "exported".to_owned());
+    if files.len() == items.len() {
+        for (item, file) in items.iter().zip(&files) {
+            note_files(&cx.paths.library(), kind(options), std::slice::from_ref(file), &[from(item)], &about);
+        }
+    } else {
+        let all: Vec<_> = items.iter().map(from).collect();
+        note_files(&cx.paths.library(), kind(options), &files, &all, &about);
+    }
+    Ok(files)
+}
+
+/// What records call the files of a format.
+fn kind(options: &ExportOptions) -> &'static str {
+    let film = EXPORTERS.iter().any(|e| e.id == options.format && e.makes == Makes::Film);
+    if film { "film" } else { "export" }
 }

@@ -50,6 +50,9 @@ pub fn film(
     info.model = model.into();
     let info = cx.described(info);
     let files = write(loaded, &info, cx.backend.device(), timeline, options, &cx.progress(job))?;
+    let from = [(info.hash.clone(), "film of".to_owned())];
+    let about = serde_json::json!({ "model": info.name, "seconds": timeline.seconds });
+    crate::library::records::note_files(&cx.paths.library(), "film", &files, &from, &about);
     cx.tell(Event::Exported { job, files });
     Ok(())
 }

@@ -254,6 +254,16 @@ impl Library {
         found.ok_or_else(|| Problem::usage("There is no record of this number").of(root.to_string()))
     }
 
+    /// The name of a thing by the number of its record.
+    ///
+    /// # Errors
+    /// There is no such thing, or the library cannot be read.
+    pub fn thing_key(&self, id: i64) -> Result<String> {
+        let text = "SELECT key FROM records WHERE id = ? AND key IS NOT NULL";
+        let found: Option<String> = self.read(|db| db.query_row(text, [id], |row| row.get(0)).optional())?;
+        found.ok_or_else(|| Problem::usage("There is no record of this number").of(id.to_string()))
+    }
+
     /// What was said of a thing, the earliest first.
     ///
     /// # Errors

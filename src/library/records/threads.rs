@@ -39,7 +39,7 @@ pub struct Prompt {
     pub settings: Value,
     /// Unix time.
     pub at: i64,
-    /// Pictures that were kept of it.
+    /// Pictures that came of it.
     pub pictures: u64,
     /// Their mean rating, of those that are rated.
     pub rating: Option<f64>,
@@ -92,11 +92,11 @@ impl Library {
                 "SELECT id, at, body, (SELECT parent FROM edges WHERE child = records.id AND relation = 'after'), \
                  (SELECT key FROM edges JOIN records AS model ON model.id = parent \
                   WHERE child = records.id AND relation = 'asked'), \
-                 count(rating), avg(nullif(rating, 0)) \
+                 count(of), avg(nullif(rating, 0)) \
                  FROM records LEFT JOIN ( \
                      SELECT edges.parent AS of, items.rating AS rating FROM edges \
                      JOIN records AS made ON made.id = edges.child \
-                     JOIN items ON made.key = 'item:' || items.id WHERE relation = 'drawn from' \
+                     LEFT JOIN items ON made.key LIKE 'item:%' AND items.id = CAST(substr(made.key, 6) AS INTEGER) WHERE relation = 'drawn from' \
                  ) ON of = records.id \
                  WHERE kind = 'prompt' GROUP BY id ORDER BY id",
             )?;

@@ -353,6 +353,7 @@ fn a_dropped_picture_is_an_example_and_a_folder_is_not() {
     assert_eq!(taken, [false, true]);
     assert_eq!(asked(&h).like, [crate::engine::Sample::File(file)]);
     assert!(h.query_by_label("Like mine.png").is_some());
+}
 
 #[test]
 fn a_picture_tells_where_it_comes_from_and_each_thing_leads_on() {
