@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use latent_studio::engine::{By, Command, Engine, Event, Sample, SearchRequest};
 use latent_studio::library::{ItemFilter, Library, Shelf};
 
-use crate::common::{Home, lines, pictures};
+use crate::common::{Home, engine, lines, pictures};
 
 #[test]
 fn pictures_are_imported_looked_at_and_found_with_why() {
@@ -75,4 +76,49 @@ fn an_import_that_was_killed_goes_on() {
     let number = |key: &str| told[0][key].as_u64().unwrap();
     assert_eq!((number("known"), number("added")), (before, 12_000 - before));
     assert_eq!(count(), 12_000);
+}
+
+#[test]
+fn the_window_imports_looks_by_itself_and_searches() {
+    let home = Home::new();
+    let engine = engine(&home);
+    let wait = |what: &str, done: &mut dyn FnMut(&Event) -> bool| {
+        let begun = Instant::now();
+        loop {
+            let events = engine.poll();
+            if events.iter().any(&mut *done) {
+                return;
+            }
+            assert!(begun.elapsed() < Duration::from_secs(240), "waited for {what}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    engine.send(Command::ImportPictures { job: 1, sources: vec!["emoji:smileys".into()] });
+    wait("the import", &mut |e| matches!(e, Event::JobEnded { job: 1, problem: None }));
+    engine.send(Command::ListFacets);
+    wait("data sets", &mut |e| matches!(e, Event::Facets(f) if f.sets.len() == 1 && f.sets[0].1 > 40));
+    // Pictures are looked at once nothing was asked for some seconds.
+    let library = Library::open(&home.paths().library()).unwrap();
+    let begun = Instant::now();
+    while library.has_unseen().unwrap() {
+        assert!(begun.elapsed() < Duration::from_secs(240), "pictures were not looked at");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let filter = ItemFilter { shelf: Shelf::Imported, ..ItemFilter::default() };
+    let first = library.page(&filter, 0, 1).unwrap().remove(0).id;
+    let like = vec![Sample::Item(first)];
+    let request = SearchRequest { like, shelf: Shelf::All, ..SearchRequest::default() };
+    engine.send(Command::Search { ticket: 7, request: Box::new(request.clone()) });
+    wait("what looks alike", &mut |e| match e {
+        Event::Found { ticket: 7, answer } => {
+            assert!(answer.hits.len() > 10 && answer.hits.iter().all(|h| h.item.id != first));
+            answer.hits.iter().all(|h| h.why[0].by == By::Look)
+        }
+        _ => false,
+    });
+    engine.send(Command::Search { ticket: 8, request: Box::default() });
+    wait("what is wrong", &mut |e| matches!(e, Event::NotFound { ticket: 8, .. }));
+    engine.send(Command::SaveSearch { name: "Like it".into(), request: Box::new(request) });
+    wait("the saved search", &mut |e| matches!(e, Event::Facets(f) if f.searches[0].0 == "Like it"));
+    engine.shut_down();
 }
