@@ -301,6 +301,10 @@ pub enum LibraryTask {
     Rate(records::Rate),
     /// Prompts, one thread after the other
     Threads(records::Plain),
+    /// Note which of two kept pictures is better
+    Choose(records::Choose),
+    /// Kept pictures in the order that choices put them in, and how well the order foresees choices
+    Rank(records::Plain),
     /// What was made, kept and exported by week and model, and which settings lead to what is liked
     Usage(records::Plain),
     /// Make pictures of data sets known, so that they are found; files stay where they are, what is known is passed by
@@ -357,6 +361,8 @@ impl LibraryTask {
             Self::Tag(task) => task.run(&open()?),
             Self::Rate(task) => task.run(&open()?),
             Self::Threads(task) => records::threads(&task, &open()?),
+            Self::Choose(task) => task.run(&open()?),
+            Self::Rank(task) => records::rank(&task, &open()?),
             Self::Usage(task) => records::usage(&task, &open()?),
             Self::Path { json } => {
                 if json {

@@ -6,6 +6,7 @@ use serde_json::json;
 use super::{print_json, print_line};
 use crate::base::{Problem, Result};
 use crate::library::Library;
+use crate::library::choices::Choice;
 use crate::library::records::graph::{Graph, Node};
 
 /// Arguments of `library show`.
@@ -66,6 +67,18 @@ pub struct Rate {
     #[arg(long, value_name = "N")]
     stars: u8,
     /// One JSON object a picture
+    #[arg(long)]
+    json: bool,
+}
+
+/// Arguments of `library choose`.
+#[derive(Args)]
+pub struct Choose {
+    /// Number of the better picture
+    better: i64,
+    /// Number of the other
+    worse: i64,
+    /// The ranking as JSON
     #[arg(long)]
     json: bool,
 }
@@ -224,6 +237,37 @@ pub fn usage(task: &Plain, library: &Library) -> Result<()> {
         print_line(&format!("{:12} {:24} {:>6} of {:>6} liked ({share})", s.name, s.value, s.liked, s.pictures))?;
     }
     Ok(())
+}
+
+/// Shows the ranking that choices make.
+///
+/// # Errors
+/// The library cannot be read.
+pub fn rank(task: &Plain, library: &Library) -> Result<()> {
+    let ranking = library.ranking()?;
+    if task.json {
+        return print_json(&ranking);
+    }
+    for (place, p) in ranking.pictures.iter().enumerate() {
+        let (won, of) = (p.won, p.of);
+        print_line(&format!("{:>5}  picture {:>6}  {:+.2}  won {won} of {of}", place + 1, p.item, p.strength))?;
+    }
+    print_line(&format!(
+        "{} choices; of {} held-out ones {} were foreseen ({:.0} to {:.0} %, chance is 50 %)",
+        ranking.choices,
+        ranking.foreseen_of,
+        ranking.foreseen,
+        ranking.share.0 * 100.0,
+        ranking.share.1 * 100.0
+    ))
+}
+
+impl Choose {
+    /// Notes the choice.
+    pub fn run(self, library: &Library) -> Result<()> {
+        library.choose(Choice { better: self.better, worse: self.worse })?;
+        if self.json { print_json(&library.ranking()?) } else { Ok(()) }
+    }
 }
 
 impl Tag {

@@ -14,6 +14,7 @@
 
 pub mod allowed;
 pub mod backup;
+pub mod choices;
 pub mod condition;
 pub mod finder;
 pub mod import;

@@ -129,7 +129,7 @@ fn user() -> &'static str {
 }
 
 /// Adds a record to the end of the chain; says its number.
-fn append(
+pub(super) fn append(
     tx: &Connection,
     kind: &str,
     key: Option<&str>,
@@ -171,7 +171,7 @@ fn kind_of(key: &str) -> &'static str {
 }
 
 /// The number of a thing; one that is not known yet gets a record of its name.
-fn ensure(tx: &Connection, key: &str, at: i64) -> rusqlite::Result<i64> {
+pub(super) fn ensure(tx: &Connection, key: &str, at: i64) -> rusqlite::Result<i64> {
     match number(tx, key)? {
         Some(id) => Ok(id),
         None => append(tx, kind_of(key), Some(key), None, at, &json!({})),

@@ -61,7 +61,7 @@ pub struct Usage {
 }
 
 /// Bounds of a share at 95 % (Wilson 1927).
-fn wilson(hits: f64, of: f64) -> (f64, f64) {
+pub(super) fn wilson(hits: f64, of: f64) -> (f64, f64) {
     const Z: f64 = 1.959_964;
     if of <= 0.0 {
         return (0.0, 1.0);

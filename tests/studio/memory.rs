@@ -208,6 +208,11 @@ fn a_picture_is_traced_rated_and_a_changed_record_is_found() {
     let shown: Value = serde_json::from_str(&home.ok(&["library", "show", "abcdef", "--json"])).unwrap();
     assert_eq!(shown["thing"]["kind"], "model");
     assert_eq!(home.ok(&["library", "threads", "--json"]).trim(), "[]");
+    let rank: Value =
+        serde_json::from_str(&home.ok(&["library", "choose", &id, &ids[1].to_string(), "--json"])).unwrap();
+    assert_eq!((&rank["pictures"][0]["item"], &rank["choices"]), (&json!(ids[0]), &json!(1)));
+    assert!(home.ok(&["library", "rank"]).contains("1 choices"));
+    home.fails(&["library", "choose", &id, &id], 2, "better than itself");
     home.fails(&["library", "graph", "nobody"], 2, "knows nothing");
     home.fails(&["library", "rate", &id, "--stars", "9"], 2, "0 to 5");
     home.fails(&["library", "tag", "99", "--add", "x"], 2, "no kept picture");

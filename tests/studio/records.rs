@@ -147,7 +147,7 @@ fn check_mlflow(found: &Value, steps: &[u64]) {
     assert_eq!((&found["runs"], &found["status"], &found["name"]), (&json!(1), &json!("FINISHED"), &json!("run")));
     assert_eq!(found["steps"], json!(steps));
     assert_eq!((&found["resolution"], &found["context"]), (&json!("16"), &json!(["training"])));
-    assert_eq!(found["digest"][0].as_str().unwrap().len(), 36);
+    assert_eq!(found["digest"][0].as_str().unwrap().len(), 32);
     assert_eq!((&found["files"], &found["recipe"]), (&json!(["recipe.json", "samples"]), &json!("res-gan")));
 }
 
