@@ -187,6 +187,27 @@ fn walk(
     Ok(left_out)
 }
 
+/// Moves what a thing comes from before all that comes of it, and what came of it after all that it comes from: where ways
+/// of several lengths lead there, the longest counts. Circles end after as many rounds as there are things.
+fn layer(depths: &mut HashMap<i64, i32>, edges: &[Edge]) {
+    for _ in 0..depths.len() {
+        let mut moved = false;
+        for edge in edges {
+            let (Some(&child), Some(&parent)) = (depths.get(&edge.child), depths.get(&edge.parent)) else { continue };
+            if child <= 0 && parent < 0 && parent >= child {
+                depths.insert(edge.parent, child - 1);
+                moved = true;
+            } else if parent >= 0 && child > 0 && child <= parent {
+                depths.insert(edge.child, parent + 1);
+                moved = true;
+            }
+        }
+        if !moved {
+            return;
+        }
+    }
+}
+
 impl Library {
     /// The number of a thing's record, by what a person calls it: the number of a kept picture, a run's folder, the hash of
     /// a model or its beginning, a name as [`Node::key`] has it, or `#` and the number of the record.
@@ -242,6 +263,7 @@ impl Library {
             let mut edges = Vec::new();
             let mut left_out = walk(db, root, true, depth, &mut depths, &mut edges)?;
             left_out += walk(db, root, false, depth, &mut depths, &mut edges)?;
+            layer(&mut depths, &edges);
             let mut nodes = Vec::with_capacity(depths.len());
             for (id, depth) in &depths {
                 nodes.extend(one(db, *id)?.map(|node| Node { depth: *depth, ..node }));
@@ -278,5 +300,23 @@ impl Library {
             };
             query.query_map([id], row)?.collect()
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_way_counts_and_circles_end() {
+        let edge = |child, parent| Edge { child, parent, relation: "x".into() };
+        // 1 is bred of 2, both are made by 3, which comes from 4; 5 is bred of 1 and of 6, which is bred of 1.
+        let edges = [edge(1, 2), edge(1, 3), edge(2, 3), edge(3, 4), edge(5, 1), edge(6, 1), edge(5, 6)];
+        let mut depths = HashMap::from([(1, 0), (2, -1), (3, -1), (4, -2), (5, 1), (6, 1)]);
+        layer(&mut depths, &edges);
+        assert_eq!(depths, HashMap::from([(1, 0), (2, -1), (3, -2), (4, -3), (5, 2), (6, 1)]));
+        let mut depths = HashMap::from([(1, 0), (2, -1), (3, -2)]);
+        layer(&mut depths, &[edge(1, 2), edge(2, 3), edge(3, 2), edge(2, 1)]);
+        assert_eq!(depths[&1], 0);
     }
 }
