@@ -194,6 +194,16 @@ fn the_gallery_fits() {
         }
         window.harness.run_steps(4);
         look(window, "Gallery, one selected");
+        for key in [egui::Key::M, egui::Key::L] {
+            let first = window.harness.get_all_by_role(Role::ListBoxOption).next();
+            if let Some(first) = first {
+                first.click();
+            }
+            window.harness.run_steps(4);
+            window.harness.key_press(key);
+            window.harness.run_steps(6);
+            look(window, "Gallery, like one and unlike another");
+        }
         act(window, Action::Ui(UiCommand::Export));
         look(window, "Export");
     });

@@ -7,7 +7,7 @@ use egui_material_icons::icons::{
 };
 
 use super::{Cx, Deed, GalleryView, model_of, source};
-use crate::engine::{Imported, Item};
+use crate::engine::{Imported, Item, Shelf};
 use crate::recipe::picture::{Latent, PictureRecipe};
 use crate::ui::format;
 use crate::ui::textures::{self, key};
@@ -19,7 +19,12 @@ impl GalleryView {
         let items = self.items.clone();
         let chosen = self.selected(&items);
         let Some(first) = chosen.first().copied() else {
-            theme::weak(ui, format!("{} kept", format::plural(items.len() as u64, "picture", "pictures")));
+            let count = format::plural(items.len() as u64, "picture", "pictures");
+            let kept = self.filter.shelf == Shelf::Kept && !self.find.is_on();
+            theme::weak(ui, format!("{count} {}", if kept { "kept" } else { "shown" }));
+            if !kept && !self.find.is_on() {
+                theme::weak(ui, "Of whole data sets the newest are listed; search or filter for the others");
+            }
             theme::weak(ui, "Select some to rate, tag, export or compare them");
             return None;
         };
@@ -258,6 +263,7 @@ fn imported_text(imported: &Imported) -> Vec<(&'static str, String)> {
     let mut lines = vec![("Name", imported.dataset.clone()), ("Origin", origin.into())];
     lines.extend(imported.label.clone().map(|label| ("Label", label)));
     lines.extend(imported.caption.clone().map(|caption| ("Caption", caption)));
+    lines.push(("File", imported.name.clone()));
     lines.push(("Source", imported.source.clone()));
     lines
 }

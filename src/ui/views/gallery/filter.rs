@@ -48,7 +48,7 @@ impl GalleryView {
     }
 
     fn search(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
-        let field = theme::text_field(ui, &mut self.filter.text, "Words, or what is shown", 150.0, "Search");
+        let field = theme::text_field(ui, &mut self.filter.text, "Search pictures", 150.0, "Search");
         self.search_button(ui, &field, cx);
         if field.changed() {
             self.typed = cx.time;

@@ -22,7 +22,9 @@ pub(super) const IMPORT: &str = "import";
 /// Labels and data sets that the menu of filters lists.
 const LISTED: usize = 40;
 /// Names of examples are shown up to so many letters.
-const LETTERS: usize = 24;
+const LETTERS: usize = 14;
+/// Examples that are shown; of more the number is told.
+const CHIPS: usize = 3;
 
 /// A search, and what came of it.
 #[derive(Default)]
@@ -237,7 +239,33 @@ impl GalleryView {
         let mut deed = None;
         theme::toolbar(ui, |ui| deed = self.search_bar(ui, cx));
         ui.add_space(-ui.spacing().item_spacing.y);
+        if self.find.request.as_ref().is_some_and(|r| !r.like.is_empty() || !r.unlike.is_empty()) {
+            theme::toolbar(ui, |ui| self.chips(ui, cx));
+            ui.add_space(-ui.spacing().item_spacing.y);
+        }
         deed
+    }
+
+    /// The examples that are searched by, each with what takes it away.
+    fn chips(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let Some(request) = self.find.request.clone() else { return };
+        let all = request.like.iter().map(|s| ("Like", s)).chain(request.unlike.iter().map(|s| ("Unlike", s)));
+        let all: Vec<(&str, &Sample)> = all.collect();
+        let mut taken = None;
+        for (verb, sample) in all.iter().take(CHIPS) {
+            let name = format!("{verb} {}", self.sample_name(sample));
+            theme::badge(ui, Tone::Accent, &name);
+            if theme::icon_button(ui, ICON_CLOSE, &format!("Remove {name}")).clicked() {
+                taken = Some((*sample).clone());
+            }
+        }
+        if all.len() > CHIPS {
+            theme::weak(ui, format!("and {} more", all.len() - CHIPS));
+        }
+        if let Some(sample) = taken {
+            let without = |all: &[Sample]| all.iter().filter(|s| **s != sample).cloned().collect::<Vec<_>>();
+            self.search_now(without(&request.like), without(&request.unlike), cx);
+        }
     }
 
     fn conditions(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
@@ -258,6 +286,11 @@ impl GalleryView {
         let text: Vec<String> = all.iter().map(ToString::to_string).collect();
         self.find.conditions = text.join(" ");
         self.filter.conditions = all;
+    }
+
+    /// Whether data sets were imported that are not shown.
+    pub(super) fn has_hidden_sets(&self) -> bool {
+        self.filter.shelf == Shelf::Kept && self.find.facets.as_ref().is_some_and(|f| !f.sets.is_empty())
     }
 
     /// Takes every condition off.
@@ -374,7 +407,6 @@ impl GalleryView {
     }
 
     fn search_bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) -> Option<Deed> {
-        let request = self.find.request.clone()?;
         let mut deed = None;
         match (&self.find.answer, &self.find.problem) {
             (_, Some(problem)) => {
@@ -386,20 +418,6 @@ impl GalleryView {
             (None, None) => {
                 theme::weak(ui, "Searching…");
             }
-        }
-        let mut taken = None;
-        for (samples, verb) in [(&request.like, "Like"), (&request.unlike, "Unlike")] {
-            for sample in samples {
-                let name = format!("{verb} {}", self.sample_name(sample));
-                theme::badge(ui, Tone::Accent, &name);
-                if theme::icon_button(ui, ICON_CLOSE, &format!("Remove {name}")).clicked() {
-                    taken = Some(sample.clone());
-                }
-            }
-        }
-        if let Some(sample) = taken {
-            let without = |all: &[Sample]| all.iter().filter(|s| **s != sample).cloned().collect::<Vec<_>>();
-            self.search_now(without(&request.like), without(&request.unlike), cx);
         }
         let answer = self.find.answer.clone();
         for note in answer.iter().flat_map(|a| &a.notes).take(1) {
@@ -428,6 +446,7 @@ impl GalleryView {
     fn sample_name(&self, sample: &Sample) -> String {
         let name = match sample {
             Sample::Item(id) => match self.items.iter().find(|i| i.id == *id) {
+                Some(Item { imported: Some(imported), .. }) => file_name(Path::new(&imported.name)),
                 Some(item) => source::name(item),
                 None => format!("picture {id}"),
             },

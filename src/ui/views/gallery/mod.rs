@@ -17,7 +17,7 @@ use egui_material_icons::icons::ICON_PHOTO_LIBRARY;
 
 use super::{Cx, KeyHelp, View, ViewId};
 use crate::base::{Picture, Problem, Resolution};
-use crate::engine::{Command, Event, Item, ItemFilter};
+use crate::engine::{Command, Event, Item, ItemFilter, Shelf};
 use crate::latent::film::curve::{Curve, Easing};
 use crate::latent::film::{Key as FilmKey, Timeline};
 use crate::ui::action::{Action, ViewMessage};
@@ -374,6 +374,12 @@ impl GalleryView {
             if button.is_some_and(|b| b.clicked()) {
                 self.show_all();
                 self.end_search(cx);
+            }
+        } else if self.has_hidden_sets() {
+            let text = "Pictures that you star in Explore are saved here. Data sets were imported too";
+            let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, "No pictures yet", text, Some("Show data sets"));
+            if button.is_some_and(|b| b.clicked()) {
+                self.filter.shelf = Shelf::All;
             }
         } else {
             let text = "Pictures that you star in Explore are saved here, with everything needed to make them again";

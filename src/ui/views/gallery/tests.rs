@@ -126,6 +126,21 @@ fn an_empty_gallery_says_how_to_fill_it() {
 }
 
 #[test]
+fn an_empty_gallery_with_data_sets_shows_them() {
+    let mut h = gallery();
+    let sets = crate::engine::Facets { sets: vec![("clothes".into(), 9)], ..Default::default() };
+    h.state_mut().call(|view, cx| {
+        view.on_event(&Event::Facets(sets), cx);
+        view.lay_out(&Arc::default());
+    });
+    h.run_steps(2);
+    h.get_by_role_and_label(Role::Button, "Show data sets").click();
+    h.run_steps(5);
+    assert_eq!(h.state().view.filter.shelf, Shelf::All);
+    assert_eq!(h.state().view.items.len(), 48);
+}
+
+#[test]
 fn a_tag_is_added_to_what_is_selected() {
     let mut h = gallery();
     let item = choose_first(&mut h);
