@@ -154,6 +154,7 @@ impl GalleryView {
     fn draw_origin(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, graph: &Graph) -> Option<String> {
         let kinds: BTreeSet<&str> = graph.nodes.iter().map(|n| n.kind.as_str()).collect();
         ui.horizontal_wrapped(|ui| {
+            ui.add_space(size::M);
             theme::weak(ui, "Show");
             for kind in kinds {
                 let shown = !self.origin.hidden.contains(kind);
