@@ -112,8 +112,8 @@ impl RealPictures {
 
     /// Slider of how many are drawn from; holds from the next search on.
     pub fn count(&mut self, ui: &mut Ui) {
-        ui.add(Slider::new(&mut self.grounding.neighbours, 1..=32).text("Pictures to draw from"))
-            .on_hover_text("Holds from the next search on");
+        ui.add(Slider::new(&mut self.grounding.neighbours, 1..=32).text("Neighbours"))
+            .on_hover_text("Real pictures to draw from; holds from the next search on");
     }
 
     /// The pictures that were found for this model, each with why it is there.

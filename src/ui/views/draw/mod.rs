@@ -144,7 +144,7 @@ impl DrawView {
                 }
             });
             combo.response.accessible_name("Prior");
-            let width = (ui.available_width() - 260.0).clamp(160.0, 520.0);
+            let width = (ui.available_width() - 330.0).clamp(160.0, 520.0);
             let field = theme::text_field(ui, &mut self.prompt, "What to draw, in words", width, "Prompt");
             let entered = field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
             theme::weak(ui, "Seed");

@@ -62,6 +62,60 @@ impl Page for Retrieval {
             empty_state(ui, cx, shared.present.as_ref(), words, None);
             return;
         }
+        let area = egui::Frame::new().inner_margin(egui::Margin::same(theme::size::S as i8));
+        area.show(ui, |ui| self.results(ui, cx, info, out));
+    }
+
+    fn on_event(&mut self, event: &Event, _state: &mut ExploreState, cx: &mut Cx<'_>) {
+        self.feed.on_event(event, cx);
+        if self.real.on_event(event) {
+            self.again = true;
+        }
+        match event {
+            Event::Latent(LatentEvent::NearReal { ticket, model, latents, from }) if self.ticket == Some(*ticket) => {
+                self.drawn = Some((model.clone(), latents.clone(), from.clone()));
+                self.judged.clear();
+            }
+            Event::Latent(LatentEvent::NearestReal { ticket, nearest, .. }) if self.judging == Some(*ticket) => {
+                for (judged, (near, _)) in self.judged.iter_mut().zip(nearest) {
+                    judged.1 = Some(near.clone());
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn on_drop(&mut self, paths: &[PathBuf], _info: &ModelInfo, _state: &mut ExploreState, _cx: &mut Cx<'_>) -> bool {
+        self.real.dropped(paths)
+    }
+
+    fn picked(&mut self, picked: &Picked<'_>, _state: &mut ExploreState, _cx: &mut Cx<'_>) -> bool {
+        self.real.picked(picked.purpose, picked.paths)
+    }
+
+    fn take_files(&mut self, paths: &[PathBuf]) -> bool {
+        self.real.dropped(paths)
+    }
+
+    fn export(&self, state: &ExploreState, info: &ModelInfo, _cx: &Cx<'_>, out: &mut PageActions) {
+        let latents = self.drawn.as_ref().filter(|d| d.0 == info.model).map(|d| d.1.clone());
+        out.export = Some((latents.unwrap_or_else(|| vec![state.here.latent.clone()]), "retrieval", 0, None));
+    }
+
+    fn provenance(&self, _state: &ExploreState, _label: Option<&str>) -> Option<String> {
+        Some("Drawn near real pictures".into())
+    }
+
+    fn expire(&mut self) {
+        self.feed.expire();
+        self.real.clear();
+        self.drawn = None;
+    }
+}
+
+impl Retrieval {
+    /// What was found, and what is drawn near it.
+    fn results(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, out: &mut PageActions) {
         self.real.strip(ui, cx, info);
         ui.horizontal_wrapped(|ui| {
             self.again |= self.real.strength(ui);
@@ -118,54 +172,6 @@ impl Page for Retrieval {
         }
     }
 
-    fn on_event(&mut self, event: &Event, _state: &mut ExploreState, cx: &mut Cx<'_>) {
-        self.feed.on_event(event, cx);
-        if self.real.on_event(event) {
-            self.again = true;
-        }
-        match event {
-            Event::Latent(LatentEvent::NearReal { ticket, model, latents, from }) if self.ticket == Some(*ticket) => {
-                self.drawn = Some((model.clone(), latents.clone(), from.clone()));
-                self.judged.clear();
-            }
-            Event::Latent(LatentEvent::NearestReal { ticket, nearest, .. }) if self.judging == Some(*ticket) => {
-                for (judged, (near, _)) in self.judged.iter_mut().zip(nearest) {
-                    judged.1 = Some(near.clone());
-                }
-            }
-            _ => {}
-        }
-    }
-
-    fn on_drop(&mut self, paths: &[PathBuf], _info: &ModelInfo, _state: &mut ExploreState, _cx: &mut Cx<'_>) -> bool {
-        self.real.dropped(paths)
-    }
-
-    fn picked(&mut self, picked: &Picked<'_>, _state: &mut ExploreState, _cx: &mut Cx<'_>) -> bool {
-        self.real.picked(picked.purpose, picked.paths)
-    }
-
-    fn take_files(&mut self, paths: &[PathBuf]) -> bool {
-        self.real.dropped(paths)
-    }
-
-    fn export(&self, state: &ExploreState, info: &ModelInfo, _cx: &Cx<'_>, out: &mut PageActions) {
-        let latents = self.drawn.as_ref().filter(|d| d.0 == info.model).map(|d| d.1.clone());
-        out.export = Some((latents.unwrap_or_else(|| vec![state.here.latent.clone()]), "retrieval", 0, None));
-    }
-
-    fn provenance(&self, _state: &ExploreState, _label: Option<&str>) -> Option<String> {
-        Some("Drawn near real pictures".into())
-    }
-
-    fn expire(&mut self) {
-        self.feed.expire();
-        self.real.clear();
-        self.drawn = None;
-    }
-}
-
-impl Retrieval {
     /// Holds the pictures against the real ones once all of them are here.
     fn judge(&mut self, cx: &mut Cx<'_>, info: &ModelInfo, wish: &ImageBatch) {
         let all: Option<Vec<&Arc<Picture>>> = (0..wish.latents.len()).map(|i| self.feed.of(wish, i)).collect();
