@@ -4,6 +4,7 @@
 //! while running, 130 interrupted.
 
 mod atlas;
+mod audit;
 mod bench;
 mod data;
 mod directions;
@@ -66,6 +67,8 @@ enum Task {
     Sample(pictures::Sample),
     /// Draw pictures token by token, from words or a class
     Draw(draw::Draw),
+    /// Tell whether a model's pictures, or picture files, are copies of what the model learned from
+    Audit(audit::Audit),
     /// Make an interpolation grid between seeds
     Interpolate(pictures::Interpolate),
     /// Make a film that interpolates between seeds
@@ -146,6 +149,7 @@ pub fn main() -> ExitCode {
         Some(Task::Train(task)) => task.run(&paths),
         Some(Task::Sample(task)) => task.run(&paths),
         Some(Task::Draw(task)) => task.run(&paths),
+        Some(Task::Audit(task)) => task.run(&paths),
         Some(Task::Interpolate(task)) => task.run(&paths),
         Some(Task::Walk(task)) => task.run(&paths),
         Some(Task::Reconstruct(task)) => task.run(&paths),

@@ -146,7 +146,7 @@ impl Retrieved {
     /// The device computes no finite numbers.
     pub fn nearest(&self, made: &[Picture]) -> Result<Vec<Nearest>> {
         let nearest = self.corpus.nearest(made)?;
-        let copies = nearest.iter().filter(|n| n.copy).count();
+        let copies = nearest.iter().filter(|n| n.is_suspect()).count();
         if copies > 0 {
             say(&Problem::data("Some pictures nearly are real ones")
                 .of(format!("{copies} of {}", made.len()))

@@ -63,9 +63,31 @@ pub fn standard_error(replicates: &[f64]) -> f64 {
     (replicates.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0)).sqrt()
 }
 
+/// The 95 % interval of a share (Wilson 1927): right also for few and for none.
+pub fn wilson(found: usize, of: usize) -> (f64, f64) {
+    if of == 0 {
+        return (0.0, 1.0);
+    }
+    let (z, n) = (1.959_964, of as f64);
+    let p = found as f64 / n;
+    let centre = (p + z * z / (2.0 * n)) / (1.0 + z * z / n);
+    let reach = z / (1.0 + z * z / n) * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt();
+    ((centre - reach).max(0.0), (centre + reach).min(1.0))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_interval_of_a_share_is_wilsons() {
+        // Newcombe 1998, table I: 81 of 263 and 0 of 20.
+        let (low, high) = wilson(81, 263);
+        assert!((low - 0.2553).abs() < 1e-4 && (high - 0.3662).abs() < 1e-4, "{low} {high}");
+        let (low, high) = wilson(0, 20);
+        assert!(low.abs() < 1e-12 && (high - 0.1611).abs() < 1e-4, "{high}");
+        assert_eq!(wilson(0, 0), (0.0, 1.0));
+    }
 
     /// The interval of a mean is as wide as theory says, and holds the truth about 95 times in 100.
     #[test]

@@ -8,7 +8,7 @@ use crate::engine::latent::retrieval::{FindReal, RealFound};
 use crate::engine::latent::token_draws::hidden_after;
 use crate::engine::{Event, JobId, LatentEvent};
 use crate::latent::draw::{DrawRequest, RetrievedTokens, Token};
-use crate::latent::retrieval::{Nearest, Neighbour};
+use crate::latent::retrieval::{Nearest, Neighbour, Standing};
 
 /// A picture of four tokens in two rows, drawn at once; the first of three choices is taken where none is given.
 pub(super) fn drawn(session: u64, model: &str, request: &DrawRequest) -> Vec<Event> {
@@ -54,8 +54,8 @@ pub(super) fn found(job: JobId, model: &str, ask: &FindReal) -> Vec<Event> {
 /// The first picture nearly is a real one, the others are not.
 pub(super) fn nearest(pictures: &[Picture]) -> Vec<(Nearest, Picture)> {
     let of = |(i, picture): (usize, &Picture)| {
-        let (as_near, copy) = if i == 0 { (0.0, true) } else { (0.4, false) };
-        (Nearest { place: i, name: format!("real/{i:03}.png"), distance: 1.0, as_near, copy }, picture.clone())
+        let (as_near, standing) = if i == 0 { (0.0, Standing::Copy) } else { (0.4, Standing::Own) };
+        (Nearest { place: i, name: format!("real/{i:03}.png"), distance: 1.0, as_near, standing }, picture.clone())
     };
     pictures.iter().enumerate().map(of).collect()
 }

@@ -167,7 +167,7 @@ impl<'a> Judge<'a> {
         Ok(Looks {
             percentiles: (0..made.len()).map(percentile).collect(),
             words: (0..made.len()).map(words).collect(),
-            copies: found.iter().map(|n| f64::from(u8::from(n.copy))).collect(),
+            copies: found.iter().map(|n| f64::from(u8::from(n.is_suspect()))).collect(),
             ratio: distances.get(distances.len() / 2).map_or(f64::NAN, |d| d / usual),
         })
     }

@@ -15,7 +15,7 @@ pub mod measure;
 mod mixture;
 mod tokens;
 
-pub use copies::{Copies, Nearest};
+pub use copies::{Copies, Nearest, Standing};
 pub use corpus::{Corpus, MOST};
 pub use find::{Neighbour, Neighbours, Request};
 pub use maker::GroundedMaker;

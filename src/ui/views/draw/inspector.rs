@@ -73,7 +73,7 @@ impl DrawView {
         if let Some((near, picture)) = &self.nearest {
             let tex = cx.textures.get(&ui.ctx().clone(), key("nearest real picture"), self.revision, picture);
             textures::picture(ui, &tex, Vec2::splat(72.0), Sense::hover(), "Nearest real picture");
-            let tone = if near.copy { Tone::Warn } else { Tone::Quiet };
+            let tone = if near.is_suspect() { Tone::Warn } else { Tone::Quiet };
             let text = RichText::new(near.sentence()).color(tone.colour(theme::tokens(ui)));
             ui.add(Label::new(text).wrap());
         }

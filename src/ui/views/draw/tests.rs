@@ -101,7 +101,7 @@ fn real_pictures_are_found_by_the_prompt_and_drawn_from() {
     let asked = drawn(&h).pop().expect("it is drawn at once");
     let retrieved = asked.retrieved.expect("with their tokens");
     assert_eq!((retrieved.tokens.len(), retrieved.strength, asked.prompt.as_str()), (2, 0.5, "green glasses"));
-    assert!(h.state().view.nearest.as_ref().unwrap().0.copy);
+    assert!(h.state().view.nearest.as_ref().unwrap().0.is_suspect());
     // Without a prompt their words stand in front; without them all is as it was.
     h.state_mut().view.prompt = String::new();
     h.state_mut().view.real.grounding.strength = 0.25;

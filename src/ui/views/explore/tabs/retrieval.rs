@@ -123,7 +123,7 @@ impl Retrieval {
                 self.first += COUNT;
                 self.again = true;
             }
-            let copies = self.judged.iter().filter(|j| j.1.as_ref().is_some_and(|n| n.copy)).count();
+            let copies = self.judged.iter().filter(|j| j.1.as_ref().is_some_and(|n| n.is_suspect())).count();
             if copies > 0 {
                 let text = format!("{copies} of {} nearly are real pictures", self.judged.len());
                 theme::toned(ui, Tone::Warn, text).on_hover_text(
@@ -219,8 +219,9 @@ impl GridSource for Source<'_> {
     fn request(&mut self, _missing: &[usize]) {}
 
     fn mark(&self, index: usize) -> Mark<'_> {
-        let copy = self.judged.get(index).and_then(|j| j.1.as_ref()).is_some_and(|n| n.copy);
-        Mark { corner: if copy { Cow::Borrowed("copy") } else { Cow::Borrowed("") }, ..Mark::default() }
+        let near = self.judged.get(index).and_then(|j| j.1.as_ref()).filter(|n| n.is_suspect());
+        let corner: &'static str = near.map_or("", |n| n.standing.into());
+        Mark { corner: Cow::Borrowed(corner), ..Mark::default() }
     }
 
     fn cell(&self, index: usize, response: &Response) {
