@@ -23,6 +23,7 @@ mod numbers;
 mod pictures;
 mod prior;
 mod records;
+mod report;
 mod reproduce;
 mod retrieve;
 mod runs;
@@ -69,6 +70,8 @@ enum Task {
     Draw(draw::Draw),
     /// Tell whether a model's pictures, or picture files, are copies of what the model learned from
     Audit(audit::Audit),
+    /// Write a report of a run as one HTML file
+    Report(report::Report),
     /// Make an interpolation grid between seeds
     Interpolate(pictures::Interpolate),
     /// Make a film that interpolates between seeds
@@ -150,6 +153,7 @@ pub fn main() -> ExitCode {
         Some(Task::Sample(task)) => task.run(&paths),
         Some(Task::Draw(task)) => task.run(&paths),
         Some(Task::Audit(task)) => task.run(&paths),
+        Some(Task::Report(task)) => task.run(&paths),
         Some(Task::Interpolate(task)) => task.run(&paths),
         Some(Task::Walk(task)) => task.run(&paths),
         Some(Task::Reconstruct(task)) => task.run(&paths),

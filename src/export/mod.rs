@@ -26,6 +26,7 @@ pub mod palette;
 pub mod png;
 pub mod read_metadata;
 pub mod records;
+pub mod report;
 pub mod run;
 pub mod scale;
 pub mod sheet;

@@ -12,7 +12,7 @@ mod mlflow_server;
 pub mod run_log;
 mod tensorboard;
 #[cfg(test)]
-mod testing;
+pub mod testing;
 mod trackio;
 
 use std::path::PathBuf;
