@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::RetrievedTokens;
+use super::retrieved::RetrievedTokens;
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
 use crate::models::PriorSteps;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::copies::Copies;
+use super::copies::{Copies, Nearest};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::data::{self, Prepared};
@@ -109,7 +109,7 @@ impl Corpus {
     ///
     /// # Errors
     /// The device computes no finite numbers.
-    pub fn nearest(&self, made: &[Picture]) -> Result<Vec<super::Nearest>> {
+    pub fn nearest(&self, made: &[Picture]) -> Result<Vec<Nearest>> {
         self.copies.nearest(made, &|i| {
             let place = self.places[i];
             (place, self.data.name(place).to_string())

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Corpus;
+use super::corpus::Corpus;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::eval::feature_matrix::Rows;
 

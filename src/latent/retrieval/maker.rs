@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Corpus, Grounding, LatentMixture, Neighbours};
+use super::corpus::Corpus;
+use super::find::Neighbours;
+use super::grounding::Grounding;
+use super::mixture::LatentMixture;
 use crate::base::paths::Paths;
 use crate::base::{Family, Picture, Problem, Progress, Result};
 use crate::latent::catalog;

@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::{Corpus, Neighbours, Request};
+use super::corpus::Corpus;
+use super::find::{Neighbours, Request};
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::data::words::split;
 use crate::eval::feature_matrix::Rows;

@@ -5,7 +5,8 @@
 //! leaves only the region, not the prior. Styles (W, W+) have no such density and are blended: w = (1 − s) w₀ + s w.
 //! At strength 0 every picture is exactly that of its seed.
 
-use super::{Corpus, Neighbours};
+use super::corpus::Corpus;
+use super::find::Neighbours;
 use crate::base::paths::Paths;
 use crate::base::rng::Stream;
 use crate::base::{Family, Picture, Problem, Progress, Result};

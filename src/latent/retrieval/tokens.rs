@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Corpus, Neighbours};
+use super::corpus::Corpus;
+use super::find::Neighbours;
 use crate::data::words::split;
 use crate::latent::draw::{Drawer, RetrievedTokens};
 
