@@ -106,7 +106,14 @@ fn fill(from: &RunFolder, to: &RunFolder, at: &CheckpointInfo) -> Result<()> {
         share(&file, &preview::path(&to.previews_dir(), images))?;
     }
     let mut log = to.append_telemetry()?;
+    let recipe = to.recipe()?;
+    let mut step = 0;
     for event in from.history() {
+        if let RunEvent::Reading(reading) = &event
+            && reading.images <= at.images
+        {
+            step = reading.step + (at.images - reading.images) / u64::from(recipe.optim.batch.max(1));
+        }
         let shared = match &event {
             RunEvent::Reading(reading) => reading.images <= at.images,
             RunEvent::Preview { images } => *images <= at.images,
@@ -122,8 +129,9 @@ fn fill(from: &RunFolder, to: &RunFolder, at: &CheckpointInfo) -> Result<()> {
     let status = Status {
         state: RunState::Stopped,
         progress: RunProgress {
+            step,
             images: at.images,
-            target: (to.recipe()?.run.kimg * 1000.0).round() as u64,
+            target: (recipe.run.kimg * 1000.0).round() as u64,
             ..Default::default()
         },
         problem: None,
@@ -237,6 +245,9 @@ mod tests {
         train(dir.path(), &run);
         let same = fork(&run, Some(9), &dir.path().join("same"), &[]).unwrap();
         assert_eq!(same.checkpoints().iter().map(|c| c.images).collect::<Vec<_>>(), [8]);
+        let progress = same.summary().unwrap().progress;
+        let batch = u64::from(same.recipe().unwrap().optim.batch);
+        assert_eq!((progress.images, progress.step), (8, 8 / batch), "it stands where the checkpoint does");
         train(dir.path(), &same);
         assert_eq!(hash(&same, 24), hash(&run, 24));
 
