@@ -1,6 +1,8 @@
 //! What was made, kept and exported, by model and week, and which settings lead to what is kept.
 
-use rusqlite::params;
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, params};
 use serde::{Deserialize, Serialize};
 
 use super::Library;
@@ -11,11 +13,11 @@ pub const WEEK: i64 = 7 * 24 * 3600;
 /// A Monday, in seconds since 1970, at midnight UTC.
 const MONDAY: i64 = 4 * 24 * 3600;
 /// Pictures, the newest ones, whose settings are looked at.
-const LOOKED_AT: i64 = 20_000;
+const LOOKED_AT: i64 = 10_000;
 /// Stars from which on a picture counts as liked.
 const LIKED: i64 = 4;
 /// Pictures of a setting from which on its share says something.
-const ENOUGH: i64 = 5;
+const ENOUGH: u64 = 5;
 
 /// What a model made in a week.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,6 +75,82 @@ pub(super) fn wilson(hits: f64, of: f64) -> (f64, f64) {
     (((middle - half) / whole).max(0.0), ((middle + half) / whole).min(1.0))
 }
 
+fn number(row: &rusqlite::Row<'_>, at: usize) -> rusqlite::Result<u64> {
+    Ok(row.get::<_, i64>(at)?.unsigned_abs())
+}
+
+/// Sums of a model's pictures of some time; the index holds all that it takes.
+const SUMS: &str = "SELECT count(*), coalesce(sum(NOT trashed), 0), coalesce(sum(starred OR rating >= ?4), 0), \
+    avg(nullif(rating, 0)) FROM items INDEXED BY items_usage \
+    WHERE model = ?1 AND created >= ?2 AND created < ?3 AND imported = 0";
+
+/// What each model made in each week in which it made something. Models and weeks are leapt to along the index, so that
+/// nothing is sorted.
+fn made(db: &Connection) -> rusqlite::Result<Vec<Made>> {
+    let mut next_model = db.prepare("SELECT min(model) FROM items INDEXED BY items_usage WHERE model > ?1")?;
+    let mut next_time =
+        db.prepare("SELECT min(created) FROM items INDEXED BY items_usage WHERE model = ?1 AND created >= ?2")?;
+    let mut sums = db.prepare(SUMS)?;
+    let mut out = Vec::new();
+    let mut model: Option<String> = db.query_row("SELECT min(model) FROM items", [], |row| row.get(0))?;
+    while let Some(name) = model {
+        let mut time: Option<i64> = next_time.query_row(params![name, i64::MIN], |row| row.get(0))?;
+        while let Some(first) = time {
+            let week = first.saturating_sub(MONDAY).div_euclid(WEEK).saturating_mul(WEEK).saturating_add(MONDAY);
+            let end = week.saturating_add(WEEK);
+            if end <= first {
+                // A time that is none: there are no weeks after it.
+                break;
+            }
+            let row = sums.query_row(params![name, week, end, LIKED], |row| {
+                Ok(Made {
+                    week,
+                    model: name.clone(),
+                    made: number(row, 0)?,
+                    kept: number(row, 1)?,
+                    liked: number(row, 2)?,
+                    rating: row.get(3)?,
+                    exported: 0,
+                })
+            })?;
+            out.extend((row.made > 0).then_some(row));
+            time = next_time.query_row(params![name, end], |row| row.get(0))?;
+        }
+        model = next_model.query_row([&name], |row| row.get(0))?;
+    }
+    Ok(out)
+}
+
+/// How each setting of the newest pictures does.
+fn settings(db: &Connection) -> rusqlite::Result<Vec<Setting>> {
+    const NAMES: [&str; 4] = ["model", "made by", "truncation", "prior"];
+    let mut query = db.prepare(
+        "SELECT model, json_extract(recipe, '$.made_by'), printf('%.1f', json_extract(recipe, '$.truncation')), \
+         CASE WHEN json_extract(recipe, '$.prior') IS NULL THEN 'standard normal' ELSE 'fitted' END, \
+         starred OR rating >= ?2 FROM items WHERE imported = 0 AND recipe IS NOT NULL AND json_valid(recipe) \
+         ORDER BY id DESC LIMIT ?1",
+    )?;
+    let mut counts: BTreeMap<(usize, String), (u64, u64)> = BTreeMap::new();
+    let mut rows = query.query(params![LOOKED_AT, LIKED])?;
+    while let Some(row) = rows.next()? {
+        let liked = u64::from(row.get::<_, bool>(4)?);
+        for name in 0..NAMES.len() {
+            let value: Option<String> = row.get(name)?;
+            let count = counts.entry((name, value.unwrap_or_default())).or_default();
+            *count = (count.0 + 1, count.1 + liked);
+        }
+    }
+    let enough = counts.into_iter().filter(|(_, (pictures, _))| *pictures >= ENOUGH);
+    let setting = |((name, value), (pictures, liked)): ((usize, String), (u64, u64))| Setting {
+        name: NAMES[name].into(),
+        value,
+        pictures,
+        liked,
+        share: wilson(liked as f64, pictures as f64),
+    };
+    Ok(enough.map(setting).collect())
+}
+
 impl Library {
     /// What was made, kept and exported. Pictures of data sets do not count.
     ///
@@ -80,24 +158,7 @@ impl Library {
     /// The library cannot be read.
     pub fn usage(&self) -> Result<Usage> {
         self.read(|db| {
-            let number = |row: &rusqlite::Row<'_>, at: usize| Ok::<u64, rusqlite::Error>(row.get::<_, i64>(at)?.unsigned_abs());
-            let mut query = db.prepare(
-                "SELECT (created - ?1) / ?2, model, count(*), sum(NOT trashed), sum(starred OR rating >= ?3), \
-                 avg(nullif(rating, 0)) FROM items INDEXED BY items_usage WHERE imported = 0 GROUP BY 1, 2 ORDER BY 1, 2",
-            )?;
-            let mut weeks: Vec<Made> = query
-                .query_map(params![MONDAY, WEEK, LIKED], |row| {
-                    Ok(Made {
-                        week: row.get::<_, i64>(0)? * WEEK + MONDAY,
-                        model: row.get(1)?,
-                        made: number(row, 2)?,
-                        kept: number(row, 3)?,
-                        liked: number(row, 4)?,
-                        rating: row.get(5)?,
-                        exported: 0,
-                    })
-                })?
-                .collect::<rusqlite::Result<_>>()?;
+            let mut weeks = made(db)?;
             let mut query = db.prepare(
                 "SELECT (at - ?1) / ?2, coalesce(json_extract(body, '$.model'), ''), count(*) FROM records \
                  WHERE kind IN ('export', 'film') AND key IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2",
@@ -117,30 +178,10 @@ impl Library {
                 }
             }
             weeks.sort_by(|a, b| (a.week, &a.model).cmp(&(b.week, &b.model)));
-            let mut settings = Vec::new();
-            let named = [
-                ("model", "model"),
-                ("made by", "json_extract(recipe, '$.made_by')"),
-                ("truncation", "printf('%.1f', json_extract(recipe, '$.truncation'))"),
-                ("prior", "CASE WHEN json_extract(recipe, '$.prior') IS NULL THEN 'standard normal' ELSE 'fitted' END"),
-            ];
-            for (name, value) in named {
-                let mut query = db.prepare(&format!(
-                    "SELECT {value}, count(*), sum(starred OR rating >= ?2) FROM (SELECT model, recipe, starred, rating \
-                     FROM items WHERE imported = 0 AND recipe IS NOT NULL AND json_valid(recipe) \
-                     ORDER BY id DESC LIMIT ?1) GROUP BY 1 HAVING count(*) >= ?3 ORDER BY 1"
-                ))?;
-                let all = query.query_map(params![LOOKED_AT, LIKED, ENOUGH], |row| {
-                    let value: Option<String> = row.get(0)?;
-                    Ok((value.unwrap_or_default(), number(row, 1)?, number(row, 2)?))
-                })?;
-                for found in all {
-                    let (value, pictures, liked) = found?;
-                    let share = wilson(liked as f64, pictures as f64);
-                    settings.push(Setting { name: name.into(), value, pictures, liked, share });
-                }
-            }
-            settings.sort_by(|a, b| b.share.0.total_cmp(&a.share.0).then_with(|| (&a.name, &a.value).cmp(&(&b.name, &b.value))));
+            let mut settings = settings(db)?;
+            settings.sort_by(|a, b| {
+                b.share.0.total_cmp(&a.share.0).then_with(|| (&a.name, &a.value).cmp(&(&b.name, &b.value)))
+            });
             Ok(Usage { weeks, settings })
         })
     }
@@ -171,17 +212,67 @@ mod tests {
         assert!(usage.weeks[0].week < usage.weeks.last().unwrap().week);
         assert_eq!((usage.weeks[0].made, usage.weeks[0].rating), (1, Some(5.0)));
         assert!(usage.weeks.iter().all(|m| (m.week - MONDAY) % WEEK == 0));
-        let plan: String = library
-            .db
-            .query_row(
-                "EXPLAIN QUERY PLAN SELECT (created - 1) / 2, model, count(*), sum(NOT trashed), \
-                 sum(starred OR rating >= 4), avg(nullif(rating, 0)) FROM items INDEXED BY items_usage \
-                 WHERE imported = 0 GROUP BY 1, 2",
-                [],
-                |row| row.get(3),
-            )
-            .unwrap();
+        let plan = format!("EXPLAIN QUERY PLAN {SUMS}");
+        let plan: String = library.db.query_row(&plan, params!["a", 0, 1, 4], |row| row.get(3)).unwrap();
         assert!(plan.contains("COVERING INDEX items_usage"), "{plan}");
+    }
+
+    /// What a plain walk over every picture counts, for weeks with gaps, several models, trash and imported pictures.
+    #[test]
+    fn sums_along_the_index_are_those_of_a_plain_count() {
+        let (_dir, library, _) = six();
+        library.db.execute("DELETE FROM items", []).unwrap();
+        type Sums = (u64, u64, u64, Vec<u64>);
+        let mut plain: BTreeMap<(i64, String), Sums> = BTreeMap::new();
+        for n in 0_i64..600 {
+            let mixed = (n * 7919 + 13) % 1009;
+            let model = ["", "faces", "nouns", "ümlaut"][(mixed % 4) as usize];
+            let (rating, starred) = (mixed % 6, mixed % 7 == 0);
+            let (trashed, imported) = (mixed % 5 == 0, mixed % 11 == 0);
+            // The edges of weeks too, and gaps of many weeks.
+            let created = MONDAY + (mixed % 9) * (mixed % 3 + 1) * WEEK + [0, WEEK - 1, 1, 4000][(n % 4) as usize];
+            library
+                .db
+                .execute(
+                    "INSERT INTO items (path, width, height, model, model_hash, rating, starred, trashed, created, imported) \
+                     VALUES (?1, 8, 8, ?2, '', ?3, ?4, ?5, ?6, ?7)",
+                    params![format!("{n}.png"), model, rating, starred, trashed, created, imported],
+                )
+                .unwrap();
+            if !imported {
+                let week = (created - MONDAY) / WEEK * WEEK + MONDAY;
+                let sums = plain.entry((week, model.to_owned())).or_default();
+                sums.0 += 1;
+                sums.1 += u64::from(!trashed);
+                sums.2 += u64::from(starred || rating >= LIKED);
+                sums.3.extend((rating > 0).then_some(rating.unsigned_abs()));
+            }
+        }
+        let plain: Vec<Made> = plain
+            .into_iter()
+            .map(|((week, model), (made, kept, liked, ratings))| {
+                let sum = ratings.iter().sum::<u64>() as f64;
+                let rating = (!ratings.is_empty()).then_some(sum / ratings.len() as f64);
+                Made { week, model, made, kept, liked, rating, exported: 0 }
+            })
+            .collect();
+        assert!(plain.len() > 20);
+        assert_eq!(library.usage().unwrap().weeks, plain);
+    }
+
+    /// Every recipe is looked at once, and each of its settings counts with what it was.
+    #[test]
+    fn settings_are_counted_one_by_one() {
+        let (_dir, library, ids) = six();
+        library.rate(&ids[..3], 5).unwrap();
+        let model = |name: &str| library.items(&Default::default()).unwrap().iter().filter(|i| i.model == name).count();
+        let (faces, usage) = (model("faces"), library.usage().unwrap());
+        // Two pictures of the other model are too few to say something.
+        assert_eq!(faces, 4);
+        assert!(usage.settings.iter().all(|s| s.name != "model"), "{:?}", usage.settings);
+        let truncation: Vec<&Setting> = usage.settings.iter().filter(|s| s.name == "truncation").collect();
+        assert_eq!(truncation.iter().map(|s| (s.pictures, s.liked)).collect::<Vec<_>>(), [(6, 3)]);
+        assert_eq!(truncation[0].share, wilson(3.0, 6.0));
     }
 
     /// Worked out by the formula of Wilson 1927 for 10 and for 0 of 20.
