@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{device, print_json, print_line, say, tell, watched};
 use crate::base::paths::Paths;
-use crate::base::{Problem, Result};
+use crate::base::{Problem, Region, Result};
 use crate::data;
 use crate::library::import::import;
 use crate::library::towers::{Towers, embed};
@@ -94,6 +94,9 @@ pub struct Find {
     /// Picture files to be unlike
     #[arg(long, value_name = "FILE", num_args = 1..)]
     unlike: Vec<PathBuf>,
+    /// Only this part of the one picture of --like: pixels from its left and top, then across and down
+    #[arg(long, value_name = "X,Y,W,H", allow_hyphen_values = true)]
+    region: Option<String>,
     /// Conditions that hold: model, data, label, tag, name, origin, rating, width, height, date, starred, such as
     /// 'data=fashion rating>=3 label="Ankle boot" date>=2026-01-01'
     #[arg(long = "where", value_name = "CONDITIONS", default_value = "")]
@@ -115,9 +118,19 @@ impl Find {
         let read = |files: &[PathBuf]| -> Result<Vec<Example>> {
             files.iter().map(|file| data::decode_file(file).map(Example::Picture)).collect()
         };
+        let mut like = read(&self.like)?;
+        if let Some(region) = &self.region {
+            let region: Region = region.parse()?;
+            let [Example::Picture(picture)] = &mut like[..] else {
+                return Err(Problem::usage("A region is part of one picture")
+                    .of(format!("--region {region}"))
+                    .try_this("Give exactly one picture with --like"));
+            };
+            *picture = region.cut(picture).map_err(|p| p.of(format!("{}: {region}", self.like[0].display())))?;
+        }
         let search = Search {
             text: self.text.unwrap_or_default(),
-            like: read(&self.like)?,
+            like,
             unlike: read(&self.unlike)?,
             shelf: Shelf::All,
             conditions: Condition::all(&self.conditions)?,

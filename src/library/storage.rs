@@ -48,7 +48,7 @@ struct Part {
     most: Option<u64>,
 }
 
-const PARTS: [Part; 9] = [
+const PARTS: [Part; 10] = [
     Part {
         id: "prepared",
         title: "Prepared pictures",
@@ -64,6 +64,14 @@ const PARTS: [Part; 9] = [
         clearable: true,
         folder: |p| p.data.join("encoders"),
         most: Some(MOST_ENCODERS),
+    },
+    Part {
+        id: "vectors",
+        title: "Indexes of the search",
+        help: "What is held in memory to find pictures by looks, as files. Made again from the library when it is gone",
+        clearable: true,
+        folder: |p| p.data.join("vectors"),
+        most: None,
     },
     Part {
         id: "cache",
@@ -286,6 +294,7 @@ mod tests {
         let prepared = put(paths.prepared().join("a.set"), 1000);
         put(paths.cache.join("sheets/h.png"), 10);
         put(paths.data.join("encoders/h.safetensors"), 20);
+        put(paths.data.join("vectors/photo-1.vectors"), 40);
         let run = put(paths.runs().join("r/checkpoints/1/state"), 300);
         let of = |id: &str| usage(&paths).into_iter().find(|k| k.id == id).unwrap();
         assert_eq!((of("prepared").bytes, of("cache").bytes, of("encoders").bytes), (1000, 10, 20));
@@ -296,6 +305,7 @@ mod tests {
         }
         assert_eq!(of("cache").files, 1, "nothing went");
         assert_eq!(clean(&paths, &["cache", "encoders"]).unwrap(), (30, 2));
+        assert_eq!((of("vectors").bytes, clean(&paths, &["vectors"]).unwrap()), (40, (40, 1)));
         assert!(prepared.exists() && run.exists() && !paths.cache.join("sheets").exists());
         let in_use = File::open(&prepared).unwrap();
         in_use.try_lock_shared().unwrap();

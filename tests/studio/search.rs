@@ -32,6 +32,12 @@ fn pictures_are_imported_looked_at_and_found_with_why() {
         format!("{folder}/{}", std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().file_name().display());
     let hits = lines(&home.ok(&["library", "search", "--like", &file, "--where", "data=squares", "--json"]));
     assert_eq!((hits[0]["file"].as_str(), hits.len()), (Some(file.as_str()), 12));
+    // A part of it is searched for as a picture of its own.
+    let part = ["library", "search", "--like", &file, "--region", "0,0,12,24", "--where", "data=squares", "--json"];
+    let parts = lines(&home.ok(&part));
+    assert!(parts.len() == 12 && parts[0]["why"][0]["by"] == "look");
+    let near = |hits: &[serde_json::Value]| hits[0]["why"][0]["near"].as_f64().unwrap();
+    assert!(near(&parts) < near(&hits), "a part is not the whole");
     let hits = lines(&home.ok(&["library", "search", "face", "--where", "data=squares width>=100", "--json"]));
     assert!(hits.is_empty());
     assert!(home.path("home/data/vectors").read_dir().unwrap().count() >= 3, "indexes lie beside the library");
@@ -47,6 +53,20 @@ fn what_cannot_be_searched_for_is_said_and_costs_nothing() {
     let text = home.path("text.png");
     std::fs::write(&text, b"no picture").unwrap();
     home.fails(&["library", "search", "--like", text.to_str().unwrap()], 3, "text.png");
+    let file = home.path("a.png");
+    let folder = pictures(&home.path("one"), 1, 24);
+    let made = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    std::fs::copy(made, &file).unwrap();
+    let file = file.to_str().unwrap();
+    let with = |region: &str, word: &str| {
+        home.fails(&["library", "search", "--like", file, "--region", region], 2, word);
+    };
+    with("20,0,5,5", "beyond the picture");
+    with("-1,0,5,5", "no region");
+    with("0,0,5", "no region");
+    with("0,0,0,5", "no region");
+    home.fails(&["library", "search", "--like", file, file, "--region", "0,0,5,5"], 2, "exactly one picture");
+    home.fails(&["library", "search", "hat", "--region", "0,0,5,5"], 2, "exactly one picture");
     home.fails(&["library", "import", "/nowhere"], 3, "/nowhere");
     // An empty library finds nothing, and says why.
     let out = home.run(&["library", "search", &"hat ".repeat(4000)]);

@@ -78,6 +78,20 @@ pub fn make(
     keep(kept)
 }
 
+/// A picture of the library at full size.
+///
+/// # Errors
+/// It is not in the library, or its file is gone.
+pub fn detail(library: &Library, id: i64) -> Result<(Item, Picture)> {
+    let gone = || Problem::data("This picture is no longer in the library");
+    let item = library.item(id)?.ok_or_else(gone)?;
+    let picture = match &item.imported {
+        Some(imported) => crate::library::imported::read(imported)?,
+        None => read_picture(&item.path)?,
+    };
+    Ok((item, picture))
+}
+
 impl Gallery {
     /// Opens the library; a damaged one is repaired, and a person is told.
     pub fn open(cx: &Context) -> Self {
@@ -256,13 +270,7 @@ impl Gallery {
     /// # Errors
     /// It is not in the library, or its file is gone.
     pub fn detail(&mut self, id: i64) -> Result<(Item, Picture)> {
-        let gone = || Problem::data("This picture is no longer in the library");
-        let item = self.library()?.item(id)?.ok_or_else(gone)?;
-        let picture = match &item.imported {
-            Some(imported) => crate::library::imported::read(imported)?,
-            None => read_picture(&item.path)?,
-        };
-        Ok((item, picture))
+        detail(self.library()?, id)
     }
 
     /// What a thing comes from and what came of it, as far as there are records.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use crate::base::progress::Watched;
-use crate::base::{Problem, Progress, Result};
+use crate::base::{Problem, Progress, Region, Result};
 use crate::data;
 use crate::engine::{Event, JobId};
 use crate::library::import::import;
@@ -30,6 +30,8 @@ pub enum Sample {
     Item(i64),
     /// A file.
     File(PathBuf),
+    /// A part of one of the library, in the pixels of its full size.
+    Region(i64, Region),
 }
 
 /// What is searched for.
@@ -88,13 +90,14 @@ impl Searching {
     /// Searches and tells what was found. Says whether vectors of another network kept some of it from being searched.
     ///
     /// # Errors
-    /// A file is no picture, or what the search fails with.
+    /// A file is no picture, a region reaches beyond its picture, or what the search fails with.
     pub fn search(&mut self, cx: &Context, ticket: u64, request: SearchRequest) -> Result<bool> {
         let library = self.library.as_ref().map_err(Clone::clone)?;
         let read = |samples: &[Sample]| -> Result<Vec<Example>> {
             let one = |sample: &Sample| match sample {
                 Sample::Item(id) => Ok(Example::Item(*id)),
                 Sample::File(path) => data::decode_file(path).map(Example::Picture),
+                Sample::Region(id, region) => region.cut(&super::gallery::detail(library, *id)?.1).map(Example::Picture),
             };
             samples.iter().map(one).collect()
         };

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use egui::{ComboBox, Key, Ui};
+use egui::{ComboBox, Key, Pos2, Ui};
 use egui_material_icons::icons::{
     ICON_BOOKMARK, ICON_CLOSE, ICON_DELETE, ICON_FILTER_LIST, ICON_LIBRARY_ADD, ICON_SEARCH, ICON_STACKS,
 };
@@ -46,6 +46,8 @@ pub(super) struct Find {
     facets: Option<Facets>,
     /// The library's revision when filters were listed.
     listed: Option<u64>,
+    /// Where the corner of a region was put down that is being drawn on a large picture.
+    pub corner: Option<Pos2>,
 }
 
 impl Find {
@@ -451,6 +453,7 @@ impl GalleryView {
                 None => format!("picture {id}"),
             },
             Sample::File(path) => file_name(path),
+            Sample::Region(id, _) => return format!("part of {}", self.sample_name(&Sample::Item(*id))),
         };
         if name.chars().count() > LETTERS { name.chars().take(LETTERS).chain(['…']).collect() } else { name }
     }

@@ -567,6 +567,7 @@ impl View for GalleryView {
             ("C", "Compare two"),
             ("A", "Find similar pictures"),
             ("M, L", "Search for more like the selected pictures, or less like them"),
+            ("Drag", "On an enlarged picture: search for what is in the rectangle"),
             ("F", "Show its family: pictures from its model and related models"),
             ("O", "Show what it comes from and what came of it"),
             ("Esc", "Show all again"),

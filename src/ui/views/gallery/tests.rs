@@ -268,6 +268,36 @@ fn more_like_these_and_less_like_that_are_chips_that_can_be_taken_off() {
 }
 
 #[test]
+fn a_rectangle_on_the_large_picture_is_searched_for() {
+    let mut h = gallery();
+    let item = choose_first(&mut h);
+    h.key_press(Key::Space);
+    h.run_steps(6);
+    commands(&h);
+    let shown = h.get_by_role_and_label(Role::Image, &source::name(&item)).rect();
+    let at = |x: f32, y: f32| shown.min + shown.size() * egui::vec2(x, y);
+    h.hover_at(at(0.25, 0.5));
+    h.drag_at(at(0.25, 0.5));
+    h.run_steps(2);
+    h.hover_at(at(0.5, 0.7));
+    h.run_steps(2);
+    h.hover_at(at(0.75, 1.0));
+    h.run_steps(2);
+    h.drop_at(at(0.75, 1.0));
+    h.run_steps(5);
+    let request = asked(&h);
+    let [crate::engine::Sample::Region(id, region)] = request.like[..] else { panic!("{request:?}") };
+    assert_eq!(id, item.id);
+    let near = |a: u32, b: u32| a.abs_diff(b) <= 1;
+    assert!(near(region.x, item.width / 4) && near(region.width, item.width / 2), "{region}");
+    assert!(near(region.y, item.height / 2) && region.y + region.height == item.height, "{region}");
+    assert!(h.query_by_label_contains("Like part of ").is_some());
+    h.get_by_label_contains("Remove Like part of ").click();
+    h.run_steps(5);
+    assert_eq!(h.state().view.items.len(), 48);
+}
+
+#[test]
 fn near_duplicates_are_stacked_and_cleared_as_one_change() {
     let mut h = gallery();
     let model = first(&h).model;
