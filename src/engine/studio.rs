@@ -75,7 +75,7 @@ impl Options {
 struct Lanes {
     library: Arc<Lane<Gallery>>,
     search: Lane<Searching>,
-    look: Arc<Lane<()>>,
+    look: Arc<Lane<search::Seen>>,
     import: Lane<()>,
     survey: Aside,
     prepare: Lane<()>,
@@ -140,7 +140,7 @@ impl StudioEngine {
                 let cx = cx.clone();
                 move || Searching::open(&cx)
             })?,
-            look: Arc::new(simple("look")?),
+            look: Arc::new(Lane::start("look", 256, outbox.clone(), jobs.clone(), search::Seen::default)?),
             import: simple("import")?,
         };
         let prober = Arc::new(Prober::studio(program, &paths));
@@ -154,7 +154,7 @@ impl StudioEngine {
             Ok(())
         });
         let at = cx.clone();
-        lanes.look.push(None, move |()| search::look(&at, false));
+        lanes.look.push(None, move |known| search::look(known, &at, false));
         Ok(Self { prober, thumb_asks: Arc::default(), encodes: Arc::default(), latent, cx, lanes, inference, runs })
     }
 
@@ -229,7 +229,7 @@ impl StudioEngine {
         let (cx, library) = (self.cx.clone(), self.lanes.library.clone());
         let (look, seen) = (self.lanes.look.clone(), cx.clone());
         self.lanes.keep.push(job, move |()| {
-            look.push(None, move |()| search::look(&seen, false));
+            look.push(None, move |known| search::look(known, &seen, false));
             let progress = job.map(|job| cx.progress(job));
             let quiet = Quiet::default();
             let progress = progress.as_ref().map_or(&quiet as &dyn Progress, |p| p);
@@ -275,10 +275,12 @@ impl Engine for StudioEngine {
         cx.note_asked();
         match command {
             Command::Survey { job, source, reading } => {
-                let library = lanes.library.clone();
+                let (library, look) = (lanes.library.clone(), lanes.look.clone());
                 lanes.survey.push(job, move || {
                     let survey = data::survey(&cx, job, &source, reading)?;
                     library.push(None, move |gallery| gallery.note_data(&survey.source, survey.entries.len() as u64));
+                    // Nothing is looked at before it was quiet for a while, and it is noted by then.
+                    look.push(None, move |known| search::look(known, &cx, false));
                     Ok(())
                 });
             }
@@ -409,7 +411,7 @@ impl Engine for StudioEngine {
                 let look = lanes.look.clone();
                 lanes.search.push(None, move |searching| {
                     match searching.search(&cx, ticket, *request) {
-                        Ok(true) => look.push(None, move |()| search::look(&cx, true)),
+                        Ok(true) => look.push(None, move |known| search::look(known, &cx, true)),
                         Ok(false) => {}
                         Err(problem) => cx.tell(Event::NotFound { ticket, problem }),
                     }
@@ -420,7 +422,7 @@ impl Engine for StudioEngine {
                 let look = lanes.look.clone();
                 lanes.import.push(Some(job), move |()| {
                     let result = search::import_job(&cx, job, &sources);
-                    look.push(None, move |()| search::look(&cx, false));
+                    look.push(None, move |known| search::look(known, &cx, false));
                     result
                 });
             }
@@ -488,9 +490,9 @@ impl Engine for StudioEngine {
         // What waits for room in the outbox goes on; what a person asked to keep is still kept.
         self.cx.outbox.close();
         let lanes = &self.lanes;
-        let look: &Lane<()> = &lanes.look;
-        let rest = [&lanes.prepare, &lanes.export, &lanes.files, &lanes.sheets, &lanes.evaluate, &lanes.import, look];
+        let rest = [&lanes.prepare, &lanes.export, &lanes.files, &lanes.sheets, &lanes.evaluate, &lanes.import];
         rest.iter().for_each(|lane| lane.leave());
+        lanes.look.leave();
         self.latent.leave();
         lanes.thumbs.leave();
         lanes.encode.leave();

@@ -19,6 +19,8 @@ use crate::recipe::picture::KEY;
 
 /// Pictures that are written in one step.
 const TOGETHER: usize = 1000;
+/// The same in the background, where every step may have to wait.
+const FEW: usize = 32;
 /// Bytes of a file in which marks of other programs are looked for.
 const HEAD: u64 = 64 << 10;
 /// What files that a model made say of themselves: the digital source types of IPTC, and the settings that common programs
@@ -63,7 +65,7 @@ pub fn import(library: &Library, spec: &str, dataset: Option<&str>, progress: &d
         report
             .broken
             .extend(source.listed_broken().iter().map(|BrokenFile { file, reason }| (file.clone(), reason.clone())));
-        one(library, line.trim(), &name, source.as_ref(), progress, &mut report)?;
+        one(library, line.trim(), &name, source.as_ref(), TOGETHER, progress, &mut report)?;
         library.note_dataset(line.trim(), source.len() as u64)?;
     }
     Ok(report)
@@ -74,11 +76,13 @@ fn one(
     spec: &str,
     dataset: &str,
     source: &dyn ImageSource,
+    together: usize,
     progress: &dyn Progress,
     report: &mut Report,
 ) -> Result<()> {
     let known = library.imported_from(spec)?;
-    let reader = Reader { spec, dataset, source, whole: source.fingerprint()?, known: &known };
+    let whole = source.fingerprint()?;
+    let reader = Reader { spec, dataset, source, whole: whole.clone(), known: &known };
     let total = source.len() as u64;
     let mut done = 0;
     let places: Vec<usize> = (0..source.len()).collect();
@@ -87,7 +91,7 @@ fn one(
         let (send, steps) = bounded(1);
         let cancel = progress.cancel().clone();
         scope.spawn(move || {
-            for step in places.chunks(TOGETHER) {
+            for step in places.chunks(together) {
                 let read: Vec<Outcome> = step.par_iter().map(|i| reader.read(*i)).collect();
                 if cancel.is_cancelled() || send.send(read).is_err() {
                     return;
@@ -110,7 +114,39 @@ fn one(
             progress.report("Importing pictures", done, total);
         }
         progress.cancel().check()
-    })
+    })?;
+    library.note_whole(spec, &whole)
+}
+
+/// What became of a source that was looked after.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Gathered {
+    /// It is as it was when it was imported whole.
+    Same,
+    /// It has so many pictures, more than are imported without being asked for.
+    Large(u64),
+    /// It was imported, or what is new or has changed of it.
+    Imported(Report),
+}
+
+/// Imports a source of one line if it was not, or has changed since, unless it has more than `most` pictures. It keeps the
+/// name that it has in the library, and does not count as used. `progress` is told after every few pictures and may wait.
+///
+/// # Errors
+/// As for [`import`].
+pub fn gather(library: &Library, spec: &str, most: u64, progress: &dyn Progress) -> Result<Gathered> {
+    let source = data::open_as(spec, Opening { reading: Reading::default(), progress })?;
+    if library.whole(spec)? == Some(source.fingerprint()?) {
+        return Ok(Gathered::Same);
+    }
+    let pictures = source.len() as u64;
+    if pictures > most {
+        return Ok(Gathered::Large(pictures));
+    }
+    let mut report = Report::default();
+    let name = library.imported_as(spec)?.or_else(|| data::name_of(spec)).unwrap_or_else(|| source.kind().to_string());
+    one(library, spec, &name, source.as_ref(), FEW, progress, &mut report)?;
+    Ok(Gathered::Imported(report))
 }
 
 enum Outcome {
@@ -299,6 +335,47 @@ mod tests {
         assert_eq!(problem.exit_code(), 130);
         let report = import(&library, "shapes:3000", None, &Quiet::default()).unwrap();
         assert!(report.known >= TOGETHER as u64 && report.added + report.known == 3000, "{report:?}");
+    }
+
+    #[test]
+    fn a_known_source_is_gathered_once_and_again_when_it_changes() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("squares");
+        std::fs::create_dir_all(&folder).unwrap();
+        let put = |name: &str, value: u8| {
+            let picture = Picture::filled(8, 8, [value, 9, 9, 255]);
+            std::fs::write(folder.join(name), png::png_bytes(&picture, None).unwrap()).unwrap();
+        };
+        put("a.png", 10);
+        put("b.png", 200);
+        let library = Library::in_memory().unwrap();
+        let spec = folder.to_str().unwrap();
+        let gather = |most| gather(&library, spec, most, &Quiet::default()).unwrap();
+        assert_eq!(gather(1), Gathered::Large(2));
+        assert_eq!(library.count(&imported("", "")).unwrap(), 0);
+        let told = |all: Gathered| match all {
+            Gathered::Imported(report) => (report.added, report.known),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(told(gather(2)), (2, 0));
+        assert_eq!(gather(2), Gathered::Same);
+        assert!(library.datasets().unwrap().is_empty(), "it was not used");
+        // What was taken out of the library stays out until its source changes.
+        let first = library.items(&imported("", "name=a.png")).unwrap().remove(0).id;
+        library.trash(&[first], true).unwrap();
+        library.empty_trash().unwrap();
+        assert_eq!(gather(2), Gathered::Same);
+        put("c.png", 90);
+        let (added, known) = told(gather(3));
+        assert_eq!((added + known, library.imported_sets().unwrap()), (3, vec![("squares".to_string(), 3)]));
+        // The name that it was given stays.
+        let library = Library::in_memory().unwrap();
+        import(&library, spec, Some("mine"), &Quiet::default()).unwrap();
+        let again = |most| super::gather(&library, spec, most, &Quiet::default()).unwrap();
+        assert_eq!(again(1), Gathered::Same, "it was asked for, so its size does not matter");
+        put("d.png", 60);
+        assert_eq!(told(again(9)), (1, 3));
+        assert_eq!(library.imported_sets().unwrap(), [("mine".to_string(), 4)]);
     }
 
     #[test]

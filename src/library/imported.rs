@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use rusqlite::params;
+use rusqlite::{OptionalExtension, params};
 
 use super::items::Words;
 use super::{Imported, Library, sql};
@@ -68,6 +68,11 @@ pub fn read(about: &Imported) -> Result<Picture> {
     source.decode(place.ok_or_else(gone)?)
 }
 
+/// What the fingerprint of a source is known by.
+fn whole_key(source: &str) -> String {
+    format!("imported whole: {source}")
+}
+
 impl Library {
     /// Pictures of a source that are known, by name, with the stamp they had.
     ///
@@ -122,6 +127,33 @@ impl Library {
             };
             new.iter().map(one).collect()
         })
+    }
+
+    /// The name of the data set as which pictures of a source were imported, if any were.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn imported_as(&self, source: &str) -> Result<Option<String>> {
+        let find = "SELECT dataset FROM imported WHERE source = ? ORDER BY item LIMIT 1";
+        self.read(|db| db.query_row(find, [source], |row| row.get(0)).optional())
+    }
+
+    /// The fingerprint that a source had when it was last imported whole.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn whole(&self, source: &str) -> Result<Option<String>> {
+        let find = "SELECT value FROM about WHERE key = ?";
+        self.read(|db| db.query_row(find, [whole_key(source)], |row| row.get(0)).optional())
+    }
+
+    /// Notes the fingerprint of a source that was imported whole.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn note_whole(&self, source: &str, fingerprint: &str) -> Result<()> {
+        let note = "INSERT OR REPLACE INTO about (key, value) VALUES (?, ?)";
+        self.write(|tx| tx.execute(note, [whole_key(source).as_str(), fingerprint]).map(|_| ()))
     }
 
     /// Names of data sets with the number of pictures imported of each, by name.

@@ -1,9 +1,13 @@
 //! Processor time of frames: logic, layout and tessellation of every view, without a window or a renderer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use egui::{Context, Event as Input, Modifiers, PointerButton, Pos2, RawInput, Rect, pos2, vec2};
+use egui::{
+    Context, Event as Input, Modifiers, MouseWheelSource, MouseWheelUnit, PointerButton, Pos2, RawInput, Rect, TouchPhase,
+    pos2, vec2,
+};
 use parking_lot::Mutex;
 use serde::Serialize;
 
@@ -12,8 +16,8 @@ use super::app::{Options, StudioApp};
 use super::views::{VIEWS, ViewId};
 use crate::base::paths::Paths;
 use crate::base::rng::Stream;
-use crate::base::{Problem, Result};
-use crate::engine::{Command, Engine, Event, LatentCommand, LatentEvent};
+use crate::base::{Picture, Problem, Result};
+use crate::engine::{Command, Engine, Event, Imported, Item, ItemFilter, LatentCommand, LatentEvent};
 use crate::latent::atlas::gather::{Atlas, Point, Whose};
 use crate::recipe::Recipe;
 use crate::recipe::picture::Latent;
@@ -24,6 +28,8 @@ const SETTLE: usize = 30;
 /// A run has to report before its view is measured.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// Pictures of the gallery that is scrolled.
+const PICTURES: u32 = 1_000_000;
 /// Points of the atlas that is dragged about.
 const POINTS: u32 = 100_000;
 
@@ -38,14 +44,14 @@ pub struct Frames {
     pub p99_ms: f64,
 }
 
-/// Draws `frames` frames of every view at 1920×1080, the pointer moving about, while `run` trains if given; then of an
-/// atlas of many points that is dragged about.
+/// Draws `frames` frames of every view at 1920×1080, the pointer moving about, while `run` trains if given; then of a
+/// gallery of a million pictures that is scrolled, and of an atlas of many points that is dragged about.
 ///
 /// # Errors
 /// The run reports nothing in time, or ends before the last frame: these would be frames of a window at rest; so would
-/// those of an atlas that is not dragged.
+/// those of a gallery that is not scrolled, or an atlas that is not dragged.
 pub fn measure(engine: Box<dyn Engine>, paths: Paths, run: Option<Recipe>, frames: usize) -> Result<Vec<Frames>> {
-    measure_within(engine, paths, run, frames, PATIENCE)
+    measure_within(engine, paths, run, frames, PATIENCE, PICTURES)
 }
 
 fn measure_within(
@@ -54,6 +60,7 @@ fn measure_within(
     run: Option<Recipe>,
     frames: usize,
     patience: Duration,
+    pictures: u32,
 ) -> Result<Vec<Frames>> {
     let beside = run.is_some();
     if let Some(recipe) = run {
@@ -61,9 +68,10 @@ fn measure_within(
     }
     let options = Options { remember: false, ..Options::default() };
     let told = Told::default();
-    let engine = Box::new(Fed { engine, told: told.clone() });
+    let thumbs = Arc::new(AtomicUsize::new(0));
+    let engine = Box::new(Fed { engine, told: told.clone(), thumbs: thumbs.clone() });
     let app = StudioApp::new(engine, paths, options);
-    let mut window = Window { app, ctx: Context::default(), frame: 0, held: None, pressed: false };
+    let mut window = Window { app, ctx: Context::default(), frame: 0, held: None, pressed: false, turned: false };
     let begun = Instant::now();
     while beside && !window.trains() {
         window.draw();
@@ -78,6 +86,17 @@ fn measure_within(
         window.frames(view.title.into(), frames)
     });
     let mut measured: Vec<Frames> = measured.collect();
+    window.app.act(Action::Go(ViewId::Gallery));
+    let items = Arc::new((0..pictures).map(kept).collect());
+    told.lock().push(Event::Items { filter: ItemFilter::default(), items });
+    window.settle();
+    let before = thumbs.load(Ordering::Relaxed);
+    window.turned = true;
+    measured.push(window.frames(format!("Gallery of {pictures} pictures"), frames));
+    window.turned = false;
+    if thumbs.load(Ordering::Relaxed) == before {
+        return Err(Problem::failed("The gallery was not scrolled, so its frames say nothing"));
+    }
     if let Some(model) = window.app.studio().models.first().map(|m| m.model.clone()) {
         window.app.act(Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Page("atlas"))));
         let atlas = Arc::new(clouds(POINTS));
@@ -102,12 +121,21 @@ type Told = Arc<Mutex<Vec<Event>>>;
 struct Fed {
     engine: Box<dyn Engine>,
     told: Told,
+    /// Small pictures that were asked for.
+    thumbs: Arc<AtomicUsize>,
 }
 
 impl Engine for Fed {
     fn send(&self, command: Command) {
-        if !matches!(command, Command::Latent(LatentCommand::AtlasThumbs { .. })) {
-            self.engine.send(command);
+        match command {
+            Command::Latent(LatentCommand::AtlasThumbs { .. }) => {}
+            // They are none of the library's.
+            Command::ItemThumbs { ids } => {
+                self.thumbs.fetch_add(ids.len(), Ordering::Relaxed);
+                let thumb = |id: &i64| (*id, Picture::filled(64, 64, [*id as u8, (*id >> 8) as u8, 90, 255]));
+                self.told.lock().push(Event::ItemThumbs(ids.iter().map(thumb).collect()));
+            }
+            command => self.engine.send(command),
         }
     }
 
@@ -123,6 +151,31 @@ impl Engine for Fed {
 
     fn shut_down(&self) {
         self.engine.shut_down();
+    }
+}
+
+/// A picture of a gallery, of one of a few shapes.
+fn kept(i: u32) -> Item {
+    let imported = Imported {
+        dataset: "pictures".into(),
+        real: true,
+        label: None,
+        caption: None,
+        source: "pictures".into(),
+        name: format!("{i}.png"),
+    };
+    Item {
+        id: i64::from(i) + 1,
+        path: format!("{i}.png").into(),
+        width: 48 + i % 5 * 16,
+        height: 64,
+        model: String::new(),
+        rating: (i % 6) as u8,
+        starred: i.is_multiple_of(7),
+        tags: Vec::new(),
+        created: i64::from(i),
+        recipe: None,
+        imported: Some(imported),
     }
 }
 
@@ -152,6 +205,8 @@ struct Window {
     held: Option<Pos2>,
     /// Whether it has been pressed.
     pressed: bool,
+    /// Whether the wheel is turned.
+    turned: bool,
 }
 
 impl Window {
@@ -202,6 +257,12 @@ impl Window {
                 let (button, modifiers) = (PointerButton::Primary, Modifiers::NONE);
                 events.push(Input::PointerButton { pos: pointer, button, pressed: true, modifiers });
             }
+        }
+        if self.turned {
+            pointer = pos2(700.0, 600.0) + vec2((self.frame % 90) as f32, (self.frame % 70) as f32);
+            let (unit, delta, modifiers) = (MouseWheelUnit::Point, vec2(0.0, -900.0), Modifiers::NONE);
+            let (phase, source) = (TouchPhase::Move, MouseWheelSource::Unknown);
+            events.push(Input::MouseWheel { unit, delta, phase, modifiers, source });
         }
         events.insert(0, Input::PointerMoved(pointer));
         let input = RawInput {
@@ -263,18 +324,20 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let recipe = preset::PRESETS[0].recipe(Facts { pictures: 100, resolution: 32.into() });
         let patience = Duration::from_millis(60);
-        let within = |recipe| measure_within(Box::new(Silent), Paths::under(home.path()), recipe, 2, patience);
+        let within = |recipe| measure_within(Box::new(Silent), Paths::under(home.path()), recipe, 2, patience, 3000);
         let problem = within(Some(recipe)).unwrap_err();
         assert!(problem.what.contains("no run trained"), "{problem}");
         assert!(problem.detail.unwrap().contains("no progress"));
-        assert_eq!(within(None).unwrap().len(), VIEWS.len(), "without a run there is nothing to wait for");
+        assert_eq!(within(None).unwrap().len(), VIEWS.len() + 1, "without a run there is nothing to wait for");
     }
 
     #[test]
     fn every_view_is_measured() {
         let home = tempfile::tempdir().unwrap();
-        let measured = measure(Box::new(ScriptedEngine::new()), Paths::under(home.path()), None, 3).unwrap();
-        assert_eq!(measured.len(), VIEWS.len() + 1);
+        let engine = Box::new(ScriptedEngine::new());
+        let measured = measure_within(engine, Paths::under(home.path()), None, 3, PATIENCE, 3000).unwrap();
+        assert_eq!(measured.len(), VIEWS.len() + 2);
+        assert_eq!(measured[VIEWS.len()].view, "Gallery of 3000 pictures");
         assert_eq!(measured.last().unwrap().view, "Atlas");
         assert!(measured.iter().all(|v| v.p50_ms > 0.0 && v.p50_ms <= v.p99_ms));
     }

@@ -99,6 +99,32 @@ fn an_import_that_was_killed_goes_on() {
 }
 
 #[test]
+fn known_data_sets_are_imported_without_asking_and_very_large_ones_are_told() {
+    let home = Home::new();
+    let (some, many) = (pictures(&home.path("some"), 9, 24), pictures(&home.path("many"), 2, 24));
+    let library = Library::open(&home.paths().library()).unwrap();
+    library.note_dataset(&some, 9).unwrap();
+    library.note_dataset(&many, 200_001).unwrap();
+    library.note_dataset("/nowhere/at/all", 5).unwrap();
+    let sets = library.datasets().unwrap();
+    let engine = engine(&home);
+    // Nothing is done before the window has asked for something and is quiet since.
+    engine.send(Command::ListFacets);
+    let filter = ItemFilter { shelf: Shelf::Imported, ..ItemFilter::default() };
+    let begun = Instant::now();
+    let mut told = false;
+    while !told || library.count(&filter).unwrap() < 9 {
+        let large = |e: &Event| matches!(e, Event::Message(p) if p.what.contains("many") && p.what.contains("not searched"));
+        told |= engine.poll().iter().any(large);
+        assert!(begun.elapsed() < Duration::from_secs(120), "told: {told}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(library.imported_sets().unwrap(), [("some".to_string(), 9)]);
+    assert_eq!(library.datasets().unwrap(), sets, "they were not used");
+    engine.shut_down();
+}
+
+#[test]
 fn the_window_imports_looks_by_itself_and_searches() {
     let home = Home::new();
     let engine = engine(&home);

@@ -1,5 +1,6 @@
 //! Searching the library, bringing data sets into it, and looking at what it holds in the background.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,7 +12,7 @@ use crate::base::progress::Watched;
 use crate::base::{Problem, Progress, Region, Result};
 use crate::data;
 use crate::engine::{Event, JobId};
-use crate::library::import::import;
+use crate::library::import::{Gathered, gather, import};
 use crate::library::towers::{Towers, embed};
 use crate::library::{Condition, Example, Finder, Hit, Library, Search, Shelf};
 
@@ -19,6 +20,8 @@ use crate::library::{Condition, Example, Finder, Hit, Library, Search, Shelf};
 const QUIET: Duration = Duration::from_secs(5);
 /// How often it is looked whether that is so.
 const LOOK: Duration = Duration::from_millis(250);
+/// Pictures of a data set that are imported without being asked for, at most.
+const MOST: u64 = 200_000;
 /// Broken files that are named in a message.
 const NAMED: usize = 3;
 
@@ -174,12 +177,63 @@ pub fn import_job(cx: &Context, job: JobId, sources: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// Looks at the pictures that have no vectors, a few at a time, whenever nobody asks for anything and no run trains. Where
+/// Data sets that were looked after since the start, each with when it was last used then.
+#[derive(Default)]
+pub struct Seen(HashSet<(String, i64)>);
+
+impl Seen {
+    /// Imports the data sets on this machine that were used and are not imported yet, or have changed since. One that cannot
+    /// be read is passed by, as it may come back.
+    fn gather(&mut self, cx: &Context, library: &Library, wait: &(dyn Fn() -> bool + Sync)) -> Result<()> {
+        let cancel = crate::base::Cancel::new();
+        let progress = Watched::new(cancel.clone(), |_: &str, _, _| {
+            if !wait() {
+                cancel.cancel();
+            }
+        });
+        for set in library.datasets()? {
+            if !self.0.insert((set.source.clone(), set.used)) {
+                continue;
+            }
+            for line in set.source.lines().map(str::trim).filter(|l| !l.is_empty()) {
+                if !wait() {
+                    return Ok(());
+                }
+                if data::is_built_in(line) || !data::is_there(line) {
+                    continue;
+                }
+                // A large one is known to be large before it is opened.
+                let large = set.pictures > MOST && library.imported_as(line)?.is_none();
+                let gathered =
+                    if large { Ok(Gathered::Large(set.pictures)) } else { gather(library, line, MOST, &progress) };
+                let name = data::name_of(line).unwrap_or_else(|| line.to_owned());
+                match gathered {
+                    Ok(Gathered::Same) => {}
+                    Ok(Gathered::Large(_)) if library.imported_as(line)?.is_some() => {}
+                    Ok(Gathered::Large(pictures)) => {
+                        let what = format!("The {pictures} pictures of {name} are not searched: import them first");
+                        let how = format!("Import them in the gallery, or with `latent-studio library import '{line}'`");
+                        cx.outbox.say(Problem::usage(what).of(line).try_this(how).info());
+                    }
+                    Ok(Gathered::Imported(report)) => {
+                        cx.tell(Event::ItemsChanged);
+                        log::info!("{name}: {} imported, {} not readable", report.added, report.broken.len());
+                    }
+                    Err(_) if cancel.is_cancelled() => return Ok(()),
+                    Err(problem) => log::info!("{line} was not imported: {problem}"),
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Imports known data sets, then looks at the pictures that have no vectors, a few at a time, whenever nobody asks for anything and no run trains. Where
 /// there are as many vectors as pictures nothing is loaded, unless `all` asks for a closer look.
 ///
 /// # Errors
 /// A network is missing or damaged, or the library cannot be written.
-pub fn look(cx: &Context, all: bool) -> Result<()> {
+pub fn look(seen: &mut Seen, cx: &Context, all: bool) -> Result<()> {
     let library = Library::open(&cx.paths.library())?;
     let quiet = || !cx.is_training() && cx.idle() >= QUIET;
     let wait = || {
@@ -188,8 +242,12 @@ pub fn look(cx: &Context, all: bool) -> Result<()> {
         }
         !cx.outbox.is_closed()
     };
-    // Nothing is loaded while there is something else to do.
-    if !wait() || !(all || library.has_unseen()?) {
+    // Nothing is read or loaded while there is something else to do.
+    if !wait() {
+        return Ok(());
+    }
+    seen.gather(cx, &library, &wait)?;
+    if !(all || library.has_unseen()?) {
         return Ok(());
     }
     let progress = Watched::new(crate::base::Cancel::new(), |_: &str, _, _| {});
