@@ -114,7 +114,8 @@ fn known_data_sets_are_imported_without_asking_and_very_large_ones_are_told() {
     let begun = Instant::now();
     let mut told = false;
     while !told || library.count(&filter).unwrap() < 9 {
-        let large = |e: &Event| matches!(e, Event::Message(p) if p.what.contains("many") && p.what.contains("not searched"));
+        let large =
+            |e: &Event| matches!(e, Event::Message(p) if p.what.contains("many") && p.what.contains("not searched"));
         told |= engine.poll().iter().any(large);
         assert!(begun.elapsed() < Duration::from_secs(120), "told: {told}");
         std::thread::sleep(Duration::from_millis(50));

@@ -26,8 +26,13 @@ pub(super) fn search(script: &Script, ticket: u64, request: &SearchRequest) -> V
     }
     let models = |samples: &[Sample]| -> Vec<String> {
         let of = |id: &i64| script.items.iter().find(|(i, _)| i.id == *id).map(|(i, _)| i.model.clone());
-        let one =
-            |s: &Sample| if let Sample::Item(id) | Sample::Region(id, _) = s { of(id) } else { script.models.first().map(|m| m.name.clone()) };
+        let one = |s: &Sample| {
+            if let Sample::Item(id) | Sample::Region(id, _) = s {
+                of(id)
+            } else {
+                script.models.first().map(|m| m.name.clone())
+            }
+        };
         samples.iter().filter_map(one).collect()
     };
     let (like, unlike) = (models(&request.like), models(&request.unlike));

@@ -100,7 +100,9 @@ impl Searching {
             let one = |sample: &Sample| match sample {
                 Sample::Item(id) => Ok(Example::Item(*id)),
                 Sample::File(path) => data::decode_file(path).map(Example::Picture),
-                Sample::Region(id, region) => region.cut(&super::gallery::detail(library, *id)?.1).map(Example::Picture),
+                Sample::Region(id, region) => {
+                    region.cut(&super::gallery::detail(library, *id)?.1).map(Example::Picture)
+                }
             };
             samples.iter().map(one).collect()
         };
@@ -212,7 +214,8 @@ impl Seen {
                     Ok(Gathered::Large(_)) if library.imported_as(line)?.is_some() => {}
                     Ok(Gathered::Large(pictures)) => {
                         let what = format!("The {pictures} pictures of {name} are not searched: import them first");
-                        let how = format!("Import them in the gallery, or with `latent-studio library import '{line}'`");
+                        let how =
+                            format!("Import them in the gallery, or with `latent-studio library import '{line}'`");
                         cx.outbox.say(Problem::usage(what).of(line).try_this(how).info());
                     }
                     Ok(Gathered::Imported(report)) => {
