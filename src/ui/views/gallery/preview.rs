@@ -108,6 +108,10 @@ impl GalleryView {
         let Some(pointer) = response.interact_pointer_pos().or_else(|| ui.input(|i| i.pointer.latest_pos())) else {
             return;
         };
+        // One that was broken off, as by a key, leaves nothing to the next.
+        if response.drag_started() {
+            self.find.corner = None;
+        }
         let pressed = ui.input(|i| i.pointer.press_origin());
         let corner = *self.find.corner.get_or_insert(pressed.unwrap_or(pointer));
         let drawn = Rect::from_two_pos(corner, pointer).intersect(rect);
