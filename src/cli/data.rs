@@ -92,6 +92,7 @@ fn survey(paths: &Paths, source: &str, classes: &str, json: bool) -> Result<()> 
             "source": s.source, "kind": s.kind, "pictures": s.entries.len(), "broken": s.broken,
             "duplicates": duplicates, "labels": labels, "sizes": sizes, "factors": s.factors,
             "grey": s.grey, "transparent": s.transparent, "blank": blank, "bytes": s.bytes, "guesses": s.guesses,
+            "generated": s.generated(),
         }));
     }
     print_line(&format!("{} pictures in {} ({})", s.entries.len(), s.source, s.kind))?;

@@ -260,6 +260,11 @@ impl Prepared {
         &self.0.about.guesses
     }
 
+    /// Pictures that the studio made itself, among those that were read.
+    pub fn generated(&self) -> u64 {
+        super::read_notes::generated(self.guesses())
+    }
+
     /// How many pictures were left out because they are the same as others, or nearly.
     pub fn duplicates_left_out(&self) -> u64 {
         self.0.about.duplicates

@@ -25,6 +25,7 @@ use self::decode_errors::Reason;
 pub(super) use self::decode_errors::not_a_picture;
 pub use self::remark::{Facts, Remark};
 use super::limits::{self, Bounded, MAX_PIXELS};
+use super::made_here::is_made_here;
 use super::memory_gate::Gate;
 use crate::base::panics::quietly;
 use crate::base::{Picture, Problem, Result};
@@ -229,6 +230,7 @@ fn decode(bytes: &[u8], name: &str, how: &How) -> Result<Decoded, Reason> {
 
 fn of_format(bytes: &[u8], format: ImageFormat, how: &How) -> Result<Decoded, Reason> {
     let mut facts = Facts::default();
+    facts.remarks.extend((format == ImageFormat::Png && is_made_here(bytes)).then_some(Remark::MadeHere));
     match format {
         ImageFormat::Jpeg if !jpeg::has_end(bytes) => {
             if !jpeg::is_whole(bytes) {

@@ -83,5 +83,12 @@ mod tests {
         }
         let source = crate::data::open(spec).unwrap();
         assert!((0..6).all(|i| source.decode(i).is_ok()));
+        // Those that are read are counted and told, in the survey and in the prepared set.
+        assert_eq!(s.generated(), 0);
+        std::fs::write(dir.path().join("real.png"), png("Comment")).unwrap();
+        let quiet = crate::base::progress::Quiet::default();
+        let s = crate::data::survey(spec, crate::recipe::Reading::default(), &quiet).unwrap();
+        assert_eq!((s.entries.len(), s.generated()), (7, 6));
+        assert!(s.guesses.iter().any(|g| g.count == 6 && g.what.starts_with("6 pictures were generated")));
     }
 }

@@ -7,6 +7,8 @@ use super::guess::Guess;
 use crate::base::{Channels, Picture};
 use crate::recipe::DataRecipe;
 
+/// What to do about generated pictures among those to learn from.
+const ONLY_REAL: &str = "To learn from real pictures only leave them out in Data, or choose a folder without them";
 /// Kinds of remarks that are told one by one.
 const TOLD: usize = 8;
 /// A picture with 16 bits a channel that uses no more than these is nearly black.
@@ -101,7 +103,11 @@ impl Noted {
             let guess = Guess::new(format!("{are} one colour all over{end}")).about(self.blank);
             out.push(guess.changed_by("data.drop_blank", change));
         }
-        let mut remarks: Vec<(&Remark, u64)> = self.remarks.iter().map(|(r, n)| (r, *n)).collect();
+        if let Some(n) = self.remarks.get(&Remark::MadeHere) {
+            out.push(Guess::new(Remark::MadeHere.says(*n)).about(*n).otherwise(ONLY_REAL));
+        }
+        let others = self.remarks.iter().filter(|(r, _)| **r != Remark::MadeHere);
+        let mut remarks: Vec<(&Remark, u64)> = others.map(|(r, n)| (r, *n)).collect();
         remarks.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
         for (remark, n) in remarks.iter().take(TOLD) {
             let guess = Guess::new(remark.says(*n)).about(*n);
@@ -116,6 +122,11 @@ impl Noted {
         }
         out
     }
+}
+
+/// How many pictures the studio made itself, by what was told of all of them.
+pub(super) fn generated(guesses: &[Guess]) -> u64 {
+    guesses.iter().filter(|g| g.otherwise.as_deref() == Some(ONLY_REAL)).map(|g| g.count).sum()
 }
 
 fn have(n: u64) -> String {

@@ -50,6 +50,13 @@ pub struct Survey {
     pub reading: Reading,
 }
 
+impl Survey {
+    /// Usable pictures that the studio made itself.
+    pub fn generated(&self) -> u64 {
+        super::read_notes::generated(&self.guesses)
+    }
+}
+
 /// A usable picture.
 #[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
 pub struct SurveyEntry {

@@ -188,7 +188,8 @@ pub(super) fn settle(
         note = Some(problem.try_this("It goes on with them as they are now, as was asked").warning());
     }
     super::folder::write_json(&ledger_path(folder), &now)?;
-    file.data = Some(DataMark { hash: prepared.hash().into(), pictures: prepared.len() as u64 });
+    let (hash, pictures) = (prepared.hash().into(), prepared.len() as u64);
+    file.data = Some(DataMark { hash, pictures, generated: prepared.generated() });
     folder.write_file(&file)?;
     Ok(note)
 }
@@ -286,7 +287,7 @@ mod tests {
         let gone = dir.path().join("gone").to_str().unwrap().to_owned();
         assert_eq!(missing(&folder, &gone, problem()), problem(), "a first try says what is wrong itself");
         let mut file = folder.file().unwrap();
-        file.data = Some(DataMark { hash: "x".into(), pictures: 3 });
+        file.data = Some(DataMark { hash: "x".into(), pictures: 3, generated: 0 });
         folder.write_file(&file).unwrap();
         let asked = missing(&folder, &gone, problem());
         assert_eq!(question(&asked), Some(Question::Where));
