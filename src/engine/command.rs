@@ -154,6 +154,8 @@ pub enum Command {
     ItemDetail { id: i64 },
     /// What a thing comes from and what came of it, by its name: `item:12`, a run's folder, a model's hash. → `Graph`.
     Graph { thing: String },
+    /// What was made, kept and exported by model and week. → `Usage`.
+    Usage,
     /// Rate 0 to 5.
     RateItems { ids: Vec<i64>, rating: u8 },
     /// Star or unstar.

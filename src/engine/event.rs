@@ -188,6 +188,8 @@ pub enum Event {
     ItemDetail { item: Box<Item>, picture: Picture },
     /// A thing with what it comes from and what came of it.
     Graph(Box<super::Graph>),
+    /// What was made, kept and exported.
+    Usage(Box<super::Usage>),
 
     /// Something of latent space.
     Latent(super::latent::LatentEvent),

@@ -9,6 +9,7 @@ mod made;
 mod origin;
 mod play;
 mod tokens;
+mod usage;
 
 use parking_lot::Mutex;
 
@@ -17,6 +18,7 @@ use super::{Command, Engine, Event, RunSummary};
 pub use latent::Latents;
 pub use made::{curves, gradient, items, models, preview, prior, runs, survey};
 pub use origin::graph;
+pub use usage::usage;
 
 /// What the scripted engine pretends to be true.
 #[derive(Clone, Debug, Default)]

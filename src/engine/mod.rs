@@ -24,6 +24,7 @@ pub use crate::library::PastChange;
 pub use crate::library::finder::{By, Hit, Why};
 pub use crate::library::item::{DataSetInfo, Imported, Item, ItemFilter, ItemSort, Shelf};
 pub use crate::library::records::graph::{Edge as GraphEdge, Graph, Node as GraphNode};
+pub use crate::library::usage::{Made, Setting as UsageSetting, Usage, WEEK};
 pub use crate::library::{Condition, condition};
 pub use crate::models::info::{ModelCard, ModelInfo, ModelRef};
 pub use crate::train::doctor::finding::{Course, Evidence, Finding, Remedy};

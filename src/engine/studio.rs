@@ -446,6 +446,10 @@ impl Engine for StudioEngine {
                 cx.tell(Event::Graph(Box::new(gallery.graph(&thing)?)));
                 Ok(())
             }),
+            Command::Usage => lanes.library.push(None, move |gallery| {
+                cx.tell(Event::Usage(Box::new(gallery.usage()?)));
+                Ok(())
+            }),
             Command::RateItems { ids, rating } => self.change(move |gallery| gallery.rate(&ids, rating)),
             Command::StarItems { ids, starred } => self.change(move |gallery| gallery.star(&ids, starred)),
             Command::TagItems { ids, tag, add } => self.change(move |gallery| gallery.tag(&ids, &tag, add)),

@@ -3,7 +3,9 @@
 use egui::{
     Align2, Area, Button, Context, CornerRadius, Frame, Id, Key, Margin, Modifiers, Order, Role, Stroke, TextEdit, vec2,
 };
-use egui_material_icons::icons::{ICON_BOLT, ICON_DEPLOYED_CODE, ICON_MODEL_TRAINING, ICON_SEARCH, ICON_TUNE};
+use egui_material_icons::icons::{
+    ICON_BAR_CHART, ICON_BOLT, ICON_DEPLOYED_CODE, ICON_MODEL_TRAINING, ICON_SEARCH, ICON_TUNE,
+};
 use nucleo_matcher::pattern::{CaseMatching, Normalization, Pattern};
 use nucleo_matcher::{Config, Matcher, Utf32Str};
 use strum::IntoEnumIterator;
@@ -338,6 +340,15 @@ fn entries(ctx: &Context, studio: &Studio, enabled: impl Fn(UiCommand) -> bool) 
         enabled: true,
         action: Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Page(tab.id))),
     }));
+    out.push(Entry {
+        icon: ICON_BAR_CHART,
+        text: "Gallery: Usage".into(),
+        detail: "Page".into(),
+        keys: String::new(),
+        words: "statistics numbers week made kept exported liked settings",
+        enabled: true,
+        action: Action::Deliver(ViewId::Gallery, Box::new(ViewMessage::Page("usage"))),
+    });
     let commands = UiCommand::iter().filter(|c| *c != UiCommand::Palette);
     out.extend(commands.map(|c| Entry {
         icon: ICON_BOLT,

@@ -381,6 +381,7 @@ impl Studio {
             | Event::ItemThumbs(_)
             | Event::ItemDetail { .. }
             | Event::Graph(_)
+            | Event::Usage(_)
             | Event::Changed { .. }
             | Event::Latent(_)
             | Event::FirstItems { .. }

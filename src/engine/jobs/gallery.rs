@@ -8,8 +8,9 @@ use super::{Context, read_picture};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::engine::trash::remove;
-use crate::engine::{DataSetInfo, Event, Graph, Item, ItemFilter, ModelInfo, PastChange, RunSummary};
+use crate::engine::{DataSetInfo, Event, Graph, Item, ItemFilter, ModelInfo, PastChange, RunSummary, Usage};
 use crate::export::{Shot, file_name, png_bytes, today, write_new};
+use crate::library::records::threads::NewPrompt;
 use crate::library::{Library, NewItem, Shelf};
 use crate::recipe::picture::Latent;
 use crate::train::folder::RunFolder;
@@ -280,6 +281,22 @@ impl Gallery {
     pub fn graph(&mut self, thing: &str) -> Result<Graph> {
         let library = self.library()?;
         library.graph(library.find_thing(thing)?, STEPS)
+    }
+
+    /// What was made, kept and exported by model and week.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn usage(&mut self) -> Result<Usage> {
+        self.library()?.usage()
+    }
+
+    /// Notes what was asked of a model that draws.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn note_prompt(&mut self, prompt: &NewPrompt) -> Result<i64> {
+        self.library()?.note_prompt(prompt)
     }
 
     /// Rates kept pictures.

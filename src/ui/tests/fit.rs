@@ -204,6 +204,9 @@ fn the_gallery_fits() {
             window.harness.run_steps(6);
             look(window, "Gallery, like one and unlike another");
         }
+        act(window, Action::Deliver(ViewId::Gallery, Box::new(ViewMessage::Page("usage"))));
+        look(window, "Usage");
+        window.key(Modifiers::NONE, Key::Escape);
         act(window, Action::Ui(UiCommand::Export));
         look(window, "Export");
     });

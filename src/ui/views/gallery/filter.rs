@@ -1,7 +1,9 @@
 //! The bar above the pictures: what is shown, in which order, how large.
 
 use egui::{ComboBox, Ui, vec2};
-use egui_material_icons::icons::{ICON_CLOSE, ICON_DELETE, ICON_HISTORY, ICON_REDO, ICON_STAR, ICON_UNDO};
+use egui_material_icons::icons::{
+    ICON_BAR_CHART, ICON_CLOSE, ICON_DELETE, ICON_HISTORY, ICON_REDO, ICON_STAR, ICON_UNDO,
+};
 
 use super::{Cx, Deed, GalleryView};
 use crate::engine::{Command, ItemSort};
@@ -20,6 +22,9 @@ impl GalleryView {
                 self.grid.size_slider(ui);
                 self.sort(ui);
                 history(ui, cx);
+                if theme::icon_button(ui, ICON_BAR_CHART, "Usage").clicked() {
+                    self.open_usage();
+                }
             });
         });
         ui.add_space(-ui.spacing().item_spacing.y);

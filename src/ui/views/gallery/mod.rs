@@ -8,6 +8,7 @@ mod preview;
 mod source;
 #[cfg(test)]
 mod tests;
+mod usage;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ enum Overlay {
     Two(i64, i64),
     /// What a picture comes from and what came of it.
     Origin,
+    /// What was made and kept, by week.
+    Usage,
 }
 
 /// What a part of the view wants to be done to kept pictures.
@@ -95,6 +98,7 @@ pub struct GalleryView {
     new_tag: String,
     overlay: Option<Overlay>,
     origin: origin::Origin,
+    usage: usage::UsagePage,
     export: ExportDialog,
     confirm_empty: bool,
     /// A picture to go to once it is listed.
@@ -123,6 +127,7 @@ impl Default for GalleryView {
             new_tag: String::new(),
             overlay: None,
             origin: origin::Origin::default(),
+            usage: usage::UsagePage::default(),
             export: ExportDialog::default(),
             confirm_empty: false,
             go_to: None,
@@ -476,6 +481,7 @@ impl View for GalleryView {
 
     fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
         self.origin.on_event(event, cx);
+        self.usage.on_event(event);
         match event {
             // Only for another filter: of the same one more is shown already, and some of it may be selected.
             Event::FirstItems { filter, items }
@@ -494,7 +500,7 @@ impl View for GalleryView {
                     self.overlay.take_if(|o| match o {
                         Overlay::One(id) => gone(id),
                         Overlay::Two(a, b) => gone(a) || gone(b),
-                        Overlay::Origin => false,
+                        Overlay::Origin | Overlay::Usage => false,
                     });
                 }
             }
@@ -527,6 +533,7 @@ impl View for GalleryView {
                 self.end_search(cx);
                 self.go_to = Some(*id);
             }
+            ViewMessage::Page("usage") => self.open_usage(),
             ViewMessage::Picked { purpose, paths } if *purpose == find::IMPORT => self.import(paths, cx),
             ViewMessage::Picked { purpose, paths } => {
                 self.export.picked(purpose, paths);

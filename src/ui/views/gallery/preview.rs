@@ -21,6 +21,10 @@ impl GalleryView {
             self.show_origin(ui, cx);
             return None;
         }
+        if overlay == Overlay::Usage {
+            self.show_usage(ui, cx);
+            return None;
+        }
         let (mut close, mut by) = (false, 0i64);
         if cx.has_keys(ViewId::Gallery) {
             let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
@@ -71,7 +75,7 @@ impl GalleryView {
                 self.large_picture(ui, cx, b, right);
             }
             // It has bars and keys of its own, above.
-            Overlay::Origin => {}
+            Overlay::Origin | Overlay::Usage => {}
         }
         if close {
             self.overlay = None;

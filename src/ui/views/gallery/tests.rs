@@ -430,3 +430,31 @@ fn a_picture_tells_where_it_comes_from_and_each_thing_leads_on() {
     h.run_steps(4);
     assert_eq!(h.state().view.overlay, None);
 }
+
+#[test]
+fn usage_is_asked_for_plotted_and_closed() {
+    let mut h = gallery();
+    commands(&h);
+    h.get_by_role_and_label(Role::Button, "Usage").click();
+    h.run_steps(5);
+    let asked = || |c: &Command| *c == Command::Usage;
+    assert_eq!(commands(&h).iter().filter(|c| asked()(c)).count(), 1, "once, not at each frame");
+    h.get_by_role_and_label(Role::Image, "Made: 179 in 8 weeks, at most 61 in one");
+    for name in ["By model", "Settings that lead to what you like", "42–67 %"] {
+        assert!(h.query_by_label(name).is_some(), "{name}");
+    }
+    h.get_by_role_and_label(Role::RadioButton, "Plot: Exported").click();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Image, "Exported: 18 in 8 weeks, at most 6 in one");
+    // What is kept changes: it is asked again.
+    let item = first(&h);
+    h.state_mut().call(|_, cx| cx.send(Command::RateItems { ids: vec![item.id], rating: 1 }));
+    h.run_steps(5);
+    assert!(commands(&h).iter().any(asked()));
+    h.key_press(Key::Escape);
+    h.run_steps(4);
+    assert_eq!(h.state().view.overlay, None);
+    h.state_mut().call(|view, cx| view.receive(&ViewMessage::Page("usage"), cx));
+    h.run_steps(4);
+    assert_eq!(h.state().view.overlay, Some(Overlay::Usage));
+}
