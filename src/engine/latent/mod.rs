@@ -184,8 +184,8 @@ impl Desk {
             C::DrawTokens { session, model, request, pause } => {
                 let number = self.sessions.begin(session);
                 let order = token_draws::Order { session, number, model, request: *request, pause };
-                let sessions = self.sessions.clone();
-                self.tokens.push(None, move |kept| token_draws::draw(&cx, kept, &sessions, order));
+                let (sessions, library) = (self.sessions.clone(), self.library.clone());
+                self.tokens.push(None, move |kept| token_draws::draw(&cx, kept, &sessions, &library, order));
             }
             C::FindReal { job, model, ask } => {
                 self.retrieval.push(Some(job), move |kept| retrieval::find(&cx, kept, job, &model, &ask));

@@ -1,12 +1,19 @@
 //! Drawing token by token, on a lane with a prior of its own: each token is told as it is drawn.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use serde_json::json;
 
 use super::drags::Sessions;
 use crate::base::{Picture, Result};
 use crate::engine::jobs::Context;
+use crate::engine::jobs::gallery::Gallery;
+use crate::engine::worker::Lane;
 use crate::engine::{Event, LatentEvent};
 use crate::latent::draw::{DrawRequest, Drawer};
+use crate::library::records::threads::NewPrompt;
+use crate::models::info::ModelInfo;
 
 /// The prior that was drawn with last.
 #[derive(Default)]
@@ -42,13 +49,28 @@ pub struct Order {
     pub pause: u32,
 }
 
-/// Draws a picture until it is done or something else is drawn in its session. → `TokenDrawn` each, `TokensDrawn`
+/// Draws a picture until it is done or something else is drawn in its session; what was asked is noted in the library
+/// once it is done. → `TokenDrawn` each, `TokensDrawn`
 ///
 /// # Errors
 /// The prior cannot be opened, or tokens cannot be chosen so; the session is told that nothing comes.
-pub fn draw(cx: &Context, kept: &mut Kept, sessions: &Sessions, order: Order) -> Result<()> {
+pub fn draw(
+    cx: &Context,
+    kept: &mut Kept,
+    sessions: &Sessions,
+    library: &Arc<Lane<Gallery>>,
+    order: Order,
+) -> Result<()> {
     let Order { session, number, model, request, pause } = order;
-    let result = drawn(cx, kept, (sessions, session, number), &model, &request, pause);
+    let result = match drawn(cx, kept, (sessions, session, number), &model, &request, pause) {
+        Ok(done) => {
+            if let Some(prompt) = done {
+                library.push(None, move |gallery| gallery.note_prompt(&prompt).map(drop));
+            }
+            Ok(())
+        }
+        Err(problem) => Err(problem),
+    };
     if result.is_err() && sessions.is_on(session, number) {
         cx.tell(Event::Latent(LatentEvent::TokensDrawn { session, model, picture: None }));
     }
@@ -62,9 +84,9 @@ fn drawn(
     model: &str,
     request: &DrawRequest,
     pause: u32,
-) -> Result<()> {
+) -> Result<Option<NewPrompt>> {
     if !sessions.is_on(session, number) {
-        return Ok(());
+        return Ok(None);
     }
     let drawer = kept.get(cx, model)?;
     let grid = drawer.grid();
@@ -84,8 +106,23 @@ fn drawn(
     if sessions.is_on(session, number) && ids.len() == grid[0] * grid[1] {
         let picture = Some(drawn.picture);
         cx.tell(Event::Latent(LatentEvent::TokensDrawn { session, model: model.into(), picture }));
+        return Ok(Some(prompt_of(drawer.info(), request)));
     }
-    Ok(())
+    Ok(None)
+}
+
+/// What is noted of a drawing that is done: `given` tokens were there before.
+fn prompt_of(info: &ModelInfo, request: &DrawRequest) -> NewPrompt {
+    let class = request.class.and_then(|c| info.recipe.model.classes.get(c as usize).cloned());
+    let mut settings = json!({ "choosing": request.choosing, "seed": request.seed, "count": 1 });
+    if !request.given.is_empty() {
+        settings["given"] = json!(request.given.len());
+    }
+    if let Some(real) = &request.retrieved {
+        settings["strength"] = json!(real.strength);
+    }
+    let text = class.unwrap_or_else(|| request.prompt.clone());
+    NewPrompt { text, model: info.hash.clone(), settings, after: None }
 }
 
 /// The picture with what was not drawn yet left transparent: all after a place of the grid.
@@ -102,7 +139,100 @@ pub fn hidden_after(mut picture: Picture, [rows, columns]: [usize; 2], place: us
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use burn::tensor::Device;
+
+    use super::super::LatentCommand;
+    use super::super::tests::Studio;
     use super::*;
+    use crate::base::paths::Paths;
+    use crate::library::Library;
+    use crate::library::records::threads::Prompt;
+    use crate::models::io::{METADATA, Weights};
+    use crate::models::{TokenPrior, TokenVae};
+    use crate::recipe::{Parent, Recipe};
+
+    /// A recipe of small token models for pictures of 16 pixels.
+    fn recipe(id: &str) -> Recipe {
+        let mut r = Recipe { name: id.into(), ..Recipe::default() };
+        r.data.resolution = 16.into();
+        r.model.id = id.into();
+        (r.model.width, r.model.narrow, r.model.latent, r.model.blocks) = (16, 8, 4, 2);
+        (r.model.tokens.codes, r.model.tokens.grid, r.model.tokens.heads) = (16, 4, 2);
+        r
+    }
+
+    fn write(recipe: &Recipe, weights: &Weights, file: &Path) -> ModelInfo {
+        let info = ModelInfo::of(recipe, weights.hash());
+        weights.clone().with(METADATA, serde_json::to_string(&info).unwrap()).write(file).unwrap();
+        info
+    }
+
+    /// Writes a prior with fresh weights and the token model it belongs to.
+    fn prior(folder: &Path) -> (String, ModelInfo) {
+        let device = Device::flex();
+        let file = |name: &str| folder.join(name);
+        let tokens = recipe("vq-vae");
+        let weights = Weights::of(&TokenVae::init(&tokens, &device).unwrap());
+        let on = write(&tokens, &weights, &file("tokens.safetensors"));
+        let mut r = recipe("gpt");
+        r.model.tokens.layout = [4, 4];
+        r.model.tokens.words = ["a", "dark", "picture"].map(String::from).to_vec();
+        r.model.tokens.caption_words = 4;
+        let model = file("tokens.safetensors").display().to_string();
+        r.model.tokens.on = Some(Parent { model, hash: on.hash });
+        let weights = Weights::of(&TokenPrior::init(&r, &device).unwrap());
+        let info = write(&r, &weights, &file("prior.safetensors"));
+        (file("prior.safetensors").display().to_string(), info)
+    }
+
+    /// Draws, and waits until it is done and noted: all prompts of the only thread.
+    fn noted(studio: &mut Studio, model: &str, request: &DrawRequest, prompts: usize) -> Vec<Prompt> {
+        let request = Box::new(request.clone());
+        studio.ask(LatentCommand::DrawTokens { session: 5, model: model.into(), request, pause: 0 });
+        let done = |e: &LatentEvent| match e {
+            LatentEvent::TokensDrawn { session: 5, picture, .. } => Some(picture.is_some()),
+            _ => None,
+        };
+        assert!(studio.told("a drawing", done));
+        let library = Paths::under(studio.home.path()).library();
+        for _ in 0..2000 {
+            let threads = Library::open(&library).and_then(|l| l.threads()).unwrap();
+            if let [thread] = &threads[..]
+                && thread.len() >= prompts
+            {
+                assert_eq!(thread.len(), prompts);
+                return thread.clone();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        panic!("the prompt was not noted")
+    }
+
+    #[test]
+    fn what_was_asked_is_noted_in_a_thread_once_the_drawing_is_done() {
+        let mut studio = Studio::new();
+        let (model, info) = prior(studio.home.path());
+        let first = DrawRequest { prompt: "a dark picture".into(), seed: 7, ..DrawRequest::default() };
+        let thread = noted(&mut studio, &model, &first, 1);
+        assert_eq!((thread[0].text.as_str(), &thread[0].model), ("a dark picture", &info.hash));
+        assert_eq!(thread[0].settings["seed"], 7);
+        assert_eq!(thread[0].settings["choosing"], serde_json::to_value(first.choosing).unwrap());
+        assert_eq!(thread[0].settings.get("given"), None);
+
+        // What is stopped halfway is not noted.
+        let request = Box::new(DrawRequest { prompt: "a picture".into(), ..first.clone() });
+        studio.ask(LatentCommand::DrawTokens { session: 6, model: model.clone(), request, pause: 1000 });
+        studio.told("its first token", |e| matches!(e, LatentEvent::TokenDrawn { session: 6, .. }).then_some(()));
+        studio.ask(LatentCommand::StopDrag { session: 6 });
+
+        // Another token in its place goes on from it.
+        let next = DrawRequest { given: vec![3, 1], seed: 8, ..first };
+        let thread = noted(&mut studio, &model, &next, 2);
+        assert_eq!((thread[1].after, &thread[1].settings["given"]), (Some(thread[0].id), &json!(2)));
+        assert_eq!(thread[1].settings["seed"], 8);
+    }
 
     #[test]
     fn what_was_not_drawn_yet_is_transparent() {
