@@ -83,7 +83,7 @@ mod tests {
         }
         let source = crate::data::open(spec).unwrap();
         assert!((0..6).all(|i| source.decode(i).is_ok()));
-        // Those that are read are counted and told, in the survey and in the prepared set.
+        // Those that are read are counted and told.
         assert_eq!(s.generated(), 0);
         std::fs::write(dir.path().join("real.png"), png("Comment")).unwrap();
         let quiet = crate::base::progress::Quiet::default();
