@@ -137,11 +137,14 @@ fn sentence(log: &RunLog) -> Result<String> {
         Family::Prior => "prior over tokens",
     };
     let seen = kimg(summary.progress.images);
+    // What it trains on, rather than what was asked for.
+    let told = &summary.progress.device;
+    let device = if told.is_empty() { &log.file.device } else { told };
     Ok(format!(
         "A {family} ({}) for pictures of {} pixels, after {seen} and {time} of training on {}",
         recipe.model.id,
         recipe.data.resolution.both(),
-        log.file.device
+        device
     ))
 }
 
@@ -257,7 +260,9 @@ fn curves(log: &RunLog, findings: &[Finding]) -> String {
         !["kid", "fid", "swd", "precision", "recall", "elbo", "mse", "nats"].iter().any(|s| key.starts_with(s))
     };
     let mut keys: Vec<&str> = all.keys().copied().collect();
-    keys.sort_by_key(|key| (first(key), *key));
+    // What says least of the model comes last.
+    let last = |key: &str| ["data_", "images_per_s", "lr"].iter().any(|s| key.starts_with(s));
+    keys.sort_by_key(|key| (last(key), first(key), *key));
     let marks: Vec<(f64, String)> = findings
         .iter()
         .filter(|f| f.course == Course::Found)

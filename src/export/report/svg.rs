@@ -29,7 +29,10 @@ pub fn chart(name: &str, points: &[[f64; 2]], marks: &[(f64, String)]) -> String
         "<svg class=\"chart\" viewBox=\"0 0 {} {}\" role=\"img\" aria-label=\"{told}\"><text class=\"name\" x=\"{}\" y=\"15\">{name}</text>",
         SIZE.0, SIZE.1, ROOM.0
     );
-    for (value, at) in [(y1, ROOM.2), (y0, ROOM.2 + height)] {
+    let level = [(first[1], ROOM.2 + height / 2.0)];
+    let ends = [(y1, ROOM.2), (y0, ROOM.2 + height)];
+    let is_level = finite.iter().all(|p| p[1] == first[1]);
+    for &(value, at) in if is_level { &level[..] } else { &ends[..] } {
         let _ = write!(
             out,
             "<line class=\"axis\" x1=\"{}\" x2=\"{}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/><text class=\"tick\" x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
@@ -105,6 +108,10 @@ mod tests {
             svg.contains("kid &lt;a&gt; from 2 to 1") && svg.contains("<title>found</title>") && !svg.contains("out")
         );
         assert_eq!(chart("none", &[], &[]), "");
-        assert!(chart("level", &[[0.0, 1.0], [1.0, 1.0]], &[]).contains("52.0,84.0 350.0,84.0"));
+        let level = chart("level", &[[0.0, 1.0], [1.0, 1.0]], &[]);
+        assert!(
+            level.contains("52.0,84.0 350.0,84.0") && level.contains(">1</text>") && !level.contains("1.5"),
+            "{level}"
+        );
     }
 }
