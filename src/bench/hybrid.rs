@@ -195,7 +195,13 @@ mod tests {
         let report = run("emoji:smileys", 1, 12, &Paths::under(home.path()), &Quiet::default()).unwrap();
         assert!(report.queries == 12 && report.pictures > 20 && report.draws.len() == 1);
         assert!(report.mean.iter().all(|m| (0.0..=1.0).contains(m)) && report.mean[2] > 0.2, "{report:?}");
-        assert!(run("shapes:5", 1, 5, &Paths::under(home.path()), &Quiet::default()).is_err());
+        // Pictures without captions cannot be asked for.
+        let bare = home.path().join("bare");
+        std::fs::create_dir_all(&bare).unwrap();
+        (0..5u8).for_each(|i| {
+            image::GrayImage::from_pixel(8, 8, image::Luma([i * 9])).save(bare.join(format!("{i}.png"))).unwrap()
+        });
+        assert!(run(&bare.display().to_string(), 1, 5, &Paths::under(home.path()), &Quiet::default()).is_err());
     }
 
     #[test]

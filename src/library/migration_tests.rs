@@ -89,3 +89,29 @@ fn the_words_of_an_older_library_are_cut_again() {
     let library = Library::open(&path).unwrap();
     assert_eq!(found(&library, text("並木")), [ids[0]]);
 }
+
+#[test]
+fn who_opens_a_library_that_is_brought_up_to_date_waits_for_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("library.sqlite");
+    drop(Library::open(&path).unwrap());
+    let db = Library::connect(&path).unwrap();
+    db.pragma_update(None, "user_version", schema::VERSION - 1).unwrap();
+    db.execute_batch(
+        "DROP TABLE version_tags; DROP TABLE versions; DROP TABLE manifests; DROP TABLE edges; DROP TABLE records; \
+         DROP INDEX items_usage; BEGIN IMMEDIATE",
+    )
+    .unwrap();
+    let waited = std::thread::scope(|scope| {
+        let other = scope.spawn(|| {
+            let began = std::time::Instant::now();
+            (Library::open(&path).map(|_| ()), began.elapsed())
+        });
+        // A writer waits ten seconds; one who migrates, longer.
+        std::thread::sleep(PATIENCE + std::time::Duration::from_secs(1));
+        db.execute_batch("ROLLBACK").unwrap();
+        other.join().unwrap()
+    });
+    assert!(waited.1 > PATIENCE, "{waited:?}");
+    waited.0.unwrap();
+}

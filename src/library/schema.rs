@@ -1,6 +1,7 @@
 //! Tables, and how older libraries become newer ones.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
@@ -13,6 +14,12 @@ const MIGRATIONS: &[&str] = &[FIRST, LOOKS, NUMBERS, SEARCH, super::records::TAB
 /// The version from which on the lineage names runs by where they are in the library's folder, and from which on words
 /// are found inside of texts that are written without spaces.
 pub const RELATIVE_LINEAGE: u32 = 3;
+
+/// The version from which on words are cut as they are now.
+const WORDS: usize = 4;
+
+/// How long others wait while one of them brings a large library up to date: minutes for a million pictures.
+const MIGRATING: Duration = Duration::from_secs(600);
 
 /// The version from which on there are records of everything.
 const RECORDS: usize = 5;
@@ -212,6 +219,13 @@ pub fn migrate(db: &Connection) -> rusqlite::Result<u32> {
     if before >= VERSION {
         return Ok(before);
     }
+    db.busy_timeout(MIGRATING)?;
+    let done = migrate_now(db);
+    db.busy_timeout(super::PATIENCE)?;
+    done.map(|()| before)
+}
+
+fn migrate_now(db: &Connection) -> rusqlite::Result<()> {
     let tx = Transaction::new_unchecked(db, TransactionBehavior::Immediate)?;
     // Another process may have done it while this one waited.
     let from = version(&tx)? as usize;
@@ -220,8 +234,9 @@ pub fn migrate(db: &Connection) -> rusqlite::Result<u32> {
     }
     if from < MIGRATIONS.len() {
         if from > 0 {
-            // Words are cut in another way since.
-            index_all(&tx)?;
+            if from < WORDS {
+                index_all(&tx)?;
+            }
             if from < RECORDS {
                 let file = PathBuf::from(tx.path().unwrap_or_default());
                 super::records::build(&tx, file.parent().unwrap_or(Path::new("")))?;
@@ -229,8 +244,7 @@ pub fn migrate(db: &Connection) -> rusqlite::Result<u32> {
         }
         tx.pragma_update(None, "user_version", VERSION)?;
     }
-    tx.commit()?;
-    Ok(before)
+    tx.commit()
 }
 
 /// Puts the words of every picture into the index again.
