@@ -24,6 +24,10 @@ const LIKE: &str = "real pictures to be like";
 const UNLIKE: &str = "real pictures to be unlike";
 /// Side of a picture that was found.
 const SIDE: f32 = 72.0;
+/// The same in a low window, where what is drawn needs the room.
+const SMALL: f32 = 44.0;
+/// Room below which a window is low.
+const LOW: f32 = 440.0;
 
 /// What a view keeps of it.
 #[derive(Default)]
@@ -121,12 +125,13 @@ impl RealPictures {
         let Some(found) = self.found(&info.model).cloned() else { return };
         let ctx = ui.ctx().clone();
         cx.pictures_of(&info.model);
+        let side = if ui.available_height() < LOW { SMALL } else { SIDE };
         ui.horizontal_wrapped(|ui| {
             for (i, (neighbour, picture)) in found.pictures.iter().enumerate() {
                 let tex = cx.textures.get(&ctx, key(("real picture", i)), self.revision, picture);
                 let name = format!("Real picture {}", i + 1);
                 let likeness = found.likeness.get(i).copied();
-                textures::picture(ui, &tex, Vec2::splat(SIDE), Sense::hover(), &name)
+                textures::picture(ui, &tex, Vec2::splat(side), Sense::hover(), &name)
                     .on_hover_text(told(neighbour, likeness));
             }
         });
