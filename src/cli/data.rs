@@ -3,7 +3,7 @@
 use clap::Subcommand;
 use serde_json::json;
 
-use super::{print_json, print_line, versions, watched};
+use super::{marks, print_json, print_line, versions, watched};
 use crate::base::paths::{Paths, free_bytes};
 use crate::base::{Problem, Result};
 use crate::data;
@@ -25,6 +25,20 @@ pub enum Data {
         #[arg(long)]
         json: bool,
     },
+    /// Set the label of pictures
+    Label(marks::Label),
+    /// Set how often pictures are drawn while training
+    Weight(marks::Weight),
+    /// Add tags to pictures, or remove them
+    Tag(marks::Tag),
+    /// Leave pictures out, or include them again
+    Exclude(marks::Exclude),
+    /// Show what was set for pictures of a source
+    Marks(marks::Of),
+    /// Take the last change to labels, weights, tags or exclusions of a source back
+    Undo(marks::Of),
+    /// Do again what was taken back last
+    Redo(marks::Of),
     /// Note what each picture of a source is now, and list the versions that were noted
     Versions(versions::Versions),
     /// Show how two versions differ: versions by hash or tag, or sources as they are now
@@ -46,6 +60,13 @@ impl Data {
     pub fn run(self, paths: &Paths) -> Result<()> {
         match self {
             Self::Survey { source, classes, json } => survey(paths, &source, &classes, json),
+            Self::Label(task) => task.run(paths),
+            Self::Weight(task) => task.run(paths),
+            Self::Tag(task) => task.run(paths),
+            Self::Exclude(task) => task.run(paths),
+            Self::Marks(task) => task.show(paths),
+            Self::Undo(task) => task.undo(paths, true),
+            Self::Redo(task) => task.undo(paths, false),
             Self::Versions(task) => task.run(paths),
             Self::Diff(task) => task.run(paths),
             Self::Export(task) => task.run(),

@@ -19,6 +19,7 @@ mod keep;
 mod latents;
 mod lists;
 mod map;
+mod marks;
 mod numbers;
 mod pictures;
 mod prior;

@@ -11,7 +11,7 @@ use indicatif::ProgressBar;
 use parking_lot::Mutex;
 use serde_json::{Map, Value, json};
 
-use super::{interrupt, say, signals};
+use super::{interrupt, marks, say, signals};
 use crate::base::paths::Paths;
 use crate::base::{Channels, Kind, Problem, Resolution, Result, Severity};
 use crate::data;
@@ -77,6 +77,9 @@ pub struct Train {
     /// Resume although the run's pictures are others than those it began with
     #[arg(long, requires = "resume")]
     accept_data: bool,
+    /// Train on pictures as their source has them, without labels, weights and exclusions that were set in the library
+    #[arg(long, conflicts_with = "resume")]
+    no_marks: bool,
     /// One JSON object a line on stdout
     #[arg(long)]
     json: bool,
@@ -123,6 +126,7 @@ impl Train {
             }
             None => self.create(paths)?,
         };
+        let remark = if self.resume.is_some() { marks::at_resume(paths, &folder, self.accept_data)? } else { None };
         let file = folder.file()?;
         let asked =
             if self.resume.is_some() && self.device == "auto" { file.device.as_str() } else { self.device.as_str() };
@@ -162,6 +166,7 @@ impl Train {
         let options = Options {
             from,
             pictures,
+            note: remark,
             lock: Some(lock),
             stop: interrupt(),
             ..Options::new(paths.prepared(), &device, &mut sink)
@@ -238,6 +243,9 @@ impl Train {
         // A run that is resumed from elsewhere, by the window for example, must find its pictures again.
         let Reading { classes, sideways, pixels, depth, columns } = Reading::default();
         recipe.data = crate::recipe::DataRecipe { source, classes, sideways, pixels, depth, columns, ..recipe.data };
+        if !self.no_marks {
+            marks::of_new_run(paths, &mut recipe.data);
+        }
         recipe.data.resolution = resolution;
         recipe.data.channels = channels.unwrap_or(recipe.data.channels);
         if let Some(id) = &self.model {

@@ -8,13 +8,15 @@ use serde_json::json;
 use super::{print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::problem::some_of;
-use crate::base::{Problem, Result};
+use crate::base::{Problem, Progress, Result};
 use crate::data::{self, dvc, manifest::Manifest};
 use crate::library::Library;
 use crate::recipe::Reading;
 
 /// Names that are shown of each kind of difference.
 const SHOWN: usize = 20;
+/// Pictures of a source of which small versions are kept.
+const THUMBS: usize = 20_000;
 
 /// Arguments of `data versions`.
 #[derive(Args)]
@@ -24,6 +26,13 @@ pub struct Versions {
     /// Call the version that is there now by this name
     #[arg(long, requires = "source")]
     tag: Option<String>,
+    /// Begin a branch of this name at the version that is there now; what is noted next goes on with it
+    #[arg(long, value_name = "NAME", requires = "source")]
+    branch: Option<String>,
+    /// Go back to this version, by hash, tag or branch: labels, weights, tags and exclusions become those that it had, and
+    /// pictures that it did not have are left out
+    #[arg(long, value_name = "NAME", requires = "source", conflicts_with_all = ["tag", "branch"])]
+    restore: Option<String>,
     /// One JSON object a version
     #[arg(long)]
     json: bool,
@@ -72,7 +81,7 @@ pub struct Import {
 }
 
 /// What a source is called in the library: the same wherever one stands.
-fn named(source: &str) -> String {
+pub(super) fn named(source: &str) -> String {
     data::absolute(&data::typed(source).0)
 }
 
@@ -82,21 +91,34 @@ impl Versions {
         let library = open(paths)?;
         let source = self.source.as_deref().map(named);
         if let Some(source) = &source {
-            let manifest = Manifest::of(source, Reading::default(), &watched(self.json))?;
-            let version = library.note_version(source, &manifest)?;
+            let base = Manifest::kept(source, Reading::default(), &paths.prepared(), &watched(self.json))?;
+            let version = library.note_version(source, &base.marked(&library.marks(source)?))?;
+            keep_thumbs(&library, source, &base, &watched(self.json))?;
             if let Some(tag) = &self.tag {
                 library.tag_version(&version, tag)?;
+            }
+            if let Some(branch) = &self.branch {
+                library.branch_version(&version, branch)?;
+            }
+            if let Some(name) = &self.restore {
+                return self.restore(&library, source, name, &base);
             }
         }
         let all = library.versions(source.as_deref())?;
         if self.json {
             return all.iter().try_for_each(print_json);
         }
+        let head = source.as_deref().map(|s| library.head(s)).transpose()?.flatten();
+        let branches = source.as_deref().map(|s| library.branches(s)).transpose()?.unwrap_or_default();
         for version in all {
             let date = jiff::Timestamp::from_second(version.made).map(|t| t.strftime("%Y-%m-%d %H:%M").to_string());
             let tags = if version.tags.is_empty() { String::new() } else { format!("  {}", version.tags.join(", ")) };
+            let on: Vec<&str> =
+                branches.iter().filter(|(_, hash)| *hash == version.hash).map(|(name, _)| name.as_str()).collect();
+            let on = if on.is_empty() { String::new() } else { format!("  branch {}", on.join(", ")) };
+            let at = if head.as_ref().is_some_and(|(hash, _)| *hash == version.hash) { "*" } else { " " };
             print_line(&format!(
-                "{}  {}  {:>7} pictures  {}{tags}",
+                "{at}{}  {}  {:>7} pictures  {}{tags}{on}",
                 &version.hash[..12],
                 date.unwrap_or_default(),
                 version.pictures,
@@ -107,14 +129,47 @@ impl Versions {
     }
 }
 
-fn open(paths: &Paths) -> Result<Library> {
+/// Keeps small versions of the pictures of a source, to show them when they are gone.
+fn keep_thumbs(library: &Library, source: &str, base: &Manifest, progress: &dyn Progress) -> Result<()> {
+    let contents: Vec<&str> = base.entries.iter().take(THUMBS).map(|e| e.content.as_str()).collect();
+    let missing = library.without_thumb(&contents)?;
+    library.keep_version_thumbs(&base.thumbs(source, Reading::default(), &missing, progress)?)
+}
+
+impl Versions {
+    /// Goes back to a version and says what that could not bring back.
+    fn restore(&self, library: &Library, source: &str, name: &str, base: &Manifest) -> Result<()> {
+        let version = library.find_version(name)?.filter(|v| v.source == source).ok_or_else(|| {
+            Problem::usage("This source has no version of this name")
+                .of(name)
+                .try_this("`latent-studio data versions SRC` lists them")
+        })?;
+        let restored = library.restore_version(&version, base)?;
+        if self.json {
+            return print_json(&json!({ "version": version.hash, "restored": restored }));
+        }
+        print_line(&format!("back at {}: {} pictures marked otherwise", &version.hash[..12], restored.marks))?;
+        for (what, names) in [
+            ("left out, they were not there then", &restored.left_out),
+            ("gone", &restored.missing),
+            ("with other contents", &restored.replaced),
+        ] {
+            if !names.is_empty() {
+                print_line(&format!("{} {what}: {}", names.len(), some_of(names, SHOWN)))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn open(paths: &Paths) -> Result<Library> {
     let (library, problem) = Library::open_or_repair(&paths.library())?;
     problem.iter().for_each(super::say);
     Ok(library)
 }
 
 /// A version by its hash or tag, or a source as it is now.
-fn version(library: &Library, text: &str, json: bool) -> Result<(String, Manifest)> {
+fn version(library: &Library, paths: &Paths, text: &str, json: bool) -> Result<(String, Manifest)> {
     if let Some(version) = library.find_version(text)? {
         return Ok((version.hash.clone(), library.manifest(&version.hash)?));
     }
@@ -124,7 +179,8 @@ fn version(library: &Library, text: &str, json: bool) -> Result<(String, Manifes
             .of(text)
             .try_this("`latent-studio data versions` lists the versions"));
     }
-    let manifest = Manifest::of(&source, Reading::default(), &watched(json))?;
+    let base = Manifest::kept(&source, Reading::default(), &paths.prepared(), &watched(json))?;
+    let manifest = base.marked(&library.marks(&source)?);
     Ok((manifest.hash(), manifest))
 }
 
@@ -132,8 +188,8 @@ impl Difference {
     /// Shows how two versions differ.
     pub fn run(self, paths: &Paths) -> Result<()> {
         let library = open(paths)?;
-        let (earlier, old) = version(&library, &self.earlier, self.json)?;
-        let (later, new) = version(&library, &self.later, self.json)?;
+        let (earlier, old) = version(&library, paths, &self.earlier, self.json)?;
+        let (later, new) = version(&library, paths, &self.later, self.json)?;
         let diff = old.diff(&new);
         if self.json {
             return print_json(&json!({ "earlier": earlier, "later": later, "same": diff.is_empty(), "diff": diff }));
@@ -143,6 +199,8 @@ impl Difference {
         let renamed: Vec<String> = diff.renamed.iter().map(|(a, b)| format!("{a} → {b}")).collect();
         let relabelled: Vec<String> =
             diff.relabelled.iter().map(|(name, a, b)| format!("{name}: {} → {}", label(a), label(b))).collect();
+        let reweighted: Vec<String> =
+            diff.reweighted.iter().map(|(name, a, b)| format!("{name}: {a} → {b}")).collect();
         let kinds = [
             ("new", &diff.added),
             ("gone", &diff.gone),
@@ -151,6 +209,10 @@ impl Difference {
             ("captions", &diff.recaptioned),
             ("cut, scaled", &diff.recropped),
             ("replaced", &diff.replaced),
+            ("left out", &diff.excluded),
+            ("included", &diff.included),
+            ("weights", &reweighted),
+            ("tags", &diff.retagged),
         ];
         for (what, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
             print_line(&format!("{what:12} {}", some_of(names, SHOWN)))?;

@@ -1,22 +1,31 @@
 //! Versions of a data set: what each picture was, by content, and how two versions differ.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::io::{Read, Write};
+use std::path::Path;
 
+use flate2::Compression;
+use flate2::read::DeflateDecoder;
+use flate2::write::DeflateEncoder;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::decode_pool::{Ticker, pool};
 use super::duplicates::{Look, hash_distance};
-use super::source::Opening;
+use super::source::{ImageSource, Opening};
 use super::sources::open_as;
-use crate::base::{Progress, Result};
+use super::resize::thumbnail;
+use crate::base::{Picture, Progress, Result};
 use crate::recipe::Reading;
 
 /// Bits of two perceptual hashes that may differ where one picture was cut out of the other, or brightened.
 const ALIKE: u32 = 24;
 
+/// Largest side of the small versions that are kept of pictures.
+pub const THUMB: u32 = 48;
+
 /// A picture of a data set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Entry {
     /// Its name within the source.
     pub name: String,
@@ -34,6 +43,15 @@ pub struct Entry {
     /// Its caption.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub caption: Option<String>,
+    /// How often it is drawn while training, against once for others, if that was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<f64>,
+    /// Its tags, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// Whether it is left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub excluded: bool,
 }
 
 /// A version of a data set.
@@ -44,7 +62,8 @@ pub struct Manifest {
 }
 
 /// How one version differs from another. Each list holds names, sorted.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Diff {
     /// Pictures that only the later one has.
     pub added: Vec<String>,
@@ -60,6 +79,14 @@ pub struct Diff {
     pub recropped: Vec<String>,
     /// Pictures with other contents.
     pub replaced: Vec<String>,
+    /// Pictures that are left out now.
+    pub excluded: Vec<String>,
+    /// Pictures that were left out before.
+    pub included: Vec<String>,
+    /// Pictures with another weight: name, weight before, weight after.
+    pub reweighted: Vec<(String, f64, f64)>,
+    /// Pictures with other tags.
+    pub retagged: Vec<String>,
 }
 
 impl Diff {
@@ -78,6 +105,10 @@ impl Diff {
             (self.recaptioned.len(), "with other captions"),
             (self.recropped.len(), "cut or scaled"),
             (self.replaced.len(), "with other contents"),
+            (self.excluded.len(), "left out"),
+            (self.included.len(), "no longer left out"),
+            (self.reweighted.len(), "with other weights"),
+            (self.retagged.len(), "with other tags"),
         ];
         let parts: Vec<String> = parts.iter().filter(|p| p.0 > 0).map(|(n, what)| format!("{n} {what}")).collect();
         if parts.is_empty() { "nothing differs".into() } else { parts.join(", ") }
@@ -92,7 +123,10 @@ impl Manifest {
     pub fn of(spec: &str, reading: Reading, progress: &dyn Progress) -> Result<Self> {
         progress.report("Opening", 0, 0);
         let source = open_as(spec, Opening { reading, progress })?;
-        let source = source.as_ref();
+        Self::of_source(source.as_ref(), progress)
+    }
+
+    fn of_source(source: &dyn ImageSource, progress: &dyn Progress) -> Result<Self> {
         let ticker = Ticker::new(progress, "Looking at pictures", source.len() as u64);
         let all: Vec<Option<Entry>> = pool()?.install(|| {
             (0..source.len())
@@ -109,6 +143,7 @@ impl Manifest {
                             height: picture.height,
                             label: source.label(i).and_then(|l| source.labels().get(l as usize).cloned()),
                             caption: source.caption(i),
+                            ..Entry::default()
                         }
                     });
                     ticker.tick();
@@ -121,10 +156,96 @@ impl Manifest {
         Ok(Self { entries })
     }
 
+    /// Small versions of pictures, those with these hashes of pixels, as PNG: at most [`THUMB`] pixels a side. A picture that
+    /// cannot be read any more has none.
+    ///
+    /// # Errors
+    /// The source cannot be opened, or the work was cancelled.
+    pub fn thumbs(
+        &self,
+        spec: &str,
+        reading: Reading,
+        contents: &[String],
+        progress: &dyn Progress,
+    ) -> Result<Vec<(String, Vec<u8>)>> {
+        if contents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted: HashSet<&str> = contents.iter().map(String::as_str).collect();
+        let by_name: HashMap<&str, &str> = self
+            .entries
+            .iter()
+            .filter(|e| wanted.contains(e.content.as_str()))
+            .map(|e| (e.name.as_str(), e.content.as_str()))
+            .collect();
+        let source = open_as(spec, Opening { reading, progress })?;
+        let source = source.as_ref();
+        let ticker = Ticker::new(progress, "Making small pictures", contents.len() as u64);
+        let all: Vec<Option<(String, Vec<u8>)>> = pool()?.install(|| {
+            (0..source.len())
+                .into_par_iter()
+                .filter_map(|i| Some((i, *by_name.get(source.name(i).as_str())?)))
+                .map(|(i, content)| {
+                    ticker.check()?;
+                    let small = source.decode(i).ok().map(|picture| thumbnail(&picture, THUMB));
+                    ticker.tick();
+                    Ok(small.and_then(|small| Some((content.to_owned(), png(&small)?))))
+                })
+                .collect::<Result<_>>()
+        })?;
+        Ok(all.into_iter().flatten().collect())
+    }
+
     /// One line of JSON a picture: what is kept of a version.
     pub fn to_lines(&self) -> String {
         let line = |e: &Entry| serde_json::to_string(e).unwrap_or_default() + "\n";
         self.entries.iter().map(line).collect()
+    }
+
+    /// [`Self::to_lines`], deflated.
+    pub fn pack(&self) -> Vec<u8> {
+        let mut packed = DeflateEncoder::new(Vec::new(), Compression::fast());
+        // Nothing but memory is written to.
+        packed.write_all(self.to_lines().as_bytes()).and_then(|()| packed.finish()).unwrap_or_default()
+    }
+
+    /// Reads what [`Self::pack`] wrote; nothing if it is damaged.
+    pub fn unpack(packed: &[u8]) -> Option<Self> {
+        let mut text = String::new();
+        DeflateDecoder::new(packed).read_to_string(&mut text).ok()?;
+        Some(Self::from_lines(&text))
+    }
+
+    /// The version of a source as it is now, from the cache if nothing changed since it was looked at last.
+    ///
+    /// # Errors
+    /// As of [`Self::of`]. A cache that cannot be written is no error.
+    pub fn kept(spec: &str, reading: Reading, cache: &Path, progress: &dyn Progress) -> Result<Self> {
+        progress.report("Opening", 0, 0);
+        let source = open_as(spec, Opening { reading: reading.clone(), progress })?;
+        let told = serde_json::to_string(&reading).unwrap_or_default();
+        let mut hasher = blake3::Hasher::new();
+        for part in [source.kind(), &source.fingerprint()?, &told, &super::PREPARED_FORMAT.to_string()] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        let path = cache.join(format!("{}.manifest", &hasher.finalize().to_hex()[..32]));
+        // The file begins with the hash of what follows.
+        let read = |bytes: Vec<u8>| {
+            let (hash, packed) = bytes.split_at_checked(32)?;
+            if blake3::hash(packed).as_bytes() == hash { Self::unpack(packed) } else { None }
+        };
+        if let Some(known) = std::fs::read(&path).ok().and_then(read) {
+            crate::base::paths::note_use(&path);
+            return Ok(known);
+        }
+        let made = Self::of_source(source.as_ref(), progress)?;
+        let packed = made.pack();
+        let bytes = [blake3::hash(&packed).as_bytes().as_slice(), &packed].concat();
+        let written = std::fs::create_dir_all(cache).and_then(|()| std::fs::write(path.with_extension("part"), bytes));
+        if let Err(e) = written.and_then(|()| std::fs::rename(path.with_extension("part"), &path)) {
+            log::warn!("{} could not be written: {e}", path.display());
+        }
+        Ok(made)
     }
 
     /// Reads what [`Self::to_lines`] wrote; a line that cannot be read is none.
@@ -168,10 +289,12 @@ impl Manifest {
             }
         }
         out.gone = gone.iter().filter(|e| !moved.contains(e.name.as_str())).map(|e| e.name.clone()).collect();
-        for list in [&mut out.recaptioned, &mut out.recropped, &mut out.replaced] {
+        let Diff { recaptioned, recropped, replaced, excluded, included, retagged, .. } = &mut out;
+        for list in [recaptioned, recropped, replaced, excluded, included, retagged] {
             list.sort();
         }
         out.relabelled.sort();
+        out.reweighted.sort_by(|a, b| a.0.cmp(&b.0));
         out
     }
 }
@@ -191,6 +314,25 @@ fn compare(old: &Entry, new: &Entry, out: &mut Diff) {
     if old.caption != new.caption {
         out.recaptioned.push(new.name.clone());
     }
+    match (old.excluded, new.excluded) {
+        (false, true) => out.excluded.push(new.name.clone()),
+        (true, false) => out.included.push(new.name.clone()),
+        _ => {}
+    }
+    if old.weight != new.weight {
+        out.reweighted.push((new.name.clone(), old.weight.unwrap_or(1.0), new.weight.unwrap_or(1.0)));
+    }
+    if old.tags != new.tags {
+        out.retagged.push(new.name.clone());
+    }
+}
+
+/// A picture as a PNG file; nothing if it is empty.
+fn png(picture: &Picture) -> Option<Vec<u8>> {
+    let image = image::RgbaImage::from_raw(picture.width, picture.height, picture.rgba.clone())?;
+    let mut out = std::io::Cursor::new(Vec::new());
+    image.write_to(&mut out, image::ImageFormat::Png).ok()?;
+    Some(out.into_inner())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -38,6 +38,7 @@ mod limits;
 mod listing;
 mod made_here;
 pub mod manifest;
+pub mod marked;
 mod memory_gate;
 mod name_match;
 pub mod points;

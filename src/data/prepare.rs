@@ -11,6 +11,7 @@ use super::cache::{Description, FORMAT, Prepared, START, Writer};
 use super::decode::Decoded;
 use super::decode_pool::{Ticker, pool};
 use super::duplicates::{Look, content_hash, groups};
+use super::marked::Labels;
 use super::read_notes::{Note, Noted};
 use super::report::{BrokenFile, LINES, told};
 use super::resize::prepare_picture;
@@ -85,7 +86,8 @@ fn file_of(cache: &Path, key: &str) -> PathBuf {
 
 /// Everything that decides what the prepared set holds. Mirroring is not part of it: that happens in the batch.
 fn key(recipe: &DataRecipe, source: &dyn ImageSource) -> Result<String> {
-    let own = DataRecipe { source: String::new(), mirror: false, ..recipe.clone() };
+    // Neither weights nor tags change what the set holds.
+    let own = DataRecipe { source: String::new(), mirror: false, marks: recipe.label_marks(), ..recipe.clone() };
     let unwritten = |e| Problem::failed("The recipe cannot be written").because(e);
     let mut own = serde_json::to_value(&own).map_err(unwritten)?;
     if let Some(fields) = own.as_object_mut() {
@@ -190,13 +192,14 @@ fn make(
     progress.cancel().check()?;
     let places: Vec<usize> = kept.iter().map(|&(slot, _)| chosen[slot]).collect();
     let finite = |f: f64| Some(f as f32).filter(|f| f.is_finite());
+    let labels = Labels::of(source, &recipe.marks);
     let about = Description {
         format: FORMAT,
         key,
         shape,
         names: places.iter().map(|&i| source.name(i)).collect(),
-        label: places.iter().map(|&i| source.label(i)).collect(),
-        labels: source.labels().to_vec(),
+        label: places.iter().map(|&i| labels.of[i]).collect(),
+        labels: labels.names,
         factor_names: source.factor_names().to_vec(),
         factors: places.iter().flat_map(|&i| source.factors(i)).map(finite).collect(),
         categories: source.categories().to_vec(),

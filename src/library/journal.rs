@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::items::index;
+use super::marks::{Named, put};
 use super::{Library, sql};
 use crate::base::{Problem, Result};
 
@@ -25,6 +26,8 @@ pub enum Change {
     Tag { ids: Vec<i64>, tag: String, add: bool },
     /// To the trash, or back.
     Trash { ids: Vec<i64>, trashed: bool },
+    /// Marks of pictures of a data set before and after, by name.
+    Marks { source: String, title: String, before: Named, after: Named },
 }
 
 /// A change as a history shows it.
@@ -44,6 +47,7 @@ impl Change {
     fn count(&self) -> usize {
         match self {
             Self::Rate { before, .. } => before.len(),
+            Self::Marks { after, .. } => after.len(),
             Self::Keep { ids } | Self::Star { ids, .. } | Self::Tag { ids, .. } | Self::Trash { ids, .. } => ids.len(),
         }
     }
@@ -53,6 +57,7 @@ impl Change {
         let n = self.count();
         let pictures = if n == 1 { "a picture".to_string() } else { format!("{n} pictures") };
         match self {
+            Self::Marks { title, .. } => title.clone(),
             Self::Keep { .. } => format!("Keep {pictures}"),
             Self::Rate { rating, .. } => format!("Rate {pictures} {rating}"),
             Self::Star { starred: true, .. } => format!("Star {pictures}"),
@@ -72,6 +77,7 @@ impl Change {
             Self::Star { ids, starred } => star(tx, ids, *starred),
             Self::Tag { ids, tag: name, add } => tag(tx, ids, name, *add),
             Self::Trash { ids, trashed } => trash(tx, ids, *trashed),
+            Self::Marks { source, after, .. } => put(tx, source, after),
         }
     }
 
@@ -83,6 +89,7 @@ impl Change {
             Self::Star { ids, starred } => star(tx, ids, !starred),
             Self::Tag { ids, tag: name, add } => tag(tx, ids, name, !add),
             Self::Trash { ids, trashed } => trash(tx, ids, !trashed),
+            Self::Marks { source, before, .. } => put(tx, source, before),
         }
     }
 }

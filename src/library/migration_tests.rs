@@ -96,12 +96,9 @@ fn who_opens_a_library_that_is_brought_up_to_date_waits_for_it() {
     let path = dir.path().join("library.sqlite");
     drop(Library::open(&path).unwrap());
     let db = Library::connect(&path).unwrap();
-    db.pragma_update(None, "user_version", schema::VERSION - 1).unwrap();
-    db.execute_batch(
-        "DROP TABLE version_tags; DROP TABLE versions; DROP TABLE manifests; DROP TABLE edges; DROP TABLE records; \
-         DROP INDEX items_usage; BEGIN IMMEDIATE",
-    )
-    .unwrap();
+    db.execute_batch(schema::WITHOUT_SEARCH).unwrap();
+    db.pragma_update(None, "user_version", schema::RELATIVE_LINEAGE).unwrap();
+    db.execute_batch("BEGIN IMMEDIATE").unwrap();
     let waited = std::thread::scope(|scope| {
         let other = scope.spawn(|| {
             let began = std::time::Instant::now();

@@ -8,6 +8,7 @@
 //!   to them, undo and redo.
 //! - [`imported`]: pictures of data sets. [`vectors`]: what networks see of pictures. [`condition`]: filters as text.
 //! - [`finder`]: one search over words and vectors: [`words`], [`towers`], [`mod@index`], [`allowed`].
+//! - [`marks`]: labels, weights, tags and exclusions of pictures of data sets; [`versions`] of these.
 //! - [`records`]: what came from what, and who judged it how, in a chain of hashes.
 //! - [`runs`]: runs, checkpoints, models, data sets, lineage. [`rescue`], `salvage`: damaged files;
 //!   [`backup`]: copies of the last days.
@@ -23,6 +24,7 @@ pub mod index;
 pub mod item;
 pub mod items;
 pub mod journal;
+pub mod marks;
 #[cfg(test)]
 mod migration_tests;
 pub mod records;

@@ -270,7 +270,7 @@ fn short_hash(text: &str) -> String {
 }
 
 /// Notes what a person thought of pictures; `back`: it was taken back.
-pub(super) fn judged(tx: &Connection, change: &Change, back: bool) -> rusqlite::Result<()> {
+pub(super) fn judged(tx: &Transaction<'_>, change: &Change, back: bool) -> rusqlite::Result<()> {
     let at = sql::now();
     let note = |item: i64, kind: &str, body: Value| {
         let id = ensure(tx, &format!("item:{item}"), at)?;
@@ -291,6 +291,7 @@ pub(super) fn judged(tx: &Connection, change: &Change, back: bool) -> rusqlite::
         }
         Change::Keep { ids } if back => ids.iter().try_for_each(|id| note(*id, "trash", json!({ "trashed": true }))),
         Change::Keep { ids } => ids.iter().try_for_each(|id| picture(tx, *id).map(|_| ())),
+        Change::Marks { source, title, after, .. } => super::marks::noted(tx, source, title, after.len(), back),
     }
 }
 

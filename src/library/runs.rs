@@ -8,7 +8,9 @@ use super::item::DataSetInfo;
 use super::{Library, records, sql};
 use crate::base::Result;
 use crate::models::info::ModelInfo;
+use crate::train::folder::RunFolder;
 use crate::train::report::{CheckpointInfo, RunState, RunSummary};
+use crate::train::versions;
 
 /// A run as the library knows it; its folder knows more.
 #[derive(Clone, Debug, PartialEq)]
@@ -127,6 +129,14 @@ impl Library {
         let json = serde_json::to_string(&run.recipe)
             .map_err(|e| crate::base::Problem::failed("This recipe could not be written").because(e))?;
         let parent = run.recipe.parent.as_ref();
+        let folder = RunFolder::open(&run.dir).ok();
+        let seen = folder.as_ref().map(versions::seen).unwrap_or_default();
+        for hash in &seen {
+            if let Some(manifest) = folder.as_ref().filter(|_| !self.has_version(hash).unwrap_or(true)) {
+                let manifest = versions::manifest(manifest, hash);
+                manifest.map_or(Ok(()), |m| self.note_seen_version(&run.recipe.data.source, &m))?;
+            }
+        }
         self.write(|tx| {
             let dir = sql::from_path(self.folder(), &run.dir);
             let id: i64 = tx.query_row(
@@ -155,6 +165,9 @@ impl Library {
             }
             let node = self.node(&run.dir.to_string_lossy());
             records::noted_run(tx, &node, id)?;
+            for hash in &seen {
+                records::link(tx, &node, &format!("version:{hash}"), "saw", sql::now())?;
+            }
             match parent {
                 Some(p) => link(tx, &node, &p.hash, "fine-tune"),
                 None => Ok(()),

@@ -25,7 +25,7 @@ struct Table {
 }
 
 /// Pictures first: tags and small versions belong to them.
-const TABLES: [Table; 14] = [
+const TABLES: [Table; 22] = [
     Table {
         name: "items",
         columns: "id, path, width, height, model, model_hash, rating, starred, trashed, created, recipe, latent",
@@ -44,6 +44,14 @@ const TABLES: [Table; 14] = [
     Table { name: "manifests", columns: "hash, lines", key: "hash" },
     Table { name: "versions", columns: "source, hash, parent, pictures, made", key: "source, hash" },
     Table { name: "version_tags", columns: "source, tag, hash", key: "source, tag" },
+    Table { name: "marks", columns: "source, name, mark", key: "source, name" },
+    Table { name: "heads", columns: "source, hash, branch", key: "source" },
+    Table { name: "branches", columns: "source, name, hash", key: "source, name" },
+    Table { name: "version_thumbs", columns: "content, png", key: "content" },
+    Table { name: "model_files", columns: "hash, name, path, bytes, file, whole", key: "hash" },
+    Table { name: "model_parts", columns: "hash, part, data", key: "hash, part" },
+    Table { name: "record_tags", columns: "thing, tag", key: "thing, tag" },
+    Table { name: "record_fields", columns: "thing, key, value", key: "thing, key" },
 ];
 
 /// How much was taken over.

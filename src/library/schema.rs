@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Each step takes a library one version further. Steps that were released never change; new ones are added.
-const MIGRATIONS: &[&str] = &[FIRST, LOOKS, NUMBERS, SEARCH, super::records::TABLES];
+const MIGRATIONS: &[&str] = &[FIRST, LOOKS, NUMBERS, SEARCH, super::records::TABLES, super::marks::TABLES];
 
 /// The version from which on the lineage names runs by where they are in the library's folder, and from which on words
 /// are found inside of texts that are written without spaces.
@@ -277,6 +277,14 @@ pub fn examine(db: &Connection, bytes: u64) -> rusqlite::Result<Option<String>> 
         "versions",
         "manifests",
         "version_tags",
+        "marks",
+        "heads",
+        "branches",
+        "version_thumbs",
+        "model_files",
+        "model_parts",
+        "record_tags",
+        "record_fields",
     ] {
         db.prepare(&format!("SELECT * FROM {table} LIMIT 1"))?.query([])?.next()?;
     }
@@ -294,6 +302,9 @@ const EXAMINED: u64 = 16 << 20;
 /// Takes a library back to the version that came before pictures of data sets.
 #[cfg(test)]
 pub const WITHOUT_SEARCH: &str = "
+DROP INDEX items_kept_model; DROP INDEX items_kept_model_rating;
+DROP TABLE marks; DROP TABLE heads; DROP TABLE branches; DROP TABLE version_thumbs;
+DROP TABLE model_parts; DROP TABLE model_files; DROP TABLE record_tags; DROP TABLE record_fields;
 DROP TABLE records; DROP TABLE edges; DROP TABLE versions; DROP TABLE manifests; DROP TABLE version_tags;
 DROP INDEX items_usage;
 DROP TRIGGER vectors_deleted; DROP TABLE vectors_gone; DROP TABLE vectors; DROP TABLE spaces; DROP TABLE searches;

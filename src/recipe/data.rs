@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::field::{Field, Group, Input, field, int};
+use super::marks::Marks;
 use crate::base::{Channels, Problem, Resolution};
 
 /// Which pictures, and how they are prepared.
@@ -42,6 +43,9 @@ pub struct DataRecipe {
     pub drop_blank: bool,
     /// What columns of tables are taken for where the guess is wrong: `name=role`, see [`COLUMN_ROLES`].
     pub columns: Vec<String>,
+    /// Labels, weights and tags that were set for single pictures, by name.
+    #[serde(skip_serializing_if = "Marks::is_empty")]
+    pub marks: Marks,
 }
 
 /// What the values in the files of pictures mean.
@@ -162,6 +166,7 @@ impl Default for DataRecipe {
             depth: 0,
             drop_blank: false,
             columns: Vec::new(),
+            marks: Marks::new(),
         }
     }
 }

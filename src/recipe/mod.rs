@@ -13,6 +13,7 @@ mod field;
 pub mod flops;
 pub mod form;
 pub mod json_path;
+pub mod marks;
 mod model;
 mod objective;
 mod optim;

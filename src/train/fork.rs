@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::folder::{RunFile, RunFolder, Status};
 use super::report::{CheckpointInfo, Origin, RunEvent, RunProgress, RunState};
-use super::{checkpoint, preview, telemetry};
+use super::{checkpoint, preview, telemetry, versions};
 use crate::base::{Problem, Result};
 use crate::recipe::{Recipe, json_path};
 
@@ -97,6 +97,12 @@ fn fill(from: &RunFolder, to: &RunFolder, at: &CheckpointInfo) -> Result<()> {
         share(&entry.path(), &beside.join(entry.file_name()))?;
     }
     fs::rename(&beside, &target).map_err(|e| Problem::io("The fork could not be made", &target, &e))?;
+    for hash in versions::seen(from) {
+        let manifest = versions::path(from, &hash);
+        if manifest.is_file() {
+            share(&manifest, &versions::path(to, &hash))?;
+        }
+    }
     let ledger = from.dir().join("data.json");
     if ledger.exists() {
         share(&ledger, &to.dir().join("data.json"))?;

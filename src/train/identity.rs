@@ -189,7 +189,8 @@ pub(super) fn settle(
     }
     super::folder::write_json(&ledger_path(folder), &now)?;
     let (hash, pictures) = (prepared.hash().into(), prepared.len() as u64);
-    file.data = Some(DataMark { hash, pictures, generated: prepared.generated() });
+    let versions = file.data.take().map(|data| data.versions).unwrap_or_default();
+    file.data = Some(DataMark { hash, pictures, generated: prepared.generated(), versions });
     folder.write_file(&file)?;
     Ok(note)
 }
@@ -287,7 +288,7 @@ mod tests {
         let gone = dir.path().join("gone").to_str().unwrap().to_owned();
         assert_eq!(missing(&folder, &gone, problem()), problem(), "a first try says what is wrong itself");
         let mut file = folder.file().unwrap();
-        file.data = Some(DataMark { hash: "x".into(), pictures: 3, generated: 0 });
+        file.data = Some(DataMark { hash: "x".into(), pictures: 3, generated: 0, versions: Vec::new() });
         folder.write_file(&file).unwrap();
         let asked = missing(&folder, &gone, problem());
         assert_eq!(question(&asked), Some(Question::Where));

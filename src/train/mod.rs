@@ -37,3 +37,4 @@ mod transfer;
 pub mod vae;
 mod vae_critic;
 mod vae_loss;
+pub mod versions;

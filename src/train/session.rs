@@ -14,7 +14,7 @@ use super::prior_data::PriorData;
 use super::report::{RunEvent, RunState};
 use super::reporter::Reporter;
 use super::scoring::Scoring;
-use super::setup::{learn_labels, model_info, name_features, prepare};
+use super::setup::{learn_labels, model_info, name_features, prepare, see_version};
 pub use super::train_loop::Outcome;
 use super::train_loop::{TrainLoop, Wishes, last_checkpoint};
 use super::trainer::Trainer;
@@ -45,13 +45,15 @@ pub struct Options<'a> {
     pub stop: Cancel,
     /// Whether the doctor reads along.
     pub doctor: bool,
+    /// What the caller has to say of the run, told among its messages.
+    pub note: Option<Problem>,
 }
 
 impl<'a> Options<'a> {
     /// A run as its folder has it, from fresh weights.
     pub fn new(cache: PathBuf, device: &str, sink: &'a mut dyn FnMut(&RunEvent)) -> Self {
         let (device, pictures, stop) = (device.into(), PictureAnswer::default(), Cancel::new());
-        Self { cache, device, from: None, pictures, lock: None, sink, stop, doctor: true }
+        Self { cache, device, from: None, pictures, lock: None, sink, stop, doctor: true, note: None }
     }
 }
 
@@ -68,7 +70,10 @@ pub fn run(folder: &RunFolder, options: Options<'_>) -> Result<Outcome> {
     // Wishes sent to an earlier process are no longer meant.
     folder.take_controls();
     reporter.status(None);
-    let Options { cache, device, from, pictures, stop, doctor, .. } = options;
+    let Options { cache, device, from, pictures, stop, doctor, note, .. } = options;
+    if let Some(note) = note {
+        reporter.tell(&RunEvent::Message(note));
+    }
     let request = Request { cache, device, from, pictures, stop, doctor };
     let outcome = begin(&mut reporter, request);
     reporter.progress.eta_s = None;
@@ -140,6 +145,9 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
     if let Some(note) = identity::settle(folder, &prepared, kept.as_deref(), newest.is_some(), accept)? {
         reporter.tell(&RunEvent::Message(note));
     }
+    if let Some(note) = see_version(reporter, &first.data, &cache, stop)? {
+        reporter.tell(&RunEvent::Message(note));
+    }
     if let Some(source) = &moved {
         folder.move_source(source)?;
     }
@@ -147,7 +155,8 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
     reporter.status(None);
     let device = super::device::open(device_id)?;
     let info = ModelInfo { hard_pixels: prepared.has_hard_pixels(), ..model_info(folder, &first) };
-    let sampler = Sampler::new(first.seed, &prepared, first.data.mirror);
+    let sampler =
+        Sampler::new(first.seed, &prepared, first.data.mirror).weighted(|name| first.data.weight(name))?;
     let heldout = Heldout::of(&prepared);
 
     let file = folder.file()?;

@@ -6,13 +6,15 @@ use super::folder::RunFolder;
 use super::identity;
 use super::report::RunEvent;
 use super::reporter::Reporter;
+use super::versions;
 use crate::base::progress::Watched;
-use crate::base::{Cancel, Problem, Result};
+use crate::base::{Cancel, Channels, Kind, Problem, Result};
+use crate::data::manifest::Manifest;
 use crate::data::report::told;
 use crate::data::{self, Prepared};
 use crate::models::info::ModelInfo;
 use crate::models::photo_net;
-use crate::recipe::{ModelRecipe, Recipe};
+use crate::recipe::{DataRecipe, ModelRecipe, Recipe};
 
 /// The prepared pictures of a run, made now if they are not there; the run's folder says how far that is.
 ///
@@ -58,6 +60,32 @@ pub(super) fn prepare(reporter: &mut Reporter<'_>, recipe: &Recipe, cache: &Path
         }));
     }
     Ok(prepared)
+}
+
+/// Notes the version of the data set that the run sees. Returns what a person should know of it. A run goes on where that
+/// is not known.
+///
+/// # Errors
+/// The run was ended meanwhile.
+pub(super) fn see_version(
+    reporter: &mut Reporter<'_>,
+    data: &DataRecipe,
+    cache: &Path,
+    stop: &Cancel,
+) -> Result<Option<Problem>> {
+    if data.channels == Channels::Points {
+        return Ok(None);
+    }
+    reporter.progress.stage = "Noting the version of the data".into();
+    reporter.status(None);
+    let watch = Watched::new(stop.clone(), |_: &str, _: u64, _: u64| {});
+    let noted = Manifest::kept(&data.source, data.reading(), cache, &watch)
+        .and_then(|base| versions::note(reporter.folder, &base.marked(&data.all_marks())));
+    match noted {
+        Err(problem) if problem.kind == Kind::Interrupted => Err(problem),
+        Err(problem) => Ok(Some(problem.warning())),
+        Ok(note) => Ok(note),
+    }
 }
 
 /// A conditional model learns the labels that its data have. One that learned some already keeps them: they are carried

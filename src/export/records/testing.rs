@@ -16,7 +16,7 @@ pub fn home() -> tempfile::TempDir {
 /// A run that told a loss and a score at these pictures seen, and knows its data.
 pub fn begin(home: &tempfile::TempDir, name: &str, images: &[u64]) -> RunFolder {
     let run = RunFolder::create(&home.path().join(name), &Recipe::default(), None, "cpu").unwrap();
-    let data = Some(DataMark { hash: "d".repeat(64), pictures: 12, generated: 0 });
+    let data = Some(DataMark { hash: "d".repeat(64), pictures: 12, generated: 0, versions: Vec::new() });
     run.write_file(&RunFile { data, created: 1_790_000_000, ..run.file().unwrap() }).unwrap();
     go_on(&run, Some(0), images);
     run
