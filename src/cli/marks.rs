@@ -272,8 +272,6 @@ pub fn at_resume(paths: &Paths, folder: &RunFolder, accept: bool) -> Result<Opti
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn names_fit_patterns() {
         let fits = |pattern: &str, name: &str| {

@@ -156,6 +156,8 @@ pub enum Command {
     Graph { thing: String },
     /// What was made, kept and exported by model and week. → `Usage`.
     Usage,
+    /// Something of records: marks and versions of data sets, threads, choices. → `Records`
+    Records(super::RecordsCommand),
     /// Rate 0 to 5.
     RateItems { ids: Vec<i64>, rating: u8 },
     /// Star or unstar.

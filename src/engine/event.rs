@@ -190,6 +190,8 @@ pub enum Event {
     Graph(Box<super::Graph>),
     /// What was made, kept and exported.
     Usage(Box<super::Usage>),
+    /// Something of records.
+    Records(Box<super::RecordsEvent>),
 
     /// Something of latent space.
     Latent(super::latent::LatentEvent),

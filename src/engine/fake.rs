@@ -7,6 +7,7 @@ mod found;
 mod latent;
 mod made;
 mod origin;
+mod records;
 mod play;
 mod tokens;
 mod usage;
@@ -45,6 +46,10 @@ pub struct Script {
     pub facets: super::Facets,
     /// Latent space.
     pub latent: Latents,
+    /// What was set for pictures of data sets, by source.
+    pub marks: std::collections::BTreeMap<String, crate::recipe::marks::Marks>,
+    /// Choices between kept pictures: the better one and the other.
+    pub choices: Vec<(i64, i64)>,
 }
 
 /// A change to kept pictures.
@@ -98,6 +103,7 @@ impl ScriptedEngine {
             scores: Vec::new(),
             facets: found::facets(),
             latent: latent::made_directions(),
+            ..Script::default()
         })
     }
 

@@ -22,7 +22,7 @@ use super::inference::{Backend, InferenceWorker};
 use super::jobs::export::Wanted;
 use super::jobs::gallery::Gallery;
 use super::jobs::search::Searching;
-use super::jobs::{Context, data, evaluate, export, gallery, models, neighbours, priors, search, words};
+use super::jobs::{Context, data, evaluate, export, gallery, models, neighbours, priors, records, search, words};
 use super::runs::launch::{Launch, ProcessLaunch};
 use super::runs::{Ask, RunBook, Runs, Setup, keep_awake};
 use super::worker::{Aside, Jobs, Lane};
@@ -450,6 +450,7 @@ impl Engine for StudioEngine {
                 cx.tell(Event::Usage(Box::new(gallery.usage()?)));
                 Ok(())
             }),
+            Command::Records(command) => records::send(cx, &lanes.library, &lanes.prepare, command),
             Command::RateItems { ids, rating } => self.change(move |gallery| gallery.rate(&ids, rating)),
             Command::StarItems { ids, starred } => self.change(move |gallery| gallery.star(&ids, starred)),
             Command::TagItems { ids, tag, add } => self.change(move |gallery| gallery.tag(&ids, &tag, add)),

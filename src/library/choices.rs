@@ -4,14 +4,15 @@
 //! (Bradley & Terry 1952), found by the iteration of Hunter 2004, "MM algorithms for generalized Bradley–Terry models". Each
 //! picture has drawn once against an average one besides, so that one that always won stays finite.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::records::{append, ensure};
 use super::usage::wilson;
-use super::{Library, sql};
+use super::{ItemFilter, Library, sql};
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
 
@@ -20,6 +21,8 @@ const ROUNDS: usize = 1000;
 const STEADY: f64 = 1e-9;
 /// Parts that choices are cut into: each is foreseen by the ranking of the others.
 const PARTS: usize = 5;
+/// Pictures that pairs are taken from: the newest ones.
+const LOOKED_AT: usize = 500;
 
 /// A choice between two kept pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -132,6 +135,65 @@ fn rank(choices: &[Choice]) -> Ranking {
     Ranking { pictures, choices: choices.len() as u64, foreseen_of: of, foreseen, share }
 }
 
+/// A checkpoint among others, by choices between pictures of the same latents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ModelRank {
+    /// Hash of its weights.
+    pub hash: String,
+    /// What it is called.
+    pub name: String,
+    /// Kept pictures of it.
+    pub pictures: u64,
+    /// Choices that it won.
+    pub won: u64,
+    /// Choices that it was in.
+    pub of: u64,
+    /// Logarithm of its strength; 0 is average.
+    pub strength: f64,
+}
+
+/// A kept picture of a checkpoint.
+struct Shot {
+    item: i64,
+    model: String,
+    /// As JSON.
+    latent: String,
+    name: String,
+}
+
+/// The pair that says most: a picture in the fewest choices, and of those that fit it the one nearest in strength, not
+/// chosen between so far if there is one.
+fn pair(
+    ids: &[i64],
+    choices: &[Choice],
+    passed: &[(i64, i64)],
+    fits: impl Fn(i64, i64) -> bool,
+) -> Option<(i64, i64)> {
+    let strength = strengths(choices);
+    let of = |id: i64| strength.get(&id).copied().unwrap_or_default();
+    let mut seen: HashMap<i64, usize> = HashMap::new();
+    let mut known: HashSet<(i64, i64)> = HashSet::new();
+    for choice in choices {
+        *seen.entry(choice.better).or_default() += 1;
+        *seen.entry(choice.worse).or_default() += 1;
+        known.insert((choice.better.min(choice.worse), choice.better.max(choice.worse)));
+    }
+    let passed: HashSet<(i64, i64)> = passed.iter().map(|(a, b)| (*a.min(b), *a.max(b))).collect();
+    let mut order = ids.to_vec();
+    order.sort_by_key(|id| (seen.get(id).copied().unwrap_or_default(), *id));
+    order.iter().find_map(|&first| {
+        let both = |id: i64| (first.min(id), first.max(id));
+        let others = order.iter().copied().filter(|&id| id != first && fits(first, id) && !passed.contains(&both(id)));
+        let near = |id: &i64| (known.contains(&both(*id)), (of(*id) - of(first)).abs());
+        let best = others.min_by(|a, b| {
+            let (a, b) = (near(a), near(b));
+            a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
+        })?;
+        // Left and right by turns, so that none has an advantage.
+        Some(if (first + best + choices.len() as i64) % 2 == 0 { (first, best) } else { (best, first) })
+    })
+}
+
 impl Library {
     /// Notes that one kept picture is better than another.
     ///
@@ -172,6 +234,83 @@ impl Library {
             Some(Choice { better: number(better)?, worse: number(body["over"].as_str()?)? })
         };
         Ok(all.iter().filter_map(choice).collect())
+    }
+
+    /// Two kept pictures that a choice between says most about: of those that were in the fewest choices, one, and beside it
+    /// the one that is nearest in strength. Pairs that were passed over are not asked again. Of the newest pictures only.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn next_pair(&self, model: Option<&str>, passed: &[(i64, i64)]) -> Result<Option<(i64, i64)>> {
+        let filter = ItemFilter { model: model.map(str::to_owned), ..ItemFilter::default() };
+        let items = self.page(&filter, 0, LOOKED_AT)?;
+        let ids: Vec<i64> = items.iter().map(|i| i.id).collect();
+        Ok(pair(&ids, &self.choices()?, passed, |_, _| true))
+    }
+
+    /// Two pictures of the same latent made by different checkpoints of a run.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn next_pair_of_run(&self, run: &Path, passed: &[(i64, i64)]) -> Result<Option<(i64, i64)>> {
+        let shots = self.checkpoint_shots(run)?;
+        let of: HashMap<i64, &Shot> = shots.iter().map(|s| (s.item, s)).collect();
+        let ids: Vec<i64> = shots.iter().map(|s| s.item).collect();
+        let fits = |a: i64, b: i64| of[&a].latent == of[&b].latent && of[&a].model != of[&b].model;
+        Ok(pair(&ids, &self.choices()?, passed, fits))
+    }
+
+    /// Kept pictures of the checkpoints of a run, the newest first.
+    fn checkpoint_shots(&self, run: &Path) -> Result<Vec<Shot>> {
+        let node = self.node(&run.to_string_lossy());
+        self.read(|db| {
+            let mut query = db.prepare(
+                "SELECT items.id, model_hash, recipe ->> '$.latent', items.model FROM items \
+                 WHERE trashed = 0 AND imported = 0 AND recipe IS NOT NULL AND model_hash IN ( \
+                     SELECT made.key FROM records AS run JOIN edges ON edges.parent = run.id \
+                     JOIN records AS made ON made.id = edges.child \
+                     WHERE run.key = ?1 AND relation = 'checkpoint' AND made.kind = 'model') \
+                 ORDER BY items.id DESC LIMIT ?2",
+            )?;
+            let row = |row: &rusqlite::Row<'_>| {
+                Ok(Shot { item: row.get(0)?, model: row.get(1)?, latent: row.get(2)?, name: row.get(3)? })
+            };
+            query.query_map(rusqlite::params![node, LOOKED_AT as i64], row)?.collect()
+        })
+    }
+
+    /// Checkpoints of a run in the order that choices between their pictures of the same latents put them in.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn rank_checkpoints(&self, run: &Path) -> Result<Vec<ModelRank>> {
+        let shots = self.checkpoint_shots(run)?;
+        let mut models: Vec<(&str, &str)> = shots.iter().map(|s| (s.model.as_str(), s.name.as_str())).collect();
+        models.sort_unstable();
+        models.dedup_by(|a, b| a.0 == b.0);
+        let place = |item: i64| {
+            let shot = shots.iter().find(|s| s.item == item)?;
+            Some((models.iter().position(|m| m.0 == shot.model)? as i64, shot.latent.as_str()))
+        };
+        let between = |choice: &Choice| {
+            let (better, worse) = (place(choice.better)?, place(choice.worse)?);
+            let same = better.1 == worse.1 && better.0 != worse.0;
+            same.then_some(Choice { better: better.0, worse: worse.0 })
+        };
+        let choices: Vec<Choice> = self.choices()?.iter().filter_map(between).collect();
+        let ranked = rank(&choices).pictures;
+        let mut out: Vec<ModelRank> = models
+            .iter()
+            .zip(0..)
+            .map(|((hash, name), place)| {
+                let of = ranked.iter().find(|r| r.item == place);
+                let pictures = shots.iter().filter(|s| s.model == *hash).count() as u64;
+                let (won, of, strength) = of.map_or((0, 0, 0.0), |r| (r.won, r.of, r.strength));
+                ModelRank { hash: (*hash).into(), name: (*name).into(), pictures, won, of, strength }
+            })
+            .collect();
+        out.sort_by(|a, b| b.strength.total_cmp(&a.strength).then_with(|| a.name.cmp(&b.name)));
+        Ok(out)
     }
 
     /// Pictures in the order that choices put them in, with how well the order foresees choices.
@@ -238,5 +377,52 @@ mod tests {
         assert!(library.choose(Choice { better: ids[0], worse: ids[0] }).is_err());
         assert!(library.choose(Choice { better: ids[0], worse: 999 }).is_err());
         assert_eq!(library.verify().unwrap().faults, []);
+    }
+
+    #[test]
+    fn pairs_are_new_ones_of_pictures_that_were_seldom_asked() {
+        let (_dir, library, ids) = six();
+        let first = library.next_pair(None, &[]).unwrap().unwrap();
+        assert_ne!(first.0, first.1);
+        assert_ne!(library.next_pair(None, &[(first.1, first.0)]).unwrap().unwrap(), first, "it was passed over");
+        let mut asked = HashSet::new();
+        for _ in 0..15 {
+            let (a, b) = library.next_pair(None, &[]).unwrap().unwrap();
+            assert!(asked.insert((a.min(b), a.max(b))), "each of the 15 pairs once");
+            library.choose(Choice { better: a, worse: b }).unwrap();
+        }
+        assert!(library.next_pair(None, &[]).unwrap().is_some(), "and then again");
+        let faces = library.next_pair(Some("faces"), &[]).unwrap().unwrap();
+        let model = |id| library.item(id).unwrap().unwrap().model;
+        assert_eq!((model(faces.0), model(faces.1)), ("faces".into(), "faces".into()));
+        let all: Vec<(i64, i64)> = ids.iter().flat_map(|a| ids.iter().map(|b| (*a, *b))).collect();
+        assert_eq!(library.next_pair(None, &all).unwrap(), None);
+    }
+
+    #[test]
+    fn checkpoints_are_ranked_by_choices_between_the_same_latents() {
+        let (_dir, library, ids) = six();
+        let run = Path::new("/runs/a");
+        for (i, id) in ids.iter().enumerate().take(4) {
+            let hash = ["h1", "h2"][i % 2];
+            library.link(hash, "/runs/a", "checkpoint").unwrap();
+            let latent = format!("{{\"latent\":{{\"seed\":{}}}}}", i / 2);
+            let text = "UPDATE items SET model_hash = ?, recipe = ? WHERE id = ?";
+            library.db.execute(text, rusqlite::params![hash, latent, id]).unwrap();
+        }
+        for _ in 0..2 {
+            let (a, b) = library.next_pair_of_run(run, &[]).unwrap().unwrap();
+            let place = |id| ids.iter().position(|i| *i == id).unwrap();
+            assert_eq!(place(a) / 2, place(b) / 2, "of one latent");
+            let (better, worse) = if place(a) % 2 == 1 { (a, b) } else { (b, a) };
+            library.choose(Choice { better, worse }).unwrap();
+        }
+        // A choice between different latents says nothing of checkpoints.
+        library.choose(Choice { better: ids[0], worse: ids[3] }).unwrap();
+        let ranks = library.rank_checkpoints(run).unwrap();
+        let told: Vec<(&str, u64, u64, u64)> =
+            ranks.iter().map(|r| (r.hash.as_str(), r.pictures, r.won, r.of)).collect();
+        assert_eq!(told, [("h2", 2, 2, 2), ("h1", 2, 0, 2)]);
+        assert!(library.rank_checkpoints(Path::new("/runs/b")).unwrap().is_empty());
     }
 }

@@ -382,6 +382,7 @@ impl Studio {
             | Event::ItemDetail { .. }
             | Event::Graph(_)
             | Event::Usage(_)
+            | Event::Records(_)
             | Event::Changed { .. }
             | Event::Latent(_)
             | Event::FirstItems { .. }

@@ -287,3 +287,78 @@ fn dvc_brings_back_what_was_exported_and_writes_the_same_itself() {
     home.ok(&["data", "import", given.to_str().unwrap(), "--out", back.to_str().unwrap()]);
     assert_eq!(walkdir::WalkDir::new(&back).into_iter().flatten().filter(|e| e.file_type().is_file()).count(), 7);
 }
+
+/// Labels, weights, tags and exclusions from the command line: part of a version, taken back, gone back to; a run learns
+/// with them, names its version, and says what changed when it is resumed.
+#[test]
+fn marks_are_part_of_a_version_and_of_a_run() {
+    let home = Home::new();
+    let source = pictures(&home.path("set"), 12, 16);
+    let json = |arguments: &[&str]| -> Value { serde_json::from_str(&home.ok(arguments)).unwrap() };
+    home.ok(&["data", "versions", &source, "--tag", "raw"]);
+    assert_eq!(json(&["data", "label", &source, "000*", "--as", "first", "--json"])["changed"], 10);
+    home.ok(&["data", "weight", &source, "--labelled", "first", "--to", "3"]);
+    home.ok(&["data", "tag", &source, "0001.png", "--add", "night"]);
+    home.ok(&["data", "exclude", &source, "0011.png"]);
+    home.fails(&["data", "exclude", &source, "nobody.png"], 2, "no pictures of these names");
+    home.fails(&["data", "weight", &source, "--to", "2"], 2, "No pictures were named");
+    home.fails(&["data", "weight", &source, "--all", "--to", "-2"], 2, "weight goes from 0");
+    let marks = json(&["data", "marks", &source, "--json"]);
+    assert_eq!(marks["marks"]["0001.png"], json!({ "label": "first", "weight": 3.0, "tags": ["night"] }));
+    home.ok(&["data", "versions", &source, "--tag", "marked"]);
+    let diff = json(&["data", "diff", "raw", "marked", "--json"]);
+    assert_eq!(diff["diff"]["excluded"], json!(["0011.png"]));
+    assert_eq!(diff["diff"]["relabelled"].as_array().unwrap().len(), 10);
+    assert_eq!(diff["diff"]["reweighted"].as_array().unwrap().len(), 10);
+
+    let run = home.path("run");
+    let run = run.to_str().unwrap();
+    let settings = ["--set", "model.width=8", "--set", "model.narrow=8", "--set", "optim.batch=4"];
+    let train = ["train", "--data", &source, "--out", run, "--model", "mlp-gan", "--resolution", "16", "--kimg", "0.016"];
+    home.ok(&train.iter().chain(&settings).chain(&["--checkpoint-kimg", "0.008", "--json"]).copied().collect::<Vec<_>>());
+    let file: Value = serde_json::from_slice(&std::fs::read(Path::new(run).join("run.json")).unwrap()).unwrap();
+    let listed = home.ok(&["data", "versions", &source, "--json"]);
+    let marked: Value = listed
+        .lines()
+        .map(|l| serde_json::from_str::<Value>(l).unwrap())
+        .find(|v| v["tags"] == json!(["marked"]))
+        .unwrap();
+    assert_eq!(file["data"]["versions"], json!([marked["hash"]]), "the run names the version it saw");
+    assert_eq!((&file["data"]["pictures"], file["data"].get("generated")), (&json!(11), None));
+    let graph = json(&["library", "graph", run, "--json"]);
+    let nodes = graph["nodes"].as_array().unwrap();
+    assert!(nodes.iter().any(|n| n["key"] == json!(format!("version:{}", marked["hash"].as_str().unwrap()))), "{nodes:?}");
+
+    home.ok(&["data", "exclude", &source, "--all", "--include"]);
+    let resumed = home.run(&["train", "--resume", run, "--kimg", "0.024"]);
+    let said = String::from_utf8_lossy(&resumed.stderr).into_owned();
+    assert!(resumed.status.success() && said.contains("1 no longer left out"), "{said}");
+    home.ok(&["data", "undo", &source]);
+    let back = json(&["data", "versions", &source, "--restore", "raw", "--json"]);
+    assert_eq!(back["restored"]["marks"], 11);
+    assert_eq!(json(&["data", "marks", &source, "--json"])["marks"], json!({}));
+    home.ok(&["data", "undo", &source]);
+    assert!(home.ok(&["data", "diff", "marked", &source]).contains("nothing differs"));
+    home.ok(&["data", "versions", &source, "--branch", "other"]);
+    assert!(home.ok(&["data", "versions", &source]).contains("branch other"));
+    whole(&home);
+}
+
+/// A data set that holds pictures that the studio made: the run says how many of them it saw.
+#[test]
+fn a_run_says_how_many_of_its_pictures_are_generated() {
+    let home = Home::new();
+    let source = pictures(&home.path("set"), 6, 32);
+    home.ok(&["sample", "--model", "nouns-gan-32", "--count", "2", "--out", home.path("made").to_str().unwrap()]);
+    let made: Vec<_> = std::fs::read_dir(home.path("made")).unwrap().flatten().map(|e| e.path()).collect();
+    for (i, file) in made.iter().enumerate() {
+        std::fs::copy(file, Path::new(&source).join(format!("made-{i}.png"))).unwrap();
+    }
+    let run = home.path("run");
+    let train = ["train", "--data", &source, "--out", run.to_str().unwrap(), "--model", "mlp-gan", "--kimg", "0.008"];
+    let more = ["--set", "model.width=8", "--set", "model.narrow=8", "--set", "optim.batch=4"];
+    home.ok(&train.iter().chain(&more).copied().collect::<Vec<_>>());
+    let file: Value = serde_json::from_slice(&std::fs::read(run.join("run.json")).unwrap()).unwrap();
+    assert_eq!(file["data"]["generated"], json!(made.len()));
+    assert!(!made.is_empty());
+}

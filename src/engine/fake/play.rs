@@ -283,6 +283,7 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
         Command::Graph { thing } => vec![Event::Graph(Box::new(super::origin::graph(&thing)))],
         Command::Usage if script.items.is_empty() => vec![Event::Usage(Box::default())],
         Command::Usage => vec![Event::Usage(Box::new(super::usage::usage()))],
+        Command::Records(command) => super::records::answer(script, command),
         Command::RateItems { ids, rating } => each_item(script, "Rate", &ids, |i| i.0.rating = rating),
         Command::StarItems { ids, starred } => each_item(script, "Star", &ids, |i| i.0.starred = starred),
         Command::TagItems { ids, tag, add } => each_item(script, "Tag", &ids, |i| {

@@ -113,7 +113,7 @@ impl Gallery {
         Self { library }
     }
 
-    fn library(&mut self) -> Result<&mut Library> {
+    pub(super) fn library(&mut self) -> Result<&mut Library> {
         self.library.as_mut().map_err(|p| p.clone())
     }
 

@@ -7,6 +7,7 @@ pub mod gallery;
 pub mod models;
 pub mod neighbours;
 pub mod priors;
+pub mod records;
 pub mod search;
 pub mod words;
 

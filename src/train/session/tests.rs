@@ -258,3 +258,43 @@ fn multiples_are_crossed_once() {
     assert_eq!(marks, [3, 6, 9]);
     assert!(crossed(0, 32, 0.001));
 }
+
+/// Weights decide what is drawn, and a run that goes on draws the same as one that was never interrupted. A run without
+/// them has the bytes that it always had.
+#[test]
+fn a_weighted_run_goes_on_to_the_last_bit_and_names_its_version() {
+    let weighted = |weight: f64| {
+        let w = World::new();
+        let mark = crate::recipe::marks::Mark { weight: Some(weight), ..Default::default() };
+        let marks = (0..3).map(|i| (format!("{i}.png"), mark.clone())).collect();
+        super::super::versions::take_over(&w.folder, marks).unwrap();
+        w
+    };
+    let plain = World::new();
+    plain.finish();
+    let (whole, same) = (weighted(4.0), weighted(1.0));
+    whole.finish();
+    same.finish();
+    assert_eq!(same.state(16), plain.state(16), "weights of 1 change nothing");
+    assert_ne!(whole.state(16), plain.state(16));
+    let resumed = weighted(4.0);
+    resumed.finish();
+    fs::remove_dir_all(resumed.checkpoint(16)).unwrap();
+    let (outcome, events) = resumed.go(|_| {});
+    assert_eq!(outcome.unwrap(), Outcome::Finished);
+    assert!(events.iter().any(|e| matches!(e, RunEvent::Started { images: 8, .. })));
+    assert_eq!(resumed.state(16), whole.state(16));
+    // It names the version that it saw, with its weights, once.
+    let seen = super::super::versions::seen(&resumed.folder);
+    assert_eq!(seen.len(), 1);
+    let manifest = super::super::versions::manifest(&resumed.folder, &seen[0]).unwrap();
+    assert_eq!(manifest.entries.iter().filter(|e| e.weight == Some(4.0)).count(), 3);
+    assert_ne!(super::super::versions::seen(&plain.folder), seen);
+    // Pictures that changed are told by version too, once they are accepted.
+    picture(&resumed.pictures().join("new.png"), 233);
+    fs::remove_dir_all(resumed.checkpoint(16)).unwrap();
+    let (_, events) = resumed.go(|o| o.pictures.accept = true);
+    let told = |p: &Problem| p.what.contains("this run saw version") && p.detail.as_deref() == Some("1 new");
+    assert!(events.iter().any(|e| matches!(e, RunEvent::Message(p) if told(p))), "{events:?}");
+    assert_eq!(super::super::versions::seen(&resumed.folder).len(), 2);
+}

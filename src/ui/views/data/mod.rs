@@ -1,12 +1,14 @@
 //! Data: sources on the left, their pictures in the middle, preparation on the right.
 
 mod inspect;
+mod marks;
 mod pictures;
 mod places;
 mod preview;
 mod sets;
 mod sources;
 mod thumbs;
+mod versions;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -87,6 +89,9 @@ pub struct DataView {
     ask_again: bool,
     /// The job that learns words.
     words: Option<JobId>,
+    /// Labels, weights and tags of pictures.
+    marking: marks::Marking,
+    versions: versions::VersionsPage,
 }
 
 impl Default for DataView {
@@ -115,6 +120,8 @@ impl Default for DataView {
             drop: DropState::default(),
             ask_again: false,
             words: None,
+            marking: marks::Marking::default(),
+            versions: versions::VersionsPage::default(),
         }
     }
 }
@@ -183,7 +190,8 @@ impl DataView {
         if self.places.update(survey) {
             self.grid.selection.retain(|key| self.places.place(key).is_some());
             self.enlarged.take_if(|key| self.places.place(*key).is_none());
-            self.label.take_if(|label| !survey.labels.contains(label));
+            let labels = self.label_names(survey);
+            self.label.take_if(|label| !labels.contains(label));
             self.shown_for = None;
         }
         self.place_excluded(survey);
@@ -240,7 +248,7 @@ impl DataView {
             }
         }
         self.recipe.data.exclude = names.into_iter().collect();
-        self.place_excluded(survey);
+        self.marks_changed(Some(survey));
     }
 
     /// Places of the selected pictures.
@@ -282,14 +290,14 @@ impl DataView {
         }
         let all: BTreeSet<String> = self.recipe.data.exclude.iter().chain(names).cloned().collect();
         self.recipe.data.exclude = all.into_iter().collect();
-        if let Some(survey) = self.survey(cx.studio) {
-            self.place_excluded(&survey);
-        }
+        let survey = self.survey(cx.studio);
+        self.marks_changed(survey.as_deref());
         self.excluded_revision += 1;
     }
 
     /// Tells Explore what is left out, if that changed.
     fn tell_left_out(&mut self, cx: &mut Cx<'_>) {
+        self.tell_marks(cx);
         let now = (self.recipe.data.source.clone(), self.excluded_revision);
         if now.0.is_empty() || self.told.as_ref() == Some(&now) {
             return;
@@ -365,9 +373,11 @@ impl View for DataView {
             return;
         }
         match &survey {
+            Some(_) if self.shows_versions() => self.show_versions(ui, cx),
             Some(survey) => self.pictures(ui, survey, cx),
             None => self.waiting(ui, cx),
         }
+        self.ask_marks(false, cx);
         self.tell_left_out(cx);
     }
 
@@ -391,12 +401,17 @@ impl View for DataView {
             self.preview.renew();
             cx.send(Command::ListData);
         }
+        if let Event::Records(event) = event {
+            self.take_marks(event, self.survey(cx.studio).as_deref());
+            self.take_versions(event, cx);
+        }
         self.tell_left_out(cx);
     }
 
     fn on_show(&mut self, cx: &mut Cx<'_>) {
         cx.send(Command::ListData);
         self.survey_if_needed(cx, false);
+        self.ask_marks(true, cx);
     }
 
     fn receive(&mut self, parcel: &ViewMessage, cx: &mut Cx<'_>) {
@@ -439,6 +454,7 @@ impl View for DataView {
     fn keys(&self) -> Vec<KeyHelp> {
         vec![
             KeyHelp { keys: "X or Del", does: "Leave the selected pictures out, or include them again" },
+            KeyHelp { keys: "B, W, T", does: "Set the label, the weight or a tag of the selected pictures" },
             KeyHelp { keys: "Arrows", does: "Move between pictures" },
             KeyHelp { keys: "Space or Enter", does: "Enlarge a picture, or go back to all" },
             KeyHelp { keys: "Shift, Ctrl", does: "Select a range, or one more" },
@@ -451,7 +467,7 @@ impl View for DataView {
         if self.fitted && self.source().is_some() {
             sets.put(Prepared { data: self.recipe.data.clone(), suited: self.suited.clone() });
         }
-        json!({ "data": self.recipe.data, "fitted": self.fitted, "sets": sets, "size": self.grid.size })
+        json!({ "data": self.recipe.data, "fitted": self.fitted, "sets": sets, "size": self.grid.size, "marked": self.marking.synced })
     }
 
     fn restore(&mut self, kept: &Value) {
@@ -464,6 +480,9 @@ impl View for DataView {
         }
         if let Ok(sets) = serde_json::from_value(kept["sets"].clone()) {
             self.sets = sets;
+        }
+        if let Ok(marked) = serde_json::from_value(kept["marked"].clone()) {
+            self.marking.synced = marked;
         }
         if let Some(size) = kept["size"].as_f64() {
             self.grid.size = (size as f32).clamp(32.0, 256.0);
@@ -485,6 +504,7 @@ impl View for DataView {
         }
         (self.recipe.data, self.fitted) = (data, true);
         self.excluded_revision += 1;
+        self.marks_changed(None);
         if let Some(survey) = self.survey(cx.studio) {
             self.find(&survey);
         }

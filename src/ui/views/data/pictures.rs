@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 
 use egui::{Align, ComboBox, Key, Layout, RichText, ScrollArea, Sense, Ui, vec2};
 use egui_material_icons::icons::{
-    ICON_BLOCK, ICON_CHECK_CIRCLE, ICON_CONTENT_COPY, ICON_HIDE_IMAGE, ICON_MODEL_TRAINING, ICON_UNDO, ICON_WARNING,
+    ICON_BLOCK, ICON_CHECK_CIRCLE, ICON_CONTENT_COPY, ICON_HIDE_IMAGE, ICON_HISTORY, ICON_MODEL_TRAINING, ICON_UNDO, ICON_WARNING,
 };
 
 use super::{DataView, Places, Thumbs, bar, built_in_title, short_name, source_help};
 use crate::data::report::{DuplicateGroup, Survey};
+use crate::recipe::marks::Marks;
 use crate::ui::action::Action;
 use crate::ui::format;
 use crate::ui::textures::{self, Tex, Textures};
@@ -39,6 +40,7 @@ struct Pictures<'a> {
     shown: &'a [u32],
     excluded: &'a BTreeSet<u32>,
     places: &'a Places,
+    marks: &'a Marks,
     thumbs: &'a mut Thumbs,
     textures: &'a mut Textures,
     size: u32,
@@ -56,9 +58,11 @@ impl GridSource for Pictures<'_> {
 
     fn name(&self, index: usize) -> Cow<'_, str> {
         let entry = &self.survey.entries[self.shown[index] as usize];
+        let marks = DataView::foot(self.marks.get(&entry.name));
+        let marks = if marks.is_empty() { marks } else { format!(" {marks}") };
         match &entry.caption {
-            Some(caption) => format!("{} ({}×{}): {caption}", entry.name, entry.width, entry.height).into(),
-            None => format!("{} ({}×{})", entry.name, entry.width, entry.height).into(),
+            Some(caption) => format!("{} ({}×{}){marks}: {caption}", entry.name, entry.width, entry.height).into(),
+            None => format!("{} ({}×{}){marks}", entry.name, entry.width, entry.height).into(),
         }
     }
 
@@ -74,7 +78,9 @@ impl GridSource for Pictures<'_> {
 
     fn mark(&self, index: usize) -> Mark<'_> {
         let faded = self.excluded.contains(&self.shown[index]);
-        Mark { faded, corner: if faded { "left out".into() } else { "".into() }, ..Mark::default() }
+        let name = self.survey.entries.get(self.shown[index] as usize).map_or("", |e| e.name.as_str());
+        let foot = DataView::foot(self.marks.get(name)).into();
+        Mark { faded, corner: if faded { "left out".into() } else { "".into() }, foot }
     }
 }
 
@@ -88,7 +94,7 @@ impl DataView {
             (Filter::Duplicates, "Duplicates", duplicates),
             (Filter::Excluded, "Left out", self.excluded.len()),
         ];
-        let mut train = false;
+        let (mut train, mut versions) = (false, false);
         bar(ui, "data tools", |ui| {
             let room = ui.available_width();
             let wide = room > 860.0;
@@ -114,7 +120,7 @@ impl DataView {
                 });
                 combo.response.accessible_name("Show");
             }
-            if survey.labels.len() > 1 && matches!(self.filter, Filter::All | Filter::Excluded) {
+            if self.label_names(survey).len() > 1 && matches!(self.filter, Filter::All | Filter::Excluded) {
                 self.label_choice(ui, survey);
             }
             let slider = 72.0;
@@ -132,6 +138,10 @@ impl DataView {
                     };
                     train = button.clicked();
                 });
+                if theme::left(ui) > 120.0 {
+                    let button = theme::quiet_button(ui, Some(ICON_HISTORY), "Versions");
+                    versions = button.on_hover_text("Note what the data are now, go back, compare").clicked();
+                }
                 if matches!(self.filter, Filter::All | Filter::Excluded) && fits {
                     ui.spacing_mut().slider_width = slider;
                     self.grid.size_slider(ui);
@@ -141,14 +151,17 @@ impl DataView {
         if train {
             self.train(survey, cx);
         }
+        if versions {
+            self.open_versions(cx);
+        }
     }
 
     fn label_choice(&mut self, ui: &mut Ui, survey: &Survey) {
         let shown = format::shortened(self.label.as_deref().unwrap_or("All labels"), 16);
         let combo = ComboBox::from_id_salt("data label").selected_text(shown).width(104.0).show_ui(ui, |ui| {
             ui.selectable_value(&mut self.label, None, "All labels");
-            for label in &survey.labels {
-                ui.selectable_value(&mut self.label, Some(label.clone()), label);
+            for label in self.label_names(survey) {
+                ui.selectable_value(&mut self.label, Some(label.clone()), &label);
             }
         });
         combo.response.accessible_name("Label").on_hover_text("Show only pictures with this label");
@@ -164,20 +177,20 @@ impl DataView {
     }
 
     fn choose_shown(&mut self, survey: &Survey) {
-        let revision = if self.filter == Filter::Excluded { self.excluded_revision } else { 0 };
+        let by_marks = self.filter == Filter::Excluded || self.label.is_some();
+        let revision = if by_marks { self.excluded_revision + self.marking.revision } else { 0 };
         let wanted = Some((survey.source.clone(), self.filter, self.label.clone(), revision));
         if self.shown_for == wanted {
             return;
         }
         self.shown_for = wanted;
         self.grid.revision += 1;
-        let wanted = self.label.as_ref().and_then(|label| survey.labels.iter().position(|l| l == label));
-        let fits = |(i, entry): (usize, &crate::data::report::SurveyEntry)| {
-            let label = wanted.is_none() || entry.label.map(|l| l as usize) == wanted;
+        let fits = |i: usize| {
+            let label = self.label.is_none() || self.label_of(survey, i as u32) == self.label.as_deref();
             let out = self.filter == Filter::All || self.excluded.contains(&(i as u32));
             (label && out).then_some(i as u32)
         };
-        self.shown = survey.entries.iter().enumerate().filter_map(fits).collect();
+        self.shown = (0..survey.entries.len()).filter_map(fits).collect();
     }
 
     /// One picture as large as there is room; arrows go on, Escape or a click goes back.
@@ -249,6 +262,7 @@ impl DataView {
                     shown: &self.shown,
                     excluded: &self.excluded,
                     places: &self.places,
+                    marks: &self.recipe.data.marks,
                     thumbs: &mut self.thumbs,
                     textures: cx.textures,
                     size,
@@ -274,6 +288,9 @@ impl DataView {
         if cx.has_keys(ViewId::Data) && !self.grid.selection.is_empty() && Self::delete_key(ui) {
             // All are out already: the key includes them again.
             leave = Some(!self.selected().iter().all(|place| self.excluded.contains(place)));
+        }
+        if cx.has_keys(ViewId::Data) && !self.grid.selection.is_empty() {
+            self.mark_keys(ui);
         }
         if let Some(out) = leave {
             let places = self.selected();
@@ -304,7 +321,9 @@ impl DataView {
                 {
                     self.exclude(survey, &places, false, cx);
                 }
+                self.mark_buttons(ui);
             });
+            self.mark_field(ui, survey, &places, cx);
         });
     }
 

@@ -397,3 +397,83 @@ fn a_folder_without_pictures_says_so_and_asks_for_none_of_the_former_source() {
         .any(|c| matches!(c, Command::PreviewPreparation { data, .. } if data.source == "emoji:faces"));
     assert!(!stale, "a picture of the former source was asked for");
 }
+
+#[test]
+fn labels_weights_and_tags_are_set_for_what_is_selected_and_taken_back() {
+    let mut harness = opened();
+    let picture = "picture-000002.png";
+    let marks = |harness: &Harness<'_, Stage<DataView>>| {
+        let script = harness.state().engine.script();
+        script.marks.get("/pictures/nouns").cloned().unwrap_or_default()
+    };
+    harness.get_by_label_contains(picture).click();
+    harness.run_ok();
+    harness.get_by_label_contains("picture-000004.png").click_modifiers(Modifiers::SHIFT);
+    harness.run_ok();
+    for (button, field, text, set) in [
+        ("Label…", "Label of the selected pictures", "heron", "Set label"),
+        ("Weight…", "Weight of the selected pictures", "2,5", "Set weight"),
+        ("Tag…", "Tag of the selected pictures", "dusk", "Add tag"),
+    ] {
+        harness.get_by_role_and_label(Role::Button, button).click();
+        harness.run_ok();
+        harness.get_by_label(field).type_text(text);
+        harness.run_ok();
+        harness.get_by_role_and_label(Role::Button, set).click();
+        harness.run_ok();
+    }
+    shot(&mut harness, "data-marks");
+    let set = marks(&harness);
+    assert_eq!(set.len(), 3);
+    assert!(set.values().all(|m| m.label.as_deref() == Some("heron") && m.weight == Some(2.5) && m.tags.len() == 1));
+    assert_eq!(harness.query_all_by_label_contains("heron ×2.5 #dusk").count(), 3);
+    // The recipe that Train begins with has them too.
+    assert_eq!(harness.state().view.recipe.data.marks.len(), 3);
+    let undo = harness.state().said.iter().rev().find_map(|a| match a {
+        Action::Undo(point) => Some(point.before.clone()),
+        _ => None,
+    });
+    harness.state_mut().with(|view, cx| view.go_back(&undo.unwrap(), cx));
+    harness.run_ok();
+    assert!(marks(&harness).values().all(|m| m.tags.is_empty() && m.weight == Some(2.5)), "the library follows");
+}
+
+#[test]
+fn what_another_program_sets_is_taken_over_and_nothing_of_it_is_lost() {
+    let mut harness = opened();
+    let mark = crate::recipe::marks::Mark { excluded: true, ..Default::default() };
+    let name = "cat/elsewhere.png".to_owned();
+    harness.state().engine.edit(|script| {
+        script.marks.entry("/pictures/nouns".into()).or_default().insert(name.clone(), mark);
+    });
+    harness.get_by_label_contains("picture-000002.png").click();
+    harness.run_ok();
+    harness.key_press(Key::X);
+    harness.run_ok();
+    let script = harness.state().engine.script();
+    assert_eq!(script.marks["/pictures/nouns"].len(), 2);
+    assert_eq!(harness.state().view.recipe.data.exclude.len(), 2, "the window knows both");
+}
+
+#[test]
+fn versions_are_noted_compared_and_gone_back_to() {
+    let mut harness = opened();
+    harness.get_by_role_and_label(Role::Button, "Versions").click();
+    harness.run_ok();
+    assert!(harness.query_by_label("clean").is_some());
+    harness.get_by_label("Earlier: clean").click();
+    harness.run_ok();
+    harness.get_by_role_and_label(Role::Button, "Show differences").click();
+    harness.run_ok();
+    assert!(harness.query_by_label("New: 2 pictures").is_some());
+    assert!(harness.query_by_label("cat/picture-000003.png: cat → owl").is_some());
+    shot(&mut harness, "data-versions");
+    harness.get_by_role_and_label(Role::Button, "Go back to clean").click();
+    harness.run_ok();
+    let sent = commands(&harness);
+    let restored = |c: &Command| matches!(c, Command::Records(crate::engine::RecordsCommand::RestoreVersion { .. }));
+    assert!(sent.iter().any(restored), "{sent:?}");
+    harness.key_press(Key::Escape);
+    harness.run_ok();
+    assert!(harness.query_by_role_and_label(Role::ListBox, "Pictures").is_some());
+}
