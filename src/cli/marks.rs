@@ -215,7 +215,8 @@ impl Of {
             return print_line("Nothing was set for pictures of this source");
         }
         for (name, mark) in &marks {
-            let label = mark.label.as_ref().map(|l| if l.is_empty() { "no label".into() } else { format!("label {l}") });
+            let label =
+                mark.label.as_ref().map(|l| if l.is_empty() { "no label".into() } else { format!("label {l}") });
             let weight = mark.weight.map(|w| format!("weight {w}"));
             let tags = (!mark.tags.is_empty())
                 .then(|| format!("tags {}", mark.tags.iter().cloned().collect::<Vec<_>>().join(", ")));

@@ -199,8 +199,7 @@ impl Difference {
         let renamed: Vec<String> = diff.renamed.iter().map(|(a, b)| format!("{a} → {b}")).collect();
         let relabelled: Vec<String> =
             diff.relabelled.iter().map(|(name, a, b)| format!("{name}: {} → {}", label(a), label(b))).collect();
-        let reweighted: Vec<String> =
-            diff.reweighted.iter().map(|(name, a, b)| format!("{name}: {a} → {b}")).collect();
+        let reweighted: Vec<String> = diff.reweighted.iter().map(|(name, a, b)| format!("{name}: {a} → {b}")).collect();
         let kinds = [
             ("new", &diff.added),
             ("gone", &diff.gone),

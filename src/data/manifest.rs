@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use super::decode_pool::{Ticker, pool};
 use super::duplicates::{Look, hash_distance};
+use super::resize::thumbnail;
 use super::source::{ImageSource, Opening};
 use super::sources::open_as;
-use super::resize::thumbnail;
 use crate::base::{Picture, Progress, Result};
 use crate::recipe::Reading;
 

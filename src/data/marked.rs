@@ -89,8 +89,11 @@ mod tests {
         let before = prepared(&plain).hash().to_owned();
         assert_eq!(told(&plain).0, ["cat", "dog"]);
         let mut marked = plain.clone();
-        marked.marks =
-            Marks::from([("cat/2.png".into(), mark("owl")), ("dog/3.png".into(), mark("")), ("gone".into(), mark("x"))]);
+        marked.marks = Marks::from([
+            ("cat/2.png".into(), mark("owl")),
+            ("dog/3.png".into(), mark("")),
+            ("gone".into(), mark("x")),
+        ]);
         assert_eq!(told(&marked), (vec!["cat".into(), "owl".into()], vec![some("cat"), some("owl"), None]));
         assert_ne!(prepared(&marked).hash(), before);
         // Weights and tags change no byte of the set.

@@ -7,8 +7,8 @@ mod found;
 mod latent;
 mod made;
 mod origin;
-mod records;
 mod play;
+mod records;
 mod tokens;
 mod usage;
 

@@ -163,12 +163,7 @@ struct Shot {
 
 /// The pair that says most: a picture in the fewest choices, and of those that fit it the one nearest in strength, not
 /// chosen between so far if there is one.
-fn pair(
-    ids: &[i64],
-    choices: &[Choice],
-    passed: &[(i64, i64)],
-    fits: impl Fn(i64, i64) -> bool,
-) -> Option<(i64, i64)> {
+fn pair(ids: &[i64], choices: &[Choice], passed: &[(i64, i64)], fits: impl Fn(i64, i64) -> bool) -> Option<(i64, i64)> {
     let strength = strengths(choices);
     let of = |id: i64| strength.get(&id).copied().unwrap_or_default();
     let mut seen: HashMap<i64, usize> = HashMap::new();

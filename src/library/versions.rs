@@ -434,7 +434,10 @@ mod tests {
         assert_eq!(restored.left_out, ["d"]);
         assert_eq!((restored.missing, restored.replaced), (names(&["b"]), names(&["c"])));
         assert!(library.marks("/p").unwrap()["d"].excluded);
-        assert_eq!(library.undo_marks("/p", true).unwrap().unwrap(), format!("Go back to version {}", &first.hash[..8]));
+        assert_eq!(
+            library.undo_marks("/p", true).unwrap().unwrap(),
+            format!("Go back to version {}", &first.hash[..8])
+        );
         assert_eq!(library.verify().unwrap().faults, []);
     }
 

@@ -155,8 +155,7 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
     reporter.status(None);
     let device = super::device::open(device_id)?;
     let info = ModelInfo { hard_pixels: prepared.has_hard_pixels(), ..model_info(folder, &first) };
-    let sampler =
-        Sampler::new(first.seed, &prepared, first.data.mirror).weighted(|name| first.data.weight(name))?;
+    let sampler = Sampler::new(first.seed, &prepared, first.data.mirror).weighted(|name| first.data.weight(name))?;
     let heldout = Heldout::of(&prepared);
 
     let file = folder.file()?;

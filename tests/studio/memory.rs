@@ -314,8 +314,14 @@ fn marks_are_part_of_a_version_and_of_a_run() {
     let run = home.path("run");
     let run = run.to_str().unwrap();
     let settings = ["--set", "model.width=8", "--set", "model.narrow=8", "--set", "optim.batch=4"];
-    let train = ["train", "--data", &source, "--out", run, "--model", "mlp-gan", "--resolution", "16", "--kimg", "0.016"];
-    home.ok(&train.iter().chain(&settings).chain(&["--checkpoint-kimg", "0.008", "--json"]).copied().collect::<Vec<_>>());
+    let train =
+        ["train", "--data", &source, "--out", run, "--model", "mlp-gan", "--resolution", "16", "--kimg", "0.016"];
+    home.ok(&train
+        .iter()
+        .chain(&settings)
+        .chain(&["--checkpoint-kimg", "0.008", "--json"])
+        .copied()
+        .collect::<Vec<_>>());
     let file: Value = serde_json::from_slice(&std::fs::read(Path::new(run).join("run.json")).unwrap()).unwrap();
     let listed = home.ok(&["data", "versions", &source, "--json"]);
     let marked: Value = listed
@@ -327,7 +333,10 @@ fn marks_are_part_of_a_version_and_of_a_run() {
     assert_eq!((&file["data"]["pictures"], file["data"].get("generated")), (&json!(11), None));
     let graph = json(&["library", "graph", run, "--json"]);
     let nodes = graph["nodes"].as_array().unwrap();
-    assert!(nodes.iter().any(|n| n["key"] == json!(format!("version:{}", marked["hash"].as_str().unwrap()))), "{nodes:?}");
+    assert!(
+        nodes.iter().any(|n| n["key"] == json!(format!("version:{}", marked["hash"].as_str().unwrap()))),
+        "{nodes:?}"
+    );
 
     home.ok(&["data", "exclude", &source, "--all", "--include"]);
     let resumed = home.run(&["train", "--resume", run, "--kimg", "0.024"]);

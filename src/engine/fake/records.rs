@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Script, made};
 use crate::data::manifest::Diff;
-use crate::engine::{
-    Event, PairsOf, Prompt, Ranked, Ranking, RecordsCommand, RecordsEvent, Version, VersionThumbs,
-};
+use crate::engine::{Event, PairsOf, Prompt, Ranked, Ranking, RecordsCommand, RecordsEvent, Version, VersionThumbs};
 
 /// Two versions of a data set, the newest first.
 fn versions(source: &str) -> Vec<Version> {
@@ -92,7 +90,8 @@ pub(super) fn answer(script: &mut Script, command: RecordsCommand) -> Vec<Event>
                     (name.clone(), VersionThumbs { before, after: if i == 2 { None } else { thumb(name) } })
                 })
                 .collect();
-            let compared = RecordsEvent::Compared { source: source.clone(), earlier, later, diff: Box::new(diff), thumbs };
+            let compared =
+                RecordsEvent::Compared { source: source.clone(), earlier, later, diff: Box::new(diff), thumbs };
             vec![told(compared), Event::JobEnded { job, problem: None }]
         }
         RecordsCommand::RestoreVersion { job, source, .. } => {

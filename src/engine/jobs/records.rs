@@ -69,9 +69,20 @@ pub enum RecordsEvent {
     /// All that is set for pictures of a source.
     Marks { source: String, marks: Marks },
     /// Versions of a source, the newest first, with the one it is at and its branches.
-    Versions { source: String, versions: Vec<Version>, head: Option<(String, Option<String>)>, branches: Vec<(String, String)> },
+    Versions {
+        source: String,
+        versions: Vec<Version>,
+        head: Option<(String, Option<String>)>,
+        branches: Vec<(String, String)>,
+    },
     /// How two versions differ, with small versions of some pictures by name: before and after.
-    Compared { source: String, earlier: String, later: Option<String>, diff: Box<Diff>, thumbs: BTreeMap<String, Thumbs> },
+    Compared {
+        source: String,
+        earlier: String,
+        later: Option<String>,
+        diff: Box<Diff>,
+        thumbs: BTreeMap<String, Thumbs>,
+    },
     /// What going back to a version did.
     Restored { source: String, restored: Restored },
     /// Threads of prompts, the newest first.

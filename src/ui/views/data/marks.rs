@@ -150,7 +150,12 @@ impl DataView {
     pub(super) fn mark_buttons(&mut self, ui: &mut Ui) {
         let buttons = [
             (Typing::Label, ICON_LABEL, "Label…", "Give the selected pictures a label (B)"),
-            (Typing::Weight, ICON_BALANCE, "Weight…", "Show the selected pictures more or less often while training (W)"),
+            (
+                Typing::Weight,
+                ICON_BALANCE,
+                "Weight…",
+                "Show the selected pictures more or less often while training (W)",
+            ),
             (Typing::Tag, ICON_SELL, "Tag…", "Add a tag to the selected pictures (T)"),
         ];
         for (typing, icon, text, help) in buttons {

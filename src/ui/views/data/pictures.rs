@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use egui::{Align, ComboBox, Key, Layout, RichText, ScrollArea, Sense, Ui, vec2};
 use egui_material_icons::icons::{
-    ICON_BLOCK, ICON_CHECK_CIRCLE, ICON_CONTENT_COPY, ICON_HIDE_IMAGE, ICON_HISTORY, ICON_MODEL_TRAINING, ICON_UNDO, ICON_WARNING,
+    ICON_BLOCK, ICON_CHECK_CIRCLE, ICON_CONTENT_COPY, ICON_HIDE_IMAGE, ICON_HISTORY, ICON_MODEL_TRAINING, ICON_UNDO,
+    ICON_WARNING,
 };
 
 use super::{DataView, Places, Thumbs, bar, built_in_title, short_name, source_help};

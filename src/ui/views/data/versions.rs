@@ -70,7 +70,8 @@ impl DataView {
     pub(super) fn open_versions(&mut self, cx: &mut Cx<'_>) {
         let Some(source) = self.source().map(str::to_owned) else { return };
         if self.versions.of.as_ref() != Some(&source) {
-            self.versions = VersionsPage { of: Some(source.clone()), number: self.versions.number, ..Default::default() };
+            self.versions =
+                VersionsPage { of: Some(source.clone()), number: self.versions.number, ..Default::default() };
         }
         self.versions.open = true;
         cx.send(Command::Records(RecordsCommand::Versions { source }));
@@ -129,7 +130,10 @@ impl DataView {
             theme::text_field(ui, &mut self.versions.name, "Name", 120.0, "Name of the version");
             ui.add_enabled_ui(!busy, |ui| {
                 let note = theme::button(ui, None, "Note this version");
-                if note.on_hover_text("Keep what the data are now: pictures, labels, weights, tags, exclusions").clicked() {
+                if note
+                    .on_hover_text("Keep what the data are now: pictures, labels, weights, tags, exclusions")
+                    .clicked()
+                {
                     let tag = Some(name.clone()).filter(|n| !n.is_empty());
                     let (source, reading) = (source.clone(), reading.clone());
                     self.ask(cx, |job| RecordsCommand::NoteVersion { job, source, reading, tag, branch: None });
@@ -196,7 +200,8 @@ impl DataView {
                     ui.add_enabled_ui(!busy, |ui| {
                         let button = theme::quiet_button(ui, None, "Go back");
                         theme::name(&button, Role::Button, &format!("Go back to {title}"));
-                        let help = "Labels, weights, tags and exclusions become those of this version; Undo brings them back";
+                        let help =
+                            "Labels, weights, tags and exclusions become those of this version; Undo brings them back";
                         if button.on_hover_text(help).clicked() {
                             back = Some(version.hash.clone());
                         }
@@ -245,10 +250,7 @@ impl DataView {
             ("Other contents", plain(&diff.replaced)),
             ("Left out", plain(&diff.excluded)),
             ("Included again", plain(&diff.included)),
-            (
-                "Weights",
-                diff.reweighted.iter().map(|(n, a, b)| (n.clone(), format!("{n}: {a} → {b}"))).collect(),
-            ),
+            ("Weights", diff.reweighted.iter().map(|(n, a, b)| (n.clone(), format!("{n}: {a} → {b}"))).collect()),
             ("Tags", plain(&diff.retagged)),
         ];
         for (title, names) in kinds.iter().filter(|(_, names)| !names.is_empty()) {
@@ -277,10 +279,7 @@ fn pair(ui: &mut Ui, compared: &Compared, name: &str, told: &str, cx: &mut Cx<'_
     let width = SIDE * shown.len() as f32 + size::XS * (shown.len() - 1) as f32;
     let (rect, response) = ui.allocate_exact_size(vec2(width, SIDE), Sense::hover());
     for (i, (side, picture)) in shown.into_iter().enumerate() {
-        let spot = egui::Rect::from_min_size(
-            rect.min + vec2(i as f32 * (SIDE + size::XS), 0.0),
-            vec2(SIDE, SIDE),
-        );
+        let spot = egui::Rect::from_min_size(rect.min + vec2(i as f32 * (SIDE + size::XS), 0.0), vec2(SIDE, SIDE));
         match picture {
             Some(picture) => {
                 let tex = cx.textures.get(ui.ctx(), key(("version", compared.number, name, side)), 0, picture);
