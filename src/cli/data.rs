@@ -15,7 +15,7 @@ use crate::recipe::Reading;
 pub enum Data {
     /// Count pictures, sizes, labels, broken files and duplicates
     Survey {
-        /// A folder, zip, IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …; several folders or pictures one a line
+        /// A folder, zip, tar, IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …; several folders or pictures one a line
         source: String,
         /// What classes are taken from: a table or telling folders, the folders of the first level, the folder each
         /// picture lies in, a table alone, or nothing

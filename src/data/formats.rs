@@ -17,6 +17,8 @@ struct Unread {
     how: &'static str,
 }
 
+const ALONE: &str = "choose it by itself, or unpack it";
+const REPACK: &str = "unpack it and choose the folder, or pack it as .tar.xz or .tar.gz";
 const UNPACK: &str = "unpack it and choose the folder";
 const NUMPY: &str = "save its pictures with Python: for i, p in enumerate(numpy.load(FILE)): PIL.Image.fromarray(p).save(f\"{i:06}.png\")";
 const NUMPY_ARCHIVE: &str = "save its pictures with Python: for i, p in enumerate(numpy.load(FILE)[\"NAME\"]): \
@@ -36,8 +38,8 @@ static UNREAD: &[Unread] = &[
     Unread { endings: &["npy"], magic: b"\x93NUMPY", what: "a NumPy array", how: NUMPY },
     Unread { endings: &["parquet"], magic: b"PAR1", what: "a Parquet table", how: PARQUET },
     Unread { endings: &["arrow", "feather"], magic: b"", what: "an Arrow table", how: PARQUET },
-    Unread { endings: &["tar"], magic: b"", what: "a tar archive", how: UNPACK },
-    Unread { endings: &["tgz", "tbz2", "txz", "tzst"], magic: b"", what: "a packed tar archive", how: UNPACK },
+    Unread { endings: &["tar", "tgz", "txz"], magic: b"", what: "a tar archive among other files", how: ALONE },
+    Unread { endings: &["tbz2", "tzst"], magic: b"", what: "a packed tar archive", how: REPACK },
     Unread { endings: &["7z"], magic: b"7z\xbc\xaf", what: "a 7-Zip archive", how: UNPACK },
     Unread { endings: &["rar"], magic: b"Rar!", what: "a RAR archive", how: UNPACK },
     Unread { endings: &["h5", "hdf5", "he5"], magic: b"\x89HDF", what: "an HDF5 file", how: SCRIPT },
@@ -56,10 +58,11 @@ static UNREAD: &[Unread] = &[
 pub(super) fn unread(name: &str, head: &[u8]) -> Option<(String, &'static str)> {
     let base = name.rsplit(['/', '\\']).next().unwrap_or(name);
     let ending = extension(name);
-    let packed_tar = ["gz", "bz2", "xz", "zst"].contains(&ending.as_str())
-        && base.to_ascii_lowercase().strip_suffix(&format!(".{ending}")).is_some_and(|b| b.ends_with(".tar"));
-    if packed_tar {
-        return Some(("a packed tar archive".into(), UNPACK));
+    let is_tar = base.to_ascii_lowercase().strip_suffix(&format!(".{ending}")).is_some_and(|b| b.ends_with(".tar"));
+    match ending.as_str() {
+        "gz" | "xz" if is_tar => return Some(("a tar archive among other files".into(), ALONE)),
+        "bz2" | "zst" if is_tar => return Some(("a packed tar archive".into(), REPACK)),
+        _ => {}
     }
     if let [0x80, 2..=5, ..] = head
         && CIFAR.iter().any(|known| base.starts_with(known))
@@ -96,8 +99,9 @@ mod tests {
         assert_eq!(what("train.npz", b"PK\x03\x04"), "a NumPy archive (.npz)");
         assert_eq!(what("x.parquet", b"PAR1"), "a Parquet table (.parquet)");
         assert_eq!(what("x", b"PAR1"), "a Parquet table (.parquet)");
-        assert_eq!(what("set.tar.gz", b"\x1f\x8b"), "a packed tar archive");
-        assert_eq!(what("a/set.tar", b"x"), "a tar archive (.tar)");
+        assert_eq!(what("set.tar.zst", b"\x28\xb5"), "a packed tar archive");
+        assert_eq!(what("set.tar.gz", b"\x1f\x8b"), "a tar archive among other files");
+        assert_eq!(what("a/set.tar", b"x"), "a tar archive among other files (.tar)");
         assert_eq!(what("pictures.zip", b"PK\x03\x04"), "");
         assert_eq!(what("data_batch_1", b"\x80\x02}q\x01("), "the Python version of CIFAR");
         assert_eq!(what("data_batch_1", b"text"), "");

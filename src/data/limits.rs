@@ -11,6 +11,8 @@ pub(super) enum Bounded {
     ZipList,
     /// One entry of a zip: the file is the packed entry.
     ZipEntry,
+    /// A tar packed by gzip or xz.
+    PackedTar,
     /// A gzip of IDX pictures or labels.
     Gzip,
     /// A small text beside pictures: names of classes.
@@ -91,6 +93,8 @@ pub(super) static LIMITS: &[Limit] = &[
     Limit { kind: Bounded::ZipList, memory: bound(MIB, 8, 2048 * MIB), work: bound(16, 1, 4_000_000) },
     // Deflate packs at most 1032 to 1; pictures are packed already, so that only flat ones come near.
     Limit { kind: Bounded::ZipEntry, memory: bound(MIB, 1032, 512 * MIB), work: bound(MIB, 1032, 512 * MIB) },
+    // Of small pictures most is headers and zeros, which pack to little; it goes to the disk, not to memory.
+    Limit { kind: Bounded::PackedTar, memory: bound(256 * MIB, 0, 256 * MIB), work: bound(256 * MIB, 256, 1 << 40) },
     // MNIST and its family shrink to between a third and a tenth.
     Limit { kind: Bounded::Gzip, memory: bound(64 * MIB, 64, 4096 * MIB), work: bound(64 * MIB, 64, 4096 * MIB) },
     Limit { kind: Bounded::Names, memory: bound(MIB, 0, MIB), work: bound(MIB, 0, MIB) },
@@ -136,7 +140,7 @@ mod tests {
     #[test]
     fn every_kind_has_one_row_and_bounds_grow_with_the_file() {
         use Bounded::*;
-        let files = [ZipList, ZipEntry, Gzip, Names, DatasetJson, Table, Caption, PlainJson, ColorProfile];
+        let files = [ZipList, ZipEntry, PackedTar, Gzip, Names, DatasetJson, Table, Caption, PlainJson, ColorProfile];
         let pictures = [Png, Jpeg, Gif, WebP, Tiff, Bmp, Runs];
         let kinds = [&files[..], &pictures].concat();
         assert_eq!(LIMITS.len(), kinds.len());

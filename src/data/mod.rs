@@ -1,6 +1,6 @@
 //! Pictures in: sources, decoding, survey, preparation and batches.
 //!
-//! A data set is named by a short text, the *source*: a path (folder, zip, picture, IDX or CIFAR file) or a
+//! A data set is named by a short text, the *source*: a path (folder, zip, tar, picture, IDX or CIFAR file) or a
 //! built-in set (`emoji`, `emoji:faces`, `fashion`, `shapes`, `shapes:5000`). [`open`] finds the row of [`SOURCES`] that knows it.
 //!
 //! ```text
@@ -11,6 +11,7 @@
 //!
 //! Nothing a file holds may panic or end the work: what cannot be used is listed with its reason and left out.
 
+mod archive;
 pub mod aspect;
 mod attend;
 pub mod augment;
@@ -57,6 +58,7 @@ mod stamp;
 mod structure;
 mod survey;
 mod table_join;
+mod tar;
 mod text_encoding;
 pub mod words;
 mod zip;
@@ -76,5 +78,5 @@ pub use prepare::{prepare, prepared_bytes, prepared_path};
 pub use report::{BrokenFile, DuplicateGroup, Survey, SurveyEntry};
 pub use resize::{prepare_picture, scaled, thumbnail};
 pub use source::{ImageSource, Opening, absolute, joined, name_of, path_of};
-pub use sources::{SOURCES, SourceKind, is_built_in, is_there, open, open_as, typed};
+pub use sources::{SOURCES, SourceKind, Within, is_built_in, is_there, open, open_as, typed, within};
 pub use survey::survey;

@@ -18,9 +18,13 @@ pub(super) struct FileAt {
 impl FileAt {
     /// Opens a file for reading.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = open_regular(path)?;
+        Self::of(Arc::new(open_regular(path)?))
+    }
+
+    /// A file that is open already.
+    pub fn of(file: Arc<File>) -> io::Result<Self> {
         let len = file.metadata()?.len();
-        Ok(Self { file: Arc::new(file), len, at: 0 })
+        Ok(Self { file, len, at: 0 })
     }
 
     /// Bytes of the file when it was opened.

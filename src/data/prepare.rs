@@ -251,7 +251,7 @@ fn nothing_usable(recipe: &DataRecipe, broken: &[BrokenFile], excluded: usize, b
     // A broken picture says more than what keeps it company.
     let list = told(broken, LINES);
     match (list.as_slice(), excluded) {
-        ([], 0) => problem.try_this("Choose a folder, a zip or a file that holds pictures"),
+        ([], 0) => problem.try_this("Choose a folder, a zip, a tar or a file that holds pictures"),
         ([], _) => problem.try_this("All pictures were left out; take some of them back"),
         ([first, ..], _) => problem
             .because(format!("{} broken, the first {}: {}", broken.len(), first.file, first.reason))

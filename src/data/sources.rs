@@ -2,8 +2,8 @@
 
 use super::attend::{Patience, attended};
 use super::guess::Guess;
-use super::source::{ImageSource, Opening, absolute, path_of};
-use super::{cifar, emoji, fashion, folder, formats, idx, points, shapes, stacked, zip};
+use super::source::{ImageSource, Opening, absolute, joined, path_of};
+use super::{cifar, emoji, fashion, folder, formats, idx, points, shapes, stacked, tar, zip};
 use crate::base::progress::Quiet;
 use crate::base::{Problem, Progress, Result};
 use crate::recipe::Reading;
@@ -91,6 +91,14 @@ pub static SOURCES: &[SourceKind] = &[
         open: zip::open,
     },
     SourceKind {
+        id: "tar",
+        title: "Tar",
+        help: "A tar of pictures, plain, .tar.gz or .tar.xz",
+        built_in: false,
+        sniff: tar::sniff,
+        open: tar::open,
+    },
+    SourceKind {
         id: "folder",
         title: "Folder",
         help: "A folder of pictures, or pictures one a line; first-level folders are labels; captions.tsv, \
@@ -116,7 +124,7 @@ pub fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
 pub fn open_as(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let spec = spec.trim();
     if spec.is_empty() {
-        return Err(Problem::usage("No pictures were chosen").try_this("Give a folder, a zip, or `emoji`, `shapes`"));
+        return Err(Problem::usage("No pictures were chosen").try_this("Give a folder, a zip, a tar, or `emoji`, `shapes`"));
     }
     if let Some(kind) = SOURCES.iter().find(|kind| (kind.sniff)(spec)) {
         return (kind.open)(spec, opening);
@@ -126,14 +134,14 @@ pub fn open_as(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSource>>
         Err(e) => Err(Problem::io("There are no pictures here", &path, &e)),
         Ok(meta) if !meta.is_file() => Err(Problem::data("This is a pipe, a socket or a device, not a file")
             .of(path.display().to_string())
-            .try_this("Give a folder, a zip, a picture, an IDX or a CIFAR file")),
+            .try_this("Give a folder, a zip, a tar, a picture, an IDX or a CIFAR file")),
         Ok(_) => Err(match formats::unread_file(&path) {
             Some((what, how)) => Problem::data(format!("This is {what}, which is not read"))
                 .of(path.display().to_string())
                 .try_this(capital(how)),
             None => Problem::data("This file holds no pictures that can be read")
                 .of(path.display().to_string())
-                .try_this("Give a folder, a zip, a picture, an IDX or a CIFAR file"),
+                .try_this("Give a folder, a zip, a tar, a picture, an IDX or a CIFAR file"),
         }),
     }
 }
@@ -147,6 +155,49 @@ fn capital(text: &str) -> String {
 /// Whether the text names a set that comes with the studio.
 pub fn is_built_in(spec: &str) -> bool {
     SOURCES.iter().any(|kind| kind.built_in && (kind.sniff)(spec))
+}
+
+/// Most files and folders that are looked at for sources in a folder.
+const LOOKED_AT: usize = 20_000;
+/// How deep they may lie.
+const DEEPEST: usize = 4;
+
+/// Sources in a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Within {
+    /// Archives, and folders of IDX or CIFAR files: sources of their own, which are not read as pictures of the folder.
+    /// Sorted.
+    pub sources: Vec<String>,
+    /// Whether one of them is what the folder would be read as.
+    pub instead: bool,
+}
+
+/// The sources in a folder; none where the text names anything else than one folder.
+pub fn within(spec: &str) -> Within {
+    let folder = path_of(spec.trim());
+    if spec.trim().contains('\n') || !folder.is_dir() {
+        return Within::default();
+    }
+    let mut instead = false;
+    let mut out = Vec::new();
+    let mut walk = walkdir::WalkDir::new(&folder).min_depth(1).max_depth(DEEPEST).sort_by_file_name().into_iter();
+    for _ in 0..LOOKED_AT {
+        let Some(entry) = walk.next() else { break };
+        let Ok(entry) = entry else { continue };
+        let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
+        let text = joined(&[entry.path().to_path_buf()]);
+        let is_dir = entry.file_type().is_dir();
+        let whole = if is_dir { idx::sniff(&text) || cifar::sniff(&text) } else { zip::sniff(&text) || tar::sniff(&text) };
+        if !hidden && whole {
+            instead |= is_dir;
+            out.push(text);
+        }
+        if is_dir && (hidden || whole) {
+            walk.skip_current_dir();
+        }
+    }
+    // Files of a folder below are found through the folder above it too.
+    Within { sources: out, instead: instead && (idx::sniff(spec) || cifar::sniff(spec)) }
 }
 
 /// Whether something of a known kind is there, without reading it.

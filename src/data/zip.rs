@@ -1,42 +1,19 @@
-//! A zip of pictures: the same as a folder, read in place without unpacking.
+//! A zip of pictures, read in place without unpacking.
 
-use std::collections::{BTreeSet, HashSet};
-use std::io::{Read, Seek};
-use std::path::PathBuf;
+use std::collections::HashSet;
+use std::io::Read;
 
 use ::zip::{CompressionMethod, ZipArchive};
 
-use super::captions::{MAX_TABLE, Table};
-use super::decode::{Decoded, FILES, How, MAX_FILE, decode_as, too_large};
-use super::folder::passed_by;
-use super::guess::Guess;
+use super::archive::{Archive, Contents, Entries, Entry, Named, lossy, numbered, own_folders};
+use super::decode::{MAX_FILE, too_large};
 use super::limits::{self, Bounded};
-use super::listing::{Listing, Use, table_of, use_of};
-use super::made_here;
 use super::pread::FileAt;
-use super::report::BrokenFile;
-use super::rubbish::is_hidden;
-use super::sidecars;
 use super::source::{ImageSource, Opening, path_of};
-use super::zip_names;
-use crate::base::{Picture, Problem, Result};
+use crate::base::{Problem, Result};
 
-/// A zip whose table of contents was read when it was opened.
-struct Zip {
-    path: PathBuf,
-    archive: ZipArchive<FileAt>,
-    /// Place in the archive of each picture of the listing.
-    places: Vec<usize>,
-    listing: Listing,
-    fingerprint: String,
-    bytes: u64,
-    /// Whether pictures that the studio made are refused.
-    refuses_own: bool,
-    how: How,
-}
-
-/// Smaller entries are unpacked without asking how much is held in memory already.
-const SMALL: u64 = 4 << 20;
+/// The files of a zip.
+struct Zip(ZipArchive<FileAt>);
 
 /// Whether the text names a zip, by its first bytes.
 pub(super) fn sniff(spec: &str) -> bool {
@@ -58,26 +35,24 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
             .of(path.display().to_string())
             .try_this("Unpack it and choose the folder, or split it into several zips"));
     }
-    let mut archive = ZipArchive::new(file).map_err(|e| {
+    let archive = ZipArchive::new(file).map_err(|e| {
         Problem::data("This zip is damaged or cut off")
             .of(path.display().to_string())
             .because(e)
             .try_this("Copy or download it again")
     })?;
-    // Older recipes know pictures and classes by the names they were read under then.
-    let named = if opening.reading.is_before() { Named::before() } else { Named::of(&archive) };
-    let own = own_folders(&archive);
+    let raw: Vec<&[u8]> = archive.file_names_raw().collect();
+    let named = Named::of(raw.iter().copied(), &opening.reading);
+    let own = own_folders(raw.into_iter());
     let shared = shared(&archive);
     let mut hasher = blake3::Hasher::new();
-    let (mut entries, mut tables, mut broken) = (Vec::new(), Vec::<Table>::new(), Vec::new());
-    let (mut taken, mut passed) = (HashSet::new(), BTreeSet::new());
-    let mut texts: Vec<(String, usize, u64)> = Vec::new();
+    let mut entries = Vec::new();
     for place in 0..archive.len() {
         if place % 256 == 0 {
             opening.progress.report("Opening", place as u64, archive.len() as u64);
             opening.check()?;
         }
-        let (name, before, size, refused) = match archive.by_index_data(place) {
+        entries.push(match archive.by_index_data(place) {
             Ok(entry) if entry.is_dir() => continue,
             Ok(entry) => {
                 // As it was read before other encodings were: what decides the order and the fingerprint.
@@ -90,134 +65,18 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
                 } else {
                     refusal(entry.encrypted(), entry.compression(), entry.compressed_size(), entry.size())
                 };
-                (named.name(entry.name_raw(), &before), before, entry.size(), refused)
+                let name = named.name(entry.name_raw(), &before);
+                Entry { name, order: before, place, size: entry.size(), refused }
             }
-            Err(e) => (String::new(), numbered(place), 0, Some(format!("This entry is damaged: {e}"))),
-        };
-        let name = if name.is_empty() { numbered(place) } else { name.replace('\\', "/") };
-        if is_hidden(&name, &opening.reading) || !taken.insert(name.clone()) {
-            continue;
-        }
-        if let Some(folder) = inside(&name, &own) {
-            passed.insert(folder.trim_end_matches('/').to_owned());
-            continue;
-        }
-        let good_for = use_of(&name, size, || match refused.clone() {
-            Some(reason) => Err(reason),
-            None => read_entry(&mut archive, place, 64),
+            Err(e) => {
+                let refused = Some(format!("This entry is damaged: {e}"));
+                Entry { name: String::new(), order: numbered(place), place, size: 0, refused }
+            }
         });
-        let outcome = match (good_for, refused) {
-            (Ok(Use::Nothing), _) => Ok(()),
-            (Err(reason), _) | (Ok(_), Some(reason)) => Err(reason),
-            (Ok(Use::Picture), None) => {
-                entries.push((before.replace('\\', "/"), name.clone(), place));
-                Ok(())
-            }
-            (Ok(Use::Text), None) => {
-                texts.push((name.clone(), place, size));
-                Ok(())
-            }
-            (Ok(Use::Table), None) => {
-                read_entry(&mut archive, place, MAX_TABLE).and_then(|bytes| table_of(&name, &bytes)).map(|table| {
-                    tables.extend(table);
-                })
-            }
-        };
-        if let Err(reason) = outcome {
-            broken.push(BrokenFile { file: name, reason });
-        }
     }
-    entries.sort();
-    let all: Vec<usize> = entries.iter().map(|e| e.2).collect();
-    let names: Vec<String> = entries.into_iter().map(|e| e.1).collect();
-    texts.sort();
-    let wanted = sidecars::wanted(&names, texts.iter().map(|t| t.0.as_str()));
-    let mut read = Vec::new();
-    for (wanted, (name, place, size)) in wanted.into_iter().zip(&texts) {
-        let Some(wanted) = wanted else { continue };
-        opening.check()?;
-        let most = sidecars::most_bytes(wanted);
-        // A text that cannot be read says nothing.
-        if *size <= most
-            && let Ok(bytes) = read_entry(&mut archive, *place, most)
-        {
-            read.push(sidecars::read(wanted, name, &bytes));
-        }
-    }
-    let beside = sidecars::Texts::of(&names, read.into_iter());
-    // What tables say outweighs what single texts do.
-    tables.splice(0..0, beside.read);
-    let (mut listing, kept) = Listing::new(names, &tables, broken, &opening.reading);
-    listing.guesses.extend(beside.guesses);
-    listing.guesses.extend(named.guess());
-    listing.guesses.extend(passed_by(passed.into_iter().collect()));
-    let places: Vec<usize> = kept.into_iter().map(|i| all[i]).collect();
-    let mut head = |i: usize| read_entry(&mut archive, places[i], made_here::HEAD).ok();
-    let refuses_own = !opening.reading.is_before() && made_here::are_few(places.len(), &mut head);
-    hasher.update(listing.understood.as_bytes());
-    let fingerprint = hasher.finalize().to_hex().to_string();
-    let how = How::from(&opening.reading);
-    Ok(Box::new(Zip { path, archive, places, listing, fingerprint, bytes, refuses_own, how }))
-}
-
-/// What an entry without a name is called.
-fn numbered(place: usize) -> String {
-    format!("entry {}", place + 1)
-}
-
-/// Whether a name lies in one of these folders.
-fn inside<'a>(name: &str, folders: &'a HashSet<String>) -> Option<&'a String> {
-    name.match_indices('/').find_map(|(at, _)| folders.get(&name[..=at]))
-}
-
-/// Folders of runs of the studio in a zip, each with a `/` behind.
-fn own_folders(archive: &ZipArchive<FileAt>) -> HashSet<String> {
-    let names: HashSet<&[u8]> = archive.file_names_raw().collect();
-    let mut out = HashSet::new();
-    for name in &names {
-        let Some(folder) = name.strip_suffix(b"recipe.json").filter(|f| f.ends_with(b"/")) else { continue };
-        if names.contains([folder, &b"run.json"[..]].concat().as_slice()) {
-            out.insert(lossy(folder));
-        }
-    }
-    out
-}
-
-fn lossy(raw: &[u8]) -> String {
-    String::from_utf8_lossy(raw).into_owned()
-}
-
-/// How names are read that are no UTF-8.
-struct Named {
-    encoding: Option<&'static encoding_rs::Encoding>,
-    /// How many there are.
-    count: u64,
-}
-
-impl Named {
-    fn before() -> Self {
-        Self { encoding: None, count: 0 }
-    }
-
-    fn of(archive: &ZipArchive<FileAt>) -> Self {
-        let foreign = || archive.file_names_raw().filter(|raw| std::str::from_utf8(raw).is_err());
-        Self { encoding: zip_names::encoding_of(foreign()), count: foreign().count() as u64 }
-    }
-
-    /// A name as text; `before` is what it is as UTF-8, or in code page 437.
-    fn name(&self, raw: &[u8], before: &str) -> String {
-        match self.encoding {
-            Some(encoding) if std::str::from_utf8(raw).is_err() => zip_names::decoded(raw, encoding),
-            _ => before.to_owned(),
-        }
-    }
-
-    fn guess(&self) -> Option<Guess> {
-        let encoding = self.encoding.map_or("IBM437", encoding_rs::Encoding::name);
-        let what = format!("Names in this zip are not in UTF-8 and were read as {encoding}");
-        let otherwise = "If they look wrong, make the zip again with UTF-8 names";
-        (self.count > 0).then(|| Guess::new(what).about(self.count).otherwise(otherwise))
-    }
+    let guesses = named.guess("zip", "IBM437").into_iter().collect();
+    let contents = Contents { path, entries, own, guesses, broken: Vec::new(), hasher, bytes };
+    Ok(Box::new(Archive::new(Zip(archive), contents, &opening)?))
 }
 
 /// How many entries the end of a zip promises, if it says so (APPNOTE 4.3.14 to 4.3.16).
@@ -275,48 +134,22 @@ fn refusal(encrypted: bool, method: CompressionMethod, packed: u64, size: u64) -
     (size > limits::work(Bounded::ZipEntry, packed)).then(|| "This entry promises more than it can hold".into())
 }
 
-/// At most `limit` bytes of an entry: what a bomb unpacks to beyond them is never made.
-fn read_entry<R: Read + Seek>(archive: &mut ZipArchive<R>, place: usize, limit: u64) -> Result<Vec<u8>, String> {
-    let entry = archive.by_index(place).map_err(|e| format!("This entry is damaged: {e}"))?;
-    let mut bytes = Vec::with_capacity(entry.size().min(limit).min(1 << 24) as usize);
-    entry.take(limit).read_to_end(&mut bytes).map_err(|e| format!("This entry is damaged: {e}"))?;
-    Ok(bytes)
-}
-
-impl ImageSource for Zip {
+impl Entries for Zip {
     fn kind(&self) -> &'static str {
         "Zip"
     }
 
-    fn listing(&self) -> Option<&Listing> {
-        Some(&self.listing)
+    fn size(&self, place: usize) -> u64 {
+        self.0.by_index_data(place).map_or(0, |entry| entry.size())
     }
 
-    fn decode(&self, i: usize) -> Result<Picture> {
-        self.decode_told(i).map(|decoded| decoded.picture)
-    }
-
-    fn decode_told(&self, i: usize) -> Result<Decoded> {
-        let name = self.listing.name(i);
-        let mut archive = self.archive.clone();
-        let size = archive.by_index_data(self.places[i]).map_or(0, |entry| entry.size());
-        let _held = (size > SMALL).then(|| FILES.hold(size));
-        let bytes = read_entry(&mut archive, self.places[i], MAX_FILE + 1)
-            .and_then(|b| if b.len() as u64 > MAX_FILE { Err(too_large(b.len() as u64)) } else { Ok(b) })
-            .map_err(|reason| Problem::data(reason).of(name))?;
-        if self.refuses_own && made_here::is_made_here(&bytes) {
-            return Err(Problem::data(made_here::REASON).of(name));
-        }
-        decode_as(&bytes, name, &self.how)
-    }
-
-    fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    fn fingerprint(&self) -> Result<String> {
-        std::fs::metadata(&self.path).map_err(|e| Problem::io("This zip has vanished", &self.path, &e))?;
-        Ok(self.fingerprint.clone())
+    fn read(&self, place: usize, limit: u64) -> Result<Vec<u8>, String> {
+        // A handle of its own: its contents are shared, its place is not.
+        let mut archive = self.0.clone();
+        let entry = archive.by_index(place).map_err(|e| format!("This entry is damaged: {e}"))?;
+        let mut bytes = Vec::with_capacity(entry.size().min(limit).min(1 << 24) as usize);
+        entry.take(limit).read_to_end(&mut bytes).map_err(|e| format!("This entry is damaged: {e}"))?;
+        Ok(bytes)
     }
 }
 

@@ -51,7 +51,7 @@ pub fn inspect(path: &Path, models: &[ModelInfo]) -> Result<Inspected> {
     }
     Err(Problem::data("The studio cannot open this file")
         .of(path.display().to_string())
-        .try_this("Drop a folder or zip of pictures, a picture, a .safetensors model or a run folder"))
+        .try_this("Drop a folder, zip or tar of pictures, a picture, a .safetensors model or a run folder"))
 }
 
 fn source_of(path: &Path) -> String {

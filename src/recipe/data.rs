@@ -10,7 +10,7 @@ use crate::base::{Channels, Problem, Resolution};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataRecipe {
-    /// A folder, a zip, an IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …
+    /// A folder, a zip, a tar, an IDX or CIFAR file, `emoji`, `emoji:smileys`, `shapes`, …
     pub source: String,
     /// Width and height, 16 to 512 pixels each in steps of 4, at most 4 to 1. A square is one number.
     pub resolution: Resolution,
@@ -205,7 +205,7 @@ impl DataRecipe {
 #[rustfmt::skip]
 pub(super) const FIELDS: &[Field] = &[
     field("data.source", "Pictures", Group::Data, Input::Text,
-        "A folder, a zip, an IDX or CIFAR file, or a built-in set such as emoji:smileys or shapes").common(),
+        "A folder, a zip, a tar, an IDX or CIFAR file, or a built-in set such as emoji:smileys or shapes").common(),
     field("data.resolution", "Resolution", Group::Data, Input::Size { min: 16, max: 512, step: 4, ratio: 4 },
         "Width and height of the pictures; twice as many pixels a side show more detail and take about four times as long").unit("px").common(),
     field("data.channels", "Colours", Group::Data, Input::Choice { options: &["grey", "rgb", "rgba"] },

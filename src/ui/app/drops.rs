@@ -226,7 +226,7 @@ impl StudioApp {
             .stroke(Stroke::new(1.0, t.accent))
             .corner_radius(CornerRadius::same(size::RADIUS_CARD))
             .inner_margin(Margin::symmetric(size::L as i8, size::M as i8));
-        let what = "Drop to open: pictures, a folder, a zip, a model, a run, or a picture the studio made";
+        let what = "Drop to open: pictures, a folder, a zip or tar, a model, a run, or a picture the studio made";
         Area::new(Id::unique("drop-hint"))
             .order(Order::Tooltip)
             .anchor(Align2::CENTER_BOTTOM, egui::vec2(0.0, -72.0))

@@ -121,7 +121,7 @@ impl DataView {
                 cx.pick(ViewId::Data, PURPOSE, PickKind::Folder, "Choose a folder of pictures", &[]);
             }
             let files = theme::button(ui, Some(ICON_FILE_OPEN), "Files…");
-            if files.on_hover_text("Choose pictures, a zip, an IDX or a CIFAR file").clicked() {
+            if files.on_hover_text("Choose pictures, a zip, a tar, an IDX or a CIFAR file").clicked() {
                 cx.pick(ViewId::Data, PURPOSE, PickKind::Files, "Choose pictures or an archive", &[]);
             }
         });
@@ -211,7 +211,7 @@ impl DataView {
 /// Every way to a source: drop, choose, paste, one that was used before, one that is built in. Answers of dialogs come
 /// to `view` as [`ViewMessage::Picked`](crate::ui::action::ViewMessage::Picked) for [`PURPOSE`].
 pub fn source_picker(ui: &mut Ui, cx: &mut Cx<'_>, view: ViewId, drop: &mut DropState) -> Option<String> {
-    let hint = "A folder, a zip, pictures, an IDX or CIFAR file";
+    let hint = "A folder, a zip or tar, pictures, an IDX or CIFAR file";
     let mut chosen =
         drop_target::drop_target(ui, cx, view, drop, "Drop pictures here", hint).map(|p| absolute(&joined(&p)));
     ui.add_space(size::L);

@@ -92,7 +92,7 @@ impl HomeView {
             ui.vertical_centered(|ui| {
                 let icon = egui_material_icons::icons::ICON_UPLOAD_FILE;
                 ui.label(icon.rich_text().size(size::ICON_LARGE * 1.5).color(if lit { t.accent } else { t.weak }));
-                ui.label(if lit { "Drop to open" } else { "Drop a folder, a zip or pictures" });
+                ui.label(if lit { "Drop to open" } else { "Drop a folder, a zip, a tar or pictures" });
             });
             ui.add_space(size::S);
             choose_buttons(ui, cx, ViewId::Home);
