@@ -13,6 +13,7 @@ pub mod paths;
 pub mod pixels;
 pub mod problem;
 pub mod progress;
+pub mod rank_fusion;
 pub mod region;
 pub mod resolution;
 pub mod rng;

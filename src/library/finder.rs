@@ -18,13 +18,13 @@ use super::towers::{CAPTIONS, JOINT, Towers};
 use super::{Item, Library, Shelf, vectors, words};
 use crate::base::int8::exact;
 use crate::base::paths::Paths;
-use crate::base::{Picture, Problem, Result};
+use crate::base::{Picture, Problem, Result, rank_fusion};
 use crate::eval::feature_matrix::Rows;
 
-/// What a rank is added to.
-const SMOOTH: f64 = 60.0;
 /// How far down each order is read, at least.
 const DEPTH: usize = 200;
+/// Pictures that are held against each other for near-duplicates.
+const HELD: usize = 1200;
 /// Cosine from which on two pictures count as nearly the same.
 const COPY: f64 = 0.985;
 
@@ -260,7 +260,7 @@ impl Finder {
     }
 
     /// Pictures that look nearly the same as one before them in the list, each with the first of those: the copy, then what
-    /// it is a copy of. Pictures without a vector are copies of none.
+    /// it is a copy of. Pictures without a vector are copies of none; beyond the first 1,200 none are looked for.
     ///
     /// # Errors
     /// The library cannot be read.
@@ -269,7 +269,7 @@ impl Finder {
         let Some(space) = library.spaces()?.into_iter().find(|s| s.name == name) else { return Ok(Vec::new()) };
         let mut firsts: Vec<(i64, Vec<f32>)> = Vec::new();
         let mut copies = Vec::new();
-        for id in ids {
+        for id in ids.iter().take(HELD) {
             let Some(vector) = library.vector(space.id, *id)? else { continue };
             match firsts.iter().find(|(_, first)| exact(first, &vector) >= COPY) {
                 Some((first, _)) => copies.push((*id, *first)),
@@ -398,26 +398,13 @@ fn difference(like: &[Vec<f32>], unlike: &[Vec<f32>]) -> Vec<f32> {
 type Order = Vec<(i64, Option<f32>)>;
 /// An order that a picture is in, its place there from 1, and how near it is.
 type Place = (By, usize, Option<f32>);
-/// A picture with the sum of its reciprocal ranks, and its places.
-type Fused = (i64, f64, Vec<Place>);
 
-/// Orders as one: reciprocal ranks are summed, ties go by number.
-fn fuse(orders: &[(By, Order)], limit: usize) -> Vec<Fused> {
-    let mut all: HashMap<i64, (f64, Vec<Place>)> = HashMap::new();
-    for (by, order) in orders {
-        for (place, (id, near)) in order.iter().enumerate() {
-            let (score, why) = all.entry(*id).or_default();
-            *score += 1.0 / (SMOOTH + 1.0 + place as f64);
-            why.push((*by, place + 1, *near));
-        }
-    }
-    let mut all: Vec<Fused> = all.into_iter().map(|(id, (score, why))| (id, score, why)).collect();
-    all.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-    all.truncate(limit);
-    for (.., why) in &mut all {
-        why.sort_by_key(|w| w.1);
-    }
-    all
+/// Orders as one: each picture with the sum of its reciprocal ranks, and its places.
+fn fuse(orders: &[(By, Order)], limit: usize) -> Vec<(i64, f64, Vec<Place>)> {
+    let ids: Vec<Vec<i64>> = orders.iter().map(|(_, order)| order.iter().map(|(id, _)| *id).collect()).collect();
+    let place = |(order, rank): (usize, usize)| (orders[order].0, rank, orders[order].1[rank - 1].1);
+    let all = rank_fusion::fuse(&ids, limit).into_iter();
+    all.map(|(id, score, ranks)| (id, score, ranks.into_iter().map(place).collect())).collect()
 }
 
 fn told_why(item: &Item, asked: &[String], by: By, rank: usize, near: Option<f32>) -> Why {

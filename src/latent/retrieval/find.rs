@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::corpus::Corpus;
+use crate::base::rank_fusion::{Fused, fuse};
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::eval::feature_matrix::Rows;
 
@@ -43,8 +44,6 @@ pub struct Neighbours {
     pub notes: Vec<Problem>,
 }
 
-/// Constant of reciprocal rank fusion (Cormack, Clarke & Büttcher 2009).
-const FUSION: f64 = 60.0;
 /// Length below which a mean of vectors points nowhere.
 const NOWHERE: f32 = 1e-4;
 
@@ -85,20 +84,22 @@ impl Corpus {
                 Problem::data("Not all real pictures are looked through").because(format!("{some} of {all}")).info(),
             );
         }
-        Ok(Neighbours { list: self.named(fused(&lists, self.places.len(), count)), notes })
+        Ok(Neighbours { list: self.named(lists, count), notes })
     }
 
-    fn named(&self, found: Vec<Fused>) -> Vec<Neighbour> {
-        let sum: f64 = found.iter().map(|f| f.score).sum();
-        let of = |f: Fused| {
-            let place = self.places[f.place];
+    fn named(&self, lists: Vec<(&'static str, Vec<usize>)>, count: usize) -> Vec<Neighbour> {
+        let (names, orders): (Vec<&'static str>, Vec<Vec<usize>>) = lists.into_iter().unzip();
+        let found = fuse(&orders, count);
+        let sum: f64 = found.iter().map(|f| f.1).sum();
+        let of = |(at, score, ranks): Fused<usize>| {
+            let place = self.places[at];
             Neighbour {
                 place,
                 name: self.data.name(place).to_string(),
                 caption: self.caption(place).map(str::to_string),
                 label: self.data.label(place).and_then(|l| self.data.labels().get(l as usize).cloned()),
-                weight: (f.score / sum.max(f64::MIN_POSITIVE)) as f32,
-                why: f.why,
+                weight: (score / sum.max(f64::MIN_POSITIVE)) as f32,
+                why: ranks.into_iter().map(|(order, rank)| (names[order], rank)).collect(),
             }
         };
         found.into_iter().map(of).collect()
@@ -137,42 +138,9 @@ fn ordered(scores: &[f32]) -> Vec<usize> {
     order
 }
 
-/// A place with its score by reciprocal ranks.
-#[derive(Clone, Debug, PartialEq)]
-struct Fused {
-    place: usize,
-    score: f64,
-    why: Vec<(&'static str, usize)>,
-}
-
-/// The best places of several lists by the sum of 1 / (60 + rank).
-fn fused(lists: &[(&'static str, Vec<usize>)], places: usize, count: usize) -> Vec<Fused> {
-    let mut all: Vec<Fused> = (0..places).map(|place| Fused { place, score: 0.0, why: Vec::new() }).collect();
-    for (name, list) in lists {
-        for (rank, place) in list.iter().enumerate() {
-            all[*place].score += 1.0 / (FUSION + rank as f64 + 1.0);
-            all[*place].why.push((name, rank + 1));
-        }
-    }
-    all.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.place.cmp(&b.place)));
-    all.truncate(count);
-    all
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn lists_are_fused_by_reciprocal_ranks() {
-        let lists = [("caption", vec![2, 0, 1]), ("words", vec![0, 2])];
-        let found = fused(&lists, 4, 3);
-        assert_eq!(found.iter().map(|f| f.place).collect::<Vec<_>>(), [0, 2, 1]);
-        assert!((found[0].score - (1.0 / 62.0 + 1.0 / 61.0)).abs() < 1e-12);
-        assert_eq!(found[0].score, found[1].score, "equal scores stay in the order of the data");
-        assert_eq!(found[1].why, [("caption", 1), ("words", 2)]);
-        assert_eq!(found[2].why, [("caption", 3)]);
-    }
 
     #[test]
     fn what_is_no_number_is_never_the_best() {
