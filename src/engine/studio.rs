@@ -422,7 +422,10 @@ impl Engine for StudioEngine {
                 let look = lanes.look.clone();
                 lanes.import.push(Some(job), move |()| {
                     let result = search::import_job(&cx, job, &sources);
-                    look.push(None, move |known| search::look(known, &cx, false));
+                    look.push(None, move |known| {
+                        known.resume();
+                        search::look(known, &cx, false)
+                    });
                     result
                 });
             }

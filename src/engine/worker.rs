@@ -287,7 +287,8 @@ impl Jobs {
         self.0.lock().values().for_each(Cancel::cancel);
     }
 
-    fn end(&self, job: JobId) {
+    /// Forgets a job that is over.
+    pub fn end(&self, job: JobId) {
         self.0.lock().remove(&job);
     }
 }

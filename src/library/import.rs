@@ -44,7 +44,8 @@ pub struct Report {
     pub broken: Vec<(String, String)>,
 }
 
-/// Notes the pictures of a source. `dataset` is the name that filters know it by; without one it is that of the source.
+/// Notes the pictures of a source, and of archives, IDX and CIFAR files inside of a folder, each of which is a source of its
+/// own. `dataset` is the name that filters know them by; without one it is that of each source.
 ///
 /// # Errors
 /// The source cannot be read or has no pictures, the library cannot be written (what was noted by then stays), or it was
@@ -54,19 +55,37 @@ pub fn import(library: &Library, spec: &str, dataset: Option<&str>, progress: &d
     let mut report = Report::default();
     // Each line is a source of its own, so that every picture is named by where it is.
     for line in spec.lines().filter(|l| !l.trim().is_empty()) {
+        let within = data::within(line);
+        let inside = within.sources;
         let source = data::open_as(line, Opening { reading: Reading::default(), progress })?;
-        if source.is_empty() && source.listed_broken().is_empty() {
+        if source.is_empty() && source.listed_broken().is_empty() && inside.is_empty() {
             return Err(Problem::data("There are no pictures here")
                 .of(line)
                 .try_this("Give a folder or a file of pictures"));
         }
         let name =
             dataset.map(str::to_owned).or_else(|| data::name_of(line)).unwrap_or_else(|| source.kind().to_string());
-        report
-            .broken
-            .extend(source.listed_broken().iter().map(|BrokenFile { file, reason }| (file.clone(), reason.clone())));
-        one(library, line.trim(), &name, source.as_ref(), TOGETHER, progress, &mut report)?;
-        library.note_dataset(line.trim(), source.len() as u64)?;
+        // What is a source of its own is not broken.
+        let own = |file: &str| inside.iter().any(|s| data::path_of(s).starts_with(data::path_of(line).join(file)));
+        let broken = source.listed_broken().iter().filter(|b| !own(&b.file));
+        report.broken.extend(broken.map(|BrokenFile { file, reason }| (file.clone(), reason.clone())));
+        if !within.instead && (!source.is_empty() || inside.is_empty()) {
+            one(library, line.trim(), &name, source.as_ref(), TOGETHER, progress, &mut report)?;
+            library.note_dataset(line.trim(), source.len() as u64)?;
+        }
+        for inner in &inside {
+            match import(library, inner, dataset, progress) {
+                Ok(more) => {
+                    report.added += more.added;
+                    report.known += more.known;
+                    report.broken.extend(more.broken);
+                }
+                Err(problem) => {
+                    progress.cancel().check()?;
+                    report.broken.push((inner.clone(), problem.what));
+                }
+            }
+        }
     }
     Ok(report)
 }
@@ -304,7 +323,46 @@ mod tests {
         let now = library.item(item.id).unwrap().unwrap();
         assert_eq!((now.width, now.rating, now.path.as_path()), (40, 5, file.as_path()));
         assert_eq!(library.count_vectors(space.id).unwrap(), 0);
+        // One that was only touched is noted anew and keeps them.
+        library.put_vectors(&space, &[(item.id, vec![1.0, 0.0])]).unwrap();
+        let touched = std::fs::File::options().append(true).open(&file).unwrap();
+        touched.set_modified(std::time::SystemTime::now() - std::time::Duration::from_secs(99)).unwrap();
+        assert_eq!(import(&library, &spec, None, &Quiet::default()).unwrap().added, 1);
+        assert_eq!(library.count_vectors(space.id).unwrap(), 1);
         assert_eq!(super::super::imported::read(&now.imported.unwrap()).unwrap().width, 40);
+    }
+
+    #[test]
+    fn archives_in_a_folder_are_sources_of_their_own() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("sets");
+        write(&folder.join("cat.png"), 1, None);
+        let mut zip = zip::ZipWriter::new(std::fs::File::create(folder.join("birds.zip")).unwrap());
+        let options = zip::write::SimpleFileOptions::default();
+        for i in 0..3 {
+            zip.start_file(format!("{i}.png"), options).unwrap();
+            let bytes = png::png_bytes(&Picture::filled(9, 9, [i, 9, 9, 255]), None).unwrap();
+            std::io::Write::write_all(&mut zip, &bytes).unwrap();
+        }
+        zip.finish().unwrap();
+        std::fs::write(folder.join("cut.zip"), b"PK\x03\x04").unwrap();
+        let library = Library::in_memory().unwrap();
+        let spec = folder.display().to_string();
+        let report = import(&library, &spec, None, &Quiet::default()).unwrap();
+        assert_eq!((report.added, report.broken.len()), (4, 1), "{report:?}");
+        assert!(report.broken[0].0.contains("cut.zip") && report.broken[0].1.contains("damaged"), "{report:?}");
+        assert_eq!(library.imported_sets().unwrap(), [("birds".to_string(), 3), ("sets".to_string(), 1)]);
+        assert_eq!(import(&library, &spec, None, &Quiet::default()).unwrap().known, 4);
+        // A folder of IDX files below it is one of them, and not what the whole folder is taken for.
+        let below = folder.join("digits/raw");
+        std::fs::create_dir_all(&below).unwrap();
+        let mut idx = vec![0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 0, 8, 0, 0, 0, 8];
+        idx.extend([90; 5 * 64]);
+        std::fs::write(below.join("train-images-idx3-ubyte"), idx).unwrap();
+        std::fs::remove_file(folder.join("cat.png")).unwrap();
+        let report = import(&library, &spec, None, &Quiet::default()).unwrap();
+        assert_eq!((report.added, report.known), (5, 3), "{report:?}");
+        assert!(library.imported_sets().unwrap().iter().any(|(name, n)| name == "digits" && *n == 5));
     }
 
     #[test]

@@ -102,18 +102,25 @@ impl Library {
                  VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             )?;
             let mut keep = tx.prepare_cached("INSERT OR REPLACE INTO thumbs (item, png, look) VALUES (?, ?, ?)")?;
-            // Another content has other vectors.
+            // Another content has other vectors; a file that was only touched or copied keeps its own.
+            let mut same = tx.prepare_cached(
+                "SELECT 1 FROM items JOIN thumbs ON thumbs.item = items.id JOIN imported ON imported.item = items.id \
+                 WHERE path = ? AND width = ? AND height = ? AND png = ? AND caption IS ?",
+            )?;
             let mut forget = tx.prepare_cached("DELETE FROM vectors WHERE item = ?")?;
             let one = |n: &NewImported| {
                 let a = &n.about;
                 let path = sql::from_path(self.folder(), &n.path);
                 let origin = 1 + i64::from(a.real);
+                let kept = same.exists(params![path, n.width, n.height, n.thumb, a.caption])?;
                 let id: i64 =
                     add.query_row(params![path, n.width, n.height, n.model, created, origin], |row| row.get(0))?;
                 let (label, caption) = (&a.label, &a.caption);
                 note.execute(params![id, a.dataset, a.real, label, caption, a.source, a.name, n.stamp])?;
-                keep.execute(params![id, n.thumb, n.look])?;
-                forget.execute([id])?;
+                if !kept {
+                    keep.execute(params![id, n.thumb, n.look])?;
+                    forget.execute([id])?;
+                }
                 let words = Words {
                     model: n.model.clone(),
                     name: a.name.clone(),
@@ -154,6 +161,15 @@ impl Library {
     pub fn note_whole(&self, source: &str, fingerprint: &str) -> Result<()> {
         let note = "INSERT OR REPLACE INTO about (key, value) VALUES (?, ?)";
         self.write(|tx| tx.execute(note, [whole_key(source).as_str(), fingerprint]).map(|_| ()))
+    }
+
+    /// Notes that a person was told something of a source; says whether it is new.
+    ///
+    /// # Errors
+    /// The library cannot be written.
+    pub fn tell_once(&self, what: &str, source: &str) -> Result<bool> {
+        let note = "INSERT OR IGNORE INTO about (key, value) VALUES (?, '')";
+        self.write(|tx| tx.execute(note, [format!("told {what} {source}")]).map(|n| n > 0))
     }
 
     /// Names of data sets with the number of pictures imported of each, by name.

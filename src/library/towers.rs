@@ -167,54 +167,69 @@ pub fn embed(
     // Whatever lacks one of both is looked at; one look gives both.
     let spaces: Vec<&VectorSpace> = std::iter::once(&looks).chain(&together).collect();
     for lacking in spaces {
-        let (mut below, mut looked) = (i64::MAX, 0);
-        loop {
-            let ids = library.without_vector(lacking.id, false, below, TOGETHER)?;
-            let Some(last) = ids.last() else { break };
-            below = *last;
-            progress.cancel().check()?;
-            if !wait() {
-                done.note = Some("Paused".into());
-                return Ok(done);
-            }
-            let (known, pictures): (Vec<i64>, Vec<Picture>) = library.thumbs(&ids)?.into_iter().unzip();
+        let whole = fill(library, lacking, false, "Looking at pictures", wait, progress, &mut |ids| {
+            let (known, pictures): (Vec<i64>, Vec<Picture>) = library.thumbs(ids)?.into_iter().unzip();
             done.failed += (ids.len() - known.len()) as u64;
-            if !pictures.is_empty() {
-                let (look, joint) = towers.pictures(&pictures)?;
-                done.failed += put(library, &looks, &known, &look)?;
-                if let (Some(space), Some(rows)) = (&together, &joint) {
-                    put(library, space, &known, rows)?;
-                }
-                done.pictures += known.len() as u64;
+            if pictures.is_empty() {
+                return Ok(());
             }
-            looked += ids.len() as u64;
-            progress.report("Looking at pictures", looked, 0);
+            let (look, joint) = towers.pictures(&pictures)?;
+            done.failed += put(library, &looks, &known, &look)?;
+            if let (Some(space), Some(rows)) = (&together, &joint) {
+                put(library, space, &known, rows)?;
+            }
+            done.pictures += known.len() as u64;
+            Ok(())
+        })?;
+        if !whole {
+            done.note = Some("Paused".into());
+            return Ok(done);
         }
     }
     if words {
         let (captions, stale) = space(library, towers, CAPTIONS)?;
         done.stale += stale;
-        let mut below = i64::MAX;
-        loop {
-            let ids = library.without_vector(captions.id, true, below, TOGETHER)?;
-            let Some(last) = ids.last() else { break };
-            below = *last;
-            progress.cancel().check()?;
-            if !wait() {
-                done.note = Some("Paused".into());
-                return Ok(done);
-            }
-            let texts = library.captions(&ids)?;
-            let (known, texts): (Vec<i64>, Vec<String>) =
-                texts.into_iter().filter(|(_, t)| t.chars().any(char::is_alphanumeric)).unzip();
+        let whole = fill(library, &captions, true, "Reading captions", wait, progress, &mut |ids| {
+            let texts = library.captions(ids)?.into_iter().filter(|(_, t)| t.chars().any(char::is_alphanumeric));
+            let (known, texts): (Vec<i64>, Vec<String>) = texts.unzip();
             if !known.is_empty() {
                 put(library, &captions, &known, &towers.texts(&texts)?)?;
             }
             done.captions += known.len() as u64;
-            progress.report("Reading captions", done.captions, 0);
+            Ok(())
+        })?;
+        if !whole {
+            done.note = Some("Paused".into());
         }
     }
     Ok(done)
+}
+
+/// Goes through what lacks a vector in a space, the newest first, a few at a time; says whether it came to the end.
+fn fill(
+    library: &Library,
+    space: &VectorSpace,
+    captions: bool,
+    stage: &str,
+    wait: &dyn Fn() -> bool,
+    progress: &dyn Progress,
+    step: &mut dyn FnMut(&[i64]) -> Result<()>,
+) -> Result<bool> {
+    let total = library.count_without_vector(space.id, captions)?;
+    let (mut below, mut done) = (i64::MAX, 0);
+    while done < total {
+        progress.cancel().check()?;
+        if !wait() {
+            return Ok(false);
+        }
+        let ids = library.without_vector(space.id, captions, below, TOGETHER)?;
+        let Some(last) = ids.last() else { break };
+        below = *last;
+        step(&ids)?;
+        done += ids.len() as u64;
+        progress.report(stage, done, total);
+    }
+    Ok(true)
 }
 
 /// Puts rows into a space; those that are no direction are left out and counted.

@@ -73,6 +73,14 @@ fn put(tx: &Transaction<'_>, space: i64, rows: &[(i64, Vec<f32>)]) -> rusqlite::
     Ok(())
 }
 
+/// What a picture without a vector in the space `?1` fulfils; one with a caption if it is a space of captions.
+fn lacking(captions: bool) -> String {
+    let captioned = if captions { "AND id IN (SELECT item FROM imported WHERE caption NOT NULL)" } else { "" };
+    format!(
+        "trashed = 0 {captioned} AND NOT EXISTS (SELECT 1 FROM vectors WHERE space = ?1 AND item = items.id)"
+    )
+}
+
 impl Library {
     /// The space of a network, made if it is not there. Vectors of another network by this name are of no use any more and
     /// go; says how many.
@@ -142,15 +150,20 @@ impl Library {
     /// # Errors
     /// The library cannot be read.
     pub fn without_vector(&self, space: i64, captions: bool, below: i64, most: usize) -> Result<Vec<i64>> {
-        let captioned = if captions { "AND id IN (SELECT item FROM imported WHERE caption NOT NULL)" } else { "" };
-        let text = format!(
-            "SELECT id FROM items WHERE id < ?3 AND trashed = 0 {captioned} AND NOT EXISTS \
-             (SELECT 1 FROM vectors WHERE space = ?1 AND item = items.id) ORDER BY id DESC LIMIT ?2"
-        );
+        let text = format!("SELECT id FROM items WHERE {} AND id < ?2 ORDER BY id DESC LIMIT ?3", lacking(captions));
         self.read(|db| {
             let mut query = db.prepare_cached(&text)?;
-            query.query_map(params![space, super::sql::count(most as u64), below], |row| row.get(0))?.collect()
+            query.query_map(params![space, below, super::sql::count(most as u64)], |row| row.get(0))?.collect()
         })
+    }
+
+    /// How many there are of those that [`Library::without_vector`] lists.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn count_without_vector(&self, space: i64, captions: bool) -> Result<u64> {
+        let text = format!("SELECT count(*) FROM items WHERE {}", lacking(captions));
+        self.read(|db| db.prepare_cached(&text)?.query_row([space], |row| row.get::<_, i64>(0)).map(|n| n as u64))
     }
 
     /// Captions of pictures; those without one are left out.
@@ -215,6 +228,7 @@ mod tests {
         }
         assert!(library.put_vectors(&space, &[(ids[1], vec![1.0; 2])]).is_err());
         assert_eq!(library.without_vector(space.id, false, i64::MAX, 9).unwrap().len(), 5);
+        assert_eq!(library.count_without_vector(space.id, false).unwrap(), 5);
         assert!(library.has_unseen().unwrap() && !Library::in_memory().unwrap().has_unseen().unwrap());
         assert!(library.without_vector(space.id, true, i64::MAX, 9).unwrap().is_empty(), "no captions");
     }

@@ -9,7 +9,7 @@ use crate::engine::{By, Event, Facets, Hit, Item, Sample, SearchAnswer, SearchRe
 /// Data sets, labels and a saved search to choose from.
 pub(super) fn facets() -> Facets {
     let named = |name: &str, count| (name.to_string(), count);
-    let saved = SearchRequest { text: "seed".into(), ..SearchRequest::default() };
+    let saved = SearchRequest { text: "seed".into(), limit: 10, ..SearchRequest::default() };
     Facets {
         sets: vec![named("clothes", 60_000), named("objects", 2527)],
         labels: vec![named("Ankle boot", 6000), named("glass", 501)],
@@ -56,6 +56,7 @@ pub(super) fn search(script: &Script, ticket: u64, request: &SearchRequest) -> V
             hits.push(Hit { item: item.clone(), score: 1.0 / (60.0 + rank as f64), why: reasons });
         }
     }
+    hits.truncate(request.limit);
     let copies = match hits.first() {
         Some(first) => hits.iter().skip(1).step_by(5).map(|h| (h.item.id, first.item.id)).collect(),
         None => Vec::new(),

@@ -14,6 +14,7 @@ pub mod words;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
@@ -56,6 +57,8 @@ struct Shared {
     training: Mutex<HashSet<PathBuf>>,
     /// When something was asked for last.
     asked: Mutex<Option<Instant>>,
+    /// Jobs that nobody asked for, so far.
+    background: AtomicU64,
 }
 
 impl Context {
@@ -73,6 +76,19 @@ impl Context {
     /// Progress of a job, as events.
     pub fn progress(&self, job: JobId) -> JobProgress {
         JobProgress::new(job, self.outbox.clone(), &self.jobs)
+    }
+
+    /// A number for a job that nobody asked for; those of the client count up from 0.
+    pub fn background_job(&self) -> JobId {
+        JobId::MAX - self.shared.background.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Ends such a job; the client is told if it was of it before.
+    pub fn end_background(&self, job: JobId, told: bool) {
+        self.jobs.end(job);
+        if told {
+            self.tell(Event::JobEnded { job, problem: None });
+        }
     }
 
     /// Tells the client.

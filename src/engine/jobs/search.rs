@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 
 use super::Context;
-use crate::base::progress::Watched;
-use crate::base::{Problem, Progress, Region, Result};
+use crate::base::{Cancel, Problem, Progress, Region, Result};
 use crate::data;
+use crate::engine::worker::JobProgress;
 use crate::engine::{Event, JobId};
 use crate::library::import::{Gathered, gather, import};
 use crate::library::towers::{Towers, embed};
@@ -20,8 +21,12 @@ use crate::library::{Condition, Example, Finder, Hit, Library, Search, Shelf};
 const QUIET: Duration = Duration::from_secs(5);
 /// How often it is looked whether that is so.
 const LOOK: Duration = Duration::from_millis(250);
+/// What is told while it waits.
+const WAITING: &str = "Pictures wait to be looked at";
 /// Pictures of a data set that are imported without being asked for, at most.
 const MOST: u64 = 200_000;
+/// Hits of a search, until more are asked for.
+pub const HITS: usize = 300;
 /// Broken files that are named in a message.
 const NAMED: usize = 3;
 
@@ -38,7 +43,7 @@ pub enum Sample {
 }
 
 /// What is searched for.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SearchRequest {
     /// Words, or what is to be seen.
@@ -51,6 +56,21 @@ pub struct SearchRequest {
     pub shelf: Shelf,
     /// Conditions, all of which hold.
     pub conditions: Vec<Condition>,
+    /// Hits, at most.
+    pub limit: usize,
+}
+
+impl Default for SearchRequest {
+    fn default() -> Self {
+        Self {
+            text: String::new(),
+            like: Vec::new(),
+            unlike: Vec::new(),
+            shelf: Shelf::default(),
+            conditions: Vec::new(),
+            limit: HITS,
+        }
+    }
 }
 
 /// What a search found.
@@ -74,9 +94,6 @@ pub struct Facets {
     /// Saved searches by name.
     pub searches: Vec<(String, String)>,
 }
-
-/// Hits of a search in the window.
-const HITS: usize = 300;
 
 /// A library of its own, with what stays in memory between searches.
 pub struct Searching {
@@ -112,7 +129,7 @@ impl Searching {
             unlike: read(&request.unlike)?,
             shelf: request.shelf,
             conditions: request.conditions,
-            limit: HITS,
+            limit: request.limit,
             without: Vec::new(),
         };
         let found = self.finder.search(library, &search)?;
@@ -181,24 +198,66 @@ pub fn import_job(cx: &Context, job: JobId, sources: &[String]) -> Result<()> {
 
 /// Data sets that were looked after since the start, each with when it was last used then.
 #[derive(Default)]
-pub struct Seen(HashSet<(String, i64)>);
+pub struct Seen {
+    sets: HashSet<(String, i64)>,
+    /// Whether a person ended the work; it goes on at the next start, or when something is imported.
+    stopped: bool,
+}
+
+/// Work in the background as a job. It waits while something else is asked for or a run trains, and says so.
+struct Background<'a> {
+    cx: &'a Context,
+    job: JobProgress,
+    /// What was told last: how far it is.
+    told: Mutex<Option<(u64, u64)>>,
+}
+
+impl Background<'_> {
+    /// Waits until there is nothing else to do; says whether to go on.
+    fn ready(&self) -> bool {
+        let quiet = || !self.cx.is_training() && self.cx.idle() >= QUIET;
+        let ended = || self.cx.outbox.is_closed() || self.job.cancel().is_cancelled();
+        if !quiet()
+            && let Some((done, total)) = *self.told.lock()
+        {
+            self.job.report(WAITING, done, total);
+        }
+        while !ended() && !quiet() {
+            std::thread::sleep(LOOK);
+        }
+        !ended()
+    }
+}
+
+impl Progress for Background<'_> {
+    fn report(&self, stage: &str, done: u64, total: u64) {
+        *self.told.lock() = Some((done, total));
+        self.job.report(stage, done, total);
+        if !self.ready() {
+            self.job.cancel().cancel();
+        }
+    }
+
+    fn cancel(&self) -> &Cancel {
+        self.job.cancel()
+    }
+}
 
 impl Seen {
+    /// Goes on after a person had ended the work.
+    pub fn resume(&mut self) {
+        self.stopped = false;
+    }
+
     /// Imports the data sets on this machine that were used and are not imported yet, or have changed since. One that cannot
     /// be read is passed by, as it may come back.
-    fn gather(&mut self, cx: &Context, library: &Library, wait: &(dyn Fn() -> bool + Sync)) -> Result<()> {
-        let cancel = crate::base::Cancel::new();
-        let progress = Watched::new(cancel.clone(), |_: &str, _, _| {
-            if !wait() {
-                cancel.cancel();
-            }
-        });
+    fn gather(&mut self, cx: &Context, library: &Library, background: &Background<'_>) -> Result<()> {
         for set in library.datasets()? {
-            if !self.0.insert((set.source.clone(), set.used)) {
+            if !self.sets.insert((set.source.clone(), set.used)) {
                 continue;
             }
             for line in set.source.lines().map(str::trim).filter(|l| !l.is_empty()) {
-                if !wait() {
+                if !background.ready() {
                     return Ok(());
                 }
                 if data::is_built_in(line) || !data::is_there(line) {
@@ -207,22 +266,24 @@ impl Seen {
                 // A large one is known to be large before it is opened.
                 let large = set.pictures > MOST && library.imported_as(line)?.is_none();
                 let gathered =
-                    if large { Ok(Gathered::Large(set.pictures)) } else { gather(library, line, MOST, &progress) };
+                    if large { Ok(Gathered::Large(set.pictures)) } else { gather(library, line, MOST, background) };
                 let name = data::name_of(line).unwrap_or_else(|| line.to_owned());
                 match gathered {
                     Ok(Gathered::Same) => {}
                     Ok(Gathered::Large(_)) if library.imported_as(line)?.is_some() => {}
                     Ok(Gathered::Large(pictures)) => {
-                        let what = format!("The {pictures} pictures of {name} are not searched: import them first");
-                        let how =
-                            format!("Import them in the gallery, or with `latent-studio library import '{line}'`");
-                        cx.outbox.say(Problem::usage(what).of(line).try_this(how).info());
+                        if library.tell_once("large", line)? {
+                            let what = format!("The {pictures} pictures of {name} are not searched: import them first");
+                            let how =
+                                format!("Import them in the gallery, or with `latent-studio library import '{line}'`");
+                            cx.outbox.say(Problem::usage(what).of(line).try_this(how).info());
+                        }
                     }
                     Ok(Gathered::Imported(report)) => {
                         cx.tell(Event::ItemsChanged);
                         log::info!("{name}: {} imported, {} not readable", report.added, report.broken.len());
                     }
-                    Err(_) if cancel.is_cancelled() => return Ok(()),
+                    Err(_) if background.cancel().is_cancelled() => return Ok(()),
                     Err(problem) => log::info!("{line} was not imported: {problem}"),
                 }
             }
@@ -231,32 +292,40 @@ impl Seen {
     }
 }
 
-/// Imports known data sets, then looks at the pictures that have no vectors, a few at a time, whenever nobody asks for anything and no run trains. Where
-/// there are as many vectors as pictures nothing is loaded, unless `all` asks for a closer look.
+/// Imports known data sets, then looks at the pictures that have no vectors, a few at a time, whenever nobody asks for
+/// anything and no run trains. Where there are as many vectors as pictures nothing is loaded, unless `all` asks for a closer
+/// look. It is a job that a person can watch and end; then it rests until the next start.
 ///
 /// # Errors
 /// A network is missing or damaged, or the library cannot be written.
 pub fn look(seen: &mut Seen, cx: &Context, all: bool) -> Result<()> {
-    let library = Library::open(&cx.paths.library())?;
-    let quiet = || !cx.is_training() && cx.idle() >= QUIET;
-    let wait = || {
-        while !cx.outbox.is_closed() && !quiet() {
-            std::thread::sleep(LOOK);
-        }
-        !cx.outbox.is_closed()
-    };
-    // Nothing is read or loaded while there is something else to do.
-    if !wait() {
+    if seen.stopped {
         return Ok(());
     }
-    seen.gather(cx, &library, &wait)?;
+    let library = Library::open(&cx.paths.library())?;
+    let job = cx.background_job();
+    let background = Background { cx, job: cx.progress(job), told: Mutex::new(None) };
+    let result = looked(seen, cx, &library, &background, all);
+    if background.cancel().is_cancelled() && !cx.outbox.is_closed() {
+        seen.stopped = true;
+        let what = "Pictures that were not looked at yet are found by words only";
+        cx.outbox.say(Problem::usage(what).because("The rest is looked at after the next start").info());
+    }
+    cx.end_background(job, background.told.lock().is_some());
+    if background.cancel().is_cancelled() { Ok(()) } else { result }
+}
+
+fn looked(seen: &mut Seen, cx: &Context, library: &Library, background: &Background<'_>, all: bool) -> Result<()> {
+    // Nothing is read or loaded while there is something else to do.
+    if !background.ready() {
+        return Ok(());
+    }
+    seen.gather(cx, library, background)?;
     if !(all || library.has_unseen()?) {
         return Ok(());
     }
-    let progress = Watched::new(crate::base::Cancel::new(), |_: &str, _, _| {});
     let begun = Instant::now();
-    let done = embed(&library, &mut Towers::new(&cx.paths, "cpu"), &wait, &progress)?;
-    progress.cancel().check()?;
+    let done = embed(library, &mut Towers::new(&cx.paths, "cpu"), &|| background.ready(), background)?;
     if done.stale > 0 {
         let what = "Pictures were looked at again, as another network sees them now";
         cx.outbox.say(Problem::usage(what).because(format!("{} vectors", done.stale)).info());

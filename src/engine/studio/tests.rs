@@ -397,3 +397,39 @@ fn of_many_kept_pictures_some_are_told_at_once() {
     let few = s.items(ItemFilter { text: "nothing".into(), ..ItemFilter::default() });
     assert!(few.is_empty() && !s.seen.iter().any(|e| matches!(e, Event::FirstItems { .. })));
 }
+
+#[test]
+fn what_is_imported_is_looked_at_as_a_job_that_can_be_ended_and_goes_on_later() {
+    let mut s = studio();
+    let import = |s: &mut Studio, job: u64, source: &str| {
+        s.engine.send(Command::ImportPictures { job, sources: vec![source.into()] });
+        assert_eq!(s.ended(job), None);
+    };
+    let looking = |e: &Event| match e {
+        Event::Job { job, title, done, total } if *job > u64::MAX / 2 => Some((*job, title.clone(), *done, *total)),
+        _ => None,
+    };
+    import(&mut s, 1, "shapes:300");
+    let (job, title, done, total) = s.until("the background's job", looking);
+    assert_eq!((title.as_str(), total), ("Looking at pictures", 300));
+    assert!(done > 0 && done < 300, "{done}");
+    s.engine.send(Command::Cancel { job });
+    assert_eq!(s.ended(job), None);
+    s.until("what that means", |e| match e {
+        Event::Message(p) if p.what.contains("found by words only") => Some(()),
+        _ => None,
+    });
+    s.seen.retain(|e| looking(e).is_none());
+    let left = |s: &Studio| {
+        let library = crate::library::Library::open(&Paths::under(s.home.path()).library()).unwrap();
+        let space = library.spaces().unwrap().remove(0);
+        library.count_without_vector(space.id, false).unwrap()
+    };
+    let before = left(&s);
+    assert!(before > 0 && before < 300, "what was looked at stays: {before} left");
+    import(&mut s, 2, "shapes:20");
+    let (next, _, _, total) = s.until("it goes on", looking);
+    assert_eq!((next != job, total), (true, before + 20));
+    assert_eq!(s.ended(next), None);
+    assert_eq!(left(&s), 0);
+}

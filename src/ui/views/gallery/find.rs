@@ -19,6 +19,8 @@ use crate::ui::view::ViewId;
 
 /// Purpose of the dialog that chooses a folder to import.
 pub(super) const IMPORT: &str = "import";
+/// Pictures that are shown of what was found, at most.
+const MOST: usize = 4800;
 /// Labels and data sets that the menu of filters lists.
 const LISTED: usize = 40;
 /// Names of examples are shown up to so many letters.
@@ -94,13 +96,19 @@ impl GalleryView {
         if self.filter.text.trim().is_empty() && like.is_empty() && unlike.is_empty() {
             return self.end_search(cx);
         }
-        self.find.request = Some(SearchRequest {
+        let request = SearchRequest {
             text: self.filter.text.trim().into(),
             like,
             unlike,
             shelf: self.filter.shelf,
             conditions: self.filter.conditions.clone(),
-        });
+            ..SearchRequest::default()
+        };
+        self.start(request, cx);
+    }
+
+    fn start(&mut self, request: SearchRequest, cx: &mut Cx<'_>) {
+        self.find.request = Some(request);
         self.overlay = None;
         self.ask(cx);
     }
@@ -401,25 +409,36 @@ impl GalleryView {
             Ok(request) => {
                 self.filter.text.clone_from(&request.text);
                 self.filter.shelf = request.shelf;
-                self.set_conditions(request.conditions);
-                self.search_now(request.like, request.unlike, cx);
+                self.set_conditions(request.conditions.clone());
+                self.start(request, cx);
             }
             Err(e) => cx.say(Problem::data("This saved search cannot be read").because(e)),
         }
     }
 
     fn search_bar(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) -> Option<Deed> {
-        let mut deed = None;
+        let (mut deed, mut more) = (None, false);
         match (&self.find.answer, &self.find.problem) {
             (_, Some(problem)) => {
                 theme::badge(ui, Tone::Warn, &problem.what);
             }
             (Some(answer), _) => {
-                theme::weak(ui, format!("{} found", format::plural(answer.hits.len() as u64, "picture", "pictures")));
+                let (found, limit) = (answer.hits.len(), self.find.request.as_ref().map_or(0, |r| r.limit));
+                let found_text = format::plural(found as u64, "picture", "pictures");
+                // Orders have no end: whatever is there fits somehow.
+                let text = if found == limit { format!("The best {found_text}") } else { format!("{found_text} found") };
+                theme::weak(ui, text);
+                more = found == limit && found < MOST;
             }
             (None, None) => {
                 theme::weak(ui, "Searching…");
             }
+        }
+        if more && theme::quiet_button(ui, None, "Show more").clicked() {
+            if let Some(request) = &mut self.find.request {
+                request.limit = (request.limit * 2).min(MOST);
+            }
+            self.ask(cx);
         }
         let answer = self.find.answer.clone();
         for note in answer.iter().flat_map(|a| &a.notes).take(1) {

@@ -244,6 +244,26 @@ fn enter_searches_by_what_is_shown_and_each_hit_says_why() {
 }
 
 #[test]
+fn a_saved_search_keeps_its_length_and_more_can_be_shown() {
+    let mut h = gallery();
+    h.get_by_role_and_label(Role::Button, "Saved searches").click();
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, "Seeds").click();
+    h.run_steps(6);
+    assert_eq!((asked(&h).limit, h.state().view.items.len()), (10, 10));
+    assert!(h.query_by_label("The best 10 pictures").is_some());
+    h.get_by_role_and_label(Role::Button, "Show more").click();
+    h.run_steps(6);
+    assert_eq!((asked(&h).limit, h.state().view.items.len()), (20, 20));
+    h.get_by_role_and_label(Role::Button, "Show more").click();
+    h.run_steps(6);
+    h.get_by_role_and_label(Role::Button, "Show more").click();
+    h.run_steps(6);
+    // All that there are.
+    assert!(h.state().view.items.len() < 80 && h.query_by_label("Show more").is_none());
+}
+
+#[test]
 fn more_like_these_and_less_like_that_are_chips_that_can_be_taken_off() {
     let mut h = gallery();
     let item = choose_first(&mut h);
