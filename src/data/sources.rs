@@ -124,7 +124,9 @@ pub fn open(spec: &str) -> Result<Box<dyn ImageSource>> {
 pub fn open_as(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let spec = spec.trim();
     if spec.is_empty() {
-        return Err(Problem::usage("No pictures were chosen").try_this("Give a folder, a zip, a tar, or `emoji`, `shapes`"));
+        return Err(
+            Problem::usage("No pictures were chosen").try_this("Give a folder, a zip, a tar, or `emoji`, `shapes`")
+        );
     }
     if let Some(kind) = SOURCES.iter().find(|kind| (kind.sniff)(spec)) {
         return (kind.open)(spec, opening);
@@ -187,7 +189,8 @@ pub fn within(spec: &str) -> Within {
         let hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
         let text = joined(&[entry.path().to_path_buf()]);
         let is_dir = entry.file_type().is_dir();
-        let whole = if is_dir { idx::sniff(&text) || cifar::sniff(&text) } else { zip::sniff(&text) || tar::sniff(&text) };
+        let whole =
+            if is_dir { idx::sniff(&text) || cifar::sniff(&text) } else { zip::sniff(&text) || tar::sniff(&text) };
         if !hidden && whole {
             instead |= is_dir;
             out.push(text);

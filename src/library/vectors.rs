@@ -76,9 +76,7 @@ fn put(tx: &Transaction<'_>, space: i64, rows: &[(i64, Vec<f32>)]) -> rusqlite::
 /// What a picture without a vector in the space `?1` fulfils; one with a caption if it is a space of captions.
 fn lacking(captions: bool) -> String {
     let captioned = if captions { "AND id IN (SELECT item FROM imported WHERE caption NOT NULL)" } else { "" };
-    format!(
-        "trashed = 0 {captioned} AND NOT EXISTS (SELECT 1 FROM vectors WHERE space = ?1 AND item = items.id)"
-    )
+    format!("trashed = 0 {captioned} AND NOT EXISTS (SELECT 1 FROM vectors WHERE space = ?1 AND item = items.id)")
 }
 
 impl Library {

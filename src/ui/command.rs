@@ -121,7 +121,9 @@ impl UiCommand {
 
     fn texts(self) -> (&'static str, &'static str) {
         match self {
-            Self::OpenFiles => ("Open files…", "Open pictures, a zip or tar, a model, a run, or a picture the studio made"),
+            Self::OpenFiles => {
+                ("Open files…", "Open pictures, a zip or tar, a model, a run, or a picture the studio made")
+            }
             Self::OpenFolder => ("Open folder…", "Look through a folder of pictures, or open a run folder"),
             Self::ImportModel => ("Import model…", "Copy a checkpoint file into the studio"),
             Self::Export => ("Export…", "Save the selection as pictures, a grid or a film"),

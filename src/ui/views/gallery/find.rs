@@ -426,7 +426,8 @@ impl GalleryView {
                 let (found, limit) = (answer.hits.len(), self.find.request.as_ref().map_or(0, |r| r.limit));
                 let found_text = format::plural(found as u64, "picture", "pictures");
                 // Orders have no end: whatever is there fits somehow.
-                let text = if found == limit { format!("The best {found_text}") } else { format!("{found_text} found") };
+                let text =
+                    if found == limit { format!("The best {found_text}") } else { format!("{found_text} found") };
                 theme::weak(ui, text);
                 more = found == limit && found < MOST;
             }
