@@ -86,6 +86,7 @@ fn picture(n: usize) -> NewItem {
         device: "cpu".into(),
         prior: None,
         canvas: None,
+        watermark: None,
     };
     NewItem {
         path: Path::new("gallery").join(format!("{model}-{n}.png")),

@@ -87,6 +87,7 @@ impl Common {
             device: device.into(),
             prior: model.info().active_prior().map(|p| p.hash.clone()),
             canvas: None,
+            watermark: None,
         };
         // A handful at a time: neither latents nor pictures of many need all be in memory.
         let mut latents = latents;

@@ -9,7 +9,7 @@ use super::{device, may_write_png, print_json, print_line};
 use crate::base::paths::Paths;
 use crate::base::{Picture, Problem, Result};
 use crate::data;
-use crate::export::{self, Filter};
+use crate::export::{self, Filter, watermark};
 use crate::latent::catalog;
 use crate::latent::model::LoadedModel;
 use crate::library::Library;
@@ -171,9 +171,12 @@ pub fn make(model: &LoadedModel, recipe: &PictureRecipe) -> Result<Picture> {
         None => (u64::from(size.width * factor), u64::from(size.height * factor)),
     };
     export::png::check_size(w, h)?;
-    let sized = |plain: &Picture| match &recipe.canvas {
-        Some(canvas) => export::place(plain, canvas, filter),
-        None => export::scale(plain, factor, filter),
+    let sized = |plain: &Picture| {
+        let sized = match &recipe.canvas {
+            Some(canvas) => export::place(plain, canvas, filter),
+            None => export::scale(plain, factor, filter),
+        };
+        watermark::again(sized, recipe)
     };
     let Some(grid) = &recipe.grid else {
         let mut made = model.generate(std::slice::from_ref(&recipe.latent), recipe.truncation)?;

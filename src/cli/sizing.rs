@@ -22,6 +22,9 @@ pub struct Sizing {
     /// Colour of the canvas: #rrggbb, white, black or transparent
     #[arg(long, value_name = "COLOUR", requires = "fit")]
     margin: Option<String>,
+    /// No watermark in pictures that are large and smooth enough for one
+    #[arg(long)]
+    no_watermark: bool,
 }
 
 impl Sizing {
@@ -32,6 +35,6 @@ impl Sizing {
     pub fn options(&self) -> Result<ExportOptions> {
         let colour = colour(self.margin.as_deref().unwrap_or("white"))?;
         let canvas = self.fit.as_deref().map(|text| canvas(text, colour)).transpose()?;
-        Ok(ExportOptions { scale: self.scale, filter: self.filter.clone(), canvas, ..ExportOptions::default() })
+        Ok(ExportOptions { scale: self.scale, filter: self.filter.clone(), canvas, watermark: !self.no_watermark, ..ExportOptions::default() })
     }
 }

@@ -98,6 +98,7 @@ mod tests {
             device: "flex".into(),
             prior: None,
             canvas: None,
+            watermark: None,
         };
         let picture = Picture::filled(16, 16, [9, 200, 3, 255]);
         write_png(&at("made.png"), &picture, Some(&recipe)).unwrap();

@@ -8,6 +8,7 @@ use super::canvas::place;
 use super::names::beside;
 use super::options::ExportOptions;
 use super::scale::{Filter, scale};
+use super::watermark::{self, Writing};
 use super::{EXPORTERS, png};
 use crate::base::{Picture, Problem, Result};
 use crate::recipe::picture::{Canvas, PictureRecipe};
@@ -73,18 +74,24 @@ pub fn film(
         None => (u64::from(width) * u64::from(factor), u64::from(height) * u64::from(factor)),
     };
     png::check_size(wide, high)?;
-    let begin = match EXPORTERS.iter().find(|e| e.id == options.format).and_then(|e| e.begin) {
-        Some(begin) => begin,
-        None => super::film_format(path)?.begin.expect("a format of films begins one"),
+    let row = match EXPORTERS.iter().find(|e| e.id == options.format && e.begin.is_some()) {
+        Some(row) => row,
+        None => super::film_format(path)?,
     };
+    let begin = row.begin.expect("a format of films begins one");
+    let canvas = options.canvas.is_some();
+    let writing = Writing { format: row.id, makes: row.makes, factor, filter, canvas };
+    let payload = (options.watermark && writing.takes_mark(wide as u32, high as u32))
+        .then(|| recipe.filter(|_| options.recipe).map_or(0, |r| watermark::payload(&r.model_hash)));
     let recipe = recipe.filter(|_| options.recipe).map(|r| PictureRecipe {
         scale: if options.canvas.is_some() { 1 } else { factor },
         filter: filter.id().into(),
         canvas: options.canvas,
+        watermark: payload.map(watermark::told),
         ..r.clone()
     });
     let spec = FilmSpec { path: path.into(), width: wide as u32, height: high as u32, fps, recipe };
-    Ok(Box::new(Scaled { inner: begin(spec)?, width, height, factor, filter, canvas: options.canvas }))
+    Ok(Box::new(Scaled { inner: begin(spec)?, width, height, factor, filter, canvas: options.canvas, payload }))
 }
 
 /// Checks and enlarges frames.
@@ -95,6 +102,8 @@ struct Scaled {
     factor: u32,
     filter: Filter,
     canvas: Option<Canvas>,
+    /// What the watermark of every frame says, if they get one.
+    payload: Option<u32>,
 }
 
 impl FilmWriter for Scaled {
@@ -105,10 +114,14 @@ impl FilmWriter for Scaled {
                 format!("A frame of {}×{} pixels is in a film of {}×{}", p.width, p.height, self.width, self.height);
             return Err(Problem::failed(what));
         }
-        match &self.canvas {
-            Some(canvas) => self.inner.frame(&place(p, canvas, self.filter)),
-            None if self.factor == 1 => self.inner.frame(p),
-            None => self.inner.frame(&scale(p, self.factor, self.filter)),
+        let sized = match &self.canvas {
+            Some(canvas) => place(p, canvas, self.filter),
+            None if self.factor == 1 && self.payload.is_none() => return self.inner.frame(p),
+            None => scale(p, self.factor, self.filter),
+        };
+        match self.payload {
+            Some(payload) => self.inner.frame(&watermark::embed::embed(&sized, payload, watermark::public())),
+            None => self.inner.frame(&sized),
         }
     }
 

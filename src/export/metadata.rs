@@ -131,6 +131,7 @@ pub mod tests {
             device: "flex".into(),
             prior: Some("11ee".into()),
             canvas: None,
+            watermark: None,
         }
     }
 

@@ -30,6 +30,7 @@ pub mod report;
 pub mod run;
 pub mod scale;
 pub mod sheet;
+pub mod watermark;
 
 pub use canvas::{CANVASES, NamedCanvas, place};
 pub use film::{FilmSpec, FilmWriter, film};

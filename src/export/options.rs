@@ -32,6 +32,8 @@ pub struct ExportOptions {
     pub frames_json: bool,
     /// Whether the recipe and the mark for generated pictures go into the file.
     pub recipe: bool,
+    /// Whether pictures that are large and smooth enough get a watermark.
+    pub watermark: bool,
 }
 
 impl Default for ExportOptions {
@@ -48,6 +50,7 @@ impl Default for ExportOptions {
             gap: None,
             frames_json: false,
             recipe: true,
+            watermark: true,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::options::ExportOptions;
 use super::png::{check, png_bytes, write_png};
 use super::scale::{Filter, scale};
 use super::sheet::{self, Style};
+use super::watermark::{self, Writing};
 use super::{EXPORTERS, Exporter, Makes, exporter, factor, frames_json};
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::recipe::picture::{GridRecipe, PictureRecipe};
@@ -88,7 +89,34 @@ impl Job<'_> {
         let recipe = recipe.clone().filter(|_| self.options.recipe)?;
         let canvas = self.options.canvas;
         let factor = if canvas.is_some() { 1 } else { self.factor };
-        Some(PictureRecipe { scale: factor, filter: self.filter.id().into(), canvas, ..recipe })
+        Some(PictureRecipe { scale: factor, filter: self.filter.id().into(), canvas, watermark: None, ..recipe })
+    }
+
+    /// The picture with its watermark, where it takes one, and the recipe that tells of it. `cell` is the size of a picture as
+    /// the model made it: on a sheet each must be large enough.
+    fn marked(
+        &self,
+        picture: Picture,
+        recipe: Option<PictureRecipe>,
+        cell: (u32, u32),
+    ) -> (Picture, Option<PictureRecipe>) {
+        let writing = self.writing();
+        let (width, height) = match (self.row.makes, self.options.canvas) {
+            (Makes::Sheet, None) => (cell.0 * self.factor, cell.1 * self.factor),
+            _ => (picture.width, picture.height),
+        };
+        if !self.options.watermark || !writing.takes_mark(width, height) {
+            return (picture, recipe);
+        }
+        // Without a recipe nothing tells which model it was, the mark neither.
+        let payload = recipe.as_ref().map_or(0, |r| watermark::payload(&r.model_hash));
+        let (picture, told) = watermark::mark(picture, payload);
+        (picture, recipe.map(|recipe| PictureRecipe { watermark: Some(told), ..recipe }))
+    }
+
+    fn writing(&self) -> Writing {
+        let (format, makes) = (self.row.id, self.row.makes);
+        Writing { format, makes, factor: self.factor, filter: self.filter, canvas: self.options.canvas.is_some() }
     }
 
     /// A picture, or whole sheet, at the size it is written.
@@ -159,8 +187,8 @@ impl Job<'_> {
             let shot = shot?;
             self.step(files.len() as u64)?;
             check(&shot.picture)?;
-            let picture = self.sized(&shot.picture)?;
-            let recipe = self.recipe(&shot.recipe);
+            let cell = (shot.picture.width, shot.picture.height);
+            let (picture, recipe) = self.marked(self.sized(&shot.picture)?, self.recipe(&shot.recipe), cell);
             let n = files.len() + 1;
             let out = &self.options.out;
             if !self.is_file() {
@@ -222,7 +250,8 @@ impl Job<'_> {
             return Err(Problem::usage("Cells on a canvas are no frames of a sprite sheet")
                 .try_this("Leave out the canvas, or the JSON of the frames"));
         }
-        write_png(&path, &self.sized(&plain)?, recipe.as_ref())?;
+        let (picture, recipe) = self.marked(self.sized(&plain)?, recipe, (first.picture.width, first.picture.height));
+        write_png(&path, &picture, recipe.as_ref())?;
         if !self.options.frames_json {
             return Ok(vec![path]);
         }

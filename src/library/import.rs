@@ -282,6 +282,7 @@ mod tests {
             device: "cpu".into(),
             prior: None,
             canvas: None,
+            watermark: None,
         }
     }
 

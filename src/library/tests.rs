@@ -24,6 +24,7 @@ fn recipe(model: &str, latent: Latent) -> PictureRecipe {
         device: "flex".into(),
         prior: None,
         canvas: None,
+        watermark: None,
     }
 }
 

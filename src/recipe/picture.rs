@@ -230,6 +230,27 @@ pub struct PictureRecipe {
     /// The canvas it was placed on; `scale` says nothing then.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canvas: Option<Canvas>,
+    /// What became of the watermark, the last step of an export; none where no one was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub watermark: Option<Watermark>,
+}
+
+/// What became of the watermark of an exported picture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", tag = "state")]
+pub enum Watermark {
+    /// It was written.
+    Marked {
+        /// Version of the mark.
+        version: u32,
+        /// What it says: eight hexadecimal digits.
+        payload: String,
+    },
+    /// The picture stayed as it was.
+    Unmarked {
+        /// Why.
+        why: String,
+    },
 }
 
 /// Most cells of a grid that a recipe may ask for.
@@ -338,6 +359,7 @@ mod tests {
             device: String::new(),
             prior: None,
             canvas: None,
+            watermark: None,
         };
         let back: PictureRecipe = serde_json::from_str(&serde_json::to_string(&recipe).unwrap()).unwrap();
         assert!(back.truncation.is_nan() && back.model == "m");

@@ -385,6 +385,7 @@ pub fn picture_recipe(model: &ModelInfo, latent: Latent, truncation: f32, made_b
         device: "flex".into(),
         prior: model.active_prior().map(|p| p.hash.clone()),
         canvas: None,
+        watermark: None,
     }
 }
 

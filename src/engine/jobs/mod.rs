@@ -197,6 +197,7 @@ pub fn picture_recipe(
         device,
         prior: info.active_prior().map(|p| p.hash.clone()),
         canvas: None,
+        watermark: None,
     }
 }
 
