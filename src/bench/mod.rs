@@ -19,6 +19,7 @@ pub mod peak;
 pub mod step;
 pub mod train;
 pub mod vectors;
+pub mod watermark;
 
 use std::time::Instant;
 

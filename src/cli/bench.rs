@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{print_json, print_line};
 use crate::base::{Problem, Resolution, Result};
-use crate::bench::{explore, hybrid, keep, memory, step, train, vectors};
+use crate::bench::{explore, hybrid, keep, memory, step, train, vectors, watermark};
 use crate::recipe::json_path;
 use crate::recipe::preset::{self, Facts};
 
@@ -32,6 +32,8 @@ pub enum Bench {
     Vectors(Vectors),
     /// How often a picture is found by its caption with a word replaced: by words, by networks, by both
     Hybrid(Hybrid),
+    /// The watermark: how well it hides, what it survives, false alarms
+    Watermark(Watermark),
     /// Processor time of a frame of every view while a run trains
     #[cfg(feature = "gui")]
     Ui(Ui),
@@ -50,6 +52,7 @@ impl Bench {
             Self::Library(task) => task.run(),
             Self::Vectors(task) => task.run(),
             Self::Hybrid(task) => task.run(),
+            Self::Watermark(task) => task.run(),
             #[cfg(feature = "gui")]
             Self::Ui(task) => task.run(),
         }
@@ -59,6 +62,57 @@ impl Bench {
 /// As JSON, or as lines.
 fn tell<T: Serialize>(json: bool, report: &T, lines: &[String]) -> Result<()> {
     if json { print_json(report) } else { lines.iter().try_for_each(|line| print_line(line)) }
+}
+
+/// Arguments of `bench watermark`.
+#[derive(Args)]
+pub struct Watermark {
+    /// Picture files, or folders of some
+    #[arg(long, value_name = "FILE|DIR", required = true, num_args = 1..)]
+    data: Vec<PathBuf>,
+    /// Pictures, evenly spread over all that there are; all if not given
+    #[arg(long, value_name = "N")]
+    count: Option<usize>,
+    /// Side that pictures are smoothly enlarged to, at least, in pixels
+    #[arg(long, default_value_t = 256)]
+    side: u32,
+    /// Different wrong keys
+    #[arg(long, default_value_t = 1000)]
+    keys: u32,
+    /// Wrong keys that each picture is looked at with
+    #[arg(long, default_value_t = 4)]
+    keys_each: u32,
+    /// Films of 24 frames
+    #[arg(long, default_value_t = 4)]
+    films: usize,
+    /// As JSON
+    #[arg(long)]
+    json: bool,
+}
+
+impl Watermark {
+    fn run(self) -> Result<()> {
+        let all = crate::latent::invert::picture_files(&self.data)?;
+        let count = self.count.unwrap_or(all.len()).clamp(1, all.len().max(1));
+        let files = (0..count.min(all.len())).map(|i| all[i * all.len() / count].clone()).collect();
+        let (keys, keys_each, films) = (self.keys, self.keys_each, self.films);
+        let measure = watermark::Measure { files, side: self.side.max(1), keys, keys_each, films };
+        let r = watermark::run(&measure, &super::watched(self.json))?;
+        let mut lines = vec![
+            format!("{} pictures, {} unmarked for want of texture or colours", r.pictures, r.unmarked),
+            format!("PSNR {:.1} dB at least, {:.1} dB on average", r.psnr[0], r.psnr[1]),
+        ];
+        lines.extend(r.survival.iter().map(|s| {
+            let share = 100.0 * s.found as f64 / s.of.max(1) as f64;
+            format!("{:22} {:5} of {:5} found ({share:.1} %), {} misread", s.change, s.found, s.of, s.wrong)
+        }));
+        lines.push(format!("right key, no mark     {} of {} false alarms", r.false_right_key, r.pictures));
+        lines.push(format!(
+            "wrong keys             {} of {} false alarms; {} readings ({} with repair), so {:.1e} a picture",
+            r.false_wrong_key, r.wrong_keys, r.readings, r.repaired, r.false_alarms
+        ));
+        tell(self.json, &r, &lines)
+    }
 }
 
 /// Arguments of `bench memory`.

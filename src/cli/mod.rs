@@ -6,6 +6,7 @@
 mod atlas;
 mod audit;
 mod bench;
+mod certificate;
 mod data;
 mod directions;
 mod doctor;
@@ -116,8 +117,11 @@ enum Task {
     /// Train or show the feature network behind the scores
     #[command(subcommand)]
     Features(features::Features),
-    /// Show the recipe inside a picture
+    /// Show what a picture says of itself: recipe, marks, watermark, certificate
     Inspect(reproduce::Inspect),
+    /// Sign exported pictures, and manage the key that signs
+    #[command(subcommand)]
+    Certificate(certificate::Certificates),
     /// Make a picture again from its recipe, and check that it is identical
     Reproduce(reproduce::Reproduce),
     /// List shipped, imported and trained models
@@ -173,7 +177,8 @@ pub fn main() -> ExitCode {
         Some(Task::Runs(task)) => task.run(&paths),
         Some(Task::Evaluate(task)) => task.run(&paths),
         Some(Task::Features(task)) => task.run(&paths),
-        Some(Task::Inspect(task)) => task.run(),
+        Some(Task::Inspect(task)) => task.run(&paths),
+        Some(Task::Certificate(task)) => task.run(&paths),
         Some(Task::Reproduce(task)) => task.run(&paths),
         Some(Task::Models(task)) => task.run(&paths),
         Some(Task::Devices(task)) => task.run(&paths),

@@ -7,13 +7,14 @@ use serde_json::json;
 
 use super::{device, may_write_png, print_json, print_line};
 use crate::base::paths::Paths;
-use crate::base::{Picture, Problem, Result};
+use crate::base::{Kind, Picture, Problem, Result};
 use crate::data;
-use crate::export::{self, Filter, watermark};
+use crate::export::certificate_key::known_key;
+use crate::export::{self, Filter, certificate, metadata, mp4_reader, watermark};
 use crate::latent::catalog;
 use crate::latent::model::LoadedModel;
 use crate::library::Library;
-use crate::recipe::picture::PictureRecipe;
+use crate::recipe::picture::{PictureRecipe, Watermark};
 
 /// Arguments of `inspect`.
 #[derive(Args)]
@@ -38,32 +39,114 @@ fn recipe_of(file: &std::path::Path) -> Result<PictureRecipe> {
 }
 
 impl Inspect {
-    /// Shows the recipe.
-    pub fn run(self) -> Result<()> {
-        let recipe = recipe_of(&self.file)?;
-        if self.json {
-            return print_json(&recipe);
-        }
-        let latent = recipe.latent.label();
-        print_line(&format!(
-            "model       {} ({})",
-            recipe.model,
-            &recipe.model_hash.get(..12).unwrap_or(&recipe.model_hash)
-        ))?;
-        print_line(&format!("latent      {latent}"))?;
-        print_line(&format!("truncation  {}", recipe.truncation))?;
-        print_line(&format!("made by     {} on {}", recipe.made_by, recipe.device))?;
-        match &recipe.canvas {
-            Some(canvas) => {
-                print_line(&format!("size        on {}×{} {}", canvas.width, canvas.height, recipe.filter))?;
+    /// Shows the recipe, the marks and the certificate.
+    pub fn run(self, paths: &Paths) -> Result<()> {
+        let mut lost = None;
+        let recipe = match recipe_of(&self.file) {
+            Ok(recipe) => Some(recipe),
+            // Other programs take recipes away; a watermark may be left.
+            Err(problem) if problem.kind == Kind::Data && self.file.is_file() => {
+                lost = Some(problem);
+                None
             }
-            None => print_line(&format!("size        ×{} {}", recipe.scale, recipe.filter))?,
+            Err(problem) => return Err(problem),
+        };
+        let watermark = find_watermark(&self.file);
+        if let Some(problem) = lost
+            && watermark.is_none()
+            && certificate::read(&self.file)?.is_none()
+        {
+            return Err(problem.because("There is no watermark either"));
         }
-        if let Some(grid) = &recipe.grid {
-            print_line(&format!("grid        {} × {}", grid.columns, grid.rows))?;
+        let models = catalog::list(paths);
+        let by = |hash: &str| models.iter().find(|m| m.hash == hash);
+        let model = recipe.as_ref().and_then(|r| by(&r.model_hash));
+        let own = known_key(paths).unwrap_or_else(|problem| {
+            super::say(&problem.warning());
+            None
+        });
+        let verdict = certificate::verify(&self.file, model, own.map(|k| k.verifying_key()).as_ref())?;
+        let marked_by = watermark.as_ref().filter(|w| w.payload != 0);
+        let marked_by = marked_by.and_then(|w| models.iter().find(|m| watermark::payload(&m.hash) == w.payload));
+        if self.json {
+            let mut out = serde_json::to_value(&recipe).unwrap_or_default();
+            if !out.is_object() {
+                out = json!({});
+            }
+            out["source_type"] = json!(recipe.as_ref().map(metadata::source_type));
+            out["watermark"] = json!({
+                "found": watermark.is_some(),
+                "payload": watermark.as_ref().map(|w| format!("{:08x}", w.payload)),
+                "confidence": watermark.as_ref().map(|w| w.confidence),
+                "scale": watermark.as_ref().map(|w| w.scale),
+                "model": marked_by.map(|m| &m.model),
+                "written": recipe.as_ref().and_then(|r| r.watermark.as_ref()),
+            });
+            out["certificate"] = json!(verdict);
+            return print_json(&out);
         }
-        print_line(&format!("studio      {}", recipe.studio))
+        if let Some(recipe) = &recipe {
+            told(recipe)?;
+        } else {
+            print_line("recipe      none: another program took it away")?;
+        }
+        let written = recipe.as_ref().and_then(|r| r.watermark.as_ref());
+        print_line(&match (&watermark, written) {
+            (Some(w), _) => {
+                let whose = match (w.payload, marked_by) {
+                    (0, _) => "made by a trained model, without saying by which".to_owned(),
+                    (payload, Some(m)) => format!("of {} ({payload:08x})", m.name),
+                    (payload, None) => format!("of a model whose hash begins with {payload:08x}"),
+                };
+                format!("watermark   {whose}, at {:.0} % of the exported size", w.scale * 100.0)
+            }
+            (None, Some(Watermark::Unmarked { why })) => format!("watermark   none: {why}"),
+            (None, Some(Watermark::Marked { .. })) => "watermark   written, but not found any more".into(),
+            (None, None) => "watermark   none".into(),
+        })?;
+        let Some(verdict) = verdict else { return print_line("certificate none") };
+        print_line(if verdict.holds { "certificate holds" } else { "certificate DOES NOT HOLD" })?;
+        for check in verdict.checks {
+            let sign = match check.holds {
+                Some(true) => "yes",
+                Some(false) => "NO",
+                None => "-",
+            };
+            print_line(&format!("  {sign:3}  {}: {}", check.what, check.told))?;
+        }
+        Ok(())
     }
+}
+
+/// The watermark of a picture, or of the first frames of a film.
+fn find_watermark(file: &std::path::Path) -> Option<watermark::Detection> {
+    const FRAMES: usize = 48;
+    match data::decode_file(file) {
+        Ok(picture) => watermark::detect::detect(&picture, watermark::public()),
+        Err(_) => {
+            let frames = mp4_reader::first_pictures(file, FRAMES).ok()?;
+            watermark::detect::detect_film(frames.into_iter(), watermark::public())
+        }
+    }
+}
+
+/// Shows a recipe.
+fn told(recipe: &PictureRecipe) -> Result<()> {
+    let latent = recipe.latent.label();
+    let hash = recipe.model_hash.get(..12).unwrap_or(&recipe.model_hash);
+    print_line(&format!("model       {} ({hash})", recipe.model))?;
+    print_line(&format!("latent      {latent}"))?;
+    print_line(&format!("truncation  {}", recipe.truncation))?;
+    print_line(&format!("made by     {} on {}", recipe.made_by, recipe.device))?;
+    match &recipe.canvas {
+        Some(canvas) => print_line(&format!("size        on {}×{} {}", canvas.width, canvas.height, recipe.filter))?,
+        None => print_line(&format!("size        ×{} {}", recipe.scale, recipe.filter))?,
+    }
+    if let Some(grid) = &recipe.grid {
+        print_line(&format!("grid        {} × {}", grid.columns, grid.rows))?;
+    }
+    print_line(&format!("source      {}", metadata::source_type(recipe).rsplit('/').next().unwrap_or_default()))?;
+    print_line(&format!("studio      {}", recipe.studio))
 }
 
 /// Arguments of `reproduce`.

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | PNG, APNG | `iTXt` chunk `latent-studio`, compressed JSON | `iTXt` chunk `XML:com.adobe.xmp` |
 //! | GIF | comment extension `latent-studio:` + JSON in ASCII | application extension `XMP DataXMP` |
-//! | MP4 | `uuid` box with JSON | `uuid` box of XMP |
+//! | MP4 | `uuid` box with JSON, and the comment of the film (`moov/udta/meta/ilst/©cmt`), which copies of the stream keep | `uuid` box of XMP |
 
 use std::io::Write;
 
@@ -20,6 +20,10 @@ pub use crate::recipe::picture::KEY;
 pub const XMP_KEY: &str = "XML:com.adobe.xmp";
 /// IPTC's word for a picture made by a trained model.
 pub const SOURCE_TYPE: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
+/// IPTC's word for a photograph that a trained model filled or changed in part.
+pub const COMPOSITE_TYPE: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia";
+/// IPTC's word for a picture that a program drew by rules alone, without a model that learned.
+pub const ALGORITHMIC_TYPE: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicMedia";
 /// Type of the MP4 box that holds XMP (XMP specification part 3, §1.2.8).
 pub const XMP_UUID: [u8; 16] =
     [0xBE, 0x7A, 0xCF, 0xCB, 0x97, 0xA9, 0x42, 0xE8, 0x9C, 0x71, 0x99, 0x94, 0x91, 0xE3, 0xAF, 0xAC];
@@ -46,17 +50,42 @@ pub fn parse(text: &str) -> Result<PictureRecipe> {
     recipe.check().map(|()| recipe)
 }
 
-/// The XMP packet that marks a file as made by a trained model.
-pub fn xmp(recipe: &PictureRecipe) -> String {
-    let mut tool = String::new();
-    for c in format!("Latent Studio {}", recipe.studio).chars().filter(|c| !c.is_control()) {
+/// IPTC's word for how a picture came about.
+pub fn source_type(recipe: &PictureRecipe) -> &'static str {
+    match recipe.made_by.as_str() {
+        "mended" => COMPOSITE_TYPE,
+        "shapes" => ALGORITHMIC_TYPE,
+        _ => SOURCE_TYPE,
+    }
+}
+
+/// Text as it may stand between quotation marks in XML.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars().filter(|c| !c.is_control()) {
         match c {
-            '&' => tool.push_str("&amp;"),
-            '<' => tool.push_str("&lt;"),
-            '"' => tool.push_str("&quot;"),
-            _ => tool.push(c),
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '"' => out.push_str("&quot;"),
+            _ => out.push(c),
         }
     }
+    out
+}
+
+/// The XMP packet that marks a file as made by a trained model, with the names of IPTC's Photo Metadata Standard 2025.1.
+pub fn xmp(recipe: &PictureRecipe) -> String {
+    let tool = escaped(&format!("Latent Studio {}", recipe.studio));
+    let (kind, system) = (source_type(recipe), escaped(&format!("Latent Studio, model {}", recipe.model)));
+    let weights: String = recipe.model_hash.chars().take(12).collect();
+    let version = escaped(&format!("{}, weights {weights}", recipe.studio));
+    let used = if kind == ALGORITHMIC_TYPE {
+        String::new()
+    } else {
+        format!(
+            "\n   Iptc4xmpExt:AISystemUsed=\"{system}\"\n   Iptc4xmpExt:AISystemVersionUsed=\"{version}\""
+        )
+    };
     format!(
         "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n\
          <x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\n \
@@ -65,7 +94,7 @@ pub fn xmp(recipe: &PictureRecipe) -> String {
          xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\"\n    \
          xmlns:Iptc4xmpExt=\"http://iptc.org/std/Iptc4xmpExt/2008-02-29/\"\n   \
          xmp:CreatorTool=\"{tool}\"\n   \
-         Iptc4xmpExt:DigitalSourceType=\"{SOURCE_TYPE}\"/>\n \
+         Iptc4xmpExt:DigitalSourceType=\"{kind}\"{used}/>\n \
          </rdf:RDF>\n\
          </x:xmpmeta>\n\
          <?xpacket end=\"r\"?>"
@@ -148,6 +177,16 @@ pub mod tests {
     fn the_mark_names_the_source_type_and_is_proper_xml() {
         let text = xmp(&full());
         assert!(text.contains(SOURCE_TYPE) && text.contains("Latent Studio 0.1 &lt;&quot;&amp;>"));
-        assert_eq!(text.matches('<').count(), text.matches('>').count() - 1, "one > is inside the tool's name");
+        assert_eq!(text.matches('<').count(), text.matches('>').count() - 2, "two > are inside of what it says");
+        assert!(text.contains("AISystemUsed=\"Latent Studio, model fäces 🙂\""));
+        assert!(text.contains("AISystemVersionUsed=\"0.1 &lt;&quot;&amp;>, weights 00ff\""));
+    }
+
+    #[test]
+    fn what_a_model_only_filled_is_a_composite_and_what_rules_drew_used_no_model() {
+        let by = |made_by: &str| xmp(&PictureRecipe { made_by: made_by.into(), ..full() });
+        assert!(by("mended").contains(COMPOSITE_TYPE) && by("mended").contains("AISystemUsed"));
+        assert!(by("shapes").contains(ALGORITHMIC_TYPE) && !by("shapes").contains("AISystem"));
+        assert!(by("sample").contains(SOURCE_TYPE));
     }
 }

@@ -13,6 +13,8 @@
 
 pub mod apng;
 pub mod canvas;
+pub mod certificate;
+pub mod certificate_key;
 pub mod film;
 pub mod frames;
 pub mod frames_json;
@@ -20,6 +22,7 @@ pub mod gif;
 pub mod metadata;
 pub mod mp4;
 pub mod mp4_muxer;
+pub mod mp4_reader;
 pub mod names;
 pub mod options;
 pub mod palette;

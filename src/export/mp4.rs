@@ -101,12 +101,14 @@ impl FilmWriter for Mp4 {
         if self.mux.count() == 0 {
             return Err(empty(&self.spec.path));
         }
+        let mut this = *self;
         let mut extra = Vec::new();
-        if let Some(recipe) = &self.spec.recipe {
+        if let Some(recipe) = &this.spec.recipe {
+            this.mux.comment(metadata::comment(recipe)?);
             extra.push((metadata::RECIPE_UUID, metadata::json(recipe)?.into_bytes()));
             extra.push((metadata::XMP_UUID, metadata::xmp(recipe).into_bytes()));
         }
-        let Self { mux, mut out, .. } = *self;
+        let Self { mux, mut out, .. } = this;
         mux.finish(&mut out.file, &extra).and_then(|()| out.file.flush()).map_err(|e| out.fail(&e))?;
         out.keep()
     }
@@ -184,6 +186,7 @@ pub mod tests {
     use openh264::decoder::Decoder;
 
     use super::super::metadata::tests::full;
+    use super::super::mp4_reader::rgb;
     use super::super::read_metadata::read_recipe;
     use super::*;
 
@@ -239,24 +242,6 @@ pub mod tests {
         pictures
     }
 
-    fn rgb(yuv: &impl YUVSource) -> Picture {
-        let (width, height) = yuv.dimensions();
-        let (a, b, c) = yuv.strides();
-        let mut rgba = Vec::new();
-        for y in 0..height {
-            for x in 0..width {
-                let luma = (f64::from(yuv.y()[y * a + x]) - 16.0) / 219.0;
-                let u = (f64::from(yuv.u()[y / 2 * b + x / 2]) - 128.0) / 224.0;
-                let v = (f64::from(yuv.v()[y / 2 * c + x / 2]) - 128.0) / 224.0;
-                for value in [luma + 1.5748 * v, luma - 0.1873 * u - 0.4681 * v, luma + 1.8556 * u] {
-                    rgba.push((value * 255.0).round().clamp(0.0, 255.0) as u8);
-                }
-                rgba.push(255);
-            }
-        }
-        Picture { width: width as u32, height: height as u32, rgba }
-    }
-
     /// Peak signal to noise ratio in dB over the part that both have.
     pub fn psnr(a: &Picture, b: &Picture) -> f64 {
         let (mut sum, mut n) = (0.0, 0.0);
@@ -281,7 +266,8 @@ pub mod tests {
         p
     }
 
-    fn write(frames: &[Picture], fps: u32) -> Vec<u8> {
+    /// A film's file.
+    pub fn write(frames: &[Picture], fps: u32) -> Vec<u8> {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("film.mp4");
         let spec = FilmSpec {
@@ -312,6 +298,43 @@ pub mod tests {
         }
         assert_eq!(bytes, write(&frames, 30), "same frames, same file");
         assert!(bytes.windows(metadata::SOURCE_TYPE.len()).any(|w| w == metadata::SOURCE_TYPE.as_bytes()));
+    }
+
+    #[test]
+    fn the_recipe_is_still_there_when_boxes_of_our_own_are_not() {
+        let mut bytes = write(&[art(0, 32), art(1, 32)], 10);
+        let read = |bytes: &[u8]| {
+            let file = tempfile::NamedTempFile::new().unwrap();
+            std::fs::write(file.path(), bytes).unwrap();
+            read_recipe(file.path()).unwrap()
+        };
+        // Programs that copy the stream write the index anew, without boxes that they do not know.
+        while let Some(at) = bytes.windows(4).position(|w| w == b"uuid") {
+            bytes[at..at + 4].copy_from_slice(b"free");
+        }
+        assert_eq!(read(&bytes), Some(full()));
+        // QuickTime's own form of the comment, and the index behind the pictures.
+        let text = metadata::comment(&full()).unwrap();
+        let boxed = |kind: &[u8; 4], body: &[u8]| [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat();
+        let note = boxed(b"\xA9cmt", &[&(text.len() as u16).to_be_bytes()[..], &[0x55, 0xC4], text.as_bytes()].concat());
+        let file = [boxed(b"ftyp", b"qt  "), boxed(b"mdat", &[0; 99]), boxed(b"moov", &boxed(b"udta", &note))].concat();
+        assert_eq!(read(&file), Some(full()));
+        assert_eq!(read(&file[..file.len() - 30]), None);
+    }
+
+    #[test]
+    fn the_recipe_survives_a_copy_of_the_stream() {
+        let dir = tempfile::tempdir().unwrap();
+        let (from, to) = (dir.path().join("a.mp4"), dir.path().join("b.mp4"));
+        std::fs::write(&from, write(&[art(0, 32), art(1, 32)], 10)).unwrap();
+        let args = ["-v", "error", "-i", from.to_str().unwrap(), "-c", "copy", to.to_str().unwrap()];
+        match std::process::Command::new("ffmpeg").args(args).status() {
+            Ok(status) => {
+                assert!(status.success());
+                assert_eq!(read_recipe(&to).unwrap(), Some(full()));
+            }
+            Err(_) => eprintln!("skipped: ffmpeg is not installed"),
+        }
     }
 
     #[test]

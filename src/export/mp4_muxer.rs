@@ -29,6 +29,7 @@ pub struct Muxer<S> {
     keys: Vec<u32>,
     sps: Vec<u8>,
     pps: Vec<u8>,
+    comment: Option<String>,
 }
 
 /// The units of an Annex B stream, without start codes.
@@ -58,7 +59,12 @@ fn stripped(mut unit: &[u8]) -> &[u8] {
 impl<S: io::Read + Write + Seek> Muxer<S> {
     /// Begins a file; `spool` is an empty place for the pictures.
     pub fn new(track: Track, spool: S) -> Self {
-        Self { track, spool, sizes: Vec::new(), keys: Vec::new(), sps: Vec::new(), pps: Vec::new() }
+        Self { track, spool, sizes: Vec::new(), keys: Vec::new(), sps: Vec::new(), pps: Vec::new(), comment: None }
+    }
+
+    /// A text that players show and that programs copy along with the stream, where boxes of their own are dropped.
+    pub fn comment(&mut self, text: String) {
+        self.comment = Some(text);
     }
 
     /// How many pictures there are.
@@ -146,7 +152,17 @@ impl<S: io::Read + Write + Seek> Muxer<S> {
         let minf = bx(b"minf", &[&vmhd, &dinf, &self.table(start, wide)]);
         let mdia = bx(b"mdia", &[&mdhd, &hdlr, &minf]);
         let trak = bx(b"trak", &[&tkhd, &mdia]);
-        bx(b"moov", &[&mvhd, &trak])
+        bx(b"moov", &[&mvhd, &trak, &self.user_data()])
+    }
+
+    /// The comment as iTunes writes it: the form that ffmpeg reads and writes again.
+    fn user_data(&self) -> Vec<u8> {
+        let Some(comment) = &self.comment else { return Vec::new() };
+        let hdlr = full(b"hdlr", 0, &[&[0; 4], b"mdirappl", &[0; 9]]);
+        // Type 1: UTF-8; no language.
+        let data = bx(b"data", &[&1u32.to_be_bytes(), &[0; 4], comment.as_bytes()]);
+        let ilst = bx(b"ilst", &[&bx(b"\xA9cmt", &[&data])]);
+        bx(b"udta", &[&full(b"meta", 0, &[&hdlr, &ilst])])
     }
 
     /// Where each picture is, how long it is shown, and what is needed to decode it.

@@ -34,6 +34,8 @@ pub struct ExportOptions {
     pub recipe: bool,
     /// Whether pictures that are large and smooth enough get a watermark.
     pub watermark: bool,
+    /// Whether files are signed with the key of whoever exports; only with the recipe.
+    pub certificate: bool,
 }
 
 impl Default for ExportOptions {
@@ -51,6 +53,7 @@ impl Default for ExportOptions {
             frames_json: false,
             recipe: true,
             watermark: true,
+            certificate: false,
         }
     }
 }

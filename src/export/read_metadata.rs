@@ -32,12 +32,31 @@ pub fn read_recipe(path: &Path) -> Result<Option<PictureRecipe>> {
     text.map(|text| metadata::parse(&text).map_err(|p| p.of(path.display().to_string()))).transpose()
 }
 
+/// The text under a keyword in a PNG file, wherever and in whatever form other programs may have moved it; none in other
+/// files.
+///
+/// # Errors
+/// The file cannot be read.
+pub fn read_text(path: &Path, key: &str) -> Result<Option<String>> {
+    let fail = |e: io::Error| Problem::io("This file could not be read", path, &e);
+    let mut file = BufReader::new(File::open(path).map_err(fail)?);
+    let mut head = [0; 8];
+    match file.read_exact(&mut head).and_then(|()| if head == *PNG { png(&mut file, key) } else { Ok(None) }) {
+        Ok(text) => Ok(text),
+        Err(e) if matches!(e.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData) => Ok(None),
+        Err(e) => Err(fail(e)),
+    }
+}
+
+/// The first bytes of a PNG file.
+const PNG: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
+
 /// The text of the recipe in a stream.
 fn find(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
     let mut head = [0; 8];
     file.read_exact(&mut head)?;
     match &head {
-        b"\x89PNG\r\n\x1a\n" => png(file),
+        b"\x89PNG\r\n\x1a\n" => png(file, KEY),
         [b'G', b'I', b'F', b'8', ..] => gif(file),
         [_, _, _, _, b'f', b't', b'y', b'p'] => mp4(file),
         _ => Ok(None),
@@ -56,7 +75,7 @@ fn take(file: &mut impl Read, length: usize) -> io::Result<Vec<u8>> {
 }
 
 /// Goes through all chunks: other programs may have moved the text behind the pixels.
-fn png(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
+fn png(file: &mut (impl Read + Seek), key: &str) -> io::Result<Option<String>> {
     loop {
         let mut head = [0; 8];
         file.read_exact(&mut head)?;
@@ -67,9 +86,9 @@ fn png(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
                 let chunk = take(file, length)?;
                 // Other programs write the text again in the form that they know.
                 let found = match kind {
-                    b"iTXt" => itxt(&chunk)?,
-                    b"zTXt" => ztxt(&chunk)?,
-                    _ => keyed(&chunk).map(|body| plain(body.to_vec())),
+                    b"iTXt" => itxt(&chunk, key)?,
+                    b"zTXt" => ztxt(&chunk, key)?,
+                    _ => keyed(&chunk, key).map(|body| plain(body.to_vec())),
                 };
                 if found.is_some() {
                     return Ok(found);
@@ -84,8 +103,8 @@ fn png(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
 }
 
 /// The text of an `iTXt` chunk if it is ours.
-fn itxt(chunk: &[u8]) -> io::Result<Option<String>> {
-    let Some(rest) = keyed(chunk) else { return Ok(None) };
+fn itxt(chunk: &[u8], key: &str) -> io::Result<Option<String>> {
+    let Some(rest) = keyed(chunk, key) else { return Ok(None) };
     let [compressed, _method, rest @ ..] = rest else { return Err(io::ErrorKind::InvalidData.into()) };
     // Skips the language and the translated keyword, each ended by a zero.
     let mut parts = rest.splitn(3, |&b| b == 0);
@@ -97,13 +116,13 @@ fn itxt(chunk: &[u8]) -> io::Result<Option<String>> {
 }
 
 /// What follows the keyword of a text chunk, if the chunk is ours.
-fn keyed(chunk: &[u8]) -> Option<&[u8]> {
-    chunk.strip_prefix(KEY.as_bytes())?.strip_prefix(&[0])
+fn keyed<'a>(chunk: &'a [u8], key: &str) -> Option<&'a [u8]> {
+    chunk.strip_prefix(key.as_bytes())?.strip_prefix(&[0])
 }
 
 /// The text of a `zTXt` chunk if it is ours.
-fn ztxt(chunk: &[u8]) -> io::Result<Option<String>> {
-    match keyed(chunk) {
+fn ztxt(chunk: &[u8], key: &str) -> io::Result<Option<String>> {
+    match keyed(chunk, key) {
         None => Ok(None),
         Some([_method, body @ ..]) => Ok(Some(plain(unpacked(body)?))),
         Some([]) => Err(io::ErrorKind::InvalidData.into()),
@@ -171,7 +190,7 @@ fn gif(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
 /// Goes through the boxes at the top of the file.
 fn mp4(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
     let end = file.seek(SeekFrom::End(0))?;
-    let mut at = 0u64;
+    let (mut at, mut index) = (0u64, Vec::new());
     while at <= end.saturating_sub(8) {
         file.seek(SeekFrom::Start(at))?;
         let head = take(file, 8)?;
@@ -191,9 +210,22 @@ fn mp4(file: &mut (impl Read + Seek)) -> io::Result<Option<String>> {
         {
             return text(take(file, (size - header - 16) as usize)?).map(Some);
         }
+        if &head[4..8] == b"moov" && size - header <= LONGEST as u64 {
+            index = take(file, (size - header) as usize)?;
+        }
         at = at.checked_add(size).ok_or(io::ErrorKind::InvalidData)?;
     }
-    Ok(None)
+    Ok(commented(&index))
+}
+
+/// The recipe in the comment of a film's index, which has another place in each program's files.
+fn commented(index: &[u8]) -> Option<String> {
+    let mark = [KEY.as_bytes(), b":{"].concat();
+    let at = index.windows(mark.len()).position(|w| w == mark)? + KEY.len() + 1;
+    // It ends where the object does; boxes follow.
+    let mut values = serde_json::Deserializer::from_slice(&index[at..]).into_iter::<serde::de::IgnoredAny>();
+    values.next()?.ok()?;
+    String::from_utf8(index[at..at + values.byte_offset()].to_vec()).ok()
 }
 
 #[cfg(test)]
@@ -301,7 +333,7 @@ mod tests {
         let mut zlib = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
         zlib.write_all(&vec![b' '; LONGEST + 10]).unwrap();
         let body = [b"latent-studio\0\x01\0\0\0".as_slice(), &zlib.finish().unwrap()].concat();
-        assert!(itxt(&body).is_err());
+        assert!(itxt(&body, KEY).is_err());
     }
 
     #[test]

@@ -9,7 +9,8 @@ use super::{Context, picture_recipe, read_picture};
 use crate::base::{Cancel, Result};
 use crate::engine::inference::Urgency;
 use crate::engine::{Event, ExportOptions, Item, JobId, ModelInfo};
-use crate::export::{EXPORTERS, Makes, Shot, export};
+use crate::export::certificate_key::own_key;
+use crate::export::{EXPORTERS, Makes, Shot, certificate, export, read_recipe};
 use crate::library::records::note_files;
 use crate::recipe::picture::Latent;
 
@@ -95,6 +96,7 @@ impl Iterator for Shots<'_> {
 pub fn pictures(cx: &Context, job: JobId, wanted: &Wanted, options: &ExportOptions) -> Result<()> {
     let mut shots = Shots::new(cx, wanted, cx.jobs.cancel_of(job));
     let files = export(options, &mut shots, wanted.latents.len() as u64, &cx.progress(job))?;
+    sign(cx, options, &files)?;
     if let Some(info) = cx.models().into_iter().find(|m| m.model == wanted.model) {
         let from = [(info.hash, wanted.made_by.clone())];
         note_files(&cx.paths.library(), kind(options), &files, &from, &json!({ "model": info.name }));
@@ -112,6 +114,7 @@ pub fn items(cx: &Context, job: JobId, items: &[Item], options: &ExportOptions) 
         Ok(Shot { picture: read_picture(&item.path)?, recipe: item.recipe.clone(), model: item.model.clone() })
     });
     let files = export(options, &mut shots, items.len() as u64, &cx.progress(job))?;
+    sign(cx, options, &files)?;
     let about = json!({ "model": items.first().map(|i| &i.model) });
     let from = |item: &Item| (format!("item:{}", item.id), "exported".to_owned());
     if files.len() == items.len() {
@@ -123,6 +126,22 @@ pub fn items(cx: &Context, job: JobId, items: &[Item], options: &ExportOptions) 
         note_files(&cx.paths.library(), kind(options), &files, &all, &about);
     }
     Ok(files)
+}
+
+/// Signs exported files where that was asked for. What no model here made has nothing that could be signed for.
+fn sign(cx: &Context, options: &ExportOptions, files: &[PathBuf]) -> Result<()> {
+    if !options.certificate || !options.recipe {
+        return Ok(());
+    }
+    let (key, models) = (own_key(&cx.paths)?, cx.models());
+    for file in files.iter().filter(|f| f.is_file()) {
+        let Some(recipe) = read_recipe(file)? else { continue };
+        match models.iter().find(|m| m.hash == recipe.model_hash) {
+            Some(info) => certificate::sign(file, info, &key).map(|_| ())?,
+            None => log::warn!("{} is not signed: its model is not here", file.display()),
+        }
+    }
+    Ok(())
 }
 
 /// What records call the files of a format.

@@ -143,9 +143,9 @@ mod tests {
             let signs = book.signs(payload);
             assert!(signs.iter().flatten().all(|s| s.abs() == 1.0));
             assert_eq!(book.decode(&signs, false), Some(payload));
-            // A third of all signs of one symbol wrong is still right; another sign of a whole symbol is not.
+            // Fifteen signs of a symbol wrong are still right; another sign of a whole symbol is not.
             let mut hurt = signs.clone();
-            for place in 0..CHIPS / 3 {
+            for place in 0..15 {
                 hurt[book.payload[place / 2]][place % 2] *= -1.0;
             }
             assert_eq!(book.decode(&hurt, false), Some(payload));

@@ -25,7 +25,7 @@ const PLACES: [usize; 2] = [128, 256];
 /// Below this score nothing is read. Of chance, 3·10⁻⁷ of all places are above.
 pub const LEAST_SCORE: f32 = 5.0;
 /// From this score on a symbol may be repaired.
-const SURE: f32 = 6.0;
+pub const SURE: f32 = 6.0;
 /// Rings of frequencies that are evened out each.
 const RINGS: usize = 8;
 /// A frequency counts at most so many times the median of its ring.
@@ -97,44 +97,84 @@ fn agreement(coefficients: &[[f32; 2]], book: &Codebook) -> (f32, f32) {
 }
 
 fn search(seen: &Seen, book: &Codebook) -> Option<Detection> {
-    let part = seen.middle(SEARCHED);
-    let count = ((SCALES[1] / SCALES[0]).ln() / STEP).ceil() as usize;
-    let scales: Vec<f64> = (0..=count).map(|i| SCALES[0] * (STEP * i as f64).exp()).collect();
-    let score = |scale: f64| best_place(&evened(part.coefficients(&book.bins, scale), book), book, PLACES[0]).0;
-    let mut found: Vec<(f32, f64)> = scales.par_iter().map(|&scale| (score(scale), scale)).collect();
-    found.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let mut candidates: Vec<f64> = Vec::new();
-    for (_, scale) in found {
-        // The whole size is always read: exports that nobody touched have it.
-        if candidates.len() < CANDIDATES && candidates.iter().all(|c| (c / scale).ln().abs() > 1.5 * STEP) {
-            candidates.push(scale);
-        }
+    Search::new(seen.clone(), book).read(book)
+}
+
+/// A scale and a translation at which a mark may be.
+struct Candidate {
+    score: f32,
+    offset: [f64; 2],
+    scale: f64,
+    coefficients: Vec<[f32; 2]>,
+}
+
+/// A picture with its coefficients at every scale that is looked for; they are the same for all keys.
+pub struct Search {
+    seen: Seen,
+    scales: Vec<(f64, Vec<[f32; 2]>)>,
+}
+
+impl Search {
+    /// Takes the coefficients of a picture; none of one that is too small.
+    pub fn of(p: &Picture, book: &Codebook) -> Option<Self> {
+        (p.width.min(p.height) >= SMALLEST as u32).then(|| Self::new(Seen::of(p, READ), book))
     }
-    candidates.push(1.0);
-    let looked_at = (count + 1) as f64 * (PLACES[0] * PLACES[0]) as f64;
-    candidates.into_iter().find_map(|scale| {
-        // Half a step to either side, in steps that a picture of this size can tell apart.
-        let side = seen.width.max(seen.values.len() / seen.width);
-        let steps = (side / 128).clamp(3, 12) as i32;
-        let near: Vec<f64> =
-            (-steps..=steps).map(|i| scale * (f64::from(i) * 0.6 * STEP / f64::from(steps)).exp()).collect();
-        let looks: Vec<_> = near
-            .into_par_iter()
-            .map(|scale| {
-                let coefficients = evened(seen.coefficients(&book.bins, scale), book);
-                let (score, offset) = best_place(&coefficients, book, PLACES[1]);
-                (score, offset, scale, coefficients)
-            })
-            .collect();
-        let (score, offset, scale, coefficients) = looks.into_iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
-        if score < LEAST_SCORE {
-            return None;
+
+    fn new(seen: Seen, book: &Codebook) -> Self {
+        let part = seen.middle(SEARCHED);
+        let count = ((SCALES[1] / SCALES[0]).ln() / STEP).ceil() as usize;
+        let all: Vec<f64> = (0..=count).map(|i| SCALES[0] * (STEP * i as f64).exp()).collect();
+        let of = |&scale: &f64| (scale, evened(part.coefficients(&book.bins, scale), book));
+        let scales = all.par_iter().map(of).collect();
+        Self { seen, scales }
+    }
+
+    /// Looks for the mark of a key.
+    pub fn read(&self, book: &Codebook) -> Option<Detection> {
+        self.candidates(book).into_iter().find_map(|Candidate { score, offset, scale, coefficients }| {
+            if score < LEAST_SCORE {
+                return None;
+            }
+            let payload = book.decode(&translated(&coefficients, book, offset), score >= SURE)?;
+            let looked_at = self.scales.len() as f64 * (PLACES[0] * PLACES[0]) as f64;
+            let by_chance = (looked_at * 0.5 * libm::erfc(f64::from(score) / std::f64::consts::SQRT_2)).min(1.0);
+            let confidence = 1.0 - by_chance * CANDIDATES as f64 / f64::from(1u32 << CHECK_BITS);
+            Some(Detection { payload, scale, offset, score, confidence })
+        })
+    }
+
+    /// How often the check of a key decides: the scores of places that are read, one for each reading.
+    pub fn readings(&self, book: &Codebook) -> Vec<f32> {
+        self.candidates(book).into_iter().map(|c| c.score).filter(|score| *score >= LEAST_SCORE).collect()
+    }
+
+    /// The best place near each of the best scales.
+    fn candidates(&self, book: &Codebook) -> Vec<Candidate> {
+        let score = |(scale, c): &(f64, Vec<[f32; 2]>)| (best_place(c, book, PLACES[0]).0, *scale);
+        let mut found: Vec<(f32, f64)> = self.scales.par_iter().map(score).collect();
+        found.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut candidates: Vec<f64> = Vec::new();
+        for (_, scale) in found {
+            if candidates.len() < CANDIDATES && candidates.iter().all(|c| (c / scale).ln().abs() > 1.5 * STEP) {
+                candidates.push(scale);
+            }
         }
-        let payload = book.decode(&translated(&coefficients, book, offset), score >= SURE)?;
-        let by_chance = (looked_at * 0.5 * libm::erfc(f64::from(score) / std::f64::consts::SQRT_2)).min(1.0);
-        let confidence = 1.0 - by_chance * CANDIDATES as f64 / f64::from(1u32 << CHECK_BITS);
-        Some(Detection { payload, scale, offset, score, confidence })
-    })
+        // The whole size is always read: exports that nobody touched have it.
+        candidates.push(1.0);
+        // Half a step to either side, in steps that a picture of this size can tell apart.
+        let side = self.seen.width.max(self.seen.values.len() / self.seen.width);
+        let steps = (side / 128).clamp(3, 12) as i32;
+        let near = |scale: f64| {
+            let at = move |i: i32| scale * (f64::from(i) * 0.6 * STEP / f64::from(steps)).exp();
+            let looks = (-steps..=steps).into_par_iter().map(|i| {
+                let coefficients = evened(self.seen.coefficients(&book.bins, at(i)), book);
+                let (score, offset) = best_place(&coefficients, book, PLACES[1]);
+                Candidate { score, offset, scale: at(i), coefficients }
+            });
+            looks.max_by(|a, b| a.score.total_cmp(&b.score)).expect("there is at least one step")
+        };
+        candidates.into_iter().map(near).collect()
+    }
 }
 
 /// Coefficients divided by the median of their ring, and bounded.

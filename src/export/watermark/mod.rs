@@ -33,7 +33,7 @@ const VERSION: u32 = 1;
 /// Shortest side of a picture that is marked, in pixels.
 pub const SMALLEST: u32 = 256;
 /// Pictures of so few colours are drawings by pixel; they stay as they are.
-const FEW_COLOURS: usize = 256;
+const FEW_COLOURS: usize = 64;
 /// The quality of JPEG that a mark must survive to be written.
 const QUALITY: u8 = 80;
 

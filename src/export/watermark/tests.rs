@@ -90,7 +90,7 @@ fn what_is_flat_or_drawn_by_pixel_stays_as_it_is() {
     let flat = Picture::filled(300, 300, [90, 120, 200, 255]);
     let mut shaded = flat.clone();
     for (i, pixel) in shaded.rgba.chunks_exact_mut(4).enumerate() {
-        (pixel[0], pixel[1]) = ((i % 300 / 8) as u8, (i / 300 / 8) as u8);
+        (pixel[0], pixel[1]) = (90 + (i % 300 / 30) as u8, 120 + (i / 300 / 30) as u8);
     }
     for (p, why) in [(flat, "few colours"), (shaded, "too little texture")] {
         let (out, told) = mark(p.clone(), 1);

@@ -12,6 +12,7 @@ use crate::export::names::{file_name, today};
 use crate::export::png::{check_size, most_bytes};
 use crate::export::run::GRID_GAP;
 use crate::export::sheet::{self, TRIANGLE};
+use crate::export::watermark::Writing;
 use crate::export::{CANVASES, EXPORTERS, Exporter, Filter, Makes, NamedCanvas};
 use crate::recipe::picture::Canvas;
 use crate::ui::action::{Action, PickKind};
@@ -70,13 +71,43 @@ pub(super) fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: View
         });
     }
     arrangement(ui, &mut open.subject, o, chosen);
-    room(ui, &open.subject, open.pixels, o, chosen, cx);
+    let pixels = open.pixels;
+    room(ui, &open.subject, pixels, o, chosen, cx);
     row(ui, "Recipe", |ui| {
         ui.checkbox(&mut o.recipe, "Store inside the file").on_hover_text(
             "The file records its model, latent and settings, so that the studio can make it again, and that a trained \
              model made it",
         );
+        let writing = Writing {
+            format: chosen.id,
+            makes: chosen.makes,
+            factor: o.scale,
+            filter: Filter::from_id(&o.filter).unwrap_or_default(),
+            canvas: o.canvas.is_some(),
+        };
+        let size = match (&o.canvas, chosen.makes) {
+            (Some(canvas), Makes::Pictures | Makes::Film) => (canvas.width, canvas.height),
+            _ => (pixels.width * o.scale, pixels.height * o.scale),
+        };
+        let takes = writing.takes_mark(size.0, size.1);
+        let mut on = o.watermark && takes;
+        let mark = ui.add_enabled(takes, egui::Checkbox::new(&mut on, "Watermark"));
+        if mark.changed() {
+            o.watermark = on;
+        }
+        mark.on_hover_text(
+            "An invisible sign that a model made the picture. It survives JPEG, resizing, cropping and screenshots, where \
+             the recipe is lost",
+        )
+        .on_disabled_hover_text("For pictures of 256 px and more that are enlarged smoothly or not at all, not for GIF");
+        ui.add_enabled(o.recipe, egui::Checkbox::new(&mut o.certificate, "Certificate")).on_hover_text(
+            "Signs data, run, checkpoint and picture with a key of your own, so that others can check that nothing was \
+             changed. Your public key stands in the file",
+        );
     });
+    if o.recipe && matches!(chosen.extension, "png" | "mp4") {
+        note(ui, lost_in(chosen.extension));
+    }
     let Some(place) = open.places.as_mut().map(|p| p.of(chosen.makes)) else { return };
     row(ui, if chosen.makes == Makes::Pictures { "File names" } else { "File name" }, |ui| {
         ui.add(TextEdit::singleline(&mut place.name).desired_width(220.0))
@@ -97,6 +128,15 @@ pub(super) fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: View
             cx.pick(view, PURPOSE_FOLDER, PickKind::Folder, "Export to", &[]);
         }
     });
+}
+
+/// Which programs keep a recipe, as tried, and which lose it.
+fn lost_in(extension: &str) -> &'static str {
+    if extension == "mp4" {
+        "ffmpeg keeps the recipe when it copies the stream; programs that encode the film again lose it"
+    } else {
+        "optipng, pngcrush, pngquant, exiftool and sharp keep the recipe; Pillow, ImageMagick 6 and zopflipng lose it"
+    }
 }
 
 /// How large what is written is: the picture enlarged by a whole factor, or placed on a canvas.
