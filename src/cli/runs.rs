@@ -21,6 +21,10 @@ pub enum Runs {
     Fork(Fork),
     /// Show which run came from which, and how well each does
     Tree(Tree),
+    /// Try values of one setting in forks, side by side, and end the losers early
+    Race(super::race::Race),
+    /// Average models of one network; the mean is kept only if it is better than each
+    Soup(super::soup::Soup),
     /// Tell TensorBoard, MLflow or trackio everything of a run; again adds only what is new
     Export(Export),
 }
@@ -80,13 +84,15 @@ impl Runs {
         match self {
             Self::Fork(task) => task.run(),
             Self::Tree(task) => task.run(paths),
+            Self::Race(task) => task.run(paths),
+            Self::Soup(task) => task.run(paths),
             Self::Export(task) => task.run(paths),
         }
     }
 }
 
 /// A run's folder and the pictures seen that were asked for, of `RUN[@KIMG]`.
-fn place(text: &str) -> Result<(PathBuf, Option<u64>)> {
+pub(super) fn place(text: &str) -> Result<(PathBuf, Option<u64>)> {
     let whole = PathBuf::from(text);
     // A folder may have the sign in its name.
     if RunFolder::is_run(&whole) {

@@ -26,6 +26,7 @@ use crate::recipe::preset::{self, Facts};
 use crate::recipe::{Parent, Reading, Recipe, advice, json_path};
 use crate::train::folder::{RunFolder, RunLock, Status};
 use crate::train::identity::PictureAnswer;
+use crate::train::script;
 use crate::train::report::{RunEvent, RunProgress, RunState};
 use crate::train::session::{self, Options, Outcome};
 
@@ -64,6 +65,10 @@ pub struct Train {
     /// Any setting of the recipe, such as optim.lr=0.0002 (repeatable)
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
+    /// Live edits that the run makes by itself: a JSON list of {"images": …, "key": …, "value": …}, such as edits.json of
+    /// another run
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    edits: Option<PathBuf>,
     /// auto, cpu, vulkan, … (`latent-studio devices`)
     #[arg(long, default_value = "auto")]
     device: String,
@@ -273,9 +278,12 @@ impl Train {
             json_path::assign(&mut recipe, assignment)?;
         }
         recipe.validate()?;
+        let edits = self.edits.as_deref().map(|file| script::read(file, &recipe)).transpose()?;
         crate::models::footprint::admit(&recipe, &self.device)?;
         // The device is resolved when training begins, so that a better one found later is used.
-        RunFolder::create_locked(dir, &recipe, self.from.as_deref(), &self.device)
+        let (folder, lock) = RunFolder::create_locked(dir, &recipe, self.from.as_deref(), &self.device)?;
+        edits.map_or(Ok(()), |edits| script::keep(&folder, &edits))?;
+        Ok((folder, lock))
     }
 }
 

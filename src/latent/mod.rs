@@ -25,6 +25,7 @@ pub mod model;
 pub mod prior;
 pub mod retrieval;
 pub mod sample;
+pub mod soup;
 pub mod space;
 #[cfg(test)]
 pub(crate) mod testing;

@@ -59,6 +59,11 @@ pub fn with_titles(text: &str) -> String {
     out
 }
 
+/// Whether a setting may change while a run is on.
+pub fn is_live(key: &str) -> bool {
+    FIELDS.iter().any(|f| f.live && (key == f.key || key.starts_with(&format!("{}.", f.key))))
+}
+
 /// The setting whose path is spelled most like this one.
 pub fn nearest(key: &str) -> Option<&'static str> {
     fn distance(a: &str, b: &str) -> usize {

@@ -22,6 +22,7 @@ pub mod report;
 mod reporter;
 pub mod scatter;
 pub mod scoring;
+pub mod script;
 pub mod session;
 mod setup;
 pub mod state;

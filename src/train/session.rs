@@ -14,6 +14,7 @@ use super::prior_data::PriorData;
 use super::report::{RunEvent, RunState};
 use super::reporter::Reporter;
 use super::scoring::Scoring;
+use super::script;
 use super::setup::{learn_labels, model_info, name_features, prepare, see_version};
 pub use super::train_loop::Outcome;
 use super::train_loop::{TrainLoop, Wishes, last_checkpoint};
@@ -164,6 +165,7 @@ fn begin(reporter: &mut Reporter<'_>, request: Request) -> Result<Outcome> {
         trainer: Trainer::new(&first, &device)?,
         recipe: first,
         edits: Vec::new(),
+        script: script::of(folder)?,
         saved,
         target: 0,
         scoring: Scoring::default(),

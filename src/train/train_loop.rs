@@ -14,6 +14,7 @@ use super::prior_data::PriorData;
 use super::report::{CHECKPOINT, CheckpointInfo, PREVIEW, Preview, RunEvent, RunState, Steady, breaks_every};
 use super::reporter::{Reporter, TICK};
 use super::scoring::Scoring;
+use super::script::{self, Scripted};
 use super::trainer::Trainer;
 use super::{preview, toy2d};
 use crate::base::pace::Pace;
@@ -52,6 +53,8 @@ pub(super) struct TrainLoop<'r, 'a> {
     pub recipe: Recipe,
     /// Live edits that hold, in order.
     pub edits: Vec<Edit>,
+    /// Live edits to come.
+    pub script: Vec<Scripted>,
     pub trainer: Trainer,
     pub saved: SavedState,
     pub target: u64,
@@ -108,7 +111,21 @@ impl TrainLoop<'_, '_> {
                 continue;
             }
             self.wishes.single = false;
+            self.follow_script();
             self.step()?;
+        }
+    }
+
+    /// Makes the edits of the script whose time has come.
+    fn follow_script(&mut self) {
+        let due: Vec<Scripted> = script::due(&self.script, &self.edits, self.saved.images).cloned().collect();
+        for Scripted { key, value, images } in due {
+            let before = self.edits.len();
+            self.edit(&key, value);
+            if self.edits.len() == before {
+                // It was refused, and said so once.
+                self.script.retain(|s| (&s.key, s.images) != (&key, images));
+            }
         }
     }
 
@@ -376,8 +393,7 @@ impl TrainLoop<'_, '_> {
     /// Takes a live edit over, or says why not.
     fn edit(&mut self, key: &str, value: serde_json::Value) {
         let refuse = |problem: Problem| RunEvent::Message(problem.warning());
-        let live = form::FIELDS.iter().any(|f| f.live && (key == f.key || key.starts_with(&format!("{}.", f.key))));
-        if !live {
+        if !form::is_live(key) {
             let problem = Problem::usage("This setting cannot change while a run is on").of(key);
             self.reporter.tell(&refuse(problem.try_this("Start a new run from this one's model instead")));
             return;

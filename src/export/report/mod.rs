@@ -404,6 +404,38 @@ mod tests {
         assert!(balanced(&text), "every tag is closed");
     }
 
+    /// In Chromium, at the width of a phone and of a window: nothing is wider than the page, and all pictures are there.
+    #[test]
+    fn a_browser_shows_all_of_it() {
+        let found = ["chromium", "chromium-browser", "google-chrome"].into_iter().find(|name| {
+            std::process::Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success())
+        });
+        let Some(browser) = found else { return eprintln!("skipped: Chromium is not installed") };
+        let home = home();
+        let run = begin(&home, &"a name of many letters ".repeat(9), &[1000, 2000, 4000]);
+        let text = report(&run, &Paths::under(home.path()));
+        for width in [400, 1100] {
+            let frame = text.replace('&', "&amp;").replace('"', "&quot;");
+            let page = format!(
+                "<!doctype html><title></title><iframe style=\"width:{width}px;height:900px;border:0\" srcdoc=\"{frame}\"></iframe>\
+                 <script>onload=()=>{{let d=document.querySelector('iframe').contentDocument,e=d.documentElement;\
+                 let lost=[...d.images].filter(i=>!i.naturalWidth).length;\
+                 document.body.textContent='told '+[e.scrollWidth<=e.clientWidth,lost,d.querySelectorAll('h2').length>2,d.scripts.length].join()}}</script>"
+            );
+            let file = home.path().join("frame.html");
+            std::fs::write(&file, page).unwrap();
+            let profile = home.path().join("profile");
+            let out = std::process::Command::new(browser)
+                .args(["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom", "--virtual-time-budget=5000"])
+                .arg(format!("--user-data-dir={}", profile.display()))
+                .arg(format!("file://{}", file.display()))
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&out.stdout);
+            assert!(told.contains("told true,0,true,0"), "{width}: {told} {}", String::from_utf8_lossy(&out.stderr));
+        }
+    }
+
     /// Whether tags close in the order in which they open.
     fn balanced(text: &str) -> bool {
         const VOID: [&str; 3] = ["meta", "img", "!doctype"];
