@@ -124,6 +124,9 @@ pub enum Command {
     Generate(GenerateRequest),
     /// Encode a picture file (VAE). → `Encoded`.
     Encode { slot: SlotId, model: ModelRef, path: PathBuf },
+    /// Tell whether a kept picture is near to one that its model learned from; only what is known already without `look`.
+    /// → `Likeness`.
+    Likeness { item: Box<Item>, look: bool },
     /// Write pictures, a grid or a film. → `Job`, `Exported`.
     Export {
         job: JobId,

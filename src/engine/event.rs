@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::command::{JobId, SlotId};
+use super::jobs::likeness::Likeness;
 use super::jobs::search::{Facets, SearchAnswer};
 use crate::base::series::Reading;
 use crate::base::{Picture, Problem};
@@ -163,6 +164,9 @@ pub enum Event {
     },
     /// How good a model is, as far as it is known: after measuring (`job`), or as measured before.
     Evaluated { job: Option<JobId>, model: ModelRef, evaluation: Box<Evaluation> },
+    /// How a kept picture stands to what its model learned from, with the nearest training picture; nothing where that is not
+    /// known, with the reason if there is one.
+    Likeness { item: i64, found: Option<Box<(Likeness, Picture)>>, problem: Option<Problem> },
     /// Files were written.
     Exported { job: JobId, files: Vec<PathBuf> },
 

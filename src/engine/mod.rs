@@ -36,6 +36,7 @@ pub use crate::train::identity::{PictureAnswer, Question, question};
 pub use crate::train::report::{CheckpointInfo, Preview, RunProgress, RunState, RunSummary};
 pub use command::{Command, GenerateRequest, JobId, SlotId};
 pub use event::{DeviceReport, Evaluation, Event, Inspected, Space};
+pub use jobs::likeness::Likeness;
 pub use jobs::records::{PairsOf, RecordsCommand, RecordsEvent, Thumbs as VersionThumbs};
 pub use jobs::search::{Facets, Sample, SearchAnswer, SearchRequest};
 pub use latent::{LatentCommand, LatentEvent, LineageNode};

@@ -22,7 +22,7 @@ use super::inference::{Backend, InferenceWorker};
 use super::jobs::export::Wanted;
 use super::jobs::gallery::Gallery;
 use super::jobs::search::Searching;
-use super::jobs::{Context, data, evaluate, export, gallery, models, neighbours, priors, records, search, words};
+use super::jobs::{Context, data, evaluate, export, gallery, likeness, models, neighbours, priors, records, search, words};
 use super::runs::launch::{Launch, ProcessLaunch};
 use super::runs::{Ask, RunBook, Runs, Setup, keep_awake};
 use super::worker::{Aside, Jobs, Lane};
@@ -85,6 +85,7 @@ struct Lanes {
     files: Lane<()>,
     sheets: Lane<()>,
     encode: Lane<neighbours::Atlas>,
+    likeness: Lane<likeness::Looked>,
     evaluate: Lane<()>,
     devices: Lane<()>,
 }
@@ -135,6 +136,7 @@ impl StudioEngine {
             evaluate: simple("evaluate")?,
             thumbs: Lane::start("thumbs", 4096, outbox.clone(), jobs.clone(), data::Desk::default)?,
             encode: Lane::start("encode", 64, outbox.clone(), jobs.clone(), neighbours::Atlas::default)?,
+            likeness: Lane::start("likeness", 64, outbox.clone(), jobs.clone(), likeness::Looked::default)?,
             library: library.clone(),
             search: Lane::start("search", 64, outbox.clone(), jobs.clone(), {
                 let cx = cx.clone();
@@ -395,6 +397,9 @@ impl Engine for StudioEngine {
 
             Command::Generate(request) => cx.inference.generate(request),
             Command::Encode { slot, model, path } => self.encode(slot, model, path),
+            Command::Likeness { item, look } => {
+                lanes.likeness.push(None, move |looked| likeness::tell(&cx, looked, &item, look));
+            }
             Command::Export { job, model, latents, truncation, made_by, options } => {
                 let wanted = Wanted { model, latents, truncation, made_by };
                 lanes.export.push(Some(job), move |()| export::pictures(&cx, job, &wanted, &options));

@@ -13,7 +13,7 @@ use crate::base::problem::Kind;
 use crate::base::series::{Reading, Series};
 use crate::base::{Picture, Problem, Severity};
 use crate::data::report::Survey;
-use crate::engine::{DataSetInfo, DeviceReport, Evaluation, Event, Item, ItemFilter, JobId, PastChange, Space};
+use crate::engine::{DataSetInfo, DeviceReport, Evaluation, Event, Item, ItemFilter, JobId, Likeness, PastChange, Space};
 use crate::library::storage::Kept;
 use crate::models::info::{BrokenModel, ModelInfo, ModelRef};
 use crate::models::shipped::EncoderCard;
@@ -208,6 +208,9 @@ pub struct Items {
     pub items: Arc<Vec<Item>>,
 }
 
+/// How a kept picture stands to the nearest training picture, which comes along; or why that is not known.
+pub type Known = (Option<Box<(Likeness, Picture)>>, Option<Problem>);
+
 /// What is selected everywhere at once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selection {
@@ -254,6 +257,8 @@ pub struct Studio {
     pub items: Option<Items>,
     /// Grows whenever kept pictures changed: ask again.
     pub items_revision: u64,
+    /// How kept pictures stand to what their models learned from, as far as that was asked for.
+    pub likeness: HashMap<i64, Known>,
     /// The last changes to kept pictures, the newest first, as asked last.
     pub changes: Vec<PastChange>,
     /// Devices.
@@ -364,6 +369,9 @@ impl Studio {
                 self.items = Some(Items { filter: filter.clone(), items: items.clone() });
             }
             Event::ItemsChanged => self.items_revision += 1,
+            Event::Likeness { item, found, problem } => {
+                self.likeness.insert(*item, (found.clone(), problem.clone()));
+            }
             Event::Changes(changes) => self.changes.clone_from(changes),
             Event::Devices(devices) => self.devices.clone_from(devices),
 

@@ -233,6 +233,7 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
                 path: path.clone(),
             }]
         }),
+        Command::Likeness { item, look } => vec![super::made::likeness(&item, look)],
         Command::Export { job, latents, options, .. } => {
             let files = out_files(&options, latents.len());
             job_of(job, "Exporting", latents.len() as u64, vec![Event::Exported { job, files }])

@@ -4,6 +4,7 @@ pub mod data;
 pub mod evaluate;
 pub mod export;
 pub mod gallery;
+pub mod likeness;
 pub mod models;
 pub mod neighbours;
 pub mod priors;

@@ -1,6 +1,6 @@
 //! How near a made picture came to the real ones, judged by how near unseen real pictures come.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::base::progress::Quiet;
 use crate::base::{Picture, Result};
@@ -16,7 +16,7 @@ const ENOUGH: usize = 100;
 const SAME: f64 = 1e-6;
 
 /// How a made picture stands to the real ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::IntoStaticStr)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, strum::IntoStaticStr)]
 #[serde(rename_all = "lowercase")]
 #[strum(serialize_all = "lowercase")]
 pub enum Standing {

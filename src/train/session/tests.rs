@@ -298,3 +298,39 @@ fn a_weighted_run_goes_on_to_the_last_bit_and_names_its_version() {
     assert!(events.iter().any(|e| matches!(e, RunEvent::Message(p) if told(p))), "{events:?}");
     assert_eq!(super::super::versions::seen(&resumed.folder).len(), 2);
 }
+
+#[test]
+fn the_same_script_of_edits_gives_the_same_bytes_in_one_go_or_resumed() {
+    let (a, b, plain) = (World::new(), World::new(), World::new());
+    let script = [(4, "optim.lr", 0.0005), (8, "optim.lr", 0.0001)].map(|(images, key, value)| script::Scripted {
+        images,
+        key: key.into(),
+        value: value.into(),
+    });
+    script::keep(&a.folder, &script).unwrap();
+    script::keep(&b.folder, &script).unwrap();
+    a.finish();
+    plain.finish();
+    let edits = a.folder.edits();
+    assert_eq!(edits.iter().map(|e| e.images).collect::<Vec<_>>(), [4, 8]);
+    assert_ne!(a.state(16), plain.state(16));
+    // Ended after the first checkpoint, between the two edits' effects.
+    let stop = Cancel::new();
+    let raise = stop.clone();
+    let mut sink = move |e: &RunEvent| {
+        if matches!(e, RunEvent::Reading(reading) if reading.images >= 8) {
+            raise.cancel();
+        }
+    };
+    let options = Options { stop, ..Options::new(b.dir.path().join("cache"), "cpu", &mut sink) };
+    assert_eq!(run(&b.folder, options).unwrap(), Outcome::Interrupted);
+    b.finish();
+    assert_eq!(a.state(16), b.state(16));
+    assert_eq!(b.folder.edits(), edits);
+    // What a run kept of its edits is a script itself.
+    let c = World::new();
+    let again = script::read(&a.folder.dir().join("edits.json"), &c.folder.recipe().unwrap()).unwrap();
+    script::keep(&c.folder, &again).unwrap();
+    c.finish();
+    assert_eq!(a.state(16), c.state(16));
+}

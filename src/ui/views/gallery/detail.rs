@@ -42,6 +42,9 @@ impl GalleryView {
                 ui.add(egui::Label::new(RichText::new(line).size(size::SMALL)).wrap());
             }
         }
+        if chosen.len() == 1 {
+            super::likeness::show(ui, cx, first);
+        }
         deed = marks(ui, &chosen).or(deed);
         deed = self.actions(ui, cx, &chosen).or(deed);
         deed = self.tags(ui, &chosen).or(deed);

@@ -3,6 +3,7 @@
 mod detail;
 mod filter;
 mod find;
+pub(in crate::ui) mod likeness;
 mod origin;
 mod preview;
 mod source;

@@ -28,6 +28,23 @@ fn choose_first(h: &mut Harness<'static, Stage<GalleryView>>) -> Item {
 }
 
 #[test]
+fn a_badge_says_how_near_a_picture_is_to_what_its_model_learned_from() {
+    let mut h = gallery();
+    let item = choose_first(&mut h);
+    let asked = commands(&h);
+    let looks = |asked: &[Command], wanted: bool| {
+        asked.iter().any(|c| matches!(c, Command::Likeness { item: i, look } if i.id == item.id && *look == wanted))
+    };
+    assert!(looks(&asked, false) && !looks(&asked, true), "what is known is asked for, and nothing is computed yet");
+    h.get_by_role_and_label(Role::Button, "Compare with training pictures").click();
+    h.run_steps(4);
+    assert!(looks(&commands(&h), true));
+    let standing = h.state().studio.likeness[&item.id].0.as_ref().unwrap().0.standing;
+    h.get_by_role_and_label(Role::Label, likeness::word(standing).1);
+    assert!(h.query_by_label_contains("the nearest is noun 12.png").is_some());
+}
+
+#[test]
 fn a_key_rates() {
     let mut h = gallery();
     let item = choose_first(&mut h);

@@ -14,6 +14,7 @@ use crate::export::run::GRID_GAP;
 use crate::export::sheet::{self, TRIANGLE};
 use crate::export::watermark::Writing;
 use crate::export::{CANVASES, EXPORTERS, Exporter, Filter, Makes, NamedCanvas};
+use crate::latent::retrieval::Standing;
 use crate::recipe::picture::Canvas;
 use crate::ui::action::{Action, PickKind};
 use crate::ui::format;
@@ -39,6 +40,9 @@ pub(super) fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: View
             }
         });
         ui.add_space(size::S);
+    }
+    if let Some(warning) = near_copies(&open.subject, cx) {
+        theme::toned(ui, theme::Tone::Warn, warning);
     }
     let o = &mut open.options;
     ui.add_space(size::XS);
@@ -128,6 +132,17 @@ pub(super) fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: View
             cx.pick(view, PURPOSE_FOLDER, PickKind::Folder, "Export to", &[]);
         }
     });
+}
+
+/// Says that what is exported nearly is what a model learned from, where that is known.
+fn near_copies(subject: &Subject, cx: &Cx<'_>) -> Option<String> {
+    let Subject::Items(ids) = subject else { return None };
+    let known = ids.iter().filter_map(|id| cx.studio.likeness.get(id)?.0.as_ref());
+    let near = known.filter(|found| found.0.standing != Standing::Own).count();
+    (near > 0).then(|| {
+        let pictures = format::plural(near as u64, "picture", "pictures");
+        format!("{pictures} nearly or wholly copied from what the model learned from: mind the rights of others")
+    })
 }
 
 /// Which programs keep a recipe, as tried, and which lose it.

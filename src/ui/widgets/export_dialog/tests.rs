@@ -24,12 +24,36 @@ fn one_picture_is_no_film() {
 
 /// A gallery with the dialog open on all of its pictures.
 fn opened() -> Harness<'static, Stage<GalleryView>> {
+    opened_with(ExportOptions::default())
+}
+
+fn opened_with(options: ExportOptions) -> Harness<'static, Stage<GalleryView>> {
     let mut stage = Stage::new(GalleryView::default());
+    stage.studio.settings.export = options;
     stage.studio.exports = "/home/me/Pictures/Latent Studio".into();
     let mut h = harness(stage);
     h.state_mut().call(|view, cx| view.on_command(crate::ui::command::UiCommand::Export, cx));
     h.run_steps(4);
     h
+}
+
+#[test]
+fn marks_are_offered_where_they_belong_and_near_copies_are_told() {
+    let mut h = opened();
+    let disabled = |h: &Harness<'static, Stage<GalleryView>>| {
+        h.get_by_role_and_label(Role::CheckBox, "Watermark").accesskit_node().is_disabled()
+    };
+    assert!(disabled(&h), "pictures of 32 pixels have no room for a mark");
+    assert!(h.query_by_label_contains("Pillow").is_some(), "which programs lose the recipe");
+    let mut h = opened_with(ExportOptions { scale: 16, filter: "lanczos".into(), ..ExportOptions::default() });
+    assert!(!disabled(&h));
+    assert!(h.query_by_label_contains("copied from what the model learned").is_none());
+    h.get_by_role_and_label(Role::CheckBox, "Certificate").click();
+    h.run_steps(2);
+    h.get_by_role_and_label(Role::Button, "Export").click();
+    h.run_steps(4);
+    let (_, options) = sent(&h).unwrap();
+    assert!(options.watermark && options.certificate);
 }
 
 fn sent(h: &Harness<'static, Stage<GalleryView>>) -> Option<(JobId, ExportOptions)> {
