@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::certificate_key::{bytes_of, hex};
 use super::metadata;
+use super::png::with_text;
 use super::read_metadata::{read_recipe, read_text};
 use crate::base::paths::write_atomically;
 use crate::base::{Picture, Problem, Result};
@@ -203,32 +204,8 @@ pub fn sign(path: &Path, info: &ModelInfo, key: &SigningKey) -> Result<PathBuf> 
         return Ok(out);
     }
     let bytes = std::fs::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
-    write_atomically(path, &with_chunk(&bytes, &text))?;
+    write_atomically(path, &with_text(&bytes, KEY, &text))?;
     Ok(path.into())
-}
-
-/// A PNG with the text before its end, in place of one under the same keyword.
-fn with_chunk(png: &[u8], text: &str) -> Vec<u8> {
-    let mut out = png[..8].to_vec();
-    let mut at = 8;
-    while let Some(head) = png.get(at..at + 8) {
-        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
-        let Some(chunk) = png.get(at..at + 12 + length) else { break };
-        let ours = &head[4..] == b"iTXt" && chunk[8..].starts_with(KEY.as_bytes());
-        if &head[4..] == b"IEND" {
-            let body = [b"iTXt", KEY.as_bytes(), &[0, 0, 0, 0, 0], text.as_bytes()].concat();
-            out.extend(((body.len() - 4) as u32).to_be_bytes());
-            out.extend(&body);
-            let mut crc = flate2::Crc::new();
-            crc.update(&body);
-            out.extend(crc.sum().to_be_bytes());
-        }
-        if !ours {
-            out.extend(chunk);
-        }
-        at += chunk.len();
-    }
-    out
 }
 
 /// The certificate of a file, in it or beside it.
@@ -346,7 +323,7 @@ mod tests {
             let mut c = original.clone();
             change(&mut c);
             let out = dir.path().join("changed.png");
-            std::fs::write(&out, with_chunk(&bytes, &serde_json::to_string(&c).unwrap())).unwrap();
+            std::fs::write(&out, with_text(&bytes, KEY, &serde_json::to_string(&c).unwrap())).unwrap();
             let verdict = verify(&out, Some(&info), None).unwrap().unwrap();
             failing(&verdict).into_iter().map(str::to_owned).collect::<Vec<_>>()
         };
@@ -364,11 +341,11 @@ mod tests {
         let recipe = read_recipe(&path).unwrap().unwrap();
         let text = serde_json::to_string(&original).unwrap();
         let others = png_bytes(&Picture::filled(20, 10, [9, 8, 6, 255]), Some(&recipe)).unwrap();
-        std::fs::write(&path, with_chunk(&others, &text)).unwrap();
+        std::fs::write(&path, with_text(&others, KEY, &text)).unwrap();
         assert_eq!(failing(&verify(&path, None, None).unwrap().unwrap()), ["pixels"]);
         let recipe = PictureRecipe { truncation: 0.1, ..recipe };
         let told = png_bytes(&Picture::filled(20, 10, [9, 8, 7, 255]), Some(&recipe)).unwrap();
-        std::fs::write(&path, with_chunk(&told, &text)).unwrap();
+        std::fs::write(&path, with_text(&told, KEY, &text)).unwrap();
         assert_eq!(failing(&verify(&path, None, None).unwrap().unwrap()), ["recipe"]);
     }
 

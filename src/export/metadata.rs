@@ -18,6 +18,10 @@ use crate::recipe::picture::PictureRecipe;
 pub use crate::recipe::picture::KEY;
 /// Keyword of the XMP text chunk (XMP specification part 3, §1.1.5).
 pub const XMP_KEY: &str = "XML:com.adobe.xmp";
+/// Keyword of the text chunk that keeps the XMP packet of a photograph that was filled or changed.
+pub const SOURCE_XMP_KEY: &str = "XMP of the source";
+/// Bytes of a file that are searched for its XMP packet.
+const SEARCHED: u64 = 16 << 20;
 /// IPTC's word for a picture made by a trained model.
 pub const SOURCE_TYPE: &str = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia";
 /// IPTC's word for a photograph that a trained model filled or changed in part.
@@ -101,6 +105,18 @@ pub fn xmp(recipe: &PictureRecipe) -> String {
     )
 }
 
+/// The XMP packet of somebody else's picture file, whichever format it has: packets are plain text so that they can be found
+/// this way (XMP specification part 1, §7.3).
+pub fn xmp_of(path: &std::path::Path) -> Option<String> {
+    use std::io::Read;
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).ok()?.take(SEARCHED).read_to_end(&mut bytes).ok()?;
+    let find = |mark: &[u8], from: usize| bytes[from..].windows(mark.len()).position(|w| w == mark).map(|at| from + at);
+    let begin = find(b"<x:xmpmeta", 0)?;
+    let end = find(b"</x:xmpmeta>", begin)? + b"</x:xmpmeta>".len();
+    String::from_utf8(bytes[begin..end].to_vec()).ok()
+}
+
 /// Contents of the two `iTXt` chunks of a PNG: the recipe, compressed, and the mark, which must not be.
 ///
 /// # Errors
@@ -180,6 +196,23 @@ pub mod tests {
         assert_eq!(text.matches('<').count(), text.matches('>').count() - 2, "two > are inside of what it says");
         assert!(text.contains("AISystemUsed=\"Latent Studio, model fäces 🙂\""));
         assert!(text.contains("AISystemVersionUsed=\"0.1 &lt;&quot;&amp;>, weights 00ff\""));
+    }
+
+    #[test]
+    fn the_packet_of_another_program_is_found_and_kept() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let packet = "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><a/></x:xmpmeta>";
+        std::fs::write(file.path(), [b"\xff\xd8\xff\xe1 junk ".as_slice(), packet.as_bytes(), b"\0\xff"].concat()).unwrap();
+        assert_eq!(xmp_of(file.path()).as_deref(), Some(packet));
+        std::fs::write(file.path(), &packet.as_bytes()[..30]).unwrap();
+        assert_eq!(xmp_of(file.path()), None);
+        let picture = crate::base::Picture::filled(3, 3, [1, 2, 3, 255]);
+        let png = super::super::png::png_bytes(&picture, Some(&full())).unwrap();
+        let with = super::super::png::with_text(&png, SOURCE_XMP_KEY, packet);
+        assert_eq!(super::super::png::decode(&with).unwrap(), picture);
+        std::fs::write(file.path(), &with).unwrap();
+        let read = super::super::read_metadata::read_text(file.path(), SOURCE_XMP_KEY).unwrap();
+        assert_eq!(read.as_deref(), Some(packet));
     }
 
     #[test]

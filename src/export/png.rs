@@ -91,6 +91,30 @@ fn encode(p: &Picture, recipe: Option<&PictureRecipe>, compression: png::Compres
     Ok(bytes)
 }
 
+/// A PNG with an `iTXt` chunk before its end, in place of one under the same keyword; its pixels stay as they are.
+pub fn with_text(png: &[u8], key: &str, text: &str) -> Vec<u8> {
+    let key = [key.as_bytes(), &[0]].concat();
+    let mut out = png[..png.len().min(8)].to_vec();
+    let mut at = 8;
+    while let Some(head) = png.get(at..at + 8) {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let Some(chunk) = png.get(at..at + 12 + length) else { break };
+        if &head[4..] == b"IEND" {
+            let body = [b"iTXt", &key[..], &[0, 0, 0, 0], text.as_bytes()].concat();
+            out.extend(((body.len() - 4) as u32).to_be_bytes());
+            out.extend(&body);
+            let mut crc = flate2::Crc::new();
+            crc.update(&body);
+            out.extend(crc.sum().to_be_bytes());
+        }
+        if &head[4..] != b"iTXt" || !chunk[8..].starts_with(&key) {
+            out.extend(chunk);
+        }
+        at += chunk.len();
+    }
+    out
+}
+
 /// A PNG in memory as a picture.
 ///
 /// # Errors

@@ -93,8 +93,8 @@ pub enum LatentCommand {
     Mend { job: JobId, model: ModelRef, input: PathBuf, hole: Option<Vec<u8>>, typical: f64, steps: u32 },
     /// A picture file as the model sees it. → `TakenIn`
     TakeIn { ticket: u64, model: ModelRef, input: PathBuf },
-    /// Write a mended picture with the latent that mended it. → `Exported`
-    WriteMended { job: JobId, model: ModelRef, latent: Latent, picture: Box<Picture>, out: PathBuf },
+    /// Write a mended picture with the latent that mended it, and with the marks of the file that it was. → `Exported`
+    WriteMended { job: JobId, model: ModelRef, latent: Latent, picture: Box<Picture>, photo: PathBuf, out: PathBuf },
 
     /// Frames of a timeline at some times (in seconds of the timeline), for scrubbing. → `Frames`
     Frames { ticket: u64, model: ModelRef, timeline: Box<Timeline>, times: Vec<f64> },

@@ -9,7 +9,9 @@ use crate::data::decode_file;
 use crate::engine::inference::Urgency;
 use crate::engine::jobs::{Context, models, picture_recipe};
 use crate::engine::{Event, JobId, ModelInfo};
-use crate::export::write_png;
+use crate::base::paths::write_atomically;
+use crate::export::metadata;
+use crate::export::png::{check_name, png_bytes, with_text};
 use crate::latent::encoder::store;
 use crate::latent::{invert, latent_edit};
 use crate::recipe::picture::Latent;
@@ -132,7 +134,8 @@ pub fn mend(cx: &Context, shelf: &mut Shelf, job: JobId, model: &str, wish: Mend
     Ok(())
 }
 
-/// Writes a mended picture. Its recipe tells the latent; the picture itself is only in part the model's.
+/// Writes a mended picture. Its recipe tells the latent; the picture itself is only in part the model's. The XMP packet of the
+/// photograph is kept.
 ///
 /// # Errors
 /// There is no such model any more, or the disk is full.
@@ -141,14 +144,20 @@ pub fn write_mended(
     job: JobId,
     model: &str,
     latent: &Latent,
-    picture: &Picture,
+    (picture, photo): (&Picture, &Path),
     out: PathBuf,
 ) -> Result<()> {
     let name = model.to_string();
     let info = cx.inference.wait(Urgency::Later, move |models| Ok(models.get(&name)?.info().clone()))?;
     let info = cx.described(ModelInfo { model: model.into(), ..info });
     let recipe = picture_recipe(&info, latent, 1.0, "mended", cx.backend.device());
-    write_png(&out, picture, Some(&recipe))?;
+    check_name(&out)?;
+    let mut bytes = png_bytes(picture, Some(&recipe))?;
+    // What others said of the photograph stays with it.
+    if let Some(packet) = metadata::xmp_of(photo) {
+        bytes = with_text(&bytes, metadata::SOURCE_XMP_KEY, &packet);
+    }
+    write_atomically(&out, &bytes)?;
     cx.tell(Event::Exported { job, files: vec![out] });
     Ok(())
 }

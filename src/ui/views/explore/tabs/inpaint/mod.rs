@@ -418,7 +418,8 @@ impl Inpaint {
         if out.extension().is_none() {
             out.set_extension("png");
         }
-        cx.send(Command::Latent(LatentCommand::WriteMended { job, model, latent, picture, out }));
+        let photo = state.inpaint.photo.clone().unwrap_or_default();
+        cx.send(Command::Latent(LatentCommand::WriteMended { job, model, latent, picture, photo, out }));
     }
 }
 
