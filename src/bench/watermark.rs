@@ -131,7 +131,8 @@ fn psnr(a: &Picture, b: &Picture) -> f64 {
 /// # Errors
 /// No file can be read, or it was cancelled.
 pub fn run(measure: &Measure, progress: &dyn Progress) -> Result<Report> {
-    const CHANGES: [&str; 6] = ["none", "JPEG 85", "resized to 75 %", "cropped by 10 %", "screenshot", "screenshot, JPEG 85"];
+    const CHANGES: [&str; 6] =
+        ["none", "JPEG 85", "resized to 75 %", "cropped by 10 %", "screenshot", "screenshot, JPEG 85"];
     let mut survival: Vec<Survival> =
         CHANGES.iter().map(|&change| Survival { change, of: 0, found: 0, wrong: 0 }).collect();
     let mut out = Report {

@@ -87,7 +87,9 @@ impl Sign {
             })?;
             let holds = certificate::sign(file, model, &key)?;
             if self.json {
-                print_json(&json!({ "file": file, "certificate": holds, "key": hex(&key.verifying_key().to_bytes()) }))?;
+                print_json(
+                    &json!({ "file": file, "certificate": holds, "key": hex(&key.verifying_key().to_bytes()) }),
+                )?;
             } else if holds == *file {
                 print_line(&format!("{} is signed", file.display()))?;
             } else {

@@ -35,6 +35,7 @@ mod search;
 mod signals;
 mod sizing;
 mod soup;
+mod thin;
 mod train;
 mod versions;
 mod words;

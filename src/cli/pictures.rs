@@ -104,7 +104,9 @@ impl Common {
             }
         })
         .flatten();
-        for file in export::export(options, &mut shots, total, progress)? {
+        let files = export::export(options, &mut shots, total, progress)?;
+        crate::latent::catalog::note_pictured(&self.model, &model.info().hash, &Paths::of_user());
+        for file in files {
             print_line(&file.display().to_string())?;
         }
         Ok(())

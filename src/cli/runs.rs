@@ -25,6 +25,8 @@ pub enum Runs {
     Race(super::race::Race),
     /// Average models of one network; the mean is kept only if it is better than each
     Soup(super::soup::Soup),
+    /// Show what runs cost on disk, and remove old checkpoints that nothing needs
+    Thin(super::thin::Thin),
     /// Tell TensorBoard, MLflow or trackio everything of a run; again adds only what is new
     Export(Export),
 }
@@ -86,6 +88,7 @@ impl Runs {
             Self::Tree(task) => task.run(paths),
             Self::Race(task) => task.run(paths),
             Self::Soup(task) => task.run(paths),
+            Self::Thin(task) => task.run(paths),
             Self::Export(task) => task.run(paths),
         }
     }

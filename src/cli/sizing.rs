@@ -35,6 +35,12 @@ impl Sizing {
     pub fn options(&self) -> Result<ExportOptions> {
         let colour = colour(self.margin.as_deref().unwrap_or("white"))?;
         let canvas = self.fit.as_deref().map(|text| canvas(text, colour)).transpose()?;
-        Ok(ExportOptions { scale: self.scale, filter: self.filter.clone(), canvas, watermark: !self.no_watermark, ..ExportOptions::default() })
+        Ok(ExportOptions {
+            scale: self.scale,
+            filter: self.filter.clone(),
+            canvas,
+            watermark: !self.no_watermark,
+            ..ExportOptions::default()
+        })
     }
 }

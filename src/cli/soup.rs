@@ -113,9 +113,11 @@ impl Soup {
             (Some(soup), Some(_)) => {
                 print_line(&format!("the mean of {}: {}, in {}", chosen.len(), number(soup), self.out.display()))
             }
-            (Some(soup), None) => {
-                print_line(&format!("the mean of {}: {}; no better, so nothing was written", chosen.len(), number(soup)))
-            }
+            (Some(soup), None) => print_line(&format!(
+                "the mean of {}: {}; no better, so nothing was written",
+                chosen.len(),
+                number(soup)
+            )),
             (None, _) => print_line("no mean is better than the best alone, so nothing was written"),
         }
     }

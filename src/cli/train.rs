@@ -26,8 +26,8 @@ use crate::recipe::preset::{self, Facts};
 use crate::recipe::{Parent, Reading, Recipe, advice, json_path};
 use crate::train::folder::{RunFolder, RunLock, Status};
 use crate::train::identity::PictureAnswer;
-use crate::train::script;
 use crate::train::report::{RunEvent, RunProgress, RunState};
+use crate::train::script;
 use crate::train::session::{self, Options, Outcome};
 
 /// Arguments of `train`.

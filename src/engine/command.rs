@@ -8,7 +8,7 @@ use super::jobs::search::SearchRequest;
 use crate::eval::joint::Networks;
 use crate::export::options::ExportOptions;
 use crate::latent::prior::Kind;
-use crate::library::item::{DataSetInfo, ItemFilter};
+use crate::library::item::{DataSetInfo, Item, ItemFilter};
 use crate::models::info::ModelRef;
 use crate::recipe::picture::Latent;
 use crate::recipe::{DataRecipe, ObjectiveRecipe, Reading, Recipe};

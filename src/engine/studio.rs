@@ -22,7 +22,9 @@ use super::inference::{Backend, InferenceWorker};
 use super::jobs::export::Wanted;
 use super::jobs::gallery::Gallery;
 use super::jobs::search::Searching;
-use super::jobs::{Context, data, evaluate, export, gallery, likeness, models, neighbours, priors, records, search, words};
+use super::jobs::{
+    Context, data, evaluate, export, gallery, likeness, models, neighbours, priors, records, search, words,
+};
 use super::runs::launch::{Launch, ProcessLaunch};
 use super::runs::{Ask, RunBook, Runs, Setup, keep_awake};
 use super::worker::{Aside, Jobs, Lane};

@@ -242,15 +242,14 @@ pub fn verify(path: &Path, model: Option<&ModelInfo>, own: Option<&VerifyingKey>
     let key = bytes_of::<32>(&c.key).and_then(|bytes| VerifyingKey::from_bytes(&bytes).ok());
     let signature = bytes_of::<64>(&c.signature).map(|bytes| Signature::from_bytes(&bytes));
     let signed = match (&key, &signature) {
-        (Some(key), Some(signature)) => {
-            key.verify_strict(&[SIGNED, c.links[3].as_bytes()].concat(), signature).is_ok()
-        }
+        (Some(key), Some(signature)) => key.verify_strict(&[SIGNED, c.links[3].as_bytes()].concat(), signature).is_ok(),
         _ => false,
     };
     let (holds, told) = says(signed, "is that of the key", "is not that of the key");
     add("signature", holds, told);
     let chain = links(&c.lineage, &c.subject, &c.recipe) == c.links;
-    let (holds, told) = says(chain, "each link follows from the one before", "a link does not follow from the one before");
+    let (holds, told) =
+        says(chain, "each link follows from the one before", "a link does not follow from the one before");
     add("chain", holds, told);
     let same = subject(path)?.0 == c.subject;
     let (holds, told) = says(same, "are those that were signed", "are others than those that were signed");

@@ -41,9 +41,9 @@ pub fn read_key(path: &Path) -> Result<SigningKey> {
     let text = std::fs::read_to_string(path).map_err(|e| Problem::io("This key could not be read", path, &e))?;
     let bytes = text.trim().strip_prefix(HEAD).and_then(bytes_of::<32>);
     bytes.map(|bytes| SigningKey::from_bytes(&bytes)).ok_or_else(|| {
-        Problem::data("This is no key for certificates")
-            .of(path.display().to_string())
-            .try_this("Choose a file written by `certificate key export`, or make a new key with `certificate key replace`")
+        Problem::data("This is no key for certificates").of(path.display().to_string()).try_this(
+            "Choose a file written by `certificate key export`, or make a new key with `certificate key replace`",
+        )
     })
 }
 
@@ -60,7 +60,8 @@ pub fn write_key(path: &Path, key: &SigningKey) -> Result<()> {
     {
         use std::os::unix::fs::PermissionsExt;
         let private = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(path, private).map_err(|e| Problem::io("This key could not be made private", path, &e))?;
+        std::fs::set_permissions(path, private)
+            .map_err(|e| Problem::io("This key could not be made private", path, &e))?;
     }
     Ok(())
 }

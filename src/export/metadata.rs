@@ -86,9 +86,7 @@ pub fn xmp(recipe: &PictureRecipe) -> String {
     let used = if kind == ALGORITHMIC_TYPE {
         String::new()
     } else {
-        format!(
-            "\n   Iptc4xmpExt:AISystemUsed=\"{system}\"\n   Iptc4xmpExt:AISystemVersionUsed=\"{version}\""
-        )
+        format!("\n   Iptc4xmpExt:AISystemUsed=\"{system}\"\n   Iptc4xmpExt:AISystemVersionUsed=\"{version}\"")
     };
     format!(
         "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n\
@@ -202,7 +200,8 @@ pub mod tests {
     fn the_packet_of_another_program_is_found_and_kept() {
         let file = tempfile::NamedTempFile::new().unwrap();
         let packet = "<x:xmpmeta xmlns:x=\"adobe:ns:meta/\"><a/></x:xmpmeta>";
-        std::fs::write(file.path(), [b"\xff\xd8\xff\xe1 junk ".as_slice(), packet.as_bytes(), b"\0\xff"].concat()).unwrap();
+        std::fs::write(file.path(), [b"\xff\xd8\xff\xe1 junk ".as_slice(), packet.as_bytes(), b"\0\xff"].concat())
+            .unwrap();
         assert_eq!(xmp_of(file.path()).as_deref(), Some(packet));
         std::fs::write(file.path(), &packet.as_bytes()[..30]).unwrap();
         assert_eq!(xmp_of(file.path()), None);

@@ -316,7 +316,8 @@ pub mod tests {
         // QuickTime's own form of the comment, and the index behind the pictures.
         let text = metadata::comment(&full()).unwrap();
         let boxed = |kind: &[u8; 4], body: &[u8]| [&(body.len() as u32 + 8).to_be_bytes()[..], kind, body].concat();
-        let note = boxed(b"\xA9cmt", &[&(text.len() as u16).to_be_bytes()[..], &[0x55, 0xC4], text.as_bytes()].concat());
+        let note =
+            boxed(b"\xA9cmt", &[&(text.len() as u16).to_be_bytes()[..], &[0x55, 0xC4], text.as_bytes()].concat());
         let file = [boxed(b"ftyp", b"qt  "), boxed(b"mdat", &[0; 99]), boxed(b"moov", &boxed(b"udta", &note))].concat();
         assert_eq!(read(&file), Some(full()));
         assert_eq!(read(&file[..file.len() - 30]), None);

@@ -78,9 +78,8 @@ fn index(moov: &[u8]) -> Option<Index> {
             (None, None) => return None,
         };
         let runs = first(table, &[b"stsc"])?;
-        let runs: Vec<(usize, usize)> = (0..word(runs, 4)?)
-            .map_while(|i| Some((word(runs, 8 + 12 * i)?, word(runs, 12 + 12 * i)?)))
-            .collect();
+        let runs: Vec<(usize, usize)> =
+            (0..word(runs, 4)?).map_while(|i| Some((word(runs, 8 + 12 * i)?, word(runs, 12 + 12 * i)?))).collect();
         let mut pictures = Vec::new();
         for (i, &chunk) in chunks.iter().enumerate() {
             let inside = runs.iter().rev().find(|run| run.0 <= i + 1)?.1;

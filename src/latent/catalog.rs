@@ -13,6 +13,7 @@ use crate::models::info::{BrokenModel, Listing, ModelCard, ModelInfo, PriorInfo}
 use crate::models::io::{METADATA, PRIOR, SNAPSHOT, Weights};
 use crate::models::{Generator, TokenPrior, TokenVae, Vae, pytorch, tensor_file};
 use crate::recipe::{Recipe, bounds};
+use crate::train::checkpoint;
 use crate::train::folder::RunFolder;
 
 /// Models inside the binary itself, so that it starts with one wherever it is copied.
@@ -303,6 +304,22 @@ pub fn checkpoint_of(hash: &str, runs: &[PathBuf], paths: &Paths) -> Option<Path
         }
     }
     None
+}
+
+/// The hash of a checkpoint's weights, as its snapshot says; nothing where it has none.
+pub fn hash_of(checkpoint: &Path) -> Option<String> {
+    let metadata = Weights::read_metadata(&checkpoint.join(SNAPSHOT)).ok()?;
+    ModelInfo::from_metadata(metadata.get(METADATA)).ok().map(|info| info.hash)
+}
+
+/// Notes that a picture names the checkpoint that this model is, if it is one with this hash.
+pub fn note_pictured(model: &str, hash: &str, paths: &Paths) {
+    if let Ok(Source::File { full: Some(folder), .. }) = resolve(with_prior(model).0, paths)
+        && hash_of(&folder).is_some_and(|own| own == hash)
+        && let Err(e) = checkpoint::name(&folder)
+    {
+        log::warn!("{} could not be noted as named by a picture: {e}", folder.display());
+    }
 }
 
 /// A network out of a PyTorch file, as a snapshot of ours.

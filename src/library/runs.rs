@@ -263,6 +263,17 @@ impl Library {
         Ok(all.iter().filter_map(|json| serde_json::from_str(json).ok()).collect())
     }
 
+    /// Hashes of all models that kept pictures name, those in the trash too.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn pictured_models(&self) -> Result<Vec<String>> {
+        self.read(|db| {
+            let mut query = db.prepare("SELECT DISTINCT model_hash FROM items WHERE model_hash <> ''")?;
+            query.query_map([], |row| row.get(0))?.collect()
+        })
+    }
+
     /// The model with this hash of its weights, if it was noted.
     ///
     /// # Errors

@@ -240,12 +240,41 @@ pub fn recover(folder: &RunFolder) {
     }
 }
 
-/// Keeps the last `keep` checkpoints and the best, and all that could not be loaded.
+/// Name of the file in a checkpoint that says that a kept or exported picture names it.
+const NAMED: &str = "named";
+
+/// Notes that a picture names this checkpoint, so that it is not removed on its own.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn name(path: &Path) -> std::io::Result<()> {
+    let file = path.join(NAMED);
+    if file.exists() { Ok(()) } else { fs::write(file, b"") }
+}
+
+/// Whether a picture names this checkpoint.
+pub fn is_named(path: &Path) -> bool {
+    path.join(NAMED).exists()
+}
+
+/// Removes a checkpoint: its folder is not one under its name while files go.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn remove(path: &Path) -> std::io::Result<()> {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let beside = path.with_file_name(format!("{WRITING}{name}-removed"));
+    fs::rename(path, &beside)?;
+    fs::remove_dir_all(beside)
+}
+
+/// Keeps the last `keep` checkpoints and the best, those that pictures name, and all that could not be loaded.
 fn prune(folder: &RunFolder, keep: usize, passed: &Passed) {
     let mine: Vec<CheckpointInfo> = folder.checkpoints().into_iter().filter(|c| !passed.contains(&c.images)).collect();
     let best = mine.iter().filter_map(|c| c.score.map(|s| (s, c.images))).min_by(|a, b| a.0.total_cmp(&b.0));
     let old = mine.len().saturating_sub(keep.max(1));
-    for checkpoint in mine.iter().take(old).filter(|c| best.is_none_or(|(_, images)| images != c.images)) {
+    let goes = |c: &&CheckpointInfo| best.is_none_or(|(_, images)| images != c.images) && !is_named(&c.path);
+    for checkpoint in mine.iter().take(old).filter(goes) {
         let _ = fs::remove_dir_all(&checkpoint.path);
     }
 }

@@ -28,6 +28,7 @@ mod setup;
 pub mod state;
 pub mod telemetry;
 pub mod tensors;
+pub mod thin;
 pub mod token_prior;
 pub mod tokens;
 pub mod toy2d;

@@ -98,14 +98,15 @@ mod tests {
             fs::write(&path, text).unwrap();
             read(&path, &Recipe::default())
         };
-        let script = ask(
-            r#"[{"images": 90, "key": "optim.lr", "value": 0.001},
-                {"step": 3, "images": 40, "key": "optim.lr", "value": 0.002}]"#,
-        );
+        let script = ask(r#"[{"images": 90, "key": "optim.lr", "value": 0.001},
+                {"step": 3, "images": 40, "key": "optim.lr", "value": 0.002}]"#);
         let script = script.unwrap();
         assert_eq!(script.iter().map(|s| s.images).collect::<Vec<_>>(), [40, 90]);
-        for bad in ["{", r#"[{"images": 1, "key": "model.width", "value": 3}]"#, r#"[{"images": 1, "key": "optim.lr", "value": -1}]"#]
-        {
+        for bad in [
+            "{",
+            r#"[{"images": 1, "key": "model.width", "value": 3}]"#,
+            r#"[{"images": 1, "key": "optim.lr", "value": -1}]"#,
+        ] {
             assert!(ask(bad).is_err(), "{bad}");
         }
         let edit = |images| Edit { step: 1, images, key: "optim.lr".into(), value: script[0].value.clone() };

@@ -13,7 +13,9 @@ use crate::base::problem::Kind;
 use crate::base::series::{Reading, Series};
 use crate::base::{Picture, Problem, Severity};
 use crate::data::report::Survey;
-use crate::engine::{DataSetInfo, DeviceReport, Evaluation, Event, Item, ItemFilter, JobId, Likeness, PastChange, Space};
+use crate::engine::{
+    DataSetInfo, DeviceReport, Evaluation, Event, Item, ItemFilter, JobId, Likeness, PastChange, Space,
+};
 use crate::library::storage::Kept;
 use crate::models::info::{BrokenModel, ModelInfo, ModelRef};
 use crate::models::shipped::EncoderCard;

@@ -6,8 +6,8 @@ use crate::base::rng::Stream;
 use crate::base::series::Reading;
 use crate::base::{Channels, Family, Picture, Problem, Resolution};
 use crate::engine::{
-    BrokenFile, CheckpointInfo, DataSetInfo, DeviceReport, DuplicateGroup, Event, Item, Likeness, ModelCard, ModelInfo, Preview,
-    RunProgress, RunState, RunSummary, Score, Survey, SurveyEntry, Suspect,
+    BrokenFile, CheckpointInfo, DataSetInfo, DeviceReport, DuplicateGroup, Event, Item, Likeness, ModelCard, ModelInfo,
+    Preview, RunProgress, RunState, RunSummary, Score, Survey, SurveyEntry, Suspect,
 };
 use crate::eval::METRICS;
 use crate::latent::retrieval::Standing;
@@ -449,7 +449,7 @@ pub fn likeness(item: &Item, look: bool) -> Event {
     let standing = [Standing::Own, Standing::Near, Standing::Copy][item.id.rem_euclid(3) as usize];
     let name = "noun 12.png".to_owned();
     let found = Likeness { standing, name, as_near: 0.25, unseen: 200, held_out: true };
-    let real = source_picture("real", item.id as usize, Resolution::square(32));
+    let real = source_picture("real", item.id as u32, Resolution::square(32));
     Event::Likeness { item: item.id, found: look.then(|| Box::new((found, real))), problem: None }
 }
 

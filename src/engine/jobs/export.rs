@@ -11,6 +11,7 @@ use crate::engine::inference::Urgency;
 use crate::engine::{Event, ExportOptions, Item, JobId, ModelInfo};
 use crate::export::certificate_key::own_key;
 use crate::export::{EXPORTERS, Makes, Shot, certificate, export, read_recipe};
+use crate::latent::catalog;
 use crate::library::records::note_files;
 use crate::recipe::picture::Latent;
 
@@ -97,6 +98,9 @@ pub fn pictures(cx: &Context, job: JobId, wanted: &Wanted, options: &ExportOptio
     let mut shots = Shots::new(cx, wanted, cx.jobs.cancel_of(job));
     let files = export(options, &mut shots, wanted.latents.len() as u64, &cx.progress(job))?;
     sign(cx, options, &files)?;
+    if let Some(info) = cx.models().iter().find(|m| m.model == wanted.model) {
+        catalog::note_pictured(&wanted.model, &info.hash, &cx.paths);
+    }
     if let Some(info) = cx.models().into_iter().find(|m| m.model == wanted.model) {
         let from = [(info.hash, wanted.made_by.clone())];
         note_files(&cx.paths.library(), kind(options), &files, &from, &json!({ "model": info.name }));

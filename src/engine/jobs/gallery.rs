@@ -10,6 +10,7 @@ use crate::base::{Picture, Problem, Progress, Result};
 use crate::engine::trash::remove;
 use crate::engine::{DataSetInfo, Event, Graph, Item, ItemFilter, ModelInfo, PastChange, RunSummary, Usage};
 use crate::export::{Shot, file_name, png_bytes, today, write_new};
+use crate::latent::catalog;
 use crate::library::records::threads::NewPrompt;
 use crate::library::{Library, NewItem, Shelf};
 use crate::recipe::picture::Latent;
@@ -62,6 +63,11 @@ pub fn make(
                 return Err(problem);
             }
         };
+        if i == 0
+            && let Some(recipe) = &shot.recipe
+        {
+            catalog::note_pictured(&wanted.model, &recipe.model_hash, &cx.paths);
+        }
         let seed = match shot.recipe.as_ref().map(|r| &r.latent) {
             Some(Latent::Seed { seed }) => Some(*seed),
             _ => None,

@@ -71,9 +71,10 @@ fn known(cx: &Context, item: &Item) -> Result<Option<(Likeness, Picture)>> {
 }
 
 fn find(cx: &Context, looked: &mut Looked, item: &Item) -> Result<(Likeness, Picture)> {
-    let recipe = item.recipe.as_ref().ok_or_else(|| {
-        Problem::data("No model of the studio made this picture").of(item.path.display().to_string())
-    })?;
+    let recipe = item
+        .recipe
+        .as_ref()
+        .ok_or_else(|| Problem::data("No model of the studio made this picture").of(item.path.display().to_string()))?;
     let info = cx.models().into_iter().find(|m| m.hash == recipe.model_hash).ok_or_else(|| {
         Problem::data("The model that made this picture is not on this computer").of(recipe.model.clone())
     })?;
@@ -97,7 +98,10 @@ fn find(cx: &Context, looked: &mut Looked, item: &Item) -> Result<(Likeness, Pic
         held_out: copies.is_held_out(),
     };
     let file = file(cx, &info.hash, &picture);
-    let kept = file.parent().map_or(Ok(()), std::fs::create_dir_all).map_err(|e| Problem::io("This could not be kept", &file, &e));
+    let kept = file
+        .parent()
+        .map_or(Ok(()), std::fs::create_dir_all)
+        .map_err(|e| Problem::io("This could not be kept", &file, &e));
     let kept = kept.and_then(|()| write_atomically(&file.with_extension("png"), &png_bytes(&real, None)?));
     let text = serde_json::to_vec(&likeness).unwrap_or_default();
     if let Err(problem) = kept.and_then(|()| write_atomically(&file, &text)) {

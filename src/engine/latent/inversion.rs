@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::LatentEvent;
 use super::model_slot::Shelf;
+use crate::base::paths::write_atomically;
 use crate::base::{Picture, Problem, Result, Severity};
 use crate::data::decode_file;
 use crate::engine::inference::Urgency;
 use crate::engine::jobs::{Context, models, picture_recipe};
 use crate::engine::{Event, JobId, ModelInfo};
-use crate::base::paths::write_atomically;
 use crate::export::metadata;
 use crate::export::png::{check_name, png_bytes, with_text};
 use crate::latent::encoder::store;

@@ -167,8 +167,9 @@ impl Desk {
 
             C::TakeIn { ticket, model, input } => inspection::take_in(&cx, ticket, model, input),
             C::WriteMended { job, model, latent, picture, photo, out } => {
-                self.keeping
-                    .push(Some(job), move |_| inversion::write_mended(&cx, job, &model, &latent, (&picture, &photo), out));
+                self.keeping.push(Some(job), move |_| {
+                    inversion::write_mended(&cx, job, &model, &latent, (&picture, &photo), out)
+                });
             }
 
             C::MapTiles { map, model, plane, truncation, zoom, tiles } => {

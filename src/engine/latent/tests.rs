@@ -449,7 +449,14 @@ fn pictures_are_taken_in_painted_on_and_looked_at_for_faults() {
     s.until("why", |e| matches!(e, Event::Message(_)).then_some(()));
     let (out, latent) = (s.home.path().join("mended.png"), Latent::Seed { seed: 6 });
     let whole = Box::new(picture.clone());
-    s.ask(LatentCommand::WriteMended { job: 7, model: VAE.into(), latent, picture: whole, photo: file.clone(), out: out.clone() });
+    s.ask(LatentCommand::WriteMended {
+        job: 7,
+        model: VAE.into(),
+        latent,
+        picture: whole,
+        photo: file.clone(),
+        out: out.clone(),
+    });
     assert_eq!(s.ended(7), None);
     assert_eq!(crate::data::decode_file(&out).unwrap(), picture);
     assert_eq!(crate::export::read_recipe(&out).unwrap().unwrap().made_by, "mended");

@@ -80,7 +80,8 @@ impl Codebook {
             for chip in 0..CHIPS {
                 let odd = (chip as u64 & value & 63).count_ones() as u64 + (value >> 6);
                 let place = symbol * CHIPS + chip;
-                signs[self.payload[place / 2]][place % 2] = if odd & 1 == 0 { 1.0 } else { -1.0 } * self.scramble[place];
+                signs[self.payload[place / 2]][place % 2] =
+                    if odd & 1 == 0 { 1.0 } else { -1.0 } * self.scramble[place];
             }
         }
         signs

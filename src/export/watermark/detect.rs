@@ -222,9 +222,8 @@ fn best_place(coefficients: &[[f32; 2]], book: &Codebook, places: usize) -> (f32
             sum[1] += re * s + im * c;
         }
     }
-    let waves: Vec<(Vec<f32>, Vec<f32>)> = (0..across)
-        .map(|kx| (0..places).map(|x| table[kx * x % places]).map(|[c, s]| (c, s)).unzip())
-        .collect();
+    let waves: Vec<(Vec<f32>, Vec<f32>)> =
+        (0..across).map(|kx| (0..places).map(|x| table[kx * x % places]).map(|[c, s]| (c, s)).unzip()).collect();
     let (mut best, mut place) = (f32::MIN, [0, 0]);
     let mut row = vec![0.0f32; places];
     for y in 0..places {

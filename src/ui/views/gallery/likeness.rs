@@ -46,7 +46,13 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, item: &Item) {
             let ctx = ui.ctx().clone();
             let tex = cx.textures.get(&ctx, key(("likeness", item.id)), 0, &real);
             theme::badge(ui, tone, text).on_hover_ui(|ui| {
-                textures::picture(ui, &tex, tex.fit(Vec2::splat(SIDE)), egui::Sense::hover(), "Nearest training picture");
+                textures::picture(
+                    ui,
+                    &tex,
+                    tex.fit(Vec2::splat(SIDE)),
+                    egui::Sense::hover(),
+                    "Nearest training picture",
+                );
                 ui.add(egui::Label::new(sentence(&likeness)).wrap());
             });
             ui.add(egui::Label::new(RichText::new(sentence(&likeness)).size(size::SMALL)).wrap());
@@ -57,13 +63,14 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, item: &Item) {
         known => {
             // What was found before is told at once; looking anew takes a while and is asked for.
             let once = Id::new("likeness asked");
-            let new = ui.ctx().data_mut(|d| d.get_temp_mut_or_default::<HashSet<(i64, bool)>>(once).insert((item.id, false)));
+            let new =
+                ui.ctx().data_mut(|d| d.get_temp_mut_or_default::<HashSet<(i64, bool)>>(once).insert((item.id, false)));
             if new && known.is_none() {
                 cx.send(Command::Likeness { item: Box::new(item.clone()), look: false });
             }
-            let asked = ui.ctx().data(|d| {
-                d.get_temp::<HashSet<(i64, bool)>>(once).is_some_and(|set| set.contains(&(item.id, true)))
-            });
+            let asked = ui
+                .ctx()
+                .data(|d| d.get_temp::<HashSet<(i64, bool)>>(once).is_some_and(|set| set.contains(&(item.id, true))));
             if asked {
                 theme::weak(ui, "Comparing with the training pictures…");
             } else if theme::button(ui, None, "Compare with training pictures").clicked() {
