@@ -12,6 +12,7 @@ mod setup;
 mod side;
 mod signals;
 mod tokens;
+mod tree;
 mod watch;
 
 use std::cell::RefCell;
@@ -37,6 +38,15 @@ use crate::ui::state::Studio;
 use crate::ui::widgets::drop_target::{DropState, PURPOSE};
 use crate::ui::widgets::form::Form;
 use crate::ui::widgets::scores::ScorePanel;
+
+/// What stands beside the samples of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Panel {
+    Curves,
+    Metrics,
+    /// The runs that came from each other.
+    Tree,
+}
 
 /// The view.
 pub struct TrainView {
@@ -80,8 +90,8 @@ pub struct TrainView {
     further: f64,
     /// In a narrow pane one of both is shown.
     show_samples: bool,
-    /// Scores stand where curves do.
-    show_scores: bool,
+    /// What stands beside the samples.
+    panel: Panel,
 }
 
 impl Default for TrainView {
@@ -114,7 +124,7 @@ impl Default for TrainView {
             asked: HashSet::new(),
             further: 100.0,
             show_samples: true,
-            show_scores: false,
+            panel: Panel::Curves,
         }
     }
 }

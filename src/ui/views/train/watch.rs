@@ -6,7 +6,7 @@ use egui_material_icons::icons::{
 };
 
 use super::super::data::bar;
-use super::{TrainView, locate, now};
+use super::{Panel, TrainView, locate, now, tree};
 use crate::engine::{Command, Control, PictureAnswer, RunState, RunSummary};
 use crate::ui::action::Action;
 use crate::ui::command::UiCommand;
@@ -221,8 +221,22 @@ impl TrainView {
         for dir in overlay {
             self.load(&dir, cx);
         }
-        theme::segmented(ui, "Show", &mut self.show_scores, &[(false, "Curves"), (true, "Metrics")]);
-        if self.show_scores {
+        let branches = tree::family(&cx.studio.runs, run);
+        let mut panels = vec![(Panel::Curves, "Curves"), (Panel::Metrics, "Metrics")];
+        if branches.len() > 1 {
+            panels.push((Panel::Tree, "Tree"));
+        } else if self.panel == Panel::Tree {
+            self.panel = Panel::Curves;
+        }
+        theme::segmented(ui, "Show", &mut self.panel, &panels);
+        if self.panel == Panel::Tree {
+            ui.add_space(size::S);
+            if let Some(dir) = tree::show(ui, &branches, run, cx) {
+                self.select(&dir, cx);
+            }
+            return;
+        }
+        if self.panel == Panel::Metrics {
             ui.add_space(size::S);
             self.scores.show(ui, ViewId::Train, &run.dir.display().to_string(), !run.checkpoints.is_empty(), cx);
             return;

@@ -1,0 +1,162 @@
+//! Runs that came from each other, as branches over pictures seen.
+
+use egui::{Align2, FontId, Role, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
+
+use crate::engine::RunSummary;
+use crate::ui::format;
+use crate::ui::theme::{self, size};
+use crate::ui::views::Cx;
+
+/// Height of the drawing, in points.
+const HEIGHT: f32 = 220.0;
+/// Room for the numbers beside and below it, in points.
+const MARGIN: egui::Vec2 = vec2(48.0, 20.0);
+/// Most forks between a run and the one that all came from.
+const DEEPEST: usize = 64;
+
+/// A run among its relatives.
+pub(super) struct Branch<'a> {
+    pub run: &'a RunSummary,
+    /// How many forks lie between it and the run that all came from.
+    pub depth: usize,
+}
+
+/// The run that all came from, its forks, and theirs, each after the one that it came from.
+pub(super) fn family<'a>(runs: &'a [RunSummary], of: &'a RunSummary) -> Vec<Branch<'a>> {
+    let parent = |run: &RunSummary| {
+        let origin = run.origin.as_ref()?;
+        runs.iter().find(|r| r.dir == origin.run && r.dir != run.dir)
+    };
+    let root = std::iter::successors(Some(of), |run| parent(run)).take(DEEPEST).last().unwrap_or(of);
+    let mut out = Vec::new();
+    let mut waiting = vec![(root, 0)];
+    while let Some((run, depth)) = waiting.pop() {
+        if depth > DEEPEST || out.iter().any(|b: &Branch<'_>| b.run.dir == run.dir) {
+            continue;
+        }
+        let mut forks: Vec<&RunSummary> =
+            runs.iter().filter(|r| r.origin.as_ref().is_some_and(|o| o.run == run.dir)).collect();
+        forks.sort_by_key(|r| std::cmp::Reverse(r.origin.as_ref().map_or(0, |o| o.images)));
+        waiting.extend(forks.into_iter().map(|fork| (fork, depth + 1)));
+        out.push(Branch { run, depth });
+    }
+    out
+}
+
+/// Scores of a run's own checkpoints: pictures seen, and the score (lower is better).
+fn scores(run: &RunSummary) -> impl Iterator<Item = (u64, f64)> {
+    let from = run.origin.as_ref().map_or(0, |o| o.images);
+    run.checkpoints.iter().filter(move |c| c.images >= from).filter_map(|c| Some((c.images, c.score?)))
+}
+
+/// What a fork changes, in words.
+fn changes(run: &RunSummary) -> String {
+    let Some(origin) = &run.origin else { return String::new() };
+    let each = origin.changes.iter().map(|(key, value)| format!("{key} = {value}")).collect::<Vec<_>>().join(", ");
+    let each = if each.is_empty() { "nothing changed".to_owned() } else { each };
+    format!("from {}: {each}", format::kimg(origin.images))
+}
+
+/// Draws the branches and lists them; says which run was chosen.
+pub(super) fn show(ui: &mut Ui, branches: &[Branch<'_>], shown: &RunSummary, cx: &Cx<'_>) -> Option<std::path::PathBuf> {
+    let t = theme::tokens(ui);
+    let all: Vec<(u64, f64)> = branches.iter().flat_map(|b| scores(b.run)).collect();
+    let furthest = branches.iter().map(|b| b.run.progress.images).max().unwrap_or(0).max(1);
+    let (low, high) = all.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), s| (l.min(s.1), h.max(s.1)));
+    if all.is_empty() {
+        theme::weak(ui, "Branches are drawn once their checkpoints are scored");
+    } else {
+        let (whole, response) = ui.allocate_exact_size(vec2(ui.available_width(), HEIGHT), Sense::hover());
+        theme::name(&response, Role::Canvas, "Scores of the branches over pictures seen");
+        let rect = whole.with_min_x(whole.left() + MARGIN.x).with_max_y(whole.bottom() - MARGIN.y).shrink(6.0);
+        let span = (high - low).max(1e-9);
+        let at = |images: u64, score: f64| {
+            let x = images as f32 / furthest as f32;
+            let y = ((score - low) / span) as f32;
+            pos2(rect.left() + x * rect.width(), rect.bottom() - y * rect.height())
+        };
+        let painter = ui.painter_at(whole);
+        let line = Stroke::new(1.0, t.weak.gamma_multiply(0.5));
+        painter.line_segment([rect.left_bottom(), rect.right_bottom()], line);
+        painter.line_segment([rect.left_top(), rect.left_bottom()], line);
+        let font = FontId::proportional(size::SMALL);
+        for (y, value) in [(rect.top(), high), (rect.bottom(), low)] {
+            let text = format!("{value:.3}");
+            painter.text(pos2(rect.left() - 6.0, y), Align2::RIGHT_CENTER, text, font.clone(), t.weak);
+        }
+        let end = pos2(rect.right(), rect.bottom() + 4.0);
+        painter.text(end, Align2::RIGHT_TOP, format::kimg(furthest), font, t.weak);
+        for branch in branches {
+            let colour = t.series(cx.studio.run_colour(&branch.run.dir));
+            let wide = if branch.run.dir == shown.dir { 2.5 } else { 1.5 };
+            let mut points: Vec<_> = scores(branch.run).collect();
+            // A fork hangs on the last score of its run up to where it parts.
+            if let Some(origin) = &branch.run.origin
+                && let Some(parent) = branches.iter().find(|b| b.run.dir == origin.run)
+                && let Some(last) = scores(parent.run).filter(|s| s.0 <= origin.images).last()
+                && points.first().is_none_or(|first| first.0 > last.0)
+            {
+                points.insert(0, last);
+            }
+            let places: Vec<_> = points.iter().map(|(images, score)| at(*images, *score)).collect();
+            painter.add(egui::Shape::line(places.clone(), Stroke::new(wide, colour)));
+            places.iter().for_each(|p| {
+                painter.circle_filled(*p, wide + 1.0, colour);
+            });
+        }
+    }
+    let mut chosen = None;
+    ScrollArea::vertical().id_salt("branches").show(ui, |ui| {
+        for branch in branches {
+            ui.horizontal(|ui| {
+                ui.add_space(branch.depth.min(8) as f32 * size::M);
+                let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
+                ui.painter().circle_filled(dot.center(), 4.0, t.series(cx.studio.run_colour(&branch.run.dir)));
+                let best = scores(branch.run).map(|s| s.1).min_by(f64::total_cmp);
+                let best = best.map_or_else(String::new, |s| format!(", best {s:.3}"));
+                let text = format!(
+                    "{} ({}{best})",
+                    format::shortened(&branch.run.name, 24),
+                    format::kimg(branch.run.progress.images)
+                );
+                let label = ui.selectable_label(branch.run.dir == shown.dir, text);
+                if label.on_hover_text(changes(branch.run)).clicked() {
+                    chosen = Some(branch.run.dir.clone());
+                }
+            });
+            if branch.run.origin.is_some() {
+                ui.horizontal(|ui| {
+                    ui.add_space((branch.depth.min(8) as f32 + 1.0) * size::M);
+                    ui.add(egui::Label::new(egui::RichText::new(changes(branch.run)).size(size::SMALL).color(t.weak)).truncate());
+                });
+            }
+        }
+    });
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::fake;
+    use crate::train::report::Origin;
+
+    #[test]
+    fn relatives_are_found_from_any_of_them_and_circles_end() {
+        let mut runs: Vec<RunSummary> = fake::runs().into_iter().take(3).collect();
+        assert_eq!(runs.len(), 3);
+        let from = |run: &RunSummary, images| {
+            Some(Origin { run: run.dir.clone(), images, state: None, changes: vec![("optim.lr".into(), 0.001.into())] })
+        };
+        runs.iter_mut().for_each(|r| r.origin = None);
+        (runs[1].origin, runs[2].origin) = (from(&runs[0], 3000), from(&runs[1], 9000));
+        for of in 0..3 {
+            let found = family(&runs, &runs[of]);
+            let rows: Vec<_> = found.iter().map(|b| (b.run.dir.clone(), b.depth)).collect();
+            assert_eq!(rows, [(runs[0].dir.clone(), 0), (runs[1].dir.clone(), 1), (runs[2].dir.clone(), 2)]);
+        }
+        assert_eq!(changes(&runs[1]), format!("from {}: optim.lr = 0.001", format::kimg(3000)));
+        runs[0].origin = from(&runs[2], 1);
+        assert_eq!(family(&runs, &runs[0]).len(), 3);
+    }
+}
