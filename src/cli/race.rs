@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::judging::{Judge, Judged};
 use super::{device, interrupt, print_json, print_line, tell, watched};
 use crate::base::paths::{Paths, write_atomically};
-use crate::base::{Cancel, Problem, Progress, Result};
+use crate::base::{Cancel, Problem, Result};
 use crate::train::folder::RunFolder;
 use crate::train::fork;
 use crate::train::report::RunEvent;

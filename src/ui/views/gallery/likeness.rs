@@ -62,7 +62,7 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, item: &Item) {
         }
         known => {
             // What was found before is told at once; looking anew takes a while and is asked for.
-            let once = Id::new("likeness asked");
+            let once = Id::unique("likeness asked");
             let new =
                 ui.ctx().data_mut(|d| d.get_temp_mut_or_default::<HashSet<(i64, bool)>>(once).insert((item.id, false)));
             if new && known.is_none() {

@@ -287,4 +287,16 @@ fn a_run_is_forked_at_a_checkpoint_and_says_where_it_came_from() {
     assert_eq!(harness.state().studio.selected_run().unwrap().name, "nouns fork", "it is watched at once");
     assert!(harness.query_by_label_contains(&format!("From nouns at {at}")).is_some());
     shot(&mut harness, "train-fork");
+    // The tree leads back to the run that it came from.
+    press(&mut harness, Role::RadioButton, "Show: Tree");
+    harness.run_ok();
+    assert!(harness.query_by_label_contains("nothing changed").is_some());
+    shot(&mut harness, "train-tree");
+    let rows: Vec<String> = harness
+        .get_all_by_role(Role::Button)
+        .filter_map(|node| node.accesskit_node().label())
+        .filter(|label| label.starts_with("nouns ("))
+        .collect();
+    press(&mut harness, Role::Button, &rows[0]);
+    assert_eq!(harness.state().studio.selected_run().unwrap().name, "nouns");
 }
