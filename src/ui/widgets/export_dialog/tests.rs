@@ -39,7 +39,7 @@ fn opened_with(options: ExportOptions) -> Harness<'static, Stage<GalleryView>> {
 
 #[test]
 fn marks_are_offered_where_they_belong_and_near_copies_are_told() {
-    let mut h = opened();
+    let h = opened();
     let disabled = |h: &Harness<'static, Stage<GalleryView>>| {
         h.get_by_role_and_label(Role::CheckBox, "Watermark").accesskit_node().is_disabled()
     };
