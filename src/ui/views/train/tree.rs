@@ -58,7 +58,12 @@ fn changes(run: &RunSummary) -> String {
 }
 
 /// Draws the branches and lists them; says which run was chosen.
-pub(super) fn show(ui: &mut Ui, branches: &[Branch<'_>], shown: &RunSummary, cx: &Cx<'_>) -> Option<std::path::PathBuf> {
+pub(super) fn show(
+    ui: &mut Ui,
+    branches: &[Branch<'_>],
+    shown: &RunSummary,
+    cx: &Cx<'_>,
+) -> Option<std::path::PathBuf> {
     let t = theme::tokens(ui);
     let all: Vec<(u64, f64)> = branches.iter().flat_map(|b| scores(b.run)).collect();
     let furthest = branches.iter().map(|b| b.run.progress.images).max().unwrap_or(0).max(1);
@@ -127,7 +132,10 @@ pub(super) fn show(ui: &mut Ui, branches: &[Branch<'_>], shown: &RunSummary, cx:
             if branch.run.origin.is_some() {
                 ui.horizontal(|ui| {
                     ui.add_space((branch.depth.min(8) as f32 + 1.0) * size::M);
-                    ui.add(egui::Label::new(egui::RichText::new(changes(branch.run)).size(size::SMALL).color(t.weak)).truncate());
+                    ui.add(
+                        egui::Label::new(egui::RichText::new(changes(branch.run)).size(size::SMALL).color(t.weak))
+                            .truncate(),
+                    );
                 });
             }
         }
