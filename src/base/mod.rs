@@ -11,6 +11,7 @@ pub mod pace;
 pub mod panics;
 pub mod paths;
 pub mod pixels;
+pub mod position;
 pub mod problem;
 pub mod progress;
 pub mod rank_fusion;
@@ -21,6 +22,7 @@ pub mod series;
 pub mod simd;
 pub mod temp;
 pub mod units;
+pub mod vault;
 
 pub use pixels::Picture;
 pub use problem::{Kind, Problem, Result, Severity};

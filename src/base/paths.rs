@@ -112,16 +112,18 @@ pub fn free_bytes(path: &Path) -> Option<u64> {
     fs4::available_space(path.ancestors().find(|p| p.exists())?).ok()
 }
 
-/// Writes a file so that it is either wholly there or not at all: beside, flushed to disk, renamed.
+/// Writes a file so that it is either wholly there or not at all: beside, flushed to disk, renamed. In an encrypted library
+/// it is sealed.
 ///
 /// # Errors
-/// The disk is full or the folder cannot be written; the old file is then untouched.
+/// The disk is full, the folder cannot be written, or the library is locked; the old file is then untouched.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let fail = |e: &std::io::Error| Problem::io("This file could not be written", path, e);
     std::fs::create_dir_all(folder).map_err(|e| fail(&e))?;
     let mut beside = super::temp::file_in(folder).map_err(|e| fail(&e))?;
-    beside.write_all(bytes).map_err(|e| fail(&e))?;
+    let bytes = super::vault::files::for_path(path, bytes).map_err(|e| fail(&e))?;
+    beside.write_all(&bytes).map_err(|e| fail(&e))?;
     beside.as_file().sync_all().map_err(|e| fail(&e))?;
     beside.persist(path).map_err(|e| fail(&e.error))?;
     // The rename itself must reach the disk too; not every file system lets a folder be opened.

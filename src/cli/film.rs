@@ -9,6 +9,7 @@ use super::sizing::Sizing;
 use super::{device, may_write, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
+use crate::base::vault;
 use crate::engine::latent::films::write;
 use crate::export::{ExportOptions, film_format};
 use crate::latent::film::Timeline;
@@ -65,7 +66,7 @@ impl Film {
             ..self.sizing.options()?
         };
         let text =
-            std::fs::read_to_string(&file).map_err(|e| Problem::io("This timeline could not be read", &file, &e))?;
+            vault::read_to_string(&file).map_err(|e| Problem::io("This timeline could not be read", &file, &e))?;
         let timeline = Timeline::from_json(&text).map_err(|p| p.of(file.display().to_string()))?;
         let name = self.model.unwrap_or_else(|| timeline.model.clone());
         if name.is_empty() {

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::base::{Problem, Result};
+use crate::base::vault;
 use crate::export::read_recipe;
 use crate::latent::latent_math::Dims;
 use crate::latent::model::LoadedModel;
@@ -24,7 +25,7 @@ pub fn latent(text: &str) -> Result<Latent> {
     }
     let path = Path::new(text);
     if path.extension().is_some_and(|x| x == "json") {
-        let json = std::fs::read(path).map_err(|e| Problem::io("This latent could not be read", path, &e))?;
+        let json = vault::read(path).map_err(|e| Problem::io("This latent could not be read", path, &e))?;
         return serde_json::from_slice(&json).map_err(bad);
     }
     if path.is_file() {

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::{print_json, print_line, records};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Resolution, Result};
+use crate::base::vault;
 use crate::engine::DeviceReport;
 use crate::engine::devices::{Prober, preferred};
 use crate::latent::catalog;
@@ -52,14 +53,14 @@ impl Models {
             super::may_write(out)?;
             let card = match &self.card {
                 Some(file) => {
-                    let text = std::fs::read_to_string(file)
+                    let text = vault::read_to_string(file)
                         .map_err(|e| Problem::io("This card could not be read", file, &e))?;
                     let bad = |e| Problem::data("This card is not one").of(file.display().to_string()).because(e);
                     Some(serde_json::from_str(&text).map_err(bad)?)
                 }
                 None => None,
             };
-            catalog::export_as(model, out, self.name.as_deref(), card, paths)?;
+            catalog::export_as(model, out, self.name.as_deref(), card, super::no_traces(), paths)?;
             print_line(&out.display().to_string())?;
             if self.pytorch {
                 print_line(&catalog::write_loader(out)?.display().to_string())?;
@@ -263,7 +264,7 @@ impl RecipeTask {
                 Ok(())
             }
             Self::Validate { file, json } => {
-                let text = std::fs::read_to_string(&file)
+                let text = vault::read_to_string(&file)
                     .map_err(|e| Problem::io("This recipe could not be read", &file, &e))?;
                 let checked = Recipe::from_json(&text).and_then(|r| r.validate());
                 if json {
@@ -313,6 +314,16 @@ pub enum LibraryTask {
     Embed(super::search::Embed),
     /// Find pictures by words, by what they show, or by pictures that they are like
     Search(super::search::Find),
+    /// Encrypt the library with a passphrase, or go on where that was interrupted
+    Encrypt(super::vault::Plain),
+    /// Make an encrypted library plain again, or go on where that was interrupted
+    Decrypt(super::vault::Plain),
+    /// Keep the key for later commands, in memory of this user, until `library lock` or the session ends
+    Unlock(super::vault::Plain),
+    /// Forget the key that `library unlock` kept
+    Lock(super::vault::Plain),
+    /// Replace the passphrase, by the old one or the recovery key; with --new-recovery-key replace that
+    Passphrase(super::vault::Passphrase),
     /// Where things are kept; with --json also how large they are
     Path {
         /// As JSON
@@ -364,6 +375,11 @@ impl LibraryTask {
             Self::Choose(task) => task.run(&open()?),
             Self::Rank(task) => records::rank(&task, &open()?),
             Self::Usage(task) => records::usage(&task, &open()?),
+            Self::Encrypt(task) => super::vault::encrypt(&task, paths),
+            Self::Decrypt(task) => super::vault::decrypt(&task, paths),
+            Self::Unlock(task) => super::vault::unlock(&task, paths),
+            Self::Lock(task) => super::vault::lock(&task, paths),
+            Self::Passphrase(task) => task.run(paths),
             Self::Path { json } => {
                 if json {
                     return print_json(&json!({

@@ -37,6 +37,7 @@ mod sizing;
 mod soup;
 mod thin;
 mod train;
+mod vault;
 mod versions;
 mod words;
 
@@ -62,6 +63,12 @@ struct Arguments {
     /// Replace files that are there; without it a result never takes the place of one
     #[arg(long, global = true)]
     overwrite: bool,
+    /// Share without traces: what is exported names no user, folder, device or time
+    #[arg(long, global = true)]
+    no_traces: bool,
+    /// Read the passphrase of an encrypted library from the first line of standard input
+    #[arg(long, global = true)]
+    passphrase_stdin: bool,
     #[command(subcommand)]
     command: Option<Task>,
 }
@@ -155,7 +162,20 @@ pub fn main() -> ExitCode {
         say(&Problem::usage("The allocator of this system refused its settings, so training may be slower").info());
     }
     OVERWRITE.store(arguments.overwrite, Ordering::Relaxed);
+    if arguments.no_traces {
+        NO_TRACES.store(true, Ordering::Relaxed);
+        crate::export::metadata::leave_no_traces();
+    }
     let paths = Paths::of_user();
+    vault::from_stdin(arguments.passphrase_stdin);
+    // Held until the end, so that nobody encrypts or decrypts the library meanwhile.
+    let _in_use = match vault::enter(&paths, vault::needs(arguments.command.as_ref())) {
+        Ok(held) => held,
+        Err(problem) => {
+            say(&problem);
+            return ExitCode::from(problem.exit_code());
+        }
+    };
     let result = match arguments.command {
         None => window(paths),
         Some(Task::Train(task)) => task.run(&paths),
@@ -202,9 +222,17 @@ pub fn main() -> ExitCode {
 
 #[cfg(feature = "gui")]
 fn window(paths: Paths) -> Result<()> {
-    let engine = crate::engine::studio::StudioEngine::start(crate::engine::studio::Options::of_user(paths.clone()))?;
+    use crate::engine::Engine;
+    use crate::engine::studio::{Options, StudioEngine};
+    let start = |paths: Paths| -> Result<Box<dyn Engine>> {
+        Ok(Box::new(StudioEngine::start(Options::of_user(paths))?))
+    };
+    // Held by the window itself from now on.
+    let held = crate::base::vault::enter(&paths)?;
+    let engine = if crate::base::vault::standing(&paths)?.is_locked() { None } else { Some(start(paths.clone())?) };
+    drop(held);
     let until_picture = std::env::var_os(crate::bench::explore::UNTIL_PICTURE).is_some();
-    crate::ui::open(Box::new(engine), &paths, until_picture)
+    crate::ui::open(engine, start, &paths, until_picture)
 }
 
 #[cfg(not(feature = "gui"))]
@@ -230,6 +258,14 @@ fn say(problem: &Problem) {
 
 /// Whether results may take the place of files.
 static OVERWRITE: AtomicBool = AtomicBool::new(false);
+
+/// Whether what is exported leaves no traces.
+static NO_TRACES: AtomicBool = AtomicBool::new(false);
+
+/// Whether what is exported shall name no user, folder, device or time.
+fn no_traces() -> bool {
+    NO_TRACES.load(Ordering::Relaxed)
+}
 
 /// Makes sure, before the work begins, that a result takes no file's place.
 ///

@@ -32,7 +32,7 @@ impl Report {
         report::check_name(&self.out)?;
         let run = run_log::find(&self.run, paths)?;
         may_write(&self.out)?;
-        let about = About { licence: self.licence, note: self.note };
+        let about = About { licence: self.licence, note: self.note, no_traces: super::no_traces() };
         report::write(&run, &about, &self.out, paths, &watched(false))?;
         print_line(&self.out.display().to_string())
     }

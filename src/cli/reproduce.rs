@@ -10,7 +10,7 @@ use crate::base::paths::Paths;
 use crate::base::{Kind, Picture, Problem, Result};
 use crate::data;
 use crate::export::certificate_key::known_key;
-use crate::export::{self, Filter, certificate, metadata, mp4_reader, watermark};
+use crate::export::{self, Filter, certificate, metadata, mp4_reader, traces, watermark};
 use crate::latent::catalog;
 use crate::latent::model::LoadedModel;
 use crate::library::Library;
@@ -21,6 +21,9 @@ use crate::recipe::picture::{PictureRecipe, Watermark};
 pub struct Inspect {
     /// A picture that the studio exported
     file: PathBuf,
+    /// List what the file would give away, whatever sort of file it is
+    #[arg(long)]
+    traces: bool,
     /// As JSON
     #[arg(long)]
     json: bool,
@@ -41,6 +44,9 @@ fn recipe_of(file: &std::path::Path) -> Result<PictureRecipe> {
 impl Inspect {
     /// Shows the recipe, the marks and the certificate.
     pub fn run(self, paths: &Paths) -> Result<()> {
+        if self.traces {
+            return self.traces();
+        }
         let mut lost = None;
         let recipe = match recipe_of(&self.file) {
             Ok(recipe) => Some(recipe),
@@ -147,6 +153,33 @@ fn told(recipe: &PictureRecipe) -> Result<()> {
     }
     print_line(&format!("source      {}", metadata::source_type(recipe).rsplit('/').next().unwrap_or_default()))?;
     print_line(&format!("studio      {}", recipe.studio))
+}
+
+impl Inspect {
+    /// Lists what the file would give away.
+    fn traces(&self) -> Result<()> {
+        let found = traces::of(&self.file)?;
+        if self.json {
+            return print_json(&found);
+        }
+        let list = |all: &[traces::Trace]| {
+            all.iter().try_for_each(|t| {
+                let gives = format!("{:?}", t.gives).to_lowercase();
+                print_line(&format!("  {gives:8} {}: {}", t.at, t.says))
+            })
+        };
+        if found.traces.is_empty() {
+            print_line(&format!("{}: gives nothing away", found.kind))?;
+        } else {
+            print_line(&format!("{}: gives away", found.kind))?;
+            list(&found.traces)?;
+        }
+        if found.remains.is_empty() {
+            return Ok(());
+        }
+        print_line("says besides")?;
+        list(&found.remains)
+    }
 }
 
 /// Arguments of `reproduce`.

@@ -130,6 +130,10 @@ impl Export {
         if let Some(place) = &self.mlflow {
             targets.push(Target::mlflow(place)?);
         }
+        if super::no_traces() && self.mlflow.is_some() {
+            return Err(Problem::usage("MLflow notes a user, folders and times, so it is not told without traces")
+                .try_this("Write event files with --tensorboard instead"));
+        }
         targets.extend(self.trackio.into_iter().map(Target::Trackio));
         if targets.is_empty() {
             return Err(Problem::usage("Nobody is to be told").try_this("Give --tensorboard, --mlflow or --trackio"));
@@ -137,7 +141,10 @@ impl Export {
         let ending = interrupt();
         let mut first = true;
         loop {
-            let log = RunLog::read(&dir, Some(paths))?;
+            let mut log = RunLog::read(&dir, Some(paths))?;
+            if super::no_traces() {
+                log = log.without_traces();
+            }
             // Read before: what it told until it ended is told too.
             let goes_on = self.follow && log.summary.state.is_alive();
             let mut told = serde_json::Map::new();

@@ -69,6 +69,9 @@ pub struct Train {
     /// another run
     #[arg(long, value_name = "FILE", conflicts_with = "resume")]
     edits: Option<PathBuf>,
+    /// A table of boxes (file,x,y,w,h and perhaps how: blur or pixelate) that are hidden in the pictures before training
+    #[arg(long, value_name = "FILE", conflicts_with = "resume")]
+    hide_boxes: Option<PathBuf>,
     /// auto, cpu, vulkan, … (`latent-studio devices`)
     #[arg(long, default_value = "auto")]
     device: String,
@@ -276,6 +279,9 @@ impl Train {
         }
         for assignment in &self.set {
             json_path::assign(&mut recipe, assignment)?;
+        }
+        if let Some(table) = &self.hide_boxes {
+            recipe.data.hide.extend(crate::data::hide::boxes(table)?);
         }
         recipe.validate()?;
         let edits = self.edits.as_deref().map(|file| script::read(file, &recipe)).transpose()?;

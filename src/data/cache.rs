@@ -7,7 +7,8 @@
 //! ```
 
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,9 +19,11 @@ use tempfile::NamedTempFile;
 
 use super::decode_pool::pool;
 use super::guess::Guess;
-use super::pread::{read_exact_at, write_all_at};
 use super::report::BrokenFile;
-use crate::base::{Channels, Problem, Result, Shape, temp};
+use crate::base::position::{read_exact_at, write_all_at};
+use crate::base::vault::files::Sink;
+use crate::base::vault::slots::Slots;
+use crate::base::{Channels, Problem, Result, Shape, temp, vault};
 
 /// Changes with the layout of prepared files, or with how pictures are prepared.
 pub const FORMAT: u32 = 1;
@@ -61,17 +64,49 @@ pub(super) struct Description {
     pub hash: String,
 }
 
-/// A prepared data set: memory-mapped, shared by clones.
+/// A prepared data set: memory-mapped, shared by clones. One of an encrypted library is held in memory.
 #[derive(Clone)]
 pub struct Prepared(Arc<Inner>);
 
 struct Inner {
-    map: Arc<Mmap>,
+    map: Arc<Bytes>,
     /// Shared by all who use the set: whoever empties the cache leaves it alone.
-    _in_use: Arc<File>,
+    _in_use: vault::File,
     about: Description,
     factors: Vec<f32>,
     train: Vec<u32>,
+}
+
+/// The whole content of a file.
+enum Bytes {
+    Mapped(Mmap),
+    Decrypted(Vec<u8>),
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Mapped(map) => map,
+            Self::Decrypted(bytes) => bytes,
+        }
+    }
+}
+
+impl Bytes {
+    fn of(file: &vault::File) -> io::Result<Self> {
+        if !file.is_sealed() {
+            return map(file.handle()).map(Self::Mapped);
+        }
+        let too_large = |_| io::Error::from(io::ErrorKind::OutOfMemory);
+        let len = usize::try_from(file.len()).map_err(too_large)?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(len).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?;
+        bytes.resize(len, 0);
+        file.read_into(&mut bytes)?;
+        Ok(Self::Decrypted(bytes))
+    }
 }
 
 impl std::fmt::Debug for Prepared {
@@ -101,8 +136,8 @@ impl Prepared {
     /// # Errors
     /// It is not there, or damaged.
     pub fn open(path: &Path) -> Result<Self> {
-        let file = File::open(path).map_err(|e| Problem::io("This prepared set cannot be opened", path, &e))?;
-        let map = map(&file).map_err(|e| Problem::io("This prepared set cannot be opened", path, &e))?;
+        let file = vault::File::open(path).map_err(|e| Problem::io("This prepared set cannot be opened", path, &e))?;
+        let map = Bytes::of(&file).map_err(|e| Problem::io("This prepared set cannot be opened", path, &e))?;
         let damaged =
             |why: &str| Problem::data("This prepared set is damaged").of(path.display().to_string()).because(why);
         let header = map.get(..HEADER + 32).ok_or_else(|| damaged("no header"))?;
@@ -144,10 +179,10 @@ impl Prepared {
         about.heldout.iter().for_each(|&i| held[i as usize] = true);
         crate::base::paths::note_use(path);
         // Where the file system knows no locks the set is mapped all the same: a file that is removed stays readable.
-        let _ = file.try_lock_shared();
+        let _ = file.handle().try_lock_shared();
         let train = (0..n as u32).filter(|&i| !held[i as usize]).collect();
         let factors = about.factors.iter().map(|f| f.unwrap_or(f32::NAN)).collect();
-        Ok(Self(Arc::new(Inner { map: Arc::new(map), _in_use: Arc::new(file), about, factors, train })))
+        Ok(Self(Arc::new(Inner { map: Arc::new(map), _in_use: file, about, factors, train })))
     }
 
     /// The same pictures with their labels as places in this list of names, such as the classes that a model learned.
@@ -280,6 +315,8 @@ impl Prepared {
 pub(super) struct Writer {
     file: NamedTempFile,
     shape: Shape,
+    /// In an encrypted library: a picture in each, sealed by a key that nobody else has and that is gone with this.
+    slots: Option<Slots>,
 }
 
 impl Writer {
@@ -290,18 +327,27 @@ impl Writer {
         temp::leftovers_named(cache, PREFIX, true);
         let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(cache).map_err(fail)?;
         temp::claim(file.as_file()).map_err(fail)?;
-        Ok(Self { file, shape })
+        let slots = if vault::seals(file.path()) { Some(Slots::new(shape.bytes())?) } else { None };
+        Ok(Self { file, shape, slots })
     }
 
     /// Writes pictures that follow each other, the first to this slot; slots may be written in any order, from any thread.
     pub fn put(&self, slot: usize, pictures: &[u8]) -> io::Result<()> {
-        debug_assert_eq!(pictures.len() % self.shape.bytes(), 0);
-        write_all_at(self.file.as_file(), pictures, START + (slot * self.shape.bytes()) as u64)
+        let size = self.shape.bytes();
+        debug_assert_eq!(pictures.len() % size, 0);
+        let Some(slots) = &self.slots else {
+            return write_all_at(self.file.as_file(), pictures, START + (slot * size) as u64);
+        };
+        let mut each = pictures.chunks(size).enumerate();
+        each.try_for_each(|(i, picture)| slots.put(self.file.as_file(), slot + i, picture))
     }
 
     /// Moves the kept slots (ascending) together, describes them, and puts the file in its place.
     pub fn finish(self, kept: &[usize], mut about: Description, path: &Path) -> Result<()> {
         let fail = |e: io::Error| Problem::io("The prepared set could not be written", path, &e);
+        if let Some(slots) = &self.slots {
+            return self.finish_sealed(slots, kept, about, path);
+        }
         let file = self.file.as_file();
         let size = self.shape.bytes();
         let mut picture = vec![0; size];
@@ -316,21 +362,56 @@ impl Writer {
             let pixels = &map[START as usize..];
             about.blocks = pool()?.install(|| pixels.par_chunks(BLOCK).map(checksum).collect());
         }
-        about.hash = content_hash(&about);
-        let text = serde_json::to_vec(&about)
-            .map_err(|e| Problem::failed("The prepared set could not be described").because(e))?;
+        let (header, text) = described(about, end)?;
         write_all_at(file, &text, end).map_err(fail)?;
-        let mut header = Vec::with_capacity(HEADER + 32);
-        header.extend_from_slice(&MAGIC);
-        header.extend_from_slice(&end.to_le_bytes());
-        header.extend_from_slice(&(text.len() as u64).to_le_bytes());
-        header.extend_from_slice(blake3::hash(&text).as_bytes());
-        header.extend_from_slice(blake3::hash(&header).as_bytes());
         write_all_at(file, &header, 0).map_err(fail)?;
         file.sync_all().map_err(fail)?;
         self.file.persist(path).map_err(|e| fail(e.error))?;
         Ok(())
     }
+
+    /// The same in an encrypted library: read slot by slot, sealed into another file.
+    fn finish_sealed(&self, slots: &Slots, kept: &[usize], mut about: Description, path: &Path) -> Result<()> {
+        let fail = |e: io::Error| Problem::io("The prepared set could not be written", path, &e);
+        let mut block = Vec::with_capacity(BLOCK + self.shape.bytes());
+        for &slot in kept {
+            block.extend(slots.get(self.file.as_file(), slot).map_err(fail)?);
+            if block.len() >= BLOCK {
+                about.blocks.push(checksum(&block[..BLOCK]));
+                block.drain(..BLOCK);
+            }
+        }
+        if !block.is_empty() {
+            about.blocks.push(checksum(&block));
+        }
+        let (mut header, text) = described(about, START + (kept.len() * self.shape.bytes()) as u64)?;
+        let target = temp::file_in(path.parent().unwrap_or(Path::new("."))).map_err(fail)?;
+        let mut sink = Sink::for_path(path, target.as_file()).map_err(fail)?;
+        header.resize(START as usize, 0);
+        sink.write_all(&header).map_err(fail)?;
+        for &slot in kept {
+            let picture = slots.get(self.file.as_file(), slot).map_err(fail)?;
+            sink.write_all(&picture).map_err(fail)?;
+        }
+        sink.write_all(&text).map_err(fail)?;
+        sink.finish().map_err(fail)?.sync_all().map_err(fail)?;
+        target.persist(path).map_err(|e| fail(e.error))?;
+        Ok(())
+    }
+}
+
+/// The header and the description of a set whose pictures end at this place.
+fn described(mut about: Description, end: u64) -> Result<(Vec<u8>, Vec<u8>)> {
+    about.hash = content_hash(&about);
+    let text = serde_json::to_vec(&about)
+        .map_err(|e| Problem::failed("The prepared set could not be described").because(e))?;
+    let mut header = Vec::with_capacity(HEADER + 32);
+    header.extend_from_slice(&MAGIC);
+    header.extend_from_slice(&end.to_le_bytes());
+    header.extend_from_slice(&(text.len() as u64).to_le_bytes());
+    header.extend_from_slice(blake3::hash(&text).as_bytes());
+    header.extend_from_slice(blake3::hash(&header).as_bytes());
+    Ok((header, text))
 }
 
 fn content_hash(about: &Description) -> String {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::decode::io_reason;
 use super::limits::{self, Bounded};
-use super::pread::{FileAt, read_at_most};
+use super::pread::{FileAt, open_regular, read_at_most};
 use super::report::BrokenFile;
 use super::source::{ImageSource, Opening, path_of};
 use super::stamp::stamp;
@@ -43,7 +43,7 @@ fn file_name(path: &Path) -> String {
 fn head_of(path: &Path) -> Option<usize> {
     let name = file_name(path).to_lowercase();
     let known = |n: &str| n == "test_batch.bin" || (n.starts_with("data_batch") && n.ends_with(".bin"));
-    let file = FileAt::open(path).ok().filter(|_| path.is_file())?;
+    let file = open_regular(path).ok().filter(|_| path.is_file())?;
     let mut labels = [0; 2];
     file.read_exact_at(&mut labels, 0).ok()?;
     if known(&name) && labels[0] < 10 {
@@ -55,7 +55,7 @@ fn head_of(path: &Path) -> Option<usize> {
     if matches!(name.as_str(), "train.bin" | "test.bin") && labels[0] < 20 && labels[1] < 100 {
         return Some(2);
     }
-    let fits = |head: usize| file.len() > 0 && file.len().is_multiple_of((head + 3 * PLANE) as u64);
+    let fits = |head: usize| !file.is_empty() && file.len().is_multiple_of((head + 3 * PLANE) as u64);
     match (fits(1) && labels[0] < 10, fits(2) && labels[0] < 20 && labels[1] < 100) {
         (true, _) => Some(1),
         (false, true) => Some(2),
@@ -96,14 +96,14 @@ pub(super) fn open(spec: &str, _: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let record = (head + 3 * PLANE) as u64;
     let (mut parts, mut broken, mut before) = (Vec::new(), Vec::new(), 0);
     for path in paths {
-        let file = match FileAt::open(&path) {
+        let file = match open_regular(&path) {
             Ok(file) => file,
             Err(e) => {
                 broken.push(BrokenFile { file: file_name(&path), reason: io_reason(&e) });
                 continue;
             }
         };
-        if !file.len().is_multiple_of(record) || file.len() == 0 {
+        if !file.len().is_multiple_of(record) || file.is_empty() {
             let reason = format!("The file is cut off after {} pictures", file.len() / record);
             broken.push(BrokenFile { file: file_name(&path), reason });
         }

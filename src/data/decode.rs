@@ -13,7 +13,6 @@ mod tests;
 mod tiff;
 
 use std::cell::Cell;
-use std::fs::File;
 use std::io::{Cursor, ErrorKind, Read};
 use std::path::Path;
 
@@ -28,6 +27,7 @@ use super::limits::{self, Bounded, MAX_PIXELS};
 use super::made_here::is_made_here;
 use super::memory_gate::Gate;
 use crate::base::panics::quietly;
+use crate::base::vault::File;
 use crate::base::{Picture, Problem, Result};
 use crate::recipe::{Pixels, Reading};
 

@@ -1,7 +1,7 @@
 //! Data sets for DVC and from it, to the byte as dvc 3.67 writes them: a `.dvc` file that names a file or a folder by its MD5,
 //! a `.dir` file that lists what is in a folder, and a cache of contents (<https://dvc.org/doc/user-guide/project-structure>).
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, Read, Write};
 use std::path::{Component, Path, PathBuf};
 
@@ -12,6 +12,8 @@ use super::decode_pool::{Ticker, pool};
 use super::source::path_of;
 use crate::base::paths::write_atomically;
 use crate::base::problem::some_of;
+use crate::base::vault::File;
+use crate::base::vault::files::Sink;
 use crate::base::{Problem, Progress, Result};
 
 /// Where DVC keeps contents, inside of a project.
@@ -165,7 +167,11 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(|e| fail(&e))?;
     let beside = crate::base::temp::file_in(folder).map_err(|e| fail(&e))?;
     let mut source = File::open(from).map_err(|e| Problem::io("This file could not be read", from, &e))?;
-    io::copy(&mut source, &mut beside.as_file()).map_err(|e| fail(&e))?;
+    let copied = Sink::for_path(to, beside.as_file()).and_then(|mut sink| {
+        io::copy(&mut source, &mut sink)?;
+        sink.finish()
+    });
+    copied.map_err(|e| fail(&e))?;
     beside.persist(to).map(|_| ()).map_err(|e| fail(&e.error))
 }
 

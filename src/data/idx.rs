@@ -10,7 +10,7 @@ use super::decode::{EXTENSIONS, check_size, extension, io_reason};
 use super::guess::Guess;
 use super::idx_labels;
 use super::limits::{self, Bounded};
-use super::pread::{FileAt, file_name, is_gz, reader};
+use super::pread::{FileAt, file_name, is_gz, open_regular, reader};
 use super::report::BrokenFile;
 use super::source::{ImageSource, Opening, path_of};
 use super::stamp::stamp;
@@ -155,7 +155,7 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
     let path = images_file(&given).ok_or_else(|| bad("This is no IDX file of images"))?;
     let header = header(&path).ok_or_else(|| bad("This is no IDX file of images"))?;
     check_size(header.width, header.height).map_err(|reason| bad(&reason))?;
-    let file = FileAt::open(&path).map_err(|e| Problem::io("This file cannot be read", &path, &e))?;
+    let file = open_regular(&path).map_err(|e| Problem::io("This file cannot be read", &path, &e))?;
     let gz = is_gz(&path);
     let mut broken = Vec::new();
     let mut count = header.count;

@@ -15,6 +15,7 @@ use super::duplicates::{Look, hash_distance};
 use super::resize::thumbnail;
 use super::source::{ImageSource, Opening};
 use super::sources::open_as;
+use crate::base::vault;
 use crate::base::{Picture, Progress, Result};
 use crate::recipe::Reading;
 
@@ -234,14 +235,14 @@ impl Manifest {
             let (hash, packed) = bytes.split_at_checked(32)?;
             if blake3::hash(packed).as_bytes() == hash { Self::unpack(packed) } else { None }
         };
-        if let Some(known) = std::fs::read(&path).ok().and_then(read) {
+        if let Some(known) = vault::read(&path).ok().and_then(read) {
             crate::base::paths::note_use(&path);
             return Ok(known);
         }
         let made = Self::of_source(source.as_ref(), progress)?;
         let packed = made.pack();
         let bytes = [blake3::hash(&packed).as_bytes().as_slice(), &packed].concat();
-        let written = std::fs::create_dir_all(cache).and_then(|()| std::fs::write(path.with_extension("part"), bytes));
+        let written = std::fs::create_dir_all(cache).and_then(|()| vault::write(&path.with_extension("part"), &bytes));
         if let Err(e) = written.and_then(|()| std::fs::rename(path.with_extension("part"), &path)) {
             log::warn!("{} could not be written: {e}", path.display());
         }

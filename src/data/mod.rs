@@ -32,6 +32,7 @@ mod fashion;
 mod folder;
 mod formats;
 pub mod guess;
+pub mod hide;
 mod idx;
 mod idx_labels;
 mod known;

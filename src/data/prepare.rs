@@ -11,6 +11,7 @@ use super::cache::{Description, FORMAT, Prepared, START, Writer};
 use super::decode::Decoded;
 use super::decode_pool::{Ticker, pool};
 use super::duplicates::{Look, content_hash, groups};
+use super::hide::Hidden;
 use super::marked::Labels;
 use super::read_notes::{Note, Noted};
 use super::report::{BrokenFile, LINES, told};
@@ -96,7 +97,7 @@ fn key(recipe: &DataRecipe, source: &dyn ImageSource) -> Result<String> {
         fields.shift_remove("sideways");
         fields.shift_remove("columns");
         // What changes nothing is left out, so that sets made before there was a choice stay.
-        for (name, before) in [("pixels", json!("stored")), ("depth", json!(0)), ("drop_blank", json!(false))] {
+        for (name, before) in [("pixels", json!("stored")), ("depth", json!(0)), ("drop_blank", json!(false)), ("hide", json!([]))] {
             if fields.get(name) == Some(&before) {
                 fields.shift_remove(name);
             }
@@ -120,6 +121,7 @@ fn make(
     path: &Path,
     progress: &dyn Progress,
 ) -> Result<()> {
+    let hidden = Hidden::of(&recipe.hide)?;
     let exclude: HashSet<&str> = recipe.exclude.iter().map(String::as_str).collect();
     let chosen: Vec<usize> =
         (0..source.len()).filter(|&i| exclude.is_empty() || !exclude.contains(source.name(i).as_str())).collect();
@@ -140,7 +142,8 @@ fn make(
                         pixels.resize(pixels.len() + shape.bytes(), 0);
                         Err(BrokenFile { file: source.name(i), reason: p.what })
                     }
-                    Ok(Decoded { picture, facts }) => {
+                    Ok(Decoded { mut picture, facts }) => {
+                        hidden.apply(&source.name(i), &mut picture);
                         pixels.extend(prepare_picture(&picture, recipe).to_interleaved(shape.channels));
                         let look = recipe.drop_duplicates.then(|| Look::of(&picture));
                         let content = look.as_ref().map_or_else(|| content_hash(&picture), |l| l.content);
@@ -288,6 +291,22 @@ mod tests {
             assert_eq!((p.name(i), p.label(i)), (source.name(i).as_str(), source.label(i)));
         }
         assert!(p.heldout().is_empty() && p.train().len() == p.len(), "small sets hold nothing back");
+    }
+
+    #[test]
+    fn hidden_regions_are_part_of_the_set_and_of_its_identity() {
+        let cache = tempfile::tempdir().unwrap();
+        let plain = recipe("emoji:faces");
+        let name = prepare(&plain, cache.path(), &Quiet::default()).unwrap().name(3).to_owned();
+        let hide = |entry: String| DataRecipe { hide: vec![entry], ..plain.clone() };
+        let r = hide(format!("{name}=10,10,40,40"));
+        let (before, after) = (prepare(&plain, cache.path(), &Quiet::default()).unwrap(), prepare(&r, cache.path(), &Quiet::default()).unwrap());
+        assert_ne!(before.hash(), after.hash());
+        assert!(before.picture(3) != after.picture(3) && before.picture(4) == after.picture(4));
+        assert_eq!(prepare(&r, cache.path(), &Quiet::default()).unwrap().hash(), after.hash());
+        let blurred = prepare(&hide(format!("{name}=10,10,40,40:blur")), cache.path(), &Quiet::default()).unwrap();
+        assert_ne!(blurred.hash(), after.hash());
+        assert!(prepare(&hide("nothing".into()), cache.path(), &Quiet::default()).is_err());
     }
 
     /// Whoever makes decoding, resizing or hashing faster shall change no byte: sets that people have stay the same.

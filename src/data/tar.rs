@@ -1,10 +1,9 @@
 //! A tar of pictures, plain or packed by gzip or xz. A plain one is read in place; a packed one cannot be, and is unpacked
 //! once into a file without a name, which goes with the last one who reads it.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use ::tar::EntryType;
@@ -18,6 +17,7 @@ use super::pread::{FileAt, open_regular};
 use super::report::BrokenFile;
 use super::source::{ImageSource, Opening, path_of};
 use crate::base::paths::{Paths, free_bytes};
+use crate::base::vault::files::Sink;
 use crate::base::{Problem, Result};
 
 /// Bytes of a header, and what everything is rounded up to (POSIX.1-1988, ustar).
@@ -103,7 +103,7 @@ fn unpacking(path: &Path, packing: Packing) -> io::Result<Box<dyn Read>> {
 pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let path = path_of(spec);
     let unread = |e: &io::Error| Problem::io("This tar cannot be read", &path, e);
-    let bytes = FileAt::open(&path).map_err(|e| unread(&e))?.len();
+    let bytes = open_regular(&path).map_err(|e| unread(&e))?.len();
     let damaged = |why: String| {
         Problem::data("This tar is damaged or cut off")
             .of(path.display().to_string())
@@ -112,10 +112,10 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
     };
     let packing = packing_of(&path).ok_or_else(|| damaged("Its first header cannot be read".into()))?;
     let (file, mut broken) = match packing {
-        Packing::Plain => (FileAt::open(&path).map_err(|e| unread(&e))?, None),
+        Packing::Plain => (open_regular(&path).map_err(|e| unread(&e))?, None),
         packed => {
             let (file, cut) = unpacked(&path, packed, &opening)?;
-            (FileAt::of(file).map_err(|e| unread(&e))?, cut)
+            (file, cut)
         }
     };
     let mut hasher = blake3::Hasher::new();
@@ -196,7 +196,7 @@ struct Unpacked {
     path: PathBuf,
     bytes: u64,
     modified: Option<SystemTime>,
-    file: Arc<File>,
+    file: FileAt,
     /// Why it ends early.
     cut: Option<String>,
 }
@@ -205,7 +205,7 @@ struct Unpacked {
 static LAST: Mutex<Option<Unpacked>> = Mutex::new(None);
 
 /// What a packed tar unpacks to, in a file without a name in the cache; and why it ends early, if it does.
-fn unpacked(path: &Path, packing: Packing, opening: &Opening<'_>) -> Result<(Arc<File>, Option<String>)> {
+fn unpacked(path: &Path, packing: Packing, opening: &Opening<'_>) -> Result<(FileAt, Option<String>)> {
     let unread = |e: &io::Error| Problem::io("This tar cannot be read", path, e);
     let about = std::fs::metadata(path).map_err(|e| unread(&e))?;
     let (bytes, modified) = (about.len(), about.modified().ok());
@@ -223,7 +223,9 @@ fn unpacked(path: &Path, packing: Packing, opening: &Opening<'_>) -> Result<(Arc
             .try_this("Free some space, or unpack it yourself and choose the folder")
     };
     std::fs::create_dir_all(&folder).map_err(|e| unwritten(&e))?;
-    let mut out = tempfile::tempfile_in(&folder).map_err(|e| unwritten(&e))?;
+    let out = tempfile::tempfile_in(&folder).map_err(|e| unwritten(&e))?;
+    // In an encrypted library it is sealed.
+    let mut out = Sink::for_path(&folder.join("unpacked"), out).map_err(|e| unwritten(&e))?;
     let free = free_bytes(&folder).map_or(u64::MAX, |free| free.saturating_sub(SPARE));
     let most = limits::work(Bounded::PackedTar, bytes);
     let mut from = unpacking(path, packing).map_err(|e| unread(&e))?;
@@ -247,7 +249,7 @@ fn unpacked(path: &Path, packing: Packing, opening: &Opening<'_>) -> Result<(Arc
         }
         out.write_all(&buffer[..got]).map_err(|e| unwritten(&e))?;
     }
-    let file = Arc::new(out);
+    let file = out.finish().and_then(FileAt::of).map_err(|e| unwritten(&e))?;
     *last = Some(Unpacked { path: path.into(), bytes, modified, file: file.clone(), cut: cut.clone() });
     Ok((file, cut))
 }

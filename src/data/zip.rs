@@ -8,7 +8,7 @@ use ::zip::{CompressionMethod, ZipArchive};
 use super::archive::{Archive, Contents, Entries, Entry, Named, lossy, numbered, own_folders};
 use super::decode::{MAX_FILE, too_large};
 use super::limits::{self, Bounded};
-use super::pread::FileAt;
+use super::pread::{FileAt, open_regular};
 use super::source::{ImageSource, Opening, path_of};
 use crate::base::{Problem, Result};
 
@@ -20,14 +20,14 @@ pub(super) fn sniff(spec: &str) -> bool {
     let path = path_of(spec);
     let mut head = [0; 4];
     path.is_file()
-        && FileAt::open(&path).is_ok_and(|f| f.read_exact_at(&mut head, 0).is_ok())
+        && open_regular(&path).is_ok_and(|f| f.read_exact_at(&mut head, 0).is_ok())
         && (head == *b"PK\x03\x04" || head == *b"PK\x05\x06")
 }
 
 /// Opens a zip.
 pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSource>> {
     let path = path_of(spec);
-    let file = FileAt::open(&path).map_err(|e| Problem::io("This zip cannot be read", &path, &e))?;
+    let file = open_regular(&path).map_err(|e| Problem::io("This zip cannot be read", &path, &e))?;
     let bytes = file.len();
     let most = limits::work(Bounded::ZipList, bytes);
     if promised(&file).is_some_and(|n| n > most) {
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!((source.len(), source.listed_broken().len()), (1, 1));
         assert!(source.listed_broken()[0].reason.contains("shares its bytes"), "{:?}", source.listed_broken());
         // An end that promises more entries than are read.
-        let file = FileAt::open(&path).unwrap();
+        let file = open_regular(&path).unwrap();
         assert_eq!(promised(&file), Some(2));
         assert!(limits::work(Bounded::ZipList, file.len()) < 10_000);
         assert!(refusal(false, CompressionMethod::Deflated, 100, 10 << 20).unwrap().contains("promises"));

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use crate::base::locked::locked;
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
+use crate::base::vault;
 use crate::data::{FASHION, is_there, name_of};
 use crate::latent::catalog;
 use crate::library::Library;
@@ -95,7 +96,7 @@ pub fn remember(model: &str, source: &str, paths: &Paths) -> Result<()> {
         return Err(Problem::data("There are no pictures here").of(source).try_this("Choose a folder of pictures"));
     }
     let _held = locked(&paths.data.join("own-data.lock"))?;
-    let mut all: BTreeMap<String, String> = match std::fs::read(file(paths)) {
+    let mut all: BTreeMap<String, String> = match vault::read(file(paths)) {
         Ok(text) => serde_json::from_slice(&text).unwrap_or_else(|e| {
             // What cannot be read is not written over.
             log::warn!("{} is damaged and put aside: {e}", file(paths).display());
@@ -116,7 +117,7 @@ fn file(paths: &Paths) -> PathBuf {
 
 /// Choices by model; a damaged file is none.
 fn choices(paths: &Paths) -> BTreeMap<String, String> {
-    let text = std::fs::read(file(paths)).unwrap_or_default();
+    let text = vault::read(file(paths)).unwrap_or_default();
     serde_json::from_slice(&text).unwrap_or_default()
 }
 
@@ -142,7 +143,7 @@ fn of_runs(paths: &Paths) -> Vec<String> {
     let inside = std::fs::read_dir(paths.runs()).into_iter().flatten().filter_map(|e| e.ok());
     let mut folders: Vec<_> = inside.map(|e| (e.metadata().and_then(|m| m.modified()).ok(), e.path())).collect();
     folders.sort_by_key(|f| std::cmp::Reverse(f.0));
-    let of = |dir: &Path| source_of(&std::fs::read_to_string(dir.join("recipe.json")).ok()?);
+    let of = |dir: &Path| source_of(&vault::read_to_string(dir.join("recipe.json")).ok()?);
     let mut sources: Vec<String> = folders.iter().take(RUNS).filter_map(|(_, dir)| of(dir)).collect();
     if paths.library().is_file() {
         let runs = Library::open(&paths.library()).and_then(|l| l.runs()).unwrap_or_default();

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::DeviceReport;
 use super::runs::launch::{ending, set_apart};
 use crate::base::paths::{Paths, write_atomically};
+use crate::base::vault;
 
 /// A probe that takes longer hangs. Kernels are compiled at the first use, which takes its time.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -110,7 +111,7 @@ impl Prober {
     }
 
     fn kept(&self) -> BTreeMap<String, Verdict> {
-        std::fs::read(&self.cache).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default()
+        vault::read(&self.cache).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default()
     }
 
     fn about(&self, name: &str) -> String {
@@ -231,7 +232,7 @@ pub fn drivers() -> String {
     ];
     let mut hash = blake3::Hasher::new();
     for text in ["/proc/driver/nvidia/version", "/proc/sys/kernel/osrelease"] {
-        hash.update(&std::fs::read(text).unwrap_or_default());
+        hash.update(&vault::read(text).unwrap_or_default());
     }
     for place in PLACES.map(Path::new) {
         let mut files: Vec<PathBuf> =
@@ -293,7 +294,7 @@ esac"#;
         assert_eq!(reports[4].reason, "Wrong numbers");
         assert_eq!(preferred(&reports), "gpu:0");
 
-        let probes = || std::fs::read_to_string(&count).unwrap().lines().count();
+        let probes = || vault::read_to_string(&count).unwrap().lines().count();
         assert_eq!(probes(), 6);
         assert_eq!(prober.probe(&candidates, false, &mut |_| ()), reports);
         assert_eq!(probes(), 6, "nothing changed, nothing was probed");

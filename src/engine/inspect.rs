@@ -1,11 +1,10 @@
 //! What a dropped or pasted path is.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use super::{Inspected, ModelInfo};
-use crate::base::{Problem, Result};
+use crate::base::{Problem, Result, vault};
 use crate::export::read_recipe;
 use crate::train::folder::RunFolder;
 
@@ -61,7 +60,7 @@ fn source_of(path: &Path) -> String {
 /// By its first bytes, whatever its name says.
 fn looks_like_a_picture(path: &Path) -> bool {
     let mut head = [0; 12];
-    let Ok(mut file) = File::open(path) else { return false };
+    let Ok(mut file) = vault::File::open(path) else { return false };
     if file.read_exact(&mut head).is_err() {
         return false;
     }

@@ -6,6 +6,7 @@ use super::score::Score;
 use crate::base::locked::locked;
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
+use crate::base::vault;
 
 fn file(paths: &Paths, hash: &str) -> Option<PathBuf> {
     let plain = !hash.is_empty() && hash.chars().all(|c| c.is_ascii_alphanumeric());
@@ -14,7 +15,7 @@ fn file(paths: &Paths, hash: &str) -> Option<PathBuf> {
 
 /// What is known of the model with these weights, the newest last.
 pub fn known(paths: &Paths, hash: &str) -> Vec<Score> {
-    let read = |path: PathBuf| std::fs::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
+    let read = |path: PathBuf| vault::read(path).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
     file(paths, hash).and_then(read).unwrap_or_default()
 }
 
@@ -25,7 +26,7 @@ pub fn known(paths: &Paths, hash: &str) -> Vec<Score> {
 pub fn keep(paths: &Paths, hash: &str, scores: &[Score]) -> Result<Vec<Score>> {
     let Some(path) = file(paths, hash) else { return Ok(scores.to_vec()) };
     let _held = locked(&paths.data.join("scores.lock"))?;
-    let mut all: Vec<Score> = match std::fs::read(&path) {
+    let mut all: Vec<Score> = match vault::read(&path) {
         Ok(bytes) => serde_json::from_slice(&bytes).unwrap_or_else(|e| {
             // What cannot be read is not written over.
             log::warn!("{} is damaged and put aside: {e}", path.display());

@@ -18,7 +18,7 @@ use super::metadata;
 use super::png::with_text;
 use super::read_metadata::{read_recipe, read_text};
 use crate::base::paths::write_atomically;
-use crate::base::{Picture, Problem, Result};
+use crate::base::{Picture, Problem, Result, vault};
 use crate::models::info::ModelInfo;
 use crate::recipe::picture::PictureRecipe;
 
@@ -146,7 +146,7 @@ fn recipe_hash(recipe: &PictureRecipe) -> Result<String> {
 fn is_png(path: &Path) -> bool {
     let mut head = [0; 8];
     use std::io::Read;
-    std::fs::File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && head == *b"\x89PNG\r\n\x1a\n"
+    vault::File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && head == *b"\x89PNG\r\n\x1a\n"
 }
 
 /// Whether a PNG has several pictures: such a film is signed as a file.
@@ -163,7 +163,7 @@ pub fn beside(path: &Path) -> PathBuf {
 
 /// What of a file is signed.
 fn subject(path: &Path) -> Result<(Subject, bool)> {
-    let bytes = std::fs::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
+    let bytes = vault::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
     if is_png(path) && !is_film(&bytes) {
         return Ok((pixels(&crate::data::decode_file(path)?), true));
     }
@@ -203,7 +203,7 @@ pub fn sign(path: &Path, info: &ModelInfo, key: &SigningKey) -> Result<PathBuf> 
         write_atomically(&out, text.as_bytes())?;
         return Ok(out);
     }
-    let bytes = std::fs::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
+    let bytes = vault::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
     write_atomically(path, &with_text(&bytes, KEY, &text))?;
     Ok(path.into())
 }
@@ -218,7 +218,7 @@ pub fn read(path: &Path) -> Result<Option<Certificate>> {
         None => {
             let beside = beside(path);
             match std::fs::metadata(&beside) {
-                Ok(meta) if meta.len() <= LONGEST => std::fs::read_to_string(&beside)
+                Ok(meta) if meta.len() <= LONGEST => vault::read_to_string(&beside)
                     .map_err(|e| Problem::io("This certificate could not be read", &beside, &e))?,
                 _ => return Ok(None),
             }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use ed25519_dalek::SigningKey;
 
 use crate::base::paths::{Paths, write_atomically};
-use crate::base::{Problem, Result};
+use crate::base::{Problem, Result, vault};
 
 /// What a file of a key begins with.
 const HEAD: &str = "latent-studio ed25519 ";
@@ -38,7 +38,7 @@ pub fn known_key(paths: &Paths) -> Result<Option<SigningKey>> {
 /// # Errors
 /// It is no key, or cannot be read.
 pub fn read_key(path: &Path) -> Result<SigningKey> {
-    let text = std::fs::read_to_string(path).map_err(|e| Problem::io("This key could not be read", path, &e))?;
+    let text = vault::read_to_string(path).map_err(|e| Problem::io("This key could not be read", path, &e))?;
     let bytes = text.trim().strip_prefix(HEAD).and_then(bytes_of::<32>);
     bytes.map(|bytes| SigningKey::from_bytes(&bytes)).ok_or_else(|| {
         Problem::data("This is no key for certificates").of(path.display().to_string()).try_this(

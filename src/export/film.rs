@@ -88,7 +88,7 @@ pub fn film(
         filter: filter.id().into(),
         canvas: options.canvas,
         watermark: payload.map(watermark::told),
-        ..r.clone()
+        ..if options.no_traces { r.clone().without_traces() } else { r.clone() }
     });
     let spec = FilmSpec { path: path.into(), width: wide as u32, height: high as u32, fps, recipe };
     Ok(Box::new(Scaled { inner: begin(spec)?, width, height, factor, filter, canvas: options.canvas, payload }))

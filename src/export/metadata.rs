@@ -7,6 +7,7 @@
 //! | MP4 | `uuid` box with JSON, and the comment of the film (`moov/udta/meta/ilst/©cmt`), which copies of the stream keep | `uuid` box of XMP |
 
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
@@ -36,12 +37,21 @@ pub const RECIPE_UUID: [u8; 16] = *b"latent-studio/01";
 /// No recipe is longer than this many bytes; more is not read.
 pub const LONGEST: usize = 32 << 20;
 
+static NO_TRACES: AtomicBool = AtomicBool::new(false);
+
+/// Has every recipe that this process writes leave out the name of the model and the device. For a command line that ends
+/// after its export; the window asks for it by [`super::options::ExportOptions::no_traces`].
+pub fn leave_no_traces() {
+    NO_TRACES.store(true, Ordering::Relaxed);
+}
+
 /// The recipe as JSON.
 ///
 /// # Errors
 /// Never for recipes made by the studio; JSON has no word for numbers that are not finite.
 pub fn json(recipe: &PictureRecipe) -> Result<String> {
-    serde_json::to_string(recipe).map_err(|e| Problem::failed("This recipe could not be written").because(e))
+    let bare = NO_TRACES.load(Ordering::Relaxed).then(|| recipe.clone().without_traces());
+    serde_json::to_string(bare.as_ref().unwrap_or(recipe)).map_err(|e| Problem::failed("This recipe could not be written").because(e))
 }
 
 /// The recipe in `text`.
@@ -108,7 +118,7 @@ pub fn xmp(recipe: &PictureRecipe) -> String {
 pub fn xmp_of(path: &std::path::Path) -> Option<String> {
     use std::io::Read;
     let mut bytes = Vec::new();
-    std::fs::File::open(path).ok()?.take(SEARCHED).read_to_end(&mut bytes).ok()?;
+    crate::base::vault::File::open(path).ok()?.take(SEARCHED).read_to_end(&mut bytes).ok()?;
     let find = |mark: &[u8], from: usize| bytes[from..].windows(mark.len()).position(|w| w == mark).map(|at| from + at);
     let begin = find(b"<x:xmpmeta", 0)?;
     let end = find(b"</x:xmpmeta>", begin)? + b"</x:xmpmeta>".len();

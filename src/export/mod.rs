@@ -33,6 +33,7 @@ pub mod report;
 pub mod run;
 pub mod scale;
 pub mod sheet;
+pub mod traces;
 pub mod watermark;
 
 pub use canvas::{CANVASES, NamedCanvas, place};

@@ -1,12 +1,12 @@
 //! Reads the pictures of a film back: the first H.264 track of an MP4, whoever wrote its index. Files may be damaged.
 
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use openh264::decoder::Decoder;
 use openh264::formats::YUVSource;
 
+use crate::base::vault::File;
 use crate::base::{Picture, Problem, Result};
 
 /// No index is longer than this many bytes.

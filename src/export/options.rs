@@ -36,6 +36,8 @@ pub struct ExportOptions {
     pub watermark: bool,
     /// Whether files are signed with the key of whoever exports; only with the recipe.
     pub certificate: bool,
+    /// Whether the recipe leaves out the name of the model and the device.
+    pub no_traces: bool,
 }
 
 impl Default for ExportOptions {
@@ -54,6 +56,7 @@ impl Default for ExportOptions {
             recipe: true,
             watermark: true,
             certificate: false,
+            no_traces: false,
         }
     }
 }

@@ -1,12 +1,12 @@
 //! Finds the recipe inside a file that the studio made: PNG, APNG, GIF, MP4. Files may be damaged or hostile.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use flate2::read::ZlibDecoder;
 
 use super::metadata::{self, KEY, LONGEST};
+use crate::base::vault::File;
 use crate::base::{Problem, Result};
 use crate::recipe::picture::PictureRecipe;
 
@@ -19,7 +19,7 @@ use crate::recipe::picture::PictureRecipe;
 pub fn read_recipe(path: &Path) -> Result<Option<PictureRecipe>> {
     let fail = |e: io::Error| Problem::io("This file could not be read", path, &e);
     let file = File::open(path).map_err(fail)?;
-    if file.metadata().map_err(fail)?.is_dir() {
+    if file.handle().metadata().map_err(fail)?.is_dir() {
         return Err(Problem::data("This is a folder, not a picture").of(path.display().to_string()));
     }
     let mut file = BufReader::new(file);

@@ -87,6 +87,7 @@ impl Job<'_> {
     /// The recipe as it stands in the file.
     fn recipe(&self, recipe: &Option<PictureRecipe>) -> Option<PictureRecipe> {
         let recipe = recipe.clone().filter(|_| self.options.recipe)?;
+        let recipe = if self.options.no_traces { recipe.without_traces() } else { recipe };
         let canvas = self.options.canvas;
         let factor = if canvas.is_some() { 1 } else { self.factor };
         Some(PictureRecipe { scale: factor, filter: self.filter.id().into(), canvas, watermark: None, ..recipe })

@@ -406,7 +406,7 @@ pub fn keep_prior(model: &str, prior: Option<(&Prior, PriorInfo)>, paths: &Paths
 /// # Errors
 /// There is no such model, or the file cannot be written.
 pub fn export(model: &str, out: &Path, paths: &Paths) -> Result<()> {
-    export_as(model, out, None, None, paths)
+    export_as(model, out, None, None, false, paths)
 }
 
 /// Writes the script that opens an exported file in PyTorch, beside it. A file of its name that is not such a script is
@@ -430,11 +430,19 @@ pub fn write_loader(exported: &Path) -> Result<PathBuf> {
     unreachable!("there are more numbers than files")
 }
 
-/// As [`export`], under another name and with another card, if given.
+/// As [`export`], under another name and with another card, if given. Without traces, neither data nor device nor the model
+/// that it went on from is named; hashes stay.
 ///
 /// # Errors
 /// As [`export`].
-pub fn export_as(model: &str, out: &Path, name: Option<&str>, card: Option<ModelCard>, paths: &Paths) -> Result<()> {
+pub fn export_as(
+    model: &str,
+    out: &Path,
+    name: Option<&str>,
+    card: Option<ModelCard>,
+    no_traces: bool,
+    paths: &Paths,
+) -> Result<()> {
     let (mut weights, mut info) = resolve(model, paths)?.read()?;
     if let Some(name) = name {
         info.name = name.into();
@@ -453,6 +461,27 @@ pub fn export_as(model: &str, out: &Path, name: Option<&str>, card: Option<Model
     info.recipe.data.source = bare(&info.recipe.data.source);
     if let Some(prior) = &mut info.prior {
         prior.data = bare(&prior.data);
+    }
+    if let Some(parent) = &mut info.recipe.parent {
+        parent.model = bare(&parent.model);
+    }
+    info.parent = info.parent.as_deref().map(bare);
+    if no_traces {
+        // Names of pictures may be names of people.
+        info.recipe.data.source.clear();
+        info.recipe.data.exclude.clear();
+        info.recipe.data.hide.clear();
+        info.recipe.data.marks.clear();
+        info.parent = None;
+        if let Some(parent) = &mut info.recipe.parent {
+            parent.model.clear();
+        }
+        if let Some(prior) = &mut info.prior {
+            prior.data.clear();
+        }
+        if let Some(card) = &mut info.card {
+            (card.hours, card.device) = (0.0, String::new());
+        }
     }
     let text = serde_json::to_string(&info)
         .map_err(|e| Problem::failed("The model's card could not be written").because(e))?;

@@ -4,8 +4,6 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rusqlite::Connection;
-
 use super::sql;
 use crate::base::{Problem, Result};
 
@@ -84,14 +82,14 @@ pub fn daily(library: &Path) -> Result<Option<PathBuf>> {
 /// A whole copy as of one moment, read page by page: a damaged one is found.
 fn copy(library: &Path, to: &Path) -> Result<()> {
     let problem = |e: rusqlite::Error| sql::problem(library, &e);
-    let db = Connection::open(library).map_err(problem)?;
+    let db = sql::open(library).map_err(problem)?;
     db.busy_timeout(Duration::from_secs(10)).map_err(problem)?;
     let to = to.to_str().ok_or_else(|| {
         Problem::failed("The library's folder has a name that is no Unicode, so no backup is kept")
             .of(to.display().to_string())
     })?;
     db.execute("VACUUM INTO ?", [to]).map_err(problem)?;
-    let copy = Connection::open(to).map_err(problem)?;
+    let copy = sql::open(Path::new(to)).map_err(problem)?;
     let found: String = copy.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(problem)?;
     if found == "ok" {
         return Ok(());

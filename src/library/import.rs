@@ -239,7 +239,7 @@ fn stamp(path: &Path) -> Option<String> {
 fn origin(path: &Path) -> Option<String> {
     use std::io::Read;
     let mut head = Vec::new();
-    std::fs::File::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
+    crate::base::vault::File::open(path).ok()?.take(HEAD).read_to_end(&mut head).ok()?;
     let holds = |mark: &[u8]| head.windows(mark.len()).any(|w| w == mark);
     if holds(KEY.as_bytes())
         && let Ok(Some(recipe)) = read_recipe(path)

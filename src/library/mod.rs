@@ -11,12 +11,13 @@
 //! - [`marks`]: labels, weights, tags and exclusions of pictures of data sets; [`versions`] of these.
 //! - [`records`]: what came from what, and who judged it how, in a chain of hashes.
 //! - [`runs`]: runs, checkpoints, models, data sets, lineage. [`rescue`], `salvage`: damaged files;
-//!   [`backup`]: copies of the last days.
+//!   [`backup`]: copies of the last days. [`encryption`]: turning it on and off.
 
 pub mod allowed;
 pub mod backup;
 pub mod choices;
 pub mod condition;
+pub mod encryption;
 pub mod finder;
 pub mod import;
 pub mod imported;
@@ -113,7 +114,7 @@ impl Library {
 
     /// Connects to a file and sets it up; looks at nothing yet but its header.
     fn connect(path: &Path) -> rusqlite::Result<Connection> {
-        let db = Connection::open(path)?;
+        let db = sql::open(path)?;
         db.busy_timeout(PATIENCE)?;
         // Survives `kill -9` at any moment; a power cut may cost the last changes, never the file.
         db.query_row("PRAGMA journal_mode = WAL", [], |_| Ok(()))?;

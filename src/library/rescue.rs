@@ -8,6 +8,7 @@ use rusqlite::params;
 use super::items::{Full, NewItem, THUMB, insert};
 use super::{Library, backup, salvage, schema, sql};
 use crate::base::{Problem, Result};
+use crate::base::vault;
 use crate::export::{self, fit, free_path, png};
 
 /// Why a library did not open.
@@ -69,6 +70,11 @@ pub(super) fn open_or_repair(path: &Path) -> Result<(Library, Option<Problem>)> 
         Err(fault) if !fault.damaged => return Err(fault.problem),
         Err(_) => {}
     }
+    if path.parent().is_some_and(vault::holds_sealed) && matches!(vault::database_key(path), Ok(None)) {
+        return Err(Problem::data("This library is encrypted, but its header is gone")
+            .of(path.display().to_string())
+            .try_this("Bring vault.json back from a backup of the library or of the settings; nothing was changed"));
+    }
     // One process repairs; those that waited find it done.
     let gate = path.with_extension("repair-lock");
     let lock = File::create(&gate).map_err(|e| Problem::io("The library could not be repaired", &gate, &e))?;
@@ -126,7 +132,7 @@ impl Library {
                 query.exists(params![key])
             })?;
             let Some(picture) =
-                (!known).then(|| std::fs::read(&path).ok()).flatten().and_then(|b| export::decode(&b).ok())
+                (!known).then(|| vault::read(&path).ok()).flatten().and_then(|b| export::decode(&b).ok())
             else {
                 continue;
             };

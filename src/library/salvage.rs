@@ -9,7 +9,7 @@ use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
 use super::{Library, schema, sql};
-use crate::base::Result;
+use crate::base::{Result, vault};
 
 /// Bytes of a page; what SQLite takes for a new file.
 const PAGE: usize = 4096;
@@ -105,7 +105,7 @@ pub(super) fn salvage(library: &Library, aside: &Path, backups: &[PathBuf]) -> S
 /// A connection to a file whose list of tables can be read.
 fn connect(path: &Path) -> Option<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags).ok()?;
+    let db = sql::open_with(path, flags).ok()?;
     let tables: i64 =
         db.query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'items'", [], |row| row.get(0)).ok()?;
     (tables > 0).then_some(db)
@@ -117,7 +117,8 @@ fn mended(aside: &Path, whole: bool) -> Result<tempfile::TempDir> {
     let folder = tempfile::tempdir_in(aside.parent().unwrap_or(Path::new("."))).map_err(fail)?;
     let copy = folder.path().join("library.sqlite");
     let mut bytes = fs::read(aside).map_err(fail)?;
-    if bytes.len() < PAGE {
+    // Pages of an encrypted one stand for themselves.
+    if bytes.len() < PAGE || matches!(vault::database_key(aside), Ok(Some(_))) {
         return Ok(folder);
     }
     if whole {

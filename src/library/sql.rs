@@ -4,9 +4,32 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::ErrorCode as Code;
+use rusqlite::{Connection, OpenFlags, ffi};
 use rusqlite::types::{Value, ValueRef};
 
-use crate::base::Problem;
+use crate::base::{Problem, vault};
+
+/// Opens a database; one of an encrypted library with its key.
+///
+/// # Errors
+/// It cannot be opened, or its library is locked.
+pub fn open(path: &Path) -> rusqlite::Result<Connection> {
+    open_with(path, OpenFlags::default())
+}
+
+/// As [`open`].
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> {
+    let key = vault::database_key(path)
+        .map_err(|e| rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_AUTH), Some(e.to_string())))?;
+    let db = Connection::open_with_flags(path, flags)?;
+    if let Some(key) = key {
+        db.execute_batch(&format!("PRAGMA key = \"{}\"", *key))?;
+    }
+    Ok(db)
+}
 
 /// What a person is told of an error of the library in `path`.
 pub fn problem(path: &Path, e: &rusqlite::Error) -> Problem {
@@ -18,6 +41,7 @@ pub fn problem(path: &Path, e: &rusqlite::Error) -> Problem {
         Some(Code::ReadOnly | Code::CannotOpen | Code::PermissionDenied) => {
             told("The library cannot be opened for writing").try_this("Give yourself permission to its folder")
         }
+        Some(Code::AuthorizationForStatementDenied) => vault::locked(),
         Some(Code::DatabaseBusy | Code::DatabaseLocked) => {
             told("The library is held by another program").try_this("Close it and try again")
         }

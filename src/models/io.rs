@@ -15,6 +15,7 @@ use serde_json::{Map, Value, json};
 use super::tensor_file;
 use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
+use crate::base::vault;
 use crate::nn::param_path::Path;
 
 /// What names of a fitted prior's tensors begin with: it is kept with a network's weights and is no part of them.
@@ -142,7 +143,7 @@ impl Weights {
     /// # Errors
     /// It cannot be read, or see [`Self::from_bytes`].
     pub fn read(path: &FilePath) -> Result<Self> {
-        let bytes = std::fs::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
+        let bytes = vault::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
         Self::from_bytes(&bytes).map_err(|p| p.of(path.display().to_string()))
     }
 

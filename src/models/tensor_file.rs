@@ -4,7 +4,6 @@
 //! Here the header is bounded as well, and what is wrong is told in plain words.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -14,6 +13,7 @@ use safetensors::tensor::Metadata;
 use safetensors::{Dtype, SafeTensorError, SafeTensors};
 
 use super::io::{HostTensor, Weights};
+use crate::base::vault::File;
 use crate::base::{Problem, Result};
 use crate::nn::param_path::Path as NetPath;
 
@@ -141,7 +141,7 @@ pub fn header(path: &Path) -> Result<Header> {
     let fail = |e: std::io::Error| Problem::io("This file could not be read", path, &e);
     let subject = |p: Problem| p.of(path.display().to_string());
     let mut file = File::open(path).map_err(fail)?;
-    let whole = file.metadata().map_err(fail)?.len();
+    let whole = file.len();
     let mut head = Vec::new();
     file.by_ref().take(24).read_to_end(&mut head).map_err(fail)?;
     let length = header_length(&head).map_err(subject)?;

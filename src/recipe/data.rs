@@ -46,6 +46,9 @@ pub struct DataRecipe {
     /// Labels, weights and tags that were set for single pictures, by name.
     #[serde(skip_serializing_if = "Marks::is_empty")]
     pub marks: Marks,
+    /// Regions that are blurred or pixelated before anything is made of a picture: `NAME=X,Y,W,H`, with `:blur` or
+    /// `:pixelate` behind it.
+    pub hide: Vec<String>,
 }
 
 /// What the values in the files of pictures mean.
@@ -167,6 +170,7 @@ impl Default for DataRecipe {
             drop_blank: false,
             columns: Vec::new(),
             marks: Marks::new(),
+            hide: Vec::new(),
         }
     }
 }
@@ -235,5 +239,8 @@ pub(super) const FIELDS: &[Field] = &[
         "Leaves out pictures that are one colour all over"),
     field("data.columns", "Columns of tables", Group::Data, Input::List,
         "What columns are taken for where the guess is wrong, as name=role: file, caption, label, number, category, none"),
+    field("data.hide", "Hidden regions", Group::Data, Input::List,
+        "Regions that nobody shall recognise, blurred or pixelated before training: NAME=X,Y,W,H in pixels, :blur for \
+         smooth; * is every picture"),
     field("data.exclude", "Left out", Group::Data, Input::List, "Names of pictures that are not used"),
 ];

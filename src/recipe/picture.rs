@@ -258,6 +258,7 @@ const MOST_CELLS: usize = 65_536;
 /// Most numbers of a latent that a recipe may hold: styles of each layer of the largest models, and more.
 const MOST_NUMBERS: usize = 1 << 20;
 
+
 impl PictureRecipe {
     /// Makes sure that a recipe that may come from anywhere asks for nothing without bounds. Numbers that are none are left to
     /// whoever makes pictures of them.
@@ -285,6 +286,13 @@ impl PictureRecipe {
             }
         }
         Ok(())
+    }
+
+    /// The same without what is nobody else's business: the name of the model, which may be a folder, and the device. How
+    /// the picture was made stays, and the hash by which its model is known.
+    #[must_use]
+    pub fn without_traces(self) -> Self {
+        Self { model: String::new(), device: String::new(), ..self }
     }
 }
 

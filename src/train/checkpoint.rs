@@ -15,6 +15,7 @@ use super::state::TrainerState;
 use super::trainer::Trainer;
 use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
+use crate::base::vault;
 use crate::models::info::ModelInfo;
 use crate::models::io::Weights;
 pub use crate::models::io::{METADATA, SNAPSHOT};
@@ -297,7 +298,7 @@ impl Loaded {
     pub fn model(&self) -> Result<ModelRecipe> {
         let file = self.path.join("recipe.json");
         let text =
-            fs::read_to_string(&file).map_err(|e| Problem::io("This checkpoint could not be read", &file, &e))?;
+            vault::read_to_string(&file).map_err(|e| Problem::io("This checkpoint could not be read", &file, &e))?;
         Ok(Recipe::from_json(&text).map_err(|p| p.of(file.display().to_string()))?.model)
     }
 
@@ -327,7 +328,7 @@ fn changed(file: &Path) -> Problem {
 pub fn load(path: &Path) -> Result<Loaded> {
     let read = |name: &str| {
         let file = path.join(name);
-        fs::read(&file).map_err(|e| Problem::io("This checkpoint could not be read", &file, &e))
+        vault::read(&file).map_err(|e| Problem::io("This checkpoint could not be read", &file, &e))
     };
     let mark: CheckpointMark = read_json(&path.join("checkpoint.json"))?;
     let file = path.join("state.json");

@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::report::{CheckpointInfo, Origin, RunEvent, RunProgress, RunState, RunSummary};
 use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
+use crate::base::vault;
 use crate::recipe::{Edit, Recipe, json_path};
 
 /// Name of the token model that a run keeps a copy of, if it trains a prior.
@@ -258,7 +259,7 @@ impl RunFolder {
     /// The file is missing or damaged.
     pub fn recipe(&self) -> Result<Recipe> {
         let path = self.recipe_path();
-        let text = fs::read_to_string(&path).map_err(|e| Problem::io("This recipe could not be read", &path, &e))?;
+        let text = vault::read_to_string(&path).map_err(|e| Problem::io("This recipe could not be read", &path, &e))?;
         Recipe::from_json(&text).map_err(|p| p.of(path.display().to_string()))
     }
 
@@ -303,7 +304,7 @@ impl RunFolder {
         let beside = self.dir.join(".status.json");
         let fail = |e: &std::io::Error| Problem::io("This file could not be written", &path, e);
         let text = serde_json::to_vec(status).map_err(|e| Problem::failed("Status could not be written").because(e))?;
-        fs::write(&beside, text).map_err(|e| fail(&e))?;
+        vault::write(&beside, &text).map_err(|e| fail(&e))?;
         fs::rename(&beside, &path).map_err(|e| fail(&e))
     }
 
@@ -496,7 +497,7 @@ pub fn folder_bytes(dir: &Path) -> u64 {
 }
 
 pub(super) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    let bytes = fs::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
+    let bytes = vault::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
     serde_json::from_slice(&bytes)
         .map_err(|e| Problem::data("This file is damaged").of(path.display().to_string()).because(e))
 }

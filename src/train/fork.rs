@@ -13,6 +13,7 @@ use super::folder::{RunFile, RunFolder, Status};
 use super::report::{CheckpointInfo, Origin, RunEvent, RunProgress, RunState};
 use super::{checkpoint, preview, telemetry, versions};
 use crate::base::{Problem, Result};
+use crate::base::vault;
 use crate::recipe::{Recipe, json_path};
 
 /// Makes a run in `to` that goes on from the newest checkpoint of `from` with at most `images` pictures seen (from its last
@@ -25,7 +26,7 @@ pub fn fork(from: &RunFolder, images: Option<u64>, to: &Path, changes: &[String]
     let chosen = chosen(from, images)?;
     let loaded = checkpoint::load(&chosen.path)?;
     let file = chosen.path.join("recipe.json");
-    let text = fs::read_to_string(&file).map_err(|e| Problem::io("This checkpoint could not be read", &file, &e))?;
+    let text = vault::read_to_string(&file).map_err(|e| Problem::io("This checkpoint could not be read", &file, &e))?;
     let old = Recipe::from_json(&text).map_err(|p| p.of(file.display().to_string()))?;
     let mut recipe = old.clone();
     for change in changes {
@@ -147,10 +148,11 @@ fn fill(from: &RunFolder, to: &RunFolder, at: &CheckpointInfo) -> Result<()> {
 
 /// One file in two places; a copy where it cannot be linked. Files of a run are replaced, never written into.
 fn share(from: &Path, to: &Path) -> Result<()> {
-    if fs::hard_link(from, to).is_ok() {
+    // Between an encrypted library and what lies outside, the content is copied.
+    if vault::seals(from) == vault::seals(to) && fs::hard_link(from, to).is_ok() {
         return Ok(());
     }
-    fs::copy(from, to).map(|_| ()).map_err(|e| Problem::io("The fork could not be made", to, &e))
+    vault::copy(from, to).map(|_| ()).map_err(|e| Problem::io("The fork could not be made", to, &e))
 }
 
 /// A run among those that came from each other.

@@ -11,6 +11,7 @@ use super::report::Preview;
 use super::trainer::Trainer;
 use crate::base::paths::write_atomically;
 use crate::base::{Channels, Picture, Problem, Resolution, Result};
+use crate::base::vault;
 use crate::data::Prepared;
 use crate::latent::space::Code;
 use crate::recipe::Recipe;
@@ -123,7 +124,7 @@ pub fn save(folder: &Path, preview: &Preview) -> Result<PathBuf> {
 /// The file is missing or is no preview.
 pub fn load(folder: &Path, images: u64) -> Result<Preview> {
     let file = path(folder, images);
-    let bytes = std::fs::read(&file).map_err(|e| Problem::io("These samples could not be read", &file, &e))?;
+    let bytes = vault::read(&file).map_err(|e| Problem::io("These samples could not be read", &file, &e))?;
     let bad = |e: String| Problem::data("These samples are damaged").of(file.display().to_string()).because(e);
     let mut reader = png::Decoder::new(Cursor::new(bytes)).read_info().map_err(|e| bad(e.to_string()))?;
     let size = reader.output_buffer_size().ok_or_else(|| bad("too large".into()))?;

@@ -1,17 +1,17 @@
 //! What a run told, a line an event: `telemetry.jsonl` in its folder.
 
-use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
 
 use super::folder::RunFolder;
 use super::report::RunEvent;
+use crate::base::vault::log::{self, Log};
 use crate::base::{Problem, Result};
 
 /// A run's telemetry, opened for appending.
 #[derive(Debug)]
 pub struct Telemetry {
-    file: File,
+    file: Log,
     /// Whether the last line may be there in part: the disk was full.
     torn: bool,
 }
@@ -42,8 +42,9 @@ impl RunFolder {
     pub fn append_telemetry(&self) -> Result<Telemetry> {
         let path = self.telemetry_path();
         let fail = |e: &std::io::Error| Problem::io("The run's telemetry could not be opened", &path, e);
-        let mut file =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(|e| fail(&e))?;
+        let mut log = Log::open(&path).map_err(|e| fail(&e))?;
+        // A sealed one has whole lines only.
+        let Some(file) = log.plain() else { return Ok(Telemetry { file: log, torn: false }) };
         // Only its end is read, for it may be long.
         const WINDOW: u64 = 64 << 10;
         let mut end = file.metadata().map_err(|e| fail(&e))?.len();
@@ -61,27 +62,21 @@ impl RunFolder {
         }
         file.set_len(end).map_err(|e| fail(&e))?;
         file.seek(SeekFrom::End(0)).map_err(|e| fail(&e))?;
-        Ok(Telemetry { file, torn: false })
+        Ok(Telemetry { file: log, torn: false })
     }
 
-    /// Events from byte `offset` on, whole lines only, and the offset to go on from. Damaged lines are left out.
+    /// Events from place `offset` of the file on, whole lines only, and the place to go on from. Damaged lines are left
+    /// out.
     pub fn telemetry_from(&self, offset: u64) -> (Vec<RunEvent>, u64) {
-        let Ok(mut file) = File::open(self.telemetry_path()) else { return (Vec::new(), offset) };
-        let length = file.metadata().map_or(0, |m| m.len());
-        if length <= offset || file.seek(SeekFrom::Start(offset)).is_err() {
-            return (Vec::new(), offset.min(length));
-        }
-        let mut bytes = Vec::new();
-        if file.read_to_end(&mut bytes).is_err() {
-            return (Vec::new(), offset);
-        }
+        let Ok((bytes, end)) = log::read_from(&self.telemetry_path(), offset) else { return (Vec::new(), offset) };
         let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
         let events = bytes[..whole]
             .split(|&b| b == b'\n')
             .filter(|line| !line.is_empty())
             .filter_map(|line| serde_json::from_slice(line).ok())
             .collect();
-        (events, offset + whole as u64)
+        // In a plain file a line that is cut off is read again.
+        (events, end - (bytes.len() - whole) as u64)
     }
 
     /// Everything told so far that still holds: what was told of states that the run went back from is left out.
@@ -111,6 +106,8 @@ impl RunFolder {
 
 #[cfg(test)]
 mod tests {
+    use std::fs::OpenOptions;
+
     use super::*;
     use crate::base::series::Reading;
     use crate::recipe::{Edit, Recipe};
@@ -180,7 +177,7 @@ mod tests {
     #[test]
     fn what_could_not_be_written_is_known_to_be_torn() {
         let file = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        let mut log = Telemetry { file, torn: false };
+        let mut log = Telemetry { file: file.into(), torn: false };
         assert!(append(&mut log, &reading(10)).is_err() && log.torn);
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::folder::RunFolder;
 use crate::base::paths::write_atomically;
-use crate::base::{Problem, Result};
+use crate::base::{Problem, Result, vault};
 use crate::data::manifest::{Entry, Manifest};
 use crate::recipe::marks::Marks;
 
@@ -21,7 +21,7 @@ pub fn seen(folder: &RunFolder) -> Vec<String> {
 
 /// What each picture of a version was that a run saw; nothing if its file is gone or damaged.
 pub fn manifest(folder: &RunFolder, hash: &str) -> Option<Manifest> {
-    let manifest = Manifest::unpack(&std::fs::read(path(folder, hash)).ok()?)?;
+    let manifest = Manifest::unpack(&vault::read(path(folder, hash)).ok()?)?;
     (manifest.hash() == hash).then_some(manifest)
 }
 

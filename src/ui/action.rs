@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::command::UiCommand;
+use super::gate::Wish;
 use super::settings::Settings;
 use super::view::ViewId;
 use crate::base::{Picture, Problem};
@@ -47,6 +48,8 @@ pub enum Action {
     Open(Vec<PathBuf>),
     /// Keep a state to come back to by Undo. Push it before the change, once for each drag.
     Undo(UndoPoint),
+    /// Lock the library, or change how it is encrypted.
+    Gate(Wish),
     /// Change the settings.
     Settings(Box<Settings>),
     /// End a job.

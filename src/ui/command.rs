@@ -42,6 +42,8 @@ pub enum UiCommand {
     ImportModel,
     /// Export what is selected in the view.
     Export,
+    /// Lock the library.
+    Lock,
     /// Close the window.
     Quit,
 
@@ -127,6 +129,7 @@ impl UiCommand {
             Self::OpenFolder => ("Open folder…", "Look through a folder of pictures, or open a run folder"),
             Self::ImportModel => ("Import model…", "Copy a checkpoint file into the studio"),
             Self::Export => ("Export…", "Save the selection as pictures, a grid or a film"),
+            Self::Lock => ("Lock the library", "Forget the key and show nothing until the passphrase is typed again"),
             Self::Quit => ("Quit", "Close the studio; runs can continue without it"),
             Self::Undo => ("Undo", "Undo the last change"),
             Self::Redo => ("Redo", "Redo what was undone"),
@@ -173,6 +176,7 @@ impl UiCommand {
             Self::Export => {
                 "save download share render video movie clip mp4 gif png apng sprite sheet upscale enlarge print"
             }
+            Self::Lock => "encrypt passphrase password private hide secure",
             Self::Quit => "exit close leave end",
             Self::Undo => "back revert mistake restore oops",
             Self::Redo => "again repeat forward",
@@ -208,7 +212,9 @@ impl UiCommand {
     /// Its menu.
     pub fn menu(self) -> Menu {
         match self {
-            Self::OpenFiles | Self::OpenFolder | Self::ImportModel | Self::Export | Self::Quit => Menu::File,
+            Self::OpenFiles | Self::OpenFolder | Self::ImportModel | Self::Export | Self::Lock | Self::Quit => {
+                Menu::File
+            },
             Self::Undo | Self::Redo | Self::SelectAll | Self::Keep | Self::Preferences => Menu::Edit,
             Self::Start | Self::Pause | Self::Step | Self::Checkpoint | Self::Stop => Menu::Run,
             Self::Learn | Self::Keys | Self::Messages | Self::CopyDiagnostics | Self::About => Menu::Help,
@@ -221,7 +227,7 @@ impl UiCommand {
         matches!(
             self,
             Self::Export
-                | Self::Quit
+                | Self::Lock
                 | Self::SelectAll
                 | Self::Preferences
                 | Self::Pause
@@ -246,6 +252,7 @@ impl UiCommand {
             Self::OpenFiles => vec![cmd(Key::O)],
             Self::OpenFolder => vec![cmd_shift(Key::O)],
             Self::Export => vec![cmd(Key::E)],
+            Self::Lock => vec![cmd(Key::L)],
             Self::Quit => vec![cmd(Key::Q)],
             Self::Undo => vec![cmd(Key::Z)],
             Self::Redo if mac => vec![cmd_shift(Key::Z)],
@@ -286,7 +293,7 @@ impl UiCommand {
 
     /// Whether it is of the window as a whole, so that it works while a dialog is open.
     pub fn works_over_dialogs(self) -> bool {
-        matches!(self, Self::Quit | Self::Theme | Self::ScaleUp | Self::ScaleDown | Self::ScaleReset | Self::Fullscreen)
+        matches!(self, Self::Lock | Self::Quit | Self::Theme | Self::ScaleUp | Self::ScaleDown | Self::ScaleReset | Self::Fullscreen)
     }
 
     /// Whether it works while a text field has the focus (those that a text field needs itself do not).

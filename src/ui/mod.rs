@@ -13,6 +13,7 @@ mod dialogs;
 pub mod file_dialog;
 pub mod format;
 pub mod frame_bench;
+pub mod gate;
 pub mod glossary;
 pub mod keymap;
 mod layout;

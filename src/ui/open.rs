@@ -6,7 +6,8 @@ use std::rc::Rc;
 use eframe::{NativeOptions, Renderer};
 use egui::{IconData, ViewportBuilder};
 
-use super::app::{Options, StudioApp, Windowed};
+use super::app::Options;
+use super::gate::{Gate, Windowed};
 use super::persistence;
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
@@ -17,13 +18,18 @@ const SIZE: [f32; 2] = [1280.0, 800.0];
 /// Smallest window in which nothing is cut off.
 const SMALLEST: [f32; 2] = [960.0, 600.0];
 
+/// Makes an engine for a library.
+pub type StartEngine = fn(Paths) -> Result<Box<dyn Engine>>;
+
 /// Opens the studio and returns when its window is closed; `until_picture` closes it with its first generated picture.
+/// Without an engine the library is locked, and `start` makes one once it is not.
 ///
 /// # Errors
 /// No renderer starts: there is no display, or no usable graphics driver.
-pub fn open(engine: Box<dyn Engine>, paths: &Paths, until_picture: bool) -> Result<()> {
+pub fn open(engine: Option<Box<dyn Engine>>, start: StartEngine, paths: &Paths, until_picture: bool) -> Result<()> {
+    let locked = engine.is_none();
     // The window takes the engine only once its renderer has started; until then the next renderer may have it.
-    let engine = Rc::new(Cell::new(Some(engine)));
+    let engine = Rc::new(Cell::new(engine));
     let renderers = match std::env::var("LATENT_STUDIO_RENDERER").as_deref() {
         Ok("glow" | "opengl") => vec![Renderer::Glow],
         Ok("wgpu") => vec![Renderer::Wgpu],
@@ -31,14 +37,14 @@ pub fn open(engine: Box<dyn Engine>, paths: &Paths, until_picture: bool) -> Resu
     };
     let mut reasons = Vec::new();
     for renderer in renderers {
-        match open_with(renderer, engine.clone(), paths, until_picture) {
+        match open_with(renderer, engine.clone(), start, paths, until_picture) {
             Ok(()) => return Ok(()),
             Err(error) => {
                 log::warn!("the window does not start with {renderer}: {error}");
                 reasons.push(format!("{renderer}: {error}"));
                 // A window that was open and then failed took the engine with it.
                 let left = engine.take();
-                if left.is_none() {
+                if left.is_none() && !locked {
                     break;
                 }
                 engine.set(left);
@@ -55,6 +61,7 @@ pub fn open(engine: Box<dyn Engine>, paths: &Paths, until_picture: bool) -> Resu
 fn open_with(
     renderer: Renderer,
     engine: Rc<Cell<Option<Box<dyn Engine>>>>,
+    start: StartEngine,
     paths: &Paths,
     until_picture: bool,
 ) -> eframe::Result<()> {
@@ -75,9 +82,11 @@ fn open_with(
         "latent-studio",
         options,
         Box::new(move |cc| {
-            let engine = engine.take().ok_or("the engine was given to a window that has closed")?;
-            let app = StudioApp::new(engine, paths, Options { until_picture, ..Options::default() });
-            Ok(Box::new(Windowed::new(&cc.egui_ctx, app)))
+            let own = paths.clone();
+            let start = Box::new(move || start(own.clone()));
+            let options = Box::new(move || Options { until_picture, ..Options::default() });
+            let gate = Gate::new(paths, engine.take(), start, options, None)?;
+            Ok(Box::new(Windowed::new(&cc.egui_ctx, gate)))
         }),
     )
 }

@@ -313,6 +313,8 @@ fn setting_words(key: &str) -> &'static str {
         "enlarge" | "filter" => "upscale size bigger resolution export",
         "fps" => "speed frame rate video film",
         "out" | "pattern" => "save folder location name export where",
+        "encryption" => "passphrase password private encrypt decrypt lock protect recovery key",
+        "lock" => "idle timeout away private screen minutes",
         "folders" => "where files storage disk location path",
         _ => "",
     }

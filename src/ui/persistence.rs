@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::settings::Settings;
 use super::views::ViewId;
 use crate::base::paths::write_atomically;
+use crate::base::vault;
 use crate::models::info::ModelRef;
 
 /// Version of the file; another one is not read.
@@ -74,7 +75,7 @@ pub fn path(config: &Path) -> PathBuf {
 
 /// Reads what was kept; a file that cannot be understood counts as none.
 pub fn load(config: &Path) -> WindowState {
-    let Ok(bytes) = std::fs::read(path(config)) else { return WindowState::default() };
+    let Ok(bytes) = vault::read(path(config)) else { return WindowState::default() };
     match serde_json::from_slice::<WindowState>(&bytes) {
         Ok(kept) if kept.format == FORMAT => kept,
         Ok(kept) => {

@@ -47,6 +47,8 @@ pub struct Settings {
     pub networks: Networks,
     /// What happens to runs when the window closes: `ask`, `stop`, `background`.
     pub on_close: OnClose,
+    /// Minutes without anybody after which an encrypted library is locked; 0 for never.
+    pub lock_after: u32,
 }
 
 /// Whether enlarged pictures show sharp pixels or smooth ones.
@@ -125,6 +127,7 @@ impl Default for Settings {
             keep_awake: true,
             networks: Networks::default(),
             on_close: OnClose::Ask,
+            lock_after: 15,
         }
     }
 }

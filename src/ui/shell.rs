@@ -124,6 +124,7 @@ impl Shell {
     pub(super) fn enabled(&self, command: UiCommand) -> bool {
         let state = self.run_in_hand().map(|r| r.state);
         match command {
+            UiCommand::Lock => self.studio.encrypted,
             UiCommand::Undo => self.undo.next_undo().is_some(),
             UiCommand::Redo => self.undo.next_redo().is_some(),
             UiCommand::Pause => matches!(state, Some(RunState::Training | RunState::Paused)),

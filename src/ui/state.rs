@@ -235,6 +235,8 @@ pub struct Studio {
     pub heard: u64,
     /// All models, shipped ones first.
     pub models: Vec<ModelInfo>,
+    /// Whether the library is encrypted.
+    pub encrypted: bool,
     /// What the studio keeps and how large it is, once that was asked for.
     pub storage: Option<Vec<Kept>>,
     /// Models that are there and cannot be used.

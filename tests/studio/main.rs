@@ -24,6 +24,7 @@ mod shapes;
 #[cfg(all(target_os = "linux", feature = "gui"))]
 mod shots;
 mod vaes;
+mod vault;
 #[cfg(all(target_os = "linux", feature = "gui"))]
 mod window;
 mod words;

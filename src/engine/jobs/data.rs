@@ -230,7 +230,9 @@ impl Desk {
         let opened = self.source(cx, &recipe.source)?;
         let wanted = name.to_string();
         let before = self.asked(cx, &recipe.source, move |_| opened.decode(&wanted))?;
-        let after = data::prepare_picture(&before, recipe);
+        let mut hidden = before.clone();
+        data::hide::Hidden::of(&recipe.hide)?.apply(name, &mut hidden);
+        let after = data::prepare_picture(&hidden, recipe);
         // The same ones each time for the same picture.
         let mut stream = Stream::new(seed_of(name), "augmentation preview");
         let augmented = (0..AUGMENTED).map(|_| as_trained(&after, recipe, objective, &mut stream)).collect();

@@ -134,7 +134,7 @@ pub fn items(cx: &Context, job: JobId, items: &[Item], options: &ExportOptions) 
 
 /// Signs exported files where that was asked for. What no model here made has nothing that could be signed for.
 fn sign(cx: &Context, options: &ExportOptions, files: &[PathBuf]) -> Result<()> {
-    if !options.certificate || !options.recipe {
+    if !options.certificate || !options.recipe || options.no_traces {
         return Ok(());
     }
     let (key, models) = (own_key(&cx.paths)?, cx.models());

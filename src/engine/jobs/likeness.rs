@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{Context, read_picture};
 use crate::base::paths::write_atomically;
 use crate::base::progress::Quiet;
-use crate::base::{Picture, Problem, Result};
+use crate::base::{Picture, Problem, Result, vault};
 use crate::data;
 use crate::engine::{Event, Item, dataset_locator};
 use crate::export::{decode, png_bytes};
@@ -63,8 +63,8 @@ fn known(cx: &Context, item: &Item) -> Result<Option<(Likeness, Picture)>> {
     let Some(recipe) = &item.recipe else { return Ok(None) };
     let file = file(cx, &recipe.model_hash, &read_picture(&item.path)?);
     let read = || {
-        let text = std::fs::read(&file).ok()?;
-        let real = std::fs::read(file.with_extension("png")).ok()?;
+        let text = vault::read(&file).ok()?;
+        let real = vault::read(file.with_extension("png")).ok()?;
         Some((serde_json::from_slice(&text).ok()?, decode(&real).ok()?))
     };
     Ok(read())

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::Context;
 use crate::base::paths::write_atomically;
 use crate::base::{Problem, Result};
+use crate::base::vault;
 use crate::engine::inference::Urgency;
 use crate::engine::trash::discard;
 use crate::engine::{Event, JobId, ModelInfo};
@@ -58,7 +59,7 @@ pub fn contact_sheet(cx: &Context, model: &str) -> Result<()> {
     }
     let file = |hash: &str| cx.paths.cache.join("sheets").join(format!("{hash}.png"));
     let known = cx.models().into_iter().find(|m| m.model == model).map(|m| m.hash).filter(|h| is_plain(h));
-    let kept = known.and_then(|hash| std::fs::read(file(&hash)).ok()).and_then(|bytes| decode(&bytes).ok());
+    let kept = known.and_then(|hash| vault::read(file(&hash)).ok()).and_then(|bytes| decode(&bytes).ok());
     let of_tokens = cx.models().into_iter().find(|m| m.model == model && !m.has_latents());
     let sheet = match (kept, of_tokens) {
         (Some(sheet), _) => sheet,

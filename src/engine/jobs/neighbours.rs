@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Context;
 use crate::base::paths::write_atomically;
 use crate::base::{Picture, Result};
+use crate::base::vault;
 use crate::data;
 use crate::engine::inference::{Code, Urgency};
 use crate::engine::{Event, ModelInfo, SlotId};
@@ -101,7 +102,7 @@ impl Atlas {
         if self.codes.as_ref().is_some_and(|(hash, _)| *hash == info.hash) {
             return true;
         }
-        let kept = std::fs::read(file(cx, &info.hash)).ok().and_then(|b| serde_json::from_slice(&b).ok());
+        let kept = vault::read(file(cx, &info.hash)).ok().and_then(|b| serde_json::from_slice(&b).ok());
         let Some(codes) = kept else { return false };
         self.codes = Some((info.hash.clone(), codes));
         true

@@ -1,13 +1,16 @@
 //! Starting a run: as a process of its own, or inside this one for tests.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
+use std::fs;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
-use crate::base::{Problem, Result};
+use crate::base::paths::Paths;
+use crate::base::vault::log::Log;
+use crate::base::{Problem, Result, vault};
 use crate::engine::worker::panicked;
 use crate::train::folder::RunFolder;
 use crate::train::identity::PictureAnswer;
@@ -58,6 +61,9 @@ pub trait Launch: Send {
     fn keep(&self) {}
 }
 
+/// Set for a process that finds the key of an encrypted library on its standard input.
+pub const KEY_ON_STDIN: &str = "LATENT_STUDIO_KEY_ON_STDIN";
+
 /// Arguments for the run of a folder.
 pub type Arguments = dyn Fn(&Path, &Order) -> Vec<OsString> + Send;
 
@@ -100,17 +106,23 @@ impl Launch for ProcessLaunch {
         if fs::metadata(&path).is_ok_and(|m| m.len() > LOG_LIMIT) {
             let _ = fs::remove_file(&path);
         }
-        let log = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(|e| Problem::io("The run's log could not be opened", &path, &e))?;
+        let fail = |e: &io::Error| Problem::io("The run's log could not be opened", &path, e);
+        let mut log = Log::open(&path).map_err(|e| fail(&e))?;
+        let appending = |_: &mut fs::File| fs::OpenOptions::new().append(true).open(&path);
         let mut command = Command::new(&self.program);
         // Messages go to the log; the events on standard output are in the run's telemetry as well.
-        command.args((self.arguments)(run.dir(), order)).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        command.args((self.arguments)(run.dir(), order)).stdin(Stdio::null()).stdout(Stdio::null());
+        match log.plain().map(appending) {
+            Some(file) => command.stderr(file.map_err(|e| fail(&e))?),
+            // What it says is encrypted here; once this process has ended, it says nothing more.
+            None => command.stderr(Stdio::piped()),
+        };
         set_apart(&mut command);
-        let child =
-            command.spawn().map_err(|e| Problem::io("The run's process could not be started", &self.program, &e))?;
+        let mut child = spawn_with_key(&mut command)
+            .map_err(|e| Problem::io("The run's process could not be started", &self.program, &e))?;
+        if let Some(mut said) = child.stderr.take() {
+            let _ = thread::Builder::new().name("run-log".into()).spawn(move || io::copy(&mut said, &mut log));
+        }
         Ok(Box::new(Process(child)))
     }
 
@@ -121,7 +133,7 @@ impl Launch for ProcessLaunch {
         let mut command = Command::new(&self.program);
         command.args(&self.keeper).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         set_apart(&mut command);
-        match command.spawn() {
+        match spawn_with_key(&mut command) {
             // Waited for, so that nothing is left of it while this process lives on.
             Ok(mut keeper) => {
                 let _ = thread::Builder::new().name("keeper".into()).spawn(move || keeper.wait());
@@ -129,6 +141,18 @@ impl Launch for ProcessLaunch {
             Err(e) => log::warn!("nobody keeps the queue of runs: {e}"),
         }
     }
+}
+
+/// Starts a process of the studio. If this user's library is encrypted, the process gets its key, over its standard input,
+/// and keeps it until it ends.
+fn spawn_with_key(command: &mut Command) -> io::Result<Child> {
+    let Some(key) = vault::data_key(&Paths::of_user()) else { return command.spawn() };
+    let mut child = command.env(KEY_ON_STDIN, "1").stdin(Stdio::piped()).spawn()?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that ended at once is told of as any other.
+        let _ = stdin.write_all(key.to_hex().as_bytes()).and_then(|()| stdin.write_all(b"\n"));
+    }
+    Ok(child)
 }
 
 /// Gives a process a session of its own, so that neither Ctrl+C in the window's terminal nor the terminal's closing
@@ -237,20 +261,12 @@ impl Alive for Thread {
 
 /// The last lines of a run's log after byte `from`, at most `lines` of them.
 pub fn last_words(log: &Path, from: u64, lines: usize) -> String {
-    use std::io::{Read, Seek, SeekFrom};
-    const MOST: u64 = 16 << 10;
-    let Ok(mut file) = fs::File::open(log) else { return String::new() };
-    let length = file.metadata().map_or(0, |m| m.len());
+    const MOST: usize = 16 << 10;
     // A log that was begun anew is read from its beginning.
-    let from = if from > length { 0 } else { from };
-    if file.seek(SeekFrom::Start(from.max(length.saturating_sub(MOST)))).is_err() {
-        return String::new();
-    }
-    let mut bytes = Vec::new();
-    if file.take(MOST).read_to_end(&mut bytes).is_err() {
-        return String::new();
-    }
-    let text = String::from_utf8_lossy(&bytes);
+    let from = if fs::metadata(log).map_or(0, |m| m.len()) < from { 0 } else { from };
+    let Ok((bytes, _)) = vault::log::read_from(log, from) else { return String::new() };
+    let bytes = &bytes[bytes.len().saturating_sub(MOST)..];
+    let text = String::from_utf8_lossy(bytes);
     let mut last: Vec<&str> = text.lines().map(str::trim_end).filter(|l| !l.is_empty()).rev().take(lines).collect();
     last.reverse();
     last.join("\n")

@@ -15,6 +15,7 @@ use super::launch::{Launch, Order};
 use super::run_follower::Tracked;
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
+use crate::base::vault;
 use crate::train::folder::RunFolder;
 use crate::train::identity::PictureAnswer;
 
@@ -51,7 +52,7 @@ impl Queue {
     /// What waits, in order; nothing if the file is damaged. Runs whose folder is gone are left out.
     pub fn runs(&self) -> Vec<Waiting> {
         let runs: Vec<Waiting> =
-            fs::read(&self.file).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
+            vault::read(&self.file).ok().and_then(|b| serde_json::from_slice(&b).ok()).unwrap_or_default();
         runs.into_iter().filter(|w| w.dir.join("recipe.json").is_file()).collect()
     }
 

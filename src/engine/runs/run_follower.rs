@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::launch::{Alive, Ending, last_words};
 use crate::base::series::Reading;
 use crate::base::{Problem, Result};
+use crate::base::vault;
 use crate::engine::event_queue::Outbox;
 use crate::engine::{Event, RunState, RunSummary};
 use crate::recipe::{Edit, json_path};
@@ -339,8 +340,7 @@ impl Tracked {
 
     /// What holds of all that was read so far, and nothing of what is still to be read.
     fn loaded(&mut self) -> Event {
-        let mut bytes = std::fs::read(self.telemetry()).unwrap_or_default();
-        bytes.truncate(usize::try_from(self.offset).unwrap_or(usize::MAX));
+        let bytes = vault::log::read_to(&self.telemetry(), self.offset).unwrap_or_default();
         let mut readings: Vec<Reading> = Vec::new();
         let mut edits: Vec<Edit> = Vec::new();
         let mut findings: Vec<Finding> = Vec::new();
@@ -419,22 +419,15 @@ impl Tracked {
 
 /// Where the whole lines of a run's telemetry end, and the pictures seen by then; only its end is read.
 fn end_of_telemetry(path: &Path) -> (u64, u64) {
-    use std::io::{Read, Seek, SeekFrom};
     const WINDOW: u64 = 256 << 10;
-    let Ok(mut file) = std::fs::File::open(path) else { return (0, 0) };
-    let length = file.metadata().map_or(0, |m| m.len());
-    let start = length.saturating_sub(WINDOW);
-    let mut bytes = Vec::new();
-    if file.seek(SeekFrom::Start(start)).is_err() || file.take(WINDOW).read_to_end(&mut bytes).is_err() {
-        return (0, 0);
-    }
+    let Ok((bytes, end)) = vault::log::read_end(path, WINDOW) else { return (0, 0) };
     let whole = bytes.iter().rposition(|&b| b == b'\n').map_or(0, |i| i + 1);
     let images = bytes[..whole].rsplit(|&b| b == b'\n').find_map(|line| match serde_json::from_slice(line).ok()? {
         RunEvent::Reading(r) => Some(r.images),
         RunEvent::Started { images, .. } | RunEvent::Rewound { images } => Some(images),
         _ => None,
     });
-    (start + whole as u64, images.unwrap_or(0))
+    (end - (bytes.len() - whole) as u64, images.unwrap_or(0))
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
+use crate::base::vault;
 
 /// Which of them may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +31,7 @@ impl Networks {
 
     /// As they were switched last; a file that cannot be read counts as none.
     pub fn read(paths: &Paths) -> Self {
-        let bytes = std::fs::read(Self::file(paths)).unwrap_or_default();
+        let bytes = vault::read(Self::file(paths)).unwrap_or_default();
         serde_json::from_slice(&bytes).unwrap_or_default()
     }
 

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::run_log::{RunLog, plain_name};
 use crate::base::Result;
+use crate::base::vault;
 use crate::train::report::RunState;
 
 /// The experiment that the studio's runs belong to.
@@ -90,7 +91,7 @@ pub fn artifacts(log: &RunLog) -> Result<Vec<(String, Vec<u8>)>> {
     let ended = log.ended().is_some();
     for (i, images) in all.iter().enumerate() {
         let taken = (i + 1).is_power_of_two() || (ended && i + 1 == all.len());
-        if taken && let Ok(png) = std::fs::read(log.preview(*images)) {
+        if taken && let Ok(png) = vault::read(log.preview(*images)) {
             out.push((format!("samples/{images:012}.png"), png));
         }
     }

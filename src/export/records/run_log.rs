@@ -162,6 +162,25 @@ impl RunLog {
         })
     }
 
+    /// The same without what is nobody else's business: where its pictures are, what it went on from, its device, and when it
+    /// was. Times are counted from 1970; how long things took stays, and so do hashes and the name of the run.
+    #[must_use]
+    pub fn without_traces(mut self) -> Self {
+        self.file.created = 0;
+        self.file.device.clear();
+        self.file.from = None;
+        self.summary.progress.device.clear();
+        let recipe = &mut self.summary.recipe;
+        recipe.data.source.clear();
+        recipe.data.exclude.clear();
+        recipe.data.hide.clear();
+        recipe.data.marks.clear();
+        if let Some(parent) = &mut recipe.parent {
+            parent.model.clear();
+        }
+        self
+    }
+
     /// Unix time in milliseconds after so many seconds of training.
     pub fn millis(&self, seconds: f64) -> i64 {
         self.file.created * 1000 + (seconds * 1000.0).round() as i64

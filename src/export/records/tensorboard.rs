@@ -16,6 +16,7 @@ use super::event_file::EventFile;
 use super::run_log::{RunLog, Told, plain_name};
 use crate::base::paths::{safe_name, write_atomically};
 use crate::base::{Problem, Result};
+use crate::base::vault;
 
 /// Pictures that TensorBoard keeps of a tag.
 const PICTURES: usize = 10;
@@ -93,7 +94,7 @@ fn folder(log: &RunLog, root: &Path) -> PathBuf {
 fn put(path: &Path, bytes: &[u8], out: &mut Written) -> Result<()> {
     let fail = |e: &std::io::Error| Problem::io("This event file could not be written", path, e);
     out.files += 1;
-    let old = match fs::read(path) {
+    let old = match vault::read(path) {
         Ok(old) => old,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(e) => return Err(fail(&e)),
@@ -113,7 +114,7 @@ fn put(path: &Path, bytes: &[u8], out: &mut Written) -> Result<()> {
 
 /// Size and bytes of a sheet of samples; nothing where there is none.
 fn samples(path: &Path) -> Option<(u32, u32, Vec<u8>)> {
-    let png = fs::read(path).ok()?;
+    let png = vault::read(path).ok()?;
     let head = png.get(..24)?.strip_prefix(b"\x89PNG\r\n\x1a\n")?;
     let number = |at: usize| Some(u32::from_be_bytes(head.get(at..at + 4)?.try_into().ok()?));
     Some((number(8)?, number(12)?, png))

@@ -56,6 +56,8 @@ pub struct About {
     pub licence: Option<String>,
     /// What else is to be said.
     pub note: Option<String>,
+    /// Whether device, data set and the model that it went on from are left out.
+    pub no_traces: bool,
 }
 
 /// Writes the report of a run.
@@ -73,7 +75,10 @@ pub fn write(run: &Path, about: &About, out: &Path, paths: &Paths, progress: &dy
 /// As [`write`].
 pub fn page(run: &Path, about: &About, paths: &Paths, progress: &dyn Progress) -> Result<String> {
     progress.report("Reading the run", 0, 4);
-    let log = RunLog::read(run, None)?;
+    let mut log = RunLog::read(run, None)?;
+    if about.no_traces {
+        log = log.without_traces();
+    }
     let findings = doctor::examine(&log.folder)?;
     progress.cancel().check()?;
     progress.report("Reading scores", 1, 4);
@@ -140,11 +145,11 @@ fn sentence(log: &RunLog) -> Result<String> {
     // What it trains on, rather than what was asked for.
     let told = &summary.progress.device;
     let device = if told.is_empty() { &log.file.device } else { told };
+    let on = if device.is_empty() { String::new() } else { format!(" on {device}") };
     Ok(format!(
-        "A {family} ({}) for pictures of {} pixels, after {seen} and {time} of training on {}",
+        "A {family} ({}) for pictures of {} pixels, after {seen} and {time} of training{on}",
         recipe.model.id,
         recipe.data.resolution.both(),
-        device
     ))
 }
 
@@ -153,7 +158,10 @@ fn data(log: &RunLog, about: &About) -> String {
     let recipe = &log.summary.recipe;
     let source =
         Path::new(&recipe.data.source).file_name().map_or_else(String::new, |n| n.to_string_lossy().into_owned());
-    let mut rows = vec![("Data".to_string(), source)];
+    let mut rows = Vec::new();
+    if !source.is_empty() {
+        rows.push(("Data".to_string(), source));
+    }
     if let Some(mark) = &log.file.data {
         rows.push(("Pictures".into(), mark.pictures.to_string()));
         rows.push(("Hash of the pictures".into(), mark.hash.clone()));
@@ -382,7 +390,7 @@ mod tests {
     use crate::train::folder::RunFolder;
 
     fn report(run: &RunFolder, paths: &Paths) -> String {
-        let about = About { licence: Some("CC0".into()), note: Some("for <you>".into()) };
+        let about = About { licence: Some("CC0".into()), note: Some("for <you>".into()), no_traces: false };
         page(run.dir(), &about, paths, &Quiet::default()).unwrap()
     }
 

@@ -9,6 +9,7 @@ use super::{Direction, Entanglement};
 use crate::base::locked::locked;
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Problem, Result};
+use crate::base::vault;
 use crate::latent::catalog::{self, Source};
 use crate::models::io::Weights;
 
@@ -125,7 +126,7 @@ pub fn of_model(model: &str, paths: &Paths) -> Result<Sheet> {
         }
     };
     let kept = file(paths, &info.hash);
-    match std::fs::read(&kept) {
+    match vault::read(&kept) {
         Ok(text) => return Sheet::read(&text, &kept.display().to_string()),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
         Err(e) => return Err(Problem::io("The directions could not be read", &kept, &e)),
@@ -155,7 +156,7 @@ pub fn change<T>(model: &str, paths: &Paths, change: impl FnOnce(&mut Sheet) -> 
 /// They are damaged.
 pub fn embed(weights: &mut Weights, hash: &str, paths: &Paths) -> Result<()> {
     let kept = file(paths, hash);
-    if let Ok(text) = std::fs::read(&kept) {
+    if let Ok(text) = vault::read(&kept) {
         let sheet = Sheet::read(&text, &kept.display().to_string())?;
         let text = String::from_utf8(sheet.bytes()?).map_err(|e| Problem::failed("No text").because(e))?;
         weights.metadata.insert(METADATA.into(), text);
@@ -181,7 +182,7 @@ pub fn export(sheet: &Sheet, names: &[String], out: &Path) -> Result<()> {
 /// # Errors
 /// The file is none of ours, or of another model.
 pub fn import(path: &Path, hash: &str) -> Result<Vec<Direction>> {
-    let text = std::fs::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
+    let text = vault::read(path).map_err(|e| Problem::io("This file could not be read", path, &e))?;
     let sheet = Sheet::read(&text, &path.display().to_string())?;
     if sheet.hash != hash {
         return Err(Problem::data("These directions belong to other weights")

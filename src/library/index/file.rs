@@ -6,12 +6,14 @@
 //! segment  rows, hash of what follows; numbers of vectors, pictures, facts, bytes
 //! ```
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::rows::Rows;
 use crate::base::int8::{RowFacts, stride};
+use crate::base::vault;
+use crate::base::vault::files::Sink;
 
 const MAGIC: &[u8; 8] = b"LSVEC001";
 /// Bytes of the header.
@@ -85,7 +87,7 @@ fn number(bytes: &[u8]) -> u64 {
 /// Reads a file that belongs to `owner`. Of a file that ends too soon, or is damaged from some place on, what comes before
 /// it counts. `None`: there is none, or it is not this owner's.
 pub fn load(path: &Path, owner: &Owner) -> Option<Loaded> {
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path).ok()?);
+    let mut file = BufReader::with_capacity(1 << 20, vault::File::open(path).ok()?);
     let mut head = [0; HEADER];
     file.read_exact(&mut head).ok()?;
     let gone = number(&head[56..64]) as i64;
@@ -137,7 +139,7 @@ pub fn load(path: &Path, owner: &Owner) -> Option<Loaded> {
 pub fn write(path: &Path, owner: &Owner, gone: i64, rows: &Rows) -> io::Result<u64> {
     let beside = beside(path);
     let run = || {
-        let mut file = File::create(&beside)?;
+        let mut file = Sink::for_path(path, File::create(&beside)?)?;
         let mut size = HEADER as u64;
         file.write_all(&header(owner, gone))?;
         if !rows.is_empty() {
@@ -145,7 +147,7 @@ pub fn write(path: &Path, owner: &Owner, gone: i64, rows: &Rows) -> io::Result<u
             file.write_all(&segment)?;
             size += segment.len() as u64;
         }
-        file.sync_all()?;
+        file.finish()?.sync_all()?;
         std::fs::rename(&beside, path)?;
         if let Some(folder) = path.parent().and_then(|f| File::open(f).ok()) {
             // The new name must outlive a power cut too; not every system can.
@@ -168,18 +170,6 @@ fn beside(path: &Path) -> PathBuf {
 /// The disk is full or the file cannot be written; what was whole stays so.
 pub fn append(path: &Path, whole: u64, rows: &Rows, from: usize) -> io::Result<u64> {
     let segment = segment(rows, from);
-    let mut file = OpenOptions::new().write(true).open(path)?;
-    let run = |file: &mut File| {
-        file.set_len(whole)?;
-        file.seek(SeekFrom::Start(whole))?;
-        file.write_all(&segment)?;
-        file.sync_data()
-    };
-    match run(&mut file) {
-        Ok(()) => Ok(whole + segment.len() as u64),
-        Err(e) => {
-            let _ = file.set_len(whole);
-            Err(e)
-        }
-    }
+    vault::files::put_at(path, whole, &segment)?;
+    Ok(whole + segment.len() as u64)
 }

@@ -76,6 +76,7 @@ impl StudioApp {
             Action::DeliverQuietly(view, parcel) => self.deliver(ctx, view, &parcel, false),
             Action::Open(paths) => self.open(ctx, paths),
             Action::Undo(point) => self.shell.undo.push(point),
+            Action::Gate(wish) => self.wish = Some(wish),
             Action::Settings(settings) => {
                 if settings.keep_awake != self.shell.studio.settings.keep_awake {
                     self.shell.engine.send(Command::KeepAwake(settings.keep_awake));

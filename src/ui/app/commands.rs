@@ -8,6 +8,7 @@ use crate::engine::{Command, Control, RunState};
 use crate::ui::action::{Action, Pick, PickKind};
 use crate::ui::command::UiCommand;
 use crate::ui::dialogs;
+use crate::ui::gate::Wish;
 use crate::ui::layout::Split;
 use crate::ui::settings::Pixels;
 use crate::ui::shell::Dialog;
@@ -33,6 +34,7 @@ impl StudioApp {
             UiCommand::ImportModel => self.open_dialog(IMPORT, PickKind::Files, "Import checkpoint files"),
             UiCommand::Quit => ctx.send_viewport_cmd(ViewportCommand::Close),
             UiCommand::Undo | UiCommand::Redo => self.travel(ctx, command == UiCommand::Undo),
+            UiCommand::Lock => self.shell.actions.push(Action::Gate(Wish::Lock)),
             UiCommand::Preferences => self.shell.actions.push(Action::Go(ViewId::Settings)),
             UiCommand::Messages => self.shell.actions.push(Action::Go(ViewId::Log)),
             UiCommand::Learn => self.shell.actions.push(Action::Go(ViewId::Learn)),

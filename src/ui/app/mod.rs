@@ -13,6 +13,7 @@ use egui::{CentralPanel, Context, Frame, Margin, Panel, ScrollArea, Ui};
 
 use super::action::{Action, Pick, PickKind, ViewMessage};
 use super::file_dialog::{DesktopPicker, FilePicker};
+use super::gate::Wish;
 use super::keymap::{self, Bound};
 use super::layout::Layout;
 use super::palette::Palette;
@@ -61,6 +62,8 @@ pub struct StudioApp {
     pub(super) shell: Shell,
     pub(super) views: Vec<Box<dyn View>>,
     drops: drops::Drops,
+    /// What is asked of the gate before the window.
+    wish: Option<Wish>,
 }
 
 /// Points that the inspector leaves to the canvas beside it, if it can.
@@ -120,12 +123,22 @@ impl StudioApp {
             pictured: false,
             frame_ms: std::collections::VecDeque::new(),
         };
-        Self { shell, views, drops: drops::Drops::default() }
+        Self { shell, views, drops: drops::Drops::default(), wish: None }
     }
 
     /// What the window knows.
     pub fn studio(&self) -> &Studio {
         &self.shell.studio
+    }
+
+    /// What was asked of the gate before the window since the last call.
+    pub fn take_wish(&mut self) -> Option<Wish> {
+        self.wish.take()
+    }
+
+    /// Tells the window whether its library is encrypted.
+    pub fn set_encrypted(&mut self, encrypted: bool) {
+        self.shell.studio.encrypted = encrypted;
     }
 
     /// The active view.
@@ -456,37 +469,6 @@ impl StudioApp {
             }
             purpose => self.deliver(ctx, pick.view, &ViewMessage::Picked { purpose, paths }, false),
         }
-    }
-}
-
-/// eframe's view of the window; keeps the context for the last goodbye.
-pub struct Windowed {
-    app: StudioApp,
-    ctx: Context,
-}
-
-impl Windowed {
-    /// A window over an engine, for eframe.
-    pub fn new(ctx: &Context, app: StudioApp) -> Self {
-        Self { app, ctx: ctx.clone() }
-    }
-}
-
-impl eframe::App for Windowed {
-    fn logic(&mut self, ctx: &Context, _frame: &mut eframe::Frame) {
-        self.app.logic(ctx);
-    }
-
-    fn ui(&mut self, ui: &mut Ui, _frame: &mut eframe::Frame) {
-        self.app.draw(ui);
-    }
-
-    fn on_exit(&mut self, _gl: Option<&eframe::glow::Context>) {
-        self.app.leave(&self.ctx);
-    }
-
-    fn clear_color(&self, visuals: &egui::Visuals) -> [f32; 4] {
-        visuals.panel_fill.to_normalized_gamma_f32()
     }
 }
 

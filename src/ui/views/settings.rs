@@ -2,13 +2,14 @@
 
 use egui::{Align, Layout, RichText, Role, Slider, Ui, WidgetInfo};
 use egui_material_icons::icons::{
-    ICON_CANCEL, ICON_CHECK_CIRCLE, ICON_FOLDER_OPEN, ICON_REFRESH, ICON_RESTART_ALT, ICON_SETTINGS_BACKUP_RESTORE,
+    ICON_CANCEL, ICON_CHECK_CIRCLE, ICON_FOLDER_OPEN, ICON_LOCK, ICON_REFRESH, ICON_RESTART_ALT, ICON_SETTINGS_BACKUP_RESTORE,
 };
 
 use super::{Cx, View, ViewId};
 use crate::engine::{Command, DeviceReport};
 use crate::ui::action::{Action, ViewMessage};
 use crate::ui::format;
+use crate::ui::gate::Wish;
 use crate::ui::settings::{Backing, OnClose, Pixels, Settings};
 use crate::ui::theme::{self, Mode, Tone, size};
 
@@ -23,6 +24,8 @@ pub enum Group {
     Networks,
     /// How pictures leave.
     Export,
+    /// Who may read the library.
+    Privacy,
     /// Where things are.
     Storage,
 }
@@ -61,7 +64,7 @@ macro_rules! row {
 }
 
 /// Every setting. Devices and folders are drawn as lists of their own.
-pub static ROWS: [Row; 20] = [
+pub static ROWS: [Row; 22] = [
     row!("theme", "Theme", Appearance, theme, "Dark suits pictures, light suits bright rooms", |ui, s| {
         let modes = [(Mode::System, Mode::System.title()), (Mode::Dark, "Dark"), (Mode::Light, "Light")];
         theme::segmented(ui, "Theme", &mut s.theme, &modes);
@@ -201,6 +204,18 @@ pub static ROWS: [Row; 20] = [
     }),
     row!("out", "Export to", Export, export.out, "The folder that Export suggests until you choose another", |_, _| {}),
     row!(
+        "encryption",
+        "Encryption",
+        Privacy,
+        sheet_columns,
+        "With a passphrase, nobody else reads the library's pictures, runs and models from this disk",
+        |_, _| {}
+    ),
+    row!("lock", "Lock after", Privacy, lock_after, "Minutes without keyboard or mouse; 0 never locks by itself", |ui, s| {
+        let slider = ui.add(Slider::new(&mut s.lock_after, 0..=120).suffix(" min"));
+        theme_slider(&slider, "Lock after", f64::from(s.lock_after));
+    }),
+    row!(
         "folders",
         "Folders",
         Storage,
@@ -278,7 +293,7 @@ impl SettingsView {
             ui.set_width(width);
             ui.spacing_mut().item_spacing.y = 2.0;
             let title = ui.label(RichText::new(row.title).color(if marked { t.accent } else { t.text }));
-            if row.key != "folders" {
+            if !matches!(row.key, "folders" | "encryption") {
                 title.on_hover_text(format!("Default: {}", default_text(row)));
             }
             ui.add(egui::Label::new(RichText::new(row.help).size(size::SMALL).color(t.weak)).wrap());
@@ -302,6 +317,7 @@ fn control(ui: &mut Ui, cx: &mut Cx<'_>, row: &Row, settings: &mut Settings, wid
         match row.key {
             "device" => devices(ui, cx, settings),
             "explore" => explore_device(ui, cx, settings),
+            "encryption" => encryption(ui, cx),
             "folders" => {
                 folders(ui, cx);
                 super::storage::show(ui, cx);
@@ -315,7 +331,7 @@ fn control(ui: &mut Ui, cx: &mut Cx<'_>, row: &Row, settings: &mut Settings, wid
 /// The way back to a default, where something else is set.
 fn reset(ui: &mut Ui, row: &Row, settings: &mut Settings) {
     let default = Settings::default();
-    if (row.same)(settings, &default) || row.key == "folders" {
+    if (row.same)(settings, &default) || matches!(row.key, "folders" | "encryption") {
         return;
     }
     let reset = theme::icon_button(ui, ICON_RESTART_ALT, &format!("Reset {}", row.title));
@@ -398,6 +414,30 @@ fn device_row(ui: &mut Ui, settings: &mut Settings, device: &DeviceReport) {
             });
         });
     }
+}
+
+/// What can be done about encryption now; the pages themselves stand before the window.
+fn encryption(ui: &mut Ui, cx: &mut Cx<'_>) {
+    if !cx.studio.encrypted {
+        if theme::button(ui, Some(ICON_LOCK), "Encrypt the library…").clicked() {
+            cx.push(Action::Gate(Wish::TurnOn));
+        }
+        return;
+    }
+    let wishes = [
+        ("Lock now", Wish::Lock),
+        ("Change the passphrase…", Wish::Passphrase),
+        ("New recovery key…", Wish::Recovery),
+        ("Turn encryption off…", Wish::TurnOff),
+    ];
+    ui.horizontal_wrapped(|ui| {
+        for (text, wish) in wishes {
+            if theme::button(ui, None, text).clicked() {
+                cx.push(Action::Gate(wish));
+            }
+        }
+    });
+    theme::weak(ui, "The library is encrypted");
 }
 
 fn folders(ui: &mut Ui, cx: &mut Cx<'_>) {

@@ -78,6 +78,9 @@ pub(super) fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: View
     let pixels = open.pixels;
     room(ui, &open.subject, pixels, o, chosen, cx);
     row(ui, "Recipe", |ui| {
+        ui.checkbox(&mut o.no_traces, "Share without traces").on_hover_text(
+            "The file names no folder, user, device or time; its latent and the hash of its model stay in the recipe",
+        );
         ui.checkbox(&mut o.recipe, "Store inside the file").on_hover_text(
             "The file records its model, latent and settings, so that the studio can make it again, and that a trained \
              model made it",
