@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use crate::base::{Problem, Result};
 use crate::base::vault;
+use crate::base::{Problem, Result};
 use crate::export::read_recipe;
 use crate::latent::latent_math::Dims;
 use crate::latent::model::LoadedModel;

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::{print_json, print_line, records};
 use crate::base::paths::Paths;
-use crate::base::{Problem, Resolution, Result};
 use crate::base::vault;
+use crate::base::{Problem, Resolution, Result};
 use crate::engine::DeviceReport;
 use crate::engine::devices::{Prober, preferred};
 use crate::latent::catalog;

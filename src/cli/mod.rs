@@ -224,9 +224,8 @@ pub fn main() -> ExitCode {
 fn window(paths: Paths) -> Result<()> {
     use crate::engine::Engine;
     use crate::engine::studio::{Options, StudioEngine};
-    let start = |paths: Paths| -> Result<Box<dyn Engine>> {
-        Ok(Box::new(StudioEngine::start(Options::of_user(paths))?))
-    };
+    let start =
+        |paths: Paths| -> Result<Box<dyn Engine>> { Ok(Box::new(StudioEngine::start(Options::of_user(paths))?)) };
     // Held by the window itself from now on.
     let held = crate::base::vault::enter(&paths)?;
     let engine = if crate::base::vault::standing(&paths)?.is_locked() { None } else { Some(start(paths.clone())?) };

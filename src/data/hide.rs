@@ -142,8 +142,7 @@ fn blur(picture: &mut Picture, [left, top, right, bottom]: [usize; 4], radius: u
             let (x0, x1) = (x.saturating_sub(radius), (x + radius + 1).min(width));
             let (y0, y1) = (y.saturating_sub(radius), (y + radius + 1).min(height));
             let at = |x: usize, y: usize| sums[y * (width + 1) + x];
-            let sum: [u64; 4] =
-                std::array::from_fn(|i| at(x1, y1)[i] + at(x0, y0)[i] - at(x0, y1)[i] - at(x1, y0)[i]);
+            let sum: [u64; 4] = std::array::from_fn(|i| at(x1, y1)[i] + at(x0, y0)[i] - at(x0, y1)[i] - at(x1, y0)[i]);
             let (count, weight) = (((x1 - x0) * (y1 - y0)) as u64, sum[3].max(1));
             let colour = |i: usize| ((sum[i] + weight / 2) / weight).min(255) as u8;
             let pixel = [colour(0), colour(1), colour(2), ((sum[3] + count / 2) / count) as u8];
@@ -207,7 +206,8 @@ mod tests {
     use super::*;
 
     fn striped() -> Picture {
-        let rgba = (0..40u32 * 30).flat_map(|i| if i % 2 == 0 { [0, 0, 0, 255] } else { [255, 200, 100, 255] }).collect();
+        let rgba =
+            (0..40u32 * 30).flat_map(|i| if i % 2 == 0 { [0, 0, 0, 255] } else { [255, 200, 100, 255] }).collect();
         Picture { width: 40, height: 30, rgba }
     }
 

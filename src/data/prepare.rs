@@ -97,7 +97,9 @@ fn key(recipe: &DataRecipe, source: &dyn ImageSource) -> Result<String> {
         fields.shift_remove("sideways");
         fields.shift_remove("columns");
         // What changes nothing is left out, so that sets made before there was a choice stay.
-        for (name, before) in [("pixels", json!("stored")), ("depth", json!(0)), ("drop_blank", json!(false)), ("hide", json!([]))] {
+        for (name, before) in
+            [("pixels", json!("stored")), ("depth", json!(0)), ("drop_blank", json!(false)), ("hide", json!([]))]
+        {
             if fields.get(name) == Some(&before) {
                 fields.shift_remove(name);
             }
@@ -300,7 +302,10 @@ mod tests {
         let name = prepare(&plain, cache.path(), &Quiet::default()).unwrap().name(3).to_owned();
         let hide = |entry: String| DataRecipe { hide: vec![entry], ..plain.clone() };
         let r = hide(format!("{name}=10,10,40,40"));
-        let (before, after) = (prepare(&plain, cache.path(), &Quiet::default()).unwrap(), prepare(&r, cache.path(), &Quiet::default()).unwrap());
+        let (before, after) = (
+            prepare(&plain, cache.path(), &Quiet::default()).unwrap(),
+            prepare(&r, cache.path(), &Quiet::default()).unwrap(),
+        );
         assert_ne!(before.hash(), after.hash());
         assert!(before.picture(3) != after.picture(3) && before.picture(4) == after.picture(4));
         assert_eq!(prepare(&r, cache.path(), &Quiet::default()).unwrap().hash(), after.hash());

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use crate::base::locked::locked;
 use crate::base::paths::{Paths, write_atomically};
-use crate::base::{Problem, Result};
 use crate::base::vault;
+use crate::base::{Problem, Result};
 use crate::data::{FASHION, is_there, name_of};
 use crate::latent::catalog;
 use crate::library::Library;

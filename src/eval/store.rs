@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use super::score::Score;
 use crate::base::locked::locked;
 use crate::base::paths::{Paths, write_atomically};
-use crate::base::{Problem, Result};
 use crate::base::vault;
+use crate::base::{Problem, Result};
 
 fn file(paths: &Paths, hash: &str) -> Option<PathBuf> {
     let plain = !hash.is_empty() && hash.chars().all(|c| c.is_ascii_alphanumeric());

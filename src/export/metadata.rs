@@ -51,7 +51,8 @@ pub fn leave_no_traces() {
 /// Never for recipes made by the studio; JSON has no word for numbers that are not finite.
 pub fn json(recipe: &PictureRecipe) -> Result<String> {
     let bare = NO_TRACES.load(Ordering::Relaxed).then(|| recipe.clone().without_traces());
-    serde_json::to_string(bare.as_ref().unwrap_or(recipe)).map_err(|e| Problem::failed("This recipe could not be written").because(e))
+    serde_json::to_string(bare.as_ref().unwrap_or(recipe))
+        .map_err(|e| Problem::failed("This recipe could not be written").because(e))
 }
 
 /// The recipe in `text`.

@@ -7,8 +7,8 @@ use rusqlite::params;
 
 use super::items::{Full, NewItem, THUMB, insert};
 use super::{Library, backup, salvage, schema, sql};
-use crate::base::{Problem, Result};
 use crate::base::vault;
+use crate::base::{Problem, Result};
 use crate::export::{self, fit, free_path, png};
 
 /// Why a library did not open.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::ErrorCode as Code;
-use rusqlite::{Connection, OpenFlags, ffi};
 use rusqlite::types::{Value, ValueRef};
+use rusqlite::{Connection, OpenFlags, ffi};
 
 use crate::base::{Problem, vault};
 

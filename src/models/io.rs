@@ -14,8 +14,8 @@ use serde_json::{Map, Value, json};
 
 use super::tensor_file;
 use crate::base::paths::write_atomically;
-use crate::base::{Problem, Result};
 use crate::base::vault;
+use crate::base::{Problem, Result};
 use crate::nn::param_path::Path;
 
 /// What names of a fitted prior's tensors begin with: it is kept with a network's weights and is no part of them.

@@ -258,7 +258,6 @@ const MOST_CELLS: usize = 65_536;
 /// Most numbers of a latent that a recipe may hold: styles of each layer of the largest models, and more.
 const MOST_NUMBERS: usize = 1 << 20;
 
-
 impl PictureRecipe {
     /// Makes sure that a recipe that may come from anywhere asks for nothing without bounds. Numbers that are none are left to
     /// whoever makes pictures of them.

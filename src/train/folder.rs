@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 use super::report::{CheckpointInfo, Origin, RunEvent, RunProgress, RunState, RunSummary};
 use crate::base::paths::write_atomically;
-use crate::base::{Problem, Result};
 use crate::base::vault;
+use crate::base::{Problem, Result};
 use crate::recipe::{Edit, Recipe, json_path};
 
 /// Name of the token model that a run keeps a copy of, if it trains a prior.

@@ -12,8 +12,8 @@ use serde::Serialize;
 use super::folder::{RunFile, RunFolder, Status};
 use super::report::{CheckpointInfo, Origin, RunEvent, RunProgress, RunState};
 use super::{checkpoint, preview, telemetry, versions};
-use crate::base::{Problem, Result};
 use crate::base::vault;
+use crate::base::{Problem, Result};
 use crate::recipe::{Recipe, json_path};
 
 /// Makes a run in `to` that goes on from the newest checkpoint of `from` with at most `images` pictures seen (from its last

@@ -214,7 +214,7 @@ impl UiCommand {
         match self {
             Self::OpenFiles | Self::OpenFolder | Self::ImportModel | Self::Export | Self::Lock | Self::Quit => {
                 Menu::File
-            },
+            }
             Self::Undo | Self::Redo | Self::SelectAll | Self::Keep | Self::Preferences => Menu::Edit,
             Self::Start | Self::Pause | Self::Step | Self::Checkpoint | Self::Stop => Menu::Run,
             Self::Learn | Self::Keys | Self::Messages | Self::CopyDiagnostics | Self::About => Menu::Help,
@@ -293,7 +293,16 @@ impl UiCommand {
 
     /// Whether it is of the window as a whole, so that it works while a dialog is open.
     pub fn works_over_dialogs(self) -> bool {
-        matches!(self, Self::Lock | Self::Quit | Self::Theme | Self::ScaleUp | Self::ScaleDown | Self::ScaleReset | Self::Fullscreen)
+        matches!(
+            self,
+            Self::Lock
+                | Self::Quit
+                | Self::Theme
+                | Self::ScaleUp
+                | Self::ScaleDown
+                | Self::ScaleReset
+                | Self::Fullscreen
+        )
     }
 
     /// Whether it works while a text field has the focus (those that a text field needs itself do not).

@@ -61,8 +61,24 @@ fn killed_while_it_is_encrypted_trained_in_and_nothing_plain_is_left() {
         all.collect()
     };
     let first = train(&[
-        "--data", &source, "--model", "res-gan", "--resolution", "16", "--kimg", "0.08", "--batch", "4",
-        "--checkpoint-kimg", "0.04", "--set", "model.width=16", "--set", "model.narrow=8", "--out", dir,
+        "--data",
+        &source,
+        "--model",
+        "res-gan",
+        "--resolution",
+        "16",
+        "--kimg",
+        "0.08",
+        "--batch",
+        "4",
+        "--checkpoint-kimg",
+        "0.04",
+        "--set",
+        "model.width=16",
+        "--set",
+        "model.narrow=8",
+        "--out",
+        dir,
     ]);
     home.ok(&first.iter().map(String::as_str).collect::<Vec<_>>());
     home.ok(&["library", "list", "--json"]);
@@ -175,8 +191,27 @@ fn what_is_shared_without_traces_has_none() {
     let boxes = home.path("boxes.csv");
     std::fs::write(&boxes, "file,x,y,w,h,how\n0000.png,2,2,8,8,blur\n").unwrap();
     home.ok(&[
-        "train", "--device", "cpu", "--json", "--data", &source, "--model", "res-gan", "--resolution", "16", "--kimg",
-        "0.04", "--batch", "4", "--set", "model.width=16", "--set", "model.narrow=8", "--out", dir, "--hide-boxes",
+        "train",
+        "--device",
+        "cpu",
+        "--json",
+        "--data",
+        &source,
+        "--model",
+        "res-gan",
+        "--resolution",
+        "16",
+        "--kimg",
+        "0.04",
+        "--batch",
+        "4",
+        "--set",
+        "model.width=16",
+        "--set",
+        "model.narrow=8",
+        "--out",
+        dir,
+        "--hide-boxes",
         boxes.to_str().unwrap(),
     ]);
     let recipe = std::fs::read_to_string(run.join("recipe.json")).unwrap();

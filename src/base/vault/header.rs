@@ -134,8 +134,15 @@ impl Header {
         check_passphrase(passphrase)?;
         let recovery = RecoveryKey::random()?;
         let (id, salt) = (Id(random()?), random()?);
-        let mut this =
-            Self { id, state: State::TurningOn, cost, salt, mark: key.mark(), passphrase: Vec::new(), recovery: Vec::new() };
+        let mut this = Self {
+            id,
+            state: State::TurningOn,
+            cost,
+            salt,
+            mark: key.mark(),
+            passphrase: Vec::new(),
+            recovery: Vec::new(),
+        };
         this.recovery = seal(&recovery.key(), key.bytes(), &this.bound("recovery"))?;
         this.seal_by(key, passphrase)?;
         Ok((this, recovery))
@@ -257,9 +264,9 @@ fn check(written: &Written) -> Result<String> {
 }
 
 fn bad(why: impl std::fmt::Display) -> Problem {
-    Problem::data("The header of this encrypted library is damaged, and so is its copy")
-        .because(why)
-        .try_this("Bring vault.json back from a backup of the library or of the settings; without it nobody can open it")
+    Problem::data("The header of this encrypted library is damaged, and so is its copy").because(why).try_this(
+        "Bring vault.json back from a backup of the library or of the settings; without it nobody can open it",
+    )
 }
 
 fn places(paths: &Paths) -> [PathBuf; 2] {

@@ -6,8 +6,8 @@ use std::io;
 
 use chacha20poly1305::XChaCha20Poly1305;
 
-use super::super::position;
 use super::super::Result;
+use super::super::position;
 use super::key::{DataKey, Id};
 use super::sealed::{Head, Kind, MORE, random};
 

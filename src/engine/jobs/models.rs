@@ -4,8 +4,8 @@ use std::path::Path;
 
 use super::Context;
 use crate::base::paths::write_atomically;
-use crate::base::{Problem, Result};
 use crate::base::vault;
+use crate::base::{Problem, Result};
 use crate::engine::inference::Urgency;
 use crate::engine::trash::discard;
 use crate::engine::{Event, JobId, ModelInfo};

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use super::Context;
 use crate::base::paths::write_atomically;
-use crate::base::{Picture, Result};
 use crate::base::vault;
+use crate::base::{Picture, Result};
 use crate::data;
 use crate::engine::inference::{Code, Urgency};
 use crate::engine::{Event, ModelInfo, SlotId};

@@ -14,8 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::launch::{Launch, Order};
 use super::run_follower::Tracked;
 use crate::base::paths::{Paths, write_atomically};
-use crate::base::{Problem, Result};
 use crate::base::vault;
+use crate::base::{Problem, Result};
 use crate::train::folder::RunFolder;
 use crate::train::identity::PictureAnswer;
 

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::launch::{Alive, Ending, last_words};
 use crate::base::series::Reading;
-use crate::base::{Problem, Result};
 use crate::base::vault;
+use crate::base::{Problem, Result};
 use crate::engine::event_queue::Outbox;
 use crate::engine::{Event, RunState, RunSummary};
 use crate::recipe::{Edit, json_path};

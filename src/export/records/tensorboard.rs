@@ -15,8 +15,8 @@ use super::Written;
 use super::event_file::EventFile;
 use super::run_log::{RunLog, Told, plain_name};
 use crate::base::paths::{safe_name, write_atomically};
-use crate::base::{Problem, Result};
 use crate::base::vault;
+use crate::base::{Problem, Result};
 
 /// Pictures that TensorBoard keeps of a tag.
 const PICTURES: usize = 10;

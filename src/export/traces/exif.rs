@@ -57,9 +57,8 @@ impl<'a> Tiff<'a> {
     /// Degrees, minutes, seconds as degrees.
     fn degrees(&self, entry: &Entry<'_>) -> Option<f64> {
         let inner = Tiff { bytes: entry.value, big: self.big };
-        let part = |i: usize| -> Option<f64> {
-            Some(f64::from(inner.u32(8 * i)?) / f64::from(inner.u32(8 * i + 4)?.max(1)))
-        };
+        let part =
+            |i: usize| -> Option<f64> { Some(f64::from(inner.u32(8 * i)?) / f64::from(inner.u32(8 * i + 4)?.max(1))) };
         Some(part(0)? + part(1).unwrap_or(0.0) / 60.0 + part(2).unwrap_or(0.0) / 3600.0)
     }
 }

@@ -227,9 +227,10 @@ pub(super) fn gif(bytes: &[u8], found: &mut Found) {
 
 pub(super) fn webp(bytes: &[u8], found: &mut Found) {
     let mut at = 12;
-    while let (Some(kind), Some(length)) =
-        (bytes.get(at..at + 4), bytes.get(at + 4..).and_then(|b| b.first_chunk()).map(|b| u32::from_le_bytes(*b) as usize))
-    {
+    while let (Some(kind), Some(length)) = (
+        bytes.get(at..at + 4),
+        bytes.get(at + 4..).and_then(|b| b.first_chunk()).map(|b| u32::from_le_bytes(*b) as usize),
+    ) {
         let Some(body) = (at + 8).checked_add(length).and_then(|end| bytes.get(at + 8..end)) else { return };
         match kind {
             b"EXIF" => exif::read(body.strip_prefix(b"Exif\0\0").unwrap_or(body), "EXIF", found),

@@ -63,7 +63,8 @@ fn jpeg(segments: &[(u8, Vec<u8>)]) -> Vec<u8> {
 fn a_photograph_gives_camera_time_author_and_place_away() {
     let iptc = b"\x1C\x02\x50\x00\x03Ada\x1C\x02\x5A\x00\x06Berlin";
     let photoshop = [&b"Photoshop 3.0\x008BIM\x04\x04\0\0"[..], &(iptc.len() as u32).to_be_bytes(), iptc].concat();
-    let xmp = "<rdf:Description tiff:Model=\"EOS 5D\"><dc:creator><rdf:Seq><rdf:li>Ada L</rdf:li></rdf:Seq></dc:creator>";
+    let xmp =
+        "<rdf:Description tiff:Model=\"EOS 5D\"><dc:creator><rdf:Seq><rdf:li>Ada L</rdf:li></rdf:Seq></dc:creator>";
     let bytes = jpeg(&[
         (0xE1, [b"Exif\0\0".to_vec(), tiff()].concat()),
         (0xE1, [b"http://ns.adobe.com/xap/1.0/\0", xmp.as_bytes()].concat()),
@@ -107,7 +108,10 @@ fn exported_pictures_and_films_leave_none_when_asked() {
             assert_eq!(has(&found, Gives::Device, "cuda-0"), !no_traces, "{format}");
             assert_eq!(told(&found).is_empty(), no_traces, "{format}: {found:?}");
             // What remains is named.
-            assert!(has(&found, Gives::Mark, "trained model") && has(&found, Gives::Hash, "00ff"), "{format}: {found:?}");
+            assert!(
+                has(&found, Gives::Mark, "trained model") && has(&found, Gives::Hash, "00ff"),
+                "{format}: {found:?}"
+            );
             assert!(crate::export::read_recipe(&written[0]).unwrap().is_some());
         }
     }
@@ -148,7 +152,8 @@ fn texts_of_other_programs_are_found() {
 
 #[test]
 fn models_events_databases_and_reports_are_read() {
-    let head = r#"{"__metadata__":{"latent-studio":"{\"recipe\":{\"data\":{\"source\":\"/mnt/x\"}},\"hash\":\"ab\"}"}}"#;
+    let head =
+        r#"{"__metadata__":{"latent-studio":"{\"recipe\":{\"data\":{\"source\":\"/mnt/x\"}},\"hash\":\"ab\"}"}}"#;
     let model = [&(head.len() as u64).to_le_bytes()[..], head.as_bytes()].concat();
     let found = of_bytes(&model);
     assert_eq!(found.kind, "safetensors");

@@ -86,8 +86,14 @@ pub(super) fn xmp(packet: &str, at: &str, found: &mut Found) {
     let names: [(&[&str], Gives); 6] = [
         (&["dc:creator", "photoshop:Credit", "photoshop:AuthorsPosition", "dc:rights", "aux:OwnerName"], Gives::User),
         (&["tiff:Make", "tiff:Model", "aux:SerialNumber", "aux:Lens", "exifEX:BodySerialNumber"], Gives::Device),
-        (&["xmp:CreateDate", "xmp:ModifyDate", "xmp:MetadataDate", "photoshop:DateCreated", "exif:DateTimeOriginal"], Gives::Time),
-        (&["exif:GPSLatitude", "exif:GPSLongitude", "photoshop:City", "photoshop:Country", "Iptc4xmpCore:Location"], Gives::Place),
+        (
+            &["xmp:CreateDate", "xmp:ModifyDate", "xmp:MetadataDate", "photoshop:DateCreated", "exif:DateTimeOriginal"],
+            Gives::Time,
+        ),
+        (
+            &["exif:GPSLatitude", "exif:GPSLongitude", "photoshop:City", "photoshop:Country", "Iptc4xmpCore:Location"],
+            Gives::Place,
+        ),
         (&["dc:title", "dc:description", "dc:subject", "xmpMM:DocumentID", "xmpMM:InstanceID"], Gives::Text),
         (&["xmp:CreatorTool"], Gives::Program),
     ];
@@ -150,9 +156,8 @@ fn own_names() -> Vec<(Gives, String)> {
 }
 
 fn is_path(word: &str) -> bool {
-    const ROOTS: [&str; 11] = [
-        "/home/", "/Users/", "/root/", "/tmp/", "/mnt/", "/media/", "/var/", "/opt/", "/srv/", "/work/", "/data/",
-    ];
+    const ROOTS: [&str; 11] =
+        ["/home/", "/Users/", "/root/", "/tmp/", "/mnt/", "/media/", "/var/", "/opt/", "/srv/", "/work/", "/data/"];
     let windows = |w: &str| {
         let b = w.as_bytes();
         b.len() > 3 && b[0].is_ascii_alphabetic() && b[1] == b':' && matches!(b[2], b'\\' | b'/') && b[3] != b'/'

@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::{Direction, Entanglement};
 use crate::base::locked::locked;
 use crate::base::paths::{Paths, write_atomically};
-use crate::base::{Problem, Result};
 use crate::base::vault;
+use crate::base::{Problem, Result};
 use crate::latent::catalog::{self, Source};
 use crate::models::io::Weights;
 

@@ -9,7 +9,7 @@ use crate::base::{Channels, Picture, Resolution};
 use crate::data::prepare;
 use crate::export::png;
 use crate::library::index::Index;
-use crate::library::{ItemFilter, Library, NewItem, backup, item::Imported, NewImported};
+use crate::library::{ItemFilter, Library, NewImported, NewItem, backup, item::Imported};
 use crate::recipe::DataRecipe;
 
 const COST: Cost = Cost { memory: 64, passes: 1, lanes: 1 };

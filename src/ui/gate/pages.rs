@@ -23,10 +23,13 @@ pub(super) fn show(gate: &mut Gate, ui: &mut Ui) {
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.vertical_centered(|ui| {
                 ui.add_space(ABOVE);
-                Frame::new().fill(t.raised).corner_radius(8).inner_margin(Margin::same(size::XL as i8)).show(ui, |ui| {
-                    ui.set_width(WIDTH.min(ui.available_width()));
-                    ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| page(gate, ui));
-                });
+                Frame::new().fill(t.raised).corner_radius(8).inner_margin(Margin::same(size::XL as i8)).show(
+                    ui,
+                    |ui| {
+                        ui.set_width(WIDTH.min(ui.available_width()));
+                        ui.with_layout(egui::Layout::top_down(egui::Align::Min), |ui| page(gate, ui));
+                    },
+                );
             });
         });
     });
@@ -91,9 +94,8 @@ fn locked(gate: &mut Gate, ui: &mut Ui) {
     ui.add_space(size::S);
     said(gate, ui);
     let ready = !gate.typed.old.is_empty();
-    let clicked = ui
-        .add_enabled_ui(ready, |ui| theme::primary_button(ui, Some(ICON_LOCK_OPEN), "Unlock").clicked())
-        .inner;
+    let clicked =
+        ui.add_enabled_ui(ready, |ui| theme::primary_button(ui, Some(ICON_LOCK_OPEN), "Unlock").clicked()).inner;
     ui.add_space(size::S);
     weak(ui, "A run that is training goes on; its process keeps its own key until it ends.");
     if ready && (clicked || entered) {
@@ -110,7 +112,10 @@ fn form(gate: &mut Gate, ui: &mut Ui, wish: Wish) {
     theme::title(ui, title);
     match wish {
         Wish::TurnOn => {
-            text(ui, "Pictures, checkpoints, prepared sets, runs and the database become unreadable without a passphrase.");
+            text(
+                ui,
+                "Pictures, checkpoints, prepared sets, runs and the database become unreadable without a passphrase.",
+            );
             weak(ui, "Your own pictures and exported files stay as they are. Names and sizes of files stay visible.");
             weak(ui, LOSS);
         }
@@ -185,7 +190,10 @@ fn working(gate: &mut Gate, ui: &mut Ui) {
 
 fn recovery(gate: &mut Gate, ui: &mut Ui) {
     theme::title(ui, "Recovery key");
-    text(ui, "It opens the library when the passphrase is forgotten. It is shown only now: write it down, or print it.");
+    text(
+        ui,
+        "It opens the library when the passphrase is forgotten. It is shown only now: write it down, or print it.",
+    );
     ui.add_space(size::S);
     let key = gate.recovery.as_ref().map(vault_text).unwrap_or_default();
     ui.add(Label::new(RichText::new(key.as_str()).monospace().size(size::STRONG)).wrap().selectable(true));

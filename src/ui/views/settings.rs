@@ -2,7 +2,8 @@
 
 use egui::{Align, Layout, RichText, Role, Slider, Ui, WidgetInfo};
 use egui_material_icons::icons::{
-    ICON_CANCEL, ICON_CHECK_CIRCLE, ICON_FOLDER_OPEN, ICON_LOCK, ICON_REFRESH, ICON_RESTART_ALT, ICON_SETTINGS_BACKUP_RESTORE,
+    ICON_CANCEL, ICON_CHECK_CIRCLE, ICON_FOLDER_OPEN, ICON_LOCK, ICON_REFRESH, ICON_RESTART_ALT,
+    ICON_SETTINGS_BACKUP_RESTORE,
 };
 
 use super::{Cx, View, ViewId};
@@ -211,10 +212,17 @@ pub static ROWS: [Row; 22] = [
         "With a passphrase, nobody else reads the library's pictures, runs and models from this disk",
         |_, _| {}
     ),
-    row!("lock", "Lock after", Privacy, lock_after, "Minutes without keyboard or mouse; 0 never locks by itself", |ui, s| {
-        let slider = ui.add(Slider::new(&mut s.lock_after, 0..=120).suffix(" min"));
-        theme_slider(&slider, "Lock after", f64::from(s.lock_after));
-    }),
+    row!(
+        "lock",
+        "Lock after",
+        Privacy,
+        lock_after,
+        "Minutes without keyboard or mouse; 0 never locks by itself",
+        |ui, s| {
+            let slider = ui.add(Slider::new(&mut s.lock_after, 0..=120).suffix(" min"));
+            theme_slider(&slider, "Lock after", f64::from(s.lock_after));
+        }
+    ),
     row!(
         "folders",
         "Folders",
