@@ -88,6 +88,11 @@ impl Paths {
         self.data.join("models")
     }
 
+    /// Models that the library holds, as they are read.
+    pub fn stored_models(&self) -> PathBuf {
+        self.cache.join("library-models")
+    }
+
     /// Pictures kept in the gallery.
     pub fn gallery(&self) -> PathBuf {
         self.data.join("gallery")

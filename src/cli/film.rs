@@ -14,6 +14,7 @@ use crate::engine::latent::films::write;
 use crate::export::{ExportOptions, film_format};
 use crate::latent::film::Timeline;
 use crate::latent::model::LoadedModel;
+use crate::library::records::latents::film_from;
 use crate::library::records::note_files;
 
 /// Arguments of `film`.
@@ -75,7 +76,8 @@ impl Film {
         let device = device(&self.device, paths);
         let model = LoadedModel::open(&name, paths, &device)?;
         let files = write(&model, model.info(), device, &timeline, &options, &watched(false))?;
-        let from = [(model.info().hash.clone(), "film of".to_owned())];
+        let points: Vec<_> = timeline.keys.iter().map(|key| key.latent.clone()).collect();
+        let from = film_from(&paths.library(), (&model.info().hash, &model.info().name), &points);
         let about = json!({ "model": model.info().name, "seconds": timeline.seconds });
         note_files(&paths.library(), "film", &files, &from, &about);
         for file in files {

@@ -15,7 +15,9 @@ use crate::latent::encoder::store;
 use crate::latent::invert::{InvertConfig, TOGETHER, all_of, picture_files, readable};
 use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
+use crate::library::records::latents::note_inversions;
 use crate::recipe::FeatureSpace;
+use crate::recipe::picture::Latent;
 
 /// Arguments of `invert`.
 #[derive(Args)]
@@ -74,6 +76,9 @@ impl Invert {
             }
             let (places, pictures): (Vec<usize>, Vec<_>) = read.into_iter().unzip();
             let found = model.invert(&pictures, &wish, encoder.as_ref(), &judges, &mut |_| {}, &progress)?;
+            let noted: Vec<(PathBuf, Latent)> =
+                places.iter().zip(&found).map(|(&i, found)| (group[i].clone(), found.latent.clone())).collect();
+            note_inversions(&paths.library(), (&model.info().hash, &model.info().name), &noted);
             for ((place, picture), found) in places.into_iter().zip(&pictures).zip(found) {
                 let file = &group[place];
                 let stem = file.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{print_json, print_line, records};
+use super::{print_json, print_line, records, store};
 use crate::base::paths::Paths;
 use crate::base::vault;
 use crate::base::{Problem, Resolution, Result};
@@ -302,6 +302,8 @@ pub enum LibraryTask {
     Rate(records::Rate),
     /// Prompts, one thread after the other
     Threads(records::Plain),
+    /// Move a model into the library or out of it; list those in it
+    Model(store::Model),
     /// Note which of two kept pictures is better
     Choose(records::Choose),
     /// Kept pictures in the order that choices put them in, and how well the order foresees choices
@@ -372,6 +374,7 @@ impl LibraryTask {
             Self::Tag(task) => task.run(&open()?),
             Self::Rate(task) => task.run(&open()?),
             Self::Threads(task) => records::threads(&task, &open()?),
+            Self::Model(task) => task.run(&open()?, paths),
             Self::Choose(task) => task.run(&open()?),
             Self::Rank(task) => records::rank(&task, &open()?),
             Self::Usage(task) => records::usage(&task, &open()?),

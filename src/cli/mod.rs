@@ -36,6 +36,7 @@ mod signals;
 mod sizing;
 mod soup;
 mod thin;
+mod store;
 mod train;
 mod vault;
 mod versions;
@@ -176,6 +177,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(problem.exit_code());
         }
     };
+    crate::library::model_store::bring(&paths);
     let result = match arguments.command {
         None => window(paths),
         Some(Task::Train(task)) => task.run(&paths),

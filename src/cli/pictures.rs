@@ -22,6 +22,7 @@ use crate::latent::latent_forward::LatentSpace;
 use crate::latent::model::LoadedModel;
 use crate::latent::retrieval::{LatentMixture, Mixed, Nearest};
 use crate::latent::walk;
+use crate::library::records::latents::film_from;
 use crate::library::records::note_files;
 use crate::recipe::picture::{Latent, PictureRecipe};
 
@@ -411,9 +412,9 @@ impl Walk {
         let options = ExportOptions { fps: self.fps, ..self.common.options(format.id, self.out.clone())? };
         let (model, device) = self.common.open(paths)?;
         let stops = Maker::of(&model, self.common.class.as_deref())?.all(&latents::latents(&self.seeds)?)?;
+        let from = film_from(&paths.library(), (&model.info().hash, &model.info().name), &stops);
         let stops = model.in_one_space(&stops, false)?;
         let frames = walk::walk(model.dims(), &stops, self.frames, self.looped, mode(&self.mode)?);
-        let from = [(model.info().hash.clone(), "film of".to_owned())];
         let about = json!({ "model": model.info().name, "stops": self.seeds, "frames": self.frames });
         self.common.export(&model, &device, frames, "walk", &options, &watched(false))?;
         note_files(&paths.library(), "film", std::slice::from_ref(&self.out), &from, &about);

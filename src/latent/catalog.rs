@@ -141,6 +141,10 @@ pub fn resolve(model: &str, paths: &Paths) -> Result<Source> {
     if plain(base) && imported.is_file() {
         return Ok(Source::File { path: imported, full: None });
     }
+    let stored = paths.stored_models().join(format!("{base}.safetensors"));
+    if plain(base) && stored.is_file() {
+        return Ok(Source::File { path: stored, full: None });
+    }
     let shipped = shipped();
     if let Some(source) = shipped.get(base) {
         return Ok(source.clone());
@@ -231,7 +235,11 @@ pub fn list(paths: &Paths) -> Vec<ModelInfo> {
 /// Every model, with those that cannot be used and why.
 pub fn survey(paths: &Paths) -> Listing {
     let mut out = Listing::default();
-    let imported = snapshot_files(&paths.models());
+    let mut imported = snapshot_files(&paths.models());
+    let stored = snapshot_files(&paths.stored_models());
+    let new = |path: &PathBuf| imported.iter().all(|other| stem(other) != stem(path));
+    let stored: Vec<PathBuf> = stored.into_iter().filter(new).collect();
+    imported.extend(stored);
     for (name, source) in shipped() {
         // One of the same name that was imported, or got a fitted prior, takes its place.
         if imported.iter().all(|path| stem(path) != name) {

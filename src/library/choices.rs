@@ -260,7 +260,8 @@ impl Library {
         let node = self.node(&run.to_string_lossy());
         self.read(|db| {
             let mut query = db.prepare(
-                "SELECT items.id, model_hash, recipe ->> '$.latent', items.model FROM items \
+                "SELECT items.id, model_hash, recipe ->> '$.latent' || coalesce(hex(latent), ''), \
+                 coalesce(recipe ->> '$.made_by', items.model) FROM items \
                  WHERE trashed = 0 AND imported = 0 AND recipe IS NOT NULL AND model_hash IN ( \
                      SELECT made.key FROM records AS run JOIN edges ON edges.parent = run.id \
                      JOIN records AS made ON made.id = edges.child \

@@ -288,6 +288,9 @@ impl Library {
             };
             let ids: Vec<i64> = new.iter().zip(&thumbs).map(add).collect::<rusqlite::Result<_>>()?;
             note(tx, &Change::Keep { ids: ids.clone() })?;
+            for (id, recipe) in ids.iter().zip(new).filter_map(|(id, new)| Some((id, new.recipe.as_ref()?))) {
+                super::records::latents::made_at(tx, *id, recipe)?;
+            }
             Ok(ids)
         })
     }

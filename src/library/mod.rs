@@ -28,6 +28,7 @@ pub mod journal;
 pub mod marks;
 #[cfg(test)]
 mod migration_tests;
+pub mod model_store;
 pub mod records;
 pub mod rescue;
 pub mod runs;

@@ -6,6 +6,7 @@
 //! there without the other; [`verify`] reads the chain through.
 
 pub mod graph;
+pub mod latents;
 #[cfg(test)]
 mod tests;
 pub mod threads;
@@ -164,6 +165,7 @@ fn kind_of(key: &str) -> &'static str {
         Some(("data", _)) => "data",
         Some(("version", _)) => "version",
         Some(("prompt", _)) => "prompt",
+        Some(("latent", _)) => "latent",
         Some(("file", _)) => "export",
         _ if key.contains(['/', '\\']) => "run",
         _ => "model",

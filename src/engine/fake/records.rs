@@ -104,7 +104,7 @@ pub(super) fn answer(script: &mut Script, command: RecordsCommand) -> Vec<Event>
                 id,
                 after,
                 text: text.into(),
-                model: "words".into(),
+                model: String::new(),
                 settings: serde_json::json!({ "temperature": 0.8 }),
                 at: 1_790_000_000 + id,
                 pictures: 4,
@@ -116,6 +116,7 @@ pub(super) fn answer(script: &mut Script, command: RecordsCommand) -> Vec<Event>
                 prompt(42, Some(40), "blue glasses"),
             ]]))]
         }
+        RecordsCommand::KeepDrawn { .. } => vec![Event::ItemsChanged],
         RecordsCommand::Pair { of, passed } => vec![pair(script, &of, &passed)],
         RecordsCommand::Choose { better, worse, of, passed } => {
             script.choices.push((better, worse));

@@ -129,10 +129,11 @@ impl Gallery {
     /// The library cannot be written; the files stay.
     pub fn add(&mut self, model: &str, kept: Vec<Kept>, starred: bool) -> Result<Vec<i64>> {
         // A checkpoint of a run is a relative of the run's other ones.
-        if let Some(recipe) = kept.first().and_then(|k| k.shot.recipe.as_ref())
-            && RunFolder::is_run(Path::new(model))
-        {
-            self.library()?.link(&recipe.model_hash, model, "checkpoint")?;
+        // One of a certain place is named after an @.
+        let places = [Some(model), model.rsplit_once('@').map(|(run, _)| run)];
+        let run = places.into_iter().flatten().find(|run| RunFolder::is_run(Path::new(run)));
+        if let (Some(recipe), Some(run)) = (kept.first().and_then(|k| k.shot.recipe.as_ref()), run) {
+            self.library()?.link(&recipe.model_hash, run, "checkpoint")?;
         }
         let new: Vec<NewItem> = kept
             .into_iter()

@@ -15,6 +15,7 @@ use crate::models::shipped;
 
 /// Tells all models.
 pub fn list(cx: &Context) -> Vec<ModelInfo> {
+    crate::library::model_store::bring(&cx.paths);
     let models = cx.list_models();
     cx.tell(Event::BrokenModels(cx.broken_models()));
     cx.tell(Event::Models(models.clone()));

@@ -11,11 +11,12 @@ use crate::base::{Picture, Problem, Result};
 use crate::data::manifest::{Diff, Manifest};
 use crate::engine::worker::Lane;
 use crate::engine::{Event, JobId};
-use crate::library::Library;
+use crate::export::{file_name, png_bytes, today, write_new};
 use crate::library::choices::{Choice, ModelRank, Ranking};
 use crate::library::marks::Named;
 use crate::library::records::threads::Prompt;
 use crate::library::versions::{Restored, Version};
+use crate::library::{Library, NewItem};
 use crate::recipe::Reading;
 use crate::recipe::marks::Marks;
 
@@ -42,6 +43,8 @@ pub enum RecordsCommand {
     RestoreVersion { job: JobId, source: String, reading: Reading, hash: String },
     /// Prompts in their threads. → `Threads`
     Threads,
+    /// Keep a picture that was drawn, with the prompt that it came of. → `ItemsChanged`
+    KeepDrawn { prompt: Option<i64>, model: String, picture: Picture },
     /// Two kept pictures to choose between, those of a model or of checkpoints of a run if one is named; those that were
     /// passed over are not asked again. → `Pair`
     Pair { of: PairsOf, passed: Vec<(i64, i64)> },
@@ -85,6 +88,8 @@ pub enum RecordsEvent {
     },
     /// What going back to a version did.
     Restored { source: String, restored: Restored },
+    /// What was drawn in a session came of this prompt.
+    PromptNoted { session: u64, prompt: i64 },
     /// Threads of prompts, the newest first.
     Threads(Vec<Vec<Prompt>>),
     /// Two pictures to choose between, if there are any, and the ranking so far.
@@ -222,6 +227,17 @@ pub fn send(cx: Context, library: &Lane<Gallery>, prepare: &Lane<()>, command: R
         Ask::Threads => library.push(None, move |gallery| {
             tell(&cx, RecordsEvent::Threads(gallery.library()?.threads()?));
             Ok(())
+        }),
+        Ask::KeepDrawn { prompt, model, picture } => library.push(None, move |gallery| {
+            let stem = file_name("{model}-{date}-{n}", &model, None, 1, &today());
+            let bytes = png_bytes(&picture, None)?;
+            let path = write_new(&cx.paths.gallery(), &stem, "png", &bytes)?;
+            let inside = cx.clone();
+            gallery.changing(&inside, move |gallery| {
+                let library = gallery.library()?;
+                let item = library.add_item(&NewItem { path, picture, model, recipe: None, starred: false })?;
+                prompt.map_or(Ok(()), |prompt| library.came_of(prompt, &[item]))
+            })
         }),
         Ask::Pair { of, passed } => {
             library.push(None, move |gallery| tell_pair(&cx, gallery.library()?, &of, &passed));

@@ -76,7 +76,14 @@ pub enum LatentCommand {
     Drag { session: u64, model: ModelRef, latent: Latent, truncation: f32, wish: drag::DragConfig },
     /// Draw a picture token by token with a prior, at least so many milliseconds apart; replaces what was drawn in this
     /// session before, and is ended by `StopDrag`. → `TokenDrawn` each, `TokensDrawn`
-    DrawTokens { session: u64, model: ModelRef, request: Box<DrawRequest>, pause: u32 },
+    DrawTokens {
+        session: u64,
+        model: ModelRef,
+        request: Box<DrawRequest>,
+        pause: u32,
+        /// The prompt that this one goes on from, by the number of its record.
+        after: Option<i64>,
+    },
     /// Find real pictures of what a model learned from, to draw from them. → `RealFound`
     FindReal { job: JobId, model: ModelRef, ask: Box<FindReal> },
     /// Latents of seeds around the real pictures that were found last for a GAN or VAE; strength 0 as the model learned, 1

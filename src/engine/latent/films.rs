@@ -10,6 +10,7 @@ use crate::latent::even_spacing::Pixels;
 use crate::latent::film::Timeline;
 use crate::latent::film::shoot::Script;
 use crate::latent::model::LoadedModel;
+use crate::library::records::latents::film_from;
 
 /// Frames made at once.
 const CHUNK: usize = 8;
@@ -50,7 +51,8 @@ pub fn film(
     info.model = model.into();
     let info = cx.described(info);
     let files = write(loaded, &info, cx.backend.device(), timeline, options, &cx.progress(job))?;
-    let from = [(info.hash.clone(), "film of".to_owned())];
+    let points: Vec<_> = timeline.keys.iter().map(|key| key.latent.clone()).collect();
+    let from = film_from(&cx.paths.library(), (&info.hash, &info.name), &points);
     let about = serde_json::json!({ "model": info.name, "seconds": timeline.seconds });
     crate::library::records::note_files(&cx.paths.library(), "film", &files, &from, &about);
     cx.tell(Event::Exported { job, files });

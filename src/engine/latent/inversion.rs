@@ -14,6 +14,7 @@ use crate::export::metadata;
 use crate::export::png::{check_name, png_bytes, with_text};
 use crate::latent::encoder::store;
 use crate::latent::{invert, latent_edit};
+use crate::library::records::latents::note_inversions;
 use crate::recipe::picture::Latent;
 
 fn tell(cx: &Context, event: LatentEvent) {
@@ -59,6 +60,10 @@ pub fn invert(
             tell(cx, LatentEvent::Inverting { job, step });
         };
         let found = loaded.invert(&pictures, wish, encoder.as_ref(), &judges, &mut watch, &progress)?;
+        let info = loaded.info();
+        let noted: Vec<(PathBuf, Latent)> =
+            places.iter().zip(&found).map(|(&i, found)| (paths[i].clone(), found.latent.clone())).collect();
+        note_inversions(&cx.paths.library(), (&info.hash, &info.name), &noted);
         for (&i, found) in places.iter().zip(found) {
             let (model, path, index) = (model.to_string(), paths[i].clone(), first + i);
             tell(cx, LatentEvent::Inverted { job, model, index, path, found: Box::new(found) });

@@ -182,9 +182,9 @@ impl Desk {
                 let sessions = self.sessions.clone();
                 self.drag.push(None, move |shelf| drags::drag(&cx, shelf, &sessions, order));
             }
-            C::DrawTokens { session, model, request, pause } => {
+            C::DrawTokens { session, model, request, pause, after } => {
                 let number = self.sessions.begin(session);
-                let order = token_draws::Order { session, number, model, request: *request, pause };
+                let order = token_draws::Order { session, number, model, request: *request, pause, after };
                 let (sessions, library) = (self.sessions.clone(), self.library.clone());
                 self.tokens.push(None, move |kept| token_draws::draw(&cx, kept, &sessions, &library, order));
             }

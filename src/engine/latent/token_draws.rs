@@ -10,7 +10,7 @@ use crate::base::{Picture, Result};
 use crate::engine::jobs::Context;
 use crate::engine::jobs::gallery::Gallery;
 use crate::engine::worker::Lane;
-use crate::engine::{Event, LatentEvent};
+use crate::engine::{Event, LatentEvent, RecordsEvent};
 use crate::latent::draw::{DrawRequest, Drawer};
 use crate::library::records::threads::NewPrompt;
 use crate::models::info::ModelInfo;
@@ -47,6 +47,8 @@ pub struct Order {
     pub request: DrawRequest,
     /// Milliseconds between two tokens, at least.
     pub pause: u32,
+    /// The prompt that this one goes on from.
+    pub after: Option<i64>,
 }
 
 /// Draws a picture until it is done or something else is drawn in its session; what was asked is noted in the library
@@ -61,11 +63,16 @@ pub fn draw(
     library: &Arc<Lane<Gallery>>,
     order: Order,
 ) -> Result<()> {
-    let Order { session, number, model, request, pause } = order;
+    let Order { session, number, model, request, pause, after } = order;
     let result = match drawn(cx, kept, (sessions, session, number), &model, &request, pause) {
         Ok(done) => {
             if let Some(prompt) = done {
-                library.push(None, move |gallery| gallery.note_prompt(&prompt).map(drop));
+                let (cx, prompt) = (cx.clone(), NewPrompt { after, ..prompt });
+                library.push(None, move |gallery| {
+                    let prompt = gallery.note_prompt(&prompt)?;
+                    cx.tell(Event::Records(Box::new(RecordsEvent::PromptNoted { session, prompt })));
+                    Ok(())
+                });
             }
             Ok(())
         }
@@ -190,7 +197,7 @@ mod tests {
     /// Draws, and waits until it is done and noted: all prompts of the only thread.
     fn noted(studio: &mut Studio, model: &str, request: &DrawRequest, prompts: usize) -> Vec<Prompt> {
         let request = Box::new(request.clone());
-        studio.ask(LatentCommand::DrawTokens { session: 5, model: model.into(), request, pause: 0 });
+        studio.ask(LatentCommand::DrawTokens { session: 5, model: model.into(), request, pause: 0, after: None });
         let done = |e: &LatentEvent| match e {
             LatentEvent::TokensDrawn { session: 5, picture, .. } => Some(picture.is_some()),
             _ => None,
@@ -223,7 +230,7 @@ mod tests {
 
         // What is stopped halfway is not noted.
         let request = Box::new(DrawRequest { prompt: "a picture".into(), ..first.clone() });
-        studio.ask(LatentCommand::DrawTokens { session: 6, model: model.clone(), request, pause: 1000 });
+        studio.ask(LatentCommand::DrawTokens { session: 6, model: model.clone(), request, pause: 1000, after: None });
         studio.told("its first token", |e| matches!(e, LatentEvent::TokenDrawn { session: 6, .. }).then_some(()));
         studio.ask(LatentCommand::StopDrag { session: 6 });
 

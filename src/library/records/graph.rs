@@ -124,7 +124,7 @@ fn title(kind: &str, key: &str, body: &Value) -> String {
             None => key.into(),
         },
         "prompt" => text("text").unwrap_or(key).chars().take(60).collect(),
-        "film" | "export" => text("file").and_then(file).unwrap_or_else(|| key.into()),
+        "film" | "export" | "photo" => text("file").and_then(file).unwrap_or_else(|| key.into()),
         _ => match text("name") {
             Some(name) => name.into(),
             None if key.len() > 16 && key.chars().all(|c| c.is_ascii_hexdigit()) => key[..8].into(),

@@ -1,6 +1,7 @@
 //! Draw: a picture token by token, from words. Each token can be looked at, and replaced: what follows is drawn anew.
 
 mod inspector;
+mod threads;
 #[cfg(test)]
 mod tests;
 
@@ -13,7 +14,7 @@ use egui_material_icons::icons::{ICON_BRUSH, ICON_CASINO, ICON_STOP};
 use super::{Cx, View, ViewId};
 use crate::base::{Family, Picture};
 use crate::data::words::Vocabulary;
-use crate::engine::{Command, Event, LatentCommand, LatentEvent};
+use crate::engine::{Command, Event, LatentCommand, LatentEvent, RecordsCommand};
 use crate::latent::draw::{Choosing, DrawRequest, RetrievedTokens, Token, remarks};
 use crate::latent::retrieval::Nearest;
 use crate::models::info::{ModelInfo, ModelRef};
@@ -52,6 +53,7 @@ pub struct DrawView {
     judging: Option<u64>,
     /// Words of a prior, by the hash of its weights.
     words: Option<(String, Vocabulary)>,
+    threads: threads::Threads,
 }
 
 impl Default for DrawView {
@@ -73,6 +75,7 @@ impl Default for DrawView {
             nearest: None,
             judging: None,
             words: None,
+            threads: threads::Threads::default(),
         }
     }
 }
@@ -92,6 +95,7 @@ impl DrawView {
             cx.send(Command::Latent(LatentCommand::StopDrag { session }));
         }
         let session = cx.ids.next();
+        let after = self.threads.begin(session);
         (self.session, self.drawing) = (Some(session), true);
         let (mut prompt, seed, choosing) = (self.prompt.clone(), self.seed, self.choosing);
         let found = self.real.found(&model);
@@ -104,7 +108,7 @@ impl DrawView {
         let retrieved = tokens.map(|t| Arc::new(RetrievedTokens { strength, ..t.clone() }));
         self.nearest = None;
         let request = Box::new(DrawRequest { prompt, class: None, seed, choosing, given, retrieved });
-        cx.send(Command::Latent(LatentCommand::DrawTokens { session, model, request, pause: self.pause }));
+        cx.send(Command::Latent(LatentCommand::DrawTokens { session, model, request, pause: self.pause, after }));
     }
 
     /// Asks how near a drawing came to a real picture, where real pictures were drawn from.
@@ -273,6 +277,7 @@ impl View for DrawView {
             self.tools(ui, cx, &info);
             self.told(ui, &info);
             ui.add_space(size::S);
+            self.keep_drawn(ui, cx, &info);
             self.canvas(ui, cx, &info);
         });
     }
@@ -283,6 +288,7 @@ impl View for DrawView {
 
     fn inspector(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         self.settings(ui, cx);
+        self.earlier_prompts(ui, cx);
         self.real_pictures(ui, cx);
         self.token(ui, cx);
     }
@@ -312,6 +318,7 @@ impl View for DrawView {
                     self.judge(cx, picture);
                 }
             }
+            Event::Records(event) => self.threads.take(event, cx),
             Event::Latent(LatentEvent::NearestReal { ticket, nearest, .. }) if self.judging == Some(*ticket) => {
                 self.nearest = nearest.first().cloned();
             }
@@ -338,6 +345,7 @@ impl View for DrawView {
 
     fn on_show(&mut self, cx: &mut Cx<'_>) {
         cx.send(Command::ListModels);
+        cx.send(Command::Records(RecordsCommand::Threads));
     }
 
     fn save(&self) -> serde_json::Value {

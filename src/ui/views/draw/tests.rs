@@ -112,3 +112,32 @@ fn real_pictures_are_found_by_the_prompt_and_drawn_from() {
     h.state_mut().call(|view, cx| view.draw(cx, Vec::new()));
     assert_eq!(drawn(&h).pop().unwrap().retrieved, None);
 }
+
+#[test]
+fn an_earlier_prompt_is_gone_back_to_and_gone_on_from() {
+    let mut h = view();
+    h.get_by_role_and_label(Role::Button, "Go back to prompt 41: red glasses").click();
+    h.run_steps(3);
+    assert_eq!(h.state().view.prompt, "red glasses");
+    assert!(h.query_by_label_contains("Goes on from").is_some());
+    h.state().engine.take_commands();
+    h.get_by_role_and_label(Role::Button, "Draw").click();
+    h.run_steps(6);
+    let sent = h.state().engine.take_commands();
+    let after = sent.iter().find_map(|c| match c {
+        Command::Latent(LatentCommand::DrawTokens { after, session, .. }) => Some((*after, *session)),
+        _ => None,
+    });
+    let (after, session) = after.unwrap();
+    assert_eq!(after, Some(41));
+    // What came of it is kept with its prompt.
+    let noted = crate::engine::RecordsEvent::PromptNoted { session, prompt: 43 };
+    h.state().engine.push(Event::Records(Box::new(noted)));
+    h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, "Keep").click();
+    h.run_steps(4);
+    let sent = h.state().engine.take_commands();
+    let kept = |c: &Command| matches!(c, Command::Records(RecordsCommand::KeepDrawn { prompt: Some(43), .. }));
+    assert!(sent.iter().any(kept), "{sent:?}");
+    assert!(h.query_by_label("Kept in the gallery").is_some());
+}

@@ -2,7 +2,7 @@
 
 use egui::{ComboBox, Ui, vec2};
 use egui_material_icons::icons::{
-    ICON_BAR_CHART, ICON_CLOSE, ICON_DELETE, ICON_HISTORY, ICON_REDO, ICON_STAR, ICON_UNDO,
+    ICON_BAR_CHART, ICON_COMPARE, ICON_CLOSE, ICON_DELETE, ICON_HISTORY, ICON_REDO, ICON_STAR, ICON_UNDO,
 };
 
 use super::{Cx, Deed, GalleryView};
@@ -24,6 +24,9 @@ impl GalleryView {
                 history(ui, cx);
                 if theme::icon_button(ui, ICON_BAR_CHART, "Usage").clicked() {
                     self.open_usage();
+                }
+                if theme::icon_button(ui, ICON_COMPARE, "Which is better? (P)").clicked() {
+                    self.open_pairs(cx);
                 }
             });
         });

@@ -1,10 +1,12 @@
 //! Every picture that was kept: filter, rate, tag, look closely, go back to where it was made.
 
+mod deeds;
 mod detail;
 mod filter;
 mod find;
 pub(in crate::ui) mod likeness;
 mod origin;
+mod pairs;
 mod preview;
 mod source;
 #[cfg(test)]
@@ -18,22 +20,18 @@ use egui::{Key, Modifiers, Ui};
 use egui_material_icons::icons::ICON_PHOTO_LIBRARY;
 
 use super::{Cx, KeyHelp, View, ViewId};
-use crate::base::{Picture, Problem, Resolution};
+use crate::base::Picture;
 use crate::engine::{Command, Event, Item, ItemFilter, Shelf};
-use crate::latent::film::curve::{Curve, Easing};
-use crate::latent::film::{Key as FilmKey, Timeline};
-use crate::ui::action::{Action, ViewMessage};
+use crate::ui::action::ViewMessage;
 use crate::ui::command::UiCommand;
 use crate::ui::format;
 use crate::ui::state::Studio;
 use crate::ui::theme::{self, size};
-use crate::ui::widgets::export_dialog::{ExportDialog, Subject};
+use crate::ui::widgets::export_dialog::ExportDialog;
 use crate::ui::widgets::latent_slot::ghost;
 use crate::ui::widgets::picture_grid::PictureGrid;
 use source::{Source, Thumbs};
 
-/// Seconds of a film from one picture to the next.
-const STRETCH: f64 = 1.5;
 /// Seconds without a key after which a text filter is applied.
 const PAUSE: f64 = 0.25;
 
@@ -48,6 +46,8 @@ enum Overlay {
     Origin,
     /// What was made and kept, by week.
     Usage,
+    /// Two pictures, of which the better one is chosen.
+    Pairs,
 }
 
 /// What a part of the view wants to be done to kept pictures.
@@ -100,6 +100,7 @@ pub struct GalleryView {
     overlay: Option<Overlay>,
     origin: origin::Origin,
     usage: usage::UsagePage,
+    pairs: pairs::Pairs,
     export: ExportDialog,
     confirm_empty: bool,
     /// A picture to go to once it is listed.
@@ -129,6 +130,7 @@ impl Default for GalleryView {
             overlay: None,
             origin: origin::Origin::default(),
             usage: usage::UsagePage::default(),
+            pairs: pairs::Pairs::default(),
             export: ExportDialog::default(),
             confirm_empty: false,
             go_to: None,
@@ -182,112 +184,6 @@ impl GalleryView {
         here
     }
 
-    fn act(&mut self, deed: Deed, cx: &mut Cx<'_>) {
-        let items = self.items.clone();
-        let chosen = self.selected(&items);
-        if let Deed::EmptyTrash = deed {
-            self.confirm_empty = true;
-            return;
-        }
-        if let Deed::ClearCopies = deed {
-            return self.clear_copies(cx);
-        }
-        let Some(first) = chosen.first().copied() else { return };
-        let ids: Vec<i64> = chosen.iter().map(|i| i.id).collect();
-        match deed {
-            Deed::Rate(rating) => cx.send(Command::RateItems { ids, rating }),
-            Deed::Star(starred) => cx.send(Command::StarItems { ids, starred }),
-            Deed::Tag(tag, add) => cx.send(Command::TagItems { ids, tag, add }),
-            Deed::Trash(trashed) => cx.send(Command::TrashItems { ids, trashed }),
-            Deed::Export => {
-                let settings = &cx.studio.settings.export;
-                self.export.begin(
-                    Subject::Items(ids),
-                    &first.model,
-                    Resolution::new(first.width, first.height),
-                    None,
-                    settings,
-                );
-            }
-            Deed::Film => self.film(&chosen, cx),
-            Deed::StandHere => self.stand(first, cx),
-            Deed::Compare => {
-                if let [a, b, ..] = ids[..] {
-                    self.overlay = Some(Overlay::Two(a, b));
-                }
-            }
-            Deed::Copy => {
-                if let Some(picture) = self.large(first.id, cx).or_else(|| self.thumbs.get(first.id).cloned()) {
-                    cx.push(Action::CopyPicture(picture));
-                }
-            }
-            Deed::Preview => self.overlay = Some(Overlay::One(first.id)),
-            Deed::Alike => self.relatives(first, true, cx),
-            Deed::Family => self.relatives(first, false, cx),
-            Deed::Like(more) => self.like(&ids, more, cx),
-            Deed::Origin => {
-                self.origin.begin(first.id, cx);
-                self.overlay = Some(Overlay::Origin);
-            }
-            Deed::EmptyTrash | Deed::ClearCopies => {}
-        }
-    }
-
-    /// Exports a loop that goes from each picture to the next.
-    fn film(&mut self, chosen: &[&Item], cx: &mut Cx<'_>) {
-        let models: Vec<Option<String>> = chosen.iter().map(|item| model_of(cx.studio, item)).collect();
-        let first = models.first().cloned().flatten();
-        let (Some(model), true) = (first.clone(), models.iter().all(|m| *m == first)) else {
-            let why = Problem::usage("A film needs pictures of one model, and that model")
-                .try_this("Select pictures that were made by the same model, and import it if it is missing");
-            return cx.say(why.info());
-        };
-        let recipes: Vec<_> = chosen.iter().filter_map(|item| item.recipe.as_ref()).collect();
-        let keys = recipes.iter().enumerate().map(|(i, recipe)| FilmKey {
-            time: i as f64 * STRETCH,
-            latent: recipe.latent.clone(),
-            easing: Easing::Smooth,
-            way: None,
-        });
-        let truncation = recipes.first().map(|r| Curve::of(&[(0.0, f64::from(r.truncation))]));
-        let timeline = Timeline {
-            model: model.clone(),
-            keys: keys.collect(),
-            seconds: recipes.len() as f64 * STRETCH,
-            looped: true,
-            truncation,
-            ..Timeline::default()
-        };
-        let (name, pixels) = (&chosen[0].model, Resolution::new(chosen[0].width, chosen[0].height));
-        let subject = Subject::Film { model, timeline: Box::new(timeline) };
-        self.export.begin(subject, name, pixels, Some("mp4"), &cx.studio.settings.export);
-    }
-
-    /// Shows what looks like a picture, or what its model's family made; everything else of the filter is taken off.
-    fn relatives(&mut self, item: &Item, alike: bool, cx: &mut Cx<'_>) {
-        let id = Some(item.id);
-        let (alike, family) = if alike { (id, None) } else { (None, id) };
-        self.filter = ItemFilter { alike, family, sort: self.filter.sort, ..ItemFilter::default() };
-        self.relative_of = source::name(item);
-        self.overlay = None;
-        self.go_to = id;
-        if self.find.is_on() {
-            self.end_search(cx);
-        }
-    }
-
-    /// Goes to Explore, to where a picture was made.
-    fn stand(&self, item: &Item, cx: &mut Cx<'_>) {
-        let Some(recipe) = &item.recipe else { return };
-        match model_of(cx.studio, item) {
-            Some(model) => cx.push(Action::open(model, recipe.latent.clone(), recipe.truncation, "From Gallery")),
-            None => {
-                let (path, recipe) = (item.path.clone(), Box::new(recipe.clone()));
-                cx.push(Action::Deliver(ViewId::Explore, Box::new(ViewMessage::Generated { path, recipe })));
-            }
-        }
-    }
-
     fn read_keys(&mut self, ui: &Ui, cx: &mut Cx<'_>) -> Option<Deed> {
         if !cx.has_keys(ViewId::Gallery) || self.export.is_open() || self.confirm_empty {
             return None;
@@ -309,6 +205,10 @@ impl GalleryView {
         if self.overlay.is_none() && (relatives || self.find.is_on()) && pressed(Key::Escape) {
             self.show_all();
             self.end_search(cx);
+            return None;
+        }
+        if self.overlay.is_none() && pressed(Key::P) {
+            self.open_pairs(cx);
             return None;
         }
         let deeds = [
@@ -483,6 +383,7 @@ impl View for GalleryView {
     fn on_event(&mut self, event: &Event, cx: &mut Cx<'_>) {
         self.origin.on_event(event, cx);
         self.usage.on_event(event);
+        self.pairs.on_event(event);
         match event {
             // Only for another filter: of the same one more is shown already, and some of it may be selected.
             Event::FirstItems { filter, items }
@@ -501,7 +402,7 @@ impl View for GalleryView {
                     self.overlay.take_if(|o| match o {
                         Overlay::One(id) => gone(id),
                         Overlay::Two(a, b) => gone(a) || gone(b),
-                        Overlay::Origin | Overlay::Usage => false,
+                        Overlay::Origin | Overlay::Usage | Overlay::Pairs => false,
                     });
                 }
             }
@@ -535,6 +436,7 @@ impl View for GalleryView {
                 self.go_to = Some(*id);
             }
             ViewMessage::Page("usage") => self.open_usage(),
+            ViewMessage::Page("pairs") => self.open_pairs(cx),
             ViewMessage::Picked { purpose, paths } if *purpose == find::IMPORT => self.import(paths, cx),
             ViewMessage::Picked { purpose, paths } => {
                 self.export.picked(purpose, paths);
@@ -578,6 +480,7 @@ impl View for GalleryView {
             ("Drag", "On an enlarged picture: search for what is in the rectangle"),
             ("F", "Show its family: pictures from its model and related models"),
             ("O", "Show what it comes from and what came of it"),
+            ("P", "Choose the better of two pictures, again and again"),
             ("Esc", "Show all again"),
         ]
         .map(|(keys, does)| KeyHelp { keys, does })

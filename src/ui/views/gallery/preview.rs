@@ -25,6 +25,10 @@ impl GalleryView {
             self.show_usage(ui, cx);
             return None;
         }
+        if overlay == Overlay::Pairs {
+            self.show_pairs(ui, cx);
+            return None;
+        }
         let (mut close, mut by) = (false, 0i64);
         if cx.has_keys(ViewId::Gallery) {
             let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
@@ -75,7 +79,7 @@ impl GalleryView {
                 self.large_picture(ui, cx, b, right);
             }
             // It has bars and keys of its own, above.
-            Overlay::Origin | Overlay::Usage => {}
+            Overlay::Origin | Overlay::Usage | Overlay::Pairs => {}
         }
         if close {
             self.overlay = None;

@@ -497,3 +497,28 @@ fn usage_is_asked_for_plotted_and_closed() {
     h.run_steps(4);
     assert_eq!(h.state().view.overlay, Some(Overlay::Usage));
 }
+
+#[test]
+fn the_better_of_two_is_chosen_by_a_key_and_the_ranking_is_shown() {
+    let mut h = gallery();
+    h.get_by_role_and_label(Role::Button, "Which is better? (P)").click();
+    h.run_steps(5);
+    assert_eq!(h.state().view.overlay, Some(Overlay::Pairs));
+    let pair = || |h: &Harness<'static, Stage<GalleryView>>| h.state().view.pairs.shown();
+    let first = pair()(&h).unwrap();
+    h.key_press(Key::ArrowRight);
+    h.run_steps(5);
+    assert_eq!(h.state().engine.script().choices, [(first.1, first.0)], "the right one is better");
+    let second = pair()(&h).unwrap();
+    h.key_press(Key::Space);
+    h.run_steps(5);
+    assert_ne!(pair()(&h), Some(second), "it was passed over");
+    h.get_by_role_and_label(Role::Button, "Left is better (←)").click();
+    h.run_steps(5);
+    assert_eq!(h.state().engine.script().choices.len(), 2);
+    assert!(h.query_by_label_contains("2 choices: 2 of 2 held-out ones foreseen").is_some());
+    assert!(h.query_by_label("Place 1: won 1 of 1").is_some());
+    h.key_press(Key::Escape);
+    h.run_steps(4);
+    assert_eq!(h.state().view.overlay, None);
+}
