@@ -4,6 +4,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 
 use super::*;
+use crate::ui::action::Action;
 use crate::engine::fake::ScriptedEngine;
 use crate::ui::views::explore::testing::{Stage, harness};
 
