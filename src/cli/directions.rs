@@ -18,6 +18,7 @@ use crate::latent::directions::store::{self, Sheet};
 use crate::latent::directions::{Direction, Move};
 use crate::latent::even_spacing::Pixels;
 use crate::latent::model::LoadedModel;
+use crate::library::Library;
 use crate::recipe::picture::Latent;
 
 /// Tasks of `directions`.
@@ -136,6 +137,9 @@ pub struct FindTask {
     /// Disliked latents (taste), or where it comes from (difference)
     #[arg(long, value_delimiter = ',')]
     disliked: Vec<String>,
+    /// Liked and disliked are the model's kept pictures by their ratings, stars and choices (taste)
+    #[arg(long, conflicts_with_all = ["liked", "disliked"])]
+    kept: bool,
     /// Name (taste, difference)
     #[arg(long, default_value = "")]
     name: String,
@@ -223,6 +227,9 @@ impl DirectionsTask {
             Self::Find(task) => {
                 let model = LoadedModel::open(&task.model, paths, &device(&task.device, paths))?;
                 let mut find = task.find()?;
+                if let (true, Find::Taste { liked, disliked, .. }) = (task.kept, &mut find) {
+                    (*liked, *disliked) = Library::open(&paths.library())?.taste(&model.info().hash)?;
+                }
                 if let Some(data) = find.data_mut() {
                     *data = dataset_locator::resolve(&task.model, &model.info().recipe.data.source, data, paths)?;
                 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::{print_json, print_line, records, store};
+use super::{notes, print_json, print_line, records, store};
 use crate::base::paths::Paths;
 use crate::base::vault;
 use crate::base::{Problem, Resolution, Result};
@@ -302,6 +302,10 @@ pub enum LibraryTask {
     Rate(records::Rate),
     /// Prompts, one thread after the other
     Threads(records::Plain),
+    /// Write a text, tags or fields down of anything that there is a record of
+    Note(notes::Write),
+    /// Find things by kind, tags, fields, user, sitting, time or text
+    Find(notes::Find),
     /// Move a model into the library or out of it; list those in it
     Model(store::Model),
     /// Note which of two kept pictures is better
@@ -374,6 +378,8 @@ impl LibraryTask {
             Self::Tag(task) => task.run(&open()?),
             Self::Rate(task) => task.run(&open()?),
             Self::Threads(task) => records::threads(&task, &open()?),
+            Self::Note(task) => task.run(&open()?),
+            Self::Find(task) => task.run(&open()?),
             Self::Model(task) => task.run(&open()?, paths),
             Self::Choose(task) => task.run(&open()?),
             Self::Rank(task) => records::rank(&task, &open()?),

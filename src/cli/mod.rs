@@ -22,6 +22,7 @@ mod latents;
 mod lists;
 mod map;
 mod marks;
+mod notes;
 mod numbers;
 mod pictures;
 mod prior;

@@ -15,12 +15,15 @@ use super::usage::wilson;
 use super::{ItemFilter, Library, sql};
 use crate::base::rng::Stream;
 use crate::base::{Problem, Result};
+use crate::recipe::picture::Latent;
 
 /// Rounds of the iteration at most, and the relative change that ends it.
 const ROUNDS: usize = 1000;
 const STEADY: f64 = 1e-9;
 /// Parts that choices are cut into: each is foreseen by the ranking of the others.
 const PARTS: usize = 5;
+/// A picture of at least this strength, as a logarithm, is liked; of at most its negative, disliked.
+const CLEAR: f64 = 0.2;
 /// Pictures that pairs are taken from: the newest ones.
 const LOOKED_AT: usize = 500;
 
@@ -309,6 +312,39 @@ impl Library {
         Ok(out)
     }
 
+    /// Latents of a model's kept pictures that are liked and disliked: by their ratings and stars, and those without by the
+    /// choices that they won or lost. Of the newest pictures only.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn taste(&self, model_hash: &str) -> Result<(Vec<Latent>, Vec<Latent>)> {
+        let ranking = self.ranking()?;
+        let strength: HashMap<i64, f64> = ranking.pictures.iter().map(|p| (p.item, p.strength)).collect();
+        let kept: Vec<(i64, u8, bool)> = self.read(|db| {
+            let mut query = db.prepare(
+                "SELECT id, rating, starred FROM items WHERE model_hash = ? AND trashed = 0 AND imported = 0 \
+                 AND recipe IS NOT NULL ORDER BY id DESC LIMIT ?",
+            )?;
+            let limit = LOOKED_AT as i64;
+            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+            query.query_map(rusqlite::params![model_hash, limit], row)?.collect()
+        })?;
+        let (mut liked, mut disliked) = (Vec::new(), Vec::new());
+        for (id, rating, starred) in kept {
+            let of = strength.get(&id).copied().unwrap_or_default();
+            let list = match rating {
+                _ if starred => &mut liked,
+                4.. => &mut liked,
+                1 | 2 => &mut disliked,
+                0 if of > CLEAR => &mut liked,
+                0 if of < -CLEAR => &mut disliked,
+                _ => continue,
+            };
+            list.extend(self.item(id)?.and_then(|item| item.recipe).map(|recipe| recipe.latent));
+        }
+        Ok((liked, disliked))
+    }
+
     /// Pictures in the order that choices put them in, with how well the order foresees choices.
     ///
     /// # Errors
@@ -393,6 +429,29 @@ mod tests {
         assert_eq!((model(faces.0), model(faces.1)), ("faces".into(), "faces".into()));
         let all: Vec<(i64, i64)> = ids.iter().flat_map(|a| ids.iter().map(|b| (*a, *b))).collect();
         assert_eq!(library.next_pair(None, &all).unwrap(), None);
+    }
+
+    #[test]
+    fn taste_is_what_was_rated_and_what_won() {
+        let (_dir, library, ids) = six();
+        let model = library.item(ids[0]).unwrap().unwrap().recipe.unwrap().model_hash;
+        let of: Vec<i64> = ids
+            .iter()
+            .copied()
+            .filter(|id| {
+                library.item(*id).unwrap().unwrap().recipe.is_some_and(|recipe| recipe.model_hash == model)
+            })
+            .collect();
+        assert!(of.len() >= 4);
+        library.rate(&of[..1], 5).unwrap();
+        library.rate(&of[1..2], 1).unwrap();
+        for _ in 0..3 {
+            library.choose(Choice { better: of[2], worse: of[3] }).unwrap();
+        }
+        let latent = |id: i64| library.item(id).unwrap().unwrap().recipe.unwrap().latent;
+        let (liked, disliked) = library.taste(&model).unwrap();
+        assert!(liked.len() == 2 && liked.contains(&latent(of[0])) && liked.contains(&latent(of[2])));
+        assert!(disliked.len() == 2 && disliked.contains(&latent(of[1])) && disliked.contains(&latent(of[3])));
     }
 
     #[test]

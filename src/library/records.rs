@@ -7,6 +7,7 @@
 
 pub mod graph;
 pub mod latents;
+pub mod notes;
 #[cfg(test)]
 mod tests;
 pub mod threads;

@@ -23,6 +23,7 @@ mod seeds;
 mod shapes;
 #[cfg(all(target_os = "linux", feature = "gui"))]
 mod shots;
+mod together;
 mod vaes;
 mod vault;
 #[cfg(all(target_os = "linux", feature = "gui"))]

@@ -93,6 +93,64 @@ fn killed_while_it_edits_nothing_is_lost_and_nothing_half() {
     });
 }
 
+/// Bulk edits of a data set, and going back to a version: all pictures are marked, or none.
+#[test]
+fn killed_while_it_marks_or_goes_back_it_is_one_state_or_the_other() {
+    let home = Home::new();
+    let source = pictures(&home.path("set"), 60, 16);
+    home.ok(&["data", "versions", &source, "--tag", "raw"]);
+    let library = Library::open(&home.paths().library()).unwrap();
+    let label = |i: u64| ["data", "label", &source, "--all", "--as", &format!("label {i}")].map(String::from).to_vec();
+    survives(&home, 5, &label, &|| {
+        let marks = library.marks(&source).unwrap();
+        let labels: std::collections::BTreeSet<_> = marks.values().map(|mark| mark.label.clone()).collect();
+        assert_eq!(labels.len(), 1, "{labels:?}");
+        assert_eq!(marks.len(), 60);
+    });
+    home.ok(&["data", "versions", &source, "--tag", "labelled"]);
+    let back = |i: u64| {
+        let to = if i % 2 == 0 { "labelled" } else { "raw" };
+        ["data", "versions", &source, "--restore", to].map(String::from).to_vec()
+    };
+    survives(&home, 6, &back, &|| {
+        let marked = library.marks(&source).unwrap().len();
+        assert!(marked == 0 || marked == 60, "{marked}");
+    });
+}
+
+/// A model that is moved into the library and out again, killed at any moment: it is a file, or it is in the library.
+#[test]
+fn killed_while_a_model_moves_it_is_in_one_place_or_the_other() {
+    let home = Home::new();
+    let models = home.paths().models();
+    std::fs::create_dir_all(&models).unwrap();
+    let file = models.join("own.safetensors");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("checkpoints/fashion-vae-2d.safetensors");
+    std::fs::copy(&shipped, &file).unwrap();
+    let bytes = std::fs::read(&file).unwrap();
+    let library = Library::open(&home.paths().library()).unwrap();
+    let there = || file.is_file() && std::fs::read(&file).unwrap() == bytes;
+    let moved = |_: u64| {
+        let way = if there() { "--store" } else { "--link" };
+        ["library", "model", "own", way].map(String::from).to_vec()
+    };
+    survives(&home, 7, &moved, &|| {
+        let stored = library.stored_models().unwrap();
+        assert!(there() || stored.iter().any(|m| m.whole), "it is nowhere");
+    });
+    if !there() {
+        // Read out of the library by its name, as any other model.
+        let picture = home.path("grid.png");
+        home.ok(&["sample", "--model", "own", "--count", "4", "--grid", picture.to_str().unwrap()]);
+        assert!(picture.is_file());
+        home.ok(&["library", "model", "own", "--link"]);
+    }
+    assert!(there());
+    home.ok(&["library", "model", "own", "--store"]);
+    assert!(!file.exists() && home.ok(&["library", "model"]).contains("own"));
+    home.ok(&["sample", "--model", "own", "--count", "1", "--grid", home.path("one.png").to_str().unwrap()]);
+}
+
 #[test]
 fn killed_while_it_imports_or_exports_the_next_time_finishes_it() {
     let home = Home::new();

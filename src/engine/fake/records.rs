@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::{Script, made};
 use crate::data::manifest::Diff;
 use crate::engine::{Event, PairsOf, Prompt, Ranked, Ranking, RecordsCommand, RecordsEvent, Version, VersionThumbs};
+use crate::recipe::picture::Latent;
 
 /// Two versions of a data set, the newest first.
 fn versions(source: &str) -> Vec<Version> {
@@ -115,6 +116,10 @@ pub(super) fn answer(script: &mut Script, command: RecordsCommand) -> Vec<Event>
                 prompt(41, Some(40), "red glasses"),
                 prompt(42, Some(40), "blue glasses"),
             ]]))]
+        }
+        RecordsCommand::Taste { model } => {
+            let seeds = |seeds: std::ops::Range<u64>| seeds.map(|seed| Latent::Seed { seed }).collect();
+            vec![told(RecordsEvent::Taste { model, liked: seeds(1..4), disliked: seeds(4..6) })]
         }
         RecordsCommand::KeepDrawn { .. } => vec![Event::ItemsChanged],
         RecordsCommand::Pair { of, passed } => vec![pair(script, &of, &passed)],

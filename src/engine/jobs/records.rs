@@ -19,6 +19,7 @@ use crate::library::versions::{Restored, Version};
 use crate::library::{Library, NewItem};
 use crate::recipe::Reading;
 use crate::recipe::marks::Marks;
+use crate::recipe::picture::Latent;
 
 /// Pictures of a source of which small versions are kept with its versions.
 const THUMBS: usize = 20_000;
@@ -43,6 +44,8 @@ pub enum RecordsCommand {
     RestoreVersion { job: JobId, source: String, reading: Reading, hash: String },
     /// Prompts in their threads. → `Threads`
     Threads,
+    /// Latents of a model (by the hash of its weights) that are liked and disliked. → `Taste`
+    Taste { model: String },
     /// Keep a picture that was drawn, with the prompt that it came of. → `ItemsChanged`
     KeepDrawn { prompt: Option<i64>, model: String, picture: Picture },
     /// Two kept pictures to choose between, those of a model or of checkpoints of a run if one is named; those that were
@@ -90,6 +93,8 @@ pub enum RecordsEvent {
     Restored { source: String, restored: Restored },
     /// What was drawn in a session came of this prompt.
     PromptNoted { session: u64, prompt: i64 },
+    /// What is liked and disliked of a model.
+    Taste { model: String, liked: Vec<Latent>, disliked: Vec<Latent> },
     /// Threads of prompts, the newest first.
     Threads(Vec<Vec<Prompt>>),
     /// Two pictures to choose between, if there are any, and the ranking so far.
@@ -226,6 +231,11 @@ pub fn send(cx: Context, library: &Lane<Gallery>, prepare: &Lane<()>, command: R
         }),
         Ask::Threads => library.push(None, move |gallery| {
             tell(&cx, RecordsEvent::Threads(gallery.library()?.threads()?));
+            Ok(())
+        }),
+        Ask::Taste { model } => library.push(None, move |gallery| {
+            let (liked, disliked) = gallery.library()?.taste(&model)?;
+            tell(&cx, RecordsEvent::Taste { model, liked, disliked });
             Ok(())
         }),
         Ask::KeepDrawn { prompt, model, picture } => library.push(None, move |gallery| {

@@ -111,7 +111,7 @@ fn node(row: &Row<'_>) -> rusqlite::Result<Node> {
 }
 
 /// What a person calls a thing.
-fn title(kind: &str, key: &str, body: &Value) -> String {
+pub(super) fn title(kind: &str, key: &str, body: &Value) -> String {
     let text = |name: &str| body[name].as_str().filter(|t| !t.is_empty());
     let file = |path: &str| Path::new(path).file_name().map(|n| n.to_string_lossy().into_owned());
     match kind {

@@ -18,7 +18,7 @@ use egui_material_icons::icons::{
 };
 
 use crate::base::Family;
-use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent};
+use crate::engine::{Command, Event, JobId, LatentCommand, LatentEvent, RecordsCommand, RecordsEvent};
 use crate::latent::directions::search::Find;
 use crate::latent::directions::{Direction, Method, Move};
 use crate::latent::latent_math::Dims;
@@ -149,6 +149,14 @@ impl Page for Directions {
         self.sum.styles.on_event(event);
         self.styles.on_event(event);
         match event {
+            Event::Records(event) => {
+                let info = self.model.as_ref().and_then(|model| cx.studio.models.iter().find(|m| m.model == *model));
+                if let (RecordsEvent::Taste { model, liked, disliked }, Some(info)) = (&**event, info)
+                    && info.hash == *model
+                {
+                    (self.liked, self.disliked) = (liked.clone(), disliked.clone());
+                }
+            }
             Event::Latent(LatentEvent::Directions { model, directions }) if self.model.as_ref() == Some(model) => {
                 self.all = directions.clone();
                 self.ticked.retain(|name| directions.iter().any(|d| d.name == *name));
@@ -324,6 +332,10 @@ impl Directions {
                     own.push(here.clone());
                 }
             }
+        }
+        let help = "Take what you rated, starred and chose of this model's kept pictures as liked and disliked";
+        if theme::quiet_button(ui, None, "From ratings").on_hover_text(help).clicked() {
+            cx.send(Command::Records(RecordsCommand::Taste { model: info.hash.clone() }));
         }
         let (n, m) = (self.liked.len(), self.disliked.len());
         if n + m > 0 {

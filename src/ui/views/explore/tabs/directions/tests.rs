@@ -162,3 +162,19 @@ fn a_push_through_styles_goes_one_at_a_time_and_ends_where_the_slider_is() {
     assert_eq!(state(&h).directions.strengths["Styled"], last);
     assert_eq!(state(&h).here.latent.place().space, Space::W);
 }
+
+#[test]
+fn taste_is_taken_from_ratings_and_choices() {
+    let mut h = on_nouns("directions");
+    asked(&h);
+    h.get_by_role_and_label(Role::Button, "From ratings").click();
+    h.run_steps(4);
+    assert!(h.query_by_label("3 liked, 2 disliked").is_some());
+    h.get_by_role_and_label(Role::Button, "From my taste").click();
+    h.run_steps(4);
+    let find = asked(&h).into_iter().find_map(|command| match command {
+        LatentCommand::FindDirections { find: crate::latent::directions::search::Find::Taste { liked, .. }, .. } => Some(liked),
+        _ => None,
+    });
+    assert_eq!(find.unwrap().len(), 3);
+}
