@@ -57,9 +57,8 @@ pub struct Find {
 
 fn pairs(texts: &[String]) -> Result<Vec<(String, String)>> {
     let pair = |text: &String| {
-        let (name, value) = text
-            .split_once('=')
-            .ok_or_else(|| Problem::usage("A field is written as name=value").of(text.clone()))?;
+        let (name, value) =
+            text.split_once('=').ok_or_else(|| Problem::usage("A field is written as name=value").of(text.clone()))?;
         Ok((name.trim().to_owned(), value.to_owned()))
     };
     texts.iter().map(pair).collect()
@@ -83,9 +82,9 @@ impl Find {
                 let day: jiff::civil::Date = text.parse().map_err(|e| {
                     Problem::usage("This is no date").of(text.clone()).because(e).try_this("Write 2026-03-31")
                 })?;
-                let start = day.to_zoned(jiff::tz::TimeZone::system()).map_err(|e| {
-                    Problem::usage("This is no date").of(text.clone()).because(e)
-                })?;
+                let start = day
+                    .to_zoned(jiff::tz::TimeZone::system())
+                    .map_err(|e| Problem::usage("This is no date").of(text.clone()).because(e))?;
                 Some(start.timestamp().as_second())
             }
         };

@@ -73,6 +73,11 @@ impl Model {
             return print_json(model);
         }
         let part = if model.whole { "" } else { "  not all of it: store it again" };
-        print_line(&format!("{}  {:24} {:>10} bytes{part}", &model.hash[..12.min(model.hash.len())], model.name, model.bytes))
+        print_line(&format!(
+            "{}  {:24} {:>10} bytes{part}",
+            &model.hash[..12.min(model.hash.len())],
+            model.name,
+            model.bytes
+        ))
     }
 }

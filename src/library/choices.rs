@@ -438,9 +438,7 @@ mod tests {
         let of: Vec<i64> = ids
             .iter()
             .copied()
-            .filter(|id| {
-                library.item(*id).unwrap().unwrap().recipe.is_some_and(|recipe| recipe.model_hash == model)
-            })
+            .filter(|id| library.item(*id).unwrap().unwrap().recipe.is_some_and(|recipe| recipe.model_hash == model))
             .collect();
         assert!(of.len() >= 4);
         library.rate(&of[..1], 5).unwrap();

@@ -116,7 +116,8 @@ impl Library {
                 .try_this("Its file stays where it is; store it again"));
         }
         self.write(|tx| tx.execute("UPDATE model_files SET whole = 1 WHERE hash = ?", [hash]).map(|_| ()))?;
-        fs::remove_file(path).map_err(|e| Problem::io("The model is stored, but its file could not be removed", path, &e))?;
+        fs::remove_file(path)
+            .map_err(|e| Problem::io("The model is stored, but its file could not be removed", path, &e))?;
         self.stored(hash)?.ok_or_else(|| Problem::failed("The model is not in the library").of(hash))
     }
 

@@ -118,9 +118,10 @@ fn two_windows_and_ten_command_lines_lose_no_change() {
     }
     let begun = Instant::now();
     let done = || {
-        let rated = ids.iter().enumerate().filter(|(n, id)| {
-            library.item(**id).unwrap().is_some_and(|item| usize::from(item.rating) == n % 5 + 1)
-        });
+        let rated = ids
+            .iter()
+            .enumerate()
+            .filter(|(n, id)| library.item(**id).unwrap().is_some_and(|item| usize::from(item.rating) == n % 5 + 1));
         rated.count() == ids.len() && library.marks(&source).unwrap().len() == 7
     };
     while !done() && begun.elapsed() < Duration::from_secs(30) {
@@ -164,7 +165,8 @@ fn usage_after_a_week_that_is_made_up() {
             let ids = library.add_items(&made).unwrap();
             for id in &ids {
                 // The first model is liked two times in three, the other one in three.
-                let rating = if random.below(3) < 2 - m as u64 { 4 + random.below(2) as u8 } else { 1 + random.below(3) as u8 };
+                let rating =
+                    if random.below(3) < 2 - m as u64 { 4 + random.below(2) as u8 } else { 1 + random.below(3) as u8 };
                 library.rate(&[*id], rating).unwrap();
                 liked[m] += u64::from(rating >= 4);
             }

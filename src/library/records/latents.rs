@@ -31,7 +31,12 @@ pub fn latent_key(model_hash: &str, latent: &Latent) -> String {
     format!("latent:{}", &hasher.finalize().to_hex()[..32])
 }
 
-fn point(tx: &Transaction<'_>, model: (&str, &str), latent: &Latent, from: Vec<(String, String)>) -> rusqlite::Result<String> {
+fn point(
+    tx: &Transaction<'_>,
+    model: (&str, &str),
+    latent: &Latent,
+    from: Vec<(String, String)>,
+) -> rusqlite::Result<String> {
     let (hash, name) = model;
     let key = latent_key(hash, latent);
     let mut all = vec![(hash.to_owned(), "point of".to_owned())];
@@ -60,7 +65,8 @@ impl Library {
         let photo = std::path::absolute(photo).unwrap_or_else(|_| photo.to_path_buf());
         let (key, file) = (format!("file:{}", photo.display()), photo.display().to_string());
         self.write(|tx| {
-            let noted = Thing { kind: "photo".into(), key: key.clone(), body: json!({ "file": file }), from: Vec::new() };
+            let noted =
+                Thing { kind: "photo".into(), key: key.clone(), body: json!({ "file": file }), from: Vec::new() };
             // A file that is known as something else, such as an export, stays that.
             if number(tx, &key)?.is_none() {
                 thing(tx, &noted, sql::now())?;

@@ -143,8 +143,7 @@ impl Library {
 
 /// The query for what is wanted, with its values.
 fn query(wanted: &Wanted) -> (String, Vec<Sql>) {
-    let mut text =
-        "SELECT id, kind, key, at, user, sitting, body FROM records WHERE key IS NOT NULL".to_owned();
+    let mut text = "SELECT id, kind, key, at, user, sitting, body FROM records WHERE key IS NOT NULL".to_owned();
     let mut values = Vec::new();
     let mut also = |condition: &str, of: Vec<Sql>| {
         text.push_str(" AND ");
@@ -199,7 +198,8 @@ mod tests {
         let figure = found(Wanted { fields: vec![pair("figure", "3")], ..Wanted::default() });
         assert_eq!((figure.len(), figure[0].id, figure[0].fields["figure"].as_str()), (1, thing(0), Some("3")));
         assert_eq!(found(Wanted { text: Some("BLUE".into()), ..Wanted::default() })[0].id, thing(0));
-        let mine = Wanted { kind: Some("picture".into()), sitting: Some(tagged[0].sitting.clone()), ..Wanted::default() };
+        let mine =
+            Wanted { kind: Some("picture".into()), sitting: Some(tagged[0].sitting.clone()), ..Wanted::default() };
         assert_eq!(found(mine).len(), 6);
         assert!(found(Wanted { since: Some(i64::MAX), ..Wanted::default() }).is_empty());
         library.annotate(thing(0), &Note { fields: vec![pair("figure", "")], ..Note::default() }).unwrap();

@@ -1,9 +1,9 @@
 //! Draw: a picture token by token, from words. Each token can be looked at, and replaced: what follows is drawn anew.
 
 mod inspector;
-mod threads;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use egui::{ComboBox, Ui, vec2};
 use egui_material_icons::icons::{
-    ICON_BAR_CHART, ICON_COMPARE, ICON_CLOSE, ICON_DELETE, ICON_HISTORY, ICON_REDO, ICON_STAR, ICON_UNDO,
+    ICON_BAR_CHART, ICON_CLOSE, ICON_COMPARE, ICON_DELETE, ICON_HISTORY, ICON_REDO, ICON_STAR, ICON_UNDO,
 };
 
 use super::{Cx, Deed, GalleryView};

@@ -4,8 +4,8 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 
 use super::*;
-use crate::ui::action::Action;
 use crate::engine::fake::ScriptedEngine;
+use crate::ui::action::Action;
 use crate::ui::views::explore::testing::{Stage, harness};
 
 fn gallery() -> Harness<'static, Stage<GalleryView>> {

@@ -173,7 +173,9 @@ fn taste_is_taken_from_ratings_and_choices() {
     h.get_by_role_and_label(Role::Button, "From my taste").click();
     h.run_steps(4);
     let find = asked(&h).into_iter().find_map(|command| match command {
-        LatentCommand::FindDirections { find: crate::latent::directions::search::Find::Taste { liked, .. }, .. } => Some(liked),
+        LatentCommand::FindDirections {
+            find: crate::latent::directions::search::Find::Taste { liked, .. }, ..
+        } => Some(liked),
         _ => None,
     });
     assert_eq!(find.unwrap().len(), 3);
