@@ -56,6 +56,7 @@ fn new(home: &Home, n: usize, model: &str, truncation: f32) -> NewItem {
         device: "cpu".into(),
         prior: None,
         canvas: None,
+        watermark: None,
     };
     NewItem {
         path: home.paths().gallery().join(format!("{model}-{n}.png")),
