@@ -109,7 +109,7 @@ fn killed_while_it_marks_or_goes_back_it_is_one_state_or_the_other() {
     });
     home.ok(&["data", "versions", &source, "--tag", "labelled"]);
     let back = |i: u64| {
-        let to = if i % 2 == 0 { "labelled" } else { "raw" };
+        let to = if i.is_multiple_of(2) { "labelled" } else { "raw" };
         ["data", "versions", &source, "--restore", to].map(String::from).to_vec()
     };
     survives(&home, 6, &back, &|| {
