@@ -126,7 +126,9 @@ pub fn name_of(spec: &str) -> Option<String> {
     let plain = |p: &&Path| p.file_name().is_some_and(|n| PLAIN.iter().any(|plain| n.eq_ignore_ascii_case(plain)));
     let named = first.ancestors().find(|p| !plain(p) && p.file_name().is_some()).unwrap_or(&first);
     let name = if named.extension().is_some() { named.file_stem() } else { named.file_name() };
-    name.map(|n| n.to_string_lossy().into_owned())
+    let name = name?.to_string_lossy().into_owned();
+    // Packed tars have two endings.
+    Some(name.strip_suffix(".tar").filter(|rest| !rest.is_empty()).map_or_else(|| name.clone(), str::to_owned))
 }
 
 /// The source that several paths are together: one a line. Of one path it is that path.
@@ -213,6 +215,19 @@ mod tests {
         let back: Vec<PathBuf> = joined(&paths).lines().map(path_of).collect();
         assert_eq!(back, paths);
         assert_eq!(joined(&paths[..1]), "/a b/1.png");
+    }
+
+    #[test]
+    fn a_source_is_called_by_the_part_of_its_path_that_says_something() {
+        for (spec, name) in [
+            ("/a/cats.tar.xz", "cats"),
+            ("/a/cats.tgz", "cats"),
+            ("/a/cats.zip", "cats"),
+            ("/a/cats/train\n/b/dogs", "cats"),
+            ("/a/.tar", ".tar"),
+        ] {
+            assert_eq!(name_of(spec).as_deref(), Some(name), "{spec:?}");
+        }
     }
 
     #[test]

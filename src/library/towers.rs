@@ -10,6 +10,8 @@
 //! Networks see the small versions that the library keeps, 128 pixels a side at most: what is found does not change when a
 //! file is gone, and what is searched by is made just as small first.
 
+use std::collections::{BTreeSet, HashMap};
+
 use crate::base::paths::Paths;
 use crate::base::progress::Quiet;
 use crate::base::{Picture, Problem, Progress, Result};
@@ -25,6 +27,9 @@ use super::vectors::VectorSpace;
 
 /// Pictures that are looked at, and written, at a time.
 const TOGETHER: usize = 16;
+
+/// Captions whose vectors stay in memory, in case they come again.
+const REMEMBERED: usize = 4096;
 
 /// Name of the space of the network for photographs.
 pub const PHOTO: &str = "photo";
@@ -189,13 +194,24 @@ pub fn embed(
     if words {
         let (captions, stale) = space(library, towers, CAPTIONS)?;
         done.stale += stale;
+        // Captions of a set are often the same few: names of classes.
+        let mut read: HashMap<String, Vec<f32>> = HashMap::new();
         let whole = fill(library, &captions, true, "Reading captions", wait, progress, &mut |ids| {
-            let texts = library.captions(ids)?.into_iter().filter(|(_, t)| t.chars().any(char::is_alphanumeric));
-            let (known, texts): (Vec<i64>, Vec<String>) = texts.unzip();
-            if !known.is_empty() {
-                put(library, &captions, &known, &towers.texts(&texts)?)?;
+            let mut told = library.captions(ids)?;
+            told.retain(|(_, text)| text.chars().any(char::is_alphanumeric));
+            let new: BTreeSet<&String> = told.iter().map(|(_, text)| text).filter(|t| !read.contains_key(*t)).collect();
+            let new: Vec<String> = new.into_iter().cloned().collect();
+            if !new.is_empty() {
+                let rows = towers.texts(&new)?;
+                read.extend(new.into_iter().zip(rows.iter().map(<[f32]>::to_vec)));
             }
+            let rows: Vec<f32> = told.iter().flat_map(|(_, text)| read[text].iter().copied()).collect();
+            let known: Vec<i64> = told.iter().map(|(id, _)| *id).collect();
+            put(library, &captions, &known, &Rows::from_values(joint::DIM, rows))?;
             done.captions += known.len() as u64;
+            if read.len() > REMEMBERED {
+                read.clear();
+            }
             Ok(())
         })?;
         if !whole {
