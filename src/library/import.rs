@@ -54,40 +54,46 @@ pub fn import(library: &Library, spec: &str, dataset: Option<&str>, progress: &d
     let (spec, _) = data::typed(spec);
     let mut report = Report::default();
     // Each line is a source of its own, so that every picture is named by where it is.
-    for line in spec.lines().filter(|l| !l.trim().is_empty()) {
+    for line in spec.lines().map(str::trim).filter(|l| !l.is_empty()) {
         let within = data::within(line);
-        let inside = within.sources;
-        let source = data::open_as(line, Opening { reading: Reading::default(), progress })?;
-        if source.is_empty() && source.listed_broken().is_empty() && inside.is_empty() {
-            return Err(Problem::data("There are no pictures here")
-                .of(line)
-                .try_this("Give a folder or a file of pictures"));
+        if !within.instead {
+            whole(library, line, dataset, &within.sources, progress, &mut report)?;
         }
-        let name =
-            dataset.map(str::to_owned).or_else(|| data::name_of(line)).unwrap_or_else(|| source.kind().to_string());
-        // What is a source of its own is not broken.
-        let own = |file: &str| inside.iter().any(|s| data::path_of(s).starts_with(data::path_of(line).join(file)));
-        let broken = source.listed_broken().iter().filter(|b| !own(&b.file));
-        report.broken.extend(broken.map(|BrokenFile { file, reason }| (file.clone(), reason.clone())));
-        if !within.instead && (!source.is_empty() || inside.is_empty()) {
-            one(library, line.trim(), &name, source.as_ref(), TOGETHER, progress, &mut report)?;
-            library.note_dataset(line.trim(), source.len() as u64)?;
-        }
-        for inner in &inside {
-            match import(library, inner, dataset, progress) {
-                Ok(more) => {
-                    report.added += more.added;
-                    report.known += more.known;
-                    report.broken.extend(more.broken);
-                }
-                Err(problem) => {
-                    progress.cancel().check()?;
-                    report.broken.push((inner.clone(), problem.what));
-                }
+        for inner in &within.sources {
+            if let Err(problem) = whole(library, inner, dataset, &[], progress, &mut report) {
+                progress.cancel().check()?;
+                report.broken.push((inner.clone(), problem.what));
             }
         }
     }
     Ok(report)
+}
+
+/// Notes the pictures of a source of one line, but those of the sources inside of it.
+fn whole(
+    library: &Library,
+    line: &str,
+    dataset: Option<&str>,
+    inside: &[String],
+    progress: &dyn Progress,
+    report: &mut Report,
+) -> Result<()> {
+    let source = data::open_as(line, Opening { reading: Reading::default(), progress })?;
+    // What is a source of its own is not broken.
+    let own = |file: &str| inside.iter().any(|s| data::path_of(s).starts_with(data::path_of(line).join(file)));
+    let broken = source.listed_broken().iter().filter(|b| !own(&b.file));
+    report.broken.extend(broken.map(|BrokenFile { file, reason }| (file.clone(), reason.clone())));
+    if source.is_empty() {
+        return match inside.is_empty() && source.listed_broken().is_empty() {
+            true => Err(Problem::data("There are no pictures here")
+                .of(line)
+                .try_this("Give a folder or a file of pictures")),
+            false => Ok(()),
+        };
+    }
+    let name = dataset.map(str::to_owned).or_else(|| data::name_of(line)).unwrap_or_else(|| source.kind().to_string());
+    one(library, line, &name, source.as_ref(), TOGETHER, progress, report)?;
+    library.note_dataset(line, source.len() as u64)
 }
 
 fn one(
