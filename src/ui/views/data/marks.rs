@@ -188,7 +188,7 @@ impl DataView {
             Typing::Tag => ("Tag", "Tag of the selected pictures", "Add tag"),
         };
         let mut edit = None;
-        ui.horizontal(|ui| {
+        ui.horizontal_wrapped(|ui| {
             let field = theme::text_field(ui, &mut self.marking.text, hint, 180.0, name);
             if !field.has_focus() && !field.lost_focus() && self.marking.text.is_empty() {
                 field.request_focus();

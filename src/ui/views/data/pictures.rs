@@ -309,7 +309,7 @@ impl DataView {
         let places = self.selected();
         let t = theme::tokens(ui);
         egui::Frame::NONE.fill(t.panel).inner_margin(egui::Margin::symmetric(12, 2)).show(ui, |ui| {
-            ui.horizontal(|ui| {
+            ui.horizontal_wrapped(|ui| {
                 ui.label(format!("{} selected", format::count(places.len() as u64)));
                 if theme::quiet_button(ui, Some(ICON_BLOCK), "Leave out")
                     .on_hover_text("Train without them (X)")

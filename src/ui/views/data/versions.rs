@@ -125,10 +125,9 @@ impl DataView {
         let busy = self.versions.job.and_then(|j| cx.studio.jobs.get(&j)).is_some_and(|j| !j.ended);
         let mut close = cx.has_keys(ViewId::Data) && ui.input_mut(|i| i.consume_key(Modifiers::NONE, Key::Escape));
         theme::toolbar(ui, |ui| {
-            theme::weak(ui, "Versions");
             let name = self.versions.name.trim().to_owned();
-            theme::text_field(ui, &mut self.versions.name, "Name", 120.0, "Name of the version");
-            ui.add_enabled_ui(!busy, |ui| {
+            theme::text_field(ui, &mut self.versions.name, "Name", 84.0, "Name of the version");
+            theme::enabled(ui, !busy, |ui| {
                 let note = theme::button(ui, None, "Note this version");
                 if note
                     .on_hover_text("Keep what the data are now: pictures, labels, weights, tags, exclusions")
@@ -167,7 +166,7 @@ impl DataView {
         let reading = self.recipe.data.reading();
         let versions = self.versions.versions.clone();
         let mut back = None;
-        ScrollArea::vertical().id_salt("list of versions").max_height(200.0).show(ui, |ui| {
+        ScrollArea::both().id_salt("list of versions").max_height(200.0).show(ui, |ui| {
             egui::Grid::new("version rows").num_columns(6).spacing(vec2(size::M, size::XS)).show(ui, |ui| {
                 for title in ["Version", "Noted", "Pictures", "Earlier", "Later", ""] {
                     theme::weak(ui, title);
