@@ -232,7 +232,8 @@ mod tests {
                 }
             }
         }
-        assert_eq!(hidden(&["*=0,0,40,30"]).pixel(0, 0), [128, 100, 50, 255]);
+        // Of five columns three are black.
+        assert_eq!(hidden(&["*=0,0,40,30"]).pixel(0, 0), [102, 80, 40, 255]);
         // What reaches beyond is cut, what lies beyond is none.
         assert_ne!(hidden(&["*=30,20,400,4294967295"]), striped());
         assert_eq!(hidden(&["*=40,30,5,5"]), striped());

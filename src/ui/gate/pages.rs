@@ -33,6 +33,8 @@ pub(super) fn show(gate: &mut Gate, ui: &mut Ui) {
             });
         });
     });
+    // No message has to keep clear of them here.
+    theme::take_primary_buttons(ui.ctx());
 }
 
 fn page(gate: &mut Gate, ui: &mut Ui) {
