@@ -1,7 +1,7 @@
 //! MP4: times in its headers, texts and packets in boxes of their own.
 
 use super::{Found, Gives, text};
-use crate::export::metadata::{RECIPE_UUID, XMP_UUID};
+use crate::export::metadata::{KEY, RECIPE_UUID, XMP_UUID};
 
 /// Boxes inside boxes that are followed.
 const DEEPEST: usize = 12;
@@ -78,7 +78,10 @@ fn one(kind: &[u8], body: &[u8], at: &str, depth: usize, found: &mut Found) {
                 b"too" | b"swr" => Gives::Program,
                 _ => Gives::Text,
             };
-            found.add(gives, at, says);
+            match says.strip_prefix(KEY).and_then(|s| s.strip_prefix(':')) {
+                Some(recipe) => text::whole(recipe, "recipe", found),
+                None => found.add(gives, at, says),
+            }
         }
         b"loci" => found.add(Gives::Place, at, "a place"),
         _ => {}
