@@ -11,7 +11,10 @@ use super::{may_write, print_json, print_line, say, tell};
 use crate::base::paths::{Paths, write_atomically};
 use crate::base::{Picture, Problem, Resolution, Result};
 use crate::data;
-use crate::export::png::write_png;
+use crate::engine::jobs::picture_recipe;
+use crate::export::metadata;
+use crate::export::png::{png_bytes, with_text};
+use crate::recipe::picture::Latent;
 use crate::latent::draw::{Choosing, DrawRequest, Drawer, Drawn, kept_rows, remarks};
 use crate::latent::retrieval::Nearest;
 use crate::library::Library;
@@ -121,7 +124,10 @@ impl Draw {
             let made: Vec<Picture> = drawn.iter().map(|d| d.picture.clone()).collect();
             let nearest = retrieved.as_ref().map(|r| r.nearest(&made)).transpose()?;
             for (i, (seed, drawn)) in group.iter().zip(drawn).enumerate() {
-                write_png(&file(*seed), &drawn.picture, None)?;
+                // Made by a model, and said so, although no latent makes it again.
+                let made = picture_recipe(drawer.info(), &Latent::Seed { seed: *seed }, 1.0, "draw", device.clone());
+                let png = with_text(&png_bytes(&drawn.picture, None)?, metadata::XMP_KEY, &metadata::xmp(&made));
+                write_atomically(&file(*seed), &png)?;
                 let near = nearest.as_ref().and_then(|n| n.get(i));
                 if let Some(near) = near {
                     tell(&format!("{}: {}", file(*seed).display(), near.sentence()));

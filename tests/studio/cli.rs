@@ -86,6 +86,19 @@ fn train_sample_and_reproduce() {
         assert_eq!(again["same_model"], true);
     }
 
+    // Smoothly enlarged it is large enough for a watermark, which is made again with it; and it can be signed for.
+    let large = home.path("large");
+    let of = large.to_str().unwrap();
+    home.ok(&["sample", "--model", run, "--count", "1", "--out", of, "--scale", "16", "--filter", "lanczos"]);
+    let large = std::fs::read_dir(&large).unwrap().next().unwrap().unwrap().path();
+    let large = large.to_str().unwrap();
+    home.ok(&["certificate", "sign", large, "--model", run]);
+    let inspected = &lines(&home.ok(&["inspect", large, "--json"]))[0];
+    assert_eq!(inspected["watermark"]["found"], inspected["watermark"]["written"]["state"] == "marked", "{inspected}");
+    assert_eq!(inspected["certificate"]["holds"], true, "{inspected}");
+    assert!(inspected["source_type"].as_str().unwrap().ends_with("/trainedAlgorithmicMedia"));
+    assert_eq!(lines(&home.ok(&["reproduce", large, "--model", run, "--json"]))[0]["exact"], true);
+
     // Going on to a later end, and doing nothing where the end is reached.
     let resumed = lines(&home.ok(&["train", "--resume", run, "--kimg", "0.12", "--json"]));
     assert_eq!(event(&resumed, "started")[0]["kimg"], 0.08);

@@ -178,6 +178,8 @@ fn words_become_pictures_on_the_command_line() {
     assert_eq!(light["words"]["unknown"][0]["word"], "lihgt");
     assert_eq!(light["words"]["unknown"][0]["near"][0], "light");
     assert_eq!(light["pictures"][0]["tokens"].as_array().unwrap().len(), 16);
+    let png = std::fs::read(light["pictures"][0]["file"].as_str().unwrap()).unwrap();
+    assert!(png.windows(24).any(|w| w == b"/trainedAlgorithmicMedia"), "what was drawn says that a model made it");
     // The same seed, prompt and settings draw the same; a picture does not depend on how many are drawn beside it.
     let again = draw("dark picture", "again", &["--count", "1", "--seed", "3"]);
     assert_eq!(again["pictures"][0]["tokens"], dark["pictures"][2]["tokens"]);
