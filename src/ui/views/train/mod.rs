@@ -92,6 +92,7 @@ pub struct TrainView {
     show_samples: bool,
     /// What stands beside the samples.
     panel: Panel,
+    blink: tree::Blink,
 }
 
 impl Default for TrainView {
@@ -125,6 +126,7 @@ impl Default for TrainView {
             further: 100.0,
             show_samples: true,
             panel: Panel::Curves,
+            blink: tree::Blink::default(),
         }
     }
 }
@@ -263,6 +265,7 @@ impl View for TrainView {
         self.thumbs.receive(event);
         self.preview.receive(event);
         self.samples.receive(event);
+        self.blink.receive(event);
         self.scores.on_event(event);
         match event {
             // The run that was just started is the one to watch.

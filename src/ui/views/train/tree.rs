@@ -1,9 +1,16 @@
 //! Runs that came from each other, as branches over pictures seen.
 
-use egui::{Align2, FontId, Role, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
+use std::path::PathBuf;
+use std::sync::Arc;
 
-use crate::engine::RunSummary;
+use egui::{Align2, FontId, Role, ScrollArea, Sense, Stroke, Ui, pos2, vec2};
+use egui_material_icons::icons::ICON_COMPARE;
+
+use crate::base::Picture;
+use crate::engine::{Command, Event, RunSummary};
+use crate::train::report::Preview;
 use crate::ui::format;
+use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
 use crate::ui::views::Cx;
 
@@ -57,13 +64,140 @@ fn changes(run: &RunSummary) -> String {
     format!("from {}: {each}", format::kimg(origin.images))
 }
 
+/// Seconds that each of two branches is shown while they blink.
+const BLINK: f64 = 0.8;
+
+/// Two branches whose samples are shown in turn, at as many pictures seen.
+#[derive(Debug, Default)]
+pub(super) struct Blink {
+    /// The other run; nothing while none blinks.
+    pub other: Option<PathBuf>,
+    /// Place among the moments that both have samples of, counted from the last.
+    back: usize,
+    /// The runs and the moment that samples were asked of.
+    asked: Option<([PathBuf; 2], u64)>,
+    seen: [Option<Arc<Preview>>; 2],
+}
+
+impl Blink {
+    /// Takes samples that were asked for.
+    pub fn receive(&mut self, event: &Event) {
+        if let (Event::RunPreview { dir, preview, live: false }, Some((runs, images))) = (event, &self.asked)
+            && preview.images == *images
+            && let Some(i) = runs.iter().position(|run| run == dir)
+        {
+            self.seen[i] = Some(preview.clone());
+        }
+    }
+
+    /// Shows samples of both in turn.
+    fn show(&mut self, ui: &mut Ui, shown: &RunSummary, cx: &mut Cx<'_>) {
+        let Some(other) = self.other.clone().filter(|other| *other != shown.dir) else {
+            self.other = None;
+            return;
+        };
+        let runs = [shown.dir.clone(), other];
+        let moments = |dir: &PathBuf| cx.studio.live.get(dir).map(|live| live.previews.clone()).unwrap_or_default();
+        let theirs = moments(&runs[1]);
+        let both: Vec<u64> = moments(&runs[0]).into_iter().filter(|images| theirs.contains(images)).collect();
+        let mut stop = false;
+        ui.horizontal(|ui| {
+            stop = theme::quiet_button(ui, None, "Stop blinking").clicked();
+            if both.len() > 1 {
+                self.back = self.back.min(both.len() - 1);
+                let mut place = both.len() - 1 - self.back;
+                let slider = egui::Slider::new(&mut place, 0..=both.len() - 1)
+                    .custom_formatter(|v, _| format::kimg(both[(v as usize).min(both.len() - 1)]));
+                ui.add(slider).accessible_name("Pictures seen by both");
+                self.back = both.len() - 1 - place;
+            }
+        });
+        if stop {
+            *self = Self::default();
+            return;
+        }
+        let Some(images) = both.len().checked_sub(1 + self.back).map(|place| both[place]) else {
+            theme::weak(ui, "Both have no samples of the same moment yet");
+            return;
+        };
+        let wanted = Some((runs.clone(), images));
+        if self.asked != wanted {
+            for dir in &runs {
+                cx.send(Command::LoadPreview { dir: dir.clone(), images });
+            }
+            (self.asked, self.seen) = (wanted, [None, None]);
+        }
+        let turn = usize::from(ui.input(|i| i.time) % (2.0 * BLINK) >= BLINK);
+        ui.ctx().request_repaint_after(std::time::Duration::from_secs_f64(BLINK / 4.0));
+        let name = cx.studio.runs.iter().find(|r| r.dir == runs[turn]).map_or("", |r| r.name.as_str());
+        theme::weak(ui, format!("{} at {}", format::shortened(name, 32), format::kimg(images)));
+        let side = ui.available_width().min(HEIGHT);
+        match &self.seen[turn] {
+            Some(preview) if !preview.samples.is_empty() => {
+                let cells = &preview.samples[..preview.samples.len().min(36)];
+                let columns = (cells.len() as f64).sqrt().ceil() as usize;
+                let sheet = Picture::grid(cells, columns, 1, [0; 4]);
+                let ctx = ui.ctx().clone();
+                let tex = cx.textures.get(&ctx, key(("blink", turn)), key((&runs[turn], images)), &sheet);
+                textures::picture(ui, &tex, tex.fit(egui::Vec2::splat(side)), Sense::hover(), "Samples of both in turn");
+            }
+            _ => {
+                theme::skeleton(ui, egui::Vec2::splat(side));
+            }
+        }
+    }
+}
+
 /// Draws the branches and lists them; says which run was chosen.
 pub(super) fn show(
     ui: &mut Ui,
+    blink: &mut Blink,
     branches: &[Branch<'_>],
     shown: &RunSummary,
-    cx: &Cx<'_>,
-) -> Option<std::path::PathBuf> {
+    cx: &mut Cx<'_>,
+) -> Option<PathBuf> {
+    if blink.other.is_some() {
+        blink.show(ui, shown, cx);
+    } else {
+        draw(ui, branches, shown, cx);
+    }
+    let t = theme::tokens(ui);
+    let mut chosen = None;
+    ScrollArea::vertical().id_salt("branches").show(ui, |ui| {
+        for branch in branches {
+            ui.horizontal(|ui| {
+                ui.add_space(branch.depth.min(8) as f32 * size::M);
+                let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
+                ui.painter().circle_filled(dot.center(), 4.0, t.series(cx.studio.run_colour(&branch.run.dir)));
+                let best = scores(branch.run).map(|s| s.1).min_by(f64::total_cmp);
+                let best = best.map_or_else(String::new, |s| format!(", best {s:.3}"));
+                let name = format::shortened(&branch.run.name, 24);
+                let text = format!("{name} ({}{best})", format::kimg(branch.run.progress.images));
+                let label = ui.selectable_label(branch.run.dir == shown.dir, text);
+                if label.on_hover_text(changes(branch.run)).clicked() {
+                    chosen = Some(branch.run.dir.clone());
+                }
+                if branch.run.dir != shown.dir {
+                    let button = theme::icon_button(ui, ICON_COMPARE, &format!("Blink with {name}"));
+                    if button.clicked() {
+                        *blink = Blink { other: Some(branch.run.dir.clone()), ..Blink::default() };
+                    }
+                }
+            });
+            if branch.run.origin.is_some() {
+                ui.horizontal(|ui| {
+                    ui.add_space((branch.depth.min(8) as f32 + 1.0) * size::M);
+                    let text = egui::RichText::new(changes(branch.run)).size(size::SMALL).color(t.weak);
+                    ui.add(egui::Label::new(text).truncate());
+                });
+            }
+        }
+    });
+    chosen
+}
+
+/// Draws the branches: scores over pictures seen.
+fn draw(ui: &mut Ui, branches: &[Branch<'_>], shown: &RunSummary, cx: &Cx<'_>) {
     let t = theme::tokens(ui);
     let all: Vec<(u64, f64)> = branches.iter().flat_map(|b| scores(b.run)).collect();
     let furthest = branches.iter().map(|b| b.run.progress.images).max().unwrap_or(0).max(1);
@@ -110,37 +244,6 @@ pub(super) fn show(
             });
         }
     }
-    let mut chosen = None;
-    ScrollArea::vertical().id_salt("branches").show(ui, |ui| {
-        for branch in branches {
-            ui.horizontal(|ui| {
-                ui.add_space(branch.depth.min(8) as f32 * size::M);
-                let (dot, _) = ui.allocate_exact_size(vec2(10.0, 10.0), Sense::hover());
-                ui.painter().circle_filled(dot.center(), 4.0, t.series(cx.studio.run_colour(&branch.run.dir)));
-                let best = scores(branch.run).map(|s| s.1).min_by(f64::total_cmp);
-                let best = best.map_or_else(String::new, |s| format!(", best {s:.3}"));
-                let text = format!(
-                    "{} ({}{best})",
-                    format::shortened(&branch.run.name, 24),
-                    format::kimg(branch.run.progress.images)
-                );
-                let label = ui.selectable_label(branch.run.dir == shown.dir, text);
-                if label.on_hover_text(changes(branch.run)).clicked() {
-                    chosen = Some(branch.run.dir.clone());
-                }
-            });
-            if branch.run.origin.is_some() {
-                ui.horizontal(|ui| {
-                    ui.add_space((branch.depth.min(8) as f32 + 1.0) * size::M);
-                    ui.add(
-                        egui::Label::new(egui::RichText::new(changes(branch.run)).size(size::SMALL).color(t.weak))
-                            .truncate(),
-                    );
-                });
-            }
-        }
-    });
-    chosen
 }
 
 #[cfg(test)]

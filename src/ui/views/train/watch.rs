@@ -231,7 +231,11 @@ impl TrainView {
         theme::segmented(ui, "Show", &mut self.panel, &panels);
         if self.panel == Panel::Tree {
             ui.add_space(size::S);
-            if let Some(dir) = tree::show(ui, &branches, run, cx) {
+            if let Some(other) = self.blink.other.clone() {
+                self.load(&other, cx);
+            }
+            let branches = tree::family(&cx.studio.runs, run);
+            if let Some(dir) = tree::show(ui, &mut self.blink, &branches, run, cx) {
                 self.select(&dir, cx);
             }
             return;

@@ -292,6 +292,22 @@ fn a_run_is_forked_at_a_checkpoint_and_says_where_it_came_from() {
     harness.run_ok();
     assert!(harness.query_by_label_contains("nothing changed").is_some());
     shot(&mut harness, "train-tree");
+    // Two branches blink at the last moment that both have samples of.
+    let dirs = ["nouns", "nouns fork"].map(|name| {
+        harness.state().studio.runs.iter().find(|r| r.name == name).map(|r| r.dir.clone()).unwrap()
+    });
+    for (dir, moments) in dirs.iter().zip([vec![1000, 2000, 3000], vec![2000, 4000]]) {
+        harness.state_mut().studio.live.entry(dir.clone()).or_default().previews = moments;
+    }
+    harness.get_by_role_and_label(Role::Button, "Blink with nouns").click();
+    harness.run_steps(8);
+    let asked = commands(&harness);
+    for dir in &dirs {
+        let asked_for = |c: &&Command| matches!(c, Command::LoadPreview { dir: d, images: 2000 } if d == dir);
+        assert_eq!(asked.iter().filter(asked_for).count(), 1, "{asked:?}");
+    }
+    harness.get_by_role_and_label(Role::Button, "Stop blinking").click();
+    harness.run_ok();
     let rows: Vec<String> = harness
         .get_all_by_role(Role::Button)
         .filter_map(|node| node.accesskit_node().label())
