@@ -159,8 +159,8 @@ impl Search {
                 candidates.push(scale);
             }
         }
-        // The whole size is always read: exports that nobody touched have it.
-        candidates.push(1.0);
+        // The whole size is read first: exports that nobody touched have it.
+        candidates.insert(0, 1.0);
         // Half a step to either side, in steps that a picture of this size can tell apart.
         let side = self.seen.width.max(self.seen.values.len() / self.seen.width);
         let steps = (side / 128).clamp(3, 12) as i32;
