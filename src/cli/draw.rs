@@ -14,12 +14,12 @@ use crate::data;
 use crate::engine::jobs::picture_recipe;
 use crate::export::metadata;
 use crate::export::png::{png_bytes, with_text};
-use crate::recipe::picture::Latent;
 use crate::latent::draw::{Choosing, DrawRequest, Drawer, Drawn, kept_rows, remarks};
 use crate::latent::retrieval::Nearest;
 use crate::library::Library;
 use crate::library::records::note_files;
 use crate::library::records::threads::NewPrompt;
+use crate::recipe::picture::Latent;
 
 /// Pictures drawn at once.
 const AT_ONCE: u32 = 16;

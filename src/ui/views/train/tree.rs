@@ -139,7 +139,13 @@ impl Blink {
                 let sheet = Picture::grid(cells, columns, 1, [0; 4]);
                 let ctx = ui.ctx().clone();
                 let tex = cx.textures.get(&ctx, key(("blink", turn)), key((&runs[turn], images)), &sheet);
-                textures::picture(ui, &tex, tex.fit(egui::Vec2::splat(side)), Sense::hover(), "Samples of both in turn");
+                textures::picture(
+                    ui,
+                    &tex,
+                    tex.fit(egui::Vec2::splat(side)),
+                    Sense::hover(),
+                    "Samples of both in turn",
+                );
             }
             _ => {
                 theme::skeleton(ui, egui::Vec2::splat(side));

@@ -293,9 +293,8 @@ fn a_run_is_forked_at_a_checkpoint_and_says_where_it_came_from() {
     assert!(harness.query_by_label_contains("nothing changed").is_some());
     shot(&mut harness, "train-tree");
     // Two branches blink at the last moment that both have samples of.
-    let dirs = ["nouns", "nouns fork"].map(|name| {
-        harness.state().studio.runs.iter().find(|r| r.name == name).map(|r| r.dir.clone()).unwrap()
-    });
+    let dirs = ["nouns", "nouns fork"]
+        .map(|name| harness.state().studio.runs.iter().find(|r| r.name == name).map(|r| r.dir.clone()).unwrap());
     for (dir, moments) in dirs.iter().zip([vec![1000, 2000, 3000], vec![2000, 4000]]) {
         harness.state_mut().studio.live.entry(dir.clone()).or_default().previews = moments;
     }
