@@ -223,8 +223,12 @@ pub fn encrypt(task: &Plain, paths: &Paths) -> Result<()> {
 /// As [`encryption::turn_off`].
 pub fn decrypt(task: &Plain, paths: &Paths) -> Result<()> {
     open(paths)?;
+    // Named by the header, which is gone afterwards.
+    let kept = session(paths);
     let all = encryption::turn_off(paths, &watched(task.json))?;
-    forget(paths);
+    if let Some(kept) = kept {
+        let _ = std::fs::remove_file(kept);
+    }
     done(all, "plain", task.json)
 }
 

@@ -327,7 +327,7 @@ impl Writer {
         temp::leftovers_named(cache, PREFIX, true);
         let file = tempfile::Builder::new().prefix(PREFIX).tempfile_in(cache).map_err(fail)?;
         temp::claim(file.as_file()).map_err(fail)?;
-        let slots = if vault::seals(file.path()) { Some(Slots::new(shape.bytes())?) } else { None };
+        let slots = if vault::seals(file.path()).map_err(fail)? { Some(Slots::new(shape.bytes())?) } else { None };
         Ok(Self { file, shape, slots })
     }
 

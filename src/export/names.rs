@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 pub use crate::base::paths::safe_name as sanitised;
-use crate::base::{Problem, Result, temp};
+use crate::base::{Problem, Result, temp, vault};
 
 /// A file name (without folder and extension) from a pattern.
 ///
@@ -86,7 +86,9 @@ pub fn beside(folder: &Path) -> Result<NamedTempFile> {
 pub fn write_new(folder: &Path, stem: &str, extension: &str, bytes: &[u8]) -> Result<PathBuf> {
     let fail = |e: std::io::Error| Problem::io("Files cannot be written to this folder", folder, &e);
     let mut file = beside(folder)?;
-    file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
+    // Below an encrypted library it is sealed.
+    let bytes = vault::files::for_path(&folder.join(stem), bytes).map_err(fail)?;
+    file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
     keep_new(file, folder, stem, extension)
 }
 
@@ -105,7 +107,8 @@ pub fn write_together(folder: &Path, stem: &str, parts: &[(&str, &[u8])]) -> Res
         let mut files = Vec::with_capacity(parts.len());
         for (_, bytes) in parts {
             let mut file = beside(folder)?;
-            file.write_all(bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
+            let bytes = vault::files::for_path(&folder.join(stem), bytes).map_err(fail)?;
+            file.write_all(&bytes).and_then(|()| file.as_file().sync_all()).map_err(fail)?;
             files.push(file);
         }
         let mut kept: Vec<&PathBuf> = Vec::with_capacity(parts.len());

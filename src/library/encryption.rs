@@ -4,6 +4,7 @@
 //! its first bytes tell whether it is done. So an interruption at any moment, `kill -9` included, leaves a library that
 //! works, and the same command goes on where it stopped.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use rusqlite::Connection;
 use super::{rescue, sql};
 use crate::base::paths::Paths;
 use crate::base::temp::WRITING;
-use crate::base::vault::files::{Target, convert, is_sealed, wipe};
+use crate::base::vault::files::{Target, convert, is_sealed, sync_folder, wipe};
 use crate::base::vault::{self, Cost, DataKey, Header, RecoveryKey, Standing, State};
 use crate::base::{Problem, Progress, Result};
 use crate::data::PREPARING;
@@ -73,6 +74,14 @@ pub fn turn_off(paths: &Paths, progress: &dyn Progress) -> Result<Done> {
         Standing::Unlocked(_) => in_state(paths, State::TurningOff)?,
     }
     let done = convert_all(paths, Target::Plain, progress)?;
+    // Without the header nothing that is still sealed could ever be read.
+    for (path, _) in files(paths)? {
+        if is_sealed(&path).unwrap_or(true) {
+            return Err(Problem::failed("This file of the library is still encrypted, so its key stays")
+                .of(path.display().to_string())
+                .try_this("Turn encryption off again"));
+        }
+    }
     vault::remove(paths)?;
     Ok(done)
 }
@@ -82,9 +91,20 @@ pub fn turn_off(paths: &Paths, progress: &dyn Progress) -> Result<Done> {
 /// # Errors
 /// `old` is neither, or the new one is too short.
 pub fn change_passphrase(paths: &Paths, old: &str, new: &str) -> Result<()> {
+    let _working = vault::enter(paths)?;
     let header = vault::header::load(paths)?.ok_or_else(vault::not_encrypted)?;
     let key = header.open(old)?;
-    vault::put(paths, &header.with_passphrase(&key, new)?, &key)
+    let changed = header.clone().with_passphrase(&key, new)?;
+    replace(paths, &header, &changed, &key)
+}
+
+/// Puts a changed header in place of the one that it was made of.
+fn replace(paths: &Paths, before: &Header, now: &Header, key: &DataKey) -> Result<()> {
+    if vault::header::load(paths)?.as_ref() != Some(before) {
+        return Err(Problem::failed("Another program changed the keys of the library meanwhile")
+            .try_this("Nothing was changed here; try again"));
+    }
+    vault::put(paths, now, key)
 }
 
 /// Makes a new recovery key; the old one opens nothing any more.
@@ -92,24 +112,43 @@ pub fn change_passphrase(paths: &Paths, old: &str, new: &str) -> Result<()> {
 /// # Errors
 /// `secret` is neither the passphrase nor the recovery key.
 pub fn change_recovery(paths: &Paths, secret: &str) -> Result<RecoveryKey> {
+    let _working = vault::enter(paths)?;
     let header = vault::header::load(paths)?.ok_or_else(vault::not_encrypted)?;
     let key = header.open(secret)?;
-    let (header, recovery) = header.with_recovery(&key)?;
-    vault::put(paths, &header, &key)?;
+    let (changed, recovery) = header.clone().with_recovery(&key)?;
+    replace(paths, &header, &changed, &key)?;
     Ok(recovery)
 }
 
 fn in_state(paths: &Paths, state: State) -> Result<()> {
     let header = vault::header::load(paths)?.ok_or_else(vault::not_encrypted)?;
     let key = vault::data_key(paths).ok_or_else(vault::locked)?;
-    vault::put(paths, &header.in_state(state), &key)
+    vault::put(paths, &header.in_state(state, &key), &key)
 }
 
 /// The files of a library, with their sizes; what killed processes left half written is removed.
-fn files(paths: &Paths) -> Vec<(PathBuf, u64)> {
+///
+/// # Errors
+/// A folder cannot be read: its files would be left as they are.
+fn files(paths: &Paths) -> Result<Vec<(PathBuf, u64)>> {
     let mut out = Vec::new();
-    for folder in [&paths.data, &paths.cache, &paths.config] {
-        for entry in walkdir::WalkDir::new(folder).sort_by_file_name().into_iter().flatten() {
+    let mut seen = HashSet::new();
+    for folder in [&paths.data, &paths.cache, &paths.config].into_iter().filter(|f| f.is_dir()) {
+        // Folders that were moved elsewhere and linked belong to the library too.
+        for entry in walkdir::WalkDir::new(folder).follow_links(true).sort_by_file_name() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                // A link that leads nowhere or round in a circle holds nothing of its own.
+                Err(e) if e.loop_ancestor().is_some() => continue,
+                Err(e) if e.path().is_some_and(|p| p.is_symlink() && !p.exists()) => continue,
+                Err(e) => {
+                    let at = e.path().unwrap_or(folder).to_path_buf();
+                    return Err(Problem::failed("This part of the library cannot be read")
+                        .of(at.display().to_string())
+                        .because(e)
+                        .try_this("Give yourself permission to it, or move it away"));
+                }
+            };
             let name = entry.file_name().to_string_lossy().into_owned();
             if !entry.file_type().is_file() || name == "vault.json" {
                 continue;
@@ -121,17 +160,18 @@ fn files(paths: &Paths) -> Vec<(PathBuf, u64)> {
             }
             // Locks are empty, and have nothing to tell.
             let size = entry.metadata().map_or(0, |m| m.len());
-            if size > 0 && !out.iter().any(|(path, _)| path == entry.path()) {
+            let real = fs::canonicalize(entry.path()).unwrap_or_else(|_| entry.path().to_path_buf());
+            if size > 0 && seen.insert(real) {
                 out.push((entry.into_path(), size));
             }
         }
     }
-    out
+    Ok(out)
 }
 
 fn convert_all(paths: &Paths, target: Target, progress: &dyn Progress) -> Result<Done> {
     let stage = if target == Target::Sealed { "Encrypting" } else { "Decrypting" };
-    let files = files(paths);
+    let files = files(paths)?;
     let all: u64 = files.iter().map(|f| f.1).sum();
     let (mut done, mut seen) = (Done::default(), 0);
     for (path, size) in &files {
@@ -179,14 +219,12 @@ enum Database {
 /// Writes a database anew as the other kind.
 fn convert_database(path: &Path, target: Target) -> Result<Database> {
     let fail = |e: std::io::Error| Problem::io("The library's database could not be converted", path, &e);
-    let key = vault::database_key(path).map_err(fail)?;
-    match (&key, target) {
-        (None, Target::Plain) | (Some(_), Target::Sealed) => {
-            // What is neither plain nor opened by the key is damaged.
-            let sound = sql::open(path).is_ok_and(|db| tables(&db).is_ok());
-            return Ok(if sound || key.is_some() { Database::AsItIs } else { Database::None });
-        }
-        _ => {}
+    // Nobody has it open.
+    let plain = vault::is_plain_database(path).map_err(fail)?;
+    if plain == (target == Target::Plain) {
+        // What is neither plain nor opened by the key is damaged.
+        let sound = sql::open(path).is_ok_and(|db| tables(&db).is_ok());
+        return Ok(if sound || !plain { Database::AsItIs } else { Database::None });
     }
     let beside = path.with_extension(BESIDE.trim_start_matches('.'));
     let _ = fs::remove_file(&beside);
@@ -219,6 +257,7 @@ fn convert_database(path: &Path, target: Target) -> Result<Database> {
         let _ = fs::File::options().write(true).open(&beside).and_then(|f| f.set_modified(time));
     }
     fs::rename(&beside, path).map_err(fail)?;
+    sync_folder(path).map_err(fail)?;
     for companion in rescue::companions(path) {
         let _ = fs::remove_file(companion);
     }

@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::{Library, sql};
 use crate::base::paths::{Paths, write_atomically};
+use crate::base::vault::{self, files::Sink};
 use crate::base::{Problem, Progress, Result, temp};
 
 /// Bytes of a part.
@@ -37,7 +38,7 @@ pub struct Stored {
 
 fn hash_of(path: &Path) -> Result<(blake3::Hash, u64)> {
     let fail = |e: std::io::Error| Problem::io("This model could not be read", path, &e);
-    let mut file = fs::File::open(path).map_err(fail)?;
+    let mut file = vault::File::open(path).map_err(fail)?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 1 << 20];
     let mut bytes = 0;
@@ -79,22 +80,41 @@ impl Library {
     /// The file cannot be read, changed meanwhile, the disk is full, or it was cancelled; the file is there then.
     pub fn store_model(&self, hash: &str, name: &str, path: &Path, progress: &dyn Progress) -> Result<Stored> {
         let fail = |e: std::io::Error| Problem::io("This model could not be read", path, &e);
+        // They are read under their names.
+        if self.stored_models()?.iter().any(|m| m.name == name && m.hash != hash) {
+            return Err(Problem::usage("Another model of this name is in the library already")
+                .of(name)
+                .try_this("Rename the file of one of them first"));
+        }
         let (sum, bytes) = hash_of(path)?;
         let sum = sum.as_bytes().as_slice();
-        let begun: i64 = self.write(|tx| {
-            let text = "SELECT file FROM model_files WHERE hash = ?";
-            let known: Option<Vec<u8>> = tx.query_row(text, [hash], |row| row.get(0)).optional()?;
-            if known.as_deref().is_some_and(|known| known != sum) {
-                tx.execute("DELETE FROM model_files WHERE hash = ?", [hash])?;
+        let begun: Option<i64> = self.write(|tx| {
+            let known: Option<(Vec<u8>, bool)> = tx
+                .query_row("SELECT file, whole FROM model_files WHERE hash = ?", [hash], |row| {
+                    Ok((row.get(0)?, row.get(1)?))
+                })
+                .optional()?;
+            match known {
+                // Another file with the same weights: it is the only one of its kind.
+                Some((known, true)) if known != sum => return Ok(None),
+                Some((known, false)) if known != sum => {
+                    tx.execute("DELETE FROM model_files WHERE hash = ?", [hash])?;
+                }
+                _ => {}
             }
             tx.execute(
                 "INSERT INTO model_files (hash, name, path, bytes, file) VALUES (?1, ?2, ?3, ?4, ?5) \
                  ON CONFLICT (hash) DO UPDATE SET name = ?2, path = ?3",
                 params![hash, name, sql::from_path(self.folder(), path), sql::count(bytes), sum],
             )?;
-            tx.query_row("SELECT count(*) FROM model_parts WHERE hash = ?", [hash], |row| row.get(0))
+            tx.query_row("SELECT count(*) FROM model_parts WHERE hash = ?", [hash], |row| row.get(0)).map(Some)
         })?;
-        let mut file = fs::File::open(path).map_err(fail)?;
+        let begun = begun.ok_or_else(|| {
+            Problem::usage("Another file with the same weights is in the library already")
+                .of(path.display().to_string())
+                .try_this("Move that one out first (--link), or keep this one as a file")
+        })?;
+        let mut file = vault::File::open(path).map_err(fail)?;
         let mut part = Vec::with_capacity(PART);
         for number in 0.. {
             part.clear();
@@ -116,6 +136,8 @@ impl Library {
                 .try_this("Its file stays where it is; store it again"));
         }
         self.write(|tx| tx.execute("UPDATE model_files SET whole = 1 WHERE hash = ?", [hash]).map(|_| ()))?;
+        // All of it has to be on the disk before the file goes.
+        self.read(|db| db.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(())))?;
         fs::remove_file(path)
             .map_err(|e| Problem::io("The model is stored, but its file could not be removed", path, &e))?;
         self.stored(hash)?.ok_or_else(|| Problem::failed("The model is not in the library").of(hash))
@@ -157,12 +179,15 @@ impl Library {
         let fail = |e: std::io::Error| Problem::io("This model could not be written", out, &e);
         let folder = out.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(fail)?;
-        let mut beside = temp::file_in(folder).map_err(fail)?;
+        let beside = temp::file_in(folder).map_err(fail)?;
+        // Below an encrypted library the file is sealed.
+        let mut sink = Sink::for_path(out, beside.as_file()).map_err(fail)?;
         let mut hasher = blake3::Hasher::new();
         self.each_part(&model.hash, &mut |part| {
             hasher.update(part);
-            beside.write_all(part).map_err(fail)
+            sink.write_all(part).map_err(fail)
         })?;
+        sink.finish().map_err(fail)?;
         let text = "SELECT file FROM model_files WHERE hash = ?";
         let sum: Vec<u8> = self.read(|db| db.query_row(text, [&model.hash], |row| row.get(0)))?;
         if hasher.finalize().as_bytes().as_slice() != sum {
@@ -226,6 +251,14 @@ pub fn mark(library: &Library, paths: &Paths) -> Result<()> {
     write_atomically(&mark, names.join("\n").as_bytes())
 }
 
+/// Notes that a model is about to go into the library, before it does: killed in between, it is found there.
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn mark_first(paths: &Paths) -> Result<()> {
+    write_atomically(&paths.models().join(MARK), b"")
+}
+
 /// Brings models of the library to where they are read, those that are not there. One that is damaged is said.
 pub fn bring(paths: &Paths) {
     if !paths.models().join(MARK).is_file() {
@@ -233,7 +266,7 @@ pub fn bring(paths: &Paths) {
     }
     let bring = |library: &Library, model: &Stored| {
         let file = brought(paths).join(format!("{}.safetensors", model.name));
-        if fs::metadata(&file).is_ok_and(|meta| meta.len() == model.bytes) {
+        if vault::File::open(&file).is_ok_and(|there| there.len() == model.bytes) {
             return Ok(());
         }
         library.write_model(model, &file)

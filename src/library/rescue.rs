@@ -70,7 +70,9 @@ pub(super) fn open_or_repair(path: &Path) -> Result<(Library, Option<Problem>)> 
         Err(fault) if !fault.damaged => return Err(fault.problem),
         Err(_) => {}
     }
-    if path.parent().is_some_and(vault::holds_sealed) && matches!(vault::database_key(path), Ok(None)) {
+    if path.parent().is_some_and(vault::holds_sealed)
+        && matches!(vault::database_key(path), Ok(vault::DatabaseKey::None))
+    {
         return Err(Problem::data("This library is encrypted, but its header is gone")
             .of(path.display().to_string())
             .try_this("Bring vault.json back from a backup of the library or of the settings; nothing was changed"));

@@ -118,7 +118,7 @@ fn mended(aside: &Path, whole: bool) -> Result<tempfile::TempDir> {
     let copy = folder.path().join("library.sqlite");
     let mut bytes = fs::read(aside).map_err(fail)?;
     // Pages of an encrypted one stand for themselves.
-    if bytes.len() < PAGE || matches!(vault::database_key(aside), Ok(Some(_))) {
+    if bytes.len() < PAGE || !matches!(vault::database_key(aside), Ok(vault::DatabaseKey::None)) {
         return Ok(folder);
     }
     if whole {

@@ -7,7 +7,8 @@ use rusqlite::ErrorCode as Code;
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OpenFlags, ffi};
 
-use crate::base::{Problem, vault};
+use crate::base::Problem;
+use crate::base::vault::{self, DatabaseKey};
 
 /// Opens a database; one of an encrypted library with its key.
 ///
@@ -25,8 +26,14 @@ pub fn open_with(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> 
     let key = vault::database_key(path)
         .map_err(|e| rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_AUTH), Some(e.to_string())))?;
     let db = Connection::open_with_flags(path, flags)?;
-    if let Some(key) = key {
-        db.execute_batch(&format!("PRAGMA key = \"{}\"", *key))?;
+    let (DatabaseKey::Key(text) | DatabaseKey::Either(text)) = &key else { return Ok(db) };
+    db.execute_batch(&format!("PRAGMA key = \"{}\"", **text))?;
+    if matches!(key, DatabaseKey::Either(_)) {
+        let read = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
+        if read.is_err_and(|e| e.sqlite_error_code() == Some(Code::NotADatabase)) {
+            drop(db);
+            return Connection::open_with_flags(path, flags);
+        }
     }
     Ok(db)
 }

@@ -346,10 +346,23 @@ pub fn convert(path: &Path, target: Target, grows: bool) -> io::Result<bool> {
         beside.as_file().sync_all()?;
         beside.persist(path).map_err(|e| e.error)?;
     }
+    // The new file has to be the one that is found before the old one goes.
+    sync_folder(path)?;
     if target == Target::Sealed {
         wipe(&old);
     }
     Ok(true)
+}
+
+/// Has the name of a file reach the disk.
+///
+/// # Errors
+/// The folder cannot be flushed. Where folders cannot be opened at all, the system does so itself.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        fs::File::open(path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new(".")))?.sync_all()?;
+    }
+    Ok(())
 }
 
 /// Writes zeros over a file that has no name any more, as far as the system writes in place.

@@ -21,6 +21,9 @@ const NAME: &str = "vault.json";
 pub const SHORTEST: usize = 8;
 /// Most memory that a header may ask for, in KiB.
 const MOST_MEMORY: u32 = 4 << 20;
+/// Most passes over it, and most lanes.
+const MOST_PASSES: u32 = 64;
+const MOST_LANES: u32 = 16;
 /// Seconds that a passphrase shall cost whoever tries one.
 const SECONDS: f64 = 1.0;
 
@@ -82,6 +85,8 @@ pub struct Header {
     mark: [u8; 16],
     passphrase: Vec<u8>,
     recovery: Vec<u8>,
+    /// Of the state, made with the data key: nobody else can have a library decrypted.
+    seal: [u8; 16],
 }
 
 /// As it is written.
@@ -96,6 +101,7 @@ struct Written {
     mark: String,
     passphrase: String,
     recovery: String,
+    seal: String,
     /// Hash of all of the above, so that damage is told from a wrong passphrase.
     #[serde(default)]
     check: String,
@@ -142,6 +148,7 @@ impl Header {
             mark: key.mark(),
             passphrase: Vec::new(),
             recovery: Vec::new(),
+            seal: key.state_mark(&id.0, State::TurningOn as u8),
         };
         this.recovery = seal(&recovery.key(), key.bytes(), &this.bound("recovery"))?;
         this.seal_by(key, passphrase)?;
@@ -188,8 +195,19 @@ impl Header {
 
     /// The same in another state.
     #[must_use]
-    pub fn in_state(self, state: State) -> Self {
-        Self { state, ..self }
+    pub fn in_state(self, state: State, key: &DataKey) -> Self {
+        let seal = key.state_mark(&self.id.0, state as u8);
+        Self { state, seal, ..self }
+    }
+
+    /// Makes sure that whoever set the state had the key.
+    fn check_state(&self, key: &DataKey) -> Result<()> {
+        if self.seal == key.state_mark(&self.id.0, self.state as u8) {
+            return Ok(());
+        }
+        Err(Problem::data("Somebody without its key changed the header of this library")
+            .because("It says how far the library is encrypted")
+            .try_this("Bring vault.json back from a backup of the library or of the settings"))
     }
 
     /// The data key, by the passphrase or the recovery key.
@@ -201,18 +219,21 @@ impl Header {
         if let Some(recovery) = RecoveryKey::from_text(secret)
             && let Some(found) = unseal(&recovery.key(), &self.recovery, &self.bound("recovery")).and_then(key)
         {
+            self.check_state(&found)?;
             return Ok(found);
         }
         let by = derive(secret, &self.salt, self.cost)?;
-        unseal(&by, &self.passphrase, &self.bound_to_cost()).and_then(key).ok_or_else(|| {
+        let found = unseal(&by, &self.passphrase, &self.bound_to_cost()).and_then(key).ok_or_else(|| {
             Problem::usage("This is not the passphrase of the library, nor its recovery key")
                 .try_this("Check Caps Lock and the keyboard's layout; without either of the two nobody can open it")
-        })
+        })?;
+        self.check_state(&found)?;
+        Ok(found)
     }
 
     /// Whether this is the data key.
     pub(super) fn is_key(&self, key: &DataKey) -> bool {
-        self.mark == key.mark()
+        self.mark == key.mark() && self.check_state(key).is_ok()
     }
 
     fn to_json(&self) -> Result<Vec<u8>> {
@@ -226,6 +247,7 @@ impl Header {
             mark: hex(&self.mark),
             passphrase: hex(&self.passphrase),
             recovery: hex(&self.recovery),
+            seal: hex(&self.seal),
             check: String::new(),
         };
         written.check = check(&written)?;
@@ -239,7 +261,9 @@ impl Header {
                 .try_this("Use that version"));
         }
         let told = std::mem::take(&mut written.check);
-        if check(&written)? != told || written.kdf != "argon2id" || written.cost.memory > MOST_MEMORY {
+        let Cost { memory, passes, lanes } = written.cost;
+        let is_asked_too_much = memory > MOST_MEMORY || passes > MOST_PASSES || lanes > MOST_LANES;
+        if check(&written)? != told || written.kdf != "argon2id" || is_asked_too_much {
             return Err(bad("its checksum does not fit"));
         }
         let bytes = |text: &str| unhex(text).ok_or_else(|| bad("a number in it is none"));
@@ -254,6 +278,7 @@ impl Header {
             mark: short(&written.mark)?,
             passphrase: bytes(&written.passphrase)?,
             recovery: bytes(&written.recovery)?,
+            seal: short(&written.seal)?,
         })
     }
 }

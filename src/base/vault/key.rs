@@ -74,6 +74,13 @@ impl DataKey {
         std::array::from_fn(|i| self.derived("latent-studio vault v1: mark")[i])
     }
 
+    /// Tells that somebody with this key put a library into a state.
+    pub(super) fn state_mark(&self, id: &[u8; 16], state: u8) -> [u8; 16] {
+        let key = self.derived("latent-studio vault v1: state");
+        let hash = blake3::keyed_hash(&key, &[id.as_slice(), &[state]].concat());
+        std::array::from_fn(|i| hash.as_bytes()[i])
+    }
+
     /// What files are sealed with.
     pub(super) fn files(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new((&*self.derived("latent-studio vault v1: files")).into())

@@ -168,6 +168,7 @@ pub fn read_end(path: &Path, most: u64) -> io::Result<(Vec<u8>, u64)> {
 
 fn records(file: &fs::File, head: &Head, key: &DataKey, from: u64, end: u64) -> io::Result<(Vec<u8>, u64)> {
     let cipher = key.files();
+    let length = file.metadata()?.len();
     let mut reader = BufReader::with_capacity(1 << 18, file);
     reader.seek(SeekFrom::Start(from))?;
     let (mut out, mut at) = (Vec::new(), from);
@@ -175,9 +176,12 @@ fn records(file: &fs::File, head: &Head, key: &DataKey, from: u64, end: u64) -> 
         && let Some(mut record) = next(&mut reader)?
     {
         let size = (LENGTH + record.len()) as u64;
-        // One that is being written, or was never finished, ends what can be read.
-        let Ok(bytes) = head.unseal(&cipher, (at, MARK), &mut record) else { break };
-        out.extend_from_slice(bytes);
+        match head.unseal(&cipher, (at, MARK), &mut record) {
+            Ok(bytes) => out.extend_from_slice(bytes),
+            // The last one may be written just now.
+            Err(_) if at + size >= length => break,
+            Err(e) => log::warn!("A record of a log was changed since it was encrypted and is left out: {e}"),
+        }
         at += size;
     }
     Ok((out, at))
@@ -205,14 +209,15 @@ fn next(reader: &mut impl Read) -> io::Result<Option<Vec<u8>>> {
     Ok((record.len() == length + MORE).then_some(record))
 }
 
-/// Where the last whole record ends.
+/// Where the last whole record ends; one that was changed in between counts, so that those behind it stay.
 fn whole(file: &fs::File, head: &Head, cipher: &XChaCha20Poly1305) -> io::Result<u64> {
     let mut reader = BufReader::with_capacity(1 << 18, file);
     reader.seek(SeekFrom::Start(HEAD as u64))?;
+    let length = file.metadata()?.len();
     let mut at = HEAD as u64;
     while let Some(mut record) = next(&mut reader)? {
         let size = (LENGTH + record.len()) as u64;
-        if head.unseal(cipher, (at, MARK), &mut record).is_err() {
+        if at + size >= length && head.unseal(cipher, (at, MARK), &mut record).is_err() {
             break;
         }
         at += size;
@@ -246,5 +251,5 @@ pub(super) fn convert(path: &Path, seal: Option<(Id, &DataKey)>) -> io::Result<(
     }
     beside.as_file().sync_all()?;
     beside.persist(path).map_err(|e| e.error)?;
-    Ok(())
+    super::files::sync_folder(path)
 }

@@ -241,32 +241,48 @@ fn key_of(id: Id) -> io::Result<DataKey> {
 }
 
 /// Whether what is written at this path is sealed.
-pub fn seals(path: &Path) -> bool {
-    writing(path).is_ok_and(|w| w.is_some())
-}
-
-/// The key of a database at this path, as SQLCipher takes it; nothing where it is plain.
 ///
 /// # Errors
 /// It lies in an encrypted library that is locked.
-pub fn database_key(path: &Path) -> io::Result<Option<zeroize::Zeroizing<String>>> {
-    const PLAIN: &[u8] = b"SQLite format 3\0";
-    let mut head = [0; 16];
-    let there = match fs::File::open(path) {
-        Ok(file) => super::position::read_exact_at(&file, &mut head, 0).is_ok(),
-        Err(_) => false,
-    };
-    if there && head == *PLAIN {
-        // Not converted yet.
-        return Ok(None);
-    }
-    // One that is there is encrypted, whatever is being turned off.
+pub fn seals(path: &Path) -> io::Result<bool> {
+    writing(path).map(|w| w.is_some())
+}
+
+/// How a database is opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DatabaseKey {
+    /// It is plain.
+    None,
+    /// With this key, as SQLCipher takes it.
+    Key(zeroize::Zeroizing<String>),
+    /// With this key, or plain where it was not converted yet.
+    Either(zeroize::Zeroizing<String>),
+}
+
+/// How a database at this path is opened. The file is not looked into: to close it again would drop the locks that SQLite
+/// holds on it in this process (POSIX).
+///
+/// # Errors
+/// It lies in an encrypted library that is locked.
+pub fn database_key(path: &Path) -> io::Result<DatabaseKey> {
     with_root(path, |root| match (&root.key, root.state) {
-        (_, State::TurningOff) if !there => Ok(None),
-        (Some(key), _) => Ok(Some(key.database())),
         (None, _) => Err(locked_io()),
+        (Some(key), State::On) => Ok(DatabaseKey::Key(key.database())),
+        (Some(_), State::TurningOff) if !path.exists() => Ok(DatabaseKey::None),
+        (Some(key), State::TurningOn) if !path.exists() => Ok(DatabaseKey::Key(key.database())),
+        (Some(key), _) => Ok(DatabaseKey::Either(key.database())),
     })
-    .unwrap_or(Ok(None))
+    .unwrap_or(Ok(DatabaseKey::None))
+}
+
+/// Whether a database that nobody has open is plain.
+///
+/// # Errors
+/// It cannot be read.
+pub fn is_plain_database(path: &Path) -> io::Result<bool> {
+    let mut head = [0; 16];
+    let file = fs::File::open(path)?;
+    Ok(super::position::read_exact_at(&file, &mut head, 0).is_ok() && head == *b"SQLite format 3\0")
 }
 
 /// The key of a database that is to be encrypted.
@@ -277,7 +293,10 @@ pub fn new_database_key(path: &Path) -> Option<zeroize::Zeroizing<String>> {
 /// Whether files below a library's folder are sealed; some are looked at.
 pub fn holds_sealed(folder: &Path) -> bool {
     const LOOKED_AT: usize = 200;
-    let files = walkdir::WalkDir::new(folder).max_depth(3).into_iter().flatten().filter(|e| e.file_type().is_file());
+    // Databases are left alone: somebody may have them open.
+    let own = |e: &walkdir::DirEntry| e.path().extension().is_some_and(|e| e == "sqlite");
+    let files = walkdir::WalkDir::new(folder).max_depth(3).into_iter().flatten();
+    let files = files.filter(|e| e.file_type().is_file() && !own(e));
     files.take(LOOKED_AT).any(|e| files::is_sealed(e.path()).unwrap_or(false))
 }
 

@@ -17,7 +17,7 @@ fn vault() -> (tempfile::TempDir, Paths, DataKey, RecoveryKey) {
     let paths = Paths::under(dir.path());
     let key = DataKey::random().unwrap();
     let (header, recovery) = Header::new(&key, PASS, COST).unwrap();
-    put(&paths, &header.in_state(State::On), &key).unwrap();
+    put(&paths, &header.in_state(State::On, &key), &key).unwrap();
     fs::create_dir_all(&paths.cache).unwrap();
     (dir, paths, key, recovery)
 }
@@ -175,7 +175,23 @@ fn a_log_grows_record_by_record_and_loses_only_what_was_cut_off() {
     let mut wrong = fs::read(&path).unwrap();
     wrong[HEAD + 30] ^= 1;
     fs::write(&path, wrong).unwrap();
-    assert_eq!(read(&path).unwrap(), b"");
+    // A record that was changed is left out; those behind it are kept, also when the log goes on.
+    assert_eq!(read(&path).unwrap(), b"three\n");
+    Log::open(&path).unwrap().write_all(b"four\n").unwrap();
+    assert_eq!(read(&path).unwrap(), b"three\nfour\n");
+}
+
+#[test]
+fn nobody_without_the_key_changes_how_far_a_library_is_encrypted() {
+    let (_dir, paths, key, _) = vault();
+    let header = header::load(&paths).unwrap().unwrap();
+    let other = DataKey::random().unwrap();
+    header::save(&paths, &header.clone().in_state(State::TurningOff, &other)).unwrap();
+    lock(&paths);
+    assert!(unlock(&paths, PASS).unwrap_err().to_string().contains("without its key"));
+    assert!(unlock_with(&paths, key.clone()).is_err());
+    header::save(&paths, &header.in_state(State::TurningOff, &key)).unwrap();
+    assert_eq!(unlock(&paths, PASS).unwrap(), State::TurningOff);
 }
 
 #[test]
@@ -199,7 +215,7 @@ fn what_was_begun_plain_is_sealed_and_made_plain_again() {
     assert_eq!(fs::read(outside.path().join("b.png")).unwrap(), bytes);
     copy(&outside.path().join("b.png"), &paths.cache.join("c.png")).unwrap();
     assert!(files::is_sealed(&paths.cache.join("c.png")).unwrap());
-    put(&paths, &header::load(&paths).unwrap().unwrap().in_state(State::TurningOff), &key).unwrap();
+    put(&paths, &header::load(&paths).unwrap().unwrap().in_state(State::TurningOff, &key), &key).unwrap();
     assert!(files::convert(&file, Target::Plain, false).unwrap());
     assert!(files::convert(&log, Target::Plain, true).unwrap());
     assert_eq!(fs::read(&file).unwrap(), bytes);
@@ -228,15 +244,25 @@ fn an_end_is_replaced_at_any_place() {
 fn a_database_is_keyed_where_it_has_to_be() {
     let (dir, paths, key, _) = vault();
     let path = paths.library();
-    let text = database_key(&path).unwrap().unwrap();
-    assert!(text.starts_with("x'") && text.len() == 67);
-    fs::write(&path, b"SQLite format 3\0...").unwrap();
-    assert!(database_key(&path).unwrap().is_none(), "not converted yet");
-    fs::write(&path, [9; 4096]).unwrap();
-    assert_eq!(*database_key(&path).unwrap().unwrap(), *key.database());
+    let wanted = key.database();
+    assert!(wanted.starts_with("x'") && wanted.len() == 67);
+    // As the state says, whatever the file holds: a plain one put in its place is not taken.
+    let header = header::load(&paths).unwrap().unwrap();
+    for (state, new, there) in [
+        (State::On, DatabaseKey::Key(wanted.clone()), DatabaseKey::Key(wanted.clone())),
+        (State::TurningOn, DatabaseKey::Key(wanted.clone()), DatabaseKey::Either(wanted.clone())),
+        (State::TurningOff, DatabaseKey::None, DatabaseKey::Either(wanted.clone())),
+    ] {
+        put(&paths, &header.clone().in_state(state, &key), &key).unwrap();
+        let _ = fs::remove_file(&path);
+        assert_eq!(database_key(&path).unwrap(), new, "{state:?}");
+        fs::write(&path, b"SQLite format 3\0...").unwrap();
+        assert_eq!(database_key(&path).unwrap(), there, "{state:?}");
+    }
+    assert!(is_plain_database(&path).unwrap());
     lock(&paths);
     assert!(database_key(&path).is_err());
-    assert!(database_key(&dir.path().join("own.sqlite")).unwrap().is_none());
+    assert_eq!(database_key(&dir.path().join("own.sqlite")).unwrap(), DatabaseKey::None);
 }
 
 #[test]

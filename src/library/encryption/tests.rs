@@ -284,3 +284,41 @@ fn nobody_is_converted_while_somebody_works() {
     assert_eq!(vault::standing(&paths).unwrap(), Standing::Unlocked(State::TurningOn));
     on(&paths, &Quiet::default()).unwrap();
 }
+
+/// Whatever makes a file in the library seals it; links that lead out of it are followed, there and back.
+#[test]
+fn pictures_that_are_kept_and_folders_behind_links_are_sealed_too() {
+    let (dir, paths, _) = home();
+    let moved = dir.path().join("elsewhere");
+    fs::rename(paths.runs(), &moved).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&moved, paths.runs()).unwrap();
+    #[cfg(not(unix))]
+    fs::rename(&moved, paths.runs()).unwrap();
+    turn_on(&paths, PASS, COST, &mut |_| Ok(()), &Quiet::default()).unwrap();
+    let bytes = png::png_bytes(&picture(), None).unwrap();
+    let kept = crate::export::write_new(&paths.gallery(), "kept", "png", &bytes).unwrap();
+    let both = crate::export::names::write_together(&paths.gallery(), "both", &[("png", &bytes), ("json", b"{}")]);
+    for path in both.unwrap().iter().chain([&kept, &paths.runs().join("r/checkpoints/1/model.safetensors")]) {
+        assert!(is_sealed(path).unwrap(), "{}", path.display());
+    }
+    assert_eq!(vault::read(&kept).unwrap(), bytes);
+    assert_eq!(plain(&paths), [""; 0]);
+    // A model that is stored meanwhile is one afterwards.
+    let library = Library::open(&paths.library()).unwrap();
+    let file = paths.models().join("own.safetensors");
+    fs::create_dir_all(paths.models()).unwrap();
+    vault::write(&file, &bytes).unwrap();
+    let stored = library.store_model("h", "own", &file, &Quiet::default()).unwrap();
+    crate::library::model_store::mark(&library, &paths).unwrap();
+    crate::library::model_store::bring(&paths);
+    let brought = paths.stored_models().join("own.safetensors");
+    assert!(is_sealed(&brought).unwrap() && vault::read(&brought).unwrap() == bytes);
+    drop(library);
+    turn_off(&paths, &Quiet::default()).unwrap();
+    assert_eq!(fs::read(&kept).unwrap(), bytes);
+    assert!(!is_sealed(&paths.runs().join("r/telemetry.jsonl")).unwrap());
+    let library = Library::open(&paths.library()).unwrap();
+    library.link_model(&stored, None).unwrap();
+    assert_eq!(fs::read(&file).unwrap(), bytes);
+}

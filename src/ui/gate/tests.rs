@@ -172,7 +172,7 @@ fn what_was_interrupted_goes_on_once_it_is_unlocked() {
     vault::unlock(&s.paths, PASS).unwrap();
     let key = vault::data_key(&s.paths).unwrap();
     let header = vault::header::load(&s.paths).unwrap().unwrap();
-    vault::put(&s.paths, &header.in_state(vault::State::TurningOn), &key).unwrap();
+    vault::put(&s.paths, &header.in_state(vault::State::TurningOn, &key), &key).unwrap();
     vault::lock(&s.paths);
     let left = s.paths.data.join("b.json");
     std::fs::write(&left, b"left plain").unwrap();
