@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{print_json, print_line, watched};
-use crate::base::paths::Paths;
+use crate::base::paths::{Paths, shipped_folders};
 use crate::base::{Problem, Result};
 use crate::latent::catalog::{self, Source};
 use crate::library::Library;
@@ -61,8 +61,16 @@ impl Model {
         if path.starts_with(model_store::brought(paths)) {
             return Err(Problem::usage("This model is in the library already").of(name).info());
         }
+        // Those belong to the program, and may be in use by others.
+        let real = |p: &std::path::Path| p.canonicalize().unwrap_or_else(|_| p.to_path_buf());
+        if shipped_folders().iter().any(|folder| real(&path).starts_with(real(folder))) {
+            return Err(Problem::usage("Models that come with the studio stay where they are")
+                .of(name)
+                .try_this("Copy it first: latent-studio models --export NAME --out FILE"));
+        }
         let hash = Source::File { path: path.clone(), full: None }.read()?.1.hash;
         let stem = path.file_stem().map(|s| s.to_string_lossy().into_owned()).unwrap_or_default();
+        model_store::mark_first(paths)?;
         let stored = library.store_model(&hash, &stem, &path, &watched(self.json))?;
         model_store::mark(library, paths)?;
         self.tell(&stored)
