@@ -58,7 +58,7 @@ pub struct Weight {
     #[command(flatten)]
     which: Which,
     /// How often, against once for others: 0 (never) to 1000
-    #[arg(long, value_name = "W")]
+    #[arg(long, value_name = "W", allow_hyphen_values = true)]
     to: f64,
 }
 

@@ -251,6 +251,8 @@ impl Train {
         // A run that is resumed from elsewhere, by the window for example, must find its pictures again.
         let Reading { classes, sideways, pixels, depth, columns } = Reading::default();
         recipe.data = crate::recipe::DataRecipe { source, classes, sideways, pixels, depth, columns, ..recipe.data };
+        // Those of a model that it begins with are another run's.
+        recipe.data.set_marks(crate::recipe::marks::Marks::new());
         if !self.no_marks {
             marks::of_new_run(paths, &mut recipe.data);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use rusqlite::types::Type;
 use rusqlite::{OptionalExtension, Row, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -185,7 +186,9 @@ pub(super) fn noted(tx: &Transaction<'_>, source: &str, title: &str, count: usiz
 }
 
 fn named(row: &Row<'_>) -> rusqlite::Result<(String, Mark)> {
-    Ok((row.get(0)?, serde_json::from_str(row.get_ref(1)?.as_str()?).unwrap_or_default()))
+    // One of a later version must not be taken for none: what it leaves out would be learned from.
+    let fail = |e: serde_json::Error| rusqlite::Error::FromSqlConversionFailure(1, Type::Text, Box::new(e));
+    Ok((row.get(0)?, serde_json::from_str(row.get_ref(1)?.as_str()?).map_err(fail)?))
 }
 
 fn mark_of(tx: &Transaction<'_>, source: &str, name: &str) -> rusqlite::Result<Mark> {

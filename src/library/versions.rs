@@ -170,9 +170,9 @@ impl Library {
     /// The version is not known, or the library cannot be read or written.
     pub fn restore_version(&self, version: &Version, base: &Manifest) -> Result<Restored> {
         let then = self.manifest(&version.hash)?;
-        let (marks, mut restored) = marks_of(&then, base);
-        let title = format!("Go back to version {}", version.tags.first().map_or(&version.hash[..8], |t| t));
         let now = self.marks(&version.source)?;
+        let (marks, mut restored) = marks_of(&then, base, &now);
+        let title = format!("Go back to version {}", version.tags.first().map_or(&version.hash[..8], |t| t));
         restored.marks = self.merge_marks(&version.source, &title, &now, &marks)? as u64;
         let on = self.branches(&version.source)?.into_iter().find(|(_, hash)| *hash == version.hash);
         self.write(|tx| {
@@ -310,7 +310,7 @@ pub struct Restored {
 }
 
 /// The marks that make a source what it was, as far as its pictures are there, and what they cannot bring back.
-fn marks_of(then: &Manifest, base: &Manifest) -> (Marks, Restored) {
+fn marks_of(then: &Manifest, base: &Manifest, kept: &Marks) -> (Marks, Restored) {
     let before: HashMap<&str, &Entry> = then.entries.iter().map(|e| (e.name.as_str(), e)).collect();
     let (mut marks, mut restored) = (Marks::new(), Restored::default());
     for now in &base.entries {
@@ -333,6 +333,9 @@ fn marks_of(then: &Manifest, base: &Manifest) -> (Marks, Restored) {
         }
     }
     let there: HashSet<&str> = base.entries.iter().map(|e| e.name.as_str()).collect();
+    // Pictures that are missing for now keep what is set for them: their folder may be back next time.
+    let missing = kept.iter().filter(|(name, _)| !there.contains(name.as_str()));
+    marks.extend(missing.map(|(name, mark)| (name.clone(), mark.clone())));
     restored.missing = then.entries.iter().map(|e| &e.name).filter(|n| !there.contains(n.as_str())).cloned().collect();
     (marks, restored)
 }

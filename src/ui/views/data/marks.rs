@@ -38,6 +38,8 @@ pub(super) struct Marking {
     text: String,
     /// Sources whose marks the library has; what is told of others here was set before it had any.
     pub synced: BTreeSet<String>,
+    /// Sources whose marks were set before the library told of them.
+    pub untold: BTreeSet<String>,
 }
 
 impl DataView {
@@ -60,26 +62,37 @@ impl DataView {
         }
         let new = self.marking.known.as_ref().is_none_or(|(known, _)| known != source);
         let first = new && self.marking.synced.insert(source.clone());
+        let untold = self.marking.untold.remove(source);
         self.marking.known = Some((source.clone(), marks.clone()));
         let mut now = marks.clone();
-        if first {
-            // What was left out before there was a library of it stays so, and is told to it.
-            for (name, mark) in self.recipe.data.all_marks() {
+        for (name, mark) in self.recipe.data.all_marks() {
+            if untold {
+                // Set here while the library was not asked yet.
+                now.insert(name, mark);
+            } else if first {
+                // What was left out before there was a library of it stays so.
                 now.entry(name).or_insert(mark);
             }
         }
+        let tell = now != *marks;
         if self.recipe.data.all_marks() != now {
             self.recipe.data.set_marks(now);
             self.marks_changed(survey);
-            if !first {
-                self.marking.told = self.marking.revision;
-            }
+        }
+        if tell {
+            self.marking.revision += 1;
+        } else {
+            self.marking.told = self.marking.revision;
         }
     }
 
     /// Finds again what marks decide.
     pub(super) fn marks_changed(&mut self, survey: Option<&Survey>) {
         self.marking.revision += 1;
+        let source = self.source().map(str::to_owned);
+        if let Some(source) = source.filter(|s| self.marking.known.as_ref().is_none_or(|(known, _)| known != s)) {
+            self.marking.untold.insert(source);
+        }
         self.shown_for = None;
         if let Some(survey) = survey {
             self.place_excluded(survey);

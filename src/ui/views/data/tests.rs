@@ -6,6 +6,7 @@ use egui_kittest::kittest::{NodeT, Queryable};
 use super::testing::{Stage, harness, shot};
 use super::*;
 use crate::engine::fake::ScriptedEngine;
+use crate::engine::{Event, RecordsEvent};
 use crate::ui::theme::Mode;
 
 fn opened() -> Harness<'static, Stage<DataView>> {
@@ -344,6 +345,10 @@ fn preparation_is_kept_for_each_data_set_and_over_restarts() {
     assert_eq!(harness.state().view.recipe.data, cats);
     harness.state_mut().receive(&ViewMessage::Source("/pictures/nouns".into()));
     harness.run_ok();
+    // What is left out is the library's to say.
+    let marks = RecordsEvent::Marks { source: nouns.source.clone(), marks: nouns.all_marks() };
+    harness.state().engine.push(Event::Records(Box::new(marks)));
+    harness.run_ok();
     assert_eq!(harness.state().view.recipe.data, nouns);
     assert_eq!(harness.state().view.excluded.len(), 1);
 }
@@ -476,4 +481,29 @@ fn versions_are_noted_compared_and_gone_back_to() {
     harness.key_press(Key::Escape);
     harness.run_ok();
     assert!(harness.query_by_role_and_label(Role::ListBox, "Pictures").is_some());
+}
+
+/// A settings file of before the library knew of marks: what it leaves out is told to the library once.
+#[test]
+fn what_was_left_out_earlier_is_told_to_the_library() {
+    let mut harness = opened();
+    harness.get_by_label_contains("picture-000002.png").click();
+    harness.run_ok();
+    harness.key_press(Key::X);
+    harness.run_ok();
+    let left_out = harness.state().view.recipe.data.exclude.clone();
+    let mut kept = harness.state().view.save();
+    assert!(kept.as_object_mut().unwrap().remove("marked").is_some());
+    let mut view = DataView::default();
+    view.restore(&kept);
+    let mut harness = harness_of(view);
+    harness.run_ok();
+    let told = commands(&harness).into_iter().any(|c| match c {
+        Command::Records(crate::engine::RecordsCommand::SetMarks { marks, .. }) => {
+            marks.iter().any(|(name, mark)| *name == left_out[0] && mark.excluded)
+        }
+        _ => false,
+    });
+    assert!(told && left_out.len() == 1);
+    assert_eq!(harness.state().view.recipe.data.exclude, left_out);
 }

@@ -200,7 +200,7 @@ impl DataView {
                         let button = theme::quiet_button(ui, None, "Go back");
                         theme::name(&button, Role::Button, &format!("Go back to {title}"));
                         let help =
-                            "Labels, weights, tags and exclusions become those of this version; Undo brings them back";
+                            "Labels, weights, tags and exclusions become those of this version; what is set now stays a version too";
                         if button.on_hover_text(help).clicked() {
                             back = Some(version.hash.clone());
                         }
