@@ -124,6 +124,15 @@ fn make(
     progress: &dyn Progress,
 ) -> Result<()> {
     let hidden = Hidden::of(&recipe.hide)?;
+    let missing =
+        if recipe.hide.is_empty() { Vec::new() } else { hidden.missing((0..source.len()).map(|i| source.name(i))) };
+    if let Some(first) = missing.first() {
+        // A face that was to be hidden must not stay visible because its name is written another way.
+        return Err(Problem::data("Regions are to be hidden in pictures that are not in the data")
+            .of(first)
+            .because(format!("{} of the names in data.hide are none", missing.len()))
+            .try_this("Write names as they are within the source, such as folder/name.png"));
+    }
     let exclude: HashSet<&str> = recipe.exclude.iter().map(String::as_str).collect();
     let chosen: Vec<usize> =
         (0..source.len()).filter(|&i| exclude.is_empty() || !exclude.contains(source.name(i).as_str())).collect();

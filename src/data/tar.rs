@@ -1,5 +1,5 @@
 //! A tar of pictures, plain or packed by gzip or xz. A plain one is read in place; a packed one cannot be, and is unpacked
-//! once into a file without a name, which goes with the last one who reads it.
+//! once into a file without a name, which goes when another one is unpacked, or with the program.
 
 use std::io::{self, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
@@ -111,14 +111,18 @@ pub(super) fn open(spec: &str, opening: Opening<'_>) -> Result<Box<dyn ImageSour
             .try_this("Copy or download it again")
     };
     let packing = packing_of(&path).ok_or_else(|| damaged("Its first header cannot be read".into()))?;
-    let (file, mut broken) = match packing {
-        Packing::Plain => (open_regular(&path).map_err(|e| unread(&e))?, None),
-        packed => {
-            let (file, cut) = unpacked(&path, packed, &opening)?;
-            (file, cut)
+    let (file, mut broken, content) = match packing {
+        Packing::Plain => {
+            let about = std::fs::metadata(&path).map_err(|e| unread(&e))?;
+            let time = about.modified().ok().and_then(|t| t.duration_since(SystemTime::UNIX_EPOCH).ok());
+            let content = format!("{} {}", about.len(), time.map_or(0, |t| t.as_nanos()));
+            (open_regular(&path).map_err(|e| unread(&e))?, None, content)
         }
+        packed => unpacked(&path, packed, &opening)?,
     };
     let mut hasher = blake3::Hasher::new();
+    // Headers alone may stay the same when contents change.
+    hasher.update(content.as_bytes());
     let mut files: Vec<(Vec<u8>, u64, u64, Option<String>)> = Vec::new();
     let mut archive = ::tar::Archive::new(file.clone());
     for (at, entry) in archive.entries_with_seek().map_err(|e| unread(&e))?.enumerate() {
@@ -199,13 +203,15 @@ struct Unpacked {
     file: FileAt,
     /// Why it ends early.
     cut: Option<String>,
+    /// Hash of what it unpacked to.
+    content: String,
 }
 
 /// The tar that was unpacked last: the same one is opened several times in a row.
 static LAST: Mutex<Option<Unpacked>> = Mutex::new(None);
 
-/// What a packed tar unpacks to, in a file without a name in the cache; and why it ends early, if it does.
-fn unpacked(path: &Path, packing: Packing, opening: &Opening<'_>) -> Result<(FileAt, Option<String>)> {
+/// What a packed tar unpacks to, in a file without a name in the cache; why it ends early, if it does; and the hash of all.
+fn unpacked(path: &Path, packing: Packing, opening: &Opening<'_>) -> Result<(FileAt, Option<String>, String)> {
     let unread = |e: &io::Error| Problem::io("This tar cannot be read", path, e);
     let about = std::fs::metadata(path).map_err(|e| unread(&e))?;
     let (bytes, modified) = (about.len(), about.modified().ok());
@@ -214,7 +220,7 @@ fn unpacked(path: &Path, packing: Packing, opening: &Opening<'_>) -> Result<(Fil
     if let Some(known) = &*last
         && (known.path.as_path(), known.bytes, known.modified) == (path, bytes, modified)
     {
-        return Ok((known.file.clone(), known.cut.clone()));
+        return Ok((known.file.clone(), known.cut.clone(), known.content.clone()));
     }
     *last = None;
     let folder = Paths::of_user().cache;
@@ -230,6 +236,7 @@ fn unpacked(path: &Path, packing: Packing, opening: &Opening<'_>) -> Result<(Fil
     let most = limits::work(Bounded::PackedTar, bytes);
     let mut from = unpacking(path, packing).map_err(|e| unread(&e))?;
     let (mut done, mut cut, mut buffer) = (0, None, vec![0; 1 << 18]);
+    let mut hasher = blake3::Hasher::new();
     while cut.is_none() {
         opening.check()?;
         opening.progress.report("Unpacking", done, 0);
@@ -247,11 +254,14 @@ fn unpacked(path: &Path, packing: Packing, opening: &Opening<'_>) -> Result<(Fil
         if done > free {
             return Err(unwritten(&io::ErrorKind::StorageFull.into()));
         }
+        hasher.update(&buffer[..got]);
         out.write_all(&buffer[..got]).map_err(|e| unwritten(&e))?;
     }
+    let content = hasher.finalize().to_hex().to_string();
     let file = out.finish().and_then(FileAt::of).map_err(|e| unwritten(&e))?;
-    *last = Some(Unpacked { path: path.into(), bytes, modified, file: file.clone(), cut: cut.clone() });
-    Ok((file, cut))
+    let (kept, told, hash) = (file.clone(), cut.clone(), content.clone());
+    *last = Some(Unpacked { path: path.into(), bytes, modified, file: kept, cut: told, content: hash });
+    Ok((file, cut, content))
 }
 
 #[cfg(test)]
@@ -321,8 +331,15 @@ mod tests {
             assert!(source.listed_broken()[0].reason.contains("link"), "{:?}", source.listed_broken());
             fingerprints.push(source.fingerprint().unwrap());
         }
-        fingerprints.dedup();
-        assert_eq!(fingerprints.len(), 1, "packing does not change the pictures");
+        assert_eq!(fingerprints[1], fingerprints[2], "packing does not change the pictures");
+        // The same names and headers with other contents are other pictures.
+        let mut other = made();
+        let place = other.windows(4).position(|w| w == b"IDAT").unwrap() + 6;
+        other[place] ^= 1;
+        let path = dir.path().join("other.tar.xz");
+        std::fs::write(&path, packed(&other, Packing::Xz)).unwrap();
+        let source = crate::data::open(path.to_str().unwrap()).unwrap();
+        assert_ne!(source.fingerprint().unwrap(), fingerprints[2]);
     }
 
     #[test]
