@@ -7,9 +7,9 @@ use clap::Args;
 use serde::Serialize;
 
 use super::judging::{Judge, Judged};
-use super::{device, interrupt, print_json, print_line, tell, watched};
+use super::{device, interrupt, print_json, print_line, say, tell, watched};
 use crate::base::paths::{Paths, write_atomically};
-use crate::base::{Cancel, Problem, Result};
+use crate::base::{Cancel, Kind, Problem, Result};
 use crate::train::folder::RunFolder;
 use crate::train::fork;
 use crate::train::report::RunEvent;
@@ -66,8 +66,11 @@ struct Lane {
     run: PathBuf,
     /// Scores, round by round.
     laps: Vec<Lap>,
-    /// Whether it was still in the race at the end.
+    /// Whether it left the race before its end.
     ended_early: bool,
+    /// Why it could not go on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<Problem>,
 }
 
 /// The table that stays.
@@ -86,7 +89,8 @@ fn values(over: &str) -> Result<(String, Vec<String>)> {
     let (key, values) = over.split_once('=').ok_or_else(bad)?;
     let mut values: Vec<String> = values.split(',').map(|v| v.trim().to_owned()).filter(|v| !v.is_empty()).collect();
     let all = values.len();
-    values.dedup();
+    let mut seen = std::collections::HashSet::new();
+    values.retain(|v| seen.insert(v.clone()));
     if key.trim().is_empty() || values.len() < 2 || values.len() < all || values.len() > MOST {
         return Err(bad().because(format!("from 2 to {MOST} different values")));
     }
@@ -110,11 +114,29 @@ impl Race {
         let (dir, images) = super::runs::place(&self.run)?;
         let from = RunFolder::open(&dir)?;
         let (device, progress, ending) = (device(&self.device, paths), watched(self.json), interrupt());
-        let mut lanes = Vec::new();
+        let table = self.out.join("race.json");
+        if table.exists() {
+            return Err(Problem::usage("There is the table of another race in this folder already")
+                .of(table.display().to_string())
+                .try_this("Choose another folder"));
+        }
+        let mut lanes: Vec<Lane> = Vec::new();
         for value in &values {
             let name = crate::base::paths::safe_name(&format!("{key} {value}"));
-            let made = fork::fork(&from, images, &self.out.join(name), &[format!("{key}={value}")])?;
-            lanes.push(Lane { value: value.clone(), run: made.dir().into(), laps: Vec::new(), ended_early: false });
+            let made =
+                fork::fork(&from, images, &self.out.join(name), &[format!("{key}={value}")]).inspect_err(|_| {
+                    // Those that were made for this race alone.
+                    for lane in &lanes {
+                        let _ = std::fs::remove_dir_all(&lane.run);
+                    }
+                })?;
+            lanes.push(Lane {
+                value: value.clone(),
+                run: made.dir().into(),
+                laps: Vec::new(),
+                ended_early: false,
+                why: None,
+            });
         }
         let judge = Judge { data: None, count: self.count, seed: 1, device: &device };
         let until = Instant::now() + Duration::from_secs_f64(self.minutes * 60.0);
@@ -133,11 +155,20 @@ impl Race {
                 }
                 let folder = RunFolder::open(&lanes[i].run)?;
                 // The first of a round takes its time; the others see as many pictures as it did.
-                let seen = train(&folder, slice, goal, (&device, &ending), paths)?;
-                goal = goal.or(Some(seen));
                 let model = lanes[i].run.display().to_string();
-                let judged = judge.of(&model, None, paths, &progress)?;
-                lanes[i].laps.push(Lap { images: seen, judged });
+                let lap = train(&folder, slice, goal, (&device, &ending), paths).and_then(|seen| {
+                    goal = goal.or(Some(seen));
+                    Ok(Lap { images: seen, judged: judge.of(&model, None, paths, &progress)? })
+                });
+                match lap {
+                    Ok(lap) => lanes[i].laps.push(lap),
+                    Err(problem) if problem.kind == Kind::Interrupted => return Err(problem),
+                    // A setting with which it diverges has lost.
+                    Err(problem) => {
+                        say(&problem.clone().warning());
+                        (lanes[i].ended_early, lanes[i].why) = (true, Some(problem));
+                    }
+                }
                 self.keep(&key, &lanes, None)?;
             }
             let last: Vec<Option<Judged>> =
@@ -214,7 +245,7 @@ mod tests {
     #[test]
     fn values_are_several_and_different() {
         assert_eq!(values("optim.lr=1, 2,3").unwrap(), ("optim.lr".into(), vec!["1".into(), "2".into(), "3".into()]));
-        for bad in ["optim.lr", "optim.lr=1", "=1,2", "a=1,1", "a=1,2,3,4,5,6,7,8,9,10,11,12,13"] {
+        for bad in ["optim.lr", "optim.lr=1", "=1,2", "a=1,1", "a=1,2,1", "a=1,2,3,4,5,6,7,8,9,10,11,12,13"] {
             assert!(values(bad).is_err(), "{bad}");
         }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
-use super::{print_json, print_line};
+use super::{print_json, print_line, say};
 use crate::base::Result;
 use crate::base::paths::Paths;
 use crate::latent::catalog;
@@ -49,12 +49,22 @@ impl Thin {
         };
         let (mut seen, mb) = (HashSet::new(), |bytes: u64| format!("{:.1} MB", bytes as f64 / 1e6));
         for dir in runs {
-            let folder = RunFolder::open(&dir)?;
+            // One run that trains or is damaged does not keep the others.
+            let folder = match RunFolder::open(&dir) {
+                Ok(folder) => folder,
+                Err(problem) => {
+                    say(&problem.warning());
+                    continue;
+                }
+            };
             let cost = thin::cost(&folder, &mut seen);
             let checkpoints = folder.checkpoints();
-            let gone = thin::thinned(&checkpoints, &named);
-            if self.apply {
-                thin::remove(&folder, &gone)?;
+            let gone = thin::thinned(&checkpoints, &|path| catalog::hash_of(path).is_some(), &named);
+            if self.apply
+                && let Err(problem) = thin::remove(&folder, &gone)
+            {
+                say(&problem.warning());
+                continue;
             }
             if self.json {
                 print_json(&json!({

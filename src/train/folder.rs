@@ -181,7 +181,9 @@ impl RunFolder {
     /// Removes what a try that came to nothing left.
     fn clear(&self) -> Result<()> {
         self.take_controls();
-        for name in ["recipe.json", "status.json", "telemetry.jsonl", "edits.json", "data.json", "log.txt"] {
+        for name in
+            ["recipe.json", "status.json", "telemetry.jsonl", "edits.json", "data.json", "log.txt", "script.json"]
+        {
             let path = self.dir.join(name);
             match fs::remove_file(&path) {
                 Err(e) if e.kind() != std::io::ErrorKind::NotFound => {

@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::folder::{RunFile, RunFolder, Status};
 use super::report::{CheckpointInfo, Origin, RunEvent, RunProgress, RunState};
-use super::{checkpoint, preview, telemetry, versions};
+use super::{checkpoint, preview, script, telemetry, versions};
 use crate::base::vault;
 use crate::base::{Problem, Result};
 use crate::recipe::{Recipe, json_path};
@@ -133,6 +133,11 @@ fn fill(from: &RunFolder, to: &RunFolder, at: &CheckpointInfo) -> Result<()> {
         }
     }
     to.write_edits(&[])?;
+    // What a script has yet to do is done here too; what it did is part of the fork's recipe.
+    let rest: Vec<_> = script::of(from)?.into_iter().filter(|step| step.images > at.images).collect();
+    if !rest.is_empty() {
+        script::keep(to, &rest)?;
+    }
     let status = Status {
         state: RunState::Stopped,
         progress: RunProgress {
@@ -148,11 +153,13 @@ fn fill(from: &RunFolder, to: &RunFolder, at: &CheckpointInfo) -> Result<()> {
 
 /// One file in two places; a copy where it cannot be linked. Files of a run are replaced, never written into.
 fn share(from: &Path, to: &Path) -> Result<()> {
+    let fail = |e: std::io::Error| Problem::io("The fork could not be made", to, &e);
     // Between an encrypted library and what lies outside, the content is copied.
-    if vault::seals(from) == vault::seals(to) && fs::hard_link(from, to).is_ok() {
+    let alike = vault::seals(from).map_err(fail)? == vault::seals(to).map_err(fail)?;
+    if alike && fs::hard_link(from, to).is_ok() {
         return Ok(());
     }
-    vault::copy(from, to).map(|_| ()).map_err(|e| Problem::io("The fork could not be made", to, &e))
+    vault::copy(from, to).map(|_| ()).map_err(fail)
 }
 
 /// A run among those that came from each other.

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::folder::RunFolder;
 use crate::base::paths::write_atomically;
-use crate::base::{Problem, Result};
+use crate::base::{Problem, Result, vault};
 use crate::recipe::{Edit, Recipe, form, json_path};
 
 /// Name of the script in a run's folder.
@@ -38,7 +38,7 @@ pub fn read(path: &Path, recipe: &Recipe) -> Result<Vec<Scripted>> {
     if fs::metadata(path).map_err(fail)?.len() > LONGEST {
         return Err(Problem::data("This is no script of edits").of(shown).because("it is too long"));
     }
-    let text = fs::read_to_string(path).map_err(fail)?;
+    let text = vault::read_to_string(path).map_err(fail)?;
     let mut script: Vec<Scripted> = serde_json::from_str(&text).map_err(|e| {
         Problem::data("This is no script of edits")
             .of(shown.clone())

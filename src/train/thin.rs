@@ -62,14 +62,19 @@ fn first_time(_meta: &fs::Metadata, _seen: &mut HashSet<(u64, u64)>) -> (bool, b
     (true, false)
 }
 
-/// The checkpoints that may go; `named` says whether a picture names one.
-pub fn thinned(checkpoints: &[CheckpointInfo], named: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> {
+/// The checkpoints that may go; `whole` says whether one can be read, `named` whether a picture names it. Distances count
+/// from the newest that can be read.
+pub fn thinned(
+    checkpoints: &[CheckpointInfo],
+    whole: &dyn Fn(&Path) -> bool,
+    named: &dyn Fn(&Path) -> bool,
+) -> Vec<PathBuf> {
     let best = checkpoints.iter().filter(|c| c.score.is_some());
     let best =
         best.min_by(|a, b| a.score.unwrap_or(f64::NAN).total_cmp(&b.score.unwrap_or(f64::NAN))).map(|c| c.images);
     let mut out = Vec::new();
     let mut after: Option<u64> = None;
-    for c in checkpoints.iter().rev() {
+    for c in checkpoints.iter().rev().filter(|c| whole(&c.path)) {
         let far = after.is_none_or(|after| c.images as f64 <= SPACING * after as f64);
         if far {
             after = Some(c.images);
@@ -87,7 +92,8 @@ pub fn thinned(checkpoints: &[CheckpointInfo], named: &dyn Fn(&Path) -> bool) ->
 /// It trains now, or a folder cannot be removed.
 pub fn remove(folder: &RunFolder, checkpoints: &[PathBuf]) -> Result<()> {
     let _lock = folder.lock()?;
-    for path in checkpoints {
+    // A picture may have named one meanwhile.
+    for path in checkpoints.iter().filter(|path| !checkpoint::is_named(path)) {
         checkpoint::remove(path).map_err(|e| Problem::io("This checkpoint could not be removed", path, &e))?;
     }
     Ok(())
@@ -105,11 +111,16 @@ mod tests {
     fn the_newest_the_best_and_what_pictures_name_stay() {
         let all: Vec<CheckpointInfo> = (1..=20).map(|i| at(i * 1000, Some(if i == 18 { 0.1 } else { 0.5 }))).collect();
         let named = |path: &Path| path == Path::new("c17000");
-        let gone = thinned(&all, &named);
+        let whole = |_: &Path| true;
+        let gone = thinned(&all, &whole, &named);
+        // One that cannot be read stays, and so does the newest that can.
+        let damaged = |path: &Path| path != Path::new("c20000");
+        let rest = thinned(&all, &damaged, &named);
+        assert!(!rest.contains(&"c20000".into()) && !rest.contains(&"c19000".into()), "{rest:?}");
         let kept: Vec<u64> = all.iter().filter(|c| !gone.contains(&c.path)).map(|c| c.images / 1000).collect();
         assert_eq!(kept, [1, 2, 3, 4, 6, 8, 11, 15, 17, 18, 20]);
-        assert!(thinned(&kept.iter().map(|i| at(i * 1000, None)).collect::<Vec<_>>(), &|_| true).is_empty());
-        assert!(thinned(&[], &|_| false).is_empty());
+        assert!(thinned(&kept.iter().map(|i| at(i * 1000, None)).collect::<Vec<_>>(), &whole, &|_| true).is_empty());
+        assert!(thinned(&[], &whole, &|_| false).is_empty());
     }
 
     #[test]
