@@ -75,10 +75,12 @@ impl Inspect {
         let marked_by = watermark.as_ref().filter(|w| w.payload != 0);
         let marked_by = marked_by.and_then(|w| models.iter().find(|m| watermark::payload(&m.hash) == w.payload));
         if self.json {
-            let mut out = serde_json::to_value(&recipe).unwrap_or_default();
-            if !out.is_object() {
-                out = json!({});
-            }
+            // By its text: numbers keep the digits that they have in the file.
+            let mut out = match &recipe {
+                Some(recipe) => serde_json::from_str(&metadata::json(recipe)?)
+                    .map_err(|e| Problem::failed("The recipe could not be shown").because(e))?,
+                None => json!({}),
+            };
             out["source_type"] = json!(recipe.as_ref().map(metadata::source_type));
             out["watermark"] = json!({
                 "found": watermark.is_some(),

@@ -149,9 +149,18 @@ fn is_png(path: &Path) -> bool {
     vault::File::open(path).and_then(|mut f| f.read_exact(&mut head)).is_ok() && head == *b"\x89PNG\r\n\x1a\n"
 }
 
-/// Whether a PNG has several pictures: such a film is signed as a file.
+/// Whether a PNG has several pictures, or chunks that only such films have: it is signed as a file.
 fn is_film(bytes: &[u8]) -> bool {
-    bytes.windows(4).take(4096).any(|w| w == b"acTL")
+    let mut at = 8;
+    while let Some(head) = bytes.get(at..at + 8) {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        if [b"acTL", b"fcTL", b"fdAT"].iter().any(|kind| head[4..] == **kind) {
+            return true;
+        }
+        let Some(next) = at.checked_add(12).and_then(|a| a.checked_add(length)) else { break };
+        at = next;
+    }
+    false
 }
 
 /// Where the certificate of a file lies that holds none.

@@ -1,10 +1,12 @@
 //! The key that a person signs certificates with: made on first use, kept in the configuration folder for nobody else to read.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
 
-use crate::base::paths::{Paths, write_atomically};
+use crate::base::paths::Paths;
+use crate::base::temp::WRITING;
 use crate::base::{Problem, Result, vault};
 
 /// What a file of a key begins with.
@@ -52,18 +54,16 @@ pub fn read_key(path: &Path) -> Result<SigningKey> {
 /// # Errors
 /// The disk is full, or the folder cannot be written.
 pub fn write_key(path: &Path, key: &SigningKey) -> Result<()> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).map_err(|e| Problem::io("This folder could not be made", folder, &e))?;
-    }
-    write_atomically(path, format!("{HEAD}{}\n", hex(&key.to_bytes())).as_bytes())?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let private = std::fs::Permissions::from_mode(0o600);
-        std::fs::set_permissions(path, private)
-            .map_err(|e| Problem::io("This key could not be made private", path, &e))?;
-    }
-    Ok(())
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|e| Problem::io("This folder could not be made", folder, &e))?;
+    let fail = |e: std::io::Error| Problem::io("This key could not be written", path, &e);
+    let text = format!("{HEAD}{}\n", hex(&key.to_bytes()));
+    let bytes = vault::files::for_path(path, text.as_bytes()).map_err(fail)?;
+    // Such a file is made for its owner alone, before anything is in it.
+    let mut beside = tempfile::Builder::new().prefix(WRITING).tempfile_in(folder).map_err(fail)?;
+    beside.write_all(&bytes).and_then(|()| beside.as_file().sync_all()).map_err(fail)?;
+    beside.persist(path).map_err(|e| fail(e.error))?;
+    vault::files::sync_folder(path).map_err(fail)
 }
 
 /// Takes another key, or a new one; the former stays beside it under the beginning of its public key.
@@ -84,7 +84,8 @@ pub fn replace_key(paths: &Paths, with: Option<SigningKey>) -> Result<SigningKey
     if path.exists() {
         // One that is damaged is kept as well: it may still be of use to somebody.
         let name = read_key(&path).map_or_else(|_| "damaged".into(), |old| hex(&old.verifying_key().to_bytes()[..4]));
-        let beside = path.with_file_name(format!("certificate-{name}.key"));
+        let beside =
+            super::names::free_path(path.parent().unwrap_or(Path::new(".")), &format!("certificate-{name}"), "key");
         std::fs::rename(&path, &beside).map_err(|e| Problem::io("The former key could not be kept", &beside, &e))?;
     }
     write_key(&path, &key)?;

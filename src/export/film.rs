@@ -81,7 +81,9 @@ pub fn film(
     let begin = row.begin.expect("a format of films begins one");
     let canvas = options.canvas.is_some();
     let writing = Writing { format: row.id, makes: row.makes, factor, filter, canvas };
-    let payload = (options.watermark && writing.takes_mark(wide as u32, high as u32))
+    // Frames that are kept as they were made, without loss, stay so.
+    let as_made = factor == 1 && !canvas && row.id != "mp4";
+    let payload = (options.watermark && !as_made && writing.takes_mark(wide as u32, high as u32))
         .then(|| recipe.filter(|_| options.recipe).map_or(0, |r| watermark::payload(&r.model_hash)));
     let recipe = recipe.filter(|_| options.recipe).map(|r| PictureRecipe {
         scale: if options.canvas.is_some() { 1 } else { factor },

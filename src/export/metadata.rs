@@ -91,7 +91,9 @@ fn escaped(text: &str) -> String {
 /// The XMP packet that marks a file as made by a trained model, with the names of IPTC's Photo Metadata Standard 2025.1.
 pub fn xmp(recipe: &PictureRecipe) -> String {
     let tool = escaped(&format!("Latent Studio {}", recipe.studio));
-    let (kind, system) = (source_type(recipe), escaped(&format!("Latent Studio, model {}", recipe.model)));
+    let kind = source_type(recipe);
+    let bare = NO_TRACES.load(Ordering::Relaxed) || recipe.model.is_empty();
+    let system = if bare { "Latent Studio".into() } else { escaped(&format!("Latent Studio, model {}", recipe.model)) };
     let weights: String = recipe.model_hash.chars().take(12).collect();
     let version = escaped(&format!("{}, weights {weights}", recipe.studio));
     let used = if kind == ALGORITHMIC_TYPE {

@@ -49,7 +49,7 @@ struct Index {
 }
 
 /// Reads an index: `moov` without its head.
-fn index(moov: &[u8]) -> Option<Index> {
+fn index(moov: &[u8], most: usize) -> Option<Index> {
     boxes(moov, b"trak").find_map(|track| {
         let table = first(track, &[b"mdia", b"minf", b"stbl"])?;
         // A table of descriptions has eight bytes in front, a picture description 78.
@@ -85,12 +85,12 @@ fn index(moov: &[u8]) -> Option<Index> {
             let inside = runs.iter().rev().find(|run| run.0 <= i + 1)?.1;
             let mut place = chunk;
             for _ in 0..inside {
-                if pictures.len() >= count {
+                if pictures.len() >= count.min(most) {
                     break;
                 }
                 let length = size(pictures.len())?;
                 pictures.push((place, length));
-                place += length as u64;
+                place = place.checked_add(length as u64)?;
             }
         }
         Some(Index { head, pictures })
@@ -124,7 +124,7 @@ pub fn first_pictures(path: &Path, most: usize) -> Result<Vec<Picture>> {
         if &head[4..8] == b"moov" && size <= LONGEST_INDEX {
             let mut moov = vec![0; (size - skip) as usize];
             file.read_exact(&mut moov).map_err(fail)?;
-            found = index(&moov);
+            found = index(&moov, most);
         }
         at += size;
     }

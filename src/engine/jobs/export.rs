@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{Context, picture_recipe, read_picture};
-use crate::base::{Cancel, Result};
+use crate::base::{Cancel, Problem, Result};
 use crate::engine::inference::Urgency;
 use crate::engine::{Event, ExportOptions, Item, JobId, ModelInfo};
 use crate::export::certificate_key::own_key;
@@ -132,8 +132,12 @@ pub fn items(cx: &Context, job: JobId, items: &[Item], options: &ExportOptions) 
     Ok(files)
 }
 
-/// Signs exported files where that was asked for. What no model here made has nothing that could be signed for.
-fn sign(cx: &Context, options: &ExportOptions, files: &[PathBuf]) -> Result<()> {
+/// Signs exported files where that was asked for. What no model here made has nothing that could be signed for, which is
+/// said.
+///
+/// # Errors
+/// The key or a file cannot be read or written.
+pub fn sign(cx: &Context, options: &ExportOptions, files: &[PathBuf]) -> Result<()> {
     if !options.certificate || !options.recipe || options.no_traces {
         return Ok(());
     }
@@ -142,7 +146,11 @@ fn sign(cx: &Context, options: &ExportOptions, files: &[PathBuf]) -> Result<()> 
         let Some(recipe) = read_recipe(file)? else { continue };
         match models.iter().find(|m| m.hash == recipe.model_hash) {
             Some(info) => certificate::sign(file, info, &key).map(|_| ())?,
-            None => log::warn!("{} is not signed: its model is not here", file.display()),
+            None => {
+                let problem =
+                    Problem::data("This file has no certificate: the model that made it is not in the list of models");
+                cx.outbox.say(problem.of(file.display().to_string()).warning());
+            }
         }
     }
     Ok(())

@@ -5,13 +5,14 @@ use std::io::Cursor;
 
 use serde::{Deserialize, Serialize};
 
-use super::Context;
 use super::gallery::Gallery;
+use super::{Context, picture_recipe};
 use crate::base::{Picture, Problem, Result};
 use crate::data::manifest::{Diff, Manifest};
 use crate::engine::worker::Lane;
 use crate::engine::{Event, JobId};
-use crate::export::{file_name, png_bytes, today, write_new};
+use crate::export::png::with_text;
+use crate::export::{file_name, metadata, png_bytes, today, write_new};
 use crate::library::choices::{Choice, ModelRank, Ranking};
 use crate::library::marks::Named;
 use crate::library::records::threads::Prompt;
@@ -240,7 +241,12 @@ pub fn send(cx: Context, library: &Lane<Gallery>, prepare: &Lane<()>, command: R
         }),
         Ask::KeepDrawn { prompt, model, picture } => library.push(None, move |gallery| {
             let stem = file_name("{model}-{date}-{n}", &model, None, 1, &today());
-            let bytes = png_bytes(&picture, None)?;
+            let mut bytes = png_bytes(&picture, None)?;
+            // Made by a model, and said so, although no latent makes it again.
+            if let Some(info) = cx.models().into_iter().find(|m| m.name == model) {
+                let made = picture_recipe(&info, &Latent::Seed { seed: 0 }, 1.0, "draw", String::new());
+                bytes = with_text(&bytes, metadata::XMP_KEY, &metadata::xmp(&made));
+            }
             let path = write_new(&cx.paths.gallery(), &stem, "png", &bytes)?;
             let inside = cx.clone();
             gallery.changing(&inside, move |gallery| {

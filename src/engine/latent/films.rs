@@ -6,6 +6,7 @@ use crate::base::{Problem, Progress, Result};
 use crate::engine::jobs::{Context, picture_recipe};
 use crate::engine::{Event, ExportOptions, JobId, ModelInfo};
 use crate::export::{Shot, export};
+use crate::latent::catalog;
 use crate::latent::even_spacing::Pixels;
 use crate::latent::film::Timeline;
 use crate::latent::film::shoot::Script;
@@ -51,6 +52,9 @@ pub fn film(
     info.model = model.into();
     let info = cx.described(info);
     let files = write(loaded, &info, cx.backend.device(), timeline, options, &cx.progress(job))?;
+    // The checkpoint that made it is not thinned from now on.
+    catalog::note_pictured(model, &info.hash, &cx.paths);
+    crate::engine::jobs::export::sign(cx, options, &files)?;
     let points: Vec<_> = timeline.keys.iter().map(|key| key.latent.clone()).collect();
     let from = film_from(&cx.paths.library(), (&info.hash, &info.name), &points);
     let about = serde_json::json!({ "model": info.name, "seconds": timeline.seconds });

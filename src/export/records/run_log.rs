@@ -170,6 +170,7 @@ impl RunLog {
         self.file.device.clear();
         self.file.from = None;
         self.summary.progress.device.clear();
+        self.summary.origin = None;
         let recipe = &mut self.summary.recipe;
         recipe.data.source.clear();
         recipe.data.exclude.clear();

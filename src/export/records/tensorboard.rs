@@ -34,7 +34,7 @@ pub fn write(log: &RunLog, root: &Path) -> Result<Written> {
         let path = folder.join(format!("events.out.tfevents.{start:010}.{}.{n:04}", log.id));
         let mut file = EventFile::new(log.millis(segment.seconds) as f64 / 1000.0);
         if n == 0 {
-            let recipe = format!("```json\n{}\n```", log.folder.recipe()?.to_json());
+            let recipe = format!("```json\n{}\n```", log.summary.recipe.to_json());
             file.text(start as f64, 0, "recipe", &recipe);
         } else {
             file.restart(log.millis(segment.seconds) as f64 / 1000.0, segment.from + 1);

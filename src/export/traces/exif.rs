@@ -1,8 +1,10 @@
 //! EXIF, as TIFF writes it (CIPA DC-008): who, with what, when, where.
 
+use std::collections::HashSet;
+
 use super::{Found, Gives};
 
-/// Directories inside directories that are followed.
+/// Pictures in a file that are followed.
 const DEEPEST: usize = 4;
 /// Most entries of a directory.
 const MOST: usize = 512;
@@ -98,20 +100,25 @@ pub(super) fn read(bytes: &[u8], at: &str, found: &mut Found) {
         return;
     }
     let tiff = Tiff { bytes, big };
+    let mut visited = HashSet::new();
     let mut next = tiff.u32(4).map(|n| n as usize);
     for _ in 0..DEEPEST {
         let Some(place) = next.filter(|n| *n > 0) else { return };
-        directory(&tiff, place, at, 0, found);
+        directory(&tiff, place, at, &mut visited, found);
         next = tiff.u16(place).and_then(|n| tiff.u32(place + 2 + 12 * usize::from(n))).map(|n| n as usize);
     }
 }
 
-fn directory(tiff: &Tiff<'_>, place: usize, at: &str, depth: usize, found: &mut Found) {
+/// Reads a directory and those that it points at, each once.
+fn directory(tiff: &Tiff<'_>, place: usize, at: &str, visited: &mut HashSet<usize>, found: &mut Found) {
+    if visited.len() >= MOST || !visited.insert(place) {
+        return;
+    }
     for entry in tiff.entries(place) {
         match entry.tag {
-            0x8769 | 0xA005 if depth < DEEPEST => {
+            0x8769 | 0xA005 => {
                 if let Some(inside) = tiff.number(&entry) {
-                    directory(tiff, inside, at, depth + 1, found);
+                    directory(tiff, inside, at, visited, found);
                 }
             }
             0x8825 => {

@@ -1,5 +1,7 @@
 //! Texts: JSON by its keys, XMP by its names, and whatever looks like a path, an address or a time elsewhere.
 
+use std::sync::OnceLock;
+
 use serde_json::Value;
 
 use super::{Found, Gives};
@@ -95,7 +97,7 @@ pub(super) fn xmp(packet: &str, at: &str, found: &mut Found) {
             Gives::Place,
         ),
         (&["dc:title", "dc:description", "dc:subject", "xmpMM:DocumentID", "xmpMM:InstanceID"], Gives::Text),
-        (&["xmp:CreatorTool"], Gives::Program),
+        (&["xmp:CreatorTool", "Iptc4xmpExt:AISystemUsed"], Gives::Program),
     ];
     for (keys, gives) in names {
         for key in keys {
@@ -143,12 +145,17 @@ pub(super) fn plain(text: &str, at: &str, found: &mut Found) {
     for (gives, name) in own_names() {
         // Short names are parts of words.
         if name.len() > 3 && text.split(|c: char| !c.is_alphanumeric()).any(|w| w == name) {
-            found.add(gives, at, name);
+            found.add(*gives, at, name.as_str());
         }
     }
 }
 
-fn own_names() -> Vec<(Gives, String)> {
+fn own_names() -> &'static [(Gives, String)] {
+    static NAMES: OnceLock<Vec<(Gives, String)>> = OnceLock::new();
+    NAMES.get_or_init(names_here)
+}
+
+fn names_here() -> Vec<(Gives, String)> {
     let user = ["USER", "USERNAME", "LOGNAME"].into_iter().filter_map(|k| std::env::var(k).ok());
     let host = ["HOSTNAME", "COMPUTERNAME"].into_iter().filter_map(|k| std::env::var(k).ok());
     let file = std::fs::read_to_string("/etc/hostname").ok().map(|h| h.trim().to_owned());
