@@ -16,7 +16,7 @@ const SIDE: f32 = 112.0;
 /// What the badge says, and how it looks.
 pub(in crate::ui) fn word(standing: Standing) -> (Tone, &'static str) {
     match standing {
-        Standing::Own => (Tone::Good, "Own"),
+        Standing::Own => (Tone::Good, "Original"),
         Standing::Near => (Tone::Warn, "Near a training picture"),
         Standing::Copy => (Tone::Bad, "Copy of a training picture"),
     }

@@ -188,6 +188,10 @@ impl GalleryView {
         if !cx.has_keys(ViewId::Gallery) || self.export.is_open() || self.confirm_empty {
             return None;
         }
+        // What is selected lies hidden below it.
+        if matches!(self.overlay, Some(Overlay::Pairs | Overlay::Usage)) {
+            return None;
+        }
         let pressed = |key| ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
         let digits = [Key::Num0, Key::Num1, Key::Num2, Key::Num3, Key::Num4, Key::Num5];
         if let Some(rating) = digits.into_iter().position(pressed) {

@@ -117,7 +117,7 @@ impl Blink {
             return;
         }
         let Some(images) = both.len().checked_sub(1 + self.back).map(|place| both[place]) else {
-            theme::weak(ui, "Both have no samples of the same moment yet");
+            theme::weak(ui, "No samples at the same point in both runs yet");
             return;
         };
         let wanted = Some((runs.clone(), images));

@@ -107,7 +107,7 @@ pub(super) fn choosing(ui: &mut Ui, open: &mut Open, cx: &mut Cx<'_>, view: View
              the recipe is lost",
         )
         .on_disabled_hover_text("For pictures of 256 px and more that are enlarged smoothly or not at all, not for GIF");
-        ui.add_enabled(o.recipe, egui::Checkbox::new(&mut o.certificate, "Certificate")).on_hover_text(
+        ui.add_enabled(o.recipe && !o.no_traces, egui::Checkbox::new(&mut o.certificate, "Certificate")).on_hover_text(
             "Signs data, run, checkpoint and picture with a key of your own, so that others can check that nothing was \
              changed. Your public key stands in the file",
         );
@@ -142,10 +142,8 @@ fn near_copies(subject: &Subject, cx: &Cx<'_>) -> Option<String> {
     let Subject::Items(ids) = subject else { return None };
     let known = ids.iter().filter_map(|id| cx.studio.likeness.get(id)?.0.as_ref());
     let near = known.filter(|found| found.0.standing != Standing::Own).count();
-    (near > 0).then(|| {
-        let pictures = format::plural(near as u64, "picture", "pictures");
-        format!("{pictures} nearly or wholly copied from what the model learned from: mind the rights of others")
-    })
+    (near > 0)
+        .then(|| format!("Copies or near copies of training pictures: {near}. Check the rights before you share them"))
 }
 
 /// Which programs keep a recipe, as tried, and which lose it.
