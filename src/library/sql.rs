@@ -27,7 +27,8 @@ pub fn open_with(path: &Path, flags: OpenFlags) -> rusqlite::Result<Connection> 
         .map_err(|e| rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_AUTH), Some(e.to_string())))?;
     let db = Connection::open_with_flags(path, flags)?;
     let (DatabaseKey::Key(text) | DatabaseKey::Either(text)) = &key else { return Ok(db) };
-    db.execute_batch(&format!("PRAGMA key = \"{}\"", **text))?;
+    // What goes wrong is told by us; SQLCipher would write to the terminal.
+    db.execute_batch(&format!("PRAGMA cipher_log_level = NONE; PRAGMA key = \"{}\"", **text))?;
     if matches!(key, DatabaseKey::Either(_)) {
         let read = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get::<_, i64>(0));
         if read.is_err_and(|e| e.sqlite_error_code() == Some(Code::NotADatabase)) {

@@ -69,11 +69,13 @@ fn secret(ui: &mut Ui, value: &mut String, label: &str, show: bool, first: bool)
     let response = ui.add(field);
     let dots = "•".repeat(value.chars().count());
     response.widget_info(|| WidgetInfo { label: Some(label.into()), ..WidgetInfo::text_edit(true, "", &dots, "") });
+    // Asked before the field gets the focus back, which makes it one that never lost it.
+    let entered = response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter));
     if first && ui.memory(|m| m.focused().is_none()) {
         response.request_focus();
     }
     ui.add_space(size::S);
-    response.lost_focus() && ui.input(|i| i.key_pressed(Key::Enter))
+    entered
 }
 
 fn said(gate: &Gate, ui: &mut Ui) {
@@ -181,6 +183,13 @@ fn working(gate: &mut Gate, ui: &mut Ui) {
     let Page::Working(work) = &gate.page else { return };
     theme::title(ui, work.title());
     theme::progress(ui, work.share(), ui.available_width(), work.title());
+    // Shown from the beginning: whatever ends the window, it was there to be written down.
+    if let Some(key) = work.key() {
+        ui.add_space(size::S);
+        text(ui, "Recovery key, to be written down:");
+        shown_key(ui, &key);
+        ui.add_space(size::S);
+    }
     if work.can_cancel() {
         weak(ui, "It can be interrupted at any moment: the library works half-way too, and goes on from there.");
         ui.add_space(size::S);
@@ -198,7 +207,7 @@ fn recovery(gate: &mut Gate, ui: &mut Ui) {
     );
     ui.add_space(size::S);
     let key = gate.recovery.as_ref().map(vault_text).unwrap_or_default();
-    ui.add(Label::new(RichText::new(key.as_str()).monospace().size(size::STRONG)).wrap().selectable(true));
+    shown_key(ui, &key);
     ui.add_space(size::S);
     if theme::button(ui, Some(ICON_CONTENT_COPY), "Copy").clicked() {
         ui.ctx().copy_text(key.to_string());
@@ -211,6 +220,10 @@ fn recovery(gate: &mut Gate, ui: &mut Ui) {
     if ui.add_enabled_ui(noted, |ui| theme::primary_button(ui, None, "Continue").clicked()).inner {
         gate.back();
     }
+}
+
+fn shown_key(ui: &mut Ui, key: &str) {
+    ui.add(Label::new(RichText::new(key).monospace().size(size::STRONG)).wrap().selectable(true));
 }
 
 fn vault_text(key: &crate::base::vault::RecoveryKey) -> zeroize::Zeroizing<String> {

@@ -184,6 +184,18 @@ fn what_was_interrupted_goes_on_once_it_is_unlocked() {
 }
 
 #[test]
+fn enter_unlocks_and_a_wrong_passphrase_is_told() {
+    let mut s = Screen::new(true);
+    for (typed, then) in
+        [("wrong horse", "This is not the passphrase of the library, nor its recovery key"), (PASS, "Home")]
+    {
+        s.write("Passphrase or recovery key", typed);
+        s.harness.key_press(egui::Key::Enter);
+        s.wait(then);
+    }
+}
+
+#[test]
 fn every_page_fits_the_smallest_window() {
     for size in [vec2(960.0, 640.0), vec2(960.0, 600.0)] {
         let s = Screen::sized(true, size);

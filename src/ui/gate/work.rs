@@ -125,6 +125,11 @@ impl Work {
         self.meter.cancel.cancel();
     }
 
+    /// The recovery key that it made, from before the first file is touched.
+    pub(super) fn key(&self) -> Option<Zeroizing<String>> {
+        self.meter.recovery.lock().as_ref().map(RecoveryKey::to_text)
+    }
+
     /// How much of it is done, if that is known.
     pub(super) fn share(&self) -> Option<f32> {
         let total = self.meter.total.load(Ordering::Relaxed);

@@ -468,7 +468,10 @@ fn fit(size: Vec2, rect: Rect, arrangement: Arrangement) -> Rect {
 fn badge(ui: &Ui, rect: Rect, align: Align2, text: &str) {
     let t = theme::tokens(ui);
     let font = TextStyle::Small.resolve(ui.style());
-    let galley = ui.painter().layout_no_wrap(text.to_owned(), font, t.text);
+    let mut job = egui::text::LayoutJob::simple_singleline(text.to_owned(), font, t.text);
+    // What is too long for its picture ends in dots; its inspector says all of it.
+    job.wrap = egui::text::TextWrapping::truncate_at_width((rect.width() - 12.0).max(8.0));
+    let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
     let size = galley.size() + vec2(6.0, 2.0);
     let place = align.align_size_within_rect(size, rect.shrink(3.0));
     ui.painter().rect_filled(place, f32::from(theme::size::RADIUS), t.canvas.gamma_multiply(0.8));
