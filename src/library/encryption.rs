@@ -48,8 +48,9 @@ pub fn turn_on(
         Standing::Plain => {
             let key = DataKey::random()?;
             let (header, recovery) = Header::new(&key, passphrase, cost)?;
-            vault::put(paths, &header, &key)?;
+            // Told first: killed in between, nothing is encrypted yet, and the next try tells another one.
             tell(&recovery)?;
+            vault::put(paths, &header, &key)?;
         }
         Standing::Locked(_) => return Err(vault::locked()),
         Standing::Unlocked(State::On) => {

@@ -111,7 +111,7 @@ fn killed_while_it_is_encrypted_trained_in_and_nothing_plain_is_left() {
         let out = child.wait_with_output().unwrap();
         if let Some(line) = String::from_utf8_lossy(&out.stdout).lines().find(|l| l.contains("recovery_key")) {
             let told: serde_json::Value = serde_json::from_str(line).unwrap();
-            assert!(recovery.is_none(), "the recovery key is told once");
+            // Killed between telling it and the header, the next try tells another one: the last counts.
             recovery = told["recovery_key"].as_str().map(str::to_owned);
         }
         if ended.is_some_and(|s| s.success()) {
