@@ -2,7 +2,8 @@
 //!
 //! Each way gives an order: words by BM25, a text against pictures and against captions in the joint space, pictures by
 //! how they look. Orders are fused by reciprocal ranks (Cormack, Clarke & Büttcher 2009): a picture's score is the sum of
-//! `1 / (60 + rank)` over the orders it is in. Filters apply before any of them.
+//! `1 / (60 + rank)` over the orders it is in, those by looks times the number of orders by words, so that an example counts
+//! as much as the words beside it. Filters apply before any of them.
 //!
 //! "Like these, unlike those" looks for the mean of the vectors of the former minus the mean of those of the latter, all
 //! of length 1.
@@ -400,8 +401,12 @@ type Order = Vec<(i64, Option<f32>)>;
 type Place = (By, usize, Option<f32>);
 
 /// Orders as one: each picture with the sum of its reciprocal ranks, and its places.
+/// The order by looks weighs as much as all orders by words together: else an example beside words would hardly count.
 fn fuse(orders: &[(By, Order)], limit: usize) -> Vec<(i64, f64, Vec<Place>)> {
-    let ids: Vec<Vec<i64>> = orders.iter().map(|(_, order)| order.iter().map(|(id, _)| *id).collect()).collect();
+    let by_words = orders.iter().filter(|(by, _)| *by != By::Look).count().max(1) as f64;
+    let weight = |by: By| if by == By::Look { by_words } else { 1.0 };
+    let ids: Vec<(Vec<i64>, f64)> =
+        orders.iter().map(|(by, order)| (order.iter().map(|(id, _)| *id).collect(), weight(*by))).collect();
     let place = |(order, rank): (usize, usize)| (orders[order].0, rank, orders[order].1[rank - 1].1);
     let all = rank_fusion::fuse(&ids, limit).into_iter();
     all.map(|(id, score, ranks)| (id, score, ranks.into_iter().map(place).collect())).collect()

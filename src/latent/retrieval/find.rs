@@ -44,6 +44,9 @@ pub struct Neighbours {
     pub notes: Vec<Problem>,
 }
 
+/// The list by given pictures.
+const LIKENESS: &str = "likeness";
+
 /// Length below which a mean of vectors points nowhere.
 const NOWHERE: f32 = 1e-4;
 
@@ -76,7 +79,7 @@ impl Corpus {
             let of = |pictures: &[Picture]| self.joint.pictures(&self.joint.seen(pictures, progress)?);
             let direction = direction(&of(&request.like)?, &of(&request.unlike)?)?;
             let scores: Vec<f32> = self.joint.pictures(&self.seen)?.iter().map(|v| dot(v, &direction)).collect();
-            lists.push(("likeness", ordered(&scores)));
+            lists.push((LIKENESS, ordered(&scores)));
         }
         if self.len().0 < self.len().1 {
             let (some, all) = self.len();
@@ -88,8 +91,11 @@ impl Corpus {
     }
 
     fn named(&self, lists: Vec<(&'static str, Vec<usize>)>, count: usize) -> Vec<Neighbour> {
-        let (names, orders): (Vec<&'static str>, Vec<Vec<usize>>) = lists.into_iter().unzip();
-        let found = fuse(&orders, count);
+        // Pictures weigh as much as all lists by words together.
+        let by_words = lists.iter().filter(|(name, _)| *name != LIKENESS).count().max(1) as f64;
+        let names: Vec<&'static str> = lists.iter().map(|(name, _)| *name).collect();
+        let weighted = lists.into_iter().map(|(name, list)| (list, if name == LIKENESS { by_words } else { 1.0 }));
+        let found = fuse(&weighted.collect::<Vec<_>>(), count);
         let sum: f64 = found.iter().map(|f| f.1).sum();
         let of = |(at, score, ranks): Fused<usize>| {
             let place = self.places[at];

@@ -113,8 +113,8 @@ fn orders_are_fused_by_reciprocal_ranks() {
     let orders = [(By::Words, order(&[1, 2, 3])), (By::Text, order(&[3, 4])), (By::Look, order(&[5, 3]))];
     let fused = fuse(&orders, 4);
     let ids: Vec<i64> = fused.iter().map(|f| f.0).collect();
-    assert_eq!(ids, [3, 1, 5, 2], "ties by number; 4 is beyond the limit");
-    assert!((fused[0].1 - (1.0 / 63.0 + 1.0 / 61.0 + 1.0 / 62.0)).abs() < 1e-12);
+    assert_eq!(ids, [3, 5, 1, 2], "looks weigh as both orders by words; ties by number; 4 is beyond the limit");
+    assert!((fused[0].1 - (1.0 / 63.0 + 1.0 / 61.0 + 2.0 / 62.0)).abs() < 1e-12);
     assert_eq!(fused[0].2, [(By::Text, 1, None), (By::Look, 2, None), (By::Words, 3, None)]);
 }
 

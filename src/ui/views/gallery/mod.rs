@@ -278,7 +278,13 @@ impl GalleryView {
         }
         let filtered =
             self.find.is_on() || ItemFilter { sort: self.filter.sort, ..ItemFilter::default() } != self.filter;
-        if filtered {
+        if self.find.is_on() && self.has_hidden_sets() {
+            let text = "No saved picture was found. Pictures of data sets were not searched";
+            let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, "Nothing here", text, Some("Search data sets too"));
+            if button.is_some_and(|b| b.clicked()) {
+                self.filter.shelf = Shelf::All;
+            }
+        } else if filtered {
             let text = "No saved picture matches this filter";
             let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, "Nothing here", text, Some("Show all"));
             if button.is_some_and(|b| b.clicked()) {

@@ -159,6 +159,21 @@ fn an_empty_gallery_with_data_sets_shows_them() {
 }
 
 #[test]
+fn a_search_that_finds_no_saved_picture_offers_the_data_sets() {
+    let mut h = gallery();
+    let sets = crate::engine::Facets { sets: vec![("clothes".into(), 9)], ..Default::default() };
+    h.state_mut().call(|view, cx| view.on_event(&Event::Facets(sets), cx));
+    search(&mut h, "nowhere to be found");
+    assert_eq!(asked(&h).shelf, Shelf::Kept);
+    h.get_by_role_and_label(Role::Button, "Search data sets too").click();
+    h.run_steps(5);
+    let again = asked(&h);
+    assert_eq!((again.shelf, again.text.as_str()), (Shelf::All, "nowhere to be found"));
+    assert!(h.query_by_role_and_label(Role::Button, "Search data sets too").is_none());
+    assert!(h.query_by_label("No saved picture matches this filter").is_some());
+}
+
+#[test]
 fn a_tag_is_added_to_what_is_selected() {
     let mut h = gallery();
     let item = choose_first(&mut h);
