@@ -230,7 +230,8 @@ impl Library {
         self.write(|tx| tx.execute("DELETE FROM runs WHERE dir = ?", [dir]).map(|_| ()))
     }
 
-    /// Notes a model, by the hash of its weights.
+    /// Notes a model, by the hash of its weights. Where several files have the same weights, as a fork and the checkpoint that
+    /// it goes on from, the one that was noted first gives the name for as long as it is there.
     ///
     /// # Errors
     /// The library cannot be written.
@@ -238,6 +239,12 @@ impl Library {
         let json = serde_json::to_string(model)
             .map_err(|e| crate::base::Problem::failed("This model could not be noted").because(e))?;
         self.write(|tx| {
+            let known = tx.query_row("SELECT info FROM models WHERE hash = ?", [&model.hash], |row| row.get(0));
+            let known: Option<String> = known.optional()?;
+            let known: Option<ModelInfo> = known.and_then(|json| serde_json::from_str(&json).ok());
+            if known.is_some_and(|first| first.model != model.model && Path::new(&first.model).exists()) {
+                return Ok(());
+            }
             tx.execute(
                 "INSERT INTO models (hash, name, info, added) VALUES (?, ?, ?, ?) \
                  ON CONFLICT (hash) DO UPDATE SET name = excluded.name, info = excluded.info",

@@ -376,6 +376,32 @@ fn runs_checkpoints_and_lineage_are_kept() {
 }
 
 #[test]
+fn files_of_the_same_weights_do_not_take_each_others_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let library = Library::open(&dir.path().join("library.sqlite")).unwrap();
+    let changes = || -> i64 {
+        let all = "SELECT count(*) FROM records WHERE kind = 'change'";
+        library.read(|db| db.query_row(all, [], |row| row.get(0))).unwrap()
+    };
+    let named = |name: &str| {
+        let file = dir.path().join(name);
+        let info = crate::models::info::ModelInfo::of(&Recipe::default(), "h".into());
+        crate::models::info::ModelInfo { model: file.to_string_lossy().into_owned(), name: name.into(), ..info }
+    };
+    let (first, fork) = (named("first"), named("fork"));
+    std::fs::write(&first.model, "").unwrap();
+    for model in [&first, &fork, &first, &fork] {
+        library.put_model(model).unwrap();
+    }
+    assert_eq!(library.models().unwrap().iter().map(|m| m.name.as_str()).collect::<Vec<_>>(), ["first"]);
+    assert_eq!(changes(), 0);
+    std::fs::remove_file(&first.model).unwrap();
+    library.put_model(&fork).unwrap();
+    assert_eq!(library.models().unwrap()[0].name, "fork");
+    assert_eq!(changes(), 1);
+}
+
+#[test]
 fn data_sets_are_remembered_once() {
     let library = Library::in_memory().unwrap();
     library.note_dataset("emoji", 5).unwrap();

@@ -138,6 +138,8 @@ impl DrawView {
     }
 
     fn tools(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo) {
+        // The field takes what the other widgets leave of one row.
+        let width = (ui.available_width() - 170.0 - 260.0).clamp(160.0, 520.0);
         ui.horizontal_wrapped(|ui| {
             let combo = ComboBox::from_id_salt("prior").selected_text(&info.name).width(170.0).truncate();
             let combo = combo.show_ui(ui, |ui| {
@@ -148,7 +150,6 @@ impl DrawView {
                 }
             });
             combo.response.accessible_name("Prior");
-            let width = (ui.available_width() - 330.0).clamp(160.0, 520.0);
             let field = theme::text_field(ui, &mut self.prompt, "What to draw, in words", width, "Prompt");
             let entered = field.lost_focus() && ui.input(|i| i.key_pressed(egui::Key::Enter));
             theme::weak(ui, "Seed");

@@ -160,9 +160,10 @@ fn an_empty_gallery_with_data_sets_shows_them() {
 
 #[test]
 fn a_search_that_finds_no_saved_picture_offers_the_data_sets() {
-    let mut h = gallery();
+    let mut h = harness(Stage::with(GalleryView::default(), ScriptedEngine::fresh()));
     let sets = crate::engine::Facets { sets: vec![("clothes".into(), 9)], ..Default::default() };
     h.state_mut().call(|view, cx| view.on_event(&Event::Facets(sets), cx));
+    h.run_steps(3);
     search(&mut h, "nowhere to be found");
     assert_eq!(asked(&h).shelf, Shelf::Kept);
     h.get_by_role_and_label(Role::Button, "Search data sets too").click();
