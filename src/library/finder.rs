@@ -24,6 +24,8 @@ use crate::eval::feature_matrix::Rows;
 
 /// How far down each order is read, at least.
 const DEPTH: usize = 200;
+/// Pictures that are taken from the order by words: deep, for many may fit equally well.
+const DEPTH_OF_WORDS: usize = 4000;
 /// Pictures that are held against each other for near-duplicates.
 const HELD: usize = 1200;
 /// Cosine from which on two pictures count as nearly the same.
@@ -228,8 +230,8 @@ impl Finder {
         let wants = |by: By| !search.without.contains(&by);
         if !asked.is_empty() && wants(By::Words) {
             let allowed = self.allowed.pictures(library, search.shelf, &search.conditions)?;
-            let found = library.with_words(&asked, &allowed, depth)?;
-            orders.push((By::Words, found.into_iter().map(|id| (id, None)).collect()));
+            let found = library.with_words(&asked, &allowed, DEPTH_OF_WORDS.max(depth))?;
+            orders.push((By::Words, found.into_iter().map(|(id, score)| (id, Some(score as f32))).collect()));
         }
         if !asked.is_empty() && (wants(By::Text) || wants(By::Caption)) {
             match self.by_text(library, text, search, depth, &mut answer.notes) {
@@ -395,21 +397,32 @@ fn difference(like: &[Vec<f32>], unlike: &[Vec<f32>]) -> Vec<f32> {
     sum.into_iter().map(|v| v as f32).collect()
 }
 
-/// Pictures, the best first, with how near each is.
+/// Pictures, the best first, with how well each fits.
 type Order = Vec<(i64, Option<f32>)>;
 /// An order that a picture is in, its place there from 1, and how near it is.
 type Place = (By, usize, Option<f32>);
 
 /// Orders as one: each picture with the sum of its reciprocal ranks, and its places.
-/// The order by looks weighs as much as all orders by words together: else an example beside words would hardly count.
+/// The order by looks weighs as much as all orders by words together: else an example beside words would hardly count. What
+/// fits equally well shares a rank, as the pictures of one label do.
 fn fuse(orders: &[(By, Order)], limit: usize) -> Vec<(i64, f64, Vec<Place>)> {
     let by_words = orders.iter().filter(|(by, _)| *by != By::Look).count().max(1) as f64;
-    let weight = |by: By| if by == By::Look { by_words } else { 1.0 };
-    let ids: Vec<(Vec<i64>, f64)> =
-        orders.iter().map(|(by, order)| (order.iter().map(|(id, _)| *id).collect(), weight(*by))).collect();
-    let place = |(order, rank): (usize, usize)| (orders[order].0, rank, orders[order].1[rank - 1].1);
-    let all = rank_fusion::fuse(&ids, limit).into_iter();
-    all.map(|(id, score, ranks)| (id, score, ranks.into_iter().map(place).collect())).collect()
+    let ranked = |(by, order): &(By, Order)| {
+        let weight = if *by == By::Look { by_words } else { 1.0 };
+        rank_fusion::Order::by_score(order.iter().copied()).weighing(weight)
+    };
+    // How near a picture is; what words are worth is no measure of that.
+    let of = |(by, order): &(By, Order)| -> HashMap<i64, f32> {
+        order.iter().filter(|_| *by != By::Words).filter_map(|(id, near)| Some((*id, (*near)?))).collect()
+    };
+    let near: Vec<HashMap<i64, f32>> = orders.iter().map(of).collect();
+    rank_fusion::fuse(&orders.iter().map(ranked).collect::<Vec<_>>(), limit)
+        .into_iter()
+        .map(|(id, score, ranks)| {
+            let place = |(order, rank): (usize, usize)| (orders[order].0, rank, near[order].get(&id).copied());
+            (id, score, ranks.into_iter().map(place).collect())
+        })
+        .collect()
 }
 
 fn told_why(item: &Item, asked: &[String], by: By, rank: usize, near: Option<f32>) -> Why {

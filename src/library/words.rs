@@ -86,11 +86,12 @@ pub fn where_found(item: &Item, words: &[String]) -> String {
 }
 
 impl Library {
-    /// Allowed pictures that have some of the words, those that fit best (by BM25) first, ties by number.
+    /// Allowed pictures that have some of the words with their BM25 (the lower, the better), those that fit best first, ties by
+    /// number.
     ///
     /// # Errors
     /// The library cannot be read.
-    pub fn with_words(&self, words: &[String], allowed: &Mask, most: usize) -> Result<Vec<i64>> {
+    pub fn with_words(&self, words: &[String], allowed: &Mask, most: usize) -> Result<Vec<(i64, f64)>> {
         if words.is_empty() {
             return Ok(Vec::new());
         }
@@ -113,7 +114,7 @@ impl Library {
         })?;
         found.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         found.truncate(most);
-        Ok(found.into_iter().map(|(_, id)| id).collect())
+        Ok(found.into_iter().map(|(score, id)| (id, score)).collect())
     }
 }
 
@@ -129,7 +130,8 @@ mod tests {
         library.tag(&ids[2..3], "red shoe", true).unwrap();
         library.tag(&ids[3..4], "春の桜並木", true).unwrap();
         let all = Mask::filled(100, true);
-        let of = |text: &str| library.with_words(&words(text), &all, 10).unwrap();
+        let ids_of = |found: Vec<(i64, f64)>| found.into_iter().map(|f| f.0).collect::<Vec<_>>();
+        let of = |text: &str| ids_of(library.with_words(&words(text), &all, 10).unwrap());
         assert_eq!(of("a red hat"), [ids[1], ids[2]]);
         assert_eq!(of("桜並"), [ids[3]]);
         assert_eq!(of("sho"), [ids[2]], "a word that is still typed");
@@ -142,7 +144,7 @@ mod tests {
         assert_eq!(of("\u{0}red\u{0}").len(), 2);
         let mut some = all.clone();
         some.set(ids[1] as usize, false);
-        assert_eq!(library.with_words(&words("red hat"), &some, 10).unwrap(), [ids[2]]);
+        assert_eq!(ids_of(library.with_words(&words("red hat"), &some, 10).unwrap()), [ids[2]]);
         let item = library.item(ids[1]).unwrap().unwrap();
         assert_eq!(where_found(&item, &words("red faces hat")), "tag: red, hat; name: faces");
     }

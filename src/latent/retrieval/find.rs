@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::corpus::Corpus;
-use crate::base::rank_fusion::{Fused, fuse};
+use crate::base::rank_fusion::{Fused, Order, fuse};
 use crate::base::{Picture, Problem, Progress, Result};
 use crate::eval::feature_matrix::Rows;
 
@@ -62,24 +62,26 @@ impl Corpus {
             return Err(Problem::usage("Nothing is asked for").try_this("Give words, or pictures to be like"));
         }
         let mut notes = Vec::new();
-        let mut lists: Vec<(&'static str, Vec<usize>)> = Vec::new();
+        let mut lists: Vec<(&'static str, Order<usize>)> = Vec::new();
         if !text.is_empty() {
             let (at, vectors) = &self.told;
             if !at.is_empty() {
                 let wanted = self.joint.texts(&[text.to_string()], progress)?;
                 let scores: Vec<f32> = vectors.iter().map(|v| dot(v, wanted.row(0))).collect();
-                lists.push(("caption", ordered(&scores).into_iter().map(|i| at[i]).collect()));
+                // Pictures of one caption, as of one class, share a rank.
+                let scored = ordered(&scores).into_iter().map(|i| (at[i], scores[i]));
+                lists.push(("caption", Order::by_score(scored)));
             }
             let ranking = self.joint.rank(text, &self.seen, progress)?;
             notes.push(Problem::data(ranking.reliability.sentence()).info());
             notes.extend(ranking.unanswered(text));
-            lists.push(("words", ranking.order));
+            lists.push(("words", Order::of(ranking.order)));
         }
         if !request.like.is_empty() {
             let of = |pictures: &[Picture]| self.joint.pictures(&self.joint.seen(pictures, progress)?);
             let direction = direction(&of(&request.like)?, &of(&request.unlike)?)?;
             let scores: Vec<f32> = self.joint.pictures(&self.seen)?.iter().map(|v| dot(v, &direction)).collect();
-            lists.push((LIKENESS, ordered(&scores)));
+            lists.push((LIKENESS, Order::of(ordered(&scores))));
         }
         if self.len().0 < self.len().1 {
             let (some, all) = self.len();
@@ -90,12 +92,13 @@ impl Corpus {
         Ok(Neighbours { list: self.named(lists, count), notes })
     }
 
-    fn named(&self, lists: Vec<(&'static str, Vec<usize>)>, count: usize) -> Vec<Neighbour> {
+    fn named(&self, lists: Vec<(&'static str, Order<usize>)>, count: usize) -> Vec<Neighbour> {
         // Pictures weigh as much as all lists by words together.
         let by_words = lists.iter().filter(|(name, _)| *name != LIKENESS).count().max(1) as f64;
         let names: Vec<&'static str> = lists.iter().map(|(name, _)| *name).collect();
-        let weighted = lists.into_iter().map(|(name, list)| (list, if name == LIKENESS { by_words } else { 1.0 }));
-        let found = fuse(&weighted.collect::<Vec<_>>(), count);
+        let weight = |name| if name == LIKENESS { by_words } else { 1.0 };
+        let orders = lists.into_iter().map(|(name, order)| order.weighing(weight(name)));
+        let found = fuse(&orders.collect::<Vec<_>>(), count);
         let sum: f64 = found.iter().map(|f| f.1).sum();
         let of = |(at, score, ranks): Fused<usize>| {
             let place = self.places[at];

@@ -109,13 +109,22 @@ fn an_empty_library_and_an_empty_question_are_said_plainly() {
 
 #[test]
 fn orders_are_fused_by_reciprocal_ranks() {
-    let order = |ids: &[i64]| ids.iter().map(|id| (*id, None)).collect::<Vec<_>>();
+    let order = |ids: &[i64]| ids.iter().zip(1..).map(|(id, n)| (*id, Some(1.0 / n as f32))).collect::<Vec<_>>();
     let orders = [(By::Words, order(&[1, 2, 3])), (By::Text, order(&[3, 4])), (By::Look, order(&[5, 3]))];
     let fused = fuse(&orders, 4);
     let ids: Vec<i64> = fused.iter().map(|f| f.0).collect();
     assert_eq!(ids, [3, 5, 1, 2], "looks weigh as both orders by words; ties by number; 4 is beyond the limit");
     assert!((fused[0].1 - (1.0 / 63.0 + 1.0 / 61.0 + 2.0 / 62.0)).abs() < 1e-12);
-    assert_eq!(fused[0].2, [(By::Text, 1, None), (By::Look, 2, None), (By::Words, 3, None)]);
+    assert_eq!(fused[0].2, [(By::Text, 1, Some(1.0)), (By::Look, 2, Some(0.5)), (By::Words, 3, None)]);
+}
+
+#[test]
+fn among_pictures_of_one_label_looks_decide() {
+    let labelled = [1, 2, 3, 4].map(|id| (id, Some(2.5)));
+    let looks = [(9, Some(0.9)), (4, Some(0.8)), (2, Some(0.7))];
+    let fused = fuse(&[(By::Words, labelled.to_vec()), (By::Look, looks.to_vec())], 9);
+    assert_eq!(fused.iter().map(|f| f.0).collect::<Vec<_>>(), [4, 2, 1, 3, 9]);
+    assert_eq!(fused[0].2, [(By::Words, 1, None), (By::Look, 2, Some(0.8))]);
 }
 
 #[test]
