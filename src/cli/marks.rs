@@ -7,7 +7,7 @@ use super::versions::{named, open};
 use super::{print_json, print_line, say};
 use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
-use crate::data::{self, ImageSource};
+use crate::data;
 use crate::library::Library;
 use crate::library::marks::MarkEdit;
 use crate::recipe::DataRecipe;
@@ -132,7 +132,8 @@ impl Which {
                     (called, *used) = (true, true);
                 }
             }
-            let labelled = self.labelled.as_ref().is_none_or(|l| label(source.as_ref(), i, mark).as_ref() == Some(l));
+            let own = source.label(i).and_then(|l| source.labels().get(l as usize)).map(String::as_str);
+            let labelled = self.labelled.as_deref().is_none_or(|l| Mark::label_over(mark, own) == Some(l));
             let tagged = self.tagged.as_ref().is_none_or(|t| mark.is_some_and(|m| m.tags.contains(t)));
             if called && labelled && tagged {
                 names.push(name);
@@ -159,14 +160,6 @@ impl Which {
             return print_json(&json!({ "source": source, "pictures": names.len(), "changed": changed }));
         }
         print_line(&format!("{} pictures, {changed} changes", names.len()))
-    }
-}
-
-/// The label that a picture has.
-fn label(source: &dyn ImageSource, i: usize, mark: Option<&Mark>) -> Option<String> {
-    match mark.and_then(|m| m.label.as_ref()) {
-        Some(label) => Some(label.clone()).filter(|l| !l.is_empty()),
-        None => source.label(i).and_then(|l| source.labels().get(l as usize).cloned()),
     }
 }
 
@@ -249,30 +242,103 @@ pub fn of_new_run(paths: &Paths, data: &mut DataRecipe) {
 }
 
 /// What a person should know of the marks of a run that goes on: it keeps those that it began with, unless others shall be
-/// taken over. A run that learned nothing yet takes them as they are.
+/// taken over. One that was begun with `--no-marks` stays without, whatever is accepted. A run that learned nothing yet
+/// takes them as they are, and so does one whose pictures the library never knew any marks of.
 ///
 /// # Errors
 /// The recipe cannot be read or written.
 pub fn at_resume(paths: &Paths, folder: &RunFolder, accept: bool) -> Result<Option<Problem>> {
     let recipe = folder.recipe()?;
-    let now: Marks = match Library::open(&paths.library()).and_then(|library| library.marks(&recipe.data.source)) {
-        Ok(now) => now,
+    let source = &recipe.data.source;
+    let set =
+        Library::open(&paths.library()).and_then(|library| Ok((library.marks(source)?, library.ever_marked(source)?)));
+    let (now, ever): (Marks, bool) = match set {
+        Ok(set) => set,
         Err(problem) => return Ok(Some(problem.warning())),
     };
-    let differ = versions::differ(&recipe.data.all_marks(), &now).filter(|_| !now.is_empty() && folder.is_begun());
-    let Some(how) = differ else { return Ok(None) };
-    let what = "What is set for pictures of this run's data changed since it began";
-    let problem = Problem::data(what).of(recipe.data.source).because(how);
+    let own = recipe.data.all_marks();
+    let Some(how) = versions::differ(&own, &now).filter(|_| ever && folder.is_begun()) else { return Ok(None) };
+    if folder.file()?.no_marks {
+        let what = "This run was begun with --no-marks: what is set for its pictures does not count";
+        let remedy =
+            format!("`latent-studio data marks {source}` lists it; a new run without --no-marks learns with it");
+        return Ok(Some(Problem::data(what).of(source).because(how).try_this(remedy).info()));
+    }
+    let what = match (own.is_empty(), now.is_empty()) {
+        (true, _) => {
+            "This run was begun when nothing was set for its pictures (labels, weights, tags, exclusions); now something is"
+        }
+        (_, true) => "This run was begun with labels, weights, tags or exclusions of its pictures; now none is set",
+        _ => "Labels, weights, tags or exclusions of this run's pictures changed since it began",
+    };
+    let problem = Problem::data(what).of(source).because(how);
     Ok(Some(if accept {
         versions::take_over(folder, now)?;
-        problem.try_this("It goes on with what is set now, as was asked").warning()
+        problem.try_this("It goes on with what is set now, as --accept-data asks").warning()
     } else {
-        problem.try_this("It goes on with what it began with; --accept-data takes over what is set now").info()
+        problem.try_this("It goes on as it began; --accept-data takes over what is set now").info()
     }))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::*;
+    use crate::recipe::Recipe;
+    use crate::train::folder::RunFile;
+
+    /// A run that learned something from pictures with these marks, and a library.
+    fn begun(dir: &std::path::Path, marks: Marks) -> (Paths, Library, RunFolder) {
+        let paths = Paths::under(dir);
+        let library = Library::open(&paths.library()).unwrap();
+        let mut recipe = Recipe::default();
+        recipe.data.source = "/p".into();
+        recipe.data.set_marks(marks);
+        let folder = RunFolder::create(&dir.join("run"), &recipe, None, "cpu").unwrap();
+        std::fs::create_dir_all(folder.checkpoints_dir().join("000000000008")).unwrap();
+        (paths, library, folder)
+    }
+
+    fn mark() -> Mark {
+        Mark { weight: Some(2.0), ..Mark::default() }
+    }
+
+    #[test]
+    fn a_run_with_marks_goes_on_with_them_and_says_when_they_are_gone() {
+        let dir = tempfile::tempdir().unwrap();
+        let (paths, library, folder) = begun(dir.path(), Marks::from([("a".into(), mark())]));
+        let own = || folder.recipe().unwrap().data.all_marks();
+        assert_eq!(at_resume(&paths, &folder, true).unwrap(), None, "the library never knew of any");
+        library.mark("/p", &["a".into()], MarkEdit::Weight(Some(2.0))).unwrap();
+        assert_eq!(at_resume(&paths, &folder, true).unwrap(), None, "the same");
+        library.mark("/p", &["a".into()], MarkEdit::Clear).unwrap();
+        let told = at_resume(&paths, &folder, false).unwrap().unwrap();
+        assert!(told.what.contains("now none is set") && told.remedy.unwrap().contains("--accept-data"));
+        assert_eq!(own().len(), 1, "nothing is taken away unasked");
+        let told = at_resume(&paths, &folder, true).unwrap().unwrap();
+        assert!(told.remedy.unwrap().contains("--accept-data") && own().is_empty());
+        assert_eq!(at_resume(&paths, &folder, false).unwrap(), None);
+    }
+
+    #[test]
+    fn a_run_without_marks_stays_without_unless_they_are_accepted() {
+        let dir = tempfile::tempdir().unwrap();
+        let (paths, library, folder) = begun(dir.path(), Marks::new());
+        let own = || folder.recipe().unwrap().data.all_marks();
+        library.mark("/p", &["a".into()], MarkEdit::Weight(Some(2.0))).unwrap();
+        let told = at_resume(&paths, &folder, false).unwrap().unwrap();
+        assert!(told.what.contains("now something is") && own().is_empty());
+        // One that was asked to be without is not given them by an answer about its pictures.
+        folder.write_file(&RunFile { no_marks: true, ..folder.file().unwrap() }).unwrap();
+        for accept in [false, true] {
+            let told = at_resume(&paths, &folder, accept).unwrap().unwrap();
+            assert!(told.what.contains("--no-marks") && told.remedy.unwrap().contains("data marks /p"));
+            assert!(own().is_empty());
+        }
+        folder.write_file(&RunFile { no_marks: false, ..folder.file().unwrap() }).unwrap();
+        at_resume(&paths, &folder, true).unwrap().unwrap();
+        assert_eq!(own(), Marks::from([("a".into(), mark())]));
+    }
+
     #[test]
     fn names_fit_patterns() {
         let fits = |pattern: &str, name: &str| {

@@ -24,7 +24,7 @@ use crate::library::Library;
 use crate::models::io::Weights;
 use crate::recipe::preset::{self, Facts};
 use crate::recipe::{Parent, Reading, Recipe, advice, json_path};
-use crate::train::folder::{RunFolder, RunLock, Status};
+use crate::train::folder::{RunFile, RunFolder, RunLock, Status};
 use crate::train::identity::PictureAnswer;
 use crate::train::report::{RunEvent, RunProgress, RunState};
 use crate::train::script;
@@ -82,7 +82,8 @@ pub struct Train {
     #[arg(long, value_name = "RUN_DIR",
           conflicts_with_all = ["model", "preset", "from", "on", "resolution", "batch", "seed", "set", "checkpoint_kimg"])]
     resume: Option<PathBuf>,
-    /// Resume although the run's pictures are others than those it began with
+    /// Resume although the run's pictures, or what is set for them (labels, weights, tags, exclusions), are others than those
+    /// it began with
     #[arg(long, requires = "resume")]
     accept_data: bool,
     /// Train on pictures as their source has them, without labels, weights and exclusions that were set in the library
@@ -290,6 +291,9 @@ impl Train {
         crate::models::footprint::admit(&recipe, &self.device)?;
         // The device is resolved when training begins, so that a better one found later is used.
         let (folder, lock) = RunFolder::create_locked(dir, &recipe, self.from.as_deref(), &self.device)?;
+        if self.no_marks {
+            folder.write_file(&RunFile { no_marks: true, ..folder.file()? })?;
+        }
         edits.map_or(Ok(()), |edits| script::keep(&folder, &edits))?;
         Ok((folder, lock))
     }

@@ -8,15 +8,13 @@ use serde_json::json;
 use super::{print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::problem::some_of;
-use crate::base::{Problem, Progress, Result};
+use crate::base::{Problem, Result};
 use crate::data::{self, dvc, manifest::Manifest};
 use crate::library::Library;
 use crate::recipe::Reading;
 
 /// Names that are shown of each kind of difference.
 const SHOWN: usize = 20;
-/// Pictures of a source of which small versions are kept.
-const THUMBS: usize = 20_000;
 
 /// Arguments of `data versions`.
 #[derive(Args)]
@@ -93,7 +91,7 @@ impl Versions {
         if let Some(source) = &source {
             let base = Manifest::kept(source, Reading::default(), &paths.prepared(), &watched(self.json))?;
             let version = library.note_version(source, &base.marked(&library.marks(source)?))?;
-            keep_thumbs(&library, source, &base, &watched(self.json))?;
+            library.keep_thumbs_of(source, Reading::default(), &base, &watched(self.json))?;
             if let Some(tag) = &self.tag {
                 library.tag_version(&version, tag)?;
             }
@@ -129,22 +127,15 @@ impl Versions {
     }
 }
 
-/// Keeps small versions of the pictures of a source, to show them when they are gone.
-fn keep_thumbs(library: &Library, source: &str, base: &Manifest, progress: &dyn Progress) -> Result<()> {
-    let contents: Vec<&str> = base.entries.iter().take(THUMBS).map(|e| e.content.as_str()).collect();
-    let missing = library.without_thumb(&contents)?;
-    library.keep_version_thumbs(&base.thumbs(source, Reading::default(), &missing, progress)?)
-}
-
 impl Versions {
     /// Goes back to a version and says what that could not bring back.
     fn restore(&self, library: &Library, source: &str, name: &str, base: &Manifest) -> Result<()> {
-        let version = library.find_version(name)?.filter(|v| v.source == source).ok_or_else(|| {
+        let version = library.find_version(name, Some(source))?.ok_or_else(|| {
             Problem::usage("This source has no version of this name")
                 .of(name)
                 .try_this("`latent-studio data versions SRC` lists them")
         })?;
-        let restored = library.restore_version(&version, base)?;
+        let restored = library.restore_version(&version, name, base)?;
         if self.json {
             return print_json(&json!({ "version": version.hash, "restored": restored }));
         }
@@ -168,9 +159,10 @@ pub(super) fn open(paths: &Paths) -> Result<Library> {
     Ok(library)
 }
 
-/// A version by its hash or tag, or a source as it is now.
-fn version(library: &Library, paths: &Paths, text: &str, json: bool) -> Result<(String, Manifest)> {
-    if let Some(version) = library.find_version(text)? {
+/// A version by its hash, tag or branch, of the source `beside` it if that has one of this name, or a source as it is now.
+fn version(library: &Library, paths: &Paths, text: &str, beside: &str, json: bool) -> Result<(String, Manifest)> {
+    let of_it = library.find_version(text, Some(&named(beside)))?;
+    if let Some(version) = of_it.map_or_else(|| library.find_version(text, None), |v| Ok(Some(v)))? {
         return Ok((version.hash.clone(), library.manifest(&version.hash)?));
     }
     let source = named(text);
@@ -188,33 +180,16 @@ impl Difference {
     /// Shows how two versions differ.
     pub fn run(self, paths: &Paths) -> Result<()> {
         let library = open(paths)?;
-        let (earlier, old) = version(&library, paths, &self.earlier, self.json)?;
-        let (later, new) = version(&library, paths, &self.later, self.json)?;
+        let (earlier, old) = version(&library, paths, &self.earlier, &self.later, self.json)?;
+        let (later, new) = version(&library, paths, &self.later, &self.earlier, self.json)?;
         let diff = old.diff(&new);
         if self.json {
             return print_json(&json!({ "earlier": earlier, "later": later, "same": diff.is_empty(), "diff": diff }));
         }
         print_line(&format!("of {} pictures: {}", old.entries.len(), diff.sentence()))?;
-        let label = |label: &Option<String>| label.clone().unwrap_or_else(|| "none".into());
-        let renamed: Vec<String> = diff.renamed.iter().map(|(a, b)| format!("{a} → {b}")).collect();
-        let relabelled: Vec<String> =
-            diff.relabelled.iter().map(|(name, a, b)| format!("{name}: {} → {}", label(a), label(b))).collect();
-        let reweighted: Vec<String> = diff.reweighted.iter().map(|(name, a, b)| format!("{name}: {a} → {b}")).collect();
-        let kinds = [
-            ("new", &diff.added),
-            ("gone", &diff.gone),
-            ("renamed", &renamed),
-            ("relabelled", &relabelled),
-            ("captions", &diff.recaptioned),
-            ("cut, scaled", &diff.recropped),
-            ("replaced", &diff.replaced),
-            ("left out", &diff.excluded),
-            ("included", &diff.included),
-            ("weights", &reweighted),
-            ("tags", &diff.retagged),
-        ];
-        for (what, names) in kinds.into_iter().filter(|(_, names)| !names.is_empty()) {
-            print_line(&format!("{what:12} {}", some_of(names, SHOWN)))?;
+        for kind in diff.kinds(usize::MAX) {
+            let told: Vec<&str> = kind.pictures.iter().map(|(_, told)| told.as_str()).collect();
+            print_line(&format!("{:14} {}", kind.title.to_lowercase(), some_of(&told, SHOWN)))?;
         }
         Ok(())
     }

@@ -90,7 +90,43 @@ pub struct Diff {
     pub retagged: Vec<String>,
 }
 
+/// A kind of difference with its pictures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// What a person calls it.
+    pub title: &'static str,
+    /// How many pictures differ so.
+    pub count: usize,
+    /// The first of them: the name in the later version, or of one that is gone in the earlier, and what is told of it.
+    pub pictures: Vec<(String, String)>,
+}
+
 impl Diff {
+    /// Kinds of difference that there are, each with at most so many of its pictures.
+    pub fn kinds(&self, most: usize) -> Vec<Kind> {
+        fn kind<T>(title: &'static str, all: &[T], most: usize, told: impl Fn(&T) -> (String, String)) -> Kind {
+            Kind { title, count: all.len(), pictures: all.iter().take(most).map(told).collect() }
+        }
+        let plain = |title, all: &[String]| kind(title, all, most, |name| (name.clone(), name.clone()));
+        let label = |label: &Option<String>| label.clone().unwrap_or_else(|| "none".into());
+        let all = [
+            plain("New", &self.added),
+            plain("Gone", &self.gone),
+            kind("Renamed", &self.renamed, most, |(a, b)| (b.clone(), format!("{a} → {b}"))),
+            kind("Relabelled", &self.relabelled, most, |(name, a, b)| {
+                (name.clone(), format!("{name}: {} → {}", label(a), label(b)))
+            }),
+            plain("Captions", &self.recaptioned),
+            plain("Cut or scaled", &self.recropped),
+            plain("Other contents", &self.replaced),
+            plain("Left out", &self.excluded),
+            plain("Included again", &self.included),
+            kind("Weights", &self.reweighted, most, |(name, a, b)| (name.clone(), format!("{name}: {a} → {b}"))),
+            plain("Tags", &self.retagged),
+        ];
+        all.into_iter().filter(|kind| kind.count > 0).collect()
+    }
+
     /// Whether nothing differs.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -392,6 +428,11 @@ mod tests {
         assert_eq!(diff.replaced, ["a/3.png"]);
         assert_eq!(diff.renamed, [("b/4.png".to_owned(), "a/4.png".to_owned())]);
         assert_eq!(diff.relabelled, [("a/4.png".to_owned(), Some("b".into()), Some("a".into()))]);
+        let kinds = diff.kinds(1);
+        let titles: Vec<&str> = kinds.iter().map(|kind| kind.title).collect();
+        assert_eq!(titles, ["New", "Gone", "Renamed", "Relabelled", "Cut or scaled", "Other contents"]);
+        assert_eq!(kinds[3].pictures, [("a/4.png".to_owned(), "a/4.png: b → a".to_owned())]);
+        assert!(diff.kinds(0).iter().all(|kind| kind.count == 1 && kind.pictures.is_empty()));
         assert_eq!(
             diff.sentence(),
             "1 new, 1 gone, 1 under other names, 1 with other labels, 1 cut or scaled, 1 with other contents"

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use super::manifest::{Entry, Manifest};
 use super::source::ImageSource;
-use crate::recipe::marks::Marks;
+use crate::recipe::marks::{Mark, Marks};
 
 /// Labels of a source, those among them that were set by hand.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,18 +23,15 @@ impl Labels {
         if marks.values().all(|mark| mark.label.is_none()) {
             return Self { names: source.labels().to_vec(), of: (0..source.len()).map(own).collect() };
         }
-        let texts: Vec<Option<String>> = (0..source.len())
-            .map(|i| match marks.get(&source.name(i)).and_then(|mark| mark.label.as_ref()) {
-                Some(label) => Some(label.clone()).filter(|l| !l.is_empty()),
-                None => own(i).and_then(|l| source.labels().get(l as usize).cloned()),
-            })
-            .collect();
-        let used: BTreeSet<&str> = texts.iter().flatten().map(String::as_str).collect();
+        let named = |i: usize| source.labels().get(own(i)? as usize).map(String::as_str);
+        let texts: Vec<Option<&str>> =
+            (0..source.len()).map(|i| Mark::label_over(marks.get(&source.name(i)), named(i))).collect();
+        let used: BTreeSet<&str> = texts.iter().flatten().copied().collect();
         let mut names: Vec<String> = source.labels().iter().filter(|l| used.contains(l.as_str())).cloned().collect();
         let known: BTreeSet<String> = names.iter().cloned().collect();
         names.extend(used.iter().filter(|l| !known.contains(**l)).map(|l| (*l).to_owned()));
         let places: HashMap<&str, u32> = names.iter().zip(0..).map(|(name, i)| (name.as_str(), i)).collect();
-        let of = texts.iter().map(|text| places.get(text.as_deref()?).copied()).collect();
+        let of = texts.iter().map(|text| places.get((*text)?).copied()).collect();
         Self { names, of }
     }
 }
@@ -45,10 +42,7 @@ impl Manifest {
     pub fn marked(&self, marks: &Marks) -> Self {
         let one = |entry: &Entry| {
             let Some(mark) = marks.get(&entry.name) else { return entry.clone() };
-            let label = match &mark.label {
-                Some(label) => Some(label.clone()).filter(|l| !l.is_empty()),
-                None => entry.label.clone(),
-            };
+            let label = Mark::label_over(Some(mark), entry.label.as_deref()).map(str::to_owned);
             let (weight, excluded) = (mark.weight.filter(|w| *w != 1.0), mark.excluded);
             Entry { label, weight, excluded, tags: mark.tags.iter().cloned().collect(), ..entry.clone() }
         };
@@ -61,7 +55,6 @@ mod tests {
     use super::*;
     use crate::base::progress::Quiet;
     use crate::data::prepare;
-    use crate::recipe::marks::Mark;
     use crate::recipe::{DataRecipe, Reading};
 
     fn mark(label: &str) -> Mark {

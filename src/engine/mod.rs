@@ -37,7 +37,7 @@ pub use crate::train::report::{CheckpointInfo, Preview, RunProgress, RunState, R
 pub use command::{Command, GenerateRequest, JobId, SlotId};
 pub use event::{DeviceReport, Evaluation, Event, Inspected, Space};
 pub use jobs::likeness::Likeness;
-pub use jobs::records::{PairsOf, RecordsCommand, RecordsEvent, Thumbs as VersionThumbs};
+pub use jobs::records::{PairsOf, RecordsCommand, RecordsEvent, SHOWN as VERSION_PICTURES, Thumbs as VersionThumbs};
 pub use jobs::search::{Facets, Sample, SearchAnswer, SearchRequest};
 pub use latent::{LatentCommand, LatentEvent, LineageNode};
 

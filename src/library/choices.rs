@@ -27,6 +27,18 @@ const CLEAR: f64 = 0.2;
 /// Pictures that pairs are taken from: the newest ones.
 const LOOKED_AT: usize = 500;
 
+/// Kept pictures of the checkpoints of a run, the newest first.
+const OF_CHECKPOINTS: &str = "SELECT items.id, model_hash, recipe ->> '$.latent' || coalesce(hex(latent), ''), \
+    coalesce(recipe ->> '$.made_by', items.model) FROM items INDEXED BY items_weights \
+    WHERE trashed = 0 AND imported = 0 AND recipe IS NOT NULL AND model_hash IN ( \
+        SELECT made.key FROM records AS run JOIN edges ON edges.parent = run.id \
+        JOIN records AS made ON made.id = edges.child \
+        WHERE run.key = ?1 AND relation = 'checkpoint' AND made.kind = 'model') \
+    ORDER BY items.id DESC LIMIT ?2";
+/// Kept pictures of a model, the newest first, with what is thought of them.
+const OF_MODEL: &str = "SELECT id, rating, starred FROM items INDEXED BY items_weights WHERE model_hash = ?1 AND trashed = 0 AND imported = 0 \
+    AND recipe IS NOT NULL ORDER BY id DESC LIMIT ?2";
+
 /// A choice between two kept pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Choice {
@@ -262,15 +274,7 @@ impl Library {
     fn checkpoint_shots(&self, run: &Path) -> Result<Vec<Shot>> {
         let node = self.node(&run.to_string_lossy());
         self.read(|db| {
-            let mut query = db.prepare(
-                "SELECT items.id, model_hash, recipe ->> '$.latent' || coalesce(hex(latent), ''), \
-                 coalesce(recipe ->> '$.made_by', items.model) FROM items \
-                 WHERE trashed = 0 AND imported = 0 AND recipe IS NOT NULL AND model_hash IN ( \
-                     SELECT made.key FROM records AS run JOIN edges ON edges.parent = run.id \
-                     JOIN records AS made ON made.id = edges.child \
-                     WHERE run.key = ?1 AND relation = 'checkpoint' AND made.kind = 'model') \
-                 ORDER BY items.id DESC LIMIT ?2",
-            )?;
+            let mut query = db.prepare(OF_CHECKPOINTS)?;
             let row = |row: &rusqlite::Row<'_>| {
                 Ok(Shot { item: row.get(0)?, model: row.get(1)?, latent: row.get(2)?, name: row.get(3)? })
             };
@@ -321,10 +325,7 @@ impl Library {
         let ranking = self.ranking()?;
         let strength: HashMap<i64, f64> = ranking.pictures.iter().map(|p| (p.item, p.strength)).collect();
         let kept: Vec<(i64, u8, bool)> = self.read(|db| {
-            let mut query = db.prepare(
-                "SELECT id, rating, starred FROM items WHERE model_hash = ? AND trashed = 0 AND imported = 0 \
-                 AND recipe IS NOT NULL ORDER BY id DESC LIMIT ?",
-            )?;
+            let mut query = db.prepare(OF_MODEL)?;
             let limit = LOOKED_AT as i64;
             let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
             query.query_map(rusqlite::params![model_hash, limit], row)?.collect()
@@ -429,6 +430,19 @@ mod tests {
         assert_eq!((model(faces.0), model(faces.1)), ("faces".into(), "faces".into()));
         let all: Vec<(i64, i64)> = ids.iter().flat_map(|a| ids.iter().map(|b| (*a, *b))).collect();
         assert_eq!(library.next_pair(None, &all).unwrap(), None);
+    }
+
+    /// However many pictures there are, only those of the model are read.
+    #[test]
+    fn pictures_of_weights_are_found_by_an_index() {
+        let library = Library::in_memory().unwrap();
+        for text in [OF_MODEL, OF_CHECKPOINTS] {
+            let mut query = library.db.prepare(&format!("EXPLAIN QUERY PLAN {text}")).unwrap();
+            let steps: Vec<String> =
+                query.query_map(rusqlite::params!["h", 5], |row| row.get(3)).unwrap().map(Result::unwrap).collect();
+            assert!(steps.iter().any(|s| s.contains("SEARCH items USING INDEX items_weights")), "{steps:?}");
+            assert!(!steps.iter().any(|s| s.starts_with("SCAN items")), "{steps:?}");
+        }
     }
 
     #[test]

@@ -4,8 +4,9 @@ use rusqlite::{OptionalExtension, Transaction, params};
 use serde::{Deserialize, Serialize};
 
 use super::items::index;
-use super::marks::{Named, put};
+use super::marks::{Named, put, steps};
 use super::{Library, sql};
+use crate::base::problem::some_of;
 use crate::base::{Problem, Result};
 
 /// How many changes can be taken back.
@@ -69,7 +70,7 @@ impl Change {
         }
     }
 
-    /// Does it (again).
+    /// Does it for the first time.
     fn apply(&self, tx: &Transaction<'_>) -> rusqlite::Result<()> {
         match self {
             Self::Keep { ids } => trash(tx, ids, false),
@@ -91,6 +92,18 @@ impl Change {
             Self::Trash { ids, trashed } => trash(tx, ids, !trashed),
             Self::Marks { source, before, .. } => put(tx, source, before),
         }
+    }
+
+    /// The same change with what it does to its pictures as they are now: of marks, only the fields that it changed. The
+    /// names of pictures whose fields were set again since are the error, and nothing is to be done then.
+    fn onto(&self, tx: &Transaction<'_>, back: bool) -> rusqlite::Result<Result<Self, Vec<String>>> {
+        let Self::Marks { source, title, before, after } = self else { return Ok(Ok(self.clone())) };
+        let (from, to) = if back { (after, before) } else { (before, after) };
+        let now = |marks: Named| match back {
+            true => Self::Marks { source: source.clone(), title: title.clone(), before: marks, after: after.clone() },
+            false => Self::Marks { source: source.clone(), title: title.clone(), before: before.clone(), after: marks },
+        };
+        Ok(steps(tx, source, from, to)?.map(now))
     }
 }
 
@@ -226,10 +239,10 @@ impl Library {
     }
 
     /// Takes one change back (`back`), or does it again, whatever came after it; says which it was, or nothing if it is
-    /// not known any more or was done already.
+    /// not known any more or was done already. Of marks of data sets it changes only the fields that the change did.
     ///
     /// # Errors
-    /// The library cannot be written.
+    /// Fields of marks that it changed were set again since, or the library cannot be written.
     pub fn go(&self, change: i64, back: bool) -> Result<Option<String>> {
         self.walk(&format!("SELECT id, name, change FROM journal WHERE id = {change} AND undone <> {back}"), back)
     }
@@ -263,18 +276,31 @@ impl Library {
         self.write(|tx| {
             let found: Option<(i64, String, String)> =
                 tx.query_row(which, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
-            let Some((id, name, json)) = found else { return Ok(None) };
+            let Some((id, name, json)) = found else { return Ok(Ok(None)) };
             // A change that a later version noted is passed over.
             if let Ok(change) = serde_json::from_str::<Change>(&json) {
-                if back {
-                    change.revert(tx)?;
-                } else {
-                    change.apply(tx)?;
+                match change.onto(tx, back)? {
+                    Ok(now) if back => now.revert(tx)?,
+                    Ok(now) => now.apply(tx)?,
+                    Err(names) => return Ok(Err(stands_on(&name, back, &names))),
                 }
                 super::records::judged(tx, &change, back)?;
             }
             tx.execute("UPDATE journal SET undone = ?2 WHERE id = ?1", params![id, back])?;
-            Ok(Some(name))
-        })
+            Ok(Ok(Some(name)))
+        })?
     }
+}
+
+/// What a person is told who would take a change back that later ones stand on.
+fn stands_on(name: &str, back: bool, names: &[String]) -> Problem {
+    let what = if back {
+        "This change cannot be taken back: the same was set again since"
+    } else {
+        "This change cannot be made again: something else was set since"
+    };
+    Problem::usage(what)
+        .of(name)
+        .because(format!("of {}", some_of(names, 5)))
+        .try_this("Take the later changes back first; nothing was changed")
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use rusqlite::types::Type;
-use rusqlite::{OptionalExtension, Row, Transaction};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -177,6 +177,44 @@ pub(super) fn put(tx: &Transaction<'_>, source: &str, marks: &[(String, Mark)]) 
     Ok(())
 }
 
+/// A mark with what a change from `from` to `to` does to it: only fields that the change sets. Nothing if one of these was
+/// set to something else since.
+#[must_use]
+pub fn step(now: &Mark, from: &Mark, to: &Mark) -> Option<Mark> {
+    fn field<T: Clone + PartialEq>(now: &mut T, from: &T, to: &T) -> bool {
+        if from == to || now == to {
+            return true;
+        }
+        let fits = now == from;
+        now.clone_from(to);
+        fits
+    }
+    let mut out = now.clone();
+    let fits = field(&mut out.label, &from.label, &to.label)
+        & field(&mut out.weight, &from.weight, &to.weight)
+        & field(&mut out.excluded, &from.excluded, &to.excluded);
+    out.tags.retain(|tag| to.tags.contains(tag) || !from.tags.contains(tag));
+    out.tags.extend(to.tags.difference(&from.tags).cloned());
+    fits.then_some(out)
+}
+
+/// What pictures with marks `from` that become `to` get onto what they have now; the names of those that do not fit any more.
+pub(super) fn steps(
+    tx: &Transaction<'_>,
+    source: &str,
+    from: &[(String, Mark)],
+    to: &[(String, Mark)],
+) -> rusqlite::Result<Result<Named, Vec<String>>> {
+    let (mut out, mut stuck) = (Vec::new(), Vec::new());
+    for ((name, from), (_, to)) in from.iter().zip(to) {
+        match step(&mark_of(tx, source, name)?, from, to) {
+            Some(mark) => out.push((name.clone(), mark)),
+            None => stuck.push(name.clone()),
+        }
+    }
+    Ok(if stuck.is_empty() { Ok(out) } else { Err(stuck) })
+}
+
 /// Notes in the chain that marks were set, or taken back.
 pub(super) fn noted(tx: &Transaction<'_>, source: &str, title: &str, count: usize, back: bool) -> rusqlite::Result<()> {
     let at = sql::now();
@@ -202,10 +240,17 @@ impl Library {
     /// # Errors
     /// The library cannot be read.
     pub fn marks(&self, source: &str) -> Result<Marks> {
-        self.read(|db| {
-            let mut query = db.prepare_cached("SELECT name, mark FROM marks WHERE source = ? ORDER BY name")?;
-            query.query_map([source], named)?.collect()
-        })
+        self.read(|db| all_of(db, source))
+    }
+
+    /// Whether marks of a source were ever set in this library, be it that none is set now.
+    ///
+    /// # Errors
+    /// The library cannot be read.
+    pub fn ever_marked(&self, source: &str) -> Result<bool> {
+        let text = "SELECT EXISTS (SELECT 1 FROM records WHERE kind = 'marks' \
+                    AND about = (SELECT id FROM records WHERE key = ?))";
+        self.read(|db| db.query_row(text, [format!("data:{source}")], |row| row.get(0)))
     }
 
     /// Changes the marks of pictures of a source as one change that can be taken back; says how many it changed.
@@ -235,7 +280,7 @@ impl Library {
     /// was.
     ///
     /// # Errors
-    /// The library cannot be written.
+    /// As of [`Self::go`].
     pub fn undo_marks(&self, source: &str, back: bool) -> Result<Option<String>> {
         let order = if back { "NOT undone ORDER BY id DESC" } else { "undone ORDER BY id" };
         let text = format!(
@@ -254,6 +299,26 @@ impl Library {
         let labels = marks.values().filter_map(|m| m.label.clone()).filter(|l| !l.is_empty()).collect();
         Ok((labels, marks.into_values().flat_map(|m| m.tags).collect()))
     }
+}
+
+/// Sets the marks that differ between `before` and `after` as one change; says how many there are.
+pub(super) fn merge(
+    tx: &Transaction<'_>,
+    source: &str,
+    title: &str,
+    before: &Marks,
+    after: &Marks,
+) -> rusqlite::Result<usize> {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    let changed = changed.map(|name| (name.clone(), after.get(name).cloned().unwrap_or_default())).collect();
+    change(tx, source, |_| title.to_owned(), changed)
+}
+
+/// Marks of a source as a transaction sees them.
+pub(super) fn all_of(db: &Connection, source: &str) -> rusqlite::Result<Marks> {
+    let mut query = db.prepare_cached("SELECT name, mark FROM marks WHERE source = ? ORDER BY name")?;
+    query.query_map([source], named)?.collect()
 }
 
 /// Sets marks and notes what they were; those that are so already are left out.
@@ -284,10 +349,7 @@ impl Library {
     /// # Errors
     /// The library cannot be written.
     pub fn merge_marks(&self, source: &str, title: &str, before: &Marks, after: &Marks) -> Result<usize> {
-        let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
-        let changed = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
-        let changed = changed.map(|name| (name.clone(), after.get(name).cloned().unwrap_or_default())).collect();
-        self.set_marks(source, title, changed)
+        self.write(|tx| merge(tx, source, title, before, after))
     }
 
     /// How many pictures have marks.
@@ -337,6 +399,41 @@ mod tests {
         }
         assert_eq!(library.mark("/p", &all, MarkEdit::Clear).unwrap(), 3);
         assert_eq!(library.count_marks(), 0);
+    }
+
+    #[test]
+    fn a_change_taken_back_out_of_order_leaves_what_others_set() {
+        let library = Library::in_memory().unwrap();
+        let all = names(&["a", "b"]);
+        let number = |library: &Library| library.newest_change().unwrap().unwrap().0;
+        library.mark("/p", &all, MarkEdit::Label(Some("cat".into()))).unwrap();
+        let first = number(&library);
+        library.mark("/p", &all[..1], MarkEdit::Weight(Some(3.0))).unwrap();
+        library.mark("/p", &all[..1], MarkEdit::Tag("dusk".into())).unwrap();
+        let tagged = number(&library);
+        library.mark("/p", &all[..1], MarkEdit::Tag("sea".into())).unwrap();
+        // The label goes, the weight and the tags that were set later stay.
+        library.go(first, true).unwrap().unwrap();
+        let marks = library.marks("/p").unwrap();
+        assert_eq!(marks.len(), 1);
+        assert_eq!((marks["a"].label.as_deref(), marks["a"].weight, marks["a"].tags.len()), (None, Some(3.0), 2));
+        library.go(tagged, true).unwrap().unwrap();
+        assert_eq!(library.marks("/p").unwrap()["a"].tags.iter().collect::<Vec<_>>(), ["sea"]);
+        // Once more, onto what there is now.
+        library.go(first, false).unwrap().unwrap();
+        assert_eq!(library.marks("/p").unwrap()["a"].label.as_deref(), Some("cat"));
+        // One whose field was set again since is refused, and nothing of it is done.
+        library.mark("/p", &all[1..], MarkEdit::Label(Some("dog".into()))).unwrap();
+        let before = library.marks("/p").unwrap();
+        let problem = library.go(first, true).unwrap_err();
+        assert_eq!(problem.subject.as_deref(), Some("Label 2 pictures “cat”"));
+        assert_eq!(problem.detail.as_deref(), Some("of b"));
+        assert_eq!(library.marks("/p").unwrap(), before);
+        library.undo_marks("/p", true).unwrap().unwrap();
+        library.go(first, true).unwrap().unwrap();
+        assert_eq!(library.marks("/p").unwrap()["a"].weight, Some(3.0));
+        assert_eq!(library.verify().unwrap().faults, []);
+        assert!(library.ever_marked("/p").unwrap() && !library.ever_marked("/q").unwrap());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use rusqlite::{Connection, Transaction, TransactionBehavior};
 pub const VERSION: u32 = MIGRATIONS.len() as u32;
 
 /// Each step takes a library one version further. Steps that were released never change; new ones are added.
-const MIGRATIONS: &[&str] = &[FIRST, LOOKS, NUMBERS, SEARCH, super::records::TABLES, super::marks::TABLES];
+const MIGRATIONS: &[&str] = &[FIRST, LOOKS, NUMBERS, SEARCH, super::records::TABLES, super::marks::TABLES, BY_WEIGHTS];
 
 /// The version from which on the lineage names runs by where they are in the library's folder, and from which on words
 /// are found inside of texts that are written without spaces.
@@ -109,6 +109,11 @@ CREATE TABLE searches (
 -- What a file beside the library is known by to belong to it.
 CREATE TABLE about (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 INSERT INTO about VALUES ('library', lower(hex(randomblob(16))));
+";
+
+/// Kept pictures by the hash of the weights that made them: for what is liked of a model, and for pairs of checkpoints.
+const BY_WEIGHTS: &str = "
+CREATE INDEX items_weights ON items (model_hash, id DESC) WHERE trashed = 0 AND imported = 0;
 ";
 
 /// How a picture looks at a glance, to find others like it; filled in when it is first asked for.
@@ -302,7 +307,7 @@ const EXAMINED: u64 = 16 << 20;
 /// Takes a library back to the version that came before pictures of data sets.
 #[cfg(test)]
 pub const WITHOUT_SEARCH: &str = "
-DROP INDEX items_kept_model; DROP INDEX items_kept_model_rating;
+DROP INDEX items_weights; DROP INDEX items_kept_model; DROP INDEX items_kept_model_rating;
 DROP TABLE marks; DROP TABLE heads; DROP TABLE branches; DROP TABLE version_thumbs;
 DROP TABLE model_parts; DROP TABLE model_files; DROP TABLE record_tags; DROP TABLE record_fields;
 DROP TABLE records; DROP TABLE edges; DROP TABLE versions; DROP TABLE manifests; DROP TABLE version_tags;

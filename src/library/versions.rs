@@ -7,10 +7,14 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::records::{Thing, thing};
-use super::{Library, sql};
-use crate::base::{Problem, Result};
+use super::{Library, marks, sql};
+use crate::base::{Problem, Progress, Result};
 use crate::data::manifest::{Entry, Manifest};
+use crate::recipe::Reading;
 use crate::recipe::marks::{Mark, Marks};
+
+/// Pictures of a source of which small versions are kept.
+const THUMBS: usize = 20_000;
 
 /// A version of a data set.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -164,25 +168,33 @@ impl Library {
 
     /// Goes back to a version: labels, weights, tags and exclusions of the source become those that it had, and pictures
     /// that it did not have are left out, as one change that can be taken back. `base` is the source as it is now, without
-    /// marks. What is noted next is made of this version.
+    /// marks. What is noted next is made of this version. It goes on with the branch that it was `called` by; else with the
+    /// one that the source is on, if that is at this version; else with the only one that is; else with none.
     ///
     /// # Errors
     /// The version is not known, or the library cannot be read or written.
-    pub fn restore_version(&self, version: &Version, base: &Manifest) -> Result<Restored> {
+    pub fn restore_version(&self, version: &Version, called: &str, base: &Manifest) -> Result<Restored> {
         let then = self.manifest(&version.hash)?;
-        let now = self.marks(&version.source)?;
-        let (marks, mut restored) = marks_of(&then, base, &now);
         let title = format!("Go back to version {}", version.tags.first().map_or(&version.hash[..8], |t| t));
-        restored.marks = self.merge_marks(&version.source, &title, &now, &marks)? as u64;
-        let on = self.branches(&version.source)?.into_iter().find(|(_, hash)| *hash == version.hash);
+        let source = &version.source;
         self.write(|tx| {
+            let now = marks::all_of(tx, source)?;
+            let (after, mut restored) = marks_of(&then, base, &now);
+            restored.marks = marks::merge(tx, source, &title, &now, &after)? as u64;
+            let mut here = tx.prepare("SELECT name FROM branches WHERE source = ? AND hash = ?")?;
+            let mut here: Vec<String> =
+                here.query_map([source, &version.hash], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+            let text = "SELECT branch FROM heads WHERE source = ?";
+            let on: Option<String> = tx.query_row(text, [source], |row| row.get(0)).optional()?.flatten();
+            let named =
+                here.iter().find(|name| *name == called).or_else(|| here.iter().find(|name| on.as_ref() == Some(name)));
+            let branch = named.cloned().or_else(|| if here.len() == 1 { here.pop() } else { None });
             tx.execute(
                 "INSERT OR REPLACE INTO heads (source, hash, branch) VALUES (?, ?, ?)",
-                params![version.source, version.hash, on.map(|(name, _)| name)],
-            )
-            .map(|_| ())
-        })?;
-        Ok(restored)
+                params![source, version.hash, branch],
+            )?;
+            Ok(restored)
+        })
     }
 
     /// Keeps small versions of pictures by the hash of their pixels, to show them when they are gone. Those that are known
@@ -195,6 +207,22 @@ impl Library {
             let mut add = tx.prepare("INSERT OR IGNORE INTO version_thumbs (content, png) VALUES (?, ?)")?;
             thumbs.iter().try_for_each(|(content, png)| add.execute(params![content, png]).map(|_| ()))
         })
+    }
+
+    /// Keeps small versions of the pictures of a source as it is now, the first [`THUMBS`] by name, where they are not kept.
+    ///
+    /// # Errors
+    /// The source cannot be opened, the work was cancelled, or the library cannot be read or written.
+    pub fn keep_thumbs_of(
+        &self,
+        source: &str,
+        reading: Reading,
+        base: &Manifest,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let contents: Vec<&str> = base.entries.iter().take(THUMBS).map(|e| e.content.as_str()).collect();
+        let missing = self.without_thumb(&contents)?;
+        self.keep_version_thumbs(&base.thumbs(source, reading, &missing, progress)?)
     }
 
     /// The small version of a picture by the hash of its pixels, as PNG.
@@ -235,12 +263,13 @@ impl Library {
         })
     }
 
-    /// The version that a person calls by a tag, or by the beginning of its hash; nothing if there is none.
+    /// The version that a person calls by a tag, by a branch, or by the beginning of its hash, of this source if one is
+    /// given; nothing if there is none.
     ///
     /// # Errors
     /// There are several, or the library cannot be read.
-    pub fn find_version(&self, text: &str) -> Result<Option<Version>> {
-        let mut all = self.versions(None)?;
+    pub fn find_version(&self, text: &str, source: Option<&str>) -> Result<Option<Version>> {
+        let mut all = self.versions(source)?;
         let branches: Vec<(String, String)> = self.read(|db| {
             let mut query = db.prepare("SELECT source, hash FROM branches WHERE name = ?")?;
             query.query_map([text], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
@@ -248,6 +277,7 @@ impl Library {
         let on = |v: &Version| branches.iter().any(|(source, hash)| *source == v.source && *hash == v.hash);
         all.retain(|v| v.tags.iter().any(|t| t == text) || on(v) || (text.len() >= 4 && v.hash.starts_with(text)));
         // The same pictures may lie in several places.
+        all.sort_by(|a, b| a.hash.cmp(&b.hash));
         all.dedup_by(|a, b| a.hash == b.hash);
         match all.len() {
             0 | 1 => Ok(all.pop()),
@@ -380,11 +410,11 @@ mod tests {
         assert_eq!((second.parent.as_deref(), second.pictures), (Some(first.hash.as_str()), 2));
         assert_eq!(library.manifest(&second.hash).unwrap(), two);
         library.tag_version(&first, "clean").unwrap();
-        assert_eq!(library.find_version("clean").unwrap().unwrap().hash, first.hash);
+        assert_eq!(library.find_version("clean", None).unwrap().unwrap().hash, first.hash);
         library.tag_version(&second, "clean").unwrap();
-        assert_eq!(library.find_version("clean").unwrap().unwrap().hash, second.hash);
-        assert_eq!(library.find_version(&first.hash[..6]).unwrap().unwrap().hash, first.hash);
-        assert_eq!(library.find_version("other").unwrap(), None);
+        assert_eq!(library.find_version("clean", None).unwrap().unwrap().hash, second.hash);
+        assert_eq!(library.find_version(&first.hash[..6], None).unwrap().unwrap().hash, first.hash);
+        assert_eq!(library.find_version("other", None).unwrap(), None);
         for wrong in ["", "  ", "beef"] {
             assert!(library.tag_version(&first, wrong).is_err(), "{wrong}");
         }
@@ -418,7 +448,7 @@ mod tests {
         assert_eq!(diff.relabelled, [("a".to_owned(), Some("cat".into()), None)]);
         assert_eq!(diff.reweighted, [("b".to_owned(), 2.0, 1.0)]);
 
-        let restored = library.restore_version(&first, &base).unwrap();
+        let restored = library.restore_version(&first, &first.hash, &base).unwrap();
         assert_eq!(restored, Restored { marks: 3, ..Restored::default() });
         assert_eq!(now(&base).hash(), first.hash, "to the byte");
         assert_eq!(library.head("/p").unwrap(), Some((first.hash.clone(), None)));
@@ -428,12 +458,12 @@ mod tests {
         assert_eq!(third.parent.as_deref(), Some(first.hash.as_str()), "a branch");
         let tips = [("main".to_owned(), second.hash.clone()), ("other".to_owned(), third.hash.clone())];
         assert_eq!(library.branches("/p").unwrap(), tips);
-        assert_eq!(library.find_version("main").unwrap().unwrap().hash, second.hash);
+        assert_eq!(library.find_version("main", Some("/p")).unwrap().unwrap().hash, second.hash);
         assert!(library.branch_version(&third, "main").unwrap_err().remedy.is_some());
         // Pictures that came, went or changed since are told.
         let mut other = manifest(&["a", "c", "d"]);
         other.entries[1].content = "f".repeat(32);
-        let restored = library.restore_version(&first, &other).unwrap();
+        let restored = library.restore_version(&first, &first.hash, &other).unwrap();
         assert_eq!(restored.left_out, ["d"]);
         assert_eq!((restored.missing, restored.replaced), (names(&["b"]), names(&["c"])));
         assert!(library.marks("/p").unwrap()["d"].excluded);
@@ -442,6 +472,65 @@ mod tests {
             format!("Go back to version {}", &first.hash[..8])
         );
         assert_eq!(library.verify().unwrap().faults, []);
+    }
+
+    #[test]
+    fn the_branch_that_a_source_is_on_is_kept_and_a_name_is_that_of_its_source() {
+        let library = Library::in_memory().unwrap();
+        let base = manifest(&["a", "b"]);
+        let first = library.note_version("/p", &base).unwrap();
+        for name in ["zebra", "apple", "mango"] {
+            library.branch_version(&first, name).unwrap();
+        }
+        library.mark("/p", &["a".to_owned()], MarkEdit::Exclude(true)).unwrap();
+        let branch = |library: &Library| library.head("/p").unwrap().unwrap().1;
+        library.restore_version(&first, &first.hash, &base).unwrap();
+        assert_eq!(branch(&library).as_deref(), Some("mango"), "the one that it is on, not the first by name");
+        library.restore_version(&first, "zebra", &base).unwrap();
+        assert_eq!(branch(&library).as_deref(), Some("zebra"), "the one that was called");
+        library.mark("/p", &["a".to_owned()], MarkEdit::Exclude(true)).unwrap();
+        let now = base.marked(&library.marks("/p").unwrap());
+        let second = library.note_version("/p", &now).unwrap();
+        library.restore_version(&first, &first.hash, &base).unwrap();
+        assert_eq!(branch(&library), None, "two others are there: none of them was meant");
+        library.restore_version(&second, &second.hash, &base).unwrap();
+        assert_eq!(branch(&library).as_deref(), Some("zebra"), "the only one there");
+
+        // The same pictures in another place, and the same words for something else.
+        let other = manifest(&["c"]);
+        let here = library.note_version("/q", &other).unwrap();
+        library.note_version("/q", &base).unwrap();
+        library.tag_version(&first, "clean").unwrap();
+        library.tag_version(&here, "clean").unwrap();
+        assert_eq!(library.find_version("clean", Some("/q")).unwrap().unwrap(), {
+            let mut here = here.clone();
+            here.tags = vec!["clean".into()];
+            here
+        });
+        assert_eq!(library.find_version("clean", Some("/p")).unwrap().unwrap().hash, first.hash);
+        assert!(library.find_version("clean", None).is_err(), "two are called so");
+        for source in ["/p", "/q"] {
+            assert_eq!(library.find_version(&first.hash, Some(source)).unwrap().unwrap().source, source);
+        }
+        assert_eq!(library.find_version(&first.hash[..8], None).unwrap().unwrap().hash, first.hash);
+    }
+
+    /// What fails in between leaves marks and the place of the source as they were.
+    #[test]
+    fn going_back_is_done_wholly_or_not_at_all() {
+        let library = Library::in_memory().unwrap();
+        let base = manifest(&["a", "b"]);
+        let first = library.note_version("/p", &base).unwrap();
+        library.mark("/p", &["a".to_owned()], MarkEdit::Exclude(true)).unwrap();
+        let second = library.note_version("/p", &base.marked(&library.marks("/p").unwrap())).unwrap();
+        let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON heads BEGIN SELECT RAISE(ABORT, 'no'); END";
+        library.db.execute_batch(refuse).unwrap();
+        let before = library.marks("/p").unwrap();
+        assert!(library.restore_version(&first, &first.hash, &base).is_err());
+        assert_eq!((library.marks("/p").unwrap(), library.head("/p").unwrap().unwrap().0), (before, second.hash));
+        library.db.execute_batch("DROP TRIGGER refuse").unwrap();
+        library.restore_version(&first, &first.hash, &base).unwrap();
+        assert!(library.marks("/p").unwrap().is_empty());
     }
 
     #[test]

@@ -35,6 +35,14 @@ impl Mark {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// The label of a picture: the one that its mark sets, which may be none, else its `own` of the source.
+    pub fn label_over<'a>(mark: Option<&'a Self>, own: Option<&'a str>) -> Option<&'a str> {
+        match mark.and_then(|mark| mark.label.as_deref()) {
+            Some(label) => Some(label).filter(|l| !l.is_empty()),
+            None => own,
+        }
+    }
 }
 
 impl DataRecipe {
@@ -93,6 +101,9 @@ mod tests {
         assert_eq!(recipe.marks.len(), 2, "what is only left out needs no mark");
         assert_eq!(recipe.all_marks(), marks);
         assert_eq!(recipe.label_marks().keys().collect::<Vec<_>>(), ["a"]);
+        let label = |name: &str| Mark::label_over(marks.get(name), Some("own"));
+        assert_eq!((label("a"), label("b"), label("z")), (Some("cat"), Some("own"), Some("own")));
+        assert_eq!(Mark::label_over(Some(&mark(Some(""), None, false)), Some("own")), None);
         assert_eq!((recipe.weight("a"), recipe.weight("b"), recipe.weight("c")), (2.5, 1.0, 0.0));
         let back: DataRecipe = serde_json::from_str(&serde_json::to_string(&recipe).unwrap()).unwrap();
         assert_eq!(back, recipe);

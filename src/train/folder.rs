@@ -90,6 +90,9 @@ pub struct RunFile {
     /// The run and the checkpoint that it is a fork of.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// Whether it was asked to learn without what is set in the library for its pictures (`--no-marks`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_marks: bool,
 }
 
 /// `status.json`: where the run stands now.
@@ -158,9 +161,9 @@ impl RunFolder {
             let path = dir.join(sub);
             fs::create_dir_all(&path).map_err(|e| Problem::io("This folder could not be made", &path, &e))?;
         }
-        let (device, from) = (device.into(), from.map(Into::into));
-        let id = Some(new_id(dir));
-        let file = RunFile { created: unix_now(), id, device, from, name: None, kimg: None, data: None, origin: None };
+        let (created, device, from) = (unix_now(), device.into(), from.map(Into::into));
+        let (id, no_marks) = (Some(new_id(dir)), false);
+        let file = RunFile { created, id, device, from, name: None, kimg: None, data: None, origin: None, no_marks };
         this.write_file(&file)?;
         write_atomically(&this.recipe_path(), recipe.settled().to_json().as_bytes())?;
         Ok((this, lock))

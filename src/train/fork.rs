@@ -64,8 +64,10 @@ pub fn fork(from: &RunFolder, images: Option<u64>, to: &Path, changes: &[String]
     };
     let parent = from.file()?;
     let made = RunFolder::create(to, &recipe, parent.from.as_deref(), &parent.device)?;
-    let filled = fill(from, &made, &chosen)
-        .and_then(|()| made.write_file(&RunFile { origin: Some(origin), data: parent.data, ..made.file()? }));
+    let filled = fill(from, &made, &chosen).and_then(|()| {
+        let (data, no_marks) = (parent.data, parent.no_marks);
+        made.write_file(&RunFile { origin: Some(origin), data, no_marks, ..made.file()? })
+    });
     if let Err(problem) = filled {
         // It is not half there.
         let _ = fs::remove_dir_all(to);

@@ -206,7 +206,7 @@ fn killed_while_it_migrates_it_is_of_one_version_or_the_other() {
     drop(library);
     let db = rusqlite::Connection::open(&path).unwrap();
     db.execute_batch(
-        "DROP INDEX items_kept_model; DROP INDEX items_kept_model_rating; DROP TABLE marks; DROP TABLE heads; \
+        "DROP INDEX items_weights; DROP INDEX items_kept_model; DROP INDEX items_kept_model_rating; DROP TABLE marks; DROP TABLE heads; \
          DROP TABLE branches; DROP TABLE version_thumbs; DROP TABLE model_parts; DROP TABLE model_files; \
          DROP TABLE record_tags; DROP TABLE record_fields; \
          DROP TABLE records; DROP TABLE edges; DROP TABLE versions; DROP TABLE manifests; DROP TABLE version_tags; \

@@ -238,9 +238,11 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             let files = out_files(&options, latents.len());
             job_of(job, "Exporting", latents.len() as u64, vec![Event::Exported { job, files }])
         }
-        Command::Keep { job, model, latents, starred, .. } => {
+        Command::Keep { job, model, latents, starred, made_by, .. } => {
             let count = latents.len() as u64;
-            let Some(info) = script.models.iter().find(|m| m.model == model).cloned() else {
+            // Checkpoints of runs are none of its models.
+            let run = model.rsplit_once('@').and_then(|_| script.models.first());
+            let Some(info) = script.models.iter().find(|m| m.model == model).or(run).cloned() else {
                 return missing(Path::new(&model));
             };
             let before = script.items.clone();
@@ -249,6 +251,9 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
                 let id = script.items.iter().map(|(i, _)| i.id).max().unwrap_or(0) + 1;
                 let mut item = made::item(id, &info, latent);
                 (item.rating, item.starred, item.tags) = (0, starred, Vec::new());
+                if let Some(recipe) = &mut item.recipe {
+                    recipe.made_by.clone_from(&made_by);
+                }
                 script.items.insert(0, (item, false));
             }
             let told = changed(script, before, name);

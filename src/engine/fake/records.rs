@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{Script, made};
 use crate::data::manifest::Diff;
-use crate::engine::{Event, PairsOf, Prompt, Ranked, Ranking, RecordsCommand, RecordsEvent, Version, VersionThumbs};
+use crate::engine::{
+    Event, Item, PairsOf, Prompt, Ranked, Ranking, RecordsCommand, RecordsEvent, Version, VersionThumbs,
+};
 use crate::recipe::picture::Latent;
 
 /// Two versions of a data set, the newest first.
@@ -35,12 +37,13 @@ fn listed(source: &str) -> Event {
 }
 
 fn pair(script: &Script, of: &PairsOf, passed: &[(i64, i64)]) -> Event {
-    let items: Vec<i64> = script
-        .items
-        .iter()
-        .filter(|(item, trashed)| !trashed && !matches!(of, PairsOf::Model(model) if item.model != *model))
-        .map(|(item, _)| item.id)
-        .collect();
+    let fits = |item: &Item| match of {
+        PairsOf::All => true,
+        PairsOf::Model(model) => item.model == *model,
+        PairsOf::Checkpoints(_) => item.recipe.as_ref().is_some_and(|r| r.made_by.starts_with("checkpoint")),
+    };
+    let items: Vec<i64> =
+        script.items.iter().filter(|(item, trashed)| !trashed && fits(item)).map(|(item, _)| item.id).collect();
     let shown = |id: i64| (id, made::named_picture("pairs", &id.to_string(), 64u32));
     let pairs = items.iter().zip(items.iter().skip(1)).map(|(a, b)| (*a, *b));
     let pair = pairs.filter(|p| !passed.contains(p)).nth(script.choices.len() % items.len().max(1));

@@ -1,6 +1,7 @@
 //! Records beside kept pictures: marks and versions of data sets, threads of prompts, choices between pictures.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::io::Cursor;
 
 use serde::{Deserialize, Serialize};
@@ -22,10 +23,8 @@ use crate::recipe::Reading;
 use crate::recipe::marks::Marks;
 use crate::recipe::picture::Latent;
 
-/// Pictures of a source of which small versions are kept with its versions.
-const THUMBS: usize = 20_000;
 /// Pictures of a kind of difference that are shown as pictures.
-const SHOWN: usize = 60;
+pub const SHOWN: usize = 60;
 
 /// What can be asked of records.
 #[derive(Clone, Debug, PartialEq)]
@@ -144,9 +143,7 @@ fn tell_pair(cx: &Context, library: &Library, of: &PairsOf, passed: &[(i64, i64)
 fn base(cx: &Context, job: JobId, library: &Library, source: &str, reading: &Reading) -> Result<Manifest> {
     let progress = cx.progress(job);
     let base = Manifest::kept(source, reading.clone(), &cx.paths.prepared(), &progress)?;
-    let contents: Vec<&str> = base.entries.iter().take(THUMBS).map(|e| e.content.as_str()).collect();
-    let missing = library.without_thumb(&contents)?;
-    library.keep_version_thumbs(&base.thumbs(source, reading.clone(), &missing, &progress)?)?;
+    library.keep_thumbs_of(source, reading.clone(), &base, &progress)?;
     Ok(base)
 }
 
@@ -167,18 +164,11 @@ fn thumbs(library: &Library, old: &Manifest, new: &Manifest, diff: &Diff) -> Res
         Ok(png.and_then(read))
     };
     let mut out = BTreeMap::new();
-    let renamed: Vec<&String> = diff.renamed.iter().map(|(_, after)| after).collect();
-    let relabelled: Vec<&String> = diff.relabelled.iter().map(|(name, ..)| name).collect();
-    let reweighted: Vec<&String> = diff.reweighted.iter().map(|(name, ..)| name).collect();
-    let lists = [&diff.added, &diff.gone, &diff.recaptioned, &diff.recropped, &diff.replaced, &diff.excluded];
-    let lists = lists.into_iter().chain([&diff.included, &diff.retagged]);
-    let lists = lists.map(|list| list.iter().collect::<Vec<_>>()).chain([renamed, relabelled, reweighted]);
-    for list in lists {
-        for name in list.into_iter().take(SHOWN) {
-            if !out.contains_key(name) {
-                let (before, after) = (picture(old.get(name))?, picture(new.get(name))?);
-                out.insert(name.clone(), Thumbs { before, after });
-            }
+    let names = diff.kinds(SHOWN).into_iter().flat_map(|kind| kind.pictures).map(|(name, _)| name);
+    for name in names {
+        let (then, now) = (old.get(&name), new.get(&name));
+        if let Entry::Vacant(place) = out.entry(name) {
+            place.insert(Thumbs { before: picture(then)?, after: picture(now)? });
         }
     }
     Ok(out)
@@ -220,12 +210,12 @@ pub fn send(cx: Context, library: &Lane<Gallery>, prepare: &Lane<()>, command: R
         }),
         Ask::RestoreVersion { job, source, reading, hash } => prepare.push(Some(job), move |()| {
             let library = aside(&cx)?;
-            let version = library.find_version(&hash)?.filter(|v| v.source == source);
-            let version = version.ok_or_else(|| Problem::usage("This version is not known any more").of(hash))?;
+            let version = library.find_version(&hash, Some(&source))?;
+            let version = version.ok_or_else(|| Problem::usage("This version is not known any more").of(&hash))?;
             let base = base(&cx, job, &library, &source, &reading)?;
             // What is there now can be come back to.
             library.note_version(&source, &base.marked(&library.marks(&source)?))?;
-            let restored = library.restore_version(&version, &base)?;
+            let restored = library.restore_version(&version, &hash, &base)?;
             tell(&cx, RecordsEvent::Restored { source: source.clone(), restored });
             tell_marks(&cx, &library, source.clone())?;
             tell_versions(&cx, &library, &source)

@@ -127,7 +127,7 @@ fn a_library_without_records_gets_them_and_loses_nothing() {
     library
         .db
         .execute_batch(
-            "DROP INDEX items_kept_model; DROP INDEX items_kept_model_rating; DROP TABLE marks; DROP TABLE heads; \
+            "DROP INDEX items_weights; DROP INDEX items_kept_model; DROP INDEX items_kept_model_rating; DROP TABLE marks; DROP TABLE heads; \
              DROP TABLE branches; DROP TABLE version_thumbs; DROP TABLE model_parts; DROP TABLE model_files; \
              DROP TABLE record_tags; DROP TABLE record_fields; \
              DROP TABLE records; DROP TABLE edges; DROP TABLE versions; DROP TABLE manifests; DROP TABLE version_tags; \

@@ -45,8 +45,7 @@ impl DataView {
 
     /// Captions and labels as words that the studio can learn.
     fn words(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
-        let known = survey.entries.iter().filter(|e| e.caption.is_some() || e.label.is_some()).count();
-        if known < crate::eval::joint::teach::FEWEST {
+        if self.figures(survey).worded < crate::eval::joint::teach::FEWEST {
             return;
         }
         theme::section(ui, "Words");
@@ -209,31 +208,24 @@ impl DataView {
     /// The labels with their shares, most frequent first.
     fn labels(&self, ui: &mut Ui, survey: &Survey) {
         let t = theme::tokens(ui);
-        let mut counts = vec![0u64; survey.labels.len()];
-        for label in survey.entries.iter().filter_map(|e| e.label) {
-            if let Some(count) = counts.get_mut(label as usize) {
-                *count += 1;
-            }
-        }
-        let mut order: Vec<usize> = (0..counts.len()).collect();
-        order.sort_by_key(|&i| std::cmp::Reverse(counts[i]));
-        let most = counts.iter().copied().max().unwrap_or(1).max(1);
+        let figures = self.figures(survey);
+        let most = figures.shares.first().map_or(1, |(_, count)| *count).max(1);
         ui.add_space(size::XS);
-        for &i in order.iter().take(12) {
+        for (label, count) in figures.shares.iter().take(12) {
             let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), 20.0), Sense::hover());
-            let share = counts[i] as f32 / most as f32;
+            let share = *count as f32 / most as f32;
             let bar = rect.with_max_x(rect.left() + rect.width() * share).shrink2(vec2(0.0, 1.0));
             ui.painter().rect_filled(bar, 2.0, t.accent.gamma_multiply(0.18));
             let font = egui::FontId::proportional(size::SMALL);
-            let name = format::shortened(&survey.labels[i], 26);
+            let name = format::shortened(label, 26);
             let left = rect.left_center() + vec2(size::XS, 0.0);
             ui.painter().text(left, egui::Align2::LEFT_CENTER, name, font.clone(), t.text);
             let right = rect.right_center() - vec2(size::XS, 0.0);
-            ui.painter().text(right, egui::Align2::RIGHT_CENTER, format::count(counts[i]), font, t.weak);
-            theme::name(&response, egui::Role::Label, &format!("{}: {}", survey.labels[i], counts[i]));
+            ui.painter().text(right, egui::Align2::RIGHT_CENTER, format::count(*count), font, t.weak);
+            theme::name(&response, egui::Role::Label, &format!("{label}: {count}"));
         }
-        if order.len() > 12 {
-            theme::weak(ui, format!("and {} more", order.len() - 12));
+        if figures.shares.len() > 12 {
+            theme::weak(ui, format!("and {} more", figures.shares.len() - 12));
         }
     }
 }

@@ -8,7 +8,8 @@ use egui_material_icons::icons::{ICON_BALANCE, ICON_LABEL, ICON_SELL};
 use super::DataView;
 use crate::data::report::Survey;
 use crate::engine::{Command, RecordsCommand, RecordsEvent};
-use crate::library::marks::MarkEdit;
+use crate::library::marks::{MarkEdit, step};
+use crate::recipe::DataRecipe;
 use crate::recipe::marks::{Mark, Marks};
 use crate::ui::theme;
 use crate::ui::views::{Cx, View, ViewId};
@@ -20,6 +21,9 @@ pub(super) enum Typing {
     Weight,
     Tag,
 }
+
+/// Names with marks before and after.
+type Changed = Vec<(String, Mark, Mark)>;
 
 /// What the library knows of the marks of the present source, and what is being typed.
 #[derive(Default)]
@@ -34,12 +38,23 @@ pub(super) struct Marking {
     pub revision: u64,
     /// The revision that the library knows.
     told: u64,
+    /// What others changed, or going back to a version: each with its source, and names with marks before and after. Undo
+    /// of what was set here leaves it.
+    pub outside: Vec<(String, Changed)>,
     typing: Option<Typing>,
     text: String,
     /// Sources whose marks the library has; what is told of others here was set before it had any.
     pub synced: BTreeSet<String>,
     /// Sources whose marks were set before the library told of them.
     pub untold: BTreeSet<String>,
+}
+
+/// Marks that differ.
+fn changed(before: &Marks, after: &Marks) -> Changed {
+    let names: BTreeSet<&String> = before.keys().chain(after.keys()).collect();
+    let of = |marks: &Marks, name: &String| marks.get(name).cloned().unwrap_or_default();
+    let all = names.into_iter().filter(|name| before.get(*name) != after.get(*name));
+    all.map(|name| (name.clone(), of(before, name), of(after, name))).collect()
 }
 
 impl DataView {
@@ -75,7 +90,11 @@ impl DataView {
             }
         }
         let tell = now != *marks;
-        if self.recipe.data.all_marks() != now {
+        let before = self.recipe.data.all_marks();
+        if before != now {
+            if !first && !untold {
+                self.marking.outside.push((source.clone(), changed(&before, &now)));
+            }
             self.recipe.data.set_marks(now);
             self.marks_changed(survey);
         }
@@ -107,10 +126,8 @@ impl DataView {
         }
         self.marking.told = self.marking.revision;
         let now = self.recipe.data.all_marks();
-        let names: BTreeSet<&String> = known.keys().chain(now.keys()).collect();
-        let changed = names.into_iter().filter(|name| known.get(*name) != now.get(*name));
         let marks: Vec<(String, Mark)> =
-            changed.map(|name| (name.clone(), now.get(name).cloned().unwrap_or_default())).collect();
+            changed(known, &now).into_iter().map(|(name, _, after)| (name, after)).collect();
         if marks.is_empty() {
             return;
         }
@@ -124,19 +141,20 @@ impl DataView {
     /// The label that a picture has: the one that was set, else that of the source.
     pub(super) fn label_of<'a>(&'a self, survey: &'a Survey, place: u32) -> Option<&'a str> {
         let entry = survey.entries.get(place as usize)?;
-        match self.recipe.data.marks.get(&entry.name).and_then(|mark| mark.label.as_deref()) {
-            Some(label) => Some(label).filter(|l| !l.is_empty()),
-            None => entry.label.and_then(|l| survey.labels.get(l as usize)).map(String::as_str),
-        }
+        let own = entry.label.and_then(|l| survey.labels.get(l as usize)).map(String::as_str);
+        Mark::label_over(self.recipe.data.marks.get(&entry.name), own)
     }
 
-    /// Labels that pictures can have: those of the source, and those that were set.
-    pub(super) fn label_names(&self, survey: &Survey) -> Vec<String> {
-        let mut all = survey.labels.clone();
-        let set = self.recipe.data.marks.values().filter_map(|m| m.label.clone()).filter(|l| !l.is_empty());
-        let new: BTreeSet<String> = set.filter(|l| !survey.labels.contains(l)).collect();
-        all.extend(new);
-        all
+    /// Puts into a state of before what others changed since, the first `seen` of which it had: they set it last.
+    pub(super) fn keep_outside(&self, data: &mut DataRecipe, seen: usize) {
+        let since = self.marking.outside.iter().skip(seen).filter(|(source, _)| *source == data.source);
+        let mut marks = data.all_marks();
+        for (name, before, after) in since.flat_map(|(_, changed)| changed) {
+            let mark = marks.entry(name.clone()).or_default();
+            *mark = step(mark, before, after).unwrap_or_else(|| after.clone());
+        }
+        marks.retain(|_, mark| !mark.is_empty());
+        data.set_marks(marks);
     }
 
     /// Sets something for pictures, as one step that can be taken back.
@@ -193,7 +211,7 @@ impl DataView {
     }
 
     /// The field in which a label, a weight or a tag is typed.
-    pub(super) fn mark_field(&mut self, ui: &mut Ui, survey: &Survey, places: &[u32], cx: &mut Cx<'_>) {
+    pub(super) fn mark_field(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
         let Some(typing) = self.marking.typing else { return };
         let (hint, name, verb) = match typing {
             Typing::Label => ("Label; empty for none", "Label of the selected pictures", "Set label"),
@@ -227,7 +245,8 @@ impl DataView {
             None => {}
             Some(Ok(edit)) => {
                 self.marking.typing = None;
-                self.mark(survey, places, edit, cx);
+                let places = self.selected();
+                self.mark(survey, &places, edit, cx);
             }
             Some(Err(problem)) => cx.say(problem),
         }

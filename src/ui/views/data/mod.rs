@@ -1,5 +1,6 @@
 //! Data: sources on the left, their pictures in the middle, preparation on the right.
 
+mod figures;
 mod inspect;
 mod marks;
 mod pictures;
@@ -92,6 +93,8 @@ pub struct DataView {
     /// Labels, weights and tags of pictures.
     marking: marks::Marking,
     versions: versions::VersionsPage,
+    /// Counts of the present survey.
+    figures: figures::Known,
 }
 
 impl Default for DataView {
@@ -122,6 +125,7 @@ impl Default for DataView {
             words: None,
             marking: marks::Marking::default(),
             versions: versions::VersionsPage::default(),
+            figures: figures::Known::default(),
         }
     }
 }
@@ -188,10 +192,11 @@ impl DataView {
     /// Finds the pictures of a survey by their names: what is selected, enlarged and left out.
     fn find(&mut self, survey: &Arc<Survey>) {
         if self.places.update(survey) {
+            self.figures.take();
             self.grid.selection.retain(|key| self.places.place(key).is_some());
             self.enlarged.take_if(|key| self.places.place(*key).is_none());
-            let labels = self.label_names(survey);
-            self.label.take_if(|label| !labels.contains(label));
+            let labels = self.figures(survey);
+            self.label.take_if(|label| !labels.labels.contains(label));
             self.shown_for = None;
         }
         self.place_excluded(survey);
@@ -228,7 +233,7 @@ impl DataView {
 
     /// Pictures that would be trained on.
     fn usable(&self, survey: &Survey) -> u64 {
-        survey.usable(&self.recipe.data, &self.excluded)
+        self.figures(survey).usable
     }
 
     /// Leaves pictures out, or takes them again.
@@ -490,11 +495,12 @@ impl View for DataView {
     }
 
     fn snapshot(&self) -> Value {
-        json!({ "data": self.recipe.data, "forgotten": self.forgotten })
+        json!({ "data": self.recipe.data, "forgotten": self.forgotten, "outside": self.marking.outside.len() })
     }
 
     fn go_back(&mut self, state: &Value, cx: &mut Cx<'_>) {
-        let Ok(data) = serde_json::from_value::<DataRecipe>(state["data"].clone()) else { return };
+        let Ok(mut data) = serde_json::from_value::<DataRecipe>(state["data"].clone()) else { return };
+        self.keep_outside(&mut data, state["outside"].as_u64().unwrap_or_default() as usize);
         if let Ok(forgotten) = serde_json::from_value(state["forgotten"].clone()) {
             self.put_back(forgotten, cx);
         }

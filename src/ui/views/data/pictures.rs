@@ -88,11 +88,11 @@ impl GridSource for Pictures<'_> {
 impl DataView {
     /// The bar above: what is shown, size of pictures, and the button that goes on to training.
     pub(super) fn tools(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
-        let duplicates: usize = survey.duplicates.iter().map(|d| d.entries.len() - 1).sum();
+        let figures = self.figures(survey);
         let counters = [
             (Filter::All, "All", survey.entries.len()),
             (Filter::Broken, "Broken", survey.broken.len()),
-            (Filter::Duplicates, "Duplicates", duplicates),
+            (Filter::Duplicates, "Duplicates", figures.spare),
             (Filter::Excluded, "Left out", self.excluded.len()),
         ];
         let (mut train, mut versions) = (false, false);
@@ -121,8 +121,8 @@ impl DataView {
                 });
                 combo.response.accessible_name("Show");
             }
-            if self.label_names(survey).len() > 1 && matches!(self.filter, Filter::All | Filter::Excluded) {
-                self.label_choice(ui, survey);
+            if figures.labels.len() > 1 && matches!(self.filter, Filter::All | Filter::Excluded) {
+                self.label_choice(ui, &figures.labels);
             }
             let slider = 72.0;
             // Beside the button, or not at all.
@@ -130,7 +130,7 @@ impl DataView {
             theme::at_end(ui, |ui| {
                 let able = self.can_train(survey);
                 ui.add_enabled_ui(able.is_ok(), |ui| {
-                    let usable = format::plural(self.usable(survey), "picture", "pictures");
+                    let usable = format::plural(figures.usable, "picture", "pictures");
                     let button = theme::primary_button(ui, Some(ICON_MODEL_TRAINING), "Train on these…");
                     let button = button.on_hover_text(format!("Set up a run with these {usable} (Ctrl+Enter)"));
                     let button = match &able {
@@ -157,12 +157,12 @@ impl DataView {
         }
     }
 
-    fn label_choice(&mut self, ui: &mut Ui, survey: &Survey) {
+    fn label_choice(&mut self, ui: &mut Ui, labels: &[String]) {
         let shown = format::shortened(self.label.as_deref().unwrap_or("All labels"), 16);
         let combo = ComboBox::from_id_salt("data label").selected_text(shown).width(104.0).show_ui(ui, |ui| {
             ui.selectable_value(&mut self.label, None, "All labels");
-            for label in self.label_names(survey) {
-                ui.selectable_value(&mut self.label, Some(label.clone()), &label);
+            for label in labels {
+                ui.selectable_value(&mut self.label, Some(label.clone()), label);
             }
         });
         combo.response.accessible_name("Label").on_hover_text("Show only pictures with this label");
@@ -220,7 +220,7 @@ impl DataView {
         }
         let step = i64::from(pressed(Key::ArrowRight)) - i64::from(pressed(Key::ArrowLeft));
         if step != 0 {
-            let now = self.shown.iter().position(|&p| p == place).unwrap_or(0) as i64;
+            let now = self.shown.binary_search(&place).unwrap_or(0) as i64;
             let next = (now + step).clamp(0, self.shown.len() as i64 - 1) as usize;
             self.enlarged = self.shown.get(next).map(|&place| self.places.key(place));
             self.grid.go_to(next);
@@ -229,7 +229,9 @@ impl DataView {
 
     fn picture_grid(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
         self.choose_shown(survey);
-        if let Some(place) = self.enlarged.and_then(|key| self.places.place(key)).filter(|p| self.shown.contains(p)) {
+        // What is shown stands in the order of places.
+        let is_shown = |place: &u32| self.shown.binary_search(place).is_ok();
+        if let Some(place) = self.enlarged.and_then(|key| self.places.place(key)).filter(is_shown) {
             self.alone(ui, survey, place, cx);
             return;
         }
@@ -306,26 +308,28 @@ impl DataView {
     }
 
     fn selection_bar(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {
-        let places = self.selected();
         let t = theme::tokens(ui);
+        let mut leave = None;
         egui::Frame::NONE.fill(t.panel).inner_margin(egui::Margin::symmetric(12, 2)).show(ui, |ui| {
             ui.horizontal_wrapped(|ui| {
-                ui.label(format!("{} selected", format::count(places.len() as u64)));
+                ui.label(format!("{} selected", format::count(self.grid.selection.len() as u64)));
                 if theme::quiet_button(ui, Some(ICON_BLOCK), "Leave out")
                     .on_hover_text("Train without them (X)")
                     .clicked()
                 {
-                    self.exclude(survey, &places, true, cx);
+                    leave = Some(true);
                 }
-                if places.iter().any(|p| self.excluded.contains(p))
-                    && theme::quiet_button(ui, Some(ICON_UNDO), "Include again").clicked()
-                {
-                    self.exclude(survey, &places, false, cx);
+                if self.any_selected_is_out() && theme::quiet_button(ui, Some(ICON_UNDO), "Include again").clicked() {
+                    leave = Some(false);
                 }
                 self.mark_buttons(ui);
             });
-            self.mark_field(ui, survey, &places, cx);
+            self.mark_field(ui, survey, cx);
         });
+        if let Some(out) = leave {
+            let places = self.selected();
+            self.exclude(survey, &places, out, cx);
+        }
     }
 
     fn duplicates(&mut self, ui: &mut Ui, survey: &Survey, cx: &mut Cx<'_>) {

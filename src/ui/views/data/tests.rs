@@ -460,6 +460,36 @@ fn what_another_program_sets_is_taken_over_and_nothing_of_it_is_lost() {
     assert_eq!(harness.state().view.recipe.data.exclude.len(), 2, "the window knows both");
 }
 
+/// Undo takes back what was set here, and leaves what others set since, on the same picture too.
+#[test]
+fn undo_leaves_what_another_program_set_meanwhile() {
+    let mut harness = opened();
+    harness.get_by_label_contains("picture-000002.png").click();
+    harness.run_ok();
+    harness.key_press(Key::X);
+    harness.run_ok();
+    let own = harness.state().view.recipe.data.exclude[0].clone();
+    let others = crate::recipe::marks::Marks::from([
+        (own.clone(), crate::recipe::marks::Mark { weight: Some(3.0), excluded: true, ..Default::default() }),
+        ("cat/elsewhere.png".into(), crate::recipe::marks::Mark { excluded: true, ..Default::default() }),
+    ]);
+    harness.state().engine.edit(|script| {
+        script.marks.insert("/pictures/nouns".into(), others);
+    });
+    harness.state_mut().with(|view, cx| view.on_show(cx));
+    harness.run_ok();
+    assert_eq!(harness.state().view.recipe.data.exclude.len(), 2);
+    let undo = harness.state().said.iter().rev().find_map(|a| match a {
+        Action::Undo(point) => Some(point.before.clone()),
+        _ => None,
+    });
+    harness.state_mut().with(|view, cx| view.go_back(&undo.unwrap(), cx));
+    harness.run_ok();
+    let marks = &harness.state().engine.script().marks["/pictures/nouns"];
+    assert!(!marks[&own].excluded && marks[&own].weight == Some(3.0), "{marks:?}");
+    assert!(marks["cat/elsewhere.png"].excluded);
+}
+
 #[test]
 fn versions_are_noted_compared_and_gone_back_to() {
     let mut harness = opened();

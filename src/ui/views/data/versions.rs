@@ -1,13 +1,14 @@
 //! Versions of a data set: note one, go back to one, branch from it, and see how two differ, with the pictures.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use egui::{Key, Modifiers, Role, ScrollArea, Sense, Ui, vec2};
 use egui_material_icons::icons::{ICON_CLOSE, ICON_HISTORY};
 
 use super::DataView;
-use crate::data::manifest::Diff;
-use crate::engine::{Command, JobId, RecordsCommand, RecordsEvent, Version, VersionThumbs};
+use crate::data::manifest::Kind;
+use crate::engine::{Command, JobId, RecordsCommand, RecordsEvent, VERSION_PICTURES, Version, VersionThumbs};
 use crate::ui::format;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
@@ -15,12 +16,12 @@ use crate::ui::views::{Cx, ViewId};
 
 /// Side of a picture of a difference, in points.
 const SIDE: f32 = 48.0;
-/// Pictures that are shown of each kind of difference.
-const SHOWN: usize = 60;
-
 /// A difference that was asked for.
 struct Compared {
-    diff: Diff,
+    /// What differs, in words.
+    sentence: String,
+    /// Each kind of difference with the pictures that are shown of it.
+    kinds: Vec<Kind>,
     thumbs: BTreeMap<String, VersionThumbs>,
     title: String,
     /// What its textures are known by.
@@ -34,7 +35,8 @@ pub(super) struct VersionsPage {
     /// Versions of this source, the newest first.
     of: Option<String>,
     versions: Vec<Version>,
-    head: Option<(String, Option<String>)>,
+    /// What each of them is called, and when it was noted.
+    rows: Arc<Vec<Row>>,
     branches: Vec<(String, String)>,
     /// The earlier and the later version that are chosen; the later may be what is there now.
     earlier: Option<String>,
@@ -45,7 +47,33 @@ pub(super) struct VersionsPage {
     number: u64,
 }
 
+/// A version as the list shows it.
+struct Row {
+    hash: String,
+    title: String,
+    noted: String,
+    pictures: String,
+    /// Whether the source is at it.
+    here: bool,
+}
+
 impl VersionsPage {
+    /// Takes in what the library told of versions.
+    fn list(&mut self, versions: &[Version], head: Option<&str>, branches: &[(String, String)]) {
+        (self.versions, self.branches) = (versions.to_vec(), branches.to_vec());
+        let row = |version: &Version| Row {
+            title: self.title(&version.hash),
+            noted: when(version.made),
+            pictures: format::count(version.pictures),
+            here: head == Some(version.hash.as_str()),
+            hash: version.hash.clone(),
+        };
+        self.rows = Arc::new(versions.iter().map(row).collect());
+        if self.earlier.is_none() {
+            self.earlier = versions.first().map(|v| v.hash.clone());
+        }
+    }
+
     fn title(&self, hash: &str) -> String {
         let version = self.versions.iter().find(|v| v.hash == hash);
         let tag = version.and_then(|v| v.tags.first()).cloned();
@@ -81,18 +109,14 @@ impl DataView {
         let page = &mut self.versions;
         match event {
             RecordsEvent::Versions { source, versions, head, branches } if page.of.as_ref() == Some(source) => {
-                page.versions.clone_from(versions);
-                (page.head, page.branches) = (head.clone(), branches.clone());
-                if page.earlier.is_none() {
-                    page.earlier = versions.first().map(|v| v.hash.clone());
-                }
+                page.list(versions, head.as_ref().map(|(hash, _)| hash.as_str()), branches);
             }
             RecordsEvent::Compared { source, earlier, later, diff, thumbs } if page.of.as_ref() == Some(source) => {
                 page.number += 1;
                 let then = later.as_ref().map_or_else(|| "now".into(), |hash| page.title(hash));
                 let title = format!("{} to {then}", page.title(earlier));
-                page.compared =
-                    Some(Compared { diff: (**diff).clone(), thumbs: thumbs.clone(), title, number: page.number });
+                let (sentence, kinds, thumbs) = (diff.sentence(), diff.kinds(VERSION_PICTURES), thumbs.clone());
+                page.compared = Some(Compared { sentence, kinds, thumbs, title, number: page.number });
             }
             RecordsEvent::Restored { source, restored } if page.of.as_ref() == Some(source) => {
                 let problem = crate::base::Problem::usage(format!(
@@ -164,7 +188,7 @@ impl DataView {
     /// Every version: earlier and later of a comparison, and the way back.
     fn list(&mut self, ui: &mut Ui, source: &str, busy: bool, cx: &mut Cx<'_>) {
         let reading = self.recipe.data.reading();
-        let versions = self.versions.versions.clone();
+        let rows = self.versions.rows.clone();
         let mut back = None;
         ScrollArea::both().id_salt("list of versions").max_height(200.0).show(ui, |ui| {
             egui::Grid::new("version rows").num_columns(6).spacing(vec2(size::M, size::XS)).show(ui, |ui| {
@@ -181,13 +205,12 @@ impl DataView {
                     self.versions.later = None;
                 }
                 ui.end_row();
-                for version in &versions {
-                    let title = self.versions.title(&version.hash);
-                    let at = self.versions.head.as_ref().is_some_and(|(hash, _)| *hash == version.hash);
-                    let here = if at { " (here)" } else { "" };
+                for version in rows.iter() {
+                    let title = &version.title;
+                    let here = if version.here { " (here)" } else { "" };
                     ui.label(format!("{title}{here}")).on_hover_text(&version.hash);
-                    theme::weak(ui, when(version.made));
-                    theme::weak(ui, format::count(version.pictures));
+                    theme::weak(ui, version.noted.as_str());
+                    theme::weak(ui, version.pictures.as_str());
                     let earlier = self.versions.earlier.as_ref() == Some(&version.hash);
                     if ui.radio(earlier, "").accessible_name(format!("Earlier: {title}")).clicked() {
                         self.versions.earlier = Some(version.hash.clone());
@@ -229,40 +252,19 @@ impl DataView {
     fn difference(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         let Some(compared) = &self.versions.compared else { return };
         theme::section(ui, &compared.title);
-        ui.label(compared.diff.sentence());
-        let diff = &compared.diff;
-        let plain = |names: &[String]| names.iter().map(|n| (n.clone(), n.clone())).collect::<Vec<_>>();
-        let label = |l: &Option<String>| l.clone().unwrap_or_else(|| "none".into());
-        let kinds: [(&str, Vec<(String, String)>); 11] = [
-            ("New", plain(&diff.added)),
-            ("Gone", plain(&diff.gone)),
-            ("Renamed", diff.renamed.iter().map(|(a, b)| (b.clone(), format!("{a} → {b}"))).collect()),
-            (
-                "Relabelled",
-                diff.relabelled
-                    .iter()
-                    .map(|(n, a, b)| (n.clone(), format!("{n}: {} → {}", label(a), label(b))))
-                    .collect(),
-            ),
-            ("Captions", plain(&diff.recaptioned)),
-            ("Cut or scaled", plain(&diff.recropped)),
-            ("Other contents", plain(&diff.replaced)),
-            ("Left out", plain(&diff.excluded)),
-            ("Included again", plain(&diff.included)),
-            ("Weights", diff.reweighted.iter().map(|(n, a, b)| (n.clone(), format!("{n}: {a} → {b}"))).collect()),
-            ("Tags", plain(&diff.retagged)),
-        ];
-        for (title, names) in kinds.iter().filter(|(_, names)| !names.is_empty()) {
+        ui.label(&compared.sentence);
+        for kind in &compared.kinds {
             ui.add_space(size::S);
-            theme::weak(ui, format!("{title}: {}", format::plural(names.len() as u64, "picture", "pictures")));
+            theme::weak(ui, format!("{}: {}", kind.title, format::plural(kind.count as u64, "picture", "pictures")));
             ui.horizontal_wrapped(|ui| {
                 ui.spacing_mut().item_spacing = vec2(size::S, size::S);
-                for (name, told) in names.iter().take(SHOWN) {
+                for (name, told) in &kind.pictures {
                     pair(ui, compared, name, told, cx);
                 }
             });
-            if names.len() > SHOWN {
-                theme::weak(ui, format!("and {} more", format::count((names.len() - SHOWN) as u64)));
+            let more = kind.count.saturating_sub(kind.pictures.len());
+            if more > 0 {
+                theme::weak(ui, format!("and {} more", format::count(more as u64)));
             }
         }
     }

@@ -9,8 +9,9 @@ use egui_material_icons::icons::{ICON_CLOSE, ICON_COMPARE, ICON_SKIP_NEXT};
 
 use super::{Cx, GalleryView, Overlay};
 use crate::base::Picture;
-use crate::engine::{Command, Event, ModelRank, PairsOf, Ranking, RecordsCommand, RecordsEvent};
+use crate::engine::{Command, Event, JobId, ModelRank, PairsOf, Ranking, RecordsCommand, RecordsEvent};
 use crate::recipe::picture::Latent;
+use crate::ui::action::Action;
 use crate::ui::format;
 use crate::ui::textures::{self, key};
 use crate::ui::theme::{self, size};
@@ -32,17 +33,38 @@ pub(super) struct Pairs {
     told: bool,
     /// Pairs that were passed over.
     passed: Vec<(i64, i64)>,
-    ranking: Ranking,
-    models: Vec<ModelRank>,
+    ranking: Arc<Ranking>,
+    models: Arc<Vec<ModelRank>>,
+    /// Jobs that make pictures of checkpoints of runs, and whether each has ended; those of a run go when all have.
+    making: Vec<(PathBuf, JobId, bool)>,
+    /// Whether the pictures that were waited for are there now.
+    made: bool,
 }
 
 impl Pairs {
     pub(super) fn on_event(&mut self, event: &Event) {
+        if let Event::JobEnded { job, .. } = event
+            && let Some(at) = self.making.iter().position(|(_, making, _)| making == job)
+        {
+            self.making[at].2 = true;
+            let run = self.making[at].0.clone();
+            if self.making.iter().all(|(of, _, ended)| *of != run || *ended) {
+                self.making.retain(|(of, ..)| *of != run);
+                self.made = true;
+            }
+        }
         let Event::Records(event) = event else { return };
         if let RecordsEvent::Pair { pair, ranking, models } = &**event {
             self.pair = pair.clone().map(|pair| pair.map(|(id, picture)| (id, Arc::new(picture))));
-            (self.ranking, self.models, self.told) = ((**ranking).clone(), models.clone(), true);
+            (self.ranking, self.models, self.told) = (Arc::new((**ranking).clone()), Arc::new(models.clone()), true);
         }
+    }
+}
+
+impl Pairs {
+    /// Whether pictures of the checkpoints that are compared are on their way.
+    fn is_making(&self) -> bool {
+        matches!(&self.of, PairsOf::Checkpoints(dir) if self.making.iter().any(|(of, ..)| of == dir))
     }
 }
 
@@ -85,6 +107,10 @@ impl GalleryView {
 
     /// Draws the page.
     pub(super) fn show_pairs(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        if std::mem::take(&mut self.pairs.made) {
+            self.pairs.told = false;
+            self.ask_pair(cx);
+        }
         let keys = cx.has_keys(ViewId::Gallery);
         let pressed = |key| keys && ui.input_mut(|i| i.consume_key(Modifiers::NONE, key));
         let mut close = pressed(Key::Escape);
@@ -110,6 +136,7 @@ impl GalleryView {
                     choice = Some(Some(which));
                 }
             }
+            None if self.pairs.is_making() => self.being_made(ui, cx),
             None if self.pairs.told => self.no_pair(ui, cx),
             None => {
                 theme::skeleton(ui, vec2(ui.available_width(), 200.0));
@@ -126,7 +153,7 @@ impl GalleryView {
 
     /// Between which pictures is chosen.
     fn pairs_of(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
-        let before = self.pairs.of.clone();
+        let (before, mut of) = (self.pairs.of.clone(), self.pairs.of.clone());
         let run_name = |dir: &PathBuf| cx.studio.run(dir).map_or_else(|| dir.display().to_string(), |r| r.name.clone());
         let text = match &before {
             PairsOf::All => "All pictures".to_owned(),
@@ -135,21 +162,26 @@ impl GalleryView {
         };
         let models = self.models.clone();
         let combo = ComboBox::from_id_salt("pairs of").selected_text(text).width(170.0).show_ui(ui, |ui| {
-            ui.selectable_value(&mut self.pairs.of, PairsOf::All, "All pictures");
+            ui.selectable_value(&mut of, PairsOf::All, "All pictures");
             for model in models {
-                ui.selectable_value(&mut self.pairs.of, PairsOf::Model(model.clone()), format::shortened(&model, 28));
+                ui.selectable_value(&mut of, PairsOf::Model(model.clone()), format::shortened(&model, 28));
             }
             for run in cx.studio.runs.iter().filter(|r| r.checkpoints.len() > 1) {
                 let name = format!("Checkpoints of {}", format::shortened(&run.name, 20));
-                ui.selectable_value(&mut self.pairs.of, PairsOf::Checkpoints(run.dir.clone()), name);
+                ui.selectable_value(&mut of, PairsOf::Checkpoints(run.dir.clone()), name);
             }
         });
         theme::name(&combo.response, Role::ComboBox, "Pairs of");
-        if self.pairs.of != before {
-            (self.pairs.pair, self.pairs.told) = (None, false);
-            self.pairs.passed.clear();
-            self.ask_pair(cx);
+        if of != before {
+            self.pairs_between(of, cx);
         }
+    }
+
+    /// Chooses between other pictures from now on.
+    pub(super) fn pairs_between(&mut self, of: PairsOf, cx: &mut Cx<'_>) {
+        (self.pairs.of, self.pairs.pair, self.pairs.told) = (of, None, false);
+        self.pairs.passed.clear();
+        self.ask_pair(cx);
     }
 
     /// What there is to do where there is no pair.
@@ -167,13 +199,37 @@ impl GalleryView {
             for checkpoint in run.iter().rev().take(CHECKPOINTS) {
                 let kimg = checkpoint.images as f64 / 1000.0;
                 let model = format!("{}@{kimg}", dir.display());
-                let (job, latents) = (Some(cx.new_job()), latents.clone());
+                let (job, latents) = (cx.new_job(), latents.clone());
+                self.pairs.making.push((dir.clone(), job, false));
+                let job = Some(job);
                 let made_by = format!("checkpoint {kimg} kimg");
                 cx.send(Command::Keep { job, model, latents, truncation: 1.0, made_by, starred: false });
             }
-            self.pairs.told = false;
-            self.ask_pair(cx);
         }
+    }
+
+    /// Pictures of checkpoints are on their way.
+    fn being_made(&self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let PairsOf::Checkpoints(dir) = &self.pairs.of else { return };
+        let jobs: Vec<(JobId, bool)> =
+            self.pairs.making.iter().filter(|(of, ..)| of == dir).map(|(_, job, ended)| (*job, *ended)).collect();
+        let share = |(job, ended): &(JobId, bool)| match ended {
+            true => 1.0,
+            false => cx.studio.jobs.get(job).and_then(|job| job.share()).unwrap_or_default(),
+        };
+        let (all, done) = (jobs.len(), jobs.iter().map(share).sum::<f32>());
+        ui.add_space(size::L);
+        ui.horizontal(|ui| {
+            ui.add_space(size::M);
+            theme::weak(
+                ui,
+                format!("Making the same pictures at {}", format::plural(all as u64, "checkpoint", "checkpoints")),
+            );
+            theme::progress(ui, Some(done / all.max(1) as f32), 160.0, "Making pictures of checkpoints");
+            if theme::button(ui, Some(ICON_CLOSE), "Cancel").clicked() {
+                jobs.iter().filter(|(_, ended)| !ended).for_each(|(job, _)| cx.push(Action::Cancel(*job)));
+            }
+        });
     }
 
     /// The ranking so far, and how well it foresees.

@@ -4,6 +4,7 @@ use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 
 use super::*;
+use crate::engine::PairsOf;
 use crate::engine::fake::ScriptedEngine;
 use crate::ui::action::Action;
 use crate::ui::views::explore::testing::{Stage, harness};
@@ -513,6 +514,29 @@ fn usage_is_asked_for_plotted_and_closed() {
     h.state_mut().call(|view, cx| view.receive(&ViewMessage::Page("usage"), cx));
     h.run_steps(4);
     assert_eq!(h.state().view.overlay, Some(Overlay::Usage));
+}
+
+#[test]
+fn pictures_of_checkpoints_are_made_once_and_then_compared() {
+    let mut h = gallery();
+    let run = std::path::PathBuf::from("/runs/fashion");
+    h.get_by_role_and_label(Role::Button, "Which is better? (P)").click();
+    h.run_steps(5);
+    h.state_mut().call(|view, cx| view.pairs_between(PairsOf::Checkpoints(run.clone()), cx));
+    h.run_steps(5);
+    commands(&h);
+    h.state().engine.hold_answers(true);
+    let button = h.get_by_role_and_label(Role::Button, "Make them");
+    button.click();
+    h.run_steps(3);
+    assert!(h.query_by_role_and_label(Role::Button, "Make them").is_none(), "it is done already");
+    assert!(h.query_by_label_contains("Making pictures of checkpoints").is_some());
+    let made = |all: Vec<Command>| all.iter().filter(|c| matches!(c, Command::Keep { .. })).count();
+    assert_eq!(made(commands(&h)), 4, "the newest checkpoints");
+    h.state().engine.hold_answers(false);
+    h.run_steps(6);
+    assert!(h.state().view.pairs.shown().is_some());
+    assert_eq!(made(commands(&h)), 0);
 }
 
 #[test]
