@@ -8,6 +8,7 @@ use super::{print_json, print_line};
 use crate::base::Result;
 use crate::train::doctor::{self, finding};
 use crate::train::folder::RunFolder;
+use crate::train::forecast;
 
 /// Arguments of `doctor`.
 #[derive(Args)]
@@ -22,14 +23,21 @@ pub struct Doctor {
 impl Doctor {
     /// Prints what goes wrong in a run.
     pub fn run(self) -> Result<()> {
-        let found = doctor::examine(&RunFolder::open(&self.run)?)?;
+        let run = RunFolder::open(&self.run)?;
+        let found = doctor::examine(&run)?;
         if self.json {
             return found.iter().try_for_each(print_json);
         }
         if found.is_empty() {
-            return print_line("Nothing was found");
+            print_line("Nothing was found")?;
         }
-        found.iter().try_for_each(|finding| print_line(&said(finding)))
+        found.iter().try_for_each(|finding| print_line(&said(finding)))?;
+        let progress = run.summary()?.progress;
+        let at = forecast::moment(progress.images, progress.target);
+        match forecast::of_run(&run.history(), at) {
+            Some(told) => print_line(&format!("Worth going on? {}", super::forecast::said(&told))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ mod encoder;
 mod evaluate;
 mod features;
 mod film;
+mod forecast;
 mod invert;
 mod judging;
 mod keep;

@@ -23,6 +23,8 @@ pub enum Runs {
     Tree(Tree),
     /// Try values of one setting in forks, side by side, and end the losers early
     Race(super::race::Race),
+    /// Tell where a run's score will be, with an interval
+    Forecast(super::forecast::Forecast),
     /// Average models of one network; the mean is kept only if it is better than each
     Soup(super::soup::Soup),
     /// Show what runs cost on disk, and remove old checkpoints that nothing needs
@@ -87,6 +89,7 @@ impl Runs {
             Self::Fork(task) => task.run(),
             Self::Tree(task) => task.run(paths),
             Self::Race(task) => task.run(paths),
+            Self::Forecast(task) => task.run(),
             Self::Soup(task) => task.run(paths),
             Self::Thin(task) => task.run(paths),
             Self::Export(task) => task.run(paths),

@@ -67,8 +67,8 @@ impl Soup {
         let place = crate::engine::dataset_locator::of_model(&parts[0].model, "", paths).ok();
         let name = self.out.file_stem().map_or_else(|| "soup".into(), |s| s.to_string_lossy().into_owned());
         let stir = |chosen: &[usize], judge: &Judge<'_>| -> Result<(Vec<u8>, Judged)> {
-            let weights: Vec<&Weights> = chosen.iter().map(|&i| &parts[i].weights).collect();
-            let bytes = soup::model(&weights, &parts[0].info, &name)?.to_bytes();
+            let in_it: Vec<_> = chosen.iter().map(|&i| (&parts[i].weights, &parts[i].info)).collect();
+            let bytes = soup::model(&in_it, &name)?.to_bytes();
             write_atomically(&file, &bytes)?;
             let judged = judge.of(&file.display().to_string(), place.as_deref(), paths, &progress)?;
             Ok((bytes, judged))

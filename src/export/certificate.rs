@@ -19,7 +19,7 @@ use super::png::with_text;
 use super::read_metadata::{read_recipe, read_text};
 use crate::base::paths::write_atomically;
 use crate::base::{Picture, Problem, Result, vault};
-use crate::models::info::ModelInfo;
+use crate::models::info::{AveragedPart, ModelInfo};
 use crate::recipe::picture::PictureRecipe;
 
 /// Keyword of the text chunk.
@@ -40,18 +40,20 @@ pub struct Lineage {
     pub images: u64,
     /// Hash of the checkpoint's weights.
     pub weights: String,
+    /// The models whose weights these are the mean of, where they are an average; `run` then covers all their runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<AveragedPart>,
 }
 
 impl Lineage {
     /// What is known of a model.
     pub fn of(info: &ModelInfo) -> Self {
-        let recipe = serde_json::to_vec(&info.recipe).unwrap_or_default();
-        Self {
-            data: info.data.clone(),
-            run: blake3::hash(&recipe).to_hex().to_string(),
-            images: (info.kimg * 1000.0).round() as u64,
-            weights: info.hash.clone(),
+        let AveragedPart { data, run, images, weights, .. } = AveragedPart::of(info);
+        if info.parts.is_empty() {
+            return Self { data, run, images, weights, parts: Vec::new() };
         }
+        let runs: Vec<&[u8]> = info.parts.iter().map(|part| part.run.as_bytes()).collect();
+        Self { data, run: link("latent-studio certificate runs", &runs), images, weights, parts: info.parts.clone() }
     }
 }
 
@@ -128,7 +130,14 @@ fn links(lineage: &Lineage, subject: &Subject, recipe: &str) -> [String; 4] {
     let data = link("latent-studio certificate data", &[lineage.data.as_bytes()]);
     let run = link("latent-studio certificate run", &[data.as_bytes(), lineage.run.as_bytes()]);
     let checkpoint = [run.as_bytes(), &lineage.images.to_le_bytes(), lineage.weights.as_bytes()];
-    let checkpoint = link("latent-studio certificate checkpoint", &checkpoint);
+    let mut checkpoint = link("latent-studio certificate checkpoint", &checkpoint);
+    for part in &lineage.parts {
+        let AveragedPart { name, data, run, images, weights } = part;
+        let images = images.to_le_bytes();
+        let facts = [name.as_bytes(), data.as_bytes(), run.as_bytes(), images.as_slice(), weights.as_bytes()];
+        let part = link("latent-studio certificate part", &facts);
+        checkpoint = link("latent-studio certificate average", &[checkpoint.as_bytes(), part.as_bytes()]);
+    }
     let picture = [checkpoint.as_bytes(), kind.as_bytes(), hash.as_bytes(), recipe.as_bytes()];
     let picture = link("latent-studio certificate picture", &picture);
     [data, run, checkpoint, picture]
@@ -280,6 +289,12 @@ pub fn verify(path: &Path, model: Option<&ModelInfo>, own: Option<&VerifyingKey>
         }
         None => add("model", None, "is not on this computer".into()),
     }
+    if !c.lineage.parts.is_empty() {
+        let kimg = |p: &AveragedPart| format!("{} at {} kimg", p.name, p.images as f64 / 1000.0);
+        let parts: Vec<String> = c.lineage.parts.iter().map(kimg).collect();
+        let told = format!("its weights are stated to be the mean of {} models: {}", parts.len(), parts.join(", "));
+        add("average", None, told);
+    }
     let whose = match own {
         Some(own) if Some(own) == key.as_ref() => "the key is your own".to_owned(),
         _ => format!("compare the key with that of whoever you believe: {}", c.key),
@@ -355,6 +370,31 @@ mod tests {
         let told = png_bytes(&Picture::filled(20, 10, [9, 8, 7, 255]), Some(&recipe)).unwrap();
         std::fs::write(&path, with_text(&told, KEY, &text)).unwrap();
         assert_eq!(failing(&verify(&path, None, None).unwrap().unwrap()), ["recipe"]);
+    }
+
+    #[test]
+    fn an_average_states_all_its_parts() {
+        let (_dir, path, info, key) = world();
+        let others = fake::models();
+        let parts: Vec<AveragedPart> = others[1..3].iter().map(AveragedPart::of).collect();
+        let soup = ModelInfo { parts: parts.clone(), ..info };
+        sign(&path, &soup, &key).unwrap();
+        let verdict = verify(&path, Some(&soup), None).unwrap().unwrap();
+        assert!(verdict.holds, "{verdict:?}");
+        assert_eq!(verdict.certificate.lineage.parts, parts);
+        let told = &verdict.checks.iter().find(|c| c.what == "average").unwrap().told;
+        assert!(told.contains("2 models") && parts.iter().all(|p| told.contains(&p.name)), "{told}");
+        // A part that is taken out, or stated otherwise, is noticed.
+        for change in
+            [|c: &mut Certificate| c.lineage.parts.truncate(1), |c: &mut Certificate| c.lineage.parts[1].images += 1]
+        {
+            let mut c = verdict.certificate.clone();
+            change(&mut c);
+            let bytes = std::fs::read(&path).unwrap();
+            std::fs::write(&path, with_text(&bytes, KEY, &serde_json::to_string(&c).unwrap())).unwrap();
+            let verdict = verify(&path, Some(&soup), None).unwrap().unwrap();
+            assert_eq!(failing(&verdict), ["chain", "model"]);
+        }
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! is often better than each.
 
 use crate::base::{Problem, Result};
-use crate::models::info::ModelInfo;
+use crate::models::info::{AveragedPart, ModelInfo};
 use crate::models::io::{HostTensor, METADATA, PRIOR, Weights};
 
 /// The mean of weights. A fitted prior belongs to the codes of one model and is left out.
@@ -37,21 +37,62 @@ pub fn average(parts: &[&Weights]) -> Result<Weights> {
     Ok(out)
 }
 
-/// The mean as a model that can be opened: described as the first, under a name of its own.
+/// The mean as a model that can be opened: described as the first, under a name of its own, with all its parts.
 ///
 /// # Errors
 /// As [`average`].
-pub fn model(parts: &[&Weights], info: &ModelInfo, name: &str) -> Result<Weights> {
-    let weights = average(parts)?;
-    let info = ModelInfo { name: name.into(), hash: weights.hash(), prior: None, kl: Vec::new(), ..info.clone() };
+pub fn model(parts: &[(&Weights, &ModelInfo)], name: &str) -> Result<Weights> {
+    let weights = average(&parts.iter().map(|part| part.0).collect::<Vec<_>>())?;
+    let infos: Vec<&ModelInfo> = parts.iter().map(|part| part.1).collect();
+    let first = infos.first().ok_or_else(|| Problem::usage("There is nothing to average"))?;
+    let shared = infos.iter().all(|info| info.data == first.data);
+    let info = ModelInfo {
+        name: name.into(),
+        hash: weights.hash(),
+        prior: None,
+        kl: Vec::new(),
+        kimg: infos.iter().map(|info| info.kimg).fold(0.0, f64::max),
+        data: if shared { first.data.clone() } else { String::new() },
+        parts: named_parts(&infos),
+        ..(*first).clone()
+    };
     let text = serde_json::to_string(&info)
         .map_err(|e| Problem::failed("The model could not be described as JSON").because(e))?;
     Ok(weights.with(METADATA, text))
 }
 
+/// What an average is made of; the parts of a part that is an average itself stand in its place.
+fn named_parts(infos: &[&ModelInfo]) -> Vec<AveragedPart> {
+    let each = |info: &&ModelInfo| match info.parts.as_slice() {
+        [] => vec![AveragedPart::of(info)],
+        parts => parts.to_vec(),
+    };
+    infos.iter().flat_map(each).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::recipe::Recipe;
+
+    #[test]
+    fn an_average_names_all_its_parts() {
+        let info = |name: &str, kimg, data: &str| {
+            let hash = blake3::hash(name.as_bytes()).to_hex().to_string();
+            ModelInfo { name: name.into(), kimg, data: data.into(), ..ModelInfo::of(&Recipe::default(), hash) }
+        };
+        let (w, a, b) = (weights(&[1.0]), info("a", 8.0, "d"), info("b", 16.0, "d"));
+        let soup = model(&[(&w, &a), (&w, &b)], "soup").unwrap();
+        let told = ModelInfo::of_weights(&soup).unwrap();
+        let names = |info: &ModelInfo| info.parts.iter().map(|p| (p.name.clone(), p.images)).collect::<Vec<_>>();
+        assert_eq!(names(&told), [("a".into(), 8000), ("b".into(), 16_000)]);
+        assert_eq!((told.kimg, told.data.as_str(), told.hash), (16.0, "d", w.hash()));
+        let c = info("c", 4.0, "other");
+        let again = model(&[(&soup, &ModelInfo::of_weights(&soup).unwrap()), (&w, &c)], "again").unwrap();
+        let told = ModelInfo::of_weights(&again).unwrap();
+        assert_eq!(names(&told), [("a".into(), 8000), ("b".into(), 16_000), ("c".into(), 4000)]);
+        assert_eq!(told.data, "", "they learned from different pictures");
+    }
 
     fn weights(values: &[f32]) -> Weights {
         let mut out = Weights::default();

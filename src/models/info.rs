@@ -56,6 +56,42 @@ pub struct ModelInfo {
     /// VAE: the fitted prior that comes with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prior: Option<PriorInfo>,
+    /// The models whose weights it is the mean of; empty for one that was trained.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parts: Vec<AveragedPart>,
+}
+
+/// A model that went into an average.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AveragedPart {
+    /// Its name.
+    pub name: String,
+    /// Hash of the prepared pictures that it learned from; empty where it is not known.
+    pub data: String,
+    /// Hash of the recipe of its run, live edits included.
+    pub run: String,
+    /// Pictures that it had seen.
+    pub images: u64,
+    /// Hash of its weights.
+    pub weights: String,
+}
+
+/// Settings of a recipe that the first signed ones did not have, as they are written where they are off.
+const LATER: &str = r#","stop_gain":0.0,"stop_kimg":50.0,"averages":0"#;
+
+impl AveragedPart {
+    /// What is known of a model.
+    pub fn of(info: &ModelInfo) -> Self {
+        // Settings that came later and are off leave the hash as earlier versions signed it.
+        let recipe = serde_json::to_string(&info.recipe).unwrap_or_default().replacen(LATER, "", 1);
+        Self {
+            name: info.name.clone(),
+            data: info.data.clone(),
+            run: blake3::hash(recipe.as_bytes()).to_hex().to_string(),
+            images: (info.kimg * 1000.0).round() as u64,
+            weights: info.hash.clone(),
+        }
+    }
 }
 
 /// A model that is there and cannot be used.
@@ -102,6 +138,7 @@ impl ModelInfo {
             hard_pixels: None,
             kl: Vec::new(),
             prior: None,
+            parts: Vec::new(),
         }
     }
 
@@ -225,6 +262,17 @@ pub struct ModelCard {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn settings_that_are_off_leave_the_hash_of_a_run_as_it_was() {
+        let mut info = ModelInfo::of(&Recipe::default(), "hash".into());
+        let text = serde_json::to_string(&info.recipe).unwrap();
+        assert!(text.contains(LATER) && !text.replacen(LATER, "", 1).contains("stop_"));
+        let off = AveragedPart::of(&info).run;
+        assert_eq!(off, blake3::hash(text.replacen(LATER, "", 1).as_bytes()).to_hex().to_string());
+        info.recipe.run.stop_gain = 0.1;
+        assert_ne!(AveragedPart::of(&info).run, off);
+    }
 
     #[test]
     fn pixel_art_is_known_from_training_else_from_the_card() {

@@ -11,6 +11,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::origin;
 use super::report::{CheckpointInfo, Origin, RunEvent, RunProgress, RunState, RunSummary};
 use crate::base::paths::write_atomically;
 use crate::base::vault;
@@ -473,7 +474,7 @@ impl RunFolder {
             problem: status.and_then(|s| s.problem),
             bytes: folder_bytes(&self.dir),
             checkpoints: self.checkpoints(),
-            origin: file.origin,
+            origin: file.origin.map(|origin| origin::located(origin, &self.dir)),
         })
     }
 }

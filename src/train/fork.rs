@@ -56,13 +56,14 @@ pub fn fork(from: &RunFolder, images: Option<u64>, to: &Path, changes: &[String]
     let value = |text: &str| serde_json::from_str(text).unwrap_or_else(|_| text.into());
     let written = changes.iter().filter_map(|change| change.split_once('='));
     let changes = written.map(|(key, text)| (key.trim().to_owned(), value(text.trim()))).collect();
+    let parent = from.file()?;
     let origin = Origin {
+        id: parent.id.clone(),
         run: fs::canonicalize(from.dir()).unwrap_or_else(|_| from.dir().into()),
         images: chosen.images,
         state: loaded.saved.sums.as_ref().map(|sums| sums.state.clone()),
         changes,
     };
-    let parent = from.file()?;
     let made = RunFolder::create(to, &recipe, parent.from.as_deref(), &parent.device)?;
     let filled = fill(from, &made, &chosen).and_then(|()| {
         let (data, no_marks) = (parent.data, parent.no_marks);
@@ -74,6 +75,19 @@ pub fn fork(from: &RunFolder, images: Option<u64>, to: &Path, changes: &[String]
         return Err(problem);
     }
     Ok(made)
+}
+
+/// What a fork is called: its run's name and what it changes, or where it parts.
+pub fn title(name: &str, images: u64, changes: &[String]) -> String {
+    let short = |change: &String| {
+        let (key, value) = change.split_once('=').unwrap_or((change, ""));
+        format!("{} {}", key.trim().rsplit('.').next().unwrap_or_default(), value.trim()).trim_end().to_owned()
+    };
+    let each: Vec<String> = changes.iter().map(short).collect();
+    if each.is_empty() {
+        return format!("{name} · from {} kimg", images as f64 / 1000.0);
+    }
+    format!("{name} · {}", each.join(", "))
 }
 
 /// The checkpoint to begin from.
@@ -189,7 +203,7 @@ pub fn tree(folders: &[PathBuf]) -> Vec<Branch> {
         for dir in std::iter::once(folder.clone()).chain(inside).filter(|dir| RunFolder::is_run(dir)) {
             let whole = fs::canonicalize(&dir).unwrap_or_else(|_| dir.clone());
             let Ok(run) = RunFolder::open(&dir) else { continue };
-            let (Ok(summary), Ok(file)) = (run.summary(), run.file()) else { continue };
+            let Ok(summary) = run.summary() else { continue };
             if runs.iter().any(|r| r.0 == whole) {
                 continue;
             }
@@ -199,7 +213,7 @@ pub fn tree(folders: &[PathBuf]) -> Vec<Branch> {
                 name: summary.name,
                 images: summary.progress.images,
                 score,
-                origin: file.origin,
+                origin: summary.origin,
                 depth: 0,
             };
             runs.push((whole, branch));
@@ -208,11 +222,12 @@ pub fn tree(folders: &[PathBuf]) -> Vec<Branch> {
     runs.sort_by(|a, b| a.0.cmp(&b.0));
     let mut out = Vec::with_capacity(runs.len());
     let known: Vec<PathBuf> = runs.iter().map(|r| r.0.clone()).collect();
-    let is_root = |b: &Branch| b.origin.as_ref().is_none_or(|o| !known.contains(&o.run));
+    let whole = |o: &Origin| fs::canonicalize(&o.run).unwrap_or_else(|_| o.run.clone());
+    let is_root = |b: &Branch| b.origin.as_ref().is_none_or(|o| !known.contains(&whole(o)));
     let mut waiting: Vec<(usize, usize)> =
         runs.iter().enumerate().filter(|(_, r)| is_root(&r.1)).map(|(i, _)| (i, 0)).rev().collect();
     while let Some((i, depth)) = waiting.pop() {
-        let mine = |r: &Branch| r.origin.as_ref().is_some_and(|o| o.run == runs[i].0);
+        let mine = |r: &Branch| r.origin.as_ref().is_some_and(|o| whole(o) == runs[i].0);
         let mut children: Vec<usize> = (0..runs.len()).filter(|&j| j != i && mine(&runs[j].1)).collect();
         children.sort_by_key(|&j| std::cmp::Reverse(runs[j].1.origin.as_ref().map_or(0, |o| o.images)));
         waiting.extend(children.into_iter().map(|j| (j, depth + 1)));
@@ -288,6 +303,14 @@ mod tests {
         let origin = tree[2].origin.clone().unwrap();
         assert_eq!((origin.images, origin.changes), (16, vec![("optim.lr".into(), serde_json::json!(0.00001))]));
         assert_eq!(origin.state, Some(hash(&run, 16)));
+    }
+
+    #[test]
+    fn a_fork_is_called_by_what_it_changes() {
+        assert_eq!(title("faces", 8000, &["optim.lr=0.0001".into()]), "faces · lr 0.0001");
+        let two = ["optim.lr = 0.1".into(), "objective.gamma=2".into()];
+        assert_eq!(title("faces · lr 1", 8000, &two), "faces · lr 1 · lr 0.1, gamma 2");
+        assert_eq!(title("faces", 8500, &[]), "faces · from 8.5 kimg");
     }
 
     #[test]

@@ -133,6 +133,9 @@ pub struct RunSummary {
 pub struct Origin {
     /// Folder of the run.
     pub run: PathBuf,
+    /// Identity of the run, where it had one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Pictures seen at the checkpoint.
     pub images: u64,
     /// Hash of everything trained, where the checkpoint knew it.

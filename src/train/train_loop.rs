@@ -16,7 +16,7 @@ use super::reporter::{Reporter, TICK};
 use super::scoring::Scoring;
 use super::script::{self, Scripted};
 use super::trainer::Trainer;
-use super::{preview, toy2d};
+use super::{forecast, preview, toy2d};
 use crate::base::pace::Pace;
 use crate::base::series::Reading;
 use crate::base::{Cancel, Channels, Picture, Problem, Result};
@@ -294,6 +294,7 @@ impl TrainLoop<'_, '_> {
                 self.saved.scoring = self.scoring.spent;
                 self.scored = Some((self.saved.images, measured.score));
                 self.tell_values(measured.values);
+                self.weigh_going_on();
                 measured.score
             }
             // A run goes on without scores.
@@ -301,6 +302,27 @@ impl TrainLoop<'_, '_> {
                 self.reporter.tell(&RunEvent::Message(problem.warning()));
                 None
             }
+        }
+    }
+
+    /// Ends the run if its scores are forecast to get better by less than it is worth, as its recipe says, and says so.
+    fn weigh_going_on(&mut self) {
+        let run = &self.recipe.run;
+        if run.stop_gain <= 0.0 || self.wishes.finish {
+            return;
+        }
+        let at = self.saved.images + (run.stop_kimg * 1000.0).round() as u64;
+        let told = forecast::of_run(&self.reporter.folder.history(), at);
+        if let Some(told) = told.filter(|told| told.gain[1] < run.stop_gain) {
+            let why = format!(
+                "{} gets better by {:.4} at most within {} kimg (80 %, from {} scores), and less than {} is not worth it",
+                told.score, told.gain[1], run.stop_kimg, told.scores, run.stop_gain
+            );
+            let problem =
+                Problem::usage("The run ended because it hardly gets better").of("run.stop_gain").because(why);
+            self.reporter
+                .tell(&RunEvent::Message(problem.try_this("Set run.stop_gain to 0 and resume to go on").info()));
+            self.wishes.finish = true;
         }
     }
 

@@ -315,6 +315,7 @@ pub fn models() -> Vec<ModelInfo> {
                 kimg: recipe.run.kimg,
                 bytes: 3_200_000,
                 data: String::new(),
+                parts: Vec::new(),
                 hard_pixels: None,
                 card: shipped.then(|| ModelCard {
                     summary: format!("Makes {}", name.replace('-', " ")),

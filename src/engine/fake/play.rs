@@ -14,6 +14,7 @@ use crate::engine::{
 use crate::models::info::PriorInfo;
 use crate::recipe::picture::Latent;
 use crate::recipe::{Edit, Reading, Recipe};
+use crate::train::fork;
 use crate::train::report::Origin;
 
 /// The answers, in order.
@@ -95,13 +96,13 @@ pub(super) fn answer(script: &mut Script, command: Command) -> Vec<Event> {
             run.state = RunState::Training;
             run.problem = None;
         }),
-        Command::ForkRun { dir, images, .. } => {
+        Command::ForkRun { dir, images, changes } => {
             let Some(from) = script.runs.iter().find(|r| r.dir == dir).cloned() else { return missing(&dir) };
             let at = images.unwrap_or(from.progress.images);
-            let name = format!("{} fork", from.name);
+            let name = fork::title(&from.name, at, &changes);
             let recipe = Recipe { name: name.clone(), ..from.recipe };
             let mut run = made::run(Path::new("/runs").join(name), recipe, RunState::Stopped, at);
-            run.origin = Some(Origin { run: dir, images: at, state: None, changes: Vec::new() });
+            run.origin = Some(Origin { run: dir, id: None, images: at, state: None, changes: Vec::new() });
             script.runs.insert(0, run.clone());
             vec![Event::Run(Box::new(run)), Event::Runs(script.runs.clone())]
         }

@@ -22,7 +22,7 @@ use crate::base::paths::Paths;
 use crate::base::{Problem, Result};
 use crate::models::info::ModelRef;
 use crate::recipe::{Parent, Recipe};
-use crate::train::folder::RunFolder;
+use crate::train::folder::{RunFile, RunFolder};
 use crate::train::fork;
 use crate::train::identity::PictureAnswer;
 use crate::train::preview;
@@ -320,10 +320,15 @@ impl Manager {
 
     fn fork(&mut self, dir: &Path, images: Option<u64>, changes: &[String]) -> Result<()> {
         let i = self.find_run(dir)?;
-        let name = format!("{} fork", self.runs[i].summary().name);
-        let named = Recipe { name, ..self.runs[i].summary().recipe.clone() };
-        let to = self.free_folder(&named);
-        fork::fork(self.runs[i].folder(), images, &to, changes)?;
+        let of = self.runs[i].summary();
+        let last = of.checkpoints.iter().map(|c| c.images).rfind(|at| images.is_none_or(|most| *at <= most));
+        let plain = fork::title(&of.name, last.unwrap_or_default(), changes);
+        let taken = |name: &str| self.runs.iter().any(|r| r.summary().name == name);
+        let numbered = (2..).map(|n| format!("{plain} ({n})"));
+        let name = std::iter::once(plain.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or_default();
+        let to = self.free_folder(&Recipe { name: name.clone(), ..of.recipe.clone() });
+        let made = fork::fork(self.runs[i].folder(), images, &to, changes)?;
+        made.write_file(&RunFile { name: Some(name), ..made.file()? })?;
         self.runs.insert(0, Tracked::open(&to)?);
         self.setup.book.note(self.runs[0].summary());
         self.show(0);

@@ -7,6 +7,7 @@ use super::TrainView;
 use crate::base::Family;
 use crate::engine::{Command, Control, RunState, RunSummary};
 use crate::recipe::form;
+use crate::train::forecast;
 use crate::ui::state::RunLive;
 use crate::ui::theme::{self, size};
 use crate::ui::views::Cx;
@@ -19,6 +20,7 @@ impl TrainView {
         numbers(ui, run);
         if let Some(live) = cx.studio.live.get(&run.dir) {
             quality(ui, live);
+            going_on(ui, run, live);
             self.findings(ui, run, live, cx);
         }
         if cx.studio.runs.iter().any(|r| r.state == RunState::Queued) {
@@ -174,6 +176,38 @@ fn quality(ui: &mut Ui, live: &RunLive) {
     });
 }
 
+/// Scores that are forecast, the first that the run has is taken.
+const FORECAST: [&str; 2] = ["valid_elbo", "kid"];
+
+/// Where the run's score will be at its end, or half as long again once it has ended.
+fn going_on(ui: &mut Ui, run: &RunSummary, live: &RunLive) {
+    let at = forecast::moment(run.progress.images, run.progress.target);
+    let of = |name: &str| {
+        let curve = live.curves.get(name)?;
+        let points: Vec<(u64, f64)> = curve.images.iter().copied().zip(curve.values.iter().copied()).collect();
+        forecast::of_curve(name, &points, at)
+    };
+    let Some(told) = FORECAST.into_iter().find_map(of) else { return };
+    let t = theme::tokens(ui);
+    theme::section(ui, "Worth going on?").on_hover_text(
+        "Power laws fitted to the last scores of this run, continued; four of five runs end within the interval",
+    );
+    let number = |v: f64| format::number(v);
+    let text = format!(
+        "{} {} now; {} at {} ({} to {} in 80 %)",
+        super::signals::of(told.score).0,
+        number(told.now),
+        number(told.expected),
+        format::kimg(told.at),
+        number(told.low),
+        number(told.high)
+    );
+    let shown = ui.add(egui::Label::new(RichText::new(text).size(size::SMALL)).wrap());
+    theme::name(&shown, egui::Role::Status, "Forecast of the score");
+    let word = if told.gain[1] <= 0.0 { "It is not expected to get better" } else { return };
+    ui.add(egui::Label::new(RichText::new(word).size(size::SMALL).color(t.weak)).wrap());
+}
+
 /// Where a run came from, and its checkpoints to fork from. Whether a fork was asked for.
 fn forks(ui: &mut Ui, run: &RunSummary, cx: &mut Cx<'_>) -> bool {
     if run.checkpoints.is_empty() && run.origin.is_none() {
@@ -240,6 +274,23 @@ mod tests {
         let shown = rows(&run);
         assert!(shown.contains(&("Seen", "Nothing: it did not begin".into())));
         assert!(shown.iter().all(|r| r.0 != "Steps" && r.0 != "Time left"));
+    }
+
+    #[test]
+    fn a_run_with_enough_scores_has_a_forecast_and_others_none() {
+        let run = fake::runs().into_iter().find(|r| r.name == "classic").unwrap();
+        let shown = |scores: u64| {
+            let mut live = RunLive::default();
+            let curve = live.curves.entry("kid".into()).or_default();
+            (1..=scores).for_each(|i| curve.push(i, i * 1000, i as f64, 2.0 + 3.0 / i as f64));
+            let mut run = run.clone();
+            (run.progress.images, run.progress.target) = (scores * 1000, 40_000);
+            let mut harness = egui_kittest::Harness::new_ui(move |ui| going_on(ui, &run, &live));
+            harness.run();
+            use egui_kittest::kittest::Queryable;
+            harness.query_by_label("Forecast of the score").is_some()
+        };
+        assert!(shown(20) && !shown(3));
     }
 
     #[test]

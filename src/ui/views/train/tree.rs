@@ -263,7 +263,8 @@ mod tests {
         let mut runs: Vec<RunSummary> = fake::runs().into_iter().take(3).collect();
         assert_eq!(runs.len(), 3);
         let from = |run: &RunSummary, images| {
-            Some(Origin { run: run.dir.clone(), images, state: None, changes: vec![("optim.lr".into(), 0.001.into())] })
+            let changes = vec![("optim.lr".into(), 0.001.into())];
+            Some(Origin { run: run.dir.clone(), id: None, images, state: None, changes })
         };
         runs.iter_mut().for_each(|r| r.origin = None);
         (runs[1].origin, runs[2].origin) = (from(&runs[0], 3000), from(&runs[1], 9000));

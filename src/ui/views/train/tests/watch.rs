@@ -284,7 +284,8 @@ fn a_run_is_forked_at_a_checkpoint_and_says_where_it_came_from() {
         matches!(c, Command::ForkRun { images: Some(images), changes, .. } if images == checkpoint.images && changes.is_empty())
     });
     assert!(asked);
-    assert_eq!(harness.state().studio.selected_run().unwrap().name, "nouns fork", "it is watched at once");
+    let forked = format!("nouns · from {} kimg", checkpoint.images as f64 / 1000.0);
+    assert_eq!(harness.state().studio.selected_run().unwrap().name, forked, "it is watched at once");
     assert!(harness.query_by_label_contains(&format!("From nouns at {at}")).is_some());
     shot(&mut harness, "train-fork");
     // The tree leads back to the run that it came from.
@@ -293,7 +294,7 @@ fn a_run_is_forked_at_a_checkpoint_and_says_where_it_came_from() {
     assert!(harness.query_by_label_contains("nothing changed").is_some());
     shot(&mut harness, "train-tree");
     // Two branches blink at the last moment that both have samples of.
-    let dirs = ["nouns", "nouns fork"]
+    let dirs = ["nouns", &forked]
         .map(|name| harness.state().studio.runs.iter().find(|r| r.name == name).map(|r| r.dir.clone()).unwrap());
     for (dir, moments) in dirs.iter().zip([vec![1000, 2000, 3000], vec![2000, 4000]]) {
         harness.state_mut().studio.live.entry(dir.clone()).or_default().previews = moments;
