@@ -5,6 +5,7 @@
 
 mod atlas;
 mod audit;
+mod average;
 mod bench;
 mod certificate;
 mod data;

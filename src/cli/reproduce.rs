@@ -10,7 +10,7 @@ use crate::base::paths::Paths;
 use crate::base::{Kind, Picture, Problem, Result};
 use crate::data;
 use crate::export::certificate_key::known_key;
-use crate::export::{self, Filter, certificate, metadata, mp4_reader, traces, watermark};
+use crate::export::{self, Filter, badge, certificate, metadata, mp4_reader, traces, watermark};
 use crate::latent::catalog;
 use crate::latent::model::LoadedModel;
 use crate::library::Library;
@@ -72,6 +72,7 @@ impl Inspect {
             None
         });
         let verdict = certificate::verify(&self.file, model, own.map(|k| k.verifying_key()).as_ref())?;
+        let badge = badge::read(&self.file)?;
         let marked_by = watermark.as_ref().filter(|w| w.payload != 0);
         let marked_by = marked_by.and_then(|w| models.iter().find(|m| watermark::payload(&m.hash) == w.payload));
         if self.json {
@@ -91,6 +92,7 @@ impl Inspect {
                 "written": recipe.as_ref().and_then(|r| r.watermark.as_ref()),
             });
             out["certificate"] = json!(verdict);
+            out["likeness"] = json!(badge);
             return print_json(&out);
         }
         if let Some(recipe) = &recipe {
@@ -112,6 +114,9 @@ impl Inspect {
             (None, Some(Watermark::Marked { .. })) => "watermark   written, but not found any more".into(),
             (None, None) => "watermark   none".into(),
         })?;
+        if let Some(badge) = badge {
+            print_line(&format!("likeness    {}", badge.said()))?;
+        }
         let Some(verdict) = verdict else { return print_line("certificate none") };
         print_line(if verdict.holds { "certificate holds" } else { "certificate DOES NOT HOLD" })?;
         for check in verdict.checks {

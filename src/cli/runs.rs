@@ -25,6 +25,8 @@ pub enum Runs {
     Race(super::race::Race),
     /// Tell where a run's score will be, with an interval
     Forecast(super::forecast::Forecast),
+    /// Make the average of a run's weights of a length that is chosen now
+    Average(super::average::Average),
     /// Average models of one network; the mean is kept only if it is better than each
     Soup(super::soup::Soup),
     /// Show what runs cost on disk, and remove old checkpoints that nothing needs
@@ -90,6 +92,7 @@ impl Runs {
             Self::Tree(task) => task.run(paths),
             Self::Race(task) => task.run(paths),
             Self::Forecast(task) => task.run(),
+            Self::Average(task) => task.run(),
             Self::Soup(task) => task.run(paths),
             Self::Thin(task) => task.run(paths),
             Self::Export(task) => task.run(paths),

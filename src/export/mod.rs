@@ -12,6 +12,7 @@
 //! ```
 
 pub mod apng;
+pub mod badge;
 pub mod canvas;
 pub mod certificate;
 pub mod certificate_key;

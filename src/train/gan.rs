@@ -11,6 +11,7 @@ use burn::module::Module;
 use burn::tensor::{Device, Tensor};
 
 use super::ada::Ada;
+use super::averages::Averages;
 use super::batch::{BatchLoss, Numbers, classes, parts, rows};
 use super::heldout::Heldout;
 use super::metric_accumulator::Meter;
@@ -42,6 +43,8 @@ pub struct GanTrainer {
     generator: Generator,
     critic: Critic,
     average: Generator,
+    /// Averages that others are made of afterwards.
+    averages: Option<Averages<Generator>>,
     adam_g: Adam,
     adam_d: Adam,
     ada: Ada,
@@ -102,6 +105,7 @@ impl GanTrainer {
         }
         Ok(Self {
             average: ema::shadow(&generator),
+            averages: (recipe.run.averages > 0).then(|| Averages::new(&generator)),
             recipe: recipe.clone(),
             generator,
             critic,
@@ -258,6 +262,9 @@ impl GanTrainer {
         let half_life = optim.ema_kimg.at(batch.at.images) * 1000.0;
         let beta = ema::beta(half_life, optim.ema_rampup, batch.at.images, seen);
         self.average = ema::update(self.average.clone(), &self.generator, beta);
+        if let Some(averages) = &mut self.averages {
+            averages.follow(&self.generator, batch.at.images + batch.len() as u64, seen);
+        }
     }
 }
 
@@ -350,12 +357,19 @@ impl Trainable for GanTrainer {
         Weights::of(&self.average)
     }
 
+    fn power_averages(&self) -> Option<[Weights; 2]> {
+        self.averages.as_ref()?.snapshot()
+    }
+
     fn keep(&self, out: &mut StateWriter) {
         out.module("generator", &self.generator);
         out.module("critic", &self.critic);
         out.module("average", &self.average);
         out.adam("adam_g", &self.adam_g);
         out.adam("adam_d", &self.adam_d);
+        if let Some(averages) = &self.averages {
+            averages.keep(out);
+        }
         out.number("ada.p", self.ada.p);
         out.number("ada.sign", self.ada.sign);
         self.streams.keep(out);
@@ -365,6 +379,9 @@ impl Trainable for GanTrainer {
         self.generator = kept.module("generator", &self.generator)?;
         self.critic = kept.module("critic", &self.critic)?;
         self.average = kept.module("average", &self.average)?;
+        if let Some(averages) = &mut self.averages {
+            averages.restore(kept, &self.generator)?;
+        }
         self.adam_g = kept.adam("adam_g", &self.generator, &self.device)?;
         self.adam_d = kept.adam("adam_d", &self.critic, &self.device)?;
         (self.ada.p, self.ada.sign) = (kept.number("ada.p"), kept.number("ada.sign"));
@@ -377,6 +394,7 @@ impl Trainable for GanTrainer {
         let (generator, mut fit) = fitted.load_fitting(self.generator.clone());
         self.generator = generator;
         self.average = ema::shadow(&self.generator);
+        self.averages = self.averages.is_some().then(|| Averages::new(&self.generator));
         if let Some(full) = full {
             let target = Weights::of(&self.critic);
             let fitted = transfer::fitted(&full.under("critic."), &target, old.as_ref(), new, true);

@@ -4,6 +4,7 @@
 //! `folder` how a client in another process talks to it.
 
 mod ada;
+pub mod averages;
 mod batch;
 pub mod checkpoint;
 pub mod compare;

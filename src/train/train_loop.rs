@@ -16,7 +16,7 @@ use super::reporter::{Reporter, TICK};
 use super::scoring::Scoring;
 use super::script::{self, Scripted};
 use super::trainer::Trainer;
-use super::{forecast, preview, toy2d};
+use super::{averages, forecast, preview, toy2d};
 use crate::base::pace::Pace;
 use crate::base::series::Reading;
 use crate::base::{Cancel, Channels, Picture, Problem, Result};
@@ -349,6 +349,9 @@ impl TrainLoop<'_, '_> {
         let Self { trainer, saved, recipe, passed, .. } = self;
         let saved = checkpoint::save(self.reporter.folder, trainer, saved, &info, recipe, value, passed)?;
         self.last_saved = Some(saved.images);
+        if let Some(pair) = self.trainer.power_averages() {
+            averages::keep(self.reporter.folder, saved.images, &pair, self.recipe.run.averages as usize)?;
+        }
         self.reporter.tell(&RunEvent::Checkpoint(CheckpointInfo { path: saved.path.clone(), ..saved }));
         Ok(())
     }

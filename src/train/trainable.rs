@@ -44,6 +44,11 @@ pub trait Trainable: Send + Sync {
     /// The averaged weights: what exploring and sharing use.
     fn snapshot(&self) -> Weights;
 
+    /// Snapshots of the averages that others can be made of, if the recipe asks for them.
+    fn power_averages(&self) -> Option<[Weights; 2]> {
+        None
+    }
+
     /// Takes down everything that going on needs.
     fn keep(&self, out: &mut StateWriter);
 

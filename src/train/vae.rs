@@ -6,6 +6,7 @@ use burn::module::Module;
 use burn::optim::GradientsParams;
 use burn::tensor::{Device, Tensor};
 
+use super::averages::Averages;
 use super::batch::{Numbers, classes, parts, rows};
 use super::heldout::Heldout;
 use super::metric_accumulator::Meter;
@@ -37,6 +38,8 @@ pub struct VaeTrainer {
     device: Device,
     vae: Vae,
     average: Vae,
+    /// Averages that others are made of afterwards.
+    averages: Option<Averages<Vae>>,
     adam: Adam,
     pseudo: Option<Pseudo>,
     opponent: Option<Opponent>,
@@ -76,6 +79,7 @@ impl VaeTrainer {
         let pseudo = PseudoInputs::new(recipe, &device);
         Ok(Self {
             average: ema::shadow(&vae),
+            averages: (recipe.run.averages > 0).then(|| Averages::new(&vae)),
             recipe: recipe.clone(),
             vae,
             adam: Adam::new(),
@@ -217,6 +221,9 @@ impl Trainable for VaeTrainer {
         let (vae, norm) = self.adam.step(settings, self.vae.clone(), of_vae.finish());
         self.vae = vae;
         self.average = ema::update(self.average.clone(), &self.vae, beta);
+        if let Some(averages) = &mut self.averages {
+            averages.follow(&self.vae, at.images + n as u64, n as u64);
+        }
         if let Some(pseudo) = &mut self.pseudo {
             pseudo.inputs = pseudo.adam.step(settings, pseudo.inputs.clone(), of_pseudo.finish()).0;
             pseudo.average = ema::update(pseudo.average.clone(), &pseudo.inputs, beta);
@@ -364,10 +371,17 @@ impl Trainable for VaeTrainer {
         weights
     }
 
+    fn power_averages(&self) -> Option<[Weights; 2]> {
+        self.averages.as_ref()?.snapshot()
+    }
+
     fn keep(&self, out: &mut StateWriter) {
         out.module("vae", &self.vae);
         out.module("average", &self.average);
         out.adam("adam", &self.adam);
+        if let Some(averages) = &self.averages {
+            averages.keep(out);
+        }
         if let Some(pseudo) = &self.pseudo {
             out.module("pseudo", &pseudo.inputs);
             out.module("pseudo_average", &pseudo.average);
@@ -387,6 +401,9 @@ impl Trainable for VaeTrainer {
         self.vae = kept.module("vae", &self.vae)?;
         self.average = kept.module("average", &self.average)?;
         self.adam = kept.adam("adam", &self.vae, &self.device)?;
+        if let Some(averages) = &mut self.averages {
+            averages.restore(kept, &self.vae)?;
+        }
         self.noise = kept.stream("posterior")?;
         kept.later_stream("pixels", &mut self.pixels);
         kept.later_stream("labels", &mut self.labels);
@@ -407,6 +424,7 @@ impl Trainable for VaeTrainer {
         let (vae, fit) = snapshot.load_fitting(self.vae.clone());
         self.vae = vae;
         self.average = ema::shadow(&self.vae);
+        self.averages = self.averages.is_some().then(|| Averages::new(&self.vae));
         fit
     }
 

@@ -5,12 +5,12 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{Context, picture_recipe, read_picture};
+use super::{Context, likeness, picture_recipe, read_picture};
 use crate::base::{Cancel, Problem, Result};
 use crate::engine::inference::Urgency;
 use crate::engine::{Event, ExportOptions, Item, JobId, ModelInfo};
 use crate::export::certificate_key::own_key;
-use crate::export::{EXPORTERS, Makes, Shot, certificate, export, read_recipe};
+use crate::export::{EXPORTERS, Makes, Shot, badge, certificate, export, read_recipe};
 use crate::latent::catalog;
 use crate::library::records::note_files;
 use crate::recipe::picture::Latent;
@@ -118,6 +118,14 @@ pub fn items(cx: &Context, job: JobId, items: &[Item], options: &ExportOptions) 
         Ok(Shot { picture: read_picture(&item.path)?, recipe: item.recipe.clone(), model: item.model.clone() })
     });
     let files = export(options, &mut shots, items.len() as u64, &cx.progress(job))?;
+    if options.recipe && !options.no_traces && files.len() == items.len() {
+        for (item, file) in items.iter().zip(&files) {
+            if let Some((found, _)) = likeness::known(cx, item)? {
+                let likeness::Likeness { standing, as_near, unseen, held_out, .. } = found;
+                badge::write(file, &badge::Badge { standing, as_near, unseen, held_out })?;
+            }
+        }
+    }
     sign(cx, options, &files)?;
     let about = json!({ "model": items.first().map(|i| &i.model) });
     let from = |item: &Item| (format!("item:{}", item.id), "exported".to_owned());

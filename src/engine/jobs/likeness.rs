@@ -59,7 +59,10 @@ pub fn tell(cx: &Context, looked: &mut Looked, item: &Item, look: bool) -> Resul
 }
 
 /// What was found before.
-fn known(cx: &Context, item: &Item) -> Result<Option<(Likeness, Picture)>> {
+///
+/// # Errors
+/// The picture cannot be read.
+pub fn known(cx: &Context, item: &Item) -> Result<Option<(Likeness, Picture)>> {
     let Some(recipe) = &item.recipe else { return Ok(None) };
     let file = file(cx, &recipe.model_hash, &read_picture(&item.path)?);
     let read = || {

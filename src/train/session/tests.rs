@@ -334,3 +334,45 @@ fn the_same_script_of_edits_gives_the_same_bytes_in_one_go_or_resumed() {
     c.finish();
     assert_eq!(a.state(16), c.state(16));
 }
+
+/// Averages of every length of a run that was resumed are those of one that was not, and the run itself is the same with them
+/// and without.
+#[test]
+fn averages_for_later_are_the_same_in_one_go_or_resumed_and_change_nothing() {
+    use super::super::averages;
+    let with = |world: &World| {
+        let mut recipe = world.folder.recipe().unwrap();
+        recipe.run.averages = 8;
+        fs::write(world.folder.dir().join("recipe.json"), recipe.to_json()).unwrap();
+    };
+    let (plain, whole, parts) = (World::new(), World::new(), World::new());
+    plain.finish();
+    with(&whole);
+    whole.finish();
+    with(&parts);
+    let stop = Cancel::new();
+    let raise = stop.clone();
+    let mut sink = move |e: &RunEvent| {
+        if matches!(e, RunEvent::Reading(reading) if reading.images >= 8) {
+            raise.cancel();
+        }
+    };
+    let options = Options { stop, ..Options::new(parts.dir.path().join("cache"), "cpu", &mut sink) };
+    assert_eq!(run(&parts.folder, options).unwrap(), Outcome::Interrupted);
+    parts.finish();
+    assert_eq!(whole.state(16), parts.state(16));
+    let model = |world: &World| crate::models::io::Weights::read(&world.checkpoint(16).join(SNAPSHOT)).unwrap().hash();
+    assert_eq!(model(&plain), model(&whole), "they only look on");
+    for width in [0.03, 0.1, 0.15] {
+        let [a, b] = [&whole, &parts].map(|world| averages::rebuild(&world.folder, width, None).unwrap());
+        assert_eq!((a.0.hash(), a.1), (b.0.hash(), 16), "{width}");
+    }
+    // What was tracked comes back as it was.
+    let tracked = averages::rebuild(&whole.folder, 0.1, None).unwrap().0;
+    let kept = load(&whole.checkpoint(16)).unwrap().weights.under("power_average_1.");
+    for (name, tensor) in &kept.tensors {
+        let theirs = &tracked.tensors[name].values;
+        assert!(tensor.values.iter().zip(theirs).all(|(a, b)| (a - b).abs() < 1e-5), "{name}");
+    }
+    assert!(averages::rebuild(&plain.folder, 0.1, None).is_err());
+}
