@@ -43,7 +43,7 @@ pub struct Export {
     /// Event files below this folder, to start TensorBoard with
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
-    /// A server such as http://localhost:5000, or a database such as mlflow.db
+    /// A server such as http://localhost:5000 or https://mlflow.example.org, or a database such as mlflow.db
     #[arg(long, value_name = "URL|FILE.db")]
     mlflow: Option<String>,
     /// The file of a project, such as ~/.cache/huggingface/trackio/PROJECT.db

@@ -1,6 +1,6 @@
 //! `latent-studio data versions|diff|export|import`: versions of data sets, and DVC.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -8,7 +8,7 @@ use serde_json::json;
 use super::{print_json, print_line, watched};
 use crate::base::paths::Paths;
 use crate::base::problem::some_of;
-use crate::base::{Problem, Result};
+use crate::base::{Problem, Result, vault};
 use crate::data::{self, dvc, manifest::Manifest};
 use crate::library::Library;
 use crate::recipe::Reading;
@@ -39,7 +39,7 @@ pub struct Versions {
 /// Arguments of `data diff`.
 #[derive(Args)]
 pub struct Difference {
-    /// The earlier one: the hash or tag of a version, or a source
+    /// The earlier one: the hash, tag or branch of a version, a file of one (version-….manifest of a run), or a source
     earlier: String,
     /// The later one
     later: String,
@@ -164,6 +164,16 @@ fn version(library: &Library, paths: &Paths, text: &str, beside: &str, json: boo
     let of_it = library.find_version(text, Some(&named(beside)))?;
     if let Some(version) = of_it.map_or_else(|| library.find_version(text, None), |v| Ok(Some(v)))? {
         return Ok((version.hash.clone(), library.manifest(&version.hash)?));
+    }
+    if Path::new(text).extension().is_some_and(|ending| ending == "manifest") {
+        let file = Path::new(text);
+        let bytes = vault::read(file).map_err(|e| Problem::io("This version could not be read", file, &e))?;
+        let manifest = Manifest::unpack(&bytes).filter(|manifest| !manifest.entries.is_empty()).ok_or_else(|| {
+            Problem::data("This is no version of a data set, or it is damaged")
+                .of(text)
+                .try_this("Choose a version-….manifest of a run's folder")
+        })?;
+        return Ok((manifest.hash(), manifest));
     }
     let source = named(text);
     if !data::is_there(&source) {

@@ -155,7 +155,8 @@ pub enum Command {
     ItemThumbs { ids: Vec<i64> },
     /// A kept picture at full size with its recipe. → `ItemDetail`.
     ItemDetail { id: i64 },
-    /// What a thing comes from and what came of it, by its name: `item:12`, a run's folder, a model's hash. → `Graph`.
+    /// What a thing comes from and what came of it, by its name: `item:12`, a run's folder, a model's hash; of several, one a
+    /// line, the first that is known. → `Graph`.
     Graph { thing: String },
     /// What was made, kept and exported by model and week. → `Usage`.
     Usage,

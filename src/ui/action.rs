@@ -73,6 +73,11 @@ impl Action {
         Self::Deliver(ViewId::Explore, Box::new(message))
     }
 
+    /// Show what a thing comes from and what came of it; of several names, one a line, the first that is known.
+    pub fn origin(names: String) -> Self {
+        Self::Deliver(ViewId::Gallery, Box::new(ViewMessage::Origin(names)))
+    }
+
     /// Look through a source in Data, ready to train on it.
     pub fn train_on(source: String) -> Self {
         Self::Deliver(ViewId::Data, Box::new(ViewMessage::Source(source)))
@@ -107,6 +112,9 @@ pub enum ViewMessage {
     },
     /// Show the page of this id (Explore).
     Page(&'static str),
+    /// Show what a thing comes from and what came of it: names of which the first that is known is meant, one a line
+    /// (Gallery).
+    Origin(String),
     /// A picture that the studio made was dropped but its model is not here (Explore).
     Generated {
         /// The file.

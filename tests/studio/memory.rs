@@ -10,7 +10,7 @@ use latent_studio::library::{ItemFilter, Library, NewItem};
 use serde_json::{Value, json};
 
 use crate::common::{Home, pictures};
-use crate::records::python;
+use crate::records::{python, trained};
 
 /// How often each kind of work is killed: a few times here, as often as `LATENT_STUDIO_KILLS` says elsewhere.
 fn kills() -> u64 {
@@ -196,6 +196,40 @@ fn killed_while_it_imports_or_exports_the_next_time_finishes_it() {
     });
 }
 
+/// A run told to MLflow's database and to trackio's file, killed at any moment: the file is whole, and the next time tells what
+/// is missing, and nothing twice.
+#[test]
+fn killed_while_it_tells_of_a_run_the_next_time_completes_it() {
+    let home = Home::new();
+    let (run, _) = trained(&home);
+    for (seed, way) in [(8, "--mlflow"), (9, "--trackio")] {
+        let file = home.path(&format!("told{way}.db"));
+        let tell = ["runs", "export", &run, way, file.to_str().unwrap()].map(String::from).to_vec();
+        let again = || home.ok(&tell.iter().map(String::as_str).collect::<Vec<_>>());
+        let points = || -> i64 {
+            let db = rusqlite::Connection::open(&file).unwrap();
+            let sound: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+            assert_eq!(sound, "ok");
+            db.query_row("SELECT count(*) FROM metrics", [], |row| row.get(0)).unwrap()
+        };
+        again();
+        let all = points();
+        assert!(all > 0);
+        let begin = |_: u64| {
+            for end in ["", "-wal", "-shm", "-journal"] {
+                let _ = std::fs::remove_file(format!("{}{end}", file.display()));
+            }
+            tell.clone()
+        };
+        survives(&home, seed, &begin, &|| {
+            for _ in 0..2 {
+                again();
+                assert_eq!(points(), all);
+            }
+        });
+    }
+}
+
 /// A library of the version before, killed while it becomes one of this version.
 #[test]
 fn killed_while_it_migrates_it_is_of_one_version_or_the_other() {
@@ -297,6 +331,14 @@ fn versions_of_a_folder_are_noted_and_compared() {
     assert_eq!((&diff["diff"]["gone"], &diff["diff"]["added"]), (&json!(["0001.png"]), &json!([])));
     assert!(home.ok(&["data", "diff", "first", &source]).contains("1 gone"));
     home.fails(&["data", "diff", "first", "nowhere"], 3, "no version and no source");
+    // A version from elsewhere, as a run's folder holds it: what it names and is not here is listed.
+    let library = Library::open(&home.paths().library()).unwrap();
+    let first = library.find_version("first", Some(&source)).unwrap().unwrap();
+    let file = home.path("version.manifest");
+    std::fs::write(&file, library.manifest(&first.hash).unwrap().pack()).unwrap();
+    assert!(home.ok(&["data", "diff", file.to_str().unwrap(), &source]).contains("0001.png"));
+    std::fs::write(&file, b"no version").unwrap();
+    home.fails(&["data", "diff", file.to_str().unwrap(), &source], 3, "no version of a data set");
     whole(&home);
 }
 

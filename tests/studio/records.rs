@@ -44,7 +44,7 @@ fn read(python: &Path, script: &str, arguments: &[&str], environment: &[(&str, &
 }
 
 /// A run of two parts: ended after 40 pictures, resumed, ended after 80. Returns its folder and the steps that it told.
-fn trained(home: &Home) -> (String, Vec<u64>) {
+pub fn trained(home: &Home) -> (String, Vec<u64>) {
     let source = pictures(&home.path("pictures"), 16, 16);
     let run = home.path("run").to_str().unwrap().to_owned();
     let small = [

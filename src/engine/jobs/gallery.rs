@@ -281,13 +281,18 @@ impl Gallery {
         detail(self.library()?, id)
     }
 
-    /// What a thing comes from and what came of it, as far as there are records.
+    /// What a thing comes from and what came of it, as far as there are records: of several, one a line, the first that is
+    /// known.
     ///
     /// # Errors
     /// There is no such thing, or the library cannot be read.
     pub fn graph(&mut self, thing: &str) -> Result<Graph> {
         let library = self.library()?;
-        library.graph(library.find_thing(thing)?, STEPS)
+        let mut names = thing.lines();
+        let first = library.find_thing(names.next().unwrap_or_default());
+        let found =
+            names.fold(first, |found, name| found.or_else(|problem| library.find_thing(name).map_err(|_| problem)));
+        library.graph(found?, STEPS)
     }
 
     /// What was made, kept and exported by model and week.

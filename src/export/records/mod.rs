@@ -13,6 +13,7 @@ pub mod run_log;
 mod tensorboard;
 #[cfg(test)]
 pub mod testing;
+mod tls;
 mod trackio;
 
 use std::path::PathBuf;

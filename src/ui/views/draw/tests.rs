@@ -4,6 +4,7 @@ use egui_kittest::kittest::Queryable;
 
 use super::*;
 use crate::recipe::Recipe;
+use crate::ui::action::{Action, ViewMessage};
 use crate::ui::views::explore::testing::{Stage, harness};
 
 fn prior() -> ModelInfo {
@@ -134,6 +135,11 @@ fn an_earlier_prompt_is_gone_back_to_and_gone_on_from() {
     let noted = crate::engine::RecordsEvent::PromptNoted { session, prompt: 43 };
     h.state().engine.push(Event::Records(Box::new(noted)));
     h.run_steps(4);
+    h.get_by_role_and_label(Role::Button, "Where does this come from?").click();
+    h.run_steps(4);
+    let of = |m: &ViewMessage| matches!(m, ViewMessage::Origin(names) if names == "#43\nabc");
+    let asked = |a: &Action| matches!(a, Action::Deliver(ViewId::Gallery, m) if of(m));
+    assert!(h.state().actions.iter().any(asked), "{:?}", h.state().actions);
     h.get_by_role_and_label(Role::Button, "Keep").click();
     h.run_steps(4);
     let sent = h.state().engine.take_commands();

@@ -1,12 +1,14 @@
 //! Prompts that were asked before, in threads: go back to one, go on from it, keep what came of it.
 
 use egui::{ScrollArea, Ui};
-use egui_material_icons::icons::{ICON_CLOSE, ICON_STAR};
+use egui_material_icons::icons::{ICON_ACCOUNT_TREE, ICON_CLOSE, ICON_STAR};
 
 use super::DrawView;
+use crate::base::Picture;
 use crate::engine::{Command, Prompt, RecordsCommand, RecordsEvent};
 use crate::latent::draw::Choosing;
 use crate::models::info::ModelInfo;
+use crate::ui::action::Action;
 use crate::ui::format;
 use crate::ui::theme::{self, size};
 use crate::ui::views::Cx;
@@ -110,6 +112,18 @@ impl DrawView {
         let Some(picture) = self.picture.clone().filter(|_| !self.drawing && self.threads.session.is_some()) else {
             return;
         };
+        ui.horizontal(|ui| {
+            self.keep_button(ui, cx, info, picture);
+            if let Some(prompt) = self.threads.noted {
+                let help = "Where does this come from?";
+                if theme::quiet_button(ui, Some(ICON_ACCOUNT_TREE), help).clicked() {
+                    cx.push(Action::origin(format!("#{prompt}\n{}", info.hash)));
+                }
+            }
+        });
+    }
+
+    fn keep_button(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, info: &ModelInfo, picture: Picture) {
         ui.add_enabled_ui(!self.threads.kept, |ui| {
             let text = if self.threads.kept { "Kept in the gallery" } else { "Keep" };
             let help = "Save this picture in the gallery, with the prompt that it came of";

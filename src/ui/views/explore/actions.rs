@@ -11,6 +11,8 @@ use super::{ExploreView, look_back, provenance};
 use crate::base::Problem;
 use crate::engine::Command;
 use crate::export::{EXPORTERS, Makes};
+use crate::library::records::latents::latent_key;
+use crate::ui::action::Action;
 use crate::ui::theme;
 use crate::ui::view::{Cx, ViewId};
 use crate::ui::widgets::export_dialog::Subject;
@@ -114,6 +116,10 @@ impl ExploreView {
         }
         if let Some(viewpoint) = out.visit {
             self.open_at(viewpoint, "open a picture", provenance::HISTORY, cx);
+        }
+        if let Some(latent) = out.origin.take() {
+            // A point that was found of a photograph is known itself; of others, the model that makes them is.
+            cx.push(Action::origin(format!("{}\n{}", latent_key(&info.hash, &latent), info.hash)));
         }
         if let Some(path) = out.photo {
             self.take_photos(&[path]);

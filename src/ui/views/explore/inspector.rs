@@ -1,7 +1,9 @@
 //! The present picture, large, with everything that moves it: seed, truncation, one slider a dimension.
 
 use egui::{ComboBox, DragValue, Sense, Slider, Ui, Vec2, vec2};
-use egui_material_icons::icons::{ICON_CASINO, ICON_CONTENT_COPY, ICON_IOS_SHARE, ICON_RESTART_ALT, ICON_STAR};
+use egui_material_icons::icons::{
+    ICON_ACCOUNT_TREE, ICON_CASINO, ICON_CONTENT_COPY, ICON_IOS_SHARE, ICON_RESTART_ALT, ICON_STAR,
+};
 
 use super::ExploreView;
 use super::page::PageActions;
@@ -62,6 +64,9 @@ impl ExploreView {
                 && let Some(picture) = self.present.picture(0)
             {
                 cx.push(Action::CopyPicture(picture.clone()));
+            }
+            if theme::icon_button(ui, ICON_ACCOUNT_TREE, "Where does this come from?").clicked() {
+                out.origin = Some(here.latent.clone());
             }
             if theme::icon_button(ui, ICON_IOS_SHARE, "Export this picture…").clicked() {
                 out.export = Some((vec![here.latent.clone()], "sample", 0, Some("png")));

@@ -75,6 +75,8 @@ pub struct PageActions {
     pub photo: Option<PathBuf>,
     /// Put a picture into a slot of a page, and show that.
     pub use_in: Option<UseIn>,
+    /// Show what this comes from.
+    pub origin: Option<Latent>,
 }
 
 /// The answer of a file dialog, or files handed over.

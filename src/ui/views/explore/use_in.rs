@@ -97,6 +97,9 @@ fn entries(ui: &mut Ui, latent: &Latent, truncation: f32, out: &mut PageActions)
     if ui.button("Keep in the gallery").clicked() {
         out.keep = vec![latent.clone()];
     }
+    if ui.button("Where does this come from?").clicked() {
+        out.origin = Some(latent.clone());
+    }
     if ui.button("Export…").clicked() {
         out.export = Some((vec![latent.clone()], "sample", 0, Some("png")));
     }

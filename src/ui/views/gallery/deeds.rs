@@ -57,7 +57,7 @@ impl GalleryView {
             Deed::Family => self.relatives(first, false, cx),
             Deed::Like(more) => self.like(&ids, more, cx),
             Deed::Origin => {
-                self.origin.begin(first.id, cx);
+                self.origin.begin(format!("item:{}", first.id), cx);
                 self.overlay = Some(Overlay::Origin);
             }
             Deed::EmptyTrash | Deed::ClearCopies => {}

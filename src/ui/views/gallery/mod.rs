@@ -446,6 +446,10 @@ impl View for GalleryView {
                 self.go_to = Some(*id);
             }
             ViewMessage::Page("usage") => self.open_usage(),
+            ViewMessage::Origin(names) => {
+                self.origin.begin(names.clone(), cx);
+                self.overlay = Some(Overlay::Origin);
+            }
             ViewMessage::Page("pairs") => self.open_pairs(cx),
             ViewMessage::Picked { purpose, paths } if *purpose == find::IMPORT => self.import(paths, cx),
             ViewMessage::Picked { purpose, paths } => {

@@ -46,6 +46,8 @@ fn kind_title(kind: &str) -> &str {
         "data" => "Data set",
         "version" => "Version",
         "prompt" => "Prompt",
+        "latent" => "Latent",
+        "photo" => "Photograph",
         "film" => "Film",
         "export" => "Export",
         other => other,
@@ -59,10 +61,10 @@ impl Origin {
         self.asked.push(thing);
     }
 
-    /// Begins with a kept picture.
-    pub fn begin(&mut self, item: i64, cx: &mut Cx<'_>) {
+    /// Begins with a thing.
+    pub fn begin(&mut self, thing: String, cx: &mut Cx<'_>) {
         *self = Self { zoom: self.zoom, ..Self::default() };
-        self.ask(format!("item:{item}"), cx);
+        self.ask(thing, cx);
     }
 
     /// Takes a graph that was asked for.
@@ -110,7 +112,7 @@ impl GalleryView {
             }
             if let Some(root) = &root {
                 theme::weak(ui, format!("{} {}", kind_title(&root.kind), format::shortened(&root.title, 32)));
-                open = theme::icon_button(ui, ICON_OPEN_IN_NEW, "Open it").clicked();
+                open = opens(root) && theme::icon_button(ui, ICON_OPEN_IN_NEW, "Open it").clicked();
             }
             theme::at_end(ui, |ui| {
                 close |= theme::icon_button(ui, ICON_CLOSE, "Close (Esc)").clicked();
@@ -264,10 +266,30 @@ impl GalleryView {
                 }
                 cx.go(ViewId::Models);
             }
-            ("run" | "checkpoint", _) => cx.go(ViewId::Train),
+            ("run" | "checkpoint", _) => {
+                let place = node.key.strip_prefix("run:").unwrap_or(&node.key);
+                let place = if node.kind == "run" { place } else { place.rsplit_once('@').map_or(place, |p| p.0) };
+                // Runs of the library are noted by where they lie in its folder.
+                if let Some(run) = cx.studio.runs.iter().find(|run| run.dir.ends_with(place)) {
+                    cx.push(Action::SelectRun(Some(run.dir.clone())));
+                }
+                cx.go(ViewId::Train);
+            }
+            ("film" | "export", _) => {
+                if let Some(file) = text("file") {
+                    cx.push(Action::OpenFile(file.into()));
+                }
+            }
+            ("prompt", _) => cx.go(ViewId::Draw),
             _ => {}
         }
     }
+}
+
+/// Whether a thing is at home somewhere.
+fn opens(node: &GraphNode) -> bool {
+    let at_home = ["data", "version", "model", "run", "checkpoint", "film", "export", "prompt"];
+    node.item.is_some() || at_home.contains(&node.kind.as_str())
 }
 
 /// What is known of a thing: how it came about, when and by whom.

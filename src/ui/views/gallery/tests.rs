@@ -481,6 +481,16 @@ fn a_picture_tells_where_it_comes_from_and_each_thing_leads_on() {
     h.get_by_role_and_label(Role::Button, "Open it").click();
     h.run_steps(5);
     assert_eq!(h.state().view.overlay, Some(Overlay::One(item.id)));
+    // From other views, by names of which the first that is known is meant; a film opens with the desktop's program.
+    h.state_mut().call(|view, cx| view.receive(&ViewMessage::Origin("file:/films/walk.mp4".into()), cx));
+    h.run_steps(5);
+    assert_eq!(h.state().view.overlay, Some(Overlay::Origin));
+    h.get_by_role_and_label(Role::Button, "Open it").click();
+    h.run_steps(5);
+    let opened = |a: &Action| matches!(a, Action::OpenFile(file) if file.ends_with("walk.mp4"));
+    assert!(h.state().actions.iter().any(opened), "{:?}", h.state().actions);
+    h.state_mut().view.overlay = Some(Overlay::One(item.id));
+    h.run_steps(4);
     h.key_press(Key::O);
     h.run_steps(4);
     h.key_press(Key::Escape);

@@ -3,6 +3,16 @@
 use super::*;
 
 #[test]
+fn where_a_picture_comes_from_is_one_click_away() {
+    let mut h = on_nouns("samples");
+    h.get_by_role_and_label(Role::Button, "Where does this come from?").click();
+    h.run_steps(4);
+    let of = |m: &ViewMessage| matches!(m, ViewMessage::Origin(names) if names.starts_with("latent:") && names.lines().count() == 2);
+    let asked = |a: &Action| matches!(a, Action::Deliver(ViewId::Gallery, m) if of(m));
+    assert!(h.state().actions.iter().any(asked), "{:?}", h.state().actions);
+}
+
+#[test]
 fn a_film_gets_keys_and_is_rendered() {
     let mut h = on_nouns("film");
     assert!(asked(&h).iter().any(|c| matches!(c, LatentCommand::Frames { .. })), "the frame under the head");
