@@ -10,4 +10,5 @@ pub mod network;
 pub mod own_data;
 pub mod picture_grid;
 pub mod real_pictures;
+pub mod region;
 pub mod scores;

@@ -1,6 +1,7 @@
 //! Data: sources on the left, their pictures in the middle, preparation on the right.
 
 mod figures;
+mod hide;
 mod inspect;
 mod marks;
 mod pictures;
@@ -95,6 +96,7 @@ pub struct DataView {
     versions: versions::VersionsPage,
     /// Counts of the present survey.
     figures: figures::Known,
+    hiding: hide::Hiding,
 }
 
 impl Default for DataView {
@@ -126,6 +128,7 @@ impl Default for DataView {
             marking: marks::Marking::default(),
             versions: versions::VersionsPage::default(),
             figures: figures::Known::default(),
+            hiding: hide::Hiding::default(),
         }
     }
 }

@@ -197,6 +197,7 @@ impl DataView {
     /// One picture as large as there is room; arrows go on, Escape or a click goes back.
     fn alone(&mut self, ui: &mut Ui, survey: &Survey, place: u32, cx: &mut Cx<'_>) {
         let t = theme::tokens(ui);
+        self.hide_bar(ui);
         let (rect, response) = ui.allocate_exact_size(ui.available_size(), Sense::click());
         let name = survey.entries.get(place as usize).map_or("", |e| e.name.as_str());
         if self.thumbs.get_exactly(cx.textures, name, 256).is_none()
@@ -207,6 +208,7 @@ impl DataView {
         if let Some(tex) = self.thumbs.get(cx.textures, name, 256) {
             let fitted = egui::Rect::from_center_size(rect.center(), tex.fit(rect.shrink(24.0).size()));
             textures::paint(ui.painter(), fitted, &tex, t);
+            self.hidden_regions(ui, survey, place, fitted, cx);
         }
         theme::name(&response, egui::Role::Button, &format!("{name} enlarged"));
         let back = theme::back_button(ui, rect, "All pictures (Esc)");

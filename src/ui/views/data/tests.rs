@@ -109,6 +109,36 @@ fn space_shows_a_picture_large_and_arrows_go_on() {
 }
 
 #[test]
+fn a_rectangle_on_the_enlarged_picture_is_hidden_and_shown_again() {
+    let mut harness = opened();
+    harness.get_by_label_contains("picture-000002.png").click();
+    harness.run_ok();
+    harness.key_press(Key::Space);
+    harness.run_ok();
+    harness.get_by_label("How it is hidden: Blur").click();
+    harness.run_ok();
+    let shown = harness.get_by_label("Regions of fish/picture-000002.png").rect();
+    let at = |x: f32, y: f32| shown.min + shown.size() * egui::vec2(x, y);
+    harness.hover_at(at(0.25, 0.5));
+    harness.drag_at(at(0.25, 0.5));
+    harness.run_ok();
+    harness.hover_at(at(0.75, 1.0));
+    harness.run_ok();
+    harness.drop_at(at(0.75, 1.0));
+    harness.run_ok();
+    let hidden = harness.state().view.recipe.data.hide.clone();
+    let [entry] = hidden.as_slice() else { panic!("{hidden:?}") };
+    assert!(entry.starts_with("fish/picture-000002.png=") && entry.ends_with(":blur"), "{entry}");
+    crate::data::hide::Hidden::of(&hidden).unwrap();
+    assert!(harness.state().said.iter().any(|a| matches!(a, Action::Undo(u) if u.label == "hide a region")));
+    // The picture is still there: a drag is no click.
+    harness.get_by_label_contains("Do not hide ").click();
+    harness.run_ok();
+    assert!(harness.state().view.recipe.data.hide.is_empty());
+    assert!(harness.query_by_label("fish/picture-000002.png enlarged").is_some());
+}
+
+#[test]
 fn duplicates_stand_in_groups_and_can_be_left_out() {
     let mut harness = opened();
     harness.get_by_label("Show: Duplicates 3").click();

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use egui::{ComboBox, Key, Pos2, Ui};
+use egui::{ComboBox, Key, Ui};
 use egui_material_icons::icons::{
     ICON_BOOKMARK, ICON_CLOSE, ICON_DELETE, ICON_FILTER_LIST, ICON_LIBRARY_ADD, ICON_SEARCH, ICON_STACKS,
 };
@@ -16,6 +16,7 @@ use crate::ui::action::PickKind;
 use crate::ui::format;
 use crate::ui::theme::{self, Tone, size};
 use crate::ui::view::ViewId;
+use crate::ui::widgets::region::DrawnRegion;
 
 /// Purpose of the dialog that chooses a folder to import.
 pub(super) const IMPORT: &str = "import";
@@ -48,8 +49,8 @@ pub(super) struct Find {
     facets: Option<Facets>,
     /// The library's revision when filters were listed.
     listed: Option<u64>,
-    /// Where the corner of a region was put down that is being drawn on a large picture.
-    pub corner: Option<Pos2>,
+    /// A region that is being drawn on a large picture.
+    pub drawn: DrawnRegion,
 }
 
 impl Find {

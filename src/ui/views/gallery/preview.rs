@@ -1,17 +1,13 @@
 //! One picture as large as there is room, or two beside each other.
 
-use egui::{CursorIcon, Key, Modifiers, Pos2, Rect, Role, Sense, Stroke, StrokeKind, Ui, Vec2};
+use egui::{CursorIcon, Key, Modifiers, Rect, Role, Sense, Ui, Vec2};
 use egui_material_icons::icons::{ICON_ARROW_BACK, ICON_ARROW_FORWARD, ICON_CLOSE};
 
 use super::{Cx, Deed, GalleryView, Overlay, detail, source};
-use crate::base::Region;
 use crate::engine::{Item, Sample};
 use crate::ui::textures::{self, Tex, key};
 use crate::ui::theme::{self, size};
 use crate::ui::views::ViewId;
-
-/// A rectangle whose longer side is shorter than this is none, in points.
-const CLICK: f32 = 6.0;
 
 impl GalleryView {
     pub(super) fn show_overlay(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) -> Option<Deed> {
@@ -113,43 +109,10 @@ impl GalleryView {
             response.on_hover_text("Drag a rectangle to search for what is in it");
             return;
         }
-        let Some(pointer) = response.interact_pointer_pos().or_else(|| ui.input(|i| i.pointer.latest_pos())) else {
-            return;
-        };
-        // One that was broken off, as by a key, leaves nothing to the next.
-        if response.drag_started() {
-            self.find.corner = None;
-        }
-        let pressed = ui.input(|i| i.pointer.press_origin());
-        let corner = *self.find.corner.get_or_insert(pressed.unwrap_or(pointer));
-        let drawn = Rect::from_two_pos(corner, pointer).intersect(rect);
-        ui.painter().rect_stroke(drawn, 0.0, Stroke::new(2.0, t.accent), StrokeKind::Inside);
-        if response.drag_stopped() {
-            self.find.corner = None;
-            if let Some(region) = region(rect, corner, pointer, [item.width, item.height]) {
-                self.search_now(vec![Sample::Region(item.id, region)], Vec::new(), cx);
-            }
+        if let Some(region) = self.find.drawn.update(ui, &response, rect, [item.width, item.height]) {
+            self.search_now(vec![Sample::Region(item.id, region)], Vec::new(), cx);
         }
     }
-}
-
-/// The pixels of a picture that a rectangle touches which is drawn on it from corner to corner; none if it is hardly more
-/// than a click.
-fn region(shown: Rect, a: Pos2, b: Pos2, [width, height]: [u32; 2]) -> Option<Region> {
-    let drawn = Rect::from_two_pos(a, b).intersect(shown);
-    if !drawn.is_positive() || drawn.width().max(drawn.height()) < CLICK {
-        return None;
-    }
-    // Rounding must neither reach beyond the picture nor leave nothing.
-    let span = |from: f32, to: f32, low: f32, room: f32, pixels: u32| {
-        let at = |v: f32| (v - low) / room * pixels as f32;
-        let first = (at(from).max(0.0) as u32).min(pixels.saturating_sub(1));
-        let end = (at(to).ceil() as u32).clamp(first + 1, pixels.max(1));
-        (first, end - first)
-    };
-    let (x, across) = span(drawn.left(), drawn.right(), shown.left(), shown.width(), width);
-    let (y, down) = span(drawn.top(), drawn.bottom(), shown.top(), shown.height(), height);
-    Some(Region { x, y, width: across, height: down })
 }
 
 /// The largest whole multiple of the pixels within a size, so that they all are equally large; small room takes all.
@@ -161,19 +124,6 @@ fn whole_multiple(pixels: Vec2, fit: Vec2) -> Vec2 {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_rectangle_is_a_region_within_the_picture() {
-        let shown = Rect::from_min_size(Pos2::new(100.0, 50.0), Vec2::new(320.0, 160.0));
-        let of = |a: [f32; 2], b: [f32; 2]| region(shown, a.into(), b.into(), [32, 16]);
-        let region = |x, y, width, height| Some(Region { x, y, width, height });
-        assert_eq!(of([110.0, 60.0], [130.0, 90.0]), region(1, 1, 2, 3));
-        assert_eq!(of([130.0, 90.0], [110.0, 60.0]), region(1, 1, 2, 3), "either way");
-        assert_eq!(of([0.0, 0.0], [900.0, 900.0]), region(0, 0, 32, 16), "no further than the picture");
-        assert_eq!(of([415.0, 205.0], [900.0, 300.0]), None, "hardly more than a click");
-        assert_eq!(of([112.0, 62.0], [119.0, 69.0]), region(1, 1, 1, 1));
-        assert_eq!(of([0.0, 0.0], [90.0, 40.0]), None);
-    }
 
     #[test]
     fn pixels_stay_square_and_equal() {
