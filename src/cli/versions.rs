@@ -182,6 +182,7 @@ fn version(library: &Library, paths: &Paths, text: &str, beside: &str, json: boo
             .try_this("`latent-studio data versions` lists the versions"));
     }
     let base = Manifest::kept(&source, Reading::default(), &paths.prepared(), &watched(json))?;
+    library.keep_thumbs_of(&source, Reading::default(), &base, &watched(json))?;
     let manifest = base.marked(&library.marks(&source)?);
     Ok((manifest.hash(), manifest))
 }
@@ -192,7 +193,7 @@ impl Difference {
         let library = open(paths)?;
         let (earlier, old) = version(&library, paths, &self.earlier, &self.later, self.json)?;
         let (later, new) = version(&library, paths, &self.later, &self.earlier, self.json)?;
-        let diff = old.diff(&new);
+        let diff = library.compare_versions(&old, &new)?;
         if self.json {
             return print_json(&json!({ "earlier": earlier, "later": later, "same": diff.is_empty(), "diff": diff }));
         }

@@ -47,6 +47,7 @@ pub mod points;
 mod pread;
 mod prepare;
 mod read_notes;
+pub mod recrop;
 pub mod report;
 mod resize;
 mod rubbish;

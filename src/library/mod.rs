@@ -16,6 +16,7 @@
 pub mod allowed;
 pub mod backup;
 pub mod choices;
+mod compare;
 pub mod condition;
 pub mod encryption;
 pub mod finder;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use std::io::Cursor;
 
 use serde::{Deserialize, Serialize};
 
@@ -153,16 +152,7 @@ fn thumbs(library: &Library, old: &Manifest, new: &Manifest, diff: &Diff) -> Res
         m.entries.iter().map(|e| (e.name.clone(), e.content.clone())).collect()
     };
     let (old, new) = (by_name(old), by_name(new));
-    let picture = |content: Option<&String>| -> Result<Option<Picture>> {
-        let Some(content) = content else { return Ok(None) };
-        let png = library.version_thumb(content)?;
-        let read = |png: Vec<u8>| {
-            let image = image::ImageReader::with_format(Cursor::new(png), image::ImageFormat::Png).decode().ok()?;
-            let image = image.into_rgba8();
-            Some(Picture { width: image.width(), height: image.height(), rgba: image.into_raw() })
-        };
-        Ok(png.and_then(read))
-    };
+    let picture = |content: Option<&String>| content.map_or(Ok(None), |content| library.small_picture(content));
     let mut out = BTreeMap::new();
     let names = diff.kinds(SHOWN).into_iter().flat_map(|kind| kind.pictures).map(|(name, _)| name);
     for name in names {
@@ -203,7 +193,7 @@ pub fn send(cx: Context, library: &Lane<Gallery>, prepare: &Lane<()>, command: R
                 Some(hash) => library.manifest(hash)?,
                 None => base(&cx, job, &library, &source, &reading)?.marked(&library.marks(&source)?),
             };
-            let diff = Box::new(old.diff(&new));
+            let diff = Box::new(library.compare_versions(&old, &new)?);
             let thumbs = thumbs(&library, &old, &new, &diff)?;
             tell(&cx, RecordsEvent::Compared { source, earlier, later, diff, thumbs });
             Ok(())
