@@ -108,8 +108,8 @@ impl Watermark {
         }));
         lines.push(format!("right key, no mark     {} of {} false alarms", r.false_right_key, r.pictures));
         lines.push(format!(
-            "wrong keys             {} of {} false alarms; {} readings ({} with repair), so {:.1e} a picture",
-            r.false_wrong_key, r.wrong_keys, r.readings, r.repaired, r.false_alarms
+            "wrong keys             {} of {} false alarms; {} readings ({} with repair), so {:.1e} a picture, {:.1e} at most (95 %)",
+            r.false_wrong_key, r.wrong_keys, r.readings, r.repaired, r.false_alarms, r.at_most
         ));
         tell(self.json, &r, &lines)
     }

@@ -74,12 +74,15 @@ impl Thin {
             }
             let what = if self.apply { "removed" } else { "may go" };
             print_line(&format!(
-                "{}: {}, of it {} in {} checkpoints ({} shared with other runs); {} {what}",
+                "{}: {}, of it {} in {} checkpoints ({} shared with other runs), {} samples, {} averages, {} curves; {} {what}",
                 dir.display(),
                 mb(cost.whole),
                 mb(cost.checkpoints),
                 checkpoints.len(),
                 mb(cost.shared),
+                mb(cost.samples),
+                mb(cost.averages),
+                mb(cost.telemetry),
                 gone.len()
             ))?;
         }

@@ -24,6 +24,12 @@ pub struct Cost {
     pub whole: u64,
     /// Its checkpoints.
     pub checkpoints: u64,
+    /// Its samples over time.
+    pub samples: u64,
+    /// Snapshots of averages that others are made of.
+    pub averages: u64,
+    /// Its curves and what it told.
+    pub telemetry: u64,
     /// Of these, what other runs have as well: the same files on disk.
     pub shared: u64,
 }
@@ -42,6 +48,14 @@ pub fn cost(folder: &RunFolder, seen: &mut HashSet<(u64, u64)>) -> Cost {
             }
             let (new, many) = first_time(&meta, seen);
             let checkpoint = entry.path().starts_with(&inside);
+            let part = entry.path();
+            let first = part.strip_prefix(folder.dir()).ok().and_then(|rest| rest.iter().next()?.to_str());
+            match first.filter(|_| new) {
+                Some("previews") => out.samples += meta.len(),
+                Some("averages") => out.averages += meta.len(),
+                Some("telemetry.jsonl") => out.telemetry += meta.len(),
+                _ => {}
+            }
             out.whole += if new { meta.len() } else { 0 };
             out.checkpoints += if checkpoint && new { meta.len() } else { 0 };
             out.shared += if checkpoint && many { meta.len() } else { 0 };
@@ -135,10 +149,15 @@ mod tests {
         }
         fs::write(file(&a), vec![0; 5000]).unwrap();
         fs::hard_link(file(&a), file(&b)).unwrap();
+        fs::create_dir_all(a.dir().join("averages")).unwrap();
+        fs::write(a.dir().join("averages/1-0.safetensors"), vec![0; 300]).unwrap();
+        fs::write(a.previews_dir().join("1.png"), vec![0; 70]).unwrap();
+        fs::write(a.dir().join("telemetry.jsonl"), vec![0; 20]).unwrap();
         let mut seen = HashSet::new();
         let (a, b) = (cost(&a, &mut seen), cost(&b, &mut seen));
         assert_eq!((a.checkpoints, b.checkpoints), (5000, if cfg!(unix) { 0 } else { 5000 }));
-        assert!(a.whole > 5000);
+        assert!(a.whole > 5390);
+        assert_eq!((a.samples, a.averages, a.telemetry), (70, 300, 20));
         #[cfg(unix)]
         assert_eq!((a.shared, b.shared), (5000, 5000));
     }
