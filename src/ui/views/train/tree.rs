@@ -67,6 +67,68 @@ fn changes(run: &RunSummary) -> String {
 /// Seconds that each of two branches is shown while they blink.
 const BLINK: f64 = 0.8;
 
+/// A moment of the shown branch: its samples and its score then.
+#[derive(Debug, Default)]
+struct Moment {
+    /// Place among the moments that there are samples of, counted from the last.
+    back: usize,
+    asked: Option<(PathBuf, u64)>,
+    seen: Option<Arc<Preview>>,
+}
+
+impl Moment {
+    /// The slider; says which moment is chosen, if the branch has several.
+    fn choose(&mut self, ui: &mut Ui, shown: &RunSummary, cx: &mut Cx<'_>) -> Option<u64> {
+        let live = cx.studio.live.get(&shown.dir)?;
+        let moments = live.previews.clone();
+        let last = moments.len().checked_sub(1).filter(|last| *last > 0)?;
+        let mut place = last - self.back.min(last);
+        let newest = |name: &str, at: u64| {
+            let curve = live.curves.get(name)?;
+            let i = curve.images.partition_point(|images| *images <= at).checked_sub(1)?;
+            Some((super::signals::of(name).0.into_owned(), curve.values[i]))
+        };
+        ui.horizontal(|ui| {
+            let slider = egui::Slider::new(&mut place, 0..=last)
+                .custom_formatter(|v, _| format::kimg(moments[(v as usize).min(last)]));
+            ui.add(slider).accessible_name("Moment of the branch");
+            let score = ["valid_elbo", "kid"].into_iter().find_map(|name| newest(name, moments[place]));
+            let text = score.map_or_else(
+                || "No score up to there".to_owned(),
+                |(title, value)| format!("{title} {}", format::number(value)),
+            );
+            let label = theme::weak(ui, text);
+            theme::name(&label, Role::Status, "Score at the moment");
+        });
+        self.back = last - place;
+        let at = moments[place];
+        let wanted = Some((shown.dir.clone(), at));
+        if self.asked != wanted {
+            cx.send(Command::LoadPreview { dir: shown.dir.clone(), images: at });
+            (self.asked, self.seen) = (wanted, None);
+        }
+        Some(at)
+    }
+
+    /// The samples, `side` across and down.
+    fn samples(&self, ui: &mut Ui, side: f32, cx: &mut Cx<'_>) {
+        match (&self.seen, &self.asked) {
+            (Some(preview), Some(asked)) if !preview.samples.is_empty() => {
+                let cells = &preview.samples[..preview.samples.len().min(36)];
+                let columns = (cells.len() as f64).sqrt().ceil() as usize;
+                let sheet = Picture::grid(cells, columns, 1, [0; 4]);
+                let ctx = ui.ctx().clone();
+                let tex = cx.textures.get(&ctx, key("moment"), key(asked), &sheet);
+                let size = tex.fit(egui::Vec2::splat(side));
+                textures::picture(ui, &tex, size, Sense::hover(), "Samples at the moment");
+            }
+            _ => {
+                theme::skeleton(ui, egui::Vec2::splat(side));
+            }
+        }
+    }
+}
+
 /// Two branches whose samples are shown in turn, at as many pictures seen.
 #[derive(Debug, Default)]
 pub(super) struct Blink {
@@ -77,11 +139,18 @@ pub(super) struct Blink {
     /// The runs and the moment that samples were asked of.
     asked: Option<([PathBuf; 2], u64)>,
     seen: [Option<Arc<Preview>>; 2],
+    /// What is shown while none blinks.
+    moment: Moment,
 }
 
 impl Blink {
     /// Takes samples that were asked for.
     pub fn receive(&mut self, event: &Event) {
+        if let (Event::RunPreview { dir, preview, live: false }, Some((run, images))) = (event, &self.moment.asked)
+            && (run, *images) == (dir, preview.images)
+        {
+            self.moment.seen = Some(preview.clone());
+        }
         if let (Event::RunPreview { dir, preview, live: false }, Some((runs, images))) = (event, &self.asked)
             && preview.images == *images
             && let Some(i) = runs.iter().position(|run| run == dir)
@@ -165,7 +234,19 @@ pub(super) fn show(
     if blink.other.is_some() {
         blink.show(ui, shown, cx);
     } else {
-        draw(ui, branches, shown, cx);
+        let at = blink.moment.choose(ui, shown, cx);
+        let side = (ui.available_width() * 0.4).min(HEIGHT);
+        ui.horizontal_top(|ui| {
+            let beside = if at.is_some() { side + size::M } else { 0.0 };
+            let wide = ui.available_width() - beside;
+            ui.vertical(|ui| {
+                ui.set_width(wide);
+                draw(ui, branches, shown, at, cx);
+            });
+            if at.is_some() {
+                blink.moment.samples(ui, side, cx);
+            }
+        });
     }
     let t = theme::tokens(ui);
     let mut chosen = None;
@@ -202,8 +283,8 @@ pub(super) fn show(
     chosen
 }
 
-/// Draws the branches: scores over pictures seen.
-fn draw(ui: &mut Ui, branches: &[Branch<'_>], shown: &RunSummary, cx: &Cx<'_>) {
+/// Draws the branches: scores over pictures seen, with a line at the moment that is looked at.
+fn draw(ui: &mut Ui, branches: &[Branch<'_>], shown: &RunSummary, moment: Option<u64>, cx: &Cx<'_>) {
     let t = theme::tokens(ui);
     let all: Vec<(u64, f64)> = branches.iter().flat_map(|b| scores(b.run)).collect();
     let furthest = branches.iter().map(|b| b.run.progress.images).max().unwrap_or(0).max(1);
@@ -231,6 +312,10 @@ fn draw(ui: &mut Ui, branches: &[Branch<'_>], shown: &RunSummary, cx: &Cx<'_>) {
         }
         let end = pos2(rect.right(), rect.bottom() + 4.0);
         painter.text(end, Align2::RIGHT_TOP, format::kimg(furthest), font, t.weak);
+        if let Some(images) = moment {
+            let x = at(images.min(furthest), low).x;
+            painter.line_segment([pos2(x, rect.top()), pos2(x, rect.bottom())], Stroke::new(1.0, t.weak));
+        }
         for branch in branches {
             let colour = t.series(cx.studio.run_colour(&branch.run.dir));
             let wide = if branch.run.dir == shown.dir { 2.5 } else { 1.5 };

@@ -308,6 +308,18 @@ fn a_run_is_forked_at_a_checkpoint_and_says_where_it_came_from() {
     }
     harness.get_by_role_and_label(Role::Button, "Stop blinking").click();
     harness.run_ok();
+    // A slider over the branch moves its samples with it.
+    let asked_at = |harness: &Bench, at: u64| {
+        let of = |c: &Command| matches!(c, Command::LoadPreview { dir, images } if *dir == dirs[1] && *images == at);
+        commands(harness).iter().filter(|c| of(c)).count()
+    };
+    assert!(asked_at(&harness, 4000) > 0 && asked_at(&harness, 2000) == 1);
+    harness.get_by_label("Moment of the branch").focus();
+    harness.run_steps(2);
+    harness.key_press(egui::Key::ArrowLeft);
+    harness.run_steps(4);
+    assert_eq!(asked_at(&harness, 2000), 2);
+    shot(&mut harness, "train-tree-moment");
     let rows: Vec<String> = harness
         .get_all_by_role(Role::Button)
         .filter_map(|node| node.accesskit_node().label())
