@@ -314,10 +314,8 @@ fn a_run_is_forked_at_a_checkpoint_and_says_where_it_came_from() {
         commands(harness).iter().filter(|c| of(c)).count()
     };
     assert!(asked_at(&harness, 4000) > 0 && asked_at(&harness, 2000) == 1);
-    harness.get_by_label("Moment of the branch").focus();
-    harness.run_steps(2);
-    harness.key_press(egui::Key::ArrowLeft);
-    harness.run_steps(4);
+    harness.get_by_role_and_label(Role::Slider, "Moment of the branch").set_value_accesskit(0.0);
+    harness.run_steps(8);
     assert_eq!(asked_at(&harness, 2000), 2);
     shot(&mut harness, "train-tree-moment");
     let rows: Vec<String> = harness
