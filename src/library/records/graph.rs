@@ -222,7 +222,10 @@ impl Library {
         } else {
             text.to_owned()
         };
-        let keys = [text.to_owned(), named, format!("item:{text}"), format!("data:{text}"), format!("run:runs/{text}")];
+        // Films and exports are noted by where their files were written.
+        let written = std::path::absolute(text).map_or_else(|_| text.to_owned(), |path| path.display().to_string());
+        let (item, data, run) = (format!("item:{text}"), format!("data:{text}"), format!("run:runs/{text}"));
+        let keys = [text.to_owned(), named, item, data, run, format!("file:{written}")];
         let found = self.read(|db| {
             if let Some(id) = text.strip_prefix('#').and_then(|n| n.parse::<i64>().ok()) {
                 let there = "SELECT id FROM records WHERE id = ? AND key IS NOT NULL";

@@ -214,3 +214,16 @@ fn of_ten_writers_at_once_no_record_is_lost() {
     assert_eq!(count, 200);
     whole(&library);
 }
+
+#[test]
+fn a_film_is_found_by_its_file_wherever_one_stands() {
+    let library = Library::in_memory().unwrap();
+    let file = std::path::absolute("films/walk.mp4").unwrap();
+    let key = format!("file:{}", file.display());
+    let film = Thing { kind: "film".into(), key, body: serde_json::json!({}), from: Vec::new() };
+    let id = library.note_thing(&film).unwrap();
+    for name in ["films/walk.mp4".to_owned(), file.display().to_string()] {
+        assert_eq!(library.find_thing(&name).unwrap(), id, "{name}");
+    }
+    assert!(library.find_thing("films/other.mp4").is_err());
+}
