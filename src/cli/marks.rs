@@ -159,7 +159,7 @@ impl Which {
         if self.json {
             return print_json(&json!({ "source": source, "pictures": names.len(), "changed": changed }));
         }
-        print_line(&format!("{} pictures, {changed} changes", names.len()))
+        print_line(&format!("pictures: {}, changes: {changed}", names.len()))
     }
 }
 

@@ -43,7 +43,7 @@ pub(super) use thumbs::Thumbs;
 
 /// Width of the list of sources, in points.
 const SOURCES: f32 = 208.0;
-/// Narrower than this the list of sources stands above.
+/// Narrower than this the sources are a choice in a row above.
 const NARROW: f32 = 620.0;
 
 /// A toolbar on top of the view; what follows has the rest of the room.
@@ -374,6 +374,8 @@ impl View for DataView {
             Panel::left("data sources").resizable(false).exact_size(SOURCES).frame(frame).show(ui, |ui| {
                 self.source_list(ui, cx);
             });
+        } else {
+            bar(ui, "data source bar", |ui| self.source_choice(ui, cx));
         }
         if self.recipe.data.source != before {
             // What was read above belongs to the source that was left: its pictures are not asked for in the new one.

@@ -1,6 +1,6 @@
 //! The left: where pictures come from. Also the first page, before any source is chosen.
 
-use egui::{RichText, ScrollArea, Ui};
+use egui::{ComboBox, RichText, ScrollArea, Ui};
 use egui_material_icons::icons::{
     ICON_CATEGORY, ICON_CHECKROOM, ICON_CLOSE, ICON_FILE_OPEN, ICON_FOLDER, ICON_FOLDER_OPEN, ICON_MOOD, ICON_REFRESH,
 };
@@ -134,6 +134,33 @@ impl DataView {
         }
         if let Some(set) = forgotten {
             self.forget(&set, cx);
+        }
+    }
+
+    /// The sources as one row, where there is no room for the list.
+    pub(super) fn source_choice(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        let here = self.source().unwrap_or_default().to_owned();
+        let title_of = |source: &str| built_in_title(source).map_or_else(|| short_name(source), Into::into);
+        let used = cx.studio.datasets.iter().map(|d| d.source.as_str()).filter(|s| built_in_title(s).is_none());
+        let mut chosen: Option<String> = None;
+        let shown = format::shortened(&title_of(&here), 28);
+        let combo = ComboBox::from_id_salt("data source").selected_text(shown).width(200.0).show_ui(ui, |ui| {
+            for source in used.chain(BUILT_IN.iter().map(|b| b.0)) {
+                let row = ui.selectable_label(source == here, format::shortened(&title_of(source), 40));
+                if row.on_hover_text(source_help(source)).clicked() {
+                    chosen = Some(source.to_owned());
+                }
+            }
+        });
+        combo.response.accessible_name("Source");
+        if theme::icon_button(ui, ICON_FOLDER_OPEN, "Choose a folder of pictures").clicked() {
+            cx.pick(ViewId::Data, PURPOSE, PickKind::Folder, "Choose a folder of pictures", &[]);
+        }
+        if theme::icon_button(ui, ICON_FILE_OPEN, "Choose pictures or an archive").clicked() {
+            cx.pick(ViewId::Data, PURPOSE, PickKind::Files, "Choose pictures or an archive", &[]);
+        }
+        if let Some(source) = chosen.filter(|source| *source != here) {
+            self.choose(&source, cx);
         }
     }
 

@@ -79,6 +79,22 @@ fn a_key_leaves_pictures_out_and_the_counter_shows_them() {
 }
 
 #[test]
+fn another_source_is_chosen_where_there_is_no_room_for_the_list() {
+    let mut stage = Stage::new(DataView::default(), ScriptedEngine::new());
+    stage.receive(&ViewMessage::Source("/pictures/nouns".into()));
+    let mut harness = harness(stage, 560.0, 540.0, Mode::Light);
+    assert!(harness.query_by_label("Built in").is_none());
+    harness.get_by_label("Source").click();
+    harness.run_ok();
+    harness.get_by_label("Emoji faces").click();
+    harness.run_ok();
+    assert_eq!(harness.state().view.source(), Some("emoji:faces"));
+    let asked =
+        commands(&harness).iter().any(|c| matches!(c, Command::Survey { source, .. } if source == "emoji:faces"));
+    assert!(asked);
+}
+
+#[test]
 fn labels_are_taught_as_words() {
     let mut harness = opened();
     harness.get_by_role_and_label(Role::Button, "Teach it your words").click_accesskit();
