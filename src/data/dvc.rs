@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use super::decode_pool::{Ticker, pool};
 use super::source::path_of;
 use crate::base::paths::write_atomically;
-use crate::base::problem::some_of;
 use crate::base::vault::File;
 use crate::base::vault::files::Sink;
 use crate::base::{Problem, Progress, Result};
@@ -20,8 +19,6 @@ use crate::base::{Problem, Progress, Result};
 const CACHE: &str = ".dvc/cache/files/md5";
 /// Folders that DVC passes by.
 const PASSED: [&str; 3] = [".git", ".hg", ".dvc"];
-/// Files that are named when some are missing.
-const NAMED: usize = 10;
 
 /// A file of a folder, in the order in which the `.dir` file lists them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -351,7 +348,7 @@ pub fn import(file: &Path, out: &Path, progress: &dyn Progress) -> Result<Moved>
     if !missing.is_empty() {
         let names: Vec<&str> = missing.iter().map(|m| if m.is_empty() { named.path.as_str() } else { m }).collect();
         return Err(bad("Files that it names are missing, or are others")
-            .because(format!("{} of {}: {}", names.len(), list.len(), some_of(&names, NAMED)))
+            .because(format!("{} of {}: {}", names.len(), list.len(), names.join(", ")))
             .try_this("Run `dvc pull` in its project first"));
     }
     let target = out.join(Path::new(&named.path).file_name().unwrap_or_default());

@@ -3,7 +3,8 @@
 //! Power laws `a + b·t⁻ᶜ` of the pictures seen are fitted by least squares to the last parts of the curve, each exponent
 //! weighted by how well it fits (a grid in place of the posterior), and their predictions are mixed. The interval adds what the
 //! fits disagree by, the noise of the scores, and a share of the change that they predict, for curves bend in ways that no
-//! power law has; that share was set on curves of twelve runs and checked on others.
+//! power law has; that share was set on curves of twelve runs; which parts are
+//! fitted was chosen with all curves in view.
 
 use serde::Serialize;
 

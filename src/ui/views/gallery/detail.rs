@@ -90,6 +90,7 @@ impl GalleryView {
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing = Vec2::splat(size::XS);
             for item in chosen.iter().take(12) {
+                cx.textures.of(cx.studio.subject_of_item(item));
                 if let Some(tex) = self.thumbs.tex(item.id, cx.textures, &ctx) {
                     textures::picture(ui, &tex, tex.fit(Vec2::splat(56.0)), Sense::hover(), &source::name(item));
                 }

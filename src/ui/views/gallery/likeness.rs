@@ -44,6 +44,7 @@ pub(super) fn show(ui: &mut Ui, cx: &mut Cx<'_>, item: &Item) {
             let (likeness, real) = (found.0.clone(), found.1.clone());
             let (tone, text) = word(likeness.standing);
             let ctx = ui.ctx().clone();
+            cx.textures.of(cx.studio.subject_of_item(item));
             let tex = cx.textures.get(&ctx, key(("likeness", item.id)), 0, &real);
             theme::badge(ui, tone, text).on_hover_ui(|ui| {
                 textures::picture(

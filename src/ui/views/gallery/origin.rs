@@ -210,6 +210,9 @@ impl GalleryView {
                     StrokeKind::Inside,
                 );
                 let mut left = rect.left() + size::S * zoom;
+                if let Some(id) = node.item {
+                    cx.textures.of(self.subject(id, cx));
+                }
                 if let Some(tex) = node.item.and_then(|id| self.thumbs.tex(id, cx.textures, &ctx)) {
                     let side = rect.height() - size::S;
                     let place = Rect::from_center_size(

@@ -13,7 +13,7 @@ use crate::engine::{Command, Event, JobId, ModelRank, PairsOf, Ranking, RecordsC
 use crate::recipe::picture::Latent;
 use crate::ui::action::Action;
 use crate::ui::format;
-use crate::ui::textures::{self, key};
+use crate::ui::textures::{self, Subject, key};
 use crate::ui::theme::{self, size};
 use crate::ui::views::ViewId;
 
@@ -77,6 +77,12 @@ impl Pairs {
 }
 
 impl GalleryView {
+    /// What a picture is of: that of its model, whose pictures may have hard pixels, if it is listed.
+    pub(super) fn subject(&self, id: i64, cx: &Cx<'_>) -> Subject {
+        let item = self.place(id).and_then(|place| self.items.get(place));
+        item.map_or_else(|| Subject::new(("item", id), None), |item| cx.studio.subject_of_item(item))
+    }
+
     /// Opens the page.
     pub(super) fn open_pairs(&mut self, cx: &mut Cx<'_>) {
         self.overlay = Some(Overlay::Pairs);
@@ -132,7 +138,8 @@ impl GalleryView {
         });
         match self.pairs.pair.clone() {
             Some(pair) => {
-                if let Some(which) = two(ui, &pair, cx) {
+                let subjects = [0, 1].map(|i| self.subject(pair[i].0, cx));
+                if let Some(which) = two(ui, &pair, subjects, cx) {
                     choice = Some(Some(which));
                 }
             }
@@ -261,6 +268,7 @@ impl GalleryView {
             ui.horizontal_wrapped(|ui| {
                 for (place, ranked) in ranking.pictures.iter().take(LISTED).enumerate() {
                     let (rect, response) = ui.allocate_exact_size(vec2(56.0, 56.0), Sense::hover());
+                    cx.textures.of(self.subject(ranked.item, cx));
                     if let Some(tex) = self.thumbs.tex(ranked.item, cx.textures, &ui.ctx().clone()) {
                         let fitted = Rect::from_center_size(rect.center(), tex.fit(rect.size()));
                         textures::paint(ui.painter(), fitted, &tex, theme::tokens(ui));
@@ -274,8 +282,8 @@ impl GalleryView {
     }
 }
 
-/// Two pictures as large as there is room; says which was clicked.
-fn two(ui: &mut Ui, pair: &[(i64, Arc<Picture>); 2], cx: &mut Cx<'_>) -> Option<usize> {
+/// Two pictures as large as there is room, each of its subject; says which was clicked.
+fn two(ui: &mut Ui, pair: &[(i64, Arc<Picture>); 2], subjects: [Subject; 2], cx: &mut Cx<'_>) -> Option<usize> {
     let t = theme::tokens(ui);
     let height = (ui.available_height() * 0.62).max(160.0);
     let width = (ui.available_width() - size::M * 3.0) / 2.0;
@@ -284,6 +292,7 @@ fn two(ui: &mut Ui, pair: &[(i64, Arc<Picture>); 2], cx: &mut Cx<'_>) -> Option<
         ui.add_space(size::M);
         for (i, (id, picture)) in pair.iter().enumerate() {
             let (rect, response) = ui.allocate_exact_size(vec2(width, height), Sense::click());
+            cx.textures.of(subjects[i]);
             let tex = cx.textures.get(ui.ctx(), key(("pair", id)), 0, picture);
             let fitted = Rect::from_center_size(rect.center(), tex.fit(rect.shrink(size::S).size()));
             textures::paint(ui.painter(), fitted, &tex, t);
