@@ -289,6 +289,9 @@ fn draw(ui: &mut Ui, branches: &[Branch<'_>], shown: &RunSummary, moment: Option
     let all: Vec<(u64, f64)> = branches.iter().flat_map(|b| scores(b.run)).collect();
     let furthest = branches.iter().map(|b| b.run.progress.images).max().unwrap_or(0).max(1);
     let (low, high) = all.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), s| (l.min(s.1), h.max(s.1)));
+    // One score alone stands in the middle.
+    let room = if high > low { 0.0 } else { (low.abs() * 0.05).max(1e-3) };
+    let (low, high) = (low - room, high + room);
     if all.is_empty() {
         theme::weak(ui, "Branches are drawn once their checkpoints are scored");
     } else {
