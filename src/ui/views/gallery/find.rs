@@ -39,7 +39,7 @@ pub(super) struct Find {
     /// The library's revision when it was asked.
     revision: u64,
     answer: Option<Arc<SearchAnswer>>,
-    problem: Option<Problem>,
+    pub problem: Option<Problem>,
     /// Whether pictures that are nearly the same as one before them are hidden.
     stacked: bool,
     /// Conditions as typed.

@@ -278,7 +278,14 @@ impl GalleryView {
         }
         let filtered =
             self.find.is_on() || ItemFilter { sort: self.filter.sort, ..ItemFilter::default() } != self.filter;
-        if self.find.is_on() && self.has_hidden_sets() {
+        if let Some(problem) = self.find.problem.clone() {
+            let text = problem.remedy.unwrap_or_else(|| "Remove the example above, or give another one".into());
+            let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, &problem.what, &text, Some("Show all"));
+            if button.is_some_and(|b| b.clicked()) {
+                self.show_all();
+                self.end_search(cx);
+            }
+        } else if self.find.is_on() && self.has_hidden_sets() {
             let text = "No saved picture was found. Pictures of data sets were not searched";
             let button = theme::empty_state(ui, ICON_PHOTO_LIBRARY, "Nothing here", text, Some("Search data sets too"));
             if button.is_some_and(|b| b.clicked()) {

@@ -176,6 +176,26 @@ fn a_search_that_finds_no_saved_picture_offers_the_data_sets() {
 }
 
 #[test]
+fn an_example_that_cannot_be_read_is_told_where_the_pictures_would_be() {
+    let mut h = harness(Stage::with(GalleryView::default(), ScriptedEngine::fresh()));
+    search(&mut h, "hat");
+    let ticket = commands(&h).into_iter().rev().find_map(|c| match c {
+        Command::Search { ticket, .. } => Some(ticket),
+        _ => None,
+    });
+    let problem = crate::base::Problem::data("This is text, not a picture");
+    let told = Event::NotFound { ticket: ticket.unwrap(), problem };
+    h.state_mut().call(|view, cx| view.on_event(&told, cx));
+    h.run_steps(3);
+    assert!(h.query_by_label("No saved picture matches this filter").is_none());
+    assert!(h.query_by_label_contains("Remove the example above").is_some());
+    // The one in the middle; the bar above has one too.
+    h.get_all_by_role_and_label(Role::Button, "Show all").last().unwrap().click();
+    h.run_steps(5);
+    assert!(h.query_by_label_contains("Remove the example above").is_none());
+}
+
+#[test]
 fn a_tag_is_added_to_what_is_selected() {
     let mut h = gallery();
     let item = choose_first(&mut h);
